@@ -1,0 +1,146 @@
+# lmtrain: `make help` lists the targets.
+#
+# Variables: CC=gcc|clang   SAN=address,undefined   WERROR=1   DEBUG=1   PREFIX=/usr/local   V=1
+# Objects go to build/<compiler>[-<sanitizers>]/, so that builds of different kinds do not mix.
+
+VERSION := 0.1.0
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+PREFIX  ?= /usr/local
+SAN     ?=
+WERROR  ?=
+DEBUG   ?=
+BUILD   ?= build/$(subst /,-,$(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
+comma   := ,
+Q       := $(if $(V),,@)
+ARCH    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+
+# ---- packages -----------------------------------------------------------------------------------
+PKG_CONFIG ?= pkg-config
+PACKAGES      := libcjson zlib
+TEST_PACKAGES := cmocka
+INSTALL_LINE  := apt-get install gcc make pkg-config libcjson-dev zlib1g-dev libcmocka-dev
+NO_PACKAGES   := help clean format check-floors check-format packages
+GOALS         := $(or $(MAKECMDGOALS),all)
+ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
+  ifeq ($(shell command -v $(PKG_CONFIG)),)
+    $(error pkg-config is missing. On Debian or Ubuntu: sudo $(INSTALL_LINE))
+  endif
+  MISSING := $(foreach p,$(PACKAGES) $(if $(filter test% check all-tests,$(GOALS)),$(TEST_PACKAGES)),\
+               $(shell $(PKG_CONFIG) --exists $(p) || echo $(p)))
+  ifneq ($(strip $(MISSING)),)
+    $(error missing packages: $(strip $(MISSING)). On Debian or Ubuntu: sudo $(INSTALL_LINE))
+  endif
+  PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+  PKG_LIBS    := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+  TEST_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(TEST_PACKAGES))
+  TEST_LIBS   := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
+endif
+
+# ---- flags --------------------------------------------------------------------------------------
+# -ffp-contract=off: a fused multiply-add happens where the code says fma, nowhere else, so that the
+# bits do not depend on compiler or target. No -march=native and no -ffast-math, for the same reason.
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes \
+            -Wstrict-prototypes -Wvla -Wundef $(if $(WERROR),-Werror)
+OPTIMIZE := $(if $(DEBUG),-O0 -g3,-O2 -g) -fno-math-errno -fno-trapping-math
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+CFLAGS   := -std=c11 $(OPTIMIZE) -ffp-contract=off $(WARNINGS) $(SANFLAGS) $(EXTRA_CFLAGS)
+CPPFLAGS := -D_GNU_SOURCE -Isrc -DLM_VERSION='"$(VERSION)"' $(PKG_CFLAGS)
+LDFLAGS  := $(SANFLAGS) $(EXTRA_LDFLAGS)
+LDLIBS   := $(PKG_LIBS) -lm -pthread
+
+# Instruction sets: a folder of src/kernels/ each, compiled with its own flags and nothing else is.
+ISA_FLAGS_avx2       := -mavx2 -mfma
+ISA_FLAGS_avx512     := -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512
+ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512) -mavx512bf16
+ISA_FLAGS_neon       :=
+ISAS := $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16)$(if $(filter aarch64,$(ARCH)),neon)
+OTHER_ISAS := $(filter-out scalar $(ISAS),$(notdir $(patsubst %/,%,$(wildcard src/kernels/*/))))
+
+# ---- files --------------------------------------------------------------------------------------
+SOURCES := $(filter-out $(foreach i,$(OTHER_ISAS),src/kernels/$(i)/%),\
+             $(sort $(wildcard src/*/*.c src/*/*/*.c)))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+LIBRARY := $(BUILD)/liblmtrain.a
+BINARY  := $(BUILD)/lmtrain
+
+TEST_SOURCES := $(sort $(wildcard tests/*/test_*.c))
+TEST_SUPPORT := $(sort $(wildcard tests/support/*.c))
+TEST_BINARIES := $(TEST_SOURCES:%.c=$(BUILD)/%)
+TEST_SCRIPTS := $(sort $(wildcard tests/*/test_*.sh))
+
+.PHONY: all help clean install uninstall format packages FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: lmtrain  ## build ./lmtrain (the default)
+
+ifeq ($(wildcard main.c),)
+lmtrain: $(LIBRARY)
+else
+lmtrain: $(BINARY)
+	$(Q)cp -f $< $@
+endif
+
+$(BINARY): $(BUILD)/main.o $(LIBRARY)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIBRARY): $(OBJECTS)
+	@echo "  AR    $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+# Which flags were used last; everything is rebuilt when they change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS)' | cmp -s - $@ || \
+	  echo '$(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS)' > $@
+
+isa_of = $(ISA_FLAGS_$(word 3,$(subst /, ,$(1))))
+$(BUILD)/src/kernels/%.o: src/kernels/%.c $(BUILD)/flags
+	@mkdir -p $(@D) && echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) $(call isa_of,$<) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D) && echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(if $(filter tests/%,$<),-I. $(TEST_CFLAGS)) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT:%.c=$(BUILD)/%.o) $(LIBRARY)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LDLIBS)
+
+# ---- tests --------------------------------------------------------------------------------------
+.PHONY: all-tests test $(addprefix test-,base)
+all-tests: $(TEST_BINARIES) lmtrain
+test: all-tests  ## build and run every test (T=name runs those whose path contains it)
+	$(Q)LMTRAIN=$(CURDIR)/$(BINARY) BUILD=$(CURDIR)/$(BUILD) T='$(T)' \
+	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
+
+# ---- checks -------------------------------------------------------------------------------------
+.PHONY: check check-floors check-headers check-format check-warnings
+check: check-floors check-headers check-format check-warnings  ## floors, headers, format, warnings
+	@echo "check: all passed"
+check-floors:
+	$(Q)sh tests/check/floors.sh
+check-headers:
+	$(Q)CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' sh tests/check/headers.sh
+check-format:
+	$(Q)sh tests/check/format.sh
+check-warnings:
+	$(Q)for cc in gcc clang; do \
+	  command -v $$cc >/dev/null || { echo "check-warnings: $$cc is missing: apt-get install $$cc" >&2; exit 1; }; \
+	  $(MAKE) --no-print-directory CC=$$cc WERROR=1 BUILD=build/werror-$$cc all-tests >build/werror-$$cc.log 2>&1 || \
+	    { cat build/werror-$$cc.log; exit 1; }; echo "check-warnings: $$cc clean"; done
+
+format:  ## reformat every source file
+	$(Q)clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
+
+install: $(BINARY)  ## install to PREFIX (default /usr/local)
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/lmtrain
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/lmtrain
+
+clean:  ## remove what was built (not data/ nor runs/)
+	rm -rf build lmtrain
+help:  ## list the targets
+	@sed -n 's/^\([a-z][a-z\/-]*\):.*##[[:space:]]*/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

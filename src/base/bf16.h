@@ -1,0 +1,28 @@
+/* bfloat16: the upper half of a binary32.
+ * Rounding is to nearest, ties to even; a NaN stays a NaN (quiet bit set, sign and upper payload
+ * kept); denormal inputs are flushed to a zero of the same sign, as the hardware conversion does.
+ */
+#ifndef LM_BASE_BF16_H
+#define LM_BASE_BF16_H
+
+#include <stdint.h>
+#include <string.h>
+
+typedef uint16_t lm_bf16;
+
+static inline float lm_bf16_to_f32(lm_bf16 x) {
+    uint32_t bits = (uint32_t)x << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static inline lm_bf16 lm_bf16_from_f32(float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) return (lm_bf16)(bits >> 16 | 0x40u); /* NaN */
+    if ((bits & 0x7f800000u) == 0) return (lm_bf16)(bits >> 16 & 0x8000u); /* zero, denormal */
+    return (lm_bf16)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+#endif

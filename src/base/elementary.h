@@ -1,0 +1,20 @@
+/* exp, log, sin, cos, pow in double by the project's own code, so that learning rates, bias
+ * corrections, rotary angles and initial weights have the same bits with every libm and compiler.
+ *
+ * Only + - * / sqrt and fma of IEEE-754, in one order (compiled without contraction).
+ * Stated bounds (tested against libm): relative error <= 2e-15 for exp, log (absolute near 1), pow
+ * (|y log x| <= 64); absolute error <= 1e-15 for sin/cos with |x| <= 1e6.
+ * These are for scalars computed once in a while; the row versions live in kernels/. */
+#ifndef LM_BASE_ELEMENTARY_H
+#define LM_BASE_ELEMENTARY_H
+
+#include <stdint.h>
+
+double lm_exp(double x);
+double lm_log(double x); /* x > 0; log(0) = -inf, log(<0) = NaN */
+double lm_sin(double x);
+double lm_cos(double x);
+double lm_pow(double x, double y);   /* x > 0: exp(y log x) with an extended-precision product */
+double lm_powi(double x, int64_t n); /* x^n, n >= 0, by repeated squaring */
+
+#endif

@@ -1,0 +1,46 @@
+/* One error, owned by the caller, filled by whoever fails.
+ *
+ *     lm_error err = {0};
+ *     if (lm_thing_open(&thing, path, &err) != LM_OK) goto out;      // propagate: err is already
+ * filled
+ *     ...
+ *     return lm_error_set(err, LM_ERR_RUNTIME, "%s: expected %d tokens, found %d", path, want,
+ * got);
+ *
+ * A status is also the process's exit code; only main.c exits. `err` is never NULL.
+ * Messages name the file, the place, what was expected and what was found; no trailing newline.
+ * Outside input gets errors; our own mistakes get LM_ASSERT, which stays on in release builds. */
+#ifndef LM_BASE_ERROR_H
+#define LM_BASE_ERROR_H
+
+typedef enum lm_status {
+    LM_OK = 0,              /* done */
+    LM_ERR_RUNTIME = 1,     /* I/O, memory, damaged file */
+    LM_ERR_USAGE = 2,       /* command line or config */
+    LM_ERR_DIVERGED = 3,    /* loss or gradients stopped being finite */
+    LM_ERR_INTERRUPTED = 4, /* stopped by a signal after a checkpoint was written */
+} lm_status;
+
+typedef struct lm_error {
+    lm_status code;
+    char message[4096]; /* may hold several lines; truncated with "..." when longer */
+} lm_error;
+
+/* Overwrite *err with code and the formatted message; returns code, so that
+ * `return lm_error_set(...)` reads as one statement. */
+lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Put "prefix: " in front of the message already there; returns err->code. */
+lm_status lm_error_prefix(lm_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The message of an errno value, for use as an argument of lm_error_set. Thread-safe. */
+const char *lm_error_errno(int errnum);
+
+/* Report a broken invariant of our own on stderr and abort. */
+_Noreturn void lm_assert_failed(const char *expression, const char *file, int line);
+#define LM_ASSERT(condition) \
+    ((condition) ? (void)0 : lm_assert_failed(#condition, __FILE__, __LINE__))
+
+#endif

@@ -1,0 +1,58 @@
+/* Files: read whole, map read-only, replace atomically, list in one order on every machine.
+ *
+ * Replacing:  lm_file_writer w;  open(&w, "runs/a/config.json") -> write... -> commit.
+ * The data goes to "<path>.tmp", is fsynced, renamed over path, and the directory is fsynced; until
+ * commit returns LM_OK the old file is untouched. abort (or a failed commit) removes the temporary.
+ * Every error names the path and the system's reason. */
+#ifndef LM_BASE_FILE_H
+#define LM_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+/* Append the whole file to *out; refuses files above limit bytes (name what was expected). */
+lm_status lm_file_read(const char *path, size_t limit, lm_text *out, lm_error *err);
+
+typedef struct lm_mapping {
+    const unsigned char *data; /* NULL when the file is empty */
+    size_t size;               /* bytes */
+} lm_mapping;
+lm_status lm_file_map(lm_mapping *map, const char *path, lm_error *err);
+void lm_file_unmap(lm_mapping *map); /* zero-initialised or twice is fine */
+
+typedef struct lm_file_writer {
+    int fd;          /* of the temporary file; -1 when closed */
+    uint64_t offset; /* bytes written so far */
+    char *path, *temporary;
+} lm_file_writer;
+lm_status lm_file_writer_open(lm_file_writer *w, const char *path, lm_error *err);
+lm_status lm_file_writer_write(lm_file_writer *w, const void *data, size_t size, lm_error *err);
+lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err);
+void lm_file_writer_abort(lm_file_writer *w); /* after commit or twice: does nothing */
+
+/* open, write, commit in one call. */
+lm_status lm_file_replace(const char *path, const void *data, size_t size, lm_error *err);
+
+/* Make the directory and its missing parents; fine when it is there. */
+lm_status lm_file_make_directory(const char *path, lm_error *err);
+bool lm_file_exists(const char *path);
+bool lm_file_is_directory(const char *path);
+lm_status lm_file_remove(const char *path, lm_error *err);
+lm_status lm_file_sync_directory(const char *path, lm_error *err);
+
+/* Names (not paths) in a directory, without "." and "..", in strcmp order. */
+typedef struct lm_file_list {
+    char **names;
+    size_t count;
+} lm_file_list;
+lm_status lm_file_list_directory(lm_file_list *list, const char *path, lm_error *err);
+void lm_file_list_free(lm_file_list *list);
+
+/* malloc'd "directory/name"; NULL when memory runs out. */
+char *lm_file_join(const char *directory, const char *name);
+
+#endif

@@ -1,0 +1,34 @@
+/* Counter-based random numbers: a pure function of (seed, purpose, step, index).
+ *
+ * Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC
+ * 2011): key = the 64-bit seed, counter = {index low, index high, step, purpose}. Nothing is
+ * stored, so nothing needs saving: dropout masks are recomputed in backward, a checkpoint holds no
+ * RNG state. */
+#ifndef LM_BASE_RNG_H
+#define LM_BASE_RNG_H
+
+#include <stdint.h>
+
+/* What a stream of numbers is for; one row a use, so that no two uses share numbers. */
+typedef enum lm_rng_purpose {
+    LM_RNG_INIT = 1,     /* parameters; step = parameter row */
+    LM_RNG_DATA = 2,     /* window permutation; step = epoch */
+    LM_RNG_GENERATE = 3, /* sampling; step = 0 */
+    LM_RNG_DROPOUT = 4,
+    LM_RNG_TEST = 100,
+} lm_rng_purpose;
+
+typedef struct lm_rng {
+    uint64_t seed;
+    uint32_t purpose, step;
+} lm_rng;
+
+/* Block `index` of the stream: four independent 32-bit words. Matches the published test vectors.
+ */
+void lm_rng_block(const lm_rng *rng, uint64_t index, uint32_t out[4]);
+/* 53 bits, uniform in [0, 1). */
+double lm_rng_uniform(const lm_rng *rng, uint64_t index);
+/* Standard normal by Box-Muller on block `index`, with base/elementary.h: same bits everywhere. */
+double lm_rng_normal(const lm_rng *rng, uint64_t index);
+
+#endif

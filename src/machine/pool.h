@@ -1,0 +1,32 @@
+/* One thread pool, one parallel-for over a fixed list of tasks.
+ *
+ *     lm_pool *pool;
+ *     lm_pool_create(&pool, threads, err);            // the caller becomes worker 0
+ *     lm_pool_run(pool, n_tasks, task, argument);     // returns when all tasks are done
+ *     lm_pool_free(pool);
+ *
+ * What is summed in which order must depend on the task index alone: tasks go to whichever worker
+ * is free, and the number of workers is never seen by the arithmetic. `worker` only picks scratch.
+ * Workers spin briefly (about the length of a small parallel region), then sleep; when there are
+ * more runnable threads than CPUs they yield instead of burning the time of the one they wait for.
+ * lm_pool_run is called from the creating thread only, and not from inside a task. After creation
+ * nothing is allocated. Tasks see everything written before lm_pool_run; the caller sees everything
+ * the tasks wrote after it. */
+#ifndef LM_MACHINE_POOL_H
+#define LM_MACHINE_POOL_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define LM_POOL_MAX_THREADS 1024
+
+typedef struct lm_pool lm_pool;
+typedef void lm_pool_task(void *argument, int64_t task, int worker);
+
+lm_status lm_pool_create(lm_pool **pool, int threads, lm_error *err);
+int lm_pool_threads(const lm_pool *pool);
+void lm_pool_run(lm_pool *pool, int64_t n_tasks, lm_pool_task *task, void *argument);
+void lm_pool_free(lm_pool *pool); /* NULL is fine */
+
+#endif

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Every room includes only its own files and rooms on lower floors (src/FLOORS); main.c may include
+# any room; intrinsics headers are included only under src/kernels/ and src/machine/; every room is
+# listed. A kernels/<isa>/ folder belongs to the room kernels.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+find src -name '*.[ch]' | sort | xargs grep -nE '^[[:space:]]*#[[:space:]]*include' |
+awk '
+BEGIN {
+    while ((getline line < "src/FLOORS") > 0)
+        if (line !~ /^#/ && split(line, f, /[[:space:]]+/) >= 2) floor[f[2]] = f[1]
+}
+{
+    split($0, at, ":"); file = at[1]
+    split(file, path, "/"); room = path[2]
+    if (path[3] == "") { print file ": a source file outside every room"; bad++; next }
+    if (!(room in floor)) { print file ": room \"" room "\" is not in src/FLOORS"; bad++; next }
+    if (match($0, /<(immintrin|x86intrin|arm_neon|emmintrin|xmmintrin)\.h>/) && room != "kernels" && room != "machine") {
+        print file ":" at[2] ": intrinsics outside kernels/"; bad++
+    }
+    if (room != "checkpoint" && $0 ~ /<zlib\.h>/) { print file ":" at[2] ": zlib outside checkpoint/"; bad++ }
+    if (!match($0, /"[^"]+"/)) next
+    target = substr($0, RSTART + 1, RLENGTH - 2)
+    split(target, to, "/")
+    if (index(target, "/") == 0) { print file ":" at[2] ": include \"" target "\" by its path from src/"; bad++; next }
+    if (!(to[1] in floor)) { print file ":" at[2] ": include of unknown room \"" to[1] "\""; bad++; next }
+    if (to[1] != room && floor[to[1]] >= floor[room]) {
+        print file ":" at[2] ": " room " (floor " floor[room] ") includes " target " (floor " floor[to[1]] ")"; bad++
+    }
+}
+END { if (bad) { print "check-floors: " bad " violations"; exit 1 } print "check-floors: clean" }'
