@@ -1,0 +1,181 @@
+/* The kernels: every inner loop of lmtrain, once as plain C (scalar/: the definition, the fallback
+ * and the oracle of the tests) and once for each instruction set that makes it faster.
+ *
+ *     lm_kernels k;
+ *     lm_kernels_fill(&k, lm_cpu_detect());           // the ladder: scalar, then each ISA in the
+ * mask k.layernorm_forward_f32(rows, n, ...);          // passed down, never global
+ *
+ * Same bits on every ISA. Every version of a kernel returns exactly the bits of the scalar one, and
+ * the tests compare with memcmp. That holds because each order of operations is fixed here:
+ *   - fma(a, b, c) below means one rounding (fmaf, vfmadd); * and + elsewhere round each on its
+ * own.
+ *   - sum16: a sum over a row runs in 16 virtual lanes, element i into lane i mod 16, in rising i,
+ * each lane starting at +0; then lanes combine as a tree: lane j += lane j+8 (j<8), += j+4, += j+2,
+ * += j+1. sum16(f(i)) adds; dot16(x, y) is lane = fma(x[i], y[i], lane).
+ *   - max16: lanes and tree as in sum16, lanes starting at -inf; a NaN anywhere gives NaN.
+ *   - exp, sigmoid, ... are the project's own polynomials (kernels/scalar/functions.h has the
+ *     coefficients and the error bounds), evaluated by the same fma chain everywhere; no libm.
+ *   - sqrt and division are the IEEE ones; no approximate reciprocals.
+ *   - denormals are flushed in and out (machine/fpmode.h); a NaN result is some NaN: which payload
+ * and sign is not part of the promise (tests compare NaNs as equal).
+ *
+ * Common to all: sizes are int64_t and may be 0; strides are in elements; pointers need only their
+ * type's alignment; nothing beyond the stated elements is read or written; outputs do not alias
+ * inputs unless the comment says "in place". Kernels know no threads: they may run at once on
+ * disjoint outputs. */
+#ifndef LM_KERNELS_KERNELS_H
+#define LM_KERNELS_KERNELS_H
+
+#include <stdint.h>
+
+#include "base/bf16.h"
+#include "machine/cpu.h"
+
+/* Coefficients of one optimizer step (Kingma & Ba 2015; Loshchilov & Hutter 2019). */
+typedef struct lm_adam_coefficients {
+    float lr; /* eta */
+    float beta1, beta2, eps;
+    float inv_correction1; /* 1 / (1 - beta1^t) */
+    float inv_correction2; /* 1 / (1 - beta2^t) */
+    float decay;           /* decoupled weight decay: lr * weight_decay, 0 for none */
+    float grad_scale;      /* every gradient is multiplied by this first (clipping) */
+} lm_adam_coefficients;
+
+typedef struct lm_kernels {
+    lm_isa_mask isas; /* the rungs that were climbed */
+
+    /* ---- GEMM --------------------------------------------------------------------------------
+     * Register tile this table's gemm_f32 likes best; multiples of it waste nothing. */
+    int gemm_f32_mr, gemm_f32_nr;
+
+    /* C[m,n] = init[m,n] + A[m,k] B[k,n]: c_ij = fma(a_ik, b_kj, ... fma(a_i0, b_0j, init_ij)), k
+     * rising. One unbroken chain an element, so that neither the tile sizes nor how k is cut into
+     * blocks (the caller goes on with init = c) changes a bit. A element (i,k) at a[i*a_row +
+     * k*a_col]      (packed panel: a_row = 1, a_col = mr) B element (k,j) at b[k*b_row + j] (packed
+     * panel: b_row = nr) init element (i,j) at init[i*init_row + j]; init_row = 0 repeats one row
+     * (a bias); init = NULL means zeros; init = c with init_row = c_row accumulates. C element
+     * (i,j) at c[i*c_row + j], overwritten. */
+    void (*gemm_f32)(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
+                     const float *b, int64_t b_row, const float *init, int64_t init_row, float *c,
+                     int64_t c_row);
+
+    /* One panel: out[kk*width + i] = x[i*x_row + kk*x_col] for i < count, 0 for count <= i < width.
+     * Fast when x_row == 1 (copies rows) and when x_col == 1 (transposes). */
+    void (*pack_f32)(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                     int64_t x_col, float *out);
+
+    /* y_i = init_i + dot16(W_i, x), W [m,k] with row stride w_row; init NULL means zeros. */
+    void (*gemv_f32)(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
+                     const float *init, float *y);
+
+    /* ---- vectors ------------------------------------------------------------------------------
+     */
+    void (*add_f32)(int64_t n, const float *x, float *y);        /* y += x */
+    void (*scale_f32)(int64_t n, float a, float *x);             /* x *= a, in place */
+    float (*dot_f32)(int64_t n, const float *x, const float *y); /* dot16(x, y) */
+    float (*sum_squares_f32)(int64_t n, const float *x);         /* dot16(x, x) */
+    /* out[j] += x[0,j] + x[1,j] + ...: one addition a row, rows rising; x has row stride x_row. */
+    void (*sum_rows_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, float *out);
+
+    /* ---- normalisation, one row of n a token ---------------------------------------------------
+     * Ba, Kiros & Hinton 2016. mean = sum16(x)/n; var = dot16(x-mean, x-mean)/n;
+     * rstd = 1/sqrt(var+eps); y = fma((x-mean)*rstd, weight, bias). bias may be NULL (then a
+     * product). x, y [rows,n] contiguous; mean, rstd [rows] overwritten. */
+    void (*layernorm_forward_f32)(int64_t rows, int64_t n, float eps, const float *x,
+                                  const float *weight, const float *bias, float *y, float *mean,
+                                  float *rstd);
+    /* With xhat = (x-mean)*rstd, g = dy*weight, a = sum16(g)/n, b = dot16(g, xhat)/n:
+     * dx += rstd * ((g - a) - xhat*b), the bracket as fma(-xhat, b, g - a), the sum as
+     * fma(rstd, bracket, dx); dweight = fma(dy, xhat, dweight), dbias += dy (NULL: none), rows
+     * rising. dx, dweight, dbias are accumulated into. */
+    void (*layernorm_backward_f32)(int64_t rows, int64_t n, const float *x, const float *weight,
+                                   const float *mean, const float *rstd, const float *dy, float *dx,
+                                   float *dweight, float *dbias);
+    /* Zhang & Sennrich 2019. rstd = 1/sqrt(dot16(x,x)/n + eps); y = (x*rstd)*weight. */
+    void (*rmsnorm_forward_f32)(int64_t rows, int64_t n, float eps, const float *x,
+                                const float *weight, float *y, float *rstd);
+    /* xhat = x*rstd, g = dy*weight, b = dot16(g, xhat)/n: dx = fma(rstd, fma(-xhat, b, g), dx);
+     * dweight = fma(dy, xhat, dweight). dx, dweight are accumulated into. */
+    void (*rmsnorm_backward_f32)(int64_t rows, int64_t n, const float *x, const float *weight,
+                                 const float *rstd, const float *dy, float *dx, float *dweight);
+
+    /* ---- activations, n elements ---------------------------------------------------------------
+     * gelu_tanh (Hendrycks & Gimpel 2016, tanh form) as x * sigmoid(2u), u = sqrt(2/pi)(x +
+     * 0.044715 x^3), which equals 0.5x(1+tanh u) and loses nothing near 0. y overwritten. */
+    void (*gelu_tanh_forward_f32)(int64_t n, const float *x, float *y);
+    /* dx = dy * gelu'(x); dx overwritten; dx may be dy (in place). */
+    void (*gelu_tanh_backward_f32)(int64_t n, const float *x, const float *dy, float *dx);
+    /* The exact form x * Phi(x), Phi by the project's own erf polynomial. */
+    void (*gelu_erf_forward_f32)(int64_t n, const float *x, float *y);
+    void (*gelu_erf_backward_f32)(int64_t n, const float *x, const float *dy, float *dx);
+    /* SwiGLU (Shazeer 2020): y = gate*sigmoid(gate) * up. */
+    void (*swiglu_forward_f32)(int64_t n, const float *gate, const float *up, float *y);
+    /* dgate, dup overwritten. */
+    void (*swiglu_backward_f32)(int64_t n, const float *gate, const float *up, const float *dy,
+                                float *dgate, float *dup);
+
+    /* ---- rotary positions (Su et al. 2021), half-split pairs -----------------------------------
+     * For each of `heads` heads of x [heads, size], contiguous, in place; j < size/2, (lo, hi) =
+     * (x[j], x[j+size/2]): lo' = fma(lo, cos_j, -(hi*sin_j)), hi' = fma(hi, cos_j, lo*sin_j).
+     * cos, sin [size/2]. Backward is the same call with sin negated by the caller's table. */
+    void (*rope_f32)(int64_t heads, int64_t size, const float *cos, const float *sin, float *x);
+
+    /* ---- attention tiles ------------------------------------------------------------------------
+     * Online softmax (Milakov & Gimelshein 2018; Dao et al. 2022), one tile of scores s [rows,
+     * cols], row stride s_row. Row i may see its first valid_i = clamp(first_valid + i, 0, cols)
+     * columns. m' = max(m_i, scale * max16_j(s_ij));  alpha_i = exp(m_i - m'); s_ij = exp(fma(s_ij,
+     * scale, -m')) for j < valid_i, 0 beyond (in place); l_i = fma(l_i, alpha_i, sum16_j(s_ij));
+     * m_i = m'. m, l in place (start: -inf, 0); alpha overwritten. valid_i = 0 leaves m, l and sets
+     * alpha 1. scale > 0. */
+    void (*attention_softmax_f32)(int64_t rows, int64_t cols, int64_t first_valid, float scale,
+                                  float *s, int64_t s_row, float *m, float *l, float *alpha);
+    /* x[i,j] *= a[i], rows of n with stride x_row, in place. */
+    void (*scale_rows_f32)(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
+    /* s in: scores, out: p_ij = exp(fma(s_ij, scale, -lse_i)), 0 at j >= valid_i;
+     * dp in: dL/dP, out: dL/ds_ij = (p_ij * (dp_ij - delta_i)) * scale, 0 at j >= valid_i. */
+    void (*attention_backward_f32)(int64_t rows, int64_t cols, int64_t first_valid, float scale,
+                                   float *s, int64_t s_row, float *dp, int64_t dp_row,
+                                   const float *lse, const float *delta);
+
+    /* ---- loss head: logits with one column a token, x [rows = vocabulary, n = tokens]
+     * ------------ m[j] = max(m[j], x[i,j]) over rows. */
+    void (*column_max_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, float *m);
+    /* x[i,j] = exp(x[i,j] - m[j]) in place; l[j] += x[i,j], rows rising. */
+    void (*column_exp_sum_f32)(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
+                               float *l);
+    /* x[i,j] *= a[j], in place. */
+    void (*column_scale_f32)(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
+
+    /* y_i = exp(x_i), overwritten, in place allowed. */
+    void (*exp_f32)(int64_t n, const float *x, float *y);
+
+    /* ---- optimizers, n parameters p with gradients g --------------------------------------------
+     * g' = g*grad_scale.  SGD: p = fma(-lr, g', p), after p = fma(-decay, p, p). */
+    void (*sgd_f32)(int64_t n, float lr, float decay, float grad_scale, const float *g, float *p);
+    /* b = fma(momentum, b, g'); p decayed as above, then p = fma(-lr, b, p) (Sutskever et al. 2013,
+     * the undampened form PyTorch uses). b in place. */
+    void (*momentum_f32)(int64_t n, float lr, float momentum, float decay, float grad_scale,
+                         const float *g, float *b, float *p);
+    /* m = fma(beta1, m, (1-beta1)*g'); v = fma(beta2, v, ((1-beta2)*g')*g');
+     * p = fma(-decay, p, p); p = p - (lr*(m*inv_correction1)) / (sqrt(v*inv_correction2) + eps). */
+    void (*adam_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, float *m, float *v,
+                     float *p);
+
+    /* ---- yardstick
+     * ------------------------------------------------------------------------------- About
+     * `iterations` rounds of independent fused multiply-adds on registers; returns the number of
+     * floating-point operations done. Not compared across ISAs. */
+    double (*peak_f32)(int64_t iterations);
+} lm_kernels;
+
+/* Fill every member: scalar first, then each rung of the mask overrides what it does faster. */
+void lm_kernels_fill(lm_kernels *k, lm_isa_mask mask);
+
+/* One function a rung, in its folder: overrides the members it has. */
+void lm_kernels_fill_scalar(lm_kernels *k);
+void lm_kernels_fill_avx2(lm_kernels *k);
+void lm_kernels_fill_avx512(lm_kernels *k);
+void lm_kernels_fill_avx512bf16(lm_kernels *k);
+void lm_kernels_fill_neon(lm_kernels *k);
+
+#endif

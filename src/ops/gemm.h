@@ -1,0 +1,45 @@
+/* General matrix multiply: C[m,n] = init + A[m,k] B[k,n], any strides, on all threads.
+ *
+ * Each output element is one chain of fused multiply-adds in rising k (kernels.h), so the result
+ * depends on the operands alone: not on threads, tiles or k-blocks.
+ *
+ *     // y[M,N] = x[M,K] W[N,K]^T + bias
+ *     lm_gemm g = {.m = M, .n = N, .k = K, .a = x, .a_row = K, .a_col = 1,
+ *                  .b = w, .b_row = 1, .b_col = K, .c = y, .c_row = N, .init = bias, .init_row =
+ * 0}; lm_gemm_f32(compute, &g);
+ *
+ * Blocking after Goto & van de Geijn 2008: panels of A and B are packed into the worker's scratch
+ * (lm_gemm_scratch_bytes) unless they already lie so that packing gains nothing. */
+#ifndef LM_OPS_GEMM_H
+#define LM_OPS_GEMM_H
+
+#include "ops/compute.h"
+
+/* Called when the block C[m0..m1, n0..n1] has its final value and is still in cache; from the
+ * worker that computed it. Blocks are disjoint and cover C; their sizes are not part of the
+ * contract. */
+typedef void lm_gemm_finish(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1);
+
+typedef struct lm_gemm {
+    int64_t m, n, k;
+    const float *a;
+    int64_t a_row, a_col; /* element (i,k) at a[i*a_row + k*a_col] */
+    const float *b;
+    int64_t b_row, b_col; /* element (k,j) at b[k*b_row + j*b_col] */
+    const float *init;    /* NULL: zeros; c itself: accumulate; a bias with init_row = 0 */
+    int64_t init_row;
+    float *c; /* overwritten; columns contiguous */
+    int64_t c_row;
+    lm_gemm_finish *finish; /* NULL: none */
+    void *argument;
+} lm_gemm;
+
+/* From the thread that owns the pool. */
+void lm_gemm_f32(const lm_compute *compute, const lm_gemm *g);
+/* The same inside a task of the pool, on this worker alone. */
+void lm_gemm_f32_serial(const lm_compute *compute, const lm_gemm *g, int worker);
+
+/* Scratch bytes a worker needs, whatever the shape. */
+size_t lm_gemm_scratch_bytes(const lm_kernels *kernels);
+
+#endif
