@@ -1,0 +1,105 @@
+/* The decoder-only transformer, described once.
+ *
+ *     lm_model_options o = ...;                       // from the config
+ *     lm_model_resolve(&o, err)                       // defaults that depend on others;
+ * consistency lm_model_plan plan;  lm_model_plan_make(&plan, &o, micro_batch, ...);   // before any
+ * allocation lm_model *m;  lm_model_create(&m, &o, batch, training, &compute, err);
+ *     lm_model_init(m, seed);                         // or fill m's parameters from a checkpoint
+ *     loop: lm_model_zero_gradients(m); for each micro-batch: lm_model_forward_backward(...)
+ *     lm_model_free(m);
+ *
+ * Everything else derives from the rows of parameters (name, shape, init, decay): counts, offsets
+ * in the one flat array, the memory plan, initialisation, checkpoint names, the optimizer's groups.
+ */
+#ifndef LM_MODEL_MODEL_H
+#define LM_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "nn/activation.h"
+#include "nn/norm.h"
+#include "ops/compute.h"
+
+typedef enum lm_position_kind {
+    LM_POSITION_LEARNED,
+    LM_POSITION_ROPE,
+    LM_POSITION_COUNT
+} lm_position_kind;
+const char *lm_position_name(int kind); /* "learned", "rope"; NULL past the end */
+
+typedef struct lm_model_options {
+    int64_t d_model, n_layers, n_heads;
+    int64_t n_kv_heads; /* 0: n_heads */
+    int64_t d_ff;       /* 0: 4 d_model, or 8/3 d_model rounded up to a multiple of 32 when gated */
+    int64_t context_length, vocab_size;
+    int norm; /* lm_norm_kind */
+    double norm_eps;
+    int position; /* lm_position_kind */
+    double rope_theta;
+    int mlp; /* lm_mlp_kind */
+    bool bias, tie_embeddings;
+    double init_std; /* GPT-2: 0.02, output projections of residual branches / sqrt(2 n_layers) */
+} lm_model_options;
+
+/* Fill the zeros; refuse inconsistent values, naming both keys ("model.d_model = 100 is not
+ * divisible by model.n_heads = 3"). LM_ERR_USAGE; all problems in one message, a line each. */
+lm_status lm_model_resolve(lm_model_options *o, lm_error *err);
+
+/* One row of the parameter table. */
+typedef struct lm_param {
+    char name[48];         /* "h.3.attn.qkv.weight": also its name in checkpoints */
+    int ndim;              /* 1 or 2 */
+    int64_t shape[2];      /* [out, in] for matrices */
+    int64_t count, offset; /* elements, in the flat arrays; offsets are multiples of 16 */
+    double init_std;       /* 0: constant init_value */
+    double init_value;
+    bool decay; /* weight decay applies (matrices and embeddings, not norms and biases) */
+} lm_param;
+
+/* The rows, in order. rows NULL: only the count. Offsets filled; *total = elements of a flat array.
+ */
+int64_t lm_model_params(const lm_model_options *o, lm_param *rows, int64_t *total);
+
+/* What a run will need, computed before anything is allocated. Bytes unless said. */
+typedef struct lm_model_plan {
+    int64_t parameters; /* scalars, tied weights once */
+    int64_t
+        matrix_parameters;  /* N of the FLOP convention: all matrices but position embeddings; the
+                               embedding once (it is the head when tied; the head's copy when not) */
+    double flops_per_token; /* 6 N + 12 n_layers d_model context_length: forward and backward */
+    uint64_t weights, gradients, activations, scratch;
+    bool overflow; /* some size does not fit 64 bits: refuse */
+} lm_model_plan;
+void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
+                        bool training, const lm_kernels *kernels, int threads);
+
+typedef struct lm_model lm_model;
+
+/* Allocates exactly what the plan says, for micro-batches of up to `batch` rows of context_length;
+ * with training, gradients too. Reserves compute's scratch. `compute` must outlive the model. */
+lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t batch, bool training,
+                          lm_compute *compute, lm_error *err);
+void lm_model_free(lm_model *m);
+
+/* Initial weights: a function of (seed, row, index) alone. */
+void lm_model_init(lm_model *m, uint64_t seed);
+
+const lm_model_options *lm_model_get_options(const lm_model *m);
+const lm_param *lm_model_rows(const lm_model *m, int64_t *count);
+float *lm_model_weights(lm_model *m);   /* flat [total]; padding between rows stays 0 */
+float *lm_model_gradients(lm_model *m); /* flat [total]; NULL without training */
+int64_t lm_model_total(const lm_model *m);
+void lm_model_zero_gradients(lm_model *m);
+
+/* tokens [batch, time+1]: inputs are columns 0..time-1, targets 1..time (row stride time+1), time
+ * <= context_length, batch <= the plan's. Adds grad_scale * d(sum of losses)/d(parameters) to the
+ * gradients; returns the sum of the losses in nats (double, tokens in rising order). grad_scale is
+ * usually 1 / (tokens of the whole step). */
+double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
+                                 float grad_scale);
+/* The sum of the losses only. */
+double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time);
+
+#endif

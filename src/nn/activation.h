@@ -1,0 +1,22 @@
+/* The non-linearity of the MLP, elementwise over [rows, F]; `up` only for the gated kinds. */
+#ifndef LM_NN_ACTIVATION_H
+#define LM_NN_ACTIVATION_H
+
+#include <stdbool.h>
+
+#include "ops/compute.h"
+
+typedef enum lm_mlp_kind { LM_MLP_GELU_TANH, LM_MLP_GELU, LM_MLP_SWIGLU, LM_MLP_COUNT } lm_mlp_kind;
+const char *
+lm_mlp_name(int kind); /* "gelu_tanh", "gelu" (exact, erf), "swiglu"; NULL past the end */
+bool lm_mlp_is_gated(lm_mlp_kind kind); /* has a second input projection */
+
+/* y [count] = activation(x) or silu(x) * up; overwritten. */
+void lm_activation_forward(const lm_compute *compute, lm_mlp_kind kind, int64_t count,
+                           const float *x, const float *up, float *y);
+/* dx, dup overwritten from dy; dx may be dy. */
+void lm_activation_backward(const lm_compute *compute, lm_mlp_kind kind, int64_t count,
+                            const float *x, const float *up, const float *dy, float *dx,
+                            float *dup);
+
+#endif

@@ -1,0 +1,47 @@
+/* Causal multi-head attention (Vaswani et al. 2017, eq. 1) with grouped key/value heads (Ainslie et
+ * al. 2023), tiled with an online softmax (Milakov & Gimelshein 2018; Dao et al. 2022): no T x T
+ * array, tiles above the diagonal are skipped, backward recomputes the probabilities from lse.
+ *
+ * Dimensions: B batch, T time, H query heads, K key/value heads (H a multiple of K), D head size.
+ * q, k, v, out and their gradients are rows of tokens with any row stride, so that they may lie
+ * inside one [B*T, (H+2K)*D] array: q row (b,t) is at q + (b*T+t)*q_row, head h at + h*D; k, v
+ * likewise with heads of K. Query head h reads key/value head h / (H/K).
+ *
+ *     out_t = sum_{s<=t} softmax_s(q_t . k_s / sqrt(D)) v_s
+ *
+ * Tiles have one fixed size on every ISA (LM_ATTENTION_TILE), so the bits depend on the shapes
+ * alone. */
+#ifndef LM_OPS_ATTENTION_H
+#define LM_OPS_ATTENTION_H
+
+#include "ops/compute.h"
+
+typedef struct lm_attention {
+    int64_t batch, time, heads, kv_heads, head_size;
+    const float *q, *k, *v; /* rows of tokens */
+    int64_t qkv_row;        /* row stride of q, k, v (and of dq, dk, dv) */
+    float *out;             /* [B*T, H*D], row stride out_row */
+    int64_t out_row;
+    float *lse; /* [B, H, T]: log of the softmax denominator, kept for backward */
+} lm_attention;
+
+/* Overwrites out and lse. */
+void lm_attention_forward_f32(const lm_compute *compute, const lm_attention *a);
+
+/* Reads q, k, v, out, lse of the forward pass and dout (row stride out_row); overwrites dq, dk, dv
+ * (row stride qkv_row; each may lie in one [B*T, (H+2K)*D] array like q, k, v). */
+void lm_attention_backward_f32(const lm_compute *compute, const lm_attention *a, const float *dout,
+                               float *dq, float *dk, float *dv);
+
+/* Scratch bytes a worker needs. */
+size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size);
+
+/* One new token against a cache, for generation: q [H, D]; keys, values [length, K*D] with row
+ * stride cache_row, the new token's included; out [H, D] overwritten. Runs on the calling thread.
+ */
+void lm_attention_decode_f32(const lm_compute *compute, int64_t length, int64_t heads,
+                             int64_t kv_heads, int64_t head_size, const float *q, const float *keys,
+                             const float *values, int64_t cache_row, float *out);
+size_t lm_attention_decode_scratch_bytes(int64_t max_length);
+
+#endif

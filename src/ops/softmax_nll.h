@@ -1,0 +1,33 @@
+/* The loss head in one piece: logits, negative log-likelihood and both gradients, a block of tokens
+ * at a time; the [tokens, vocabulary] logits never exist whole, and nothing is computed twice.
+ *
+ *     logits = x W^T;  loss_t = -log softmax(logits_t)[target_t]      (nats)
+ *     dlogits_t = grad_scale * (softmax(logits_t) - onehot(target_t))
+ *     dx = dlogits W (overwritten);  dW += dlogits^T x (accumulated)
+ *
+ * Inside, a block's logits are held with one column a token ([V, block]): the vocabulary is then
+ * the rising row index, so softmax needs no sideways reductions and W is read as it lies, unpacked.
+ * The block length and the vocabulary chunks are fixed by the shapes. */
+#ifndef LM_OPS_SOFTMAX_NLL_H
+#define LM_OPS_SOFTMAX_NLL_H
+
+#include "ops/compute.h"
+
+typedef struct lm_softmax_nll {
+    int64_t tokens, channels, vocab;
+    const float *x;         /* [tokens, C] */
+    const float *w;         /* [V, C] */
+    const int32_t *targets; /* [tokens], each in [0, V); LM_ASSERTed */
+    float *block;           /* workspace of lm_softmax_nll_block_bytes() */
+    float *loss;            /* [tokens] overwritten: nats */
+    float grad_scale;       /* usually 1 / tokens of the step */
+    float *dx;              /* [tokens, C] overwritten, or NULL: loss only */
+    float *dw;              /* [V, C] accumulated into, or NULL together with dx */
+} lm_softmax_nll;
+
+void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s);
+
+size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab);
+size_t lm_softmax_nll_scratch_bytes(const lm_kernels *kernels, int64_t channels, int64_t vocab);
+
+#endif
