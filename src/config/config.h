@@ -1,0 +1,95 @@
+/* The run config: JSON text to each room's own options, by one table of keys.
+ *
+ *     lm_config c;
+ *     lm_config_defaults(&c);
+ *     lm_config_load(&c, "run.json", overrides, n_overrides, err);  // parse, apply --set, validate
+ *     lm_config_print(&c, &text);                                   // fully resolved, every key
+ *     lm_config_free(&c);
+ *
+ * One row a key (config/keys.c): path, type, default, range, choices, help, where it is stored.
+ * Parsing, defaults, validation, --set, --print-config, the reference in README and the JSON Schema
+ * derive from it; the names of choices come from the rooms' registries. Comments (// and
+ * slash-star) are allowed. Errors carry file:line:column; all problems of a file are reported at
+ * once. */
+#ifndef LM_CONFIG_CONFIG_H
+#define LM_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "model/model.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+typedef struct lm_run_options {
+    char *dir; /* the run directory */
+    int64_t seed;
+    int64_t threads; /* 0: all usable CPUs */
+} lm_run_options;
+
+typedef struct lm_data_options {
+    char *train, *val; /* paths; val may be empty: no validation */
+    char *tokenizer;   /* empty: from the manifest */
+    bool shuffle;
+} lm_data_options;
+
+typedef enum lm_precision { LM_PRECISION_FP32, LM_PRECISION_COUNT } lm_precision;
+const char *lm_precision_name(int precision); /* "fp32"; NULL past the end */
+
+typedef struct lm_train_options {
+    int64_t steps, micro_batch, grad_accumulation;
+    double clip_norm; /* 0: off */
+    int precision;    /* lm_precision */
+} lm_train_options;
+
+typedef struct lm_eval_options {
+    int64_t every;  /* steps; 0: only at the end */
+    int64_t tokens; /* of validation data an evaluation reads; 0: all */
+} lm_eval_options;
+
+typedef struct lm_checkpoint_options {
+    int64_t every;     /* steps; 0: only at the end */
+    int64_t keep_last; /* >= 1 */
+} lm_checkpoint_options;
+
+typedef struct lm_log_options {
+    int64_t every; /* steps between progress lines */
+} lm_log_options;
+
+typedef struct lm_config {
+    lm_run_options run;
+    lm_model_options model;
+    lm_data_options data;
+    lm_train_options train;
+    lm_optimizer_options optimizer;
+    lm_schedule_options schedule;
+    lm_eval_options eval;
+    lm_checkpoint_options checkpoint;
+    lm_log_options log;
+} lm_config;
+
+/* Every key at its default; strings are owned by the config. */
+void lm_config_defaults(lm_config *c);
+void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
+
+/* Reads path, then applies overrides ("key.path=value", the value as JSON or as a bare string),
+ * then validates the whole (required keys, ranges, values that contradict each other). path
+ * relative paths inside stay as written. model.vocab_size may still be 0 (taken from the data): the
+ * train room resolves the model (lm_model_resolve) once the data is open. LM_ERR_USAGE with all
+ * problems, a line each. */
+lm_status lm_config_load(lm_config *c, const char *path, const char *const *overrides,
+                         int n_overrides, lm_error *err);
+/* The same from text already in memory; `name` stands for the path in messages. */
+lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
+                          const char *const *overrides, int n_overrides, lm_error *err);
+
+/* The fully resolved config as JSON text that lm_config_parse reads back to the same config. */
+void lm_config_print(const lm_config *c, lm_text *out);
+/* A JSON Schema (draft 2020-12) for editors. */
+void lm_config_print_schema(lm_text *out);
+/* The Markdown table of README: key, type, default, range or choices, help. */
+void lm_config_print_reference(lm_text *out);
+
+#endif
