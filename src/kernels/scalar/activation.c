@@ -1,0 +1,36 @@
+#include "kernels/scalar/scalar.h"
+
+#include "kernels/scalar/functions.h"
+
+void lm_scalar_exp_f32(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = exp1(x[i]);
+}
+
+void lm_scalar_gelu_tanh_forward_f32(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = gelu_tanh1(x[i]);
+}
+
+void lm_scalar_gelu_tanh_backward_f32(int64_t n, const float *x, const float *dy, float *dx) {
+    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * gelu_tanh_slope1(x[i]);
+}
+
+void lm_scalar_gelu_erf_forward_f32(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] * normal1(x[i]).cdf;
+}
+
+void lm_scalar_gelu_erf_backward_f32(int64_t n, const float *x, const float *dy, float *dx) {
+    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * gelu_erf_slope1(x[i]);
+}
+
+void lm_scalar_swiglu_forward_f32(int64_t n, const float *gate, const float *up, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = (gate[i] * sigmoid1(gate[i])) * up[i];
+}
+
+void lm_scalar_swiglu_backward_f32(int64_t n, const float *gate, const float *up, const float *dy,
+                                   float *dgate, float *dup) {
+    for (int64_t i = 0; i < n; i++) {
+        silu z = silu1(gate[i]);
+        dgate[i] = (dy[i] * up[i]) * z.slope;
+        dup[i] = dy[i] * z.value;
+    }
+}

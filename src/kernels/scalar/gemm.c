@@ -1,0 +1,30 @@
+#include "kernels/scalar/scalar.h"
+
+#include "kernels/scalar/reduce.h"
+
+void lm_scalar_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                        int64_t a_col, const float *b, int64_t b_row, const float *init,
+                        int64_t init_row, float *c, int64_t c_row) {
+    for (int64_t i = 0; i < m; i++) {
+        float *ci = c + i * c_row;
+        for (int64_t j = 0; j < n; j++) ci[j] = init ? init[i * init_row + j] : 0.0f;
+        for (int64_t p = 0; p < k; p++) {
+            float aip = a[i * a_row + p * a_col];
+            const float *bp = b + p * b_row;
+            for (int64_t j = 0; j < n; j++) ci[j] = fma1(aip, bp[j], ci[j]);
+        }
+    }
+}
+
+void lm_scalar_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                        int64_t x_col, float *out) {
+    for (int64_t p = 0; p < k; p++) {
+        for (int64_t i = 0; i < count; i++) out[p * width + i] = x[i * x_row + p * x_col];
+        for (int64_t i = count; i < width; i++) out[p * width + i] = 0.0f;
+    }
+}
+
+void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
+                        const float *init, float *y) {
+    for (int64_t i = 0; i < m; i++) y[i] = (init ? init[i] : 0.0f) + dot16(k, w + i * w_row, x);
+}

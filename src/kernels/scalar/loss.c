@@ -1,0 +1,23 @@
+#include "kernels/scalar/scalar.h"
+
+#include "kernels/scalar/functions.h"
+
+void lm_scalar_column_max_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, float *m) {
+    for (int64_t i = 0; i < rows; i++, x += x_row)
+        for (int64_t j = 0; j < n; j++) m[j] = max1(m[j], x[j]);
+}
+
+void lm_scalar_column_exp_sum_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
+                                  float *l) {
+    for (int64_t i = 0; i < rows; i++, x += x_row) {
+        for (int64_t j = 0; j < n; j++) {
+            x[j] = exp1(x[j] - m[j]);
+            l[j] = l[j] + x[j];
+        }
+    }
+}
+
+void lm_scalar_column_scale_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row) {
+    for (int64_t i = 0; i < rows; i++, x += x_row)
+        for (int64_t j = 0; j < n; j++) x[j] = x[j] * a[j];
+}

@@ -1,0 +1,73 @@
+/* The definition of every kernel, in plain C: see kernels.h for what each computes. One file a
+ * group.
+ */
+#ifndef LM_KERNELS_SCALAR_SCALAR_H
+#define LM_KERNELS_SCALAR_SCALAR_H
+
+#include "kernels/kernels.h"
+
+/* gemm.c */
+void lm_scalar_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row,
+                        int64_t a_col, const float *b, int64_t b_row, const float *init,
+                        int64_t init_row, float *c, int64_t c_row);
+void lm_scalar_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                        int64_t x_col, float *out);
+void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
+                        const float *init, float *y);
+
+/* vector.c */
+void lm_scalar_add_f32(int64_t n, const float *x, float *y);
+void lm_scalar_scale_f32(int64_t n, float a, float *x);
+float lm_scalar_dot_f32(int64_t n, const float *x, const float *y);
+float lm_scalar_sum_squares_f32(int64_t n, const float *x);
+void lm_scalar_sum_rows_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, float *out);
+void lm_scalar_scale_rows_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
+
+/* norm.c */
+void lm_scalar_layernorm_forward_f32(int64_t rows, int64_t n, float eps, const float *x,
+                                     const float *weight, const float *bias, float *y, float *mean,
+                                     float *rstd);
+void lm_scalar_layernorm_backward_f32(int64_t rows, int64_t n, const float *x, const float *weight,
+                                      const float *mean, const float *rstd, const float *dy,
+                                      float *dx, float *dweight, float *dbias);
+void lm_scalar_rmsnorm_forward_f32(int64_t rows, int64_t n, float eps, const float *x,
+                                   const float *weight, float *y, float *rstd);
+void lm_scalar_rmsnorm_backward_f32(int64_t rows, int64_t n, const float *x, const float *weight,
+                                    const float *rstd, const float *dy, float *dx, float *dweight);
+
+/* activation.c */
+void lm_scalar_exp_f32(int64_t n, const float *x, float *y);
+void lm_scalar_gelu_tanh_forward_f32(int64_t n, const float *x, float *y);
+void lm_scalar_gelu_tanh_backward_f32(int64_t n, const float *x, const float *dy, float *dx);
+void lm_scalar_gelu_erf_forward_f32(int64_t n, const float *x, float *y);
+void lm_scalar_gelu_erf_backward_f32(int64_t n, const float *x, const float *dy, float *dx);
+void lm_scalar_swiglu_forward_f32(int64_t n, const float *gate, const float *up, float *y);
+void lm_scalar_swiglu_backward_f32(int64_t n, const float *gate, const float *up, const float *dy,
+                                   float *dgate, float *dup);
+
+/* attention.c */
+void lm_scalar_attention_softmax_f32(int64_t rows, int64_t cols, int64_t first_valid, float scale,
+                                     float *s, int64_t s_row, float *m, float *l, float *alpha);
+void lm_scalar_attention_backward_f32(int64_t rows, int64_t cols, int64_t first_valid, float scale,
+                                      float *s, int64_t s_row, float *dp, int64_t dp_row,
+                                      const float *lse, const float *delta);
+void lm_scalar_rope_f32(int64_t heads, int64_t size, const float *cos, const float *sin, float *x);
+
+/* loss.c */
+void lm_scalar_column_max_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, float *m);
+void lm_scalar_column_exp_sum_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
+                                  float *l);
+void lm_scalar_column_scale_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
+
+/* optimizer.c */
+void lm_scalar_sgd_f32(int64_t n, float lr, float decay, float grad_scale, const float *g,
+                       float *p);
+void lm_scalar_momentum_f32(int64_t n, float lr, float momentum, float decay, float grad_scale,
+                            const float *g, float *b, float *p);
+void lm_scalar_adam_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,
+                        float *v, float *p);
+
+/* peak.c */
+double lm_scalar_peak_f32(int64_t iterations);
+
+#endif

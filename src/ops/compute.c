@@ -1,0 +1,22 @@
+#include "ops/compute.h"
+
+lm_status lm_compute_reserve(lm_compute *c, size_t bytes_per_worker, lm_error *err) {
+    size_t total, each = lm_size_align(bytes_per_worker);
+    LM_ASSERT(c->scratch.base == NULL);
+    if (each < bytes_per_worker || !lm_size_mul(each, (size_t)lm_pool_threads(c->pool), &total))
+        return lm_error_set(err, LM_ERR_RUNTIME, "scratch of %zu bytes a thread is too large",
+                            bytes_per_worker);
+    if (lm_arena_init(&c->scratch, total, "scratch", err) != LM_OK) return err->code;
+    c->scratch_per_worker = each;
+    return LM_OK;
+}
+
+void lm_compute_free(lm_compute *c) {
+    lm_arena_free(&c->scratch);
+    c->scratch_per_worker = 0;
+}
+
+void *lm_compute_scratch(const lm_compute *c, int worker, size_t bytes) {
+    LM_ASSERT(worker >= 0 && worker < lm_pool_threads(c->pool) && bytes <= c->scratch_per_worker);
+    return c->scratch.base + (size_t)worker * c->scratch_per_worker;
+}
