@@ -15,5 +15,7 @@ void lm_rope_forward(const lm_compute *compute, int64_t batch, int64_t time, int
 void lm_rope_backward(const lm_compute *compute, int64_t batch, int64_t time, int64_t heads,
                       int64_t head_size, const float *cos, const float *sin, float *dx,
                       int64_t dx_row);
+/* Scratch bytes a worker needs (backward). */
+size_t lm_rope_scratch_bytes(int64_t head_size);
 
 #endif

@@ -16,6 +16,8 @@
 
 #include "ops/compute.h"
 
+#define LM_ATTENTION_TILE 64 /* queries, and keys, a tile */
+
 typedef struct lm_attention {
     int64_t batch, time, heads, kv_heads, head_size;
     const float *q, *k, *v; /* rows of tokens */

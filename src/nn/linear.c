@@ -1,0 +1,176 @@
+#include "nn/linear.h"
+
+/* Columns a task of the bias gradient owns: each column is summed by one worker, rows rising, so
+ * the split changes no bit. */
+enum { BIAS_COLUMNS = 128 };
+/* Below this many elements the bias gradient is one task. */
+enum { BIAS_SERIAL = 16384 };
+/* Weights a decode task reads at least: 256 kB, about 10 us of memory traffic. */
+enum { DECODE_ELEMENTS = 65536 };
+
+void lm_linear_forward(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
+                       const float *x, const float *w, const float *bias, float *y) {
+    lm_gemm g = {.m = rows,
+                 .n = out,
+                 .k = in,
+                 .a = x,
+                 .a_row = in,
+                 .a_col = 1,
+                 .b = w,
+                 .b_row = 1,
+                 .b_col = in,
+                 .init = bias,
+                 .init_row = 0,
+                 .c = y,
+                 .c_row = out};
+    lm_gemm_f32(compute, &g);
+}
+
+typedef struct residual_job {
+    const lm_kernels *kernels;
+    const float *bias;     /* [O] */
+    const float *residual; /* [M, O], may be y */
+    float *y;              /* [M, O] */
+    int64_t rows, out, chunk;
+} residual_job;
+
+/* y = residual + bias, a chunk of rows. */
+static void residual_task(void *argument, int64_t task, int worker) {
+    const residual_job *j = argument;
+    int64_t begin = task * j->chunk;
+    int64_t end = j->rows - begin < j->chunk ? j->rows : begin + j->chunk;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        float *y = j->y + i * j->out;
+        const float *residual = j->residual + i * j->out;
+        if (y != residual)
+            for (int64_t o = 0; o < j->out; o++) y[o] = residual[o];
+        j->kernels->add_f32(j->out, j->bias, y);
+    }
+}
+
+void lm_linear_forward_residual(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
+                                const float *x, const float *w, const float *bias,
+                                const float *residual, float *y) {
+    if (bias) { /* GEMM takes one starting value: the bias goes into the residual first */
+        int64_t chunk = BIAS_SERIAL / out > 1 ? BIAS_SERIAL / out : 1;
+        residual_job j = {.kernels = compute->kernels,
+                          .bias = bias,
+                          .residual = residual,
+                          .y = y,
+                          .rows = rows,
+                          .out = out,
+                          .chunk = chunk};
+        lm_pool_run(compute->pool, (rows + chunk - 1) / chunk, residual_task, &j);
+        residual = y;
+    }
+    lm_gemm g = {.m = rows,
+                 .n = out,
+                 .k = in,
+                 .a = x,
+                 .a_row = in,
+                 .a_col = 1,
+                 .b = w,
+                 .b_row = 1,
+                 .b_col = in,
+                 .init = residual,
+                 .init_row = out,
+                 .c = y,
+                 .c_row = out};
+    lm_gemm_f32(compute, &g);
+}
+
+typedef struct bias_job {
+    const lm_kernels *kernels;
+    const float *dy; /* [M, O] */
+    float *dbias;    /* [O] */
+    int64_t rows, out, chunk;
+} bias_job;
+
+static void bias_task(void *argument, int64_t task, int worker) {
+    const bias_job *j = argument;
+    int64_t begin = task * j->chunk;
+    int64_t n = j->out - begin < j->chunk ? j->out - begin : j->chunk;
+    (void)worker;
+    j->kernels->sum_rows_f32(j->rows, n, j->dy + begin, j->out, j->dbias + begin);
+}
+
+void lm_linear_backward(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
+                        const float *x, const float *w, const float *dy, float *dx, float *dw,
+                        float *dbias) {
+    if (dx) {
+        lm_gemm g = {.m = rows,
+                     .n = in,
+                     .k = out,
+                     .a = dy,
+                     .a_row = out,
+                     .a_col = 1,
+                     .b = w,
+                     .b_row = in,
+                     .b_col = 1,
+                     .c = dx,
+                     .c_row = in};
+        lm_gemm_f32(compute, &g);
+    }
+    lm_gemm g = {.m = out,
+                 .n = in,
+                 .k = rows,
+                 .a = dy,
+                 .a_row = 1,
+                 .a_col = out,
+                 .b = x,
+                 .b_row = in,
+                 .b_col = 1,
+                 .init = dw,
+                 .init_row = in,
+                 .c = dw,
+                 .c_row = in};
+    lm_gemm_f32(compute, &g);
+    if (dbias) {
+        int64_t chunk = rows * out <= BIAS_SERIAL ? out : BIAS_COLUMNS;
+        bias_job j = {.kernels = compute->kernels,
+                      .dy = dy,
+                      .dbias = dbias,
+                      .rows = rows,
+                      .out = out,
+                      .chunk = chunk};
+        lm_pool_run(compute->pool, (out + chunk - 1) / chunk, bias_task, &j);
+    }
+}
+
+typedef struct decode_job {
+    const lm_kernels *kernels;
+    int64_t in, out, chunk;
+    const float *x, *w, *bias;
+    float *y;
+} decode_job;
+
+static void decode_task(void *argument, int64_t task, int worker) {
+    const decode_job *j = argument;
+    int64_t begin = task * j->chunk;
+    int64_t n = j->out - begin < j->chunk ? j->out - begin : j->chunk;
+    (void)worker;
+    j->kernels->gemv_f32(n, j->in, j->w + begin * j->in, j->in, j->x,
+                         j->bias ? j->bias + begin : NULL, j->y + begin);
+}
+
+void lm_linear_decode(const lm_compute *compute, int64_t in, int64_t out, const float *x,
+                      const float *w, const float *bias, float *y) {
+    int64_t chunk = (DECODE_ELEMENTS / in + 15) / 16 * 16;
+    if (chunk < 16) chunk = 16;
+    decode_job j = {.kernels = compute->kernels,
+                    .in = in,
+                    .out = out,
+                    .chunk = chunk,
+                    .x = x,
+                    .w = w,
+                    .bias = bias,
+                    .y = y};
+    lm_pool_run(compute->pool, (out + chunk - 1) / chunk, decode_task, &j);
+}
+
+size_t lm_linear_scratch_bytes(const lm_kernels *kernels, int64_t in, int64_t out) {
+    (void)in;
+    (void)out;
+    return lm_gemm_scratch_bytes(kernels);
+}
