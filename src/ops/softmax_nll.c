@@ -1,0 +1,223 @@
+#include "ops/softmax_nll.h"
+
+#include <math.h>
+
+#include "base/elementary.h"
+#include "base/error.h"
+#include "ops/gemm.h"
+
+/* A block holds about this many logits (4 MB: they stay in the outer cache), but at least
+ * MIN_TOKENS tokens, because each block reads all of W and of dW: at V = 50304, C = 768 that is
+ * 0.6 GB of memory traffic against 59 GFLOP. */
+enum { BLOCK_LOGITS = 1 << 20, MIN_TOKENS = 256 };
+/* Rows of the vocabulary, and tokens, that one softmax task takes. The rows are part of the
+ * arithmetic (each chunk has its own sum); they bound the length of a chain of additions. */
+enum { CHUNK_ROWS = 512, CHUNK_TOKENS = 128 };
+
+static int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
+/* Tokens a block: as even as they go, in whole cache lines. */
+static int64_t block_length(int64_t tokens, int64_t vocab) {
+    int64_t most = BLOCK_LOGITS / vocab;
+    if (most < MIN_TOKENS) most = MIN_TOKENS;
+    int64_t blocks = ceil_div(tokens, most);
+    if (blocks < 1) blocks = 1;
+    return ceil_div(ceil_div(tokens, blocks), 16) * 16;
+}
+
+typedef struct job {
+    const lm_kernels *kernels;
+    const lm_softmax_nll *s;
+    int64_t length; /* n: row stride of logits and of the sums */
+    int64_t tokens; /* of this block, <= n */
+    int64_t chunks; /* of the vocabulary */
+    float *logits;  /* [V, n]: one column a token */
+    float *max;     /* [chunks, n] */
+    float *sum;     /* [chunks, n] */
+    float *scale;   /* [n]: grad_scale / sum */
+    float *xs;      /* [n, C]: x rows times scale */
+    const float *x; /* [tokens, C] of this block */
+    float *dx;
+} job;
+
+/* Where the pieces of the workspace lie; floats. */
+static size_t layout(job *j, int64_t tokens, int64_t channels, int64_t vocab, float *block) {
+    j->length = block_length(tokens, vocab);
+    j->chunks = ceil_div(vocab, CHUNK_ROWS);
+    size_t n = (size_t)j->length, at = 0;
+    j->logits = block;
+    at += (size_t)vocab * n;
+    j->max = block ? block + at : NULL;
+    at += (size_t)j->chunks * n;
+    j->sum = block ? block + at : NULL;
+    at += (size_t)j->chunks * n;
+    j->scale = block ? block + at : NULL;
+    at += n;
+    j->xs = block ? block + at : NULL;
+    at += n * (size_t)channels;
+    return at;
+}
+
+static int64_t chunk_rows(const job *j, int64_t chunk) {
+    int64_t left = j->s->vocab - chunk * CHUNK_ROWS;
+    return left < CHUNK_ROWS ? left : CHUNK_ROWS;
+}
+
+static int64_t column_tasks(const job *j) {
+    return ceil_div(j->tokens, CHUNK_TOKENS);
+}
+
+/* One chunk of vocabulary and tokens: task = chunk * column_tasks + column. */
+typedef struct piece {
+    int64_t rows, n; /* n tokens */
+    float *logits, *max, *sum;
+} piece;
+
+static piece piece_of(const job *j, int64_t task) {
+    int64_t chunk = task / column_tasks(j), column = task % column_tasks(j) * CHUNK_TOKENS;
+    int64_t left = j->tokens - column;
+    return (piece){.rows = chunk_rows(j, chunk),
+                   .n = left < CHUNK_TOKENS ? left : CHUNK_TOKENS,
+                   .logits = j->logits + chunk * CHUNK_ROWS * j->length + column,
+                   .max = j->max + chunk * j->length + column,
+                   .sum = j->sum + chunk * j->length + column};
+}
+
+static void max_task(void *argument, int64_t task, int worker) {
+    const job *j = argument;
+    piece p = piece_of(j, task);
+    (void)worker;
+    for (int64_t i = 0; i < p.n; i++) p.max[i] = -INFINITY;
+    j->kernels->column_max_f32(p.rows, p.n, p.logits, j->length, p.max);
+}
+
+/* exp(logit - max) in place; the maximum of all chunks is in the first one's row. */
+static void exp_task(void *argument, int64_t task, int worker) {
+    const job *j = argument;
+    piece p = piece_of(j, task);
+    (void)worker;
+    for (int64_t i = 0; i < p.n; i++) p.sum[i] = 0.0f;
+    j->kernels->column_exp_sum_f32(p.rows, p.n, p.logits, j->length,
+                                   j->max + task % column_tasks(j) * CHUNK_TOKENS, p.sum);
+}
+
+/* The logit of each token's target, before exp overwrites it; into scale, for now. */
+static void pick_targets(const job *j, const int32_t *targets) {
+    for (int64_t t = 0; t < j->tokens; t++) {
+        LM_ASSERT(targets[t] >= 0 && targets[t] < j->s->vocab);
+        j->scale[t] = j->logits[targets[t] * j->length + t];
+    }
+}
+
+/* Losses, and what turns exp(logit - max) = e into the gradient:
+ *     dlogit_v = grad_scale (e_v / sum - [v = target]) = scale (e_v - sum [v = target])
+ * with scale = grad_scale / sum. The factor goes to x and dx, which are far smaller than e. */
+static void finish_tokens(const job *j, const int32_t *targets, float *loss) {
+    for (int64_t t = 0; t < j->tokens; t++) {
+        float sum = j->sum[t];
+        loss[t] = (float)lm_log((double)sum) + j->max[t] - j->scale[t];
+        j->scale[t] = j->s->grad_scale / sum;
+        j->logits[targets[t] * j->length + t] -= sum;
+    }
+}
+
+enum { SCALE_TOKENS = 16 };
+
+static void scale_task(void *argument, int64_t task, int worker) {
+    const job *j = argument;
+    int64_t c = j->s->channels, end = (task + 1) * SCALE_TOKENS;
+    (void)worker;
+    for (int64_t t = task * SCALE_TOKENS; t < end && t < j->tokens; t++)
+        for (int64_t i = 0; i < c; i++) j->xs[t * c + i] = j->x[t * c + i] * j->scale[t];
+}
+
+static void scale_dx(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+    const job *j = argument;
+    int64_t c = j->s->channels;
+    j->kernels->scale_rows_f32(m1 - m0, n1 - n0, j->scale + m0, j->dx + m0 * c + n0, c);
+}
+
+static void gradients(const lm_compute *compute, job *j) {
+    const lm_softmax_nll *s = j->s;
+    int64_t c = s->channels, n = j->length;
+    lm_pool_run(compute->pool, ceil_div(j->tokens, SCALE_TOKENS), scale_task, j);
+    lm_gemm dx = {.m = j->tokens,
+                  .n = c,
+                  .k = s->vocab,
+                  .a = j->logits,
+                  .a_row = 1,
+                  .a_col = n,
+                  .b = s->w,
+                  .b_row = c,
+                  .b_col = 1,
+                  .c = j->dx,
+                  .c_row = c,
+                  .finish = scale_dx,
+                  .argument = j};
+    lm_gemm_f32(compute, &dx);
+    lm_gemm dw = {.m = s->vocab,
+                  .n = c,
+                  .k = j->tokens,
+                  .a = j->logits,
+                  .a_row = n,
+                  .a_col = 1,
+                  .b = j->xs,
+                  .b_row = c,
+                  .b_col = 1,
+                  .init = s->dw,
+                  .init_row = c,
+                  .c = s->dw,
+                  .c_row = c};
+    lm_gemm_f32(compute, &dw);
+}
+
+static void run_block(const lm_compute *compute, job *j, const int32_t *targets, float *loss) {
+    const lm_softmax_nll *s = j->s;
+    lm_gemm logits = {.m = s->vocab,
+                      .n = j->tokens,
+                      .k = s->channels,
+                      .a = s->w,
+                      .a_row = s->channels,
+                      .a_col = 1,
+                      .b = j->x,
+                      .b_row = 1,
+                      .b_col = s->channels,
+                      .c = j->logits,
+                      .c_row = j->length};
+    lm_gemm_f32(compute, &logits);
+
+    int64_t tasks = j->chunks * column_tasks(j);
+    lm_pool_run(compute->pool, tasks, max_task, j);
+    for (int64_t chunk = 1; chunk < j->chunks; chunk++)
+        j->kernels->column_max_f32(1, j->tokens, j->max + chunk * j->length, j->length, j->max);
+    pick_targets(j, targets);
+    lm_pool_run(compute->pool, tasks, exp_task, j);
+    j->kernels->sum_rows_f32(j->chunks - 1, j->tokens, j->sum + j->length, j->length, j->sum);
+    finish_tokens(j, targets, loss);
+    if (j->dx) gradients(compute, j);
+}
+
+void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
+    job j = {.kernels = compute->kernels, .s = s};
+    LM_ASSERT(!s->dx == !s->dw);
+    layout(&j, s->tokens, s->channels, s->vocab, s->block);
+    for (int64_t t = 0; t < s->tokens; t += j.length) {
+        j.tokens = s->tokens - t < j.length ? s->tokens - t : j.length;
+        j.x = s->x + t * s->channels;
+        j.dx = s->dx ? s->dx + t * s->channels : NULL;
+        run_block(compute, &j, s->targets + t, s->loss + t);
+    }
+}
+
+size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab) {
+    job j;
+    return lm_size_align(layout(&j, tokens, channels, vocab, NULL) * sizeof(float));
+}
+
+size_t lm_softmax_nll_scratch_bytes(const lm_kernels *kernels, int64_t channels, int64_t vocab) {
+    (void)channels;
+    (void)vocab;
+    return lm_gemm_scratch_bytes(kernels);
+}
