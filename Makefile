@@ -65,6 +65,7 @@ BINARY  := $(BUILD)/lmtrain
 
 TEST_SOURCES := $(sort $(wildcard tests/*/test_*.c))
 TEST_SUPPORT := $(sort $(wildcard tests/support/*.c))
+TEST_LIBRARY := $(BUILD)/libtestsupport.a
 TEST_BINARIES := $(TEST_SOURCES:%.c=$(BUILD)/%)
 TEST_SCRIPTS := $(sort $(wildcard tests/*/test_*.sh))
 
@@ -103,7 +104,10 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(if $(filter tests/%,$<),-I. $(TEST_CFLAGS)) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_SUPPORT:%.c=$(BUILD)/%.o) $(LIBRARY)
+$(TEST_LIBRARY): $(TEST_SUPPORT:%.c=$(BUILD)/%.o)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIBRARY) $(LIBRARY)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LDLIBS)
 

@@ -1,0 +1,171 @@
+#include "base/elementary.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ln 2 = LN2_HIGH + LN2_LOW; the high part ends in enough zeros that k * LN2_HIGH is exact for
+ * every exponent k. pi/2 = HALF_PI_HIGH + HALF_PI_LOW to 2^-107. */
+#define LN2_HIGH     0x1.62e42fefa3800p-1
+#define LN2_LOW      0x1.ef35793c76730p-45
+#define LOG2_E       0x1.71547652b82fep+0
+#define HALF_PI_HIGH 0x1.921fb54442d18p+0
+#define HALF_PI_LOW  0x1.1a62633145c07p-54
+#define TWO_OVER_PI  0x1.45f306dc9c883p-1
+#define SQRT_HALF    0x1.6a09e667f3bcdp-1
+
+static double from_bits(uint64_t bits) {
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static uint64_t to_bits(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static double two_to(int k) { /* -1022 <= k <= 1023 */
+    return from_bits((uint64_t)(k + 1023) << 52);
+}
+
+double lm_exp(double x) {
+    if (isnan(x)) return x;
+    if (x > 709.8) return INFINITY;
+    if (x < -745.2) return 0;
+    /* x = k ln2 + r, |r| <= ln2/2; Taylor to r^13, whose remainder is below 1e-17. */
+    double k = floor(fma(x, LOG2_E, 0.5));
+    double r = fma(-k, LN2_LOW, fma(-k, LN2_HIGH, x));
+    static const double inverse_factorial[] = {1.0 / 6227020800,
+                                               1.0 / 479001600,
+                                               1.0 / 39916800,
+                                               1.0 / 3628800,
+                                               1.0 / 362880,
+                                               1.0 / 40320,
+                                               1.0 / 5040,
+                                               1.0 / 720,
+                                               1.0 / 120,
+                                               1.0 / 24,
+                                               1.0 / 6,
+                                               0.5,
+                                               1.0,
+                                               1.0};
+    double sum = 0;
+    for (size_t i = 0; i < sizeof inverse_factorial / sizeof *inverse_factorial; i++)
+        sum = fma(sum, r, inverse_factorial[i]);
+    /* In two factors, since 2^k alone may leave the range while the product does not. */
+    int half = (int)k / 2;
+    return sum * two_to(half) * two_to((int)k - half);
+}
+
+/* x = m 2^k with m in [sqrt(1/2), sqrt(2)); x positive and finite. */
+static double split_exponent(double x, int *k) {
+    *k = 0;
+    if (x < 0x1p-1022) {
+        x *= 0x1p54;
+        *k = -54;
+    }
+    uint64_t bits = to_bits(x);
+    *k += (int)(bits >> 52) - 1022;
+    double m = from_bits((bits & 0x000fffffffffffffu) | 0x3fe0000000000000u); /* [1/2, 1) */
+    if (m < SQRT_HALF) {
+        m *= 2;
+        *k -= 1;
+    }
+    return m;
+}
+
+/* atanh(s)/s - 1 as a series in z = s^2, for z <= 0.0295: remainder below 1e-18. */
+static double atanh_tail(double z) {
+    double sum = 0;
+    for (int n = 25; n >= 3; n -= 2) sum = fma(sum, z, 1.0 / n);
+    return sum * z;
+}
+
+/* log(x) = *high + *low, to about 2^-57 relative; x positive and finite. log m = 2 atanh(s),
+ * s = (m-1)/(m+1) carried in two parts. */
+static void log_two_parts(double x, double *high, double *low) {
+    int k;
+    double m = split_exponent(x, &k);
+    double numerator = m - 1; /* exact */
+    double d = m + 1, d_low = m - (d - 1);
+    double s = numerator / d;
+    double s_low = (fma(-s, d, numerator) - s * d_low) / d;
+    double small = fma(2 * s, atanh_tail(s * s), fma((double)k, LN2_LOW, 2 * s_low));
+    double a = k * LN2_HIGH, b = 2 * s;
+    double sum = a + b, b_part = sum - a;
+    double sum_low = (a - (sum - b_part)) + (b - b_part);
+    double rest = sum_low + small;
+    *high = sum + rest;
+    *low = rest - (*high - sum);
+}
+
+double lm_log(double x) {
+    if (isnan(x) || x < 0) return NAN;
+    if (x == 0) return -INFINITY;
+    if (isinf(x)) return x;
+    double high, low;
+    log_two_parts(x, &high, &low);
+    return high;
+}
+
+double lm_pow(double x, double y) {
+    double high, low;
+    if (!(x > 0) || isinf(x) || isnan(y)) return NAN;
+    log_two_parts(x, &high, &low);
+    double product = y * high;
+    double rest = fma(y, high, -product) + y * low;
+    double e = lm_exp(product);
+    return isinf(e) || e == 0 ? e : fma(e, rest, e);
+}
+
+double lm_powi(double x, int64_t n) {
+    double result = 1;
+    for (; n > 0; n >>= 1) {
+        if (n & 1) result *= x;
+        x *= x;
+    }
+    return result;
+}
+
+/* x = n pi/2 + *r, |*r| <= pi/4; returns n mod 4. */
+static int reduce_angle(double x, double *r) {
+    double n = floor(fma(x, TWO_OVER_PI, 0.5));
+    *r = fma(-n, HALF_PI_LOW, fma(-n, HALF_PI_HIGH, x));
+    return (int)((int64_t)n & 3);
+}
+
+/* Taylor series on |r| <= pi/4, remainders below 1e-17. */
+static double sin_series(double r) {
+    double z = r * r, sum = 0,
+           factorials[] = {
+               1.0 / 355687428096000, -1.0 / 1307674368000, 1.0 / 6227020800, -1.0 / 39916800,
+               1.0 / 362880,          -1.0 / 5040,          1.0 / 120,        -1.0 / 6};
+    for (size_t i = 0; i < sizeof factorials / sizeof *factorials; i++)
+        sum = fma(sum, z, factorials[i]);
+    return fma(sum * z, r, r);
+}
+static double cos_series(double r) {
+    double z = r * r, sum = 0,
+           factorials[] = {
+               1.0 / 20922789888000, -1.0 / 87178291200, 1.0 / 479001600, -1.0 / 3628800,
+               1.0 / 40320,          -1.0 / 720,         1.0 / 24,        -0.5};
+    for (size_t i = 0; i < sizeof factorials / sizeof *factorials; i++)
+        sum = fma(sum, z, factorials[i]);
+    return fma(sum, z, 1.0);
+}
+
+static double sin_quadrant(double x, int shift) {
+    if (!isfinite(x)) return NAN;
+    double r;
+    int quadrant = (reduce_angle(x, &r) + shift) & 3;
+    double y = quadrant & 1 ? cos_series(r) : sin_series(r);
+    return quadrant & 2 ? -y : y;
+}
+
+double lm_sin(double x) {
+    return sin_quadrant(x, 0);
+}
+double lm_cos(double x) {
+    return sin_quadrant(x, 1);
+}

@@ -1,0 +1,48 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void format_message(char *out, size_t size, const char *format, va_list arguments) {
+    int n = vsnprintf(out, size, format, arguments);
+    if (n < 0) {
+        snprintf(out, size, "(message could not be formatted)");
+    } else if ((size_t)n >= size) {
+        memcpy(out + size - 4, "...", 4);
+    }
+}
+
+lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...) {
+    LM_ASSERT(err != NULL && code != LM_OK);
+    /* Formatted aside first: an argument may be the old message. */
+    char message[sizeof err->message];
+    va_list arguments;
+    va_start(arguments, format);
+    format_message(message, sizeof message, format, arguments);
+    va_end(arguments);
+    memcpy(err->message, message, sizeof message);
+    err->code = code;
+    return code;
+}
+
+lm_status lm_error_prefix(lm_error *err, const char *format, ...) {
+    char prefix[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    format_message(prefix, sizeof prefix, format, arguments);
+    va_end(arguments);
+    return lm_error_set(err, err->code, "%s: %s", prefix, err->message);
+}
+
+const char *lm_error_errno(int errnum) {
+    const char *text = strerrordesc_np(errnum);
+    return text ? text : "unknown error";
+}
+
+void lm_assert_failed(const char *expression, const char *file, int line) {
+    fprintf(stderr, "lmtrain: internal error: %s:%d: %s does not hold. Please report this.\n", file,
+            line, expression);
+    abort();
+}

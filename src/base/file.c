@@ -1,0 +1,296 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static lm_status fail(lm_error *err, const char *path, const char *verb) {
+    return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot %s: %s", path, verb,
+                        lm_error_errno(errno));
+}
+
+static lm_status out_of_memory(lm_error *err, const char *path) {
+    return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+}
+
+/* ---- reading
+ * -----------------------------------------------------------------------------------*/
+
+lm_status lm_file_read(const char *path, size_t limit, lm_text *out, lm_error *err) {
+    lm_status status = LM_OK;
+    size_t before = out->length;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail(err, path, "open");
+    if (lm_file_is_directory(path)) {
+        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: expected a file, found a directory", path);
+        goto out;
+    }
+    for (;;) {
+        char buffer[65536];
+        ssize_t n = read(fd, buffer, sizeof buffer);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            status = fail(err, path, "read");
+            goto out;
+        }
+        if (n == 0) break;
+        if ((size_t)n > limit - (out->length - before)) {
+            status =
+                lm_error_set(err, LM_ERR_RUNTIME,
+                             "%s: expected at most %zu bytes, found a larger file", path, limit);
+            goto out;
+        }
+        lm_text_append(out, buffer, (size_t)n);
+        if (out->failed) {
+            status = out_of_memory(err, path);
+            goto out;
+        }
+    }
+out:
+    close(fd);
+    return status;
+}
+
+lm_status lm_file_map(lm_mapping *map, const char *path, lm_error *err) {
+    lm_status status = LM_OK;
+    struct stat info;
+    memset(map, 0, sizeof *map);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail(err, path, "open");
+    if (fstat(fd, &info) != 0) {
+        status = fail(err, path, "stat");
+        goto out;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: expected a regular file, found %s", path,
+                              S_ISDIR(info.st_mode) ? "a directory" : "something else");
+        goto out;
+    }
+    if (info.st_size == 0) goto out;
+    void *p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED) {
+        status = fail(err, path, "map");
+        goto out;
+    }
+    map->data = p;
+    map->size = (size_t)info.st_size;
+out:
+    close(fd);
+    return status;
+}
+
+void lm_file_unmap(lm_mapping *map) {
+    if (map->data) {
+        /* munmap takes a pointer to mutable memory; nothing is written. */
+        union {
+            const unsigned char *read;
+            void *write;
+        } p = {.read = map->data};
+        munmap(p.write, map->size);
+    }
+    memset(map, 0, sizeof *map);
+}
+
+/* ---- replacing
+ * ---------------------------------------------------------------------------------*/
+
+lm_status lm_file_writer_open(lm_file_writer *w, const char *path, lm_error *err) {
+    memset(w, 0, sizeof *w);
+    w->fd = -1;
+    w->path = strdup(path);
+    w->temporary = malloc(strlen(path) + sizeof ".tmp");
+    if (!w->path || !w->temporary) {
+        lm_file_writer_abort(w);
+        return out_of_memory(err, path);
+    }
+    strcpy(w->temporary, path);
+    strcat(w->temporary, ".tmp");
+    w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (w->fd < 0) {
+        lm_status status = fail(err, w->temporary, "create");
+        free(w->temporary);
+        w->temporary = NULL;
+        lm_file_writer_abort(w);
+        return status;
+    }
+    return LM_OK;
+}
+
+lm_status lm_file_writer_write(lm_file_writer *w, const void *data, size_t size, lm_error *err) {
+    const unsigned char *p = data;
+    while (size > 0) {
+        ssize_t n = write(w->fd, p, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            if (n == 0) errno = ENOSPC;
+            return fail(err, w->temporary, "write");
+        }
+        p += n;
+        size -= (size_t)n;
+        w->offset += (uint64_t)n;
+    }
+    return LM_OK;
+}
+
+/* The directory part of path, malloc'd. */
+static char *parent_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return strdup(".");
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+lm_status lm_file_sync_directory(const char *path, lm_error *err) {
+    lm_status status = LM_OK;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return fail(err, path, "open the directory");
+    /* Some filesystems cannot sync a directory and say EINVAL: there is nothing more to do. */
+    if (fsync(fd) != 0 && errno != EINVAL) status = fail(err, path, "sync the directory");
+    close(fd);
+    return status;
+}
+
+lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err) {
+    lm_status status = LM_OK;
+    char *parent = NULL;
+    if (fsync(w->fd) != 0) {
+        status = fail(err, w->temporary, "sync");
+        goto out;
+    }
+    int fd = w->fd;
+    w->fd = -1;
+    if (close(fd) != 0) {
+        status = fail(err, w->temporary, "close");
+        goto out;
+    }
+    if (rename(w->temporary, w->path) != 0) {
+        status = fail(err, w->path, "rename the temporary file to it");
+        goto out;
+    }
+    free(w->temporary); /* it is gone: abort must not remove a newer one of the same name */
+    w->temporary = NULL;
+    parent = parent_of(w->path);
+    status = parent ? lm_file_sync_directory(parent, err) : out_of_memory(err, w->path);
+out:
+    free(parent);
+    lm_file_writer_abort(w);
+    return status;
+}
+
+void lm_file_writer_abort(lm_file_writer *w) {
+    if (w->path && w->fd >= 0) close(w->fd);
+    if (w->temporary) unlink(w->temporary);
+    free(w->temporary);
+    free(w->path);
+    memset(w, 0, sizeof *w);
+    w->fd = -1;
+}
+
+lm_status lm_file_replace(const char *path, const void *data, size_t size, lm_error *err) {
+    lm_file_writer w;
+    lm_status status = lm_file_writer_open(&w, path, err);
+    if (status != LM_OK) return status;
+    status = lm_file_writer_write(&w, data, size, err);
+    if (status != LM_OK) {
+        lm_file_writer_abort(&w);
+        return status;
+    }
+    return lm_file_writer_commit(&w, err);
+}
+
+/* ---- directories
+ * -------------------------------------------------------------------------------*/
+
+bool lm_file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool lm_file_is_directory(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+lm_status lm_file_make_directory(const char *path, lm_error *err) {
+    lm_status status = LM_OK;
+    char *partial = strdup(path);
+    if (!partial) return out_of_memory(err, path);
+    for (char *p = partial + 1; partial[0] && status == LM_OK; p++) {
+        if (*p != '/' && *p != '\0') continue;
+        char end = *p;
+        *p = '\0';
+        if (mkdir(partial, 0777) != 0 && !lm_file_is_directory(partial))
+            status = fail(err, partial, "make the directory");
+        *p = end;
+        if (end == '\0') break;
+    }
+    free(partial);
+    return status;
+}
+
+lm_status lm_file_remove(const char *path, lm_error *err) {
+    return unlink(path) == 0 ? LM_OK : fail(err, path, "remove");
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+lm_status lm_file_list_directory(lm_file_list *list, const char *path, lm_error *err) {
+    memset(list, 0, sizeof *list);
+    DIR *directory = opendir(path);
+    if (!directory) return fail(err, path, "open the directory");
+    lm_status status = LM_OK;
+    size_t capacity = 0;
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(directory);
+        if (!entry && errno != 0) status = fail(err, path, "read the directory");
+        if (!entry) break;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        if (list->count == capacity) {
+            capacity = capacity ? 2 * capacity : 32;
+            char **names = realloc(list->names, capacity * sizeof *names);
+            if (!names) {
+                status = out_of_memory(err, path);
+                break;
+            }
+            list->names = names;
+        }
+        list->names[list->count] = strdup(entry->d_name);
+        if (!list->names[list->count]) {
+            status = out_of_memory(err, path);
+            break;
+        }
+        list->count++;
+    }
+    closedir(directory);
+    if (status != LM_OK) {
+        lm_file_list_free(list);
+    } else if (list->count > 1) {
+        qsort(list->names, list->count, sizeof *list->names, by_name);
+    }
+    return status;
+}
+
+void lm_file_list_free(lm_file_list *list) {
+    for (size_t i = 0; i < list->count; i++) free(list->names[i]);
+    free(list->names);
+    memset(list, 0, sizeof *list);
+}
+
+char *lm_file_join(const char *directory, const char *name) {
+    size_t n = strlen(directory), m = strlen(name);
+    bool slash = n > 0 && directory[n - 1] != '/';
+    char *path = malloc(n + slash + m + 1);
+    if (!path) return NULL;
+    memcpy(path, directory, n);
+    if (slash) path[n] = '/';
+    memcpy(path + n + slash, name, m + 1);
+    return path;
+}

@@ -1,0 +1,187 @@
+#include "machine/pool.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "machine/cpu.h"
+#include "machine/fpmode.h"
+
+/* How long a thread that waits for another keeps its CPU before it sleeps. */
+#define SPIN_SECONDS 50e-6
+#define LINE         64
+
+typedef struct worker {
+    lm_pool *pool;
+    pthread_t thread;
+    int index;
+} worker;
+
+/* A region is (generation, tasks left) in one word. A task is claimed by taking one off with
+ * compare-and-swap, so nobody can claim from a region that is over; task, argument and n_tasks are
+ * read after the claim, and stay until the claimed task is done. */
+struct lm_pool {
+    _Alignas(LINE) _Atomic uint64_t region;  /* generation << 32 | tasks left to claim */
+    _Alignas(LINE) _Atomic uint32_t pending; /* tasks not done yet; futex of the caller */
+    _Alignas(LINE) _Atomic uint32_t epoch;   /* counts regions; futex of the workers */
+    _Atomic uint32_t sleepers;               /* workers that sleep, or are about to */
+    _Atomic uint32_t caller_sleeps;
+    _Alignas(LINE) lm_pool_task *task;
+    void *argument;
+    int64_t n_tasks;
+    int threads;
+    bool crowded; /* more threads than CPUs: whoever waits must give its CPU away */
+    atomic_bool stop;
+    worker *workers; /* threads - 1, indices from 1 */
+};
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t expected) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+static void futex_wake(_Atomic uint32_t *word, int count) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+static void relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Spins while *word == value; false when that lasted too long to go on spinning. */
+static bool spin_until_changed(const lm_pool *p, _Atomic uint32_t *word, uint32_t value) {
+    if (p->crowded) {
+        for (int i = 0; i < 4; i++) {
+            if (atomic_load_explicit(word, memory_order_acquire) != value) return true;
+            sched_yield();
+        }
+        return false;
+    }
+    double end = 0;
+    for (;;) {
+        for (int i = 0; i < 64; i++) {
+            if (atomic_load_explicit(word, memory_order_acquire) != value) return true;
+            relax();
+        }
+        double now = lm_clock_seconds();
+        if (end == 0) end = now + SPIN_SECONDS;
+        if (now > end) return false;
+    }
+}
+
+/* Does tasks of the present region until none is left to claim. */
+static void work(lm_pool *p, int index) {
+    uint64_t region = atomic_load_explicit(&p->region, memory_order_acquire);
+    while ((uint32_t)region > 0) {
+        if (!atomic_compare_exchange_weak_explicit(&p->region, &region, region - 1,
+                                                   memory_order_acq_rel, memory_order_acquire))
+            continue;
+        p->task(p->argument, p->n_tasks - (int64_t)(uint32_t)region, index);
+        if (atomic_fetch_sub(&p->pending, 1) == 1 && atomic_load(&p->caller_sleeps))
+            futex_wake(&p->pending, 1);
+        region = atomic_load_explicit(&p->region, memory_order_acquire);
+    }
+}
+
+static void *worker_main(void *argument) {
+    worker *self = argument;
+    lm_pool *p = self->pool;
+    lm_fpmode_set();
+    for (;;) {
+        uint32_t epoch = atomic_load(&p->epoch);
+        if (atomic_load(&p->stop)) return NULL;
+        work(p, self->index);
+        if (spin_until_changed(p, &p->epoch, epoch)) continue;
+        atomic_fetch_add(&p->sleepers, 1);
+        while (atomic_load(&p->epoch) == epoch) futex_wait(&p->epoch, epoch);
+        atomic_fetch_sub(&p->sleepers, 1);
+    }
+}
+
+/* Makes the workers look: those that spin see the epoch, those that sleep are woken. */
+static void announce(lm_pool *p, int64_t needed) {
+    atomic_fetch_add(&p->epoch, 1);
+    if (atomic_load(&p->sleepers) > 0)
+        futex_wake(&p->epoch, needed > INT_MAX ? INT_MAX : (int)needed);
+}
+
+void lm_pool_run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument) {
+    LM_ASSERT(n_tasks >= 0 && n_tasks <= UINT32_MAX);
+    if (p->threads == 1 || n_tasks <= 1) {
+        for (int64_t i = 0; i < n_tasks; i++) task(argument, i, 0);
+        return;
+    }
+    p->task = task;
+    p->argument = argument;
+    p->n_tasks = n_tasks;
+    atomic_store(&p->pending, (uint32_t)n_tasks);
+    uint64_t generation = (atomic_load_explicit(&p->region, memory_order_relaxed) >> 32) + 1;
+    atomic_store(&p->region, generation << 32 | (uint64_t)n_tasks);
+    announce(p, n_tasks - 1);
+    work(p, 0);
+    uint32_t left;
+    while ((left = atomic_load_explicit(&p->pending, memory_order_acquire)) != 0) {
+        if (spin_until_changed(p, &p->pending, left)) continue;
+        atomic_store(&p->caller_sleeps, 1);
+        if (atomic_load(&p->pending) == left) futex_wait(&p->pending, left);
+        atomic_store(&p->caller_sleeps, 0);
+    }
+}
+
+static void stop_workers(lm_pool *p, int started) {
+    atomic_store(&p->stop, true);
+    announce(p, INT_MAX);
+    for (int i = 0; i < started; i++) pthread_join(p->workers[i].thread, NULL);
+}
+
+lm_status lm_pool_create(lm_pool **pool, int threads, lm_error *err) {
+    *pool = NULL;
+    if (threads < 1 || threads > LM_POOL_MAX_THREADS)
+        return lm_error_set(err, LM_ERR_USAGE, "threads: expected 1 to %d, found %d",
+                            LM_POOL_MAX_THREADS, threads);
+    lm_pool *p = aligned_alloc(LINE, (sizeof *p + LINE - 1) / LINE * LINE);
+    if (!p) goto no_memory;
+    *p = (lm_pool){.threads = threads, .crowded = threads > lm_cpu_usable()};
+    p->workers = calloc((size_t)threads, sizeof *p->workers);
+    if (!p->workers) goto no_memory;
+    lm_fpmode_set();
+    for (int i = 0; i < threads - 1; i++) {
+        p->workers[i].pool = p;
+        p->workers[i].index = i + 1;
+        int failed = pthread_create(&p->workers[i].thread, NULL, worker_main, &p->workers[i]);
+        if (failed) {
+            stop_workers(p, i);
+            free(p->workers);
+            free(p);
+            return lm_error_set(err, LM_ERR_RUNTIME, "cannot start thread %d of %d: %s", i + 2,
+                                threads, lm_error_errno(failed));
+        }
+    }
+    *pool = p;
+    return LM_OK;
+no_memory:
+    free(p);
+    return lm_error_set(err, LM_ERR_RUNTIME, "out of memory for a pool of %d threads", threads);
+}
+
+int lm_pool_threads(const lm_pool *p) {
+    return p->threads;
+}
+
+void lm_pool_free(lm_pool *p) {
+    if (!p) return;
+    stop_workers(p, p->threads - 1);
+    free(p->workers);
+    free(p);
+}

@@ -1,0 +1,154 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "tests/support/tempdir.h"
+
+static char *directory;
+
+static int set_up(void **state) {
+    (void)state;
+    directory = lm_test_tempdir();
+    return 0;
+}
+static int tear_down(void **state) {
+    (void)state;
+    lm_test_tempdir_free(directory);
+    return 0;
+}
+
+static void check_content(const char *path, const char *want) {
+    lm_error err = {0};
+    lm_text t = {0};
+    assert_int_equal(lm_file_read(path, 1000, &t, &err), LM_OK);
+    assert_string_equal(lm_text_cstr(&t), want);
+    lm_text_free(&t);
+}
+
+static void test_replace_read_map(void **state) {
+    (void)state;
+    lm_error err = {0};
+    char *path = lm_file_join(directory, "a.txt");
+    assert_int_equal(lm_file_replace(path, "hello", 5, &err), LM_OK);
+    check_content(path, "hello");
+    assert_int_equal(lm_file_replace(path, "world!", 6, &err), LM_OK);
+    check_content(path, "world!");
+
+    lm_mapping map;
+    assert_int_equal(lm_file_map(&map, path, &err), LM_OK);
+    assert_int_equal(map.size, 6);
+    assert_memory_equal(map.data, "world!", 6);
+    lm_file_unmap(&map);
+    lm_file_unmap(&map);
+
+    lm_text t = {0};
+    assert_int_equal(lm_file_read(path, 5, &t, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "at most 5 bytes"));
+    lm_text_free(&t);
+    assert_int_equal(lm_file_replace(path, "", 0, &err), LM_OK);
+    assert_int_equal(lm_file_map(&map, path, &err), LM_OK);
+    assert_null(map.data);
+    assert_int_equal(lm_file_remove(path, &err), LM_OK);
+    assert_int_equal(lm_file_remove(path, &err), LM_ERR_RUNTIME);
+    free(path);
+}
+
+static void test_aborted_and_failed_writes_leave_the_old_file(void **state) {
+    (void)state;
+    lm_error err = {0};
+    char *path = lm_file_join(directory, "b.txt"),
+         *temporary = lm_file_join(directory, "b.txt.tmp");
+    assert_int_equal(lm_file_replace(path, "old", 3, &err), LM_OK);
+    lm_file_writer w;
+    assert_int_equal(lm_file_writer_open(&w, path, &err), LM_OK);
+    assert_int_equal(lm_file_writer_write(&w, "new", 3, &err), LM_OK);
+    assert_int_equal(w.offset, 3);
+    assert_true(lm_file_exists(temporary));
+    check_content(path, "old");
+    lm_file_writer_abort(&w);
+    lm_file_writer_abort(&w);
+    assert_false(lm_file_exists(temporary));
+
+    /* A limit on the file's size makes the write itself fail. */
+    struct rlimit before, small = {.rlim_cur = 4096};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small.rlim_max = before.rlim_max;
+    char big[10000] = {0};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    lm_status status = lm_file_replace(path, big, sizeof big, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "b.txt.tmp"));
+    assert_non_null(strstr(err.message, "File too large"));
+    check_content(path, "old");
+    assert_false(lm_file_exists(temporary));
+    free(temporary);
+    free(path);
+}
+
+static void test_directories(void **state) {
+    (void)state;
+    lm_error err = {0};
+    char *deep = lm_file_join(directory, "x/y/z");
+    assert_int_equal(lm_file_make_directory(deep, &err), LM_OK);
+    assert_int_equal(lm_file_make_directory(deep, &err), LM_OK);
+    assert_true(lm_file_is_directory(deep));
+    static const char *const names[] = {"b", "a", "B", "10", "9"};
+    for (int i = 0; i < 5; i++) {
+        char *path = lm_file_join(deep, names[i]);
+        assert_int_equal(lm_file_replace(path, "x", 1, &err), LM_OK);
+        free(path);
+    }
+    lm_file_list list;
+    assert_int_equal(lm_file_list_directory(&list, deep, &err), LM_OK);
+    static const char *const sorted[] = {"10", "9", "B", "a", "b"};
+    assert_int_equal(list.count, 5);
+    for (int i = 0; i < 5; i++) assert_string_equal(list.names[i], sorted[i]);
+    lm_file_list_free(&list);
+    lm_file_list_free(&list);
+
+    char *blocked = lm_file_join(deep, "a/under");
+    assert_int_equal(lm_file_make_directory(blocked, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "/a"));
+    free(blocked);
+    free(deep);
+}
+
+static void test_errors_name_the_path(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_mapping map;
+    lm_text t = {0};
+    lm_file_list list;
+    assert_int_equal(lm_file_map(&map, "/nonexistent/a", &err), LM_ERR_RUNTIME);
+    assert_string_equal(err.message, "/nonexistent/a: cannot open: No such file or directory");
+    assert_int_equal(lm_file_map(&map, directory, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "found a directory"));
+    assert_int_equal(lm_file_read(directory, 10, &t, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "found a directory"));
+    assert_int_equal(lm_file_list_directory(&list, "/nonexistent", &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_file_replace("/nonexistent/a", "", 0, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "/nonexistent/a.tmp"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_replace_read_map),
+        cmocka_unit_test(test_aborted_and_failed_writes_leave_the_old_file),
+        cmocka_unit_test(test_directories),
+        cmocka_unit_test(test_errors_name_the_path),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

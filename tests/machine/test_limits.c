@@ -1,0 +1,120 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "machine/cgroup.h"
+#include "machine/cpu.h"
+#include "machine/limits.h"
+#include "tests/support/tempdir.h"
+
+static void put(const char *root, const char *path, const char *text) {
+    lm_error err = {0};
+    char *full = lm_file_join(root, path), *slash = strrchr(full, '/');
+    *slash = '\0';
+    assert_int_equal(lm_file_make_directory(full, &err), LM_OK);
+    *slash = '/';
+    assert_int_equal(lm_file_replace(full, text, strlen(text), &err), LM_OK);
+    free(full);
+}
+
+static void test_no_cgroup_means_no_limit(void **state) {
+    (void)state;
+    char *root = lm_test_tempdir();
+    assert_true(lm_cgroup_cpus(root) == 0);
+    assert_true(lm_cgroup_memory(root) == UINT64_MAX);
+    lm_test_tempdir_free(root);
+}
+
+static void test_version_2(void **state) {
+    (void)state;
+    char *root = lm_test_tempdir();
+    put(root, "proc/self/cgroup", "0::/job/step\n");
+    put(root, "sys/fs/cgroup/job/step/cpu.max", "max 100000\n");
+    put(root, "sys/fs/cgroup/job/cpu.max", "150000 100000\n"); /* the parent's limit counts */
+    put(root, "sys/fs/cgroup/job/step/memory.max", "max\n");
+    put(root, "sys/fs/cgroup/job/memory.max", "1000000\n");
+    put(root, "sys/fs/cgroup/job/memory.current", "700000\n");
+    put(root, "sys/fs/cgroup/job/memory.stat", "anon 1\ninactive_file 200000\nfile 5\n");
+    assert_true(lm_cgroup_cpus(root) == 1.5);
+    assert_int_equal(lm_cgroup_memory(root), 500000);
+    lm_test_tempdir_free(root);
+}
+
+static void test_version_1(void **state) {
+    (void)state;
+    char *root = lm_test_tempdir();
+    put(root, "proc/self/cgroup", "5:memory:/box\n4:cpu,cpuacct:/box\n3:cpuset:/\n");
+    put(root, "sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "250000\n");
+    put(root, "sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000\n");
+    put(root, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+    put(root, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    put(root, "sys/fs/cgroup/memory/box/memory.limit_in_bytes", "5000\n");
+    put(root, "sys/fs/cgroup/memory/box/memory.usage_in_bytes", "6000\n");
+    put(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    assert_true(lm_cgroup_cpus(root) == 2.5);
+    assert_int_equal(lm_cgroup_memory(root), 0);
+    lm_test_tempdir_free(root);
+}
+
+static void test_the_path_may_lie_outside_the_mount(void **state) {
+    (void)state;
+    char *root = lm_test_tempdir();
+    put(root, "proc/self/cgroup", "0::/../../elsewhere\n");
+    put(root, "sys/fs/cgroup/cpu.max", "50000 100000\n");
+    assert_true(lm_cgroup_cpus(root) == 0.5);
+    lm_test_tempdir_free(root);
+}
+
+static void test_this_machine(void **state) {
+    (void)state;
+    assert_true(lm_cpu_usable() >= 1);
+    assert_true(lm_limits_memory() > 1 << 20);
+    assert_true(lm_limits_peak_resident() > 1 << 16);
+    assert_true(lm_limits_disk("/") < UINT64_MAX);
+    assert_int_equal(lm_limits_disk("/no/such/place") > 0, lm_limits_disk("/") > 0);
+    assert_true(lm_limits_disk("no-such-directory/here") < UINT64_MAX);
+    assert_true(lm_limits_disk("name") < UINT64_MAX);
+}
+
+static void test_ladder(void **state) {
+    (void)state;
+    lm_error err = {0};
+    char text[128];
+    lm_isa_mask all = (1u << LM_ISA_AVX512BF16) | (1u << LM_ISA_AVX512) | (1u << LM_ISA_AVX2) | 1u;
+    lm_isa_mask mask = all;
+    assert_true(lm_cpu_detect() & 1u);
+    assert_int_equal(lm_cpu_limit("avx2", &mask, &err), LM_OK);
+    assert_string_equal(lm_cpu_describe(mask, text, sizeof text), "scalar avx2");
+    assert_int_equal(lm_cpu_best(mask), LM_ISA_AVX2);
+    assert_int_equal(lm_cpu_limit("auto", &mask, &err), LM_OK);
+    assert_int_equal(lm_cpu_limit("avx512", &mask, &err), LM_ERR_USAGE);
+    assert_non_null(strstr(err.message, "it has: scalar avx2"));
+    mask = all;
+    assert_int_equal(lm_cpu_limit("avx5l2", &mask, &err), LM_ERR_USAGE);
+    assert_non_null(strstr(err.message, "did you mean \"avx512\"?"));
+    assert_int_equal(mask, all);
+    assert_int_equal(lm_cpu_limit("scalar", &mask, &err), LM_OK);
+    assert_int_equal(mask, 1);
+    assert_null(lm_isa_name(LM_ISA_COUNT));
+    assert_true(strlen(lm_cpu_model(text, sizeof text)) > 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_cgroup_means_no_limit),
+        cmocka_unit_test(test_version_2),
+        cmocka_unit_test(test_version_1),
+        cmocka_unit_test(test_the_path_may_lie_outside_the_mount),
+        cmocka_unit_test(test_this_machine),
+        cmocka_unit_test(test_ladder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

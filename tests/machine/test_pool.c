@@ -1,0 +1,127 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/fpmode.h"
+#include "machine/peak.h"
+#include "machine/pool.h"
+
+enum { MAX_TASKS = 1000 };
+
+typedef struct record {
+    int counts[MAX_TASKS]; /* plain: each task writes its own, the pool orders them */
+    int workers[MAX_TASKS];
+    int unset_modes;
+    int64_t offset;
+} record;
+
+static void count_task(void *argument, int64_t task, int worker) {
+    record *r = argument;
+    r->counts[task]++;
+    r->workers[task] = worker;
+    if (!lm_fpmode_is_set()) __atomic_fetch_add(&r->unset_modes, 1, __ATOMIC_RELAXED);
+}
+
+static void test_every_task_once(void **state) {
+    (void)state;
+    static const int threads[] = {1, 2, 3, 7};
+    static const int64_t tasks[] = {0, 1, 2, 3, 17, MAX_TASKS};
+    lm_error err = {0};
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        lm_pool *pool;
+        assert_int_equal(lm_pool_create(&pool, threads[i], &err), LM_OK);
+        assert_int_equal(lm_pool_threads(pool), threads[i]);
+        record *r = calloc(1, sizeof *r);
+        assert_non_null(r);
+        for (size_t j = 0; j < sizeof tasks / sizeof *tasks; j++) {
+            memset(r, 0, sizeof *r);
+            lm_pool_run(pool, tasks[j], count_task, r);
+            for (int64_t t = 0; t < MAX_TASKS; t++) {
+                assert_int_equal(r->counts[t], t < tasks[j] ? 1 : 0);
+                assert_in_range(r->workers[t], 0, threads[i] - 1);
+            }
+            assert_int_equal(r->unset_modes, 0);
+        }
+        free(r);
+        lm_pool_free(pool);
+    }
+    lm_pool_free(NULL);
+}
+
+/* Each region reads what the one before wrote: an error of ordering shows as a wrong sum. */
+static void chain_task(void *argument, int64_t task, int worker) {
+    (void)worker;
+    int64_t *x = argument;
+    x[task + 1] += x[0];
+}
+
+static void test_many_small_regions(void **state) {
+    (void)state;
+    lm_error err = {0};
+    for (int threads = 2; threads <= 4; threads++) {
+        lm_pool *pool;
+        assert_int_equal(lm_pool_create(&pool, threads, &err), LM_OK);
+        int64_t x[6] = {0};
+        int64_t sum = 0;
+        int regions = threads == 2 ? 20000 : 2000;
+        for (int i = 0; i < regions; i++) {
+            x[0] = i;
+            sum += i;
+            lm_pool_run(pool, 1 + i % 5, chain_task, x);
+            assert_int_equal(x[1], sum);
+        }
+        lm_pool_free(pool);
+    }
+}
+
+static void test_create_and_free(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_pool *pool;
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(lm_pool_create(&pool, 1 + i % 4, &err), LM_OK);
+        lm_pool_free(pool);
+    }
+    assert_int_equal(lm_pool_create(&pool, 0, &err), LM_ERR_USAGE);
+    assert_int_equal(lm_pool_create(&pool, LM_POOL_MAX_THREADS + 1, &err), LM_ERR_USAGE);
+}
+
+static void test_fpmode_flushes(void **state) {
+    (void)state;
+    lm_fpmode_set();
+    assert_true(lm_fpmode_is_set());
+    volatile float smallest = 0x1p-126f, half = 0.5f, denormal = 0x1p-130f;
+    volatile float result = smallest * half, read = denormal * 4.0f;
+    assert_true(result == 0.0f);
+    assert_true(read == 0.0f);
+}
+
+static double fake_loop(int64_t iterations) {
+    volatile float x = 1;
+    for (int64_t i = 0; i < iterations; i++) x = x * 0.5f + 1.0f;
+    return 2.0 * (double)iterations;
+}
+
+static void test_peak_is_positive(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_pool *pool;
+    assert_int_equal(lm_pool_create(&pool, 2, &err), LM_OK);
+    assert_true(lm_peak_flops(pool, fake_loop, 0.02) > 1e6);
+    lm_pool_free(pool);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_task_once),  cmocka_unit_test(test_many_small_regions),
+        cmocka_unit_test(test_create_and_free),  cmocka_unit_test(test_fpmode_flushes),
+        cmocka_unit_test(test_peak_is_positive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
