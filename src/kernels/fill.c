@@ -5,4 +5,8 @@
 void lm_kernels_fill(lm_kernels *k, lm_isa_mask mask) {
     *k = (lm_kernels){.isas = mask};
     lm_kernels_fill_scalar(k);
+#if defined(__x86_64__)
+    if (mask & 1u << LM_ISA_AVX2) lm_kernels_fill_avx2(k);
+    if (mask & 1u << LM_ISA_AVX512) lm_kernels_fill_avx512(k);
+#endif
 }

@@ -1,0 +1,98 @@
+/* Packing for every x86 rung: the work is moving data, and 8x8 transposes in 256-bit registers are
+ * as fast as wider ones. */
+#include "kernels/avx2/avx2.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+static void transpose8(__m256 r[8]) {
+    __m256 t0 = _mm256_unpacklo_ps(r[0], r[1]), t1 = _mm256_unpackhi_ps(r[0], r[1]);
+    __m256 t2 = _mm256_unpacklo_ps(r[2], r[3]), t3 = _mm256_unpackhi_ps(r[2], r[3]);
+    __m256 t4 = _mm256_unpacklo_ps(r[4], r[5]), t5 = _mm256_unpackhi_ps(r[4], r[5]);
+    __m256 t6 = _mm256_unpacklo_ps(r[6], r[7]), t7 = _mm256_unpackhi_ps(r[6], r[7]);
+    __m256 u0 = _mm256_shuffle_ps(t0, t2, 0x44), u1 = _mm256_shuffle_ps(t0, t2, 0xee);
+    __m256 u2 = _mm256_shuffle_ps(t1, t3, 0x44), u3 = _mm256_shuffle_ps(t1, t3, 0xee);
+    __m256 u4 = _mm256_shuffle_ps(t4, t6, 0x44), u5 = _mm256_shuffle_ps(t4, t6, 0xee);
+    __m256 u6 = _mm256_shuffle_ps(t5, t7, 0x44), u7 = _mm256_shuffle_ps(t5, t7, 0xee);
+    r[0] = _mm256_permute2f128_ps(u0, u4, 0x20), r[4] = _mm256_permute2f128_ps(u0, u4, 0x31);
+    r[1] = _mm256_permute2f128_ps(u1, u5, 0x20), r[5] = _mm256_permute2f128_ps(u1, u5, 0x31);
+    r[2] = _mm256_permute2f128_ps(u2, u6, 0x20), r[6] = _mm256_permute2f128_ps(u2, u6, 0x31);
+    r[3] = _mm256_permute2f128_ps(u3, u7, 0x20), r[7] = _mm256_permute2f128_ps(u3, u7, 0x31);
+}
+
+static __m256i first(int64_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* The first `lanes` <= 8 floats; in pieces, because masked stores are microcoded on some CPUs. */
+static void store_lanes(float *out, int64_t lanes, __m256 v) {
+    if (lanes == 8) {
+        _mm256_storeu_ps(out, v);
+        return;
+    }
+    __m128 part = _mm256_castps256_ps128(v);
+    if (lanes & 4) {
+        _mm_storeu_ps(out, part);
+        part = _mm256_extractf128_ps(v, 1);
+        out += 4;
+    }
+    if (lanes & 2) {
+        _mm_storel_pi((__m64 *)out, part);
+        part = _mm_movehl_ps(part, part);
+        out += 2;
+    }
+    if (lanes & 1) _mm_store_ss(out, part);
+}
+
+/* `lanes` <= 8 columns of a panel from `rows` <= lanes rows of x that run along k; zeros beyond. */
+static void transpose_rows(int64_t rows, int64_t lanes, int64_t k, const float *x, int64_t x_row,
+                           float *out, int64_t width) {
+    for (int64_t p = 0; p < k; p += 8) {
+        int64_t steps = k - p < 8 ? k - p : 8;
+        __m256i mask = first(steps);
+        __m256 r[8];
+        for (int i = 0; i < 8; i++) {
+            if (i >= rows)
+                r[i] = _mm256_setzero_ps();
+            else if (steps == 8)
+                r[i] = _mm256_loadu_ps(x + i * x_row + p);
+            else
+                r[i] = _mm256_maskload_ps(x + i * x_row + p, mask);
+        }
+        transpose8(r);
+        for (int j = 0; j < 8; j++)
+            if (j < steps) store_lanes(out + (p + j) * width, lanes, r[j]);
+    }
+}
+
+static void copy_rows(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_col,
+                      float *out) {
+    for (int64_t p = 0; p < k; p++, x += x_col, out += width) {
+        int64_t i = 0;
+        for (; i + 8 <= count; i += 8) _mm256_storeu_ps(out + i, _mm256_loadu_ps(x + i));
+        if (i + 4 <= count) {
+            _mm_storeu_ps(out + i, _mm_loadu_ps(x + i));
+            i += 4;
+        }
+        for (; i < count; i++) out[i] = x[i];
+        for (; i < width; i++) out[i] = 0.0f;
+    }
+}
+
+void lm_avx2_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                      int64_t x_col, float *out) {
+    if (x_row == 1) {
+        copy_rows(count, width, k, x, x_col, out);
+    } else if (x_col == 1) {
+        for (int64_t i = 0; i < width; i += 8) {
+            int64_t lanes = width - i < 8 ? width - i : 8, rows = count - i;
+            rows = rows < 0 ? 0 : rows > lanes ? lanes : rows;
+            transpose_rows(rows, lanes, k, rows ? x + i * x_row : x, x_row, out + i, width);
+        }
+    } else {
+        for (int64_t p = 0; p < k; p++)
+            for (int64_t i = 0; i < width; i++)
+                out[p * width + i] = i < count ? x[i * x_row + p * x_col] : 0.0f;
+    }
+}
