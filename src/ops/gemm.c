@@ -1,56 +1,177 @@
 #include "ops/gemm.h"
 
-/* Blocks of the k dimension and of n: a packed panel of B is BLOCK_K x BLOCK_N. */
-enum { BLOCK_M = 48, BLOCK_N = 64, BLOCK_K = 256 };
+/* The loops around the micro-kernel (Goto & van de Geijn 2008):
+ *
+ *     for a block of columns (n0, what the shared panels hold)
+ *       for a block of k (k0, BLOCK_K)
+ *         all workers pack B[k0.., n0..] into panels of nr columns, kept in everybody's scratch
+ *         for each task, a block of rows by a range of those panels, shared out among the workers:
+ *           pack A[m0.., k0..] into panels of mr rows in this worker's scratch
+ *           for each panel of B, for each panel of A: one register tile
+ *
+ * A panel of B (BLOCK_K * nr floats: 64 KiB) and the worker's block of A (384 KiB) stay in the
+ * second-level cache, the panels of B of all workers in the third; the tile of C is read and
+ * written once per BLOCK_K steps. */
+enum {
+    BLOCK_K = 512,
+    BLOCK_M = 192,  /* rows of A packed at once; a multiple of every mr, or it is rounded down */
+    SHARE_N = 1024, /* columns of B that each worker's scratch holds */
+    SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
+};
 
 size_t lm_gemm_scratch_bytes(const lm_kernels *kernels) {
     (void)kernels;
-    return sizeof(float) * BLOCK_K * BLOCK_N;
-}
-
-/* C[m0..m0+m, n0..n0+n], all of k. */
-static void block(const lm_compute *compute, const lm_gemm *g, int worker, int64_t m0, int64_t n0) {
-    const lm_kernels *kernel = compute->kernels;
-    int64_t m = g->m - m0 < BLOCK_M ? g->m - m0 : BLOCK_M;
-    int64_t n = g->n - n0 < BLOCK_N ? g->n - n0 : BLOCK_N;
-    float *panel = lm_compute_scratch(compute, worker, lm_gemm_scratch_bytes(kernel));
-    float *c = g->c + m0 * g->c_row + n0;
-    const float *init = g->init ? g->init + m0 * g->init_row + n0 : NULL;
-    int64_t init_row = g->init_row;
-    for (int64_t k0 = 0; k0 < g->k || k0 == 0; k0 += BLOCK_K) {
-        int64_t k = g->k - k0 < BLOCK_K ? g->k - k0 : BLOCK_K;
-        const float *a = g->a + m0 * g->a_row + k0 * g->a_col;
-        const float *b = g->b + n0 * g->b_col + k0 * g->b_row;
-        int64_t b_row = g->b_row;
-        if (g->b_col != 1) {
-            kernel->pack_f32(n, BLOCK_N, k, b, g->b_col, g->b_row, panel);
-            b = panel;
-            b_row = BLOCK_N;
-        }
-        kernel->gemm_f32(m, n, k, a, g->a_row, g->a_col, b, b_row, init, init_row, c, g->c_row);
-        init = c;
-        init_row = g->c_row;
-    }
-    if (g->finish) g->finish(g->argument, m0, m0 + m, n0, n0 + n);
+    return sizeof(float) * BLOCK_K * (BLOCK_M + SHARE_N);
 }
 
 typedef struct job {
     const lm_compute *compute;
     const lm_gemm *g;
-    int64_t blocks_m;
+    int first_worker, workers; /* whose scratch holds panels of B */
+    int64_t mr, nr;
+    int64_t n0, n, k0, k;       /* this block of B */
+    int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
+    bool pack_a, pack_b, first, last;
 } job;
 
-static void task(void *argument, int64_t index, int worker) {
+static int64_t divide_up(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+static int64_t minimum(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static int64_t maximum(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* Size of each of the equal blocks that total is cut into, a multiple of `multiple`, so that none
+ * exceeds limit (itself a multiple). */
+static int64_t even_block(int64_t total, int64_t limit, int64_t multiple) {
+    int64_t blocks = maximum(divide_up(total, limit), 1);
+    return maximum(divide_up(divide_up(total, blocks), multiple), 1) * multiple;
+}
+
+static float *worker_scratch(const job *j, int worker) {
+    return lm_compute_scratch(j->compute, worker, lm_gemm_scratch_bytes(j->compute->kernels));
+}
+
+/* Panel p of the packed block of B: SHARE_N / nr of them in each worker's scratch. */
+static float *panel_of_b(const job *j, int64_t p) {
+    int64_t each = SHARE_N / j->nr;
+    float *share = worker_scratch(j, j->first_worker + (int)(p / each)) + BLOCK_K * BLOCK_M;
+    return share + p % each * (BLOCK_K * j->nr);
+}
+
+static void pack_task(void *argument, int64_t p, int worker) {
+    (void)worker;
     const job *j = argument;
-    block(j->compute, j->g, worker, index % j->blocks_m * BLOCK_M, index / j->blocks_m * BLOCK_N);
+    const lm_gemm *g = j->g;
+    const float *b = g->b + (j->n0 + p * j->nr) * g->b_col + j->k0 * g->b_row;
+    j->compute->kernels->pack_f32(minimum(j->n - p * j->nr, j->nr), j->nr, j->k, b, g->b_col,
+                                  g->b_row, panel_of_b(j, p));
+}
+
+/* Ask for the lines of a tile that will be wanted after the one now being computed. */
+static void prefetch_tile(const float *c, int64_t c_row, int64_t rows, int64_t columns) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_row + j, 1);
+}
+
+/* C[m0..m0+m, n0+p0*nr .. n0+p1*nr] over this block of k. */
+static void multiply(const job *j, int worker, int64_t m0, int64_t m, int64_t p0, int64_t p1) {
+    const lm_gemm *g = j->g;
+    const lm_kernels *kernel = j->compute->kernels;
+    const float *a = g->a + m0 * g->a_row + j->k0 * g->a_col;
+    float *packed = worker_scratch(j, worker);
+    if (j->pack_a)
+        for (int64_t i = 0; i < m; i += j->mr)
+            kernel->pack_f32(minimum(m - i, j->mr), j->mr, j->k, a + i * g->a_row, g->a_row,
+                             g->a_col, packed + i * j->k);
+    const float *init = j->first ? g->init : g->c;
+    int64_t init_row = j->first ? g->init_row : g->c_row;
+    for (int64_t p = p0; p < p1; p++) {
+        int64_t n0 = j->n0 + p * j->nr, n = minimum(j->n - p * j->nr, j->nr);
+        const float *b = j->pack_b ? panel_of_b(j, p) : g->b + j->k0 * g->b_row + n0;
+        int64_t b_row = j->pack_b ? j->nr : g->b_row;
+        for (int64_t i = 0; i < m; i += j->mr) {
+            float *c = g->c + (m0 + i) * g->c_row + n0;
+            int64_t rows = minimum(m - i, j->mr);
+            if (i + j->mr < m) prefetch_tile(c + j->mr * g->c_row, g->c_row, rows, n);
+            kernel->gemm_f32(rows, n, j->k, j->pack_a ? packed + i * j->k : a + i * g->a_row,
+                             j->pack_a ? 1 : g->a_row, j->pack_a ? j->mr : g->a_col, b, b_row,
+                             init ? init + (m0 + i) * init_row + n0 : NULL, init_row, c, g->c_row);
+        }
+    }
+    int64_t n_begin = j->n0 + p0 * j->nr, n_end = j->n0 + minimum(p1 * j->nr, j->n);
+    if (j->last && g->finish) g->finish(g->argument, m0, m0 + m, n_begin, n_end);
+}
+
+/* Where equal part i of `parts` begins. */
+static int64_t part(int64_t total, int64_t parts, int64_t i) {
+    return total * i / parts;
+}
+
+static void multiply_task(void *argument, int64_t index, int worker) {
+    const job *j = argument;
+    int64_t bm = index / j->blocks_n, bn = index % j->blocks_n, panels = divide_up(j->n, j->nr);
+    int64_t m0 = part(j->g->m, j->blocks_m, bm), m1 = part(j->g->m, j->blocks_m, bm + 1);
+    multiply(j, worker, m0, m1 - m0, part(panels, j->blocks_n, bn),
+             part(panels, j->blocks_n, bn + 1));
+}
+
+/* Blocks of rows no larger than the scratch holds, a multiple of the workers where there are rows
+ * enough; columns are cut too when there are not. */
+static void cut_tasks(job *j) {
+    int64_t limit = BLOCK_M / j->mr * j->mr, panels = divide_up(j->n, j->nr);
+    int64_t blocks = divide_up(j->g->m, limit);
+    blocks = divide_up(blocks, j->workers) * j->workers;
+    j->blocks_m = maximum(minimum(blocks, divide_up(j->g->m, j->mr)), divide_up(j->g->m, limit));
+    j->blocks_n = 1;
+    if (j->blocks_m < j->workers)
+        j->blocks_n = minimum(panels, divide_up(2 * j->workers, j->blocks_m));
+}
+
+static void run(const job *j, int64_t tasks, lm_pool_task *task, int worker) {
+    if (worker < 0) {
+        lm_pool_run(j->compute->pool, tasks, task, (void *)j);
+    } else {
+        for (int64_t i = 0; i < tasks; i++) task((void *)j, i, worker);
+    }
+}
+
+/* worker < 0: on the whole pool. */
+static void gemm(const lm_compute *compute, const lm_gemm *g, int worker) {
+    if (g->m <= 0 || g->n <= 0) return;
+    const lm_kernels *kernel = compute->kernels;
+    job j = {.compute = compute,
+             .g = g,
+             .first_worker = worker < 0 ? 0 : worker,
+             .workers = worker < 0 ? lm_pool_threads(compute->pool) : 1,
+             .mr = kernel->gemm_f32_mr,
+             .nr = kernel->gemm_f32_nr};
+    int64_t held = SHARE_N / j.nr * j.nr * j.workers;
+    int64_t block_n = even_block(g->n, held, j.nr), block_k = even_block(g->k, BLOCK_K, 8);
+    /* Packing pays when what is packed is used several times. */
+    j.pack_b = g->b_col != 1 || g->m > 4 * j.mr;
+    j.pack_a = g->n > 2 * j.nr;
+    for (j.n0 = 0; j.n0 < g->n; j.n0 += block_n) {
+        j.n = minimum(g->n - j.n0, block_n);
+        cut_tasks(&j);
+        for (j.k0 = 0; j.k0 < g->k || j.k0 == 0; j.k0 += block_k) {
+            j.k = minimum(g->k - j.k0, block_k);
+            j.first = j.k0 == 0;
+            j.last = j.k0 + j.k >= g->k;
+            if (j.pack_b) run(&j, divide_up(j.n, j.nr), pack_task, worker);
+            run(&j, j.blocks_m * j.blocks_n, multiply_task, worker);
+        }
+    }
 }
 
 void lm_gemm_f32(const lm_compute *compute, const lm_gemm *g) {
-    job j = {compute, g, (g->m + BLOCK_M - 1) / BLOCK_M};
-    lm_pool_run(compute->pool, j.blocks_m * ((g->n + BLOCK_N - 1) / BLOCK_N), task, &j);
+    bool small = (double)g->m * (double)g->n * (double)g->k < SMALL_WORK;
+    gemm(compute, g, small || lm_pool_threads(compute->pool) == 1 ? 0 : -1);
 }
 
 void lm_gemm_f32_serial(const lm_compute *compute, const lm_gemm *g, int worker) {
-    for (int64_t n0 = 0; n0 < g->n; n0 += BLOCK_N)
-        for (int64_t m0 = 0; m0 < g->m; m0 += BLOCK_M) block(compute, g, worker, m0, n0);
+    gemm(compute, g, worker);
 }

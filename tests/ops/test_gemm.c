@@ -1,0 +1,207 @@
+/* lm_gemm_f32 against its definition, bit for bit: every ISA, thread counts 1 to 3, every operand
+ * form a layer uses, shapes below, at and above each block size. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/fpmode.h"
+#include "ops/gemm.h"
+
+static float value(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (float)(int32_t)(*state >> 33 & 0xffff) / 32768.0f - 1.0f;
+}
+
+typedef struct operands {
+    lm_gemm g;
+    float *a, *b, *init, *c, *expected;
+    int64_t c_size;
+} operands;
+
+enum init_kind { INIT_ZERO, INIT_BIAS, INIT_ACCUMULATE, INIT_OTHER, INIT_KINDS };
+
+static operands make(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed,
+                     enum init_kind kind, int64_t pad) {
+    uint64_t state = (uint64_t)(m * 31 + n * 7 + k);
+    int64_t a_long = (a_transposed ? m : k) + pad, a_lines = a_transposed ? k : m;
+    int64_t b_long = (b_transposed ? k : n) + pad, b_lines = b_transposed ? n : k;
+    int64_t c_row = n + pad;
+    operands o = {.c_size = m * c_row};
+    size_t bytes_c = sizeof(float) * (size_t)(o.c_size + 1);
+    o.a = malloc(sizeof(float) * (size_t)(a_long * a_lines + 1));
+    o.b = malloc(sizeof(float) * (size_t)(b_long * b_lines + 1));
+    o.init = malloc(bytes_c + sizeof(float) * (size_t)n);
+    o.c = malloc(bytes_c);
+    o.expected = malloc(bytes_c);
+    for (int64_t i = 0; i < a_long * a_lines; i++) o.a[i] = value(&state);
+    for (int64_t i = 0; i < b_long * b_lines; i++) o.b[i] = value(&state);
+    for (int64_t i = 0; i < o.c_size + n; i++) o.init[i] = value(&state);
+    for (int64_t i = 0; i < o.c_size; i++) o.c[i] = o.expected[i] = value(&state);
+    o.g = (lm_gemm){.m = m, .n = n, .k = k, .a = o.a, .b = o.b, .c = o.c, .c_row = c_row};
+    o.g.a_row = a_transposed ? 1 : a_long;
+    o.g.a_col = a_transposed ? a_long : 1;
+    o.g.b_row = b_transposed ? 1 : b_long;
+    o.g.b_col = b_transposed ? b_long : 1;
+    o.g.init = kind == INIT_ZERO ? NULL : kind == INIT_ACCUMULATE ? o.c : o.init;
+    o.g.init_row = kind == INIT_ACCUMULATE || kind == INIT_OTHER ? c_row : 0;
+    return o;
+}
+
+/* The definition, on its own copy of C. */
+static void define(const operands *o) {
+    lm_kernels scalar;
+    lm_kernels_fill_scalar(&scalar);
+    const lm_gemm *g = &o->g;
+    float *b = malloc(sizeof(float) * (size_t)(g->k * g->n + 1));
+    for (int64_t k = 0; k < g->k; k++)
+        for (int64_t j = 0; j < g->n; j++) b[k * g->n + j] = g->b[k * g->b_row + j * g->b_col];
+    scalar.gemm_f32(g->m, g->n, g->k, g->a, g->a_row, g->a_col, b, g->n,
+                    g->init == o->c ? o->expected : g->init, g->init_row, o->expected, g->c_row);
+    free(b);
+}
+
+static void release(operands *o) {
+    free(o->a), free(o->b), free(o->init), free(o->c), free(o->expected);
+}
+
+typedef struct setup {
+    lm_kernels kernels;
+    lm_compute compute;
+} setup;
+
+static void begin(setup *s, lm_isa_mask mask, int threads) {
+    lm_error err;
+    *s = (setup){0};
+    lm_kernels_fill(&s->kernels, mask);
+    s->compute.kernels = &s->kernels;
+    assert_int_equal(lm_pool_create(&s->compute.pool, threads, &err), LM_OK);
+    size_t bytes = lm_gemm_scratch_bytes(&s->kernels);
+    assert_int_equal(lm_compute_reserve(&s->compute, bytes, &err), LM_OK);
+}
+
+static void end(setup *s) {
+    lm_compute_free(&s->compute);
+    lm_pool_free(s->compute.pool);
+}
+
+/* Each ISA with all below it: what --cpu gives. */
+static lm_isa_mask next_mask(lm_isa_mask have, int isa) {
+    return have >> isa & 1u ? have & ((2u << isa) - 1u) : 0;
+}
+
+static void check(const setup *s, const operands *o, bool serial) {
+    float *before = malloc(sizeof(float) * (size_t)(o->c_size + 1));
+    memcpy(before, o->c, sizeof(float) * (size_t)o->c_size);
+    if (serial)
+        lm_gemm_f32_serial(&s->compute, &o->g, 0);
+    else
+        lm_gemm_f32(&s->compute, &o->g);
+    if (memcmp(o->c, o->expected, sizeof(float) * (size_t)o->c_size) != 0)
+        fail_msg("%lld x %lld x %lld, a_row %lld, b_row %lld, init_row %lld: not the scalar bits",
+                 (long long)o->g.m, (long long)o->g.n, (long long)o->g.k, (long long)o->g.a_row,
+                 (long long)o->g.b_row, (long long)o->g.init_row);
+    memcpy(o->c, before, sizeof(float) * (size_t)o->c_size);
+    free(before);
+}
+
+static const int64_t shapes[][3] = {
+    {1, 1, 1},    {1, 1, 0},     {5, 3, 0},      {3, 1, 7},     {1, 40, 9},     {2, 33, 16},
+    {12, 32, 24}, {13, 33, 25},  {6, 16, 8},     {7, 17, 9},    {11, 65, 40},   {25, 49, 17},
+    {48, 64, 64}, {65, 100, 31}, {193, 70, 513}, {200, 31, 90}, {24, 1030, 20}, {401, 129, 33},
+    {64, 8, 600}, {16, 96, 130}, {60, 2100, 12}, {97, 97, 97},  {3, 500, 1025}, {8, 15, 2},
+};
+
+static void test_same_bits(void **unused) {
+    (void)unused;
+    lm_isa_mask have = lm_cpu_detect();
+    int tables = 0;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        for (int form = 0; form < 4; form++) {
+            enum init_kind kind = (enum init_kind)((i + (size_t)form) % INIT_KINDS);
+            operands o = make(shapes[i][0], shapes[i][1], shapes[i][2], form & 1, form >> 1, kind,
+                              form == 0 ? 5 : 0);
+            define(&o);
+            for (int isa = 0; isa < LM_ISA_COUNT; isa++) {
+                lm_isa_mask mask = next_mask(have, isa);
+                for (int threads = 1; mask && threads <= 3; threads++) {
+                    setup s;
+                    begin(&s, mask, threads);
+                    check(&s, &o, false);
+                    if (threads == 1) check(&s, &o, true);
+                    end(&s);
+                    tables++;
+                }
+            }
+            release(&o);
+        }
+    }
+    assert_true(tables > 0);
+}
+
+typedef struct covered {
+    int64_t rows, columns;
+    unsigned char *count;
+    const float *c, *expected;
+    int wrong;
+} covered;
+
+static void cover(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+    covered *seen = argument;
+    for (int64_t i = m0; i < m1; i++)
+        for (int64_t j = n0; j < n1; j++) {
+            int64_t at = i * seen->columns + j;
+            seen->count[at]++;
+            if (memcmp(&seen->c[at], &seen->expected[at], sizeof(float)) != 0) seen->wrong = 1;
+        }
+}
+
+static void test_finish_sees_final_values_once(void **unused) {
+    (void)unused;
+    for (int threads = 1; threads <= 2; threads++) {
+        setup s;
+        begin(&s, lm_cpu_detect(), threads);
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            operands o = make(shapes[i][0], shapes[i][1], shapes[i][2], false, true, INIT_ZERO, 0);
+            define(&o);
+            covered seen = {.rows = o.g.m, .columns = o.g.n, .c = o.c, .expected = o.expected};
+            seen.count = calloc((size_t)(o.g.m * o.g.n), 1);
+            o.g.finish = cover;
+            o.g.argument = &seen;
+            lm_gemm_f32(&s.compute, &o.g);
+            for (int64_t j = 0; j < o.g.m * o.g.n; j++) assert_int_equal(seen.count[j], 1);
+            assert_int_equal(seen.wrong, 0);
+            free(seen.count);
+            release(&o);
+        }
+        end(&s);
+    }
+}
+
+static void test_empty(void **unused) {
+    (void)unused;
+    setup s;
+    begin(&s, lm_cpu_detect(), 2);
+    float c[4] = {1, 2, 3, 4};
+    lm_gemm g = {.m = 0, .n = 2, .k = 3, .c = c, .c_row = 2};
+    lm_gemm_f32(&s.compute, &g);
+    g.m = 2, g.n = 0;
+    lm_gemm_f32(&s.compute, &g);
+    assert_true(c[0] == 1 && c[3] == 4);
+    g.n = 2, g.k = 0; /* an empty sum is init: zeros */
+    lm_gemm_f32(&s.compute, &g);
+    for (int i = 0; i < 4; i++) assert_true(c[i] == 0);
+    end(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits),
+                                       cmocka_unit_test(test_finish_sees_final_values_once),
+                                       cmocka_unit_test(test_empty)};
+    lm_fpmode_set();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
