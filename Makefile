@@ -118,6 +118,11 @@ test: all-tests  ## build and run every test (T=name runs those whose path conta
 	$(Q)LMTRAIN=$(CURDIR)/$(BINARY) BUILD=$(CURDIR)/$(BUILD) T='$(T)' \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 
+# ---- benchmarks ---------------------------------------------------------------------------------
+.PHONY: bench-gemm
+bench-gemm: $(BUILD)/tests/bench/gemm  ## speed of the matrix multiply as shares of the machine's peak
+	$(Q)$<
+
 # ---- checks -------------------------------------------------------------------------------------
 .PHONY: check check-floors check-headers check-format check-warnings
 check: check-floors check-headers check-format check-warnings  ## floors, headers, format, warnings
