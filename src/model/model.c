@@ -1,0 +1,142 @@
+#include "model/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "model/parts.h"
+#include "nn/rope.h"
+
+/* Elements a task fills or clears: 256 kB. */
+enum { CHUNK = 65536 };
+
+static lm_status reserve_scratch(lm_compute *compute, size_t bytes, lm_error *err) {
+    if (compute->scratch_per_worker >= bytes) return LM_OK; /* another model's, and enough */
+    lm_compute_free(compute);
+    return lm_compute_reserve(compute, bytes, err);
+}
+
+static void hand_out_buffers(lm_model *m) {
+    for (int id = 0; id < LM_B_COUNT; id++)
+        if (m->buffers.count[id] > 0)
+            m->buffer[id] = lm_arena_floats(&m->activations,
+                                            (int64_t)m->buffers.count[id] * m->buffers.copies[id]);
+    LM_ASSERT(m->activations.used == m->buffers.bytes);
+}
+
+static lm_status allocate(lm_model *m, const lm_model_plan *plan, bool training, lm_error *err) {
+    int64_t total;
+    lm_status status = LM_OK;
+    m->n_rows = lm_model_params(&m->o, NULL, &total);
+    m->rows = calloc((size_t)m->n_rows, sizeof *m->rows);
+    if (!m->rows) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    lm_model_params(&m->o, m->rows, &total);
+    if ((status = lm_arena_init(&m->weights, plan->weights, "weights", err)) != LM_OK) goto out;
+    if (training &&
+        (status = lm_arena_init(&m->gradients, plan->gradients, "gradients", err)) != LM_OK)
+        goto out;
+    if ((status = lm_arena_init(&m->activations, plan->activations, "activations", err)) != LM_OK)
+        goto out;
+    lm_arena_floats(&m->weights, total);
+    if (training) lm_arena_floats(&m->gradients, total);
+    hand_out_buffers(m);
+    status = reserve_scratch(m->compute, lm_model_scratch_bytes(&m->o, m->compute->kernels), err);
+out:
+    return status;
+}
+
+lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t batch, bool training,
+                          lm_compute *compute, lm_error *err) {
+    lm_model_plan plan;
+    *model = NULL;
+    lm_model_plan_make(&plan, o, batch, training, compute->kernels, lm_pool_threads(compute->pool));
+    if (plan.overflow)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "the model is too large: its sizes do not fit 64 bits");
+    lm_model *m = calloc(1, sizeof *m);
+    if (!m) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    m->o = *o;
+    m->batch = batch;
+    m->compute = compute;
+    lm_param_layout_make(&m->params, o);
+    lm_buffer_layout_make(&m->buffers, o, batch, training);
+    if (allocate(m, &plan, training, err) != LM_OK) {
+        lm_model_free(m);
+        return err->code;
+    }
+    if (o->position == LM_POSITION_ROPE)
+        lm_rope_table(o->context_length, lm_model_head_size(o), o->rope_theta, m->buffer[LM_B_COS],
+                      m->buffer[LM_B_SIN]);
+    *model = m;
+    return LM_OK;
+}
+
+void lm_model_free(lm_model *m) {
+    if (!m) return;
+    lm_arena_free(&m->weights);
+    lm_arena_free(&m->gradients);
+    lm_arena_free(&m->activations);
+    free(m->rows);
+    free(m);
+}
+
+typedef struct init_job {
+    float *out;
+    const lm_param *row;
+    lm_rng rng;
+} init_job;
+
+static void init_task(void *argument, int64_t task, int worker) {
+    const init_job *j = argument;
+    int64_t end = j->row->count - task * CHUNK < CHUNK ? j->row->count : (task + 1) * CHUNK;
+    (void)worker;
+    for (int64_t i = task * CHUNK; i < end; i++)
+        j->out[i] = j->row->init_std == 0
+                        ? (float)j->row->init_value
+                        : (float)(j->row->init_std * lm_rng_normal(&j->rng, (uint64_t)i));
+}
+
+void lm_model_init(lm_model *m, uint64_t seed) {
+    float *weights = lm_model_weights(m);
+    for (int64_t r = 0; r < m->n_rows; r++) {
+        init_job j = {.out = weights + m->rows[r].offset,
+                      .row = &m->rows[r],
+                      .rng = {.seed = seed, .purpose = LM_RNG_INIT, .step = (uint32_t)r}};
+        lm_pool_run(m->compute->pool, (m->rows[r].count + CHUNK - 1) / CHUNK, init_task, &j);
+    }
+}
+
+typedef struct zero_job {
+    float *x;
+    int64_t count;
+} zero_job;
+
+static void zero_task(void *argument, int64_t task, int worker) {
+    const zero_job *j = argument;
+    int64_t n = j->count - task * CHUNK < CHUNK ? j->count - task * CHUNK : CHUNK;
+    (void)worker;
+    memset(j->x + task * CHUNK, 0, (size_t)n * sizeof *j->x);
+}
+
+void lm_model_zero_gradients(lm_model *m) {
+    zero_job j = {.x = lm_model_gradients(m), .count = m->params.total};
+    LM_ASSERT(j.x);
+    lm_pool_run(m->compute->pool, (j.count + CHUNK - 1) / CHUNK, zero_task, &j);
+}
+
+const lm_model_options *lm_model_get_options(const lm_model *m) {
+    return &m->o;
+}
+const lm_param *lm_model_rows(const lm_model *m, int64_t *count) {
+    *count = m->n_rows;
+    return m->rows;
+}
+float *lm_model_weights(lm_model *m) {
+    return (float *)(void *)m->weights.base;
+}
+float *lm_model_gradients(lm_model *m) {
+    return (float *)(void *)m->gradients.base;
+}
+int64_t lm_model_total(const lm_model *m) {
+    return m->params.total;
+}

@@ -1,0 +1,107 @@
+#include <math.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "model/model.h"
+
+const char *lm_position_name(int kind) {
+    static const char *const names[LM_POSITION_COUNT] = {"learned", "rope"};
+    return kind >= 0 && kind < LM_POSITION_COUNT ? names[kind] : NULL;
+}
+
+/* Sizes up to this keep every product of two in 64 bits; a token id has 31 bits anyway. */
+static const int64_t most = INT32_MAX;
+
+/* One line a problem. */
+static void problem_separator(lm_text *problems) {
+    if (problems->length > 0) lm_text_printf(problems, "\n");
+}
+
+static bool check_size(lm_text *problems, const char *key, int64_t value, int64_t least) {
+    if (value >= least && value <= most) return true;
+    problem_separator(problems);
+    lm_text_printf(problems, "model.%s = %lld is out of range: expected %lld to %lld", key,
+                   (long long)value, (long long)least, (long long)most);
+    return false;
+}
+
+static bool check_sizes(lm_text *problems, const lm_model_options *o) {
+    bool ok = check_size(problems, "d_model", o->d_model, 1);
+    ok &= check_size(problems, "n_layers", o->n_layers, 1);
+    ok &= check_size(problems, "n_heads", o->n_heads, 1);
+    ok &= check_size(problems, "n_kv_heads", o->n_kv_heads, 0);
+    ok &= check_size(problems, "d_ff", o->d_ff, 0);
+    ok &= check_size(problems, "context_length", o->context_length, 1);
+    ok &= check_size(problems, "vocab_size", o->vocab_size, 1);
+    return ok;
+}
+
+static void check_choices(lm_text *problems, const lm_model_options *o) {
+    const struct {
+        const char *key, *name;
+        int value;
+    } choices[] = {{"norm", lm_norm_name(o->norm), o->norm},
+                   {"position", lm_position_name(o->position), o->position},
+                   {"mlp", lm_mlp_name(o->mlp), o->mlp}};
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        if (choices[i].name) continue;
+        problem_separator(problems);
+        lm_text_printf(problems, "model.%s: there is no choice number %d", choices[i].key,
+                       choices[i].value);
+    }
+}
+
+static void check_positive(lm_text *problems, const char *key, double value) {
+    if (value > 0 && isfinite(value)) return;
+    problem_separator(problems);
+    lm_text_printf(problems, "model.%s = %g: expected a positive number", key, value);
+}
+
+static void check_heads(lm_text *problems, const lm_model_options *o) {
+    if (o->d_model % o->n_heads != 0) {
+        problem_separator(problems);
+        lm_text_printf(problems, "model.d_model = %lld is not divisible by model.n_heads = %lld",
+                       (long long)o->d_model, (long long)o->n_heads);
+    } else if (o->position == LM_POSITION_ROPE && o->d_model / o->n_heads % 2 != 0) {
+        problem_separator(problems);
+        lm_text_printf(problems,
+                       "model.position = rope turns pairs, but the head size model.d_model / "
+                       "model.n_heads = %lld / %lld = %lld is odd",
+                       (long long)o->d_model, (long long)o->n_heads,
+                       (long long)(o->d_model / o->n_heads));
+    }
+    if (o->n_kv_heads > 0 && o->n_heads % o->n_kv_heads != 0) {
+        problem_separator(problems);
+        lm_text_printf(problems, "model.n_heads = %lld is not divisible by model.n_kv_heads = %lld",
+                       (long long)o->n_heads, (long long)o->n_kv_heads);
+    }
+}
+
+/* 4 C as in GPT-2; 8/3 C for the gated kinds, which have three matrices instead of two (Shazeer
+ * 2020), rounded up to a multiple of 32 so that kernels have whole tiles. */
+static int64_t default_d_ff(const lm_model_options *o) {
+    if (!lm_mlp_is_gated((lm_mlp_kind)o->mlp)) return 4 * o->d_model;
+    return ((8 * o->d_model + 2) / 3 + 31) / 32 * 32;
+}
+
+lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
+    lm_text problems = {0};
+    lm_status status = LM_OK;
+    bool sizes = check_sizes(&problems, o);
+    check_choices(&problems, o);
+    check_positive(&problems, "norm_eps", o->norm_eps);
+    check_positive(&problems, "init_std", o->init_std);
+    if (o->position == LM_POSITION_ROPE) check_positive(&problems, "rope_theta", o->rope_theta);
+    if (sizes) check_heads(&problems, o);
+    if (problems.length == 0 && !problems.failed) {
+        if (o->n_kv_heads == 0) o->n_kv_heads = o->n_heads;
+        if (o->d_ff == 0) o->d_ff = default_d_ff(o);
+        check_size(&problems, "d_ff", o->d_ff, 1);
+    }
+    if (problems.failed)
+        status = lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    else if (problems.length > 0)
+        status = lm_error_set(err, LM_ERR_USAGE, "%s", lm_text_cstr(&problems));
+    lm_text_free(&problems);
+    return status;
+}

@@ -1,0 +1,199 @@
+/* The parameters: one row each, in the order of the flat arrays and of checkpoints. */
+#include <math.h>
+#include <stdio.h>
+
+#include "model/parts.h"
+
+typedef enum scope { BEFORE, LAYER, AFTER } scope;
+typedef enum dim { ONE, C, QKV, F, V, T } dim; /* ONE as `in`: a vector */
+typedef enum init { NORMAL, RESIDUAL, ZEROS, ONES } init;
+enum { /* what a model must have for the row to exist */
+       IF_BIAS = 1,
+       IF_LAYERNORM = 2,
+       IF_LEARNED = 4,
+       IF_PLAIN = 8,
+       IF_GATED = 16,
+       IF_UNTIED = 32
+};
+
+static const struct param_row {
+    const char *name; /* rows of layer 3 are called "h.3.<name>" */
+    scope scope;
+    dim out, in;
+    init init;
+    unsigned conditions;
+} table[LM_P_COUNT] = {
+    [LM_P_WTE] = {"wte.weight", BEFORE, V, C, NORMAL, 0},
+    [LM_P_WPE] = {"wpe.weight", BEFORE, T, C, NORMAL, IF_LEARNED},
+    [LM_P_LN_1_WEIGHT] = {"ln_1.weight", LAYER, C, ONE, ONES, 0},
+    [LM_P_LN_1_BIAS] = {"ln_1.bias", LAYER, C, ONE, ZEROS, IF_BIAS | IF_LAYERNORM},
+    [LM_P_QKV_WEIGHT] = {"attn.qkv.weight", LAYER, QKV, C, NORMAL, 0},
+    [LM_P_QKV_BIAS] = {"attn.qkv.bias", LAYER, QKV, ONE, ZEROS, IF_BIAS},
+    [LM_P_ATTN_PROJ_WEIGHT] = {"attn.proj.weight", LAYER, C, C, RESIDUAL, 0},
+    [LM_P_ATTN_PROJ_BIAS] = {"attn.proj.bias", LAYER, C, ONE, ZEROS, IF_BIAS},
+    [LM_P_LN_2_WEIGHT] = {"ln_2.weight", LAYER, C, ONE, ONES, 0},
+    [LM_P_LN_2_BIAS] = {"ln_2.bias", LAYER, C, ONE, ZEROS, IF_BIAS | IF_LAYERNORM},
+    [LM_P_FC_WEIGHT] = {"mlp.fc.weight", LAYER, F, C, NORMAL, IF_PLAIN},
+    [LM_P_FC_BIAS] = {"mlp.fc.bias", LAYER, F, ONE, ZEROS, IF_PLAIN | IF_BIAS},
+    [LM_P_GATE_WEIGHT] = {"mlp.gate.weight", LAYER, F, C, NORMAL, IF_GATED},
+    [LM_P_GATE_BIAS] = {"mlp.gate.bias", LAYER, F, ONE, ZEROS, IF_GATED | IF_BIAS},
+    [LM_P_UP_WEIGHT] = {"mlp.up.weight", LAYER, F, C, NORMAL, IF_GATED},
+    [LM_P_UP_BIAS] = {"mlp.up.bias", LAYER, F, ONE, ZEROS, IF_GATED | IF_BIAS},
+    [LM_P_MLP_PROJ_WEIGHT] = {"mlp.proj.weight", LAYER, C, F, RESIDUAL, 0},
+    [LM_P_MLP_PROJ_BIAS] = {"mlp.proj.bias", LAYER, C, ONE, ZEROS, IF_BIAS},
+    [LM_P_LN_F_WEIGHT] = {"ln_f.weight", AFTER, C, ONE, ONES, 0},
+    [LM_P_LN_F_BIAS] = {"ln_f.bias", AFTER, C, ONE, ZEROS, IF_BIAS | IF_LAYERNORM},
+    [LM_P_LM_HEAD] = {"lm_head.weight", AFTER, V, C, NORMAL, IF_UNTIED},
+};
+
+static bool exists(const lm_model_options *o, lm_param_id id) {
+    bool gated = lm_mlp_is_gated((lm_mlp_kind)o->mlp);
+    unsigned truth = (o->bias ? IF_BIAS : 0u) | (o->norm == LM_NORM_LAYERNORM ? IF_LAYERNORM : 0u) |
+                     (o->position == LM_POSITION_LEARNED ? IF_LEARNED : 0u) |
+                     (gated ? IF_GATED : IF_PLAIN) | (o->tie_embeddings ? 0u : IF_UNTIED);
+    return (table[id].conditions & ~truth) == 0;
+}
+
+static int64_t size_of(const lm_model_options *o, dim d) {
+    switch (d) {
+    case ONE:
+        return 1;
+    case C:
+        return o->d_model;
+    case QKV:
+        return lm_model_qkv_size(o);
+    case F:
+        return o->d_ff;
+    case V:
+        return o->vocab_size;
+    case T:
+        return o->context_length;
+    }
+    return 0;
+}
+
+/* Whether this matrix counts in N: the position embedding does no arithmetic, nor does the token
+ * embedding when another matrix is the head. */
+static bool is_multiplied(const lm_model_options *o, lm_param_id id) {
+    if (table[id].in == ONE || id == LM_P_WPE) return false;
+    return id != LM_P_WTE || o->tie_embeddings;
+}
+
+/* Rows start at multiples of this many elements: a cache line. */
+enum { ROW_ALIGNMENT = LM_ALIGNMENT / sizeof(float) };
+
+static bool add(int64_t a, int64_t *sum) {
+    size_t s;
+    if (!lm_size_add((size_t)a, (size_t)*sum, &s) || s > INT64_MAX) return false;
+    *sum = (int64_t)s;
+    return true;
+}
+static bool mul(int64_t a, int64_t b, int64_t *product) {
+    size_t p;
+    if (!lm_size_mul((size_t)a, (size_t)b, &p) || p > INT64_MAX) return false;
+    *product = (int64_t)p;
+    return true;
+}
+
+/* Sums over the rows of a scope (those of one layer). */
+typedef struct sums {
+    int64_t padded, scalars, matrix_scalars;
+} sums;
+
+static bool lay_out_scope(const lm_model_options *o, scope s, int64_t at, int64_t *offsets,
+                          sums *sum) {
+    *sum = (sums){0};
+    for (int id = 0; id < LM_P_COUNT; id++) {
+        int64_t count;
+        if (table[id].scope != s) continue;
+        offsets[id] = -1;
+        if (!exists(o, (lm_param_id)id)) continue;
+        if (!mul(size_of(o, table[id].out), size_of(o, table[id].in), &count)) return false;
+        offsets[id] = at + sum->padded;
+        if (!add(count, &sum->scalars)) return false;
+        if (is_multiplied(o, (lm_param_id)id) && !add(count, &sum->matrix_scalars)) return false;
+        if (!add(ROW_ALIGNMENT - 1, &count) ||
+            !add(count / ROW_ALIGNMENT * ROW_ALIGNMENT, &sum->padded))
+            return false;
+    }
+    return true;
+}
+
+static bool are_sane(const lm_model_options *o) {
+    const int64_t sizes[] = {o->d_model, o->n_layers,       o->n_heads,   o->n_kv_heads,
+                             o->d_ff,    o->context_length, o->vocab_size};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        LM_ASSERT(sizes[i] > 0); /* resolved */
+        if (sizes[i] > INT32_MAX) return false;
+    }
+    return true;
+}
+
+bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o) {
+    sums before, layer, after, layers;
+    int64_t at = 0;
+    *layout = (lm_param_layout){0};
+    if (!are_sane(o)) return false;
+    if (!lay_out_scope(o, BEFORE, 0, layout->offset, &before) || !add(before.padded, &at) ||
+        !lay_out_scope(o, LAYER, at, layout->offset, &layer) ||
+        !mul(layer.padded, o->n_layers, &layers.padded) ||
+        !mul(layer.scalars, o->n_layers, &layers.scalars) ||
+        !mul(layer.matrix_scalars, o->n_layers, &layers.matrix_scalars) ||
+        !add(layers.padded, &at) || !lay_out_scope(o, AFTER, at, layout->offset, &after) ||
+        !add(after.padded, &at))
+        return false;
+    layout->stride = layer.padded;
+    layout->total = at; /* the sums below are no larger */
+    layout->scalars = before.scalars + layers.scalars + after.scalars;
+    layout->matrix_scalars = before.matrix_scalars + layers.matrix_scalars + after.matrix_scalars;
+    return true;
+}
+
+static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, int64_t offset,
+                     int64_t layer) {
+    const struct param_row *t = &table[id];
+    *row = (lm_param){.ndim = t->in == ONE ? 1 : 2,
+                      .shape = {size_of(o, t->out), size_of(o, t->in)},
+                      .offset = offset,
+                      .decay = t->in != ONE};
+    row->count = row->shape[0] * row->shape[1];
+    if (t->scope == LAYER)
+        snprintf(row->name, sizeof row->name, "h.%lld.%s", (long long)layer, t->name);
+    else
+        snprintf(row->name, sizeof row->name, "%s", t->name);
+    switch (t->init) {
+    case NORMAL:
+        row->init_std = o->init_std;
+        break;
+    case RESIDUAL: /* Radford et al. 2019, 2.3: two branches a layer add up in the residual */
+        row->init_std = o->init_std / sqrt(2.0 * (double)o->n_layers);
+        break;
+    case ONES:
+        row->init_value = 1.0;
+        break;
+    case ZEROS:
+        break;
+    }
+}
+
+int64_t lm_model_params(const lm_model_options *o, lm_param *rows, int64_t *total) {
+    lm_param_layout layout;
+    bool fits = lm_param_layout_make(&layout, o);
+    int64_t n = 0;
+    *total = fits ? layout.total : -1;
+    LM_ASSERT(fits || !rows);
+    for (int s = BEFORE; s <= AFTER; s++) {
+        int64_t layers = s == LAYER ? o->n_layers : 1, in_scope = 0;
+        for (int id = 0; id < LM_P_COUNT; id++)
+            in_scope += table[id].scope == (scope)s && exists(o, (lm_param_id)id);
+        for (int64_t layer = 0; rows && layer < layers; layer++) {
+            lm_param *row = rows + n + layer * in_scope;
+            for (int id = 0; id < LM_P_COUNT; id++)
+                if (table[id].scope == (scope)s && exists(o, (lm_param_id)id))
+                    fill_row(row++, o, (lm_param_id)id, layout.offset[id] + layer * layout.stride,
+                             layer);
+        }
+        n += layers * in_scope;
+    }
+    return n;
+}

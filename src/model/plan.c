@@ -1,0 +1,160 @@
+/* The activation buffers, one row each, and the memory plan that follows from them.
+ *
+ * Kept for backward, a layer: its input x, the statistics of its norms, qkv, the attention's output
+ * and lse, the residual stream after attention, and the MLP's pre-activations. What is cheap to
+ * compute again (norm and activation outputs) is not kept. Buffers of backward are shared by all
+ * layers. Per token of a GPT-2 layer that makes 10 C floats, and once 11 C more. */
+#include "model/parts.h"
+#include "nn/linear.h"
+#include "nn/rope.h"
+#include "ops/attention.h"
+#include "ops/softmax_nll.h"
+
+typedef enum dim { ONE, TOKENS, HEAD_TOKENS, TIME, HALF_HEAD, LOGITS, C, QKV, F, WIDE } dim;
+enum { /* what the model must have, or be made for */
+       IF_LAYERNORM = 1,
+       IF_GATED = 2,
+       IF_ROPE = 4,
+       IF_TRAINING = 8
+};
+
+static const struct buffer_row {
+    bool kept; /* a copy a layer when training */
+    dim rows, columns;
+    unsigned conditions;
+} table[LM_B_COUNT] = {
+    /* a layer's own */
+    [LM_B_X] = {true, TOKENS, C, 0}, /* the layer's input */
+    [LM_B_MEAN_1] = {true, TOKENS, ONE, IF_LAYERNORM},
+    [LM_B_RSTD_1] = {true, TOKENS, ONE, 0},
+    [LM_B_QKV] = {true, TOKENS, QKV, 0}, /* rotated where the model rotates */
+    [LM_B_ATT] = {true, TOKENS, C, 0},   /* before the projection */
+    [LM_B_LSE] = {true, HEAD_TOKENS, ONE, 0},
+    [LM_B_MID] = {true, TOKENS, C, 0}, /* x + attention branch */
+    [LM_B_MEAN_2] = {true, TOKENS, ONE, IF_LAYERNORM},
+    [LM_B_RSTD_2] = {true, TOKENS, ONE, 0},
+    [LM_B_FC] = {true, TOKENS, F, 0}, /* pre-activation; the gate's where gated */
+    [LM_B_UP] = {true, TOKENS, F, IF_GATED},
+    /* the end of the network */
+    [LM_B_X_F] = {false, TOKENS, C, 0},
+    [LM_B_MEAN_F] = {false, TOKENS, ONE, IF_LAYERNORM},
+    [LM_B_RSTD_F] = {false, TOKENS, ONE, 0},
+    [LM_B_TARGETS] = {false, TOKENS, ONE, 0}, /* int32 */
+    [LM_B_LOSS] = {false, TOKENS, ONE, 0},
+    [LM_B_LOGITS] = {false, LOGITS, ONE, 0},
+    /* shared by all layers */
+    [LM_B_NORM] = {false, TOKENS, C, 0}, /* output of the norm at hand */
+    [LM_B_ACT] = {false, TOKENS, F, 0},  /* output of the activation at hand; then dup */
+    [LM_B_COS] = {false, TIME, HALF_HEAD, IF_ROPE},
+    [LM_B_SIN] = {false, TIME, HALF_HEAD, IF_ROPE},
+    [LM_B_DX] = {false, TOKENS, C, IF_TRAINING},       /* gradient of the residual stream */
+    [LM_B_DBRANCH] = {false, TOKENS, C, IF_TRAINING},  /* of a branch's narrow parts */
+    [LM_B_DWIDE] = {false, TOKENS, WIDE, IF_TRAINING}, /* of fc, then of qkv */
+};
+
+/* The dimension d, checked; options are below 2^31 each (lm_param_layout_make saw to it). */
+static bool size_of(const lm_model_options *o, int64_t batch, dim d, size_t *size) {
+    size_t tokens;
+    bool fits = lm_size_mul((size_t)batch, (size_t)o->context_length, &tokens) &&
+                tokens <= INT64_MAX / sizeof(float);
+    if (!fits) return false;
+    *size = 1;
+    switch (d) {
+    case ONE:
+        break;
+    case TOKENS:
+        *size = tokens;
+        break;
+    case HEAD_TOKENS:
+        return lm_size_mul(tokens, (size_t)o->n_heads, size);
+    case TIME:
+        *size = (size_t)o->context_length;
+        break;
+    case HALF_HEAD:
+        *size = (size_t)lm_model_head_size(o) / 2;
+        break;
+    case LOGITS:
+        *size =
+            lm_softmax_nll_block_bytes((int64_t)tokens, o->d_model, o->vocab_size) / sizeof(float);
+        break;
+    case C:
+        *size = (size_t)o->d_model;
+        break;
+    case QKV:
+        *size = (size_t)lm_model_qkv_size(o);
+        break;
+    case F:
+        *size = (size_t)o->d_ff;
+        break;
+    case WIDE:
+        *size = (size_t)(o->d_ff > lm_model_qkv_size(o) ? o->d_ff : lm_model_qkv_size(o));
+        break;
+    }
+    return true;
+}
+
+bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, int64_t batch,
+                           bool training) {
+    unsigned truth = (o->norm == LM_NORM_LAYERNORM ? IF_LAYERNORM : 0u) |
+                     (lm_mlp_is_gated((lm_mlp_kind)o->mlp) ? IF_GATED : 0u) |
+                     (o->position == LM_POSITION_ROPE ? IF_ROPE : 0u) |
+                     (training ? IF_TRAINING : 0u);
+    *layout = (lm_buffer_layout){0};
+    for (int id = 0; id < LM_B_COUNT; id++) {
+        size_t rows, columns, count, bytes;
+        if ((table[id].conditions & ~truth) != 0) continue;
+        if (!size_of(o, batch, table[id].rows, &rows) ||
+            !size_of(o, batch, table[id].columns, &columns) || !lm_size_mul(rows, columns, &count))
+            return false;
+        layout->copies[id] = table[id].kept && training ? o->n_layers : 1;
+        layout->count[id] = count;
+        if (!lm_size_mul(count, sizeof(float) * (size_t)layout->copies[id], &bytes) ||
+            !lm_size_add(bytes, LM_ALIGNMENT, &rows) ||
+            !lm_size_add(lm_size_align(bytes), layout->bytes, &layout->bytes))
+            return false;
+    }
+    return true;
+}
+
+size_t lm_model_scratch_bytes(const lm_model_options *o, const lm_kernels *kernels) {
+    int64_t d = lm_model_head_size(o), c = o->d_model;
+    int64_t widest = o->d_ff > lm_model_qkv_size(o) ? o->d_ff : lm_model_qkv_size(o);
+    const size_t needs[] = {
+        lm_norm_scratch_bytes(c),
+        lm_linear_scratch_bytes(kernels, c, widest),
+        lm_linear_scratch_bytes(kernels, widest, c),
+        lm_rope_scratch_bytes(d),
+        lm_attention_scratch_bytes(kernels, o->context_length, d),
+        lm_attention_decode_scratch_bytes(o->context_length),
+        lm_softmax_nll_scratch_bytes(kernels, c, o->vocab_size),
+    };
+    size_t most = 0;
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
+        if (needs[i] > most) most = needs[i];
+    return lm_size_align(most);
+}
+
+void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
+                        bool training, const lm_kernels *kernels, int threads) {
+    lm_param_layout params;
+    lm_buffer_layout buffers;
+    size_t weights, scratch, sum = 0;
+    LM_ASSERT(batch > 0 && threads > 0);
+    *plan = (lm_model_plan){.overflow = true};
+    if (!lm_param_layout_make(&params, o) ||
+        !lm_size_mul((size_t)params.total, sizeof(float), &weights) ||
+        !lm_buffer_layout_make(&buffers, o, batch, training) ||
+        !lm_size_mul(lm_model_scratch_bytes(o, kernels), (size_t)threads, &scratch) ||
+        !lm_size_add(weights, training ? weights : 0, &sum) ||
+        !lm_size_add(sum, buffers.bytes, &sum) || !lm_size_add(sum, scratch, &sum))
+        return;
+    *plan = (lm_model_plan){.parameters = params.scalars,
+                            .matrix_parameters = params.matrix_scalars,
+                            .weights = weights,
+                            .gradients = training ? weights : 0,
+                            .activations = buffers.bytes,
+                            .scratch = scratch};
+    plan->flops_per_token = 6.0 * (double)params.matrix_scalars + 12.0 * (double)o->n_layers *
+                                                                      (double)o->d_model *
+                                                                      (double)o->context_length;
+}
