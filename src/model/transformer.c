@@ -1,0 +1,315 @@
+/* The transformer: each part's forward beside its backward.
+ *
+ *     x = embed(tokens) + positions
+ *     each layer:  x += proj(attention(rope(qkv(norm1(x)))))
+ *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
+ *     loss = softmax-NLL of norm_f(x) head^T
+ *
+ * Vaswani et al. 2017, with the norms before the branches (Radford et al. 2019). Backward meets the
+ * layers in falling order; dx is the gradient of the residual stream, and every branch adds to it
+ * through its norm. Norm and activation outputs are computed again from what forward kept. */
+#include "model/parts.h"
+#include "nn/embedding.h"
+#include "nn/linear.h"
+#include "nn/rope.h"
+#include "ops/attention.h"
+#include "ops/softmax_nll.h"
+
+/* One micro-batch. Dimensions: B batch, T time, C d_model, F d_ff, A = (H + 2K) D. */
+typedef struct pass {
+    lm_model *m;
+    const int32_t *tokens; /* [B, T+1] */
+    int64_t batch, time;
+    int64_t rows; /* B*T */
+} pass;
+
+static const float *weight(const pass *p, lm_param_id id, int64_t layer) {
+    return lm_param_at(p->m, lm_model_weights(p->m), id, layer);
+}
+static float *gradient(const pass *p, lm_param_id id, int64_t layer) {
+    return lm_param_at(p->m, lm_model_gradients(p->m), id, layer);
+}
+/* A layer's copy of a buffer where there is one a layer, else the only one; NULL: none. */
+static float *buffer(const pass *p, lm_buffer_id id, int64_t layer) {
+    const lm_buffer_layout *b = &p->m->buffers;
+    if (b->count[id] == 0) return NULL;
+    return p->m->buffer[id] + (b->copies[id] > 1 ? layer * (int64_t)b->count[id] : 0);
+}
+/* What layer l gets; what the last one gives is x_f. [B*T, C] */
+static float *residual(const pass *p, int64_t layer) {
+    return layer < p->m->o.n_layers ? buffer(p, LM_B_X, layer) : buffer(p, LM_B_X_F, 0);
+}
+
+/* ---- norms ----------------------------------------------------------------------------------- */
+typedef struct norm_ids {
+    lm_param_id weight, bias;
+    lm_buffer_id mean, rstd;
+} norm_ids;
+static const norm_ids norm_1 = {LM_P_LN_1_WEIGHT, LM_P_LN_1_BIAS, LM_B_MEAN_1, LM_B_RSTD_1};
+static const norm_ids norm_2 = {LM_P_LN_2_WEIGHT, LM_P_LN_2_BIAS, LM_B_MEAN_2, LM_B_RSTD_2};
+static const norm_ids norm_f = {LM_P_LN_F_WEIGHT, LM_P_LN_F_BIAS, LM_B_MEAN_F, LM_B_RSTD_F};
+
+static lm_norm norm_of(const pass *p, const norm_ids *ids, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    return (lm_norm){.kind = (lm_norm_kind)o->norm,
+                     .rows = p->rows,
+                     .channels = o->d_model,
+                     .eps = (float)o->norm_eps,
+                     .weight = weight(p, ids->weight, layer),
+                     .bias = weight(p, ids->bias, layer),
+                     .mean = buffer(p, ids->mean, layer),
+                     .rstd = buffer(p, ids->rstd, layer)};
+}
+
+/* The norm of x into the shared buffer: forward, and again in backward. */
+static float *norm_forward(const pass *p, const norm_ids *ids, int64_t layer, const float *x) {
+    lm_norm n = norm_of(p, ids, layer);
+    float *y = buffer(p, LM_B_NORM, 0); /* [B*T, C] */
+    lm_norm_forward(p->m->compute, &n, x, y);
+    return y;
+}
+
+/* dx += its share through the norm, from dy in dbranch. */
+static void norm_backward(const pass *p, const norm_ids *ids, int64_t layer, const float *x) {
+    lm_norm n = norm_of(p, ids, layer);
+    lm_norm_backward(p->m->compute, &n, x, buffer(p, LM_B_DBRANCH, 0), buffer(p, LM_B_DX, 0),
+                     gradient(p, ids->weight, layer), gradient(p, ids->bias, layer));
+}
+
+/* ---- attention ------------------------------------------------------------------------------- */
+static lm_attention attention_of(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    int64_t d = lm_model_head_size(o);
+    const float *qkv = buffer(p, LM_B_QKV, layer); /* [B*T, A]: H queries, K keys, K values */
+    return (lm_attention){.batch = p->batch,
+                          .time = p->time,
+                          .heads = o->n_heads,
+                          .kv_heads = o->n_kv_heads,
+                          .head_size = d,
+                          .q = qkv,
+                          .k = qkv + o->n_heads * d,
+                          .v = qkv + (o->n_heads + o->n_kv_heads) * d,
+                          .qkv_row = lm_model_qkv_size(o),
+                          .out = buffer(p, LM_B_ATT, layer),
+                          .out_row = o->d_model,
+                          .lse = buffer(p, LM_B_LSE, layer)};
+}
+
+static void attention_forward(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    const lm_compute *compute = p->m->compute;
+    int64_t c = o->d_model, a = lm_model_qkv_size(o);
+    float *x = residual(p, layer);           /* [B*T, C] */
+    float *qkv = buffer(p, LM_B_QKV, layer); /* [B*T, A] */
+    float *norm = norm_forward(p, &norm_1, layer, x);
+    lm_linear_forward(compute, p->rows, c, a, norm, weight(p, LM_P_QKV_WEIGHT, layer),
+                      weight(p, LM_P_QKV_BIAS, layer), qkv);
+    if (o->position == LM_POSITION_ROPE)
+        lm_rope_forward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads,
+                        lm_model_head_size(o), buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), qkv,
+                        a);
+    lm_attention attention = attention_of(p, layer);
+    lm_attention_forward_f32(compute, &attention);
+    lm_linear_forward_residual(
+        compute, p->rows, c, c, attention.out, weight(p, LM_P_ATTN_PROJ_WEIGHT, layer),
+        weight(p, LM_P_ATTN_PROJ_BIAS, layer), x, buffer(p, LM_B_MID, layer));
+}
+
+/* dx in: gradient of mid; out: of x. */
+static void attention_backward(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    const lm_compute *compute = p->m->compute;
+    int64_t c = o->d_model, a = lm_model_qkv_size(o), d = lm_model_head_size(o);
+    const float *x = residual(p, layer);
+    float *dx = buffer(p, LM_B_DX, 0);           /* [B*T, C] */
+    float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
+    float *dqkv = buffer(p, LM_B_DWIDE, 0);      /* [B*T, A] */
+    lm_attention attention = attention_of(p, layer);
+    lm_linear_backward(
+        compute, p->rows, c, c, attention.out, weight(p, LM_P_ATTN_PROJ_WEIGHT, layer), dx, dbranch,
+        gradient(p, LM_P_ATTN_PROJ_WEIGHT, layer), gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
+    lm_attention_backward_f32(compute, &attention, dbranch, dqkv, dqkv + o->n_heads * d,
+                              dqkv + (o->n_heads + o->n_kv_heads) * d);
+    if (o->position == LM_POSITION_ROPE)
+        lm_rope_backward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads, d,
+                         buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), dqkv, a);
+    float *norm = norm_forward(p, &norm_1, layer, x);
+    lm_linear_backward(compute, p->rows, c, a, norm, weight(p, LM_P_QKV_WEIGHT, layer), dqkv,
+                       dbranch, gradient(p, LM_P_QKV_WEIGHT, layer),
+                       gradient(p, LM_P_QKV_BIAS, layer));
+    norm_backward(p, &norm_1, layer, x);
+}
+
+/* ---- MLP ------------------------------------------------------------------------------------- */
+static bool is_gated(const pass *p) {
+    return lm_mlp_is_gated((lm_mlp_kind)p->m->o.mlp);
+}
+
+/* The activation of the kept pre-activations into the shared buffer. */
+static float *activation_forward(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    float *act = buffer(p, LM_B_ACT, 0); /* [B*T, F] */
+    lm_activation_forward(p->m->compute, (lm_mlp_kind)o->mlp, p->rows * o->d_ff,
+                          buffer(p, LM_B_FC, layer), buffer(p, LM_B_UP, layer), act);
+    return act;
+}
+
+static void mlp_forward(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    const lm_compute *compute = p->m->compute;
+    int64_t c = o->d_model, f = o->d_ff;
+    bool gated = is_gated(p);
+    const float *mid = buffer(p, LM_B_MID, layer); /* [B*T, C] */
+    float *norm = norm_forward(p, &norm_2, layer, mid);
+    lm_linear_forward(
+        compute, p->rows, c, f, norm, weight(p, gated ? LM_P_GATE_WEIGHT : LM_P_FC_WEIGHT, layer),
+        weight(p, gated ? LM_P_GATE_BIAS : LM_P_FC_BIAS, layer), buffer(p, LM_B_FC, layer));
+    if (gated)
+        lm_linear_forward(compute, p->rows, c, f, norm, weight(p, LM_P_UP_WEIGHT, layer),
+                          weight(p, LM_P_UP_BIAS, layer), buffer(p, LM_B_UP, layer));
+    float *act = activation_forward(p, layer);
+    lm_linear_forward_residual(compute, p->rows, f, c, act, weight(p, LM_P_MLP_PROJ_WEIGHT, layer),
+                               weight(p, LM_P_MLP_PROJ_BIAS, layer), mid, residual(p, layer + 1));
+}
+
+/* dbranch += dup W_up: the second share of the norm's gradient. */
+static void add_up_share(const pass *p, int64_t layer, const float *dup) {
+    int64_t c = p->m->o.d_model, f = p->m->o.d_ff;
+    float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
+    lm_gemm g = {.m = p->rows,
+                 .n = c,
+                 .k = f,
+                 .a = dup,
+                 .a_row = f,
+                 .a_col = 1,
+                 .b = weight(p, LM_P_UP_WEIGHT, layer),
+                 .b_row = c,
+                 .b_col = 1,
+                 .init = dbranch,
+                 .init_row = c,
+                 .c = dbranch,
+                 .c_row = c};
+    lm_gemm_f32(p->m->compute, &g);
+}
+
+/* dx in: gradient of the layer's output; out: of mid. */
+static void mlp_backward(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    const lm_compute *compute = p->m->compute;
+    int64_t c = o->d_model, f = o->d_ff;
+    bool gated = is_gated(p);
+    const float *mid = buffer(p, LM_B_MID, layer);
+    float *dx = buffer(p, LM_B_DX, 0);           /* [B*T, C] */
+    float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
+    float *dfc = buffer(p, LM_B_DWIDE, 0);       /* [B*T, F]: of act, then of fc */
+    float *act = activation_forward(p, layer);   /* [B*T, F] */
+    lm_linear_backward(compute, p->rows, f, c, act, weight(p, LM_P_MLP_PROJ_WEIGHT, layer), dx, dfc,
+                       gradient(p, LM_P_MLP_PROJ_WEIGHT, layer),
+                       gradient(p, LM_P_MLP_PROJ_BIAS, layer));
+    float *dup = gated ? act : NULL; /* the activation has served */
+    lm_activation_backward(compute, (lm_mlp_kind)o->mlp, p->rows * f, buffer(p, LM_B_FC, layer),
+                           buffer(p, LM_B_UP, layer), dfc, dfc, dup);
+    float *norm = norm_forward(p, &norm_2, layer, mid);
+    lm_param_id w = gated ? LM_P_GATE_WEIGHT : LM_P_FC_WEIGHT;
+    lm_linear_backward(compute, p->rows, c, f, norm, weight(p, w, layer), dfc, dbranch,
+                       gradient(p, w, layer),
+                       gradient(p, gated ? LM_P_GATE_BIAS : LM_P_FC_BIAS, layer));
+    if (gated) {
+        lm_linear_backward(compute, p->rows, c, f, norm, weight(p, LM_P_UP_WEIGHT, layer), dup,
+                           NULL, gradient(p, LM_P_UP_WEIGHT, layer),
+                           gradient(p, LM_P_UP_BIAS, layer));
+        add_up_share(p, layer, dup);
+    }
+    norm_backward(p, &norm_2, layer, mid);
+}
+
+/* ---- both ends ------------------------------------------------------------------------------- */
+static void embedding_forward(const pass *p) {
+    lm_embedding_forward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
+                         weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), 0, residual(p, 0));
+}
+
+static void embedding_backward(const pass *p) {
+    lm_embedding_backward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
+                          buffer(p, LM_B_DX, 0), gradient(p, LM_P_WTE, 0),
+                          gradient(p, LM_P_WPE, 0));
+}
+
+static int32_t *copy_targets(const pass *p) {
+    int32_t *targets = (int32_t *)(void *)buffer(p, LM_B_TARGETS, 0); /* [B*T] */
+    for (int64_t b = 0; b < p->batch; b++) {
+        const int32_t *row = p->tokens + b * (p->time + 1);
+        for (int64_t t = 0; t <= p->time; t++) {
+            LM_ASSERT(row[t] >= 0 && row[t] < p->m->o.vocab_size);
+            if (t > 0) targets[b * p->time + t - 1] = row[t];
+        }
+    }
+    return targets;
+}
+
+/* The losses [B*T]; with gradients, those of the head too, and dbranch of the final norm's output.
+ */
+static const float *head(const pass *p, bool gradients, float grad_scale) {
+    const lm_model_options *o = &p->m->o;
+    lm_param_id w = o->tie_embeddings ? LM_P_WTE : LM_P_LM_HEAD;
+    lm_softmax_nll s = {.tokens = p->rows,
+                        .channels = o->d_model,
+                        .vocab = o->vocab_size,
+                        .x = norm_forward(p, &norm_f, 0, residual(p, o->n_layers)),
+                        .w = weight(p, w, 0),
+                        .targets = copy_targets(p),
+                        .block = buffer(p, LM_B_LOGITS, 0),
+                        .loss = buffer(p, LM_B_LOSS, 0),
+                        .grad_scale = grad_scale,
+                        .dx = gradients ? buffer(p, LM_B_DBRANCH, 0) : NULL,
+                        .dw = gradients ? gradient(p, w, 0) : NULL};
+    lm_softmax_nll_f32(p->m->compute, &s);
+    return s.loss;
+}
+
+static double sum_losses(const float *loss, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)loss[i];
+    return sum;
+}
+
+static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time) {
+    LM_ASSERT(batch > 0 && batch <= m->batch && time > 0 && time <= m->o.context_length);
+    return (pass){.m = m, .tokens = tokens, .batch = batch, .time = time, .rows = batch * time};
+}
+
+static void forward(const pass *p) {
+    embedding_forward(p);
+    for (int64_t layer = 0; layer < p->m->o.n_layers; layer++) {
+        attention_forward(p, layer);
+        mlp_forward(p, layer);
+    }
+}
+
+static void backward(const pass *p) {
+    int64_t layers = p->m->o.n_layers;
+    float *dx = buffer(p, LM_B_DX, 0);
+    for (int64_t i = 0; i < p->rows * p->m->o.d_model; i++) dx[i] = 0.0f;
+    norm_backward(p, &norm_f, 0, residual(p, layers));
+    for (int64_t layer = layers - 1; layer >= 0; layer--) {
+        mlp_backward(p, layer);
+        attention_backward(p, layer);
+    }
+    embedding_backward(p);
+}
+
+double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
+                                 float grad_scale) {
+    pass p = begin(m, tokens, batch, time);
+    LM_ASSERT(lm_model_gradients(m));
+    forward(&p);
+    double loss = sum_losses(head(&p, true, grad_scale), p.rows);
+    backward(&p);
+    return loss;
+}
+
+double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time) {
+    pass p = begin(m, tokens, batch, time);
+    forward(&p);
+    return sum_losses(head(&p, false, 0.0f), p.rows);
+}
