@@ -110,7 +110,7 @@ typedef struct lm_kernels {
     void (*gelu_erf_backward_f32)(int64_t n, const float *x, const float *dy, float *dx);
     /* SwiGLU (Shazeer 2020): y = gate*sigmoid(gate) * up. */
     void (*swiglu_forward_f32)(int64_t n, const float *gate, const float *up, float *y);
-    /* dgate, dup overwritten. */
+    /* dgate, dup overwritten; dgate may be dy (in place). */
     void (*swiglu_backward_f32)(int64_t n, const float *gate, const float *up, const float *dy,
                                 float *dgate, float *dup);
 

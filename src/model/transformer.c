@@ -8,6 +8,8 @@
  * Vaswani et al. 2017, with the norms before the branches (Radford et al. 2019). Backward meets the
  * layers in falling order; dx is the gradient of the residual stream, and every branch adds to it
  * through its norm. Norm and activation outputs are computed again from what forward kept. */
+#include <string.h>
+
 #include "model/parts.h"
 #include "nn/embedding.h"
 #include "nn/linear.h"
@@ -289,7 +291,7 @@ static void forward(const pass *p) {
 static void backward(const pass *p) {
     int64_t layers = p->m->o.n_layers;
     float *dx = buffer(p, LM_B_DX, 0);
-    for (int64_t i = 0; i < p->rows * p->m->o.d_model; i++) dx[i] = 0.0f;
+    memset(dx, 0, (size_t)(p->rows * p->m->o.d_model) * sizeof *dx);
     norm_backward(p, &norm_f, 0, residual(p, layers));
     for (int64_t layer = layers - 1; layer >= 0; layer--) {
         mlp_backward(p, layer);

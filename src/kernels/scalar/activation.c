@@ -30,7 +30,8 @@ void lm_scalar_swiglu_backward_f32(int64_t n, const float *gate, const float *up
                                    float *dgate, float *dup) {
     for (int64_t i = 0; i < n; i++) {
         silu z = silu1(gate[i]);
-        dgate[i] = (dy[i] * up[i]) * z.slope;
-        dup[i] = dy[i] * z.value;
+        float d = dy[i]; /* dgate may be dy */
+        dgate[i] = (d * up[i]) * z.slope;
+        dup[i] = d * z.value;
     }
 }

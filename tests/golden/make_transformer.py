@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Writes transformer_<name>.bin: loss and gradients of tiny transformers, by PyTorch in float64.
+
+    python3 tests/golden/make_transformer.py          (needs PyTorch; the tests do not)
+
+An independent statement of the model: nothing here is shared with the C code but the formula of
+the weights and tokens (value(), token()), which both sides derive from integers, and the list of
+models (tests/support/transformer.c). A file holds, little-endian: the sum of the losses in nats
+(float64), then for each parameter row, in the order of the model's table, the gradient of the mean
+loss (float32).
+"""
+import os
+import struct
+
+import torch
+import torch.nn.functional as functional
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+MODELS = {  # B, T, V, C, L, H, K, F
+    "gpt2": dict(shape=(2, 9, 13, 24, 2, 3, 3, 96), norm="layernorm", position="learned",
+                 mlp="gelu_tanh", bias=True, tied=True),
+    "llama": dict(shape=(2, 9, 13, 24, 2, 4, 2, 64), norm="rmsnorm", position="rope",
+                  mlp="swiglu", bias=False, tied=False),
+    "long": dict(shape=(1, 70, 17, 16, 2, 4, 1, 40), norm="layernorm", position="rope",
+                 mlp="gelu", bias=False, tied=False),
+    "mixed": dict(shape=(3, 5, 7, 16, 1, 2, 2, 24), norm="rmsnorm", position="learned",
+                  mlp="swiglu", bias=True, tied=True),
+}
+EPS, THETA = 1e-5, 10000.0
+
+
+def mix(x):
+    """32-bit integer hash."""
+    x &= 0xFFFFFFFF
+    x = ((x ^ x >> 16) * 0x7FEB352D) & 0xFFFFFFFF
+    x = ((x ^ x >> 15) * 0x846CA68B) & 0xFFFFFFFF
+    return x ^ x >> 16
+
+
+def value(row, i, center, spread):
+    """Element i of parameter row `row`: center + spread * u, u uniform in [-1, 1), as float32."""
+    x = center + spread * (mix(row * 1000003 + i) / 2147483648.0 - 1.0)
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+def token(b, t, vocab):
+    return mix(b * 4099 + t + 77777) % vocab
+
+
+def parameter_rows(m):
+    """(name, shape) in the order of the table."""
+    _, t, v, c, layers, h, k, f = m["shape"]
+    d = c // h
+    layernorm_bias = m["bias"] and m["norm"] == "layernorm"
+    rows = [("wte", (v, c))]
+    if m["position"] == "learned":
+        rows.append(("wpe", (t, c)))
+
+    def norm(name):
+        rows.append((name + ".w", (c,)))
+        if layernorm_bias:
+            rows.append((name + ".b", (c,)))
+
+    def linear(name, out, inner):
+        rows.append((name + ".w", (out, inner)))
+        if m["bias"]:
+            rows.append((name + ".b", (out,)))
+
+    for i in range(layers):
+        norm(f"{i}.ln1")
+        linear(f"{i}.qkv", (h + 2 * k) * d, c)
+        linear(f"{i}.proj", c, c)
+        norm(f"{i}.ln2")
+        if m["mlp"] == "swiglu":
+            linear(f"{i}.gate", f, c)
+            linear(f"{i}.up", f, c)
+        else:
+            linear(f"{i}.fc", f, c)
+        linear(f"{i}.down", c, f)
+    norm("lnf")
+    if not m["tied"]:
+        rows.append(("head", (v, c)))
+    return rows
+
+
+def make_parameters(m):
+    parameters = {}
+    for row, (name, shape) in enumerate(parameter_rows(m)):
+        count = shape[0] * (shape[1] if len(shape) == 2 else 1)
+        norm_weight = ".ln" in "." + name and name.endswith(".w")
+        center, spread = (1.0, 0.5) if norm_weight else (0.0, 0.4 if len(shape) == 2 else 0.3)
+        x = torch.tensor([value(row, i, center, spread) for i in range(count)]).reshape(shape)
+        parameters[name] = x.requires_grad_(True)
+    return parameters
+
+
+def normalise(m, p, name, x):
+    if m["norm"] == "layernorm":
+        return functional.layer_norm(x, x.shape[-1:], p[name + ".w"], p.get(name + ".b"), EPS)
+    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + EPS) * p[name + ".w"]
+
+
+def project(p, name, x):
+    return functional.linear(x, p[name + ".w"], p.get(name + ".b"))
+
+
+def rotate(x):
+    """x [B, heads, T, D]: pairs (j, j + D/2) as complex numbers."""
+    time, size = x.shape[-2:]
+    pair = torch.complex(x[..., : size // 2], x[..., size // 2:])
+    frequency = THETA ** (-2.0 * torch.arange(size // 2) / size)
+    angle = torch.arange(time)[:, None] * frequency[None, :]
+    turned = pair * torch.polar(torch.ones_like(angle), angle)
+    return torch.cat([turned.real, turned.imag], -1)
+
+
+def attend(m, p, i, x):
+    b, t, c = x.shape
+    h, k = m["shape"][5:7]
+    d = c // h
+    q, key, v = project(p, f"{i}.qkv", x).split([h * d, k * d, k * d], -1)
+    q = q.reshape(b, t, h, d).transpose(1, 2)
+    key = key.reshape(b, t, k, d).transpose(1, 2)
+    v = v.reshape(b, t, k, d).transpose(1, 2)
+    if m["position"] == "rope":
+        q, key = rotate(q), rotate(key)
+    key = key.repeat_interleave(h // k, 1)
+    v = v.repeat_interleave(h // k, 1)
+    scores = q @ key.transpose(-1, -2) / d**0.5
+    hidden = torch.ones(t, t, dtype=torch.bool).triu(1)
+    out = scores.masked_fill(hidden, -torch.inf).softmax(-1) @ v
+    return project(p, f"{i}.proj", out.transpose(1, 2).reshape(b, t, c))
+
+
+def feed_forward(m, p, i, x):
+    if m["mlp"] == "swiglu":
+        y = functional.silu(project(p, f"{i}.gate", x)) * project(p, f"{i}.up", x)
+    else:
+        tanh = "tanh" if m["mlp"] == "gelu_tanh" else "none"
+        y = functional.gelu(project(p, f"{i}.fc", x), approximate=tanh)
+    return project(p, f"{i}.down", y)
+
+
+def loss_of(m, p):
+    batch, time, vocab, _, layers = m["shape"][:5]
+    tokens = torch.tensor([[token(b, t, vocab) for t in range(time + 1)] for b in range(batch)])
+    x = p["wte"][tokens[:, :-1]]
+    if m["position"] == "learned":
+        x = x + p["wpe"][:time]
+    for i in range(layers):
+        x = x + attend(m, p, i, normalise(m, p, f"{i}.ln1", x))
+        x = x + feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x))
+    logits = normalise(m, p, "lnf", x) @ p["wte" if m["tied"] else "head"].T
+    return functional.cross_entropy(logits.reshape(-1, vocab), tokens[:, 1:].reshape(-1),
+                                    reduction="sum")
+
+
+def main():
+    for name, m in MODELS.items():
+        p = make_parameters(m)
+        loss = loss_of(m, p)
+        (loss / (m["shape"][0] * m["shape"][1])).backward()
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"transformer_{name}.bin")
+        with open(path, "wb") as out:
+            out.write(struct.pack("<d", loss.item()))
+            for x in p.values():
+                g = x.grad.reshape(-1).tolist()
+                out.write(struct.pack(f"<{len(g)}f", *g))
+        print(f"{os.path.basename(path)}: loss {loss.item():.6f}, "
+              f"{sum(x.numel() for x in p.values())} gradients")
+
+
+if __name__ == "__main__":
+    main()

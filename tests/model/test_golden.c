@@ -1,0 +1,117 @@
+/* Losses and the gradient of every parameter against PyTorch in float64
+ * (tests/golden/make_transformer.py). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "tests/support/layers.h"
+#include "tests/support/transformer.h"
+
+/* A gradient is a sum over tokens, layers deep; its rounding error is a random walk of steps of
+ * about eps times the size of its terms, which is the size of the tensor's largest gradients. The
+ * tensors here sum over at most 18 tokens (70 in "long") through 2 layers of about 10 operations
+ * with sums of up to 96 terms: 2 * sqrt(20 * 96) * eps/2, about 45 eps, is a bound that a wrong
+ * term of relative size 1e-5 anywhere breaks. */
+#define TOLERANCE (45 * (double)FLT_EPSILON)
+
+static lm_compute compute;
+static lm_kernels kernels;
+
+static double largest(const float *x, int64_t n) {
+    double most = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (fabs((double)x[i]) > most) most = fabs((double)x[i]);
+    return most;
+}
+
+static void check(const transformer_case *c) {
+    static lm_error err;
+    lm_text golden = {0};
+    char path[64];
+    int32_t tokens[256];
+    double loss;
+    int64_t n_rows, used = 0;
+    snprintf(path, sizeof path, "tests/golden/transformer_%s.bin", c->name);
+    if (lm_file_read(path, 1 << 20, &golden, &err) != LM_OK) fail_msg("%s", err.message);
+    lm_model_options o = transformer_options(c);
+    lm_model *m = transformer_create(&o, c->batch, true, &compute);
+    int64_t n = c->batch * o.context_length;
+    transformer_fill(m);
+    transformer_tokens(tokens, 0, c->batch, o.context_length, o.vocab_size);
+    lm_model_zero_gradients(m);
+    double got_loss =
+        lm_model_forward_backward(m, tokens, c->batch, o.context_length, 1.0f / (float)n);
+
+    memcpy(&loss, golden.data, sizeof loss);
+    print_message("%s: loss %.9f, expected %.9f\n", c->name, got_loss, loss);
+    assert_true(fabs(got_loss - loss) <= TOLERANCE * loss);
+    assert_true(fabs(lm_model_loss(m, tokens, c->batch, o.context_length) - got_loss) == 0.0);
+
+    const lm_param *rows = lm_model_rows(m, &n_rows);
+    float *want = malloc(golden.length);
+    memcpy(want, golden.data + sizeof loss, golden.length - sizeof loss);
+    double worst = 0;
+    for (int64_t r = 0; r < n_rows; r++) {
+        const float *got = lm_model_gradients(m) + rows[r].offset;
+        double size = largest(want + used, rows[r].count);
+        assert_true(size > 0);
+        for (int64_t i = 0; i < rows[r].count; i++) {
+            double off = fabs((double)got[i] - (double)want[used + i]) / size;
+            if (off > worst) worst = off;
+            if (!(off <= TOLERANCE))
+                fail_msg("%s %s[%lld]: expected %.9g, found %.9g; largest of the tensor %.3g",
+                         c->name, rows[r].name, (long long)i, (double)want[used + i],
+                         (double)got[i], size);
+        }
+        used += rows[r].count;
+    }
+    print_message("%s: worst gradient off by %.1f eps of its tensor's largest\n", c->name,
+                  worst / (double)FLT_EPSILON);
+    assert_int_equal((int64_t)golden.length, (int64_t)sizeof loss + used * 4);
+    free(want);
+    lm_text_free(&golden);
+    lm_model_free(m);
+}
+
+static void test_gpt2(void **state) {
+    (void)state;
+    check(&transformer_cases[0]);
+}
+static void test_llama(void **state) {
+    (void)state;
+    check(&transformer_cases[1]);
+}
+static void test_long(void **state) {
+    (void)state;
+    check(&transformer_cases[2]);
+}
+static void test_mixed(void **state) {
+    (void)state;
+    check(&transformer_cases[3]);
+}
+
+static int open_compute(void **state) {
+    (void)state;
+    layers_open(&compute, &kernels, 2, 0, 0);
+    return 0;
+}
+static int close_compute(void **state) {
+    (void)state;
+    layers_close(&compute);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gpt2), cmocka_unit_test(test_llama),
+                                       cmocka_unit_test(test_long), cmocka_unit_test(test_mixed)};
+    return cmocka_run_group_tests_name("golden", tests, open_compute, close_compute);
+}
