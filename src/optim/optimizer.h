@@ -1,6 +1,6 @@
 /* Optimizers, each a row in a registry; they see flat arrays cut into segments, never models.
  *
- *     lm_optimizer_options o = {.kind = lm_optimizer_find("adamw"), .lr = 1e-3, ...};
+ *     lm_optimizer_options o = {.kind = kind, .lr = 1e-3, ...};
  *     n = lm_optimizer_states(o.kind);                   // flat float arrays it keeps: 0, 1 or 2
  *     norm = lm_gradient_norm(compute, total, gradients);
  *     lm_optimizer_step(compute, &o, &step);
@@ -18,6 +18,9 @@
 const char *lm_optimizer_name(int kind); /* "sgd", "momentum", "adam", "adamw"; NULL past the end */
 int lm_optimizer_states(int kind);       /* float arrays of the parameters' size it keeps */
 const char *lm_optimizer_state_name(int kind, int state); /* "m", "v", ...: for checkpoints */
+/* Does this kind read the option of that name ("beta1", "beta2", "eps", "momentum",
+ * "weight_decay")? A config that sets one it does not read is refused. */
+bool lm_optimizer_uses(int kind, const char *option);
 
 typedef struct lm_optimizer_options {
     int kind; /* index in the registry */

@@ -1,0 +1,150 @@
+#include "report/metrics.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+double lm_perplexity(double loss) {
+    return exp(loss);
+}
+
+double lm_bits_per_byte(double loss, double bytes_per_token) {
+    return loss / 0.69314718055994531 / bytes_per_token;
+}
+
+static lm_status fail(const lm_metrics *m, const char *verb, lm_error *err) {
+    return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot %s: %s", m->path, verb,
+                        lm_error_errno(errno));
+}
+
+/* ---- what is already there
+ * ---------------------------------------------------------------------*/
+
+/* The figure after "key": in a line this file wrote itself. */
+static bool figure(const char *line, size_t length, const char *key, double *out) {
+    const char *at = memmem(line, length, key, strlen(key));
+    if (!at) return false;
+    char *end;
+    *out = strtod(at + strlen(key), &end);
+    return end != at + strlen(key);
+}
+
+/* Bytes of text to keep: whole lines whose step is at most last_step. */
+static size_t length_to_keep(const lm_mapping *map, int64_t last_step, double *seconds) {
+    const char *text = (const char *)map->data;
+    size_t keep = 0;
+    while (keep < map->size) {
+        const char *line = text + keep, *end = memchr(line, '\n', map->size - keep);
+        double step, elapsed;
+        if (!end) break;
+        size_t length = (size_t)(end - line) + 1;
+        if (!figure(line, length, "\"step\":", &step) || step > (double)last_step) break;
+        if (figure(line, length, "\"seconds\":", &elapsed)) *seconds = elapsed;
+        keep += length;
+    }
+    return keep;
+}
+
+lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, double *seconds,
+                          lm_error *err) {
+    lm_mapping map = {0};
+    lm_status status = LM_OK;
+    *seconds = 0;
+    *m = (lm_metrics){0};
+    m->path = strdup(path);
+    m->fd = m->path ? open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+    if (!m->path) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    if (m->fd < 0) {
+        status = fail(m, "open", err);
+        goto out;
+    }
+    if ((status = lm_file_map(&map, path, err)) != LM_OK) goto out;
+    size_t keep = length_to_keep(&map, last_step, seconds);
+    if (keep < map.size && ftruncate(m->fd, (off_t)keep) != 0)
+        status = fail(m, "cut off the lines after the checkpoint", err);
+out:
+    lm_file_unmap(&map);
+    if (status != LM_OK) lm_metrics_close(m);
+    return status;
+}
+
+/* ---- appending
+ * ---------------------------------------------------------------------------------*/
+
+static void put(lm_text *line, const char *key, double x) {
+    lm_text_printf(line, "%s\"%s\":", line->length > 1 ? "," : "", key);
+    lm_text_json_number(line, x);
+}
+
+static lm_text *begin(lm_metrics *m) {
+    m->line.length = 0;
+    lm_text_append(&m->line, "{", 1);
+    return &m->line;
+}
+
+static lm_status end(lm_metrics *m, lm_error *err) {
+    lm_text_append(&m->line, "}\n", 2);
+    if (m->line.failed) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", m->path);
+    for (size_t done = 0; done < m->line.length;) {
+        ssize_t n = write(m->fd, m->line.data + done, m->line.length - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return fail(m, "write", err);
+        done += (size_t)n;
+    }
+    return LM_OK;
+}
+
+/* Rounded to what a clock can tell, so that lines stay short. */
+static double rounded(double x, double unit) {
+    return isfinite(x) ? round(x / unit) * unit : x;
+}
+
+static double digits(double x, int n) {
+    char text[40];
+    snprintf(text, sizeof text, "%.*g", n, x);
+    return strtod(text, NULL);
+}
+
+lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err) {
+    lm_text *line = begin(m);
+    put(line, "step", (double)f->step);
+    put(line, "tokens", (double)f->tokens);
+    put(line, "loss", f->loss);
+    put(line, "lr", f->lr);
+    put(line, "grad_norm", f->grad_norm);
+    put(line, "tokens_per_s", digits(f->tokens_per_s, 6));
+    put(line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
+    return end(m, err);
+}
+
+lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err) {
+    lm_text *line = begin(m);
+    put(line, "step", (double)f->step);
+    put(line, "tokens", (double)f->tokens);
+    put(line, "val_loss", f->val_loss);
+    put(line, "val_perplexity", lm_perplexity(f->val_loss));
+    if (f->bytes_per_token > 0)
+        put(line, "val_bits_per_byte", lm_bits_per_byte(f->val_loss, f->bytes_per_token));
+    put(line, "val_tokens", (double)f->val_tokens);
+    put(line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
+    return end(m, err);
+}
+
+lm_status lm_metrics_sync(lm_metrics *m, lm_error *err) {
+    return fdatasync(m->fd) == 0 || errno == EINVAL ? LM_OK : fail(m, "sync", err);
+}
+
+void lm_metrics_close(lm_metrics *m) {
+    if (m->path && m->fd >= 0) close(m->fd);
+    free(m->path);
+    lm_text_free(&m->line);
+    m->path = NULL;
+    m->fd = -1;
+}

@@ -1,0 +1,55 @@
+/* metrics.jsonl: one JSON object a line, for scripts and plots.
+ *
+ *     {"step":1,"tokens":768,"loss":4.19,"lr":1e-05,"grad_norm":2.1,"tokens_per_s":33000,"seconds":0.02}
+ *     {"step":100,"tokens":76800,"val_loss":2.9,"val_perplexity":18.2,"val_bits_per_byte":4.18,
+ *      "val_tokens":50000,"seconds":2.4}
+ *
+ * Figures that are not finite are null. Steps never fall from line to line; a resumed run takes
+ * back the lines after the step it resumes from, and a half-written last line. */
+#ifndef LM_REPORT_METRICS_H
+#define LM_REPORT_METRICS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+typedef struct lm_step_figures {
+    int64_t step;   /* 1-based */
+    int64_t tokens; /* trained on since the start of the run */
+    double loss;    /* mean of the step, nats a token */
+    double lr, grad_norm;
+    double tokens_per_s; /* of this step */
+    double seconds;      /* since the start of the run, earlier sessions included */
+} lm_step_figures;
+
+typedef struct lm_eval_figures {
+    int64_t step, tokens;   /* as above */
+    int64_t val_tokens;     /* evaluated */
+    double val_loss;        /* nats a token */
+    double bytes_per_token; /* 0: not known, no bits per byte */
+    double seconds;         /* since the start of the run */
+} lm_eval_figures;
+
+typedef struct lm_metrics {
+    char *path;
+    int fd;       /* -1: closed */
+    lm_text line; /* reused, so that a step allocates nothing */
+} lm_metrics;
+
+/* Open for appending after step last_step, making the file when it is not there: whatever stands
+ * behind the last whole line of a step <= last_step is cut off. *seconds receives the "seconds" of
+ * that line, 0 when there is none. */
+lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, double *seconds,
+                          lm_error *err);
+/* Append one line, by one write. */
+lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err);
+lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err);
+/* Make what was appended durable: before the checkpoint that refers to it. */
+lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);
+void lm_metrics_close(lm_metrics *m); /* zero-initialised or twice is fine */
+
+double lm_perplexity(double loss);                            /* exp(loss) */
+double lm_bits_per_byte(double loss, double bytes_per_token); /* loss / ln 2 / bytes_per_token */
+
+#endif

@@ -1,0 +1,152 @@
+#include "report/progress.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "report/metrics.h"
+
+#define REDRAW_SECONDS 0.1
+#define CLEAR_LINE     "\r\033[K"
+#define BOLD           "\033[1m"
+#define PLAIN          "\033[0m"
+
+static bool wants_colour(void) {
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
+void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, int64_t first_step,
+                       int64_t steps, double flops_per_token, double peak_flops) {
+    bool terminal = isatty(fileno(stream)) == 1;
+    *p = (lm_progress){.stream = stream,
+                       .terminal = terminal,
+                       .colour = terminal && wants_colour(),
+                       .quiet = quiet,
+                       .every = every,
+                       .first_step = first_step,
+                       .steps = steps,
+                       .flops_per_token = flops_per_token,
+                       .peak_flops = peak_flops,
+                       .started = lm_clock_seconds(),
+                       .val_loss = NAN};
+}
+
+static const char *duration(char *out, size_t size, double seconds) {
+    if (!(seconds >= 0) || seconds > 1e9) {
+        snprintf(out, size, "-");
+        return out;
+    }
+    long s = (long)(seconds + 0.5);
+    if (s >= 86400) {
+        snprintf(out, size, "%ldd %ld:%02ld:%02ld", s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
+    } else if (s >= 3600) {
+        snprintf(out, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    } else {
+        snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
+    }
+    return out;
+}
+
+static void write_line(lm_text *line, const lm_progress *p, int64_t step, double loss,
+                       double tokens_per_s) {
+    char text[48];
+    const char *bold = p->colour ? BOLD : "", *plain = p->colour ? PLAIN : "";
+    lm_text_printf(line, "step %*lld/%lld",
+                   snprintf(text, sizeof text, "%lld", (long long)p->steps), (long long)step,
+                   (long long)p->steps);
+    lm_text_printf(line, "  loss %s%.4f%s", bold, loss, plain);
+    if (!isnan(p->val_loss)) lm_text_printf(line, "  val %s%.4f%s", bold, p->val_loss, plain);
+    lm_text_printf(line, "  %s tok/s", lm_text_count(text, sizeof text, tokens_per_s));
+    double flops = tokens_per_s * p->flops_per_token;
+    lm_text_printf(line, "  %sFLOP/s", lm_text_count(text, sizeof text, flops));
+    if (p->peak_flops > 0) lm_text_printf(line, " %.0f%%", 100 * flops / p->peak_flops);
+    double elapsed = lm_clock_seconds() - p->started;
+    double left = elapsed / (double)(step - p->first_step) * (double)(p->steps - step);
+    lm_text_printf(line, "  left %s", duration(text, sizeof text, left));
+}
+
+/* Columns of the terminal; 80 when it does not say. */
+static size_t columns(const lm_progress *p) {
+    struct winsize size;
+    if (ioctl(fileno(p->stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return 80;
+}
+
+/* Cuts the line so that it does not wrap: escapes do not count, and a cut one is closed. */
+static void fit(lm_text *line, size_t width) {
+    size_t seen = 0;
+    for (size_t i = 0; i < line->length; i++) {
+        if (line->data[i] == '\033') {
+            while (i < line->length && line->data[i] != 'm') i++;
+        } else if (++seen >= width) {
+            line->length = i;
+            lm_text_append(line, PLAIN, strlen(PLAIN));
+            return;
+        }
+    }
+}
+
+void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_per_s) {
+    if (p->quiet) return;
+    double now = lm_clock_seconds();
+    bool last = step == p->steps;
+    if (p->terminal ? !last && now - p->redrawn < REDRAW_SECONDS : !last && step % p->every != 0)
+        return;
+    p->redrawn = now;
+    p->line.length = 0;
+    write_line(&p->line, p, step, loss, tokens_per_s);
+    if (p->terminal) fit(&p->line, columns(p));
+    fprintf(p->stream, p->terminal ? CLEAR_LINE "%s" : "%s\n", lm_text_cstr(&p->line));
+    fflush(p->stream);
+    p->drawn = p->terminal;
+}
+
+void lm_progress_eval(lm_progress *p, int64_t step, double val_loss, double bytes_per_token) {
+    p->val_loss = val_loss;
+    if (bytes_per_token > 0) {
+        lm_progress_note(
+            p, "step %lld  validation loss %.4f nats/token, perplexity %.3f, %.4f bits/byte",
+            (long long)step, val_loss, lm_perplexity(val_loss),
+            lm_bits_per_byte(val_loss, bytes_per_token));
+    } else {
+        lm_progress_note(p, "step %lld  validation loss %.4f nats/token, perplexity %.3f",
+                         (long long)step, val_loss, lm_perplexity(val_loss));
+    }
+}
+
+static void print_note(lm_progress *p, const char *format, va_list arguments) {
+    if (p->drawn) fputs(CLEAR_LINE, p->stream);
+    p->drawn = false;
+    vfprintf(p->stream, format, arguments);
+    fputc('\n', p->stream);
+    fflush(p->stream);
+}
+
+void lm_progress_note(lm_progress *p, const char *format, ...) {
+    if (p->quiet) return;
+    va_list arguments;
+    va_start(arguments, format);
+    print_note(p, format, arguments);
+    va_end(arguments);
+}
+
+void lm_progress_warn(lm_progress *p, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_note(p, format, arguments);
+    va_end(arguments);
+}
+
+void lm_progress_finish(lm_progress *p) {
+    if (p->drawn) {
+        fputc('\n', p->stream);
+        fflush(p->stream);
+    }
+    p->drawn = false;
+    lm_text_free(&p->line);
+}

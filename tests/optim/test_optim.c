@@ -1,0 +1,221 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "tests/golden/optimizers.h"
+
+static lm_kernels kernels;
+
+static lm_compute open_compute(int threads) {
+    lm_error err = {0};
+    lm_compute c = {.kernels = &kernels};
+    assert_int_equal(lm_pool_create(&c.pool, threads, &err), LM_OK);
+    return c;
+}
+
+static int find(const char *name) {
+    for (int i = 0; lm_optimizer_name(i); i++)
+        if (strcmp(lm_optimizer_name(i), name) == 0) return i;
+    fail_msg("no optimizer %s", name);
+    return -1;
+}
+
+static double hash01(uint64_t i) {
+    return (double)((i * 2654435761u + 12345u) % 4294967296u) / 4294967296.0;
+}
+
+/* Ten steps as tests/golden/make_optimizers.py does them. */
+static void test_against_pytorch(void **state) {
+    (void)state;
+    enum { N = 8, STEPS = 10 };
+    lm_compute compute = open_compute(1);
+    for (size_t row = 0; row < sizeof golden_optimizers / sizeof *golden_optimizers; row++) {
+        int kind = find(golden_optimizers[row].name);
+        bool adam = lm_optimizer_uses(kind, "beta1");
+        lm_optimizer_options o = {
+            .kind = kind,
+            .lr = adam ? 0.01 : 0.05,
+            .beta1 = 0.9,
+            .beta2 = 0.95,
+            .eps = 1e-8,
+            .momentum = 0.9,
+            .weight_decay = strcmp(golden_optimizers[row].name, "adamw") == 0 ? 0.1 : 0.0};
+        float w[N], g[N], m[N] = {0}, v[N] = {0};
+        for (uint64_t i = 0; i < N; i++) w[i] = (float)(hash01(i) - 0.5);
+        lm_optimizer_segment segment = {.count = N, .decay = true};
+        for (int64_t t = 0; t < STEPS; t++) {
+            for (uint64_t i = 0; i < N; i++)
+                g[i] = (float)(hash01(100 + i) * (double)w[i] +
+                               hash01(1000 + 10 * (uint64_t)t + i) - 0.5);
+            lm_optimizer_step_args s = {.segments = &segment,
+                                        .n_segments = 1,
+                                        .lr = o.lr,
+                                        .step = t + 1,
+                                        .grad_scale = 1,
+                                        .gradients = g,
+                                        .states = {m, v},
+                                        .weights = w};
+            lm_optimizer_step(&compute, &o, &s);
+        }
+        /* Ten steps of single precision on weights below 1. */
+        for (int i = 0; i < N; i++)
+            assert_true(fabs((double)w[i] - golden_optimizers[row].weights[i]) < 2e-6);
+    }
+    lm_pool_free(compute.pool);
+}
+
+static void test_decay_spares_what_it_should(void **state) {
+    (void)state;
+    lm_compute compute = open_compute(1);
+    float w[48], g[48] = {0}, m[48] = {0}, v[48] = {0};
+    for (int i = 0; i < 48; i++) w[i] = 1;
+    lm_optimizer_segment segments[] = {{0, 16, true}, {32, 10, false}};
+    lm_optimizer_options o = {.kind = find("adamw"),
+                              .lr = 0.5,
+                              .beta1 = 0.9,
+                              .beta2 = 0.99,
+                              .eps = 1e-8,
+                              .weight_decay = 0.1};
+    lm_optimizer_step_args s = {.segments = segments,
+                                .n_segments = 2,
+                                .lr = 0.5,
+                                .step = 1,
+                                .grad_scale = 1,
+                                .gradients = g,
+                                .states = {m, v},
+                                .weights = w};
+    lm_optimizer_step(&compute, &o, &s);
+    for (int i = 0; i < 48; i++) assert_true(fabsf(w[i] - (i < 16 ? 0.95f : 1.0f)) < 1e-7f);
+    lm_pool_free(compute.pool);
+}
+
+static void test_bits_do_not_depend_on_threads(void **state) {
+    (void)state;
+    enum { N = 300000 };
+    float *w[3], *g = calloc(N, sizeof *g), *m = NULL, *v = NULL;
+    double norms[3];
+    assert_non_null(g);
+    for (int i = 0; i < N; i++) g[i] = (float)(hash01((uint64_t)i) - 0.5);
+    for (int threads = 1; threads <= 3; threads++) {
+        lm_compute compute = open_compute(threads);
+        float *x = w[threads - 1] = calloc(N, sizeof *x);
+        m = calloc(N, sizeof *m);
+        v = calloc(N, sizeof *v);
+        assert_true(x && m && v);
+        lm_optimizer_segment segments[] = {{0, 100000, true}, {100000, 200000, false}};
+        lm_optimizer_options o = {.kind = find("adamw"),
+                                  .lr = 0.1,
+                                  .beta1 = 0.9,
+                                  .beta2 = 0.99,
+                                  .eps = 1e-8,
+                                  .weight_decay = 0.1};
+        lm_optimizer_step_args s = {.segments = segments,
+                                    .n_segments = 2,
+                                    .lr = 0.1,
+                                    .step = 1,
+                                    .grad_scale = 0.7,
+                                    .gradients = g,
+                                    .states = {m, v},
+                                    .weights = x};
+        for (s.step = 1; s.step <= 3; s.step++) lm_optimizer_step(&compute, &o, &s);
+        norms[threads - 1] = lm_gradient_norm(&compute, N, g);
+        free(m);
+        free(v);
+        lm_pool_free(compute.pool);
+    }
+    double sum = 0;
+    for (int i = 0; i < N; i++) sum += (double)g[i] * (double)g[i];
+    assert_true(fabs(norms[0] / sqrt(sum) - 1) < 1e-6);
+    for (int i = 1; i < 3; i++) {
+        assert_memory_equal(w[0], w[i], N * sizeof(float));
+        assert_memory_equal(&norms[0], &norms[i], sizeof(double));
+        free(w[i]);
+    }
+    free(w[0]);
+    free(g);
+}
+
+static void test_norm_sees_what_is_not_finite(void **state) {
+    (void)state;
+    lm_compute compute = open_compute(2);
+    float g[100] = {3, 4};
+    assert_true(lm_gradient_norm(&compute, 100, g) == 5);
+    assert_true(lm_gradient_norm(&compute, 0, g) == 0);
+    g[99] = NAN;
+    assert_true(isnan(lm_gradient_norm(&compute, 100, g)));
+    g[99] = INFINITY;
+    assert_true(isinf(lm_gradient_norm(&compute, 100, g)));
+    assert_true(lm_clip_scale(5, 1) == 0.2 && lm_clip_scale(5, 0) == 1 &&
+                lm_clip_scale(0.5, 1) == 1);
+    lm_pool_free(compute.pool);
+}
+
+static int schedule(const char *name) {
+    for (int i = 0; lm_schedule_name(i); i++)
+        if (strcmp(lm_schedule_name(i), name) == 0) return i;
+    fail_msg("no schedule %s", name);
+    return -1;
+}
+
+static void check_lr(const lm_schedule_options *o, int64_t step, int64_t steps, double want) {
+    assert_true(fabs(lm_schedule_lr(o, 2.0, step, steps) - want) < 1e-12);
+}
+
+static void test_schedules(void **state) {
+    (void)state;
+    lm_schedule_options o = {.kind = schedule("cosine"), .warmup_steps = 10, .min_lr_ratio = 0.1};
+    check_lr(&o, 1, 110, 0.2);
+    check_lr(&o, 10, 110, 2.0);
+    check_lr(&o, 60, 110, 2 * (0.1 + 0.9 * 0.5));
+    check_lr(&o, 35, 110, 2 * (0.1 + 0.9 * 0.5 * (1 + sqrt(0.5))));
+    check_lr(&o, 110, 110, 0.2);
+    check_lr(&o, 500, 110, 0.2);
+    o.kind = schedule("linear");
+    check_lr(&o, 60, 110, 2 * 0.55);
+    check_lr(&o, 110, 110, 0.2);
+    o.kind = schedule("constant");
+    check_lr(&o, 5, 110, 1.0);
+    check_lr(&o, 110, 110, 2.0);
+    o = (lm_schedule_options){.kind = schedule("cosine"), .min_lr_ratio = 0};
+    check_lr(&o, 1, 1, 0);
+    check_lr(&o, 1, 2, 1.0);
+    assert_null(lm_schedule_name(-1));
+}
+
+static void test_registry(void **state) {
+    (void)state;
+    assert_int_equal(lm_optimizer_states(find("sgd")), 0);
+    assert_int_equal(lm_optimizer_states(find("adamw")), 2);
+    assert_string_equal(lm_optimizer_state_name(find("adam"), 1), "v");
+    assert_true(lm_optimizer_uses(find("adamw"), "weight_decay"));
+    assert_false(lm_optimizer_uses(find("adam"), "weight_decay"));
+    assert_false(lm_optimizer_uses(find("sgd"), "beta"));
+    assert_false(lm_optimizer_uses(find("adam"), "beta"));
+}
+
+static int set_up(void **state) {
+    (void)state;
+    lm_kernels_fill(&kernels, lm_cpu_detect());
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_against_pytorch),
+        cmocka_unit_test(test_decay_spares_what_it_should),
+        cmocka_unit_test(test_bits_do_not_depend_on_threads),
+        cmocka_unit_test(test_norm_sees_what_is_not_finite),
+        cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_registry),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
