@@ -13,7 +13,7 @@
  * second-level cache, the panels of B of all workers in the third; the tile of C is read and
  * written once per BLOCK_K steps. */
 enum {
-    BLOCK_K = 512,
+    BLOCK_K = 1024,
     BLOCK_M = 192,  /* rows of A packed at once; a multiple of every mr, or it is rounded down */
     SHARE_N = 1024, /* columns of B that each worker's scratch holds */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
@@ -74,7 +74,7 @@ static void pack_task(void *argument, int64_t p, int worker) {
 /* Ask for the lines of a tile that will be wanted after the one now being computed. */
 static void prefetch_tile(const float *c, int64_t c_row, int64_t rows, int64_t columns) {
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_row + j, 1);
+        for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_row + j, 0, 2);
 }
 
 /* C[m0..m0+m, n0+p0*nr .. n0+p1*nr] over this block of k. */
@@ -96,7 +96,8 @@ static void multiply(const job *j, int worker, int64_t m0, int64_t m, int64_t p0
         for (int64_t i = 0; i < m; i += j->mr) {
             float *c = g->c + (m0 + i) * g->c_row + n0;
             int64_t rows = minimum(m - i, j->mr);
-            if (i + j->mr < m) prefetch_tile(c + j->mr * g->c_row, g->c_row, rows, n);
+            if (j->k >= 256 && i + j->mr < m)
+                prefetch_tile(c + j->mr * g->c_row, g->c_row, rows, n);
             kernel->gemm_f32(rows, n, j->k, j->pack_a ? packed + i * j->k : a + i * g->a_row,
                              j->pack_a ? 1 : g->a_row, j->pack_a ? j->mr : g->a_col, b, b_row,
                              init ? init + (m0 + i) * init_row + n0 : NULL, init_row, c, g->c_row);
@@ -139,6 +140,13 @@ static void run(const job *j, int64_t tasks, lm_pool_task *task, int worker) {
     }
 }
 
+/* Rows this stride apart fall into the same set of a 4 KiB way of the first-level cache, and push
+ * each other out when a tile reads them side by side. */
+static bool same_set(int64_t stride) {
+    int64_t bytes = stride * (int64_t)sizeof(float) & 4095;
+    return bytes < 64 || bytes > 4096 - 64;
+}
+
 /* worker < 0: on the whole pool. */
 static void gemm(const lm_compute *compute, const lm_gemm *g, int worker) {
     if (g->m <= 0 || g->n <= 0) return;
@@ -151,9 +159,8 @@ static void gemm(const lm_compute *compute, const lm_gemm *g, int worker) {
              .nr = kernel->gemm_f32_nr};
     int64_t held = SHARE_N / j.nr * j.nr * j.workers;
     int64_t block_n = even_block(g->n, held, j.nr), block_k = even_block(g->k, BLOCK_K, 8);
-    /* Packing pays when what is packed is used several times. */
-    j.pack_b = g->b_col != 1 || g->m > 4 * j.mr;
-    j.pack_a = g->n > 2 * j.nr;
+    j.pack_b = g->b_col != 1 || (g->m > 4 * j.mr && (same_set(g->b_row) || g->m >= 512));
+    j.pack_a = g->a_row != 1 && (g->a_col != 1 || same_set(g->a_row)) && g->n > 2 * j.nr;
     for (j.n0 = 0; j.n0 < g->n; j.n0 += block_n) {
         j.n = minimum(g->n - j.n0, block_n);
         cut_tasks(&j);

@@ -1,7 +1,7 @@
 /* AVX-512. 32 registers: a tile of 12 rows by 2 vectors is 24 accumulators; a step costs 2 loads of
- * B and 12 broadcasts that ride on the multiply-adds, for 24 of them. Packing is AVX2's. */
+ * B and 12 broadcasts that ride on the multiply-adds, for 24 of them.*/
+#include "kernels/avx512/avx512.h"
 #include "kernels/avx512/vec.h"
-#include "kernels/kernels.h"
 
 #define GEMM_MR 12
 #define GEMM_NV 2
@@ -12,5 +12,6 @@ void lm_kernels_fill_avx512(lm_kernels *k) {
     k->gemm_f32_mr = GEMM_MR;
     k->gemm_f32_nr = GEMM_NV * VEC;
     k->gemm_f32 = gemm_f32;
+    k->pack_f32 = lm_avx512_pack_f32;
     k->peak_f32 = peak_f32;
 }

@@ -1,0 +1,10 @@
+/* What the files of this folder share. */
+#ifndef LM_KERNELS_AVX512_AVX512_H
+#define LM_KERNELS_AVX512_AVX512_H
+
+#include "kernels/kernels.h"
+
+void lm_avx512_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                        int64_t x_col, float *out);
+
+#endif
