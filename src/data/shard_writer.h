@@ -1,29 +1,32 @@
-/* Writes token shards and their manifest.
+/* Writes a token shard and its manifest.
  *
  *     lm_shard_writer w;
  *     lm_shard_writer_open(&w, "out/train.bin", "bytes", 256, err);
- *     lm_shard_writer_put(&w, tokens, n, err); ...
- *     lm_shard_writer_commit(&w, err);                 // out/train.bin, out/train.json, both
- * atomic
+ *     lm_shard_writer_put(&w, tokens, n, err);  ...
+ *     lm_shard_writer_commit(&w, err);                 // out/train.bin, then out/train.json
  *
- * Shard: little-endian uint16 ids, no header (the format nanoGPT writes). Manifest: JSON {"format",
- * "tokenizer", "vocab_size", "tokens", "dtype", "crc32"...}. */
+ * Shard: little-endian uint16 ids, no header (the format nanoGPT writes); manifest: manifest.h.
+ * Neither name holds anything new until commit; an old manifest is removed before its shard is
+ * replaced, so that no moment has a manifest that disagrees. */
 #ifndef LM_DATA_SHARD_WRITER_H
 #define LM_DATA_SHARD_WRITER_H
 
+#include "base/digest.h"
 #include "base/file.h"
+#include "data/manifest.h"
 
 typedef struct lm_shard_writer {
     lm_file_writer file;
-    char *tokenizer;
-    int64_t vocab_size, tokens;
-    uint64_t digest;
+    lm_manifest manifest;
+    lm_digest digest;
 } lm_shard_writer;
 
+/* vocab_size at most 65536. */
 lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path, const char *tokenizer,
                                int64_t vocab_size, lm_error *err);
+/* Appends n ids, each in [0, vocab_size) (asserted). */
 lm_status lm_shard_writer_put(lm_shard_writer *w, const int32_t *tokens, int64_t n, lm_error *err);
 lm_status lm_shard_writer_commit(lm_shard_writer *w, lm_error *err);
-void lm_shard_writer_abort(lm_shard_writer *w);
+void lm_shard_writer_abort(lm_shard_writer *w); /* after commit or twice: does nothing */
 
 #endif

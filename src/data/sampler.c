@@ -1,0 +1,71 @@
+#include "data/sampler.h"
+
+#include <inttypes.h>
+
+#include "base/rng.h"
+
+static int64_t windows_of(const lm_sampler *s, int64_t shard) {
+    int64_t tokens = lm_corpus_shard_tokens(s->corpus, shard);
+    return tokens > 0 ? (tokens - 1) / s->context_length : 0;
+}
+
+lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, int64_t context_length, bool shuffle,
+                          uint64_t seed, lm_error *err) {
+    LM_ASSERT(context_length >= 1);
+    *s = (lm_sampler){
+        .corpus = c, .context_length = context_length, .shuffle = shuffle, .seed = seed};
+    int64_t longest = 0;
+    for (int64_t i = 0; i < lm_corpus_shards(c); i++) {
+        int64_t tokens = lm_corpus_shard_tokens(c, i);
+        if (tokens > longest) longest = tokens;
+        s->windows += windows_of(s, i);
+    }
+    if (s->windows > 0) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s: expected at least %" PRId64
+                        " tokens in a shard (model.context_length + 1), found %" PRId64,
+                        lm_corpus_shard_path(c, 0), context_length + 1, longest);
+}
+
+void lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens) {
+    LM_ASSERT(i >= 0 && i < s->windows);
+    int64_t shard = 0;
+    while (i >= windows_of(s, shard)) i -= windows_of(s, shard++);
+    lm_corpus_read(s->corpus, shard, i * s->context_length, s->context_length + 1, tokens);
+}
+
+void lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens) {
+    int64_t epoch = index / s->windows, i = index % s->windows;
+    if (s->shuffle) i = lm_permute(s->seed, epoch, s->windows, i);
+    lm_sampler_window_in_order(s, i, tokens);
+}
+
+/* ---- the permutation ---------------------------------------------------------------------------*/
+
+#define ROUNDS 4
+
+/* A balanced Feistel network on 2*bits bits: a bijection whatever the round function is. */
+static uint64_t feistel(const lm_rng *rng, int bits, uint64_t x) {
+    uint64_t mask = ((uint64_t)1 << bits) - 1, left = x >> bits, right = x & mask;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        uint32_t words[4];
+        lm_rng_block(rng, round << 32 | right, words);
+        uint64_t next = left ^ (words[0] & mask);
+        left = right;
+        right = next;
+    }
+    return left << bits | right;
+}
+
+int64_t lm_permute(uint64_t seed, int64_t epoch, int64_t n, int64_t i) {
+    LM_ASSERT(n >= 1 && n <= (int64_t)1 << 62 && i >= 0 && i < n);
+    lm_rng rng = {.seed = seed, .purpose = LM_RNG_DATA, .step = (uint32_t)epoch};
+    int bits = 1; /* of a half */
+    while ((uint64_t)1 << 2 * bits < (uint64_t)n) bits++;
+    /* Following the network from a point inside comes back inside, and reaches each point from one
+     * other only: so the walk is a bijection of [0, n). It takes less than four rounds on average. */
+    uint64_t x = (uint64_t)i;
+    do x = feistel(&rng, bits, x);
+    while (x >= (uint64_t)n);
+    return (int64_t)x;
+}

@@ -1,0 +1,36 @@
+/* Data order as a pure function of (seed, sample index), in O(1) memory: a checkpoint stores a
+ * counter, not a loader.
+ *
+ *     lm_sampler s;
+ *     lm_sampler_init(&s, corpus, context_length, true, seed, err);
+ *     lm_sampler_window(&s, sample_index, tokens);     // tokens [context_length + 1]
+ *
+ * A shard of n tokens has floor((n-1)/T) windows: tokens i*T .. i*T+T, so that neighbours share the
+ * one token that is target of the first and input of the second; the tail is dropped. An epoch takes
+ * every window once, in the order of a keyed permutation: a Feistel network over the next power of
+ * four, walked until it lands inside (Black & Rogaway 2002). */
+#ifndef LM_DATA_SAMPLER_H
+#define LM_DATA_SAMPLER_H
+
+#include "data/corpus.h"
+
+typedef struct lm_sampler {
+    const lm_corpus *corpus;
+    int64_t context_length;
+    int64_t windows; /* an epoch */
+    bool shuffle;
+    uint64_t seed;
+} lm_sampler;
+
+/* LM_ERR_USAGE when no shard holds a whole window. */
+lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, int64_t context_length, bool shuffle,
+                          uint64_t seed, lm_error *err);
+/* The window of sample `index` (epoch index / windows); overwrites tokens [context_length + 1]. */
+void lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens);
+/* Window i < windows in file order, for evaluation. */
+void lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens);
+
+/* Where i in [0, n) goes in the permutation of (seed, epoch): a bijection of [0, n). */
+int64_t lm_permute(uint64_t seed, int64_t epoch, int64_t n, int64_t i);
+
+#endif
