@@ -1,0 +1,372 @@
+/* Options, the rows of parameters, the plan, initial weights, and what must not change a result. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/parts.h"
+#include "tests/support/layers.h"
+#include "tests/support/transformer.h"
+
+static lm_error err;
+
+static lm_model_options gpt2_124m(void) {
+    lm_model_options o = transformer_cases[0].o;
+    o.d_model = 768;
+    o.n_layers = o.n_heads = 12;
+    o.context_length = 1024;
+    o.vocab_size = 50304;
+    return o;
+}
+
+/* ---- options --------------------------------------------------------------------------------- */
+static void test_defaults(void **state) {
+    (void)state;
+    lm_model_options o = gpt2_124m();
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    assert_int_equal(o.n_kv_heads, 12);
+    assert_int_equal(o.d_ff, 3072);
+    o.mlp = LM_MLP_SWIGLU;
+    o.d_ff = 0;
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    assert_int_equal(o.d_ff, 2048);
+    o.d_model = 100; /* 8/3 * 100 = 266.7 */
+    o.n_heads = 10;
+    o.n_kv_heads = 5;
+    o.d_ff = 0;
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    assert_int_equal(o.d_ff, 288);
+    assert_int_equal(o.n_kv_heads, 5);
+    assert_null(lm_position_name(LM_POSITION_COUNT));
+    assert_string_equal(lm_position_name(LM_POSITION_ROPE), "rope");
+}
+
+static void refused(const lm_model_options *o, const char *message) {
+    lm_model_options copy = *o;
+    assert_int_equal(lm_model_resolve(&copy, &err), LM_ERR_USAGE);
+    assert_string_equal(err.message, message);
+}
+
+static void test_problems_name_both_keys(void **state) {
+    (void)state;
+    lm_model_options o = gpt2_124m();
+    o.d_model = 100;
+    o.n_heads = 3;
+    refused(&o, "model.d_model = 100 is not divisible by model.n_heads = 3");
+    o.n_kv_heads = 2; /* all problems at once */
+    refused(&o, "model.d_model = 100 is not divisible by model.n_heads = 3\n"
+                "model.n_heads = 3 is not divisible by model.n_kv_heads = 2");
+    o = gpt2_124m();
+    o.n_kv_heads = 24;
+    refused(&o, "model.n_heads = 12 is not divisible by model.n_kv_heads = 24");
+    o = gpt2_124m();
+    o.position = LM_POSITION_ROPE;
+    o.d_model = 36;
+    refused(&o, "model.position = rope turns pairs, but the head size model.d_model / "
+                "model.n_heads = 36 / 12 = 3 is odd");
+    o = gpt2_124m();
+    o.n_layers = 0;
+    o.vocab_size = (int64_t)1 << 40;
+    o.norm_eps = NAN;
+    refused(&o, "model.n_layers = 0 is out of range: expected 1 to 2147483647\n"
+                "model.vocab_size = 1099511627776 is out of range: expected 1 to 2147483647\n"
+                "model.norm_eps = nan: expected a positive number");
+    o = gpt2_124m();
+    o.mlp = LM_MLP_COUNT;
+    refused(&o, "model.mlp: there is no choice number 3");
+    o = gpt2_124m();
+    o.d_model = o.n_heads = INT32_MAX; /* 4 d_model does not fit */
+    refused(&o, "model.d_ff = 8589934588 is out of range: expected 1 to 2147483647");
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+static void test_rows(void **state) {
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++) {
+        lm_model_options o = transformer_options(&transformer_cases[c]);
+        int64_t total, total_again, end = 0, n = lm_model_params(&o, NULL, &total);
+        lm_param *rows = calloc((size_t)n, sizeof *rows);
+        assert_int_equal(lm_model_params(&o, rows, &total_again), n);
+        assert_int_equal(total, total_again);
+        for (int64_t r = 0; r < n; r++) {
+            assert_int_equal(rows[r].offset, end);
+            assert_int_equal(rows[r].count,
+                             rows[r].shape[0] * (rows[r].ndim == 2 ? rows[r].shape[1] : 1));
+            assert_true(rows[r].decay == (rows[r].ndim == 2));
+            for (int64_t other = 0; other < r; other++)
+                assert_string_not_equal(rows[r].name, rows[other].name);
+            end = (rows[r].offset + rows[r].count + 15) / 16 * 16;
+        }
+        assert_int_equal(end, total);
+        free(rows);
+    }
+}
+
+static void test_row_names(void **state) {
+    static const char *const names[] = {
+        "wte.weight",           "h.0.ln_1.weight",      "h.0.attn.qkv.weight",
+        "h.0.attn.proj.weight", "h.0.ln_2.weight",      "h.0.mlp.gate.weight",
+        "h.0.mlp.up.weight",    "h.0.mlp.proj.weight",  "h.1.ln_1.weight",
+        "h.1.attn.qkv.weight",  "h.1.attn.proj.weight", "h.1.ln_2.weight",
+        "h.1.mlp.gate.weight",  "h.1.mlp.up.weight",    "h.1.mlp.proj.weight",
+        "ln_f.weight",          "lm_head.weight"};
+    (void)state;
+    lm_model_options o = transformer_options(&transformer_cases[1]);
+    int64_t total, n = lm_model_params(&o, NULL, &total);
+    lm_param rows[17];
+    assert_int_equal(n, 17);
+    lm_model_params(&o, rows, &total);
+    for (int i = 0; i < 17; i++) assert_string_equal(rows[i].name, names[i]);
+    assert_int_equal(rows[2].shape[0], (4 + 2 * 2) * 6);
+    assert_int_equal(rows[2].shape[1], 24);
+}
+
+/* ---- plan ------------------------------------------------------------------------------------ */
+static void test_plan_of_gpt2(void **state) {
+    (void)state;
+    lm_kernels k;
+    lm_model_plan plan;
+    lm_model_options o = gpt2_124m();
+    lm_kernels_fill(&k, 1u << LM_ISA_SCALAR);
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    o.context_length = 256;
+    lm_model_plan_make(&plan, &o, 4, true, &k, 2);
+    assert_false(plan.overflow);
+    /* 12 layers of 12 C^2 + 13 C, final norm 2 C, V C, T C */
+    int64_t matrices = 12 * 12 * 768 * 768 + 50304 * 768;
+    assert_int_equal(plan.matrix_parameters, matrices);
+    assert_int_equal(plan.parameters, matrices + 12 * 13 * 768 + 2 * 768 + 256 * 768);
+    assert_true(plan.flops_per_token == 6.0 * (double)matrices + 12.0 * 12 * 768 * 256);
+    /* With two Adam states a step at 4 x 256 tokens must leave room in 2.6 GB. */
+    double all = 4.0 * (double)plan.weights + (double)plan.activations + (double)plan.scratch;
+    print_message("124M at 4 x 256: activations %.1f MB, all %.3f GB\n",
+                  (double)plan.activations / 1e6, all / 1e9);
+    assert_true(all < 2.5e9);
+    /* The head's copy counts when it is not tied, the embedding's then does not. */
+    o.tie_embeddings = false;
+    lm_model_plan untied;
+    lm_model_plan_make(&untied, &o, 4, true, &k, 2);
+    assert_int_equal(untied.matrix_parameters, plan.matrix_parameters);
+    assert_int_equal(untied.parameters, plan.parameters + 50304 * 768);
+}
+
+static void test_plan_is_what_create_takes(void **state) {
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++)
+        for (int training = 0; training < 2; training++) {
+            lm_kernels k;
+            lm_compute compute;
+            lm_model_plan plan;
+            lm_model_options o = transformer_options(&transformer_cases[c]);
+            layers_open(&compute, &k, 3, 0, 0);
+            lm_compute_free(&compute);
+            lm_model_plan_make(&plan, &o, 5, training, &k, 3);
+            lm_model *m = transformer_create(&o, 5, training, &compute);
+            assert_int_equal(m->weights.capacity, plan.weights);
+            assert_int_equal(m->weights.used, plan.weights);
+            assert_int_equal(m->gradients.capacity, plan.gradients);
+            assert_int_equal(m->gradients.used, plan.gradients);
+            assert_int_equal(m->activations.capacity, plan.activations);
+            assert_int_equal(m->activations.used, plan.activations);
+            assert_int_equal(compute.scratch.capacity, plan.scratch);
+            assert_true((lm_model_gradients(m) != NULL) == training);
+            lm_model_free(m);
+            layers_close(&compute);
+        }
+}
+
+static void test_absurd_sizes_overflow(void **state) {
+    (void)state;
+    lm_kernels k;
+    lm_compute compute;
+    lm_model_plan plan;
+    lm_model *m;
+    layers_open(&compute, &k, 1, 1, 0);
+    lm_model_options o = gpt2_124m();
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    lm_model_plan_make(&plan, &o, 4, true, &k, 2);
+    assert_false(plan.overflow);
+    lm_model_plan_make(&plan, &o, INT64_MAX, true, &k, 2); /* batch */
+    assert_true(plan.overflow);
+    lm_model_plan_make(&plan, &o, INT64_MAX / 1024, true, &k, 2);
+    assert_true(plan.overflow);
+    assert_int_equal(lm_model_create(&m, &o, INT64_MAX, true, &compute, &err), LM_ERR_USAGE);
+    assert_null(m);
+    int64_t *const sizes[] = {&o.d_model, &o.n_layers, &o.d_ff, &o.context_length, &o.vocab_size};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int64_t kept = *sizes[i];
+        *sizes[i] = INT64_MAX / 12 * 12;
+        lm_model_plan_make(&plan, &o, 4, true, &k, 2);
+        assert_true(plan.overflow);
+        *sizes[i] = kept;
+    }
+    o.d_model = o.n_heads = o.n_kv_heads = o.d_ff = o.n_layers = INT32_MAX; /* each alone is fine */
+    lm_model_plan_make(&plan, &o, 4, true, &k, 2);
+    assert_true(plan.overflow);
+    layers_close(&compute);
+}
+
+/* ---- initial weights ------------------------------------------------------------------------- */
+static void test_init(void **state) {
+    (void)state;
+    lm_kernels k;
+    lm_compute compute;
+    lm_model_options o = transformer_options(&transformer_cases[0]);
+    o.d_model = 96;
+    o.d_ff = 384;
+    float *first = NULL;
+    for (int threads = 1; threads <= 3; threads++) {
+        layers_open(&compute, &k, threads, 0, 0);
+        lm_model *m = transformer_create(&o, 1, false, &compute);
+        int64_t n_rows, total = lm_model_total(m);
+        const lm_param *rows = lm_model_rows(m, &n_rows);
+        lm_model_init(m, 7);
+        for (int64_t r = 0; r < n_rows; r++) {
+            const float *w = lm_model_weights(m) + rows[r].offset;
+            double sum = 0, squares = 0, n = (double)rows[r].count;
+            for (int64_t i = 0; i < rows[r].count; i++) {
+                sum += (double)w[i];
+                squares += (double)w[i] * (double)w[i];
+                if (rows[r].init_std == 0) assert_true((double)w[i] == rows[r].init_value);
+            }
+            if (rows[r].init_std == 0) continue;
+            double std = strstr(rows[r].name, ".proj.") ? 0.02 / sqrt(2.0 * 2) : 0.02;
+            /* five standard deviations of the mean and of the variance */
+            assert_true(fabs(sum / n) < 5 * std / sqrt(n));
+            assert_true(fabs(squares / n / (std * std) - 1) < 5 * sqrt(2 / n));
+        }
+        if (!first) first = layers_copy(lm_model_weights(m), total);
+        layers_same_bits("initial weights", first, lm_model_weights(m), total);
+        lm_model_init(m, 8);
+        assert_memory_not_equal(first, lm_model_weights(m), 4000);
+        lm_model_free(m);
+        layers_close(&compute);
+    }
+    layers_free_all();
+}
+
+/* ---- what must not change a result ----------------------------------------------------------- */
+/* Gradients of a case under so many threads; caller frees. */
+static float *gradients_with(const transformer_case *c, int threads, int scalar, double *loss) {
+    lm_kernels k;
+    lm_compute compute;
+    int32_t tokens[256];
+    lm_model_options o = transformer_options(c);
+    layers_open(&compute, &k, threads, scalar, 0);
+    lm_model *m = transformer_create(&o, c->batch, true, &compute);
+    transformer_fill(m);
+    transformer_tokens(tokens, 0, c->batch, o.context_length, o.vocab_size);
+    *loss = lm_model_forward_backward(m, tokens, c->batch, o.context_length, 0.05f);
+    float *g = layers_copy(lm_model_gradients(m), lm_model_total(m));
+    lm_model_free(m);
+    layers_close(&compute);
+    return g;
+}
+
+static void test_threads_and_kernels_give_the_same_bits(void **state) {
+    static const struct { int threads, scalar; } setups[] = {{1, 0}, {2, 0}, {3, 0}, {2, 1}};
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++) {
+        lm_model_options o = transformer_options(&transformer_cases[c]);
+        int64_t total;
+        double loss, other;
+        lm_model_params(&o, NULL, &total);
+        float *first = gradients_with(&transformer_cases[c], 1, 0, &loss);
+        for (size_t s = 1; s < sizeof setups / sizeof *setups; s++) {
+            float *g =
+                gradients_with(&transformer_cases[c], setups[s].threads, setups[s].scalar, &other);
+            assert_true(loss == other);
+            layers_same_bits(transformer_cases[c].name, first, g, total);
+        }
+    }
+    layers_free_all();
+}
+
+/* One micro-batch of four rows, and two of two: the same up to rounding. The same model, which was
+ * made for four, takes both; so nothing of one pass leaks into the next. */
+static void test_accumulation(void **state) {
+    (void)state;
+    for (int c = 0; c < 2; c++) {
+        lm_kernels k;
+        lm_compute compute;
+        int32_t tokens[256];
+        lm_model_options o = transformer_options(&transformer_cases[c]);
+        int64_t time = o.context_length - 1;
+        layers_open(&compute, &k, 2, 0, 0);
+        lm_model *m = transformer_create(&o, 4, true, &compute);
+        int64_t total = lm_model_total(m);
+        transformer_fill(m);
+        transformer_tokens(tokens, 0, 4, time, o.vocab_size);
+        double loss = lm_model_forward_backward(m, tokens, 4, time, 1.0f / 32);
+        float *once = layers_copy(lm_model_gradients(m), total);
+        lm_model_zero_gradients(m);
+        double parts = lm_model_forward_backward(m, tokens, 2, time, 1.0f / 32);
+        parts += lm_model_forward_backward(m, tokens + 2 * (time + 1), 2, time, 1.0f / 32);
+        double largest = 0, worst = 0;
+        for (int64_t i = 0; i < total; i++) {
+            double off = fabs((double)once[i] - (double)lm_model_gradients(m)[i]);
+            if (fabs((double)once[i]) > largest) largest = fabs((double)once[i]);
+            if (off > worst) worst = off;
+        }
+        print_message("%s: off by %.1f eps of the largest\n", transformer_cases[c].name,
+                      worst / largest / (double)FLT_EPSILON);
+        /* 32 terms added up in another order: a few roundings of the largest partial sum */
+        assert_true(worst <= 8 * (double)FLT_EPSILON * largest);
+        assert_true(fabs(loss - parts) <= 1e-12 * loss); /* rows stand alone */
+        lm_model_zero_gradients(m);
+        lm_model_forward_backward(m, tokens, 4, time, 1.0f / 32);
+        layers_same_bits("again", once, lm_model_gradients(m), total);
+        lm_model_free(m);
+        layers_close(&compute);
+        layers_free_all();
+    }
+}
+
+/* Changing the last input token changes no earlier loss. */
+static void test_causality(void **state) {
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++) {
+        lm_kernels k;
+        lm_compute compute;
+        int32_t tokens[256];
+        lm_model_options o = transformer_options(&transformer_cases[c]);
+        int64_t time = o.context_length, cut = time - 2;
+        layers_open(&compute, &k, 2, 0, 0);
+        lm_model *m = transformer_create(&o, 1, false, &compute);
+        const float *losses = m->buffer[LM_B_LOSS];
+        transformer_fill(m);
+        transformer_tokens(tokens, 0, 1, time, o.vocab_size);
+        lm_model_loss(m, tokens, 1, time);
+        float *before = layers_copy(losses, time);
+        tokens[time - 1] = (tokens[time - 1] + 1) % (int32_t)o.vocab_size;
+        lm_model_loss(m, tokens, 1, time);
+        layers_same_bits(transformer_cases[c].name, before, losses, cut);
+        assert_true(before[time - 1] < losses[time - 1] || before[time - 1] > losses[time - 1]);
+        lm_model_free(m);
+        layers_close(&compute);
+    }
+    layers_free_all();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_problems_name_both_keys),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_row_names),
+        cmocka_unit_test(test_plan_of_gpt2),
+        cmocka_unit_test(test_plan_is_what_create_takes),
+        cmocka_unit_test(test_absurd_sizes_overflow),
+        cmocka_unit_test(test_init),
+        cmocka_unit_test(test_threads_and_kernels_give_the_same_bits),
+        cmocka_unit_test(test_accumulation),
+        cmocka_unit_test(test_causality),
+    };
+    return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+}
