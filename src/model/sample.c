@@ -66,9 +66,9 @@ static double weigh(const float *logits, int64_t vocab, double largest, double t
 
 int32_t lm_sample(const lm_sample_options *o, const float *logits, int64_t vocab, uint64_t index,
                   double *workspace) {
-    int32_t best = likeliest(logits, vocab);
     lm_rng rng = {.seed = o->seed, .purpose = LM_RNG_GENERATE};
     LM_ASSERT(vocab > 0 && o->temperature >= 0);
+    int32_t best = likeliest(logits, vocab);
     if (o->temperature == 0 || !isfinite(logits[best])) return best;
     double mass = weigh(logits, vocab, (double)logits[best], o->temperature, workspace);
 

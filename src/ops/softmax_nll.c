@@ -18,11 +18,13 @@ static int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
+static int64_t most_tokens(int64_t vocab) {
+    return BLOCK_LOGITS / vocab > MIN_TOKENS ? BLOCK_LOGITS / vocab : MIN_TOKENS;
+}
+
 /* Tokens a block: as even as they go, in whole cache lines. */
 static int64_t block_length(int64_t tokens, int64_t vocab) {
-    int64_t most = BLOCK_LOGITS / vocab;
-    if (most < MIN_TOKENS) most = MIN_TOKENS;
-    int64_t blocks = ceil_div(tokens, most);
+    int64_t blocks = ceil_div(tokens, most_tokens(vocab));
     if (blocks < 1) blocks = 1;
     return ceil_div(ceil_div(tokens, blocks), 16) * 16;
 }
@@ -43,8 +45,8 @@ typedef struct job {
 } job;
 
 /* Where the pieces of the workspace lie; floats. */
-static size_t layout(job *j, int64_t tokens, int64_t channels, int64_t vocab, float *block) {
-    j->length = block_length(tokens, vocab);
+static size_t layout(job *j, int64_t length, int64_t channels, int64_t vocab, float *block) {
+    j->length = length;
     j->chunks = ceil_div(vocab, CHUNK_ROWS);
     size_t n = (size_t)j->length, at = 0;
     j->logits = block;
@@ -202,7 +204,7 @@ static void run_block(const lm_compute *compute, job *j, const int32_t *targets,
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
     job j = {.kernels = compute->kernels, .s = s};
     LM_ASSERT(!s->dx == !s->dw);
-    layout(&j, s->tokens, s->channels, s->vocab, s->block);
+    layout(&j, block_length(s->tokens, s->vocab), s->channels, s->vocab, s->block);
     for (int64_t t = 0; t < s->tokens; t += j.length) {
         j.tokens = s->tokens - t < j.length ? s->tokens - t : j.length;
         j.x = s->x + t * s->channels;
@@ -213,7 +215,9 @@ void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
 
 size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab) {
     job j;
-    return lm_size_align(layout(&j, tokens, channels, vocab, NULL) * sizeof(float));
+    int64_t most = most_tokens(vocab); /* a block of fewer tokens may be longer than one of more */
+    int64_t length = ceil_div(tokens < most ? tokens : most, 16) * 16;
+    return lm_size_align(layout(&j, length, channels, vocab, NULL) * sizeof(float));
 }
 
 size_t lm_softmax_nll_scratch_bytes(const lm_kernels *kernels, int64_t channels, int64_t vocab) {

@@ -27,6 +27,7 @@ typedef struct lm_softmax_nll {
 
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s);
 
+/* Enough for any number of tokens up to this. */
 size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab);
 size_t lm_softmax_nll_scratch_bytes(const lm_kernels *kernels, int64_t channels, int64_t vocab);
 

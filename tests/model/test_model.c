@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "model/parts.h"
+#include "ops/softmax_nll.h"
 #include "tests/support/layers.h"
 #include "tests/support/transformer.h"
 
@@ -212,6 +213,20 @@ static void test_absurd_sizes_overflow(void **state) {
     layers_close(&compute);
 }
 
+/* The workspace of the loss head must serve every smaller micro-batch too. */
+static void test_workspace_serves_fewer_tokens(void **state) {
+    static const int64_t vocabularies[] = {1, 65, 4095, 50304};
+    (void)state;
+    for (int v = 0; v < 4; v++) {
+        size_t before = 0;
+        for (int64_t tokens = 0; tokens < 2000; tokens++) {
+            size_t bytes = lm_softmax_nll_block_bytes(tokens, 8, vocabularies[v]);
+            assert_true(bytes >= before);
+            before = bytes;
+        }
+    }
+}
+
 /* ---- initial weights ------------------------------------------------------------------------- */
 static void test_init(void **state) {
     (void)state;
@@ -363,6 +378,7 @@ int main(void) {
         cmocka_unit_test(test_plan_of_gpt2),
         cmocka_unit_test(test_plan_is_what_create_takes),
         cmocka_unit_test(test_absurd_sizes_overflow),
+        cmocka_unit_test(test_workspace_serves_fewer_tokens),
         cmocka_unit_test(test_init),
         cmocka_unit_test(test_threads_and_kernels_give_the_same_bits),
         cmocka_unit_test(test_accumulation),
