@@ -12,7 +12,8 @@
  *   - sum16: a sum over a row runs in 16 virtual lanes, element i into lane i mod 16, in rising i,
  * each lane starting at +0; then lanes combine as a tree: lane j += lane j+8 (j<8), += j+4, += j+2,
  * += j+1. sum16(f(i)) adds; dot16(x, y) is lane = fma(x[i], y[i], lane).
- *   - max16: lanes and tree as in sum16, lanes starting at -inf; a NaN anywhere gives NaN.
+ *   - max16: lanes and tree as in sum16, lanes starting at -inf; a NaN anywhere gives NaN; what is
+ *     stored of a maximum has had +0 added, so that it is never -0 or a denormal.
  *   - exp, sigmoid, ... are the project's own polynomials (kernels/scalar/functions.h has the
  *     coefficients and the error bounds), evaluated by the same fma chain everywhere; no libm.
  *   - sqrt and division are the IEEE ones; no approximate reciprocals.

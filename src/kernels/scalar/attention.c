@@ -14,7 +14,7 @@ void lm_scalar_attention_softmax_f32(int64_t rows, int64_t cols, int64_t first_v
         for (int64_t j = valid; j < cols; j++) s[j] = 0.0f;
         alpha[i] = 1.0f;
         if (valid == 0) continue;
-        float max = max1(m[i], scale * max16(valid, s));
+        float max = max1(m[i], scale * max16(valid, s)) + 0.0f;
         alpha[i] = exp1(m[i] - max);
         for (int64_t j = 0; j < valid; j++) s[j] = exp1(fma1(s[j], scale, -max));
         l[i] = fma1(l[i], alpha[i], sum16(valid, s));

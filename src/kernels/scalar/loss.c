@@ -4,7 +4,7 @@
 
 void lm_scalar_column_max_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, float *m) {
     for (int64_t i = 0; i < rows; i++, x += x_row)
-        for (int64_t j = 0; j < n; j++) m[j] = max1(m[j], x[j]);
+        for (int64_t j = 0; j < n; j++) m[j] = max1(m[j], x[j]) + 0.0f;
 }
 
 void lm_scalar_column_exp_sum_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,

@@ -10,7 +10,9 @@ static inline float fma1(float a, float b, float c) {
     return fmaf(a, b, c);
 }
 
-/* The larger of two, a NaN on either side winning; of two zeros the first. */
+/* The larger of two, a NaN on either side winning. Which of two zeros is returned, and whether a
+ * denormal is flushed, depends on the instruction the compiler picks: callers add +0 to the result,
+ * which makes +0 of all of them. */
 static inline float max1(float m, float x) {
     return x > m || x != x ? x : m;
 }

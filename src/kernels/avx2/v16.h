@@ -1,0 +1,119 @@
+/* The sixteen virtual lanes of kernels.h, in two 256-bit registers. */
+#ifndef LM_KERNELS_AVX2_V16_H
+#define LM_KERNELS_AVX2_V16_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef struct v16 {
+    __m256 lo, hi;
+} v16;
+
+/* All ones in the lanes first..first+7 that are below n. */
+static inline __m256i v16_mask(int64_t n, int first) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n - first),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline v16 v16_make(__m256 lo, __m256 hi) {
+    v16 r = {lo, hi};
+    return r;
+}
+
+static inline v16 v16_load(const float *x) {
+    return v16_make(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8));
+}
+static inline void v16_store(float *x, v16 a) {
+    _mm256_storeu_ps(x, a.lo);
+    _mm256_storeu_ps(x + 8, a.hi);
+}
+/* n < 16: nothing beyond is read (zeros) or written. */
+static inline v16 v16_load_n(const float *x, int64_t n) {
+    return v16_make(_mm256_maskload_ps(x, v16_mask(n, 0)),
+                    n > 8 ? _mm256_maskload_ps(x + 8, v16_mask(n, 8)) : _mm256_setzero_ps());
+}
+static inline void v16_store_n(float *x, int64_t n, v16 a) {
+    _mm256_maskstore_ps(x, v16_mask(n, 0), a.lo);
+    if (n > 8) _mm256_maskstore_ps(x + 8, v16_mask(n, 8), a.hi);
+}
+/* Lanes below n < 16 from a, the others from b. */
+static inline v16 v16_first(int64_t n, v16 a, v16 b) {
+    return v16_make(_mm256_blendv_ps(b.lo, a.lo, _mm256_castsi256_ps(v16_mask(n, 0))),
+                    _mm256_blendv_ps(b.hi, a.hi, _mm256_castsi256_ps(v16_mask(n, 8))));
+}
+
+static inline v16 v16_set1(float x) {
+    return v16_make(_mm256_set1_ps(x), _mm256_set1_ps(x));
+}
+static inline v16 v16_zero(void) {
+    return v16_make(_mm256_setzero_ps(), _mm256_setzero_ps());
+}
+static inline v16 v16_add(v16 a, v16 b) {
+    return v16_make(_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi));
+}
+static inline v16 v16_sub(v16 a, v16 b) {
+    return v16_make(_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi));
+}
+static inline v16 v16_mul(v16 a, v16 b) {
+    return v16_make(_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi));
+}
+static inline v16 v16_div(v16 a, v16 b) {
+    return v16_make(_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi));
+}
+static inline v16 v16_sqrt(v16 a) {
+    return v16_make(_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi));
+}
+static inline v16 v16_fma(v16 a, v16 b, v16 c) {
+    return v16_make(_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi));
+}
+static inline v16 v16_fnma(v16 a, v16 b, v16 c) { /* c - ab */
+    return v16_make(_mm256_fnmadd_ps(a.lo, b.lo, c.lo), _mm256_fnmadd_ps(a.hi, b.hi, c.hi));
+}
+static inline v16 v16_fms(v16 a, v16 b, v16 c) { /* ab - c */
+    return v16_make(_mm256_fmsub_ps(a.lo, b.lo, c.lo), _mm256_fmsub_ps(a.hi, b.hi, c.hi));
+}
+static inline v16 v16_neg(v16 a) {
+    __m256 sign = _mm256_set1_ps(-0.0f);
+    return v16_make(_mm256_xor_ps(a.lo, sign), _mm256_xor_ps(a.hi, sign));
+}
+static inline v16 v16_abs(v16 a) {
+    __m256 sign = _mm256_set1_ps(-0.0f);
+    return v16_make(_mm256_andnot_ps(sign, a.lo), _mm256_andnot_ps(sign, a.hi));
+}
+
+/* max1 of scalar/reduce.h: x where x > m or x is a NaN, else m. */
+static inline __m256 v16_max8(__m256 m, __m256 x) {
+    __m256 take = _mm256_or_ps(_mm256_cmp_ps(x, m, _CMP_GT_OQ), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    return _mm256_blendv_ps(m, x, take);
+}
+static inline v16 v16_max(v16 m, v16 x) {
+    return v16_make(v16_max8(m.lo, x.lo), v16_max8(m.hi, x.hi));
+}
+/* a > b ? x : y and so on; false when either is a NaN. */
+static inline v16 v16_if_gt(v16 a, v16 b, v16 x, v16 y) {
+    return v16_make(_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_GT_OQ)),
+                    _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_GT_OQ)));
+}
+static inline v16 v16_if_le(v16 a, v16 b, v16 x, v16 y) {
+    return v16_make(_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LE_OQ)),
+                    _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LE_OQ)));
+}
+/* a 2^n, n in the low bits of `shifted` (scalar/functions.h, exp1). */
+static inline __m256 v16_scale2_8(__m256 a, __m256 shifted) {
+    __m256i n = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), n));
+}
+static inline v16 v16_scale2(v16 a, v16 shifted) {
+    return v16_make(v16_scale2_8(a.lo, shifted.lo), v16_scale2_8(a.hi, shifted.hi));
+}
+
+/* The tree: lane j += lane j+8, += j+4, += j+2, += j+1. */
+static inline float v16_sum(v16 a) {
+    __m256 b = _mm256_add_ps(a.lo, a.hi);
+    __m128 c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    c = _mm_add_ps(c, _mm_movehl_ps(c, c));
+    c = _mm_add_ss(c, _mm_movehdup_ps(c));
+    return _mm_cvtss_f32(c);
+}
+
+#endif

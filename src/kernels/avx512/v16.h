@@ -1,0 +1,97 @@
+/* The sixteen virtual lanes of kernels.h, in one 512-bit register. */
+#ifndef LM_KERNELS_AVX512_V16_H
+#define LM_KERNELS_AVX512_V16_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef __m512 v16;
+
+/* The first n < 16 lanes. */
+static inline __mmask16 v16_mask(int64_t n) {
+    return (__mmask16)((1u << n) - 1u);
+}
+
+static inline v16 v16_load(const float *x) {
+    return _mm512_loadu_ps(x);
+}
+static inline void v16_store(float *x, v16 a) {
+    _mm512_storeu_ps(x, a);
+}
+/* n < 16: nothing beyond is read (zeros) or written. */
+static inline v16 v16_load_n(const float *x, int64_t n) {
+    return _mm512_maskz_loadu_ps(v16_mask(n), x);
+}
+static inline void v16_store_n(float *x, int64_t n, v16 a) {
+    _mm512_mask_storeu_ps(x, v16_mask(n), a);
+}
+/* Lanes below n < 16 from a, the others from b. */
+static inline v16 v16_first(int64_t n, v16 a, v16 b) {
+    return _mm512_mask_blend_ps(v16_mask(n), b, a);
+}
+
+static inline v16 v16_set1(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline v16 v16_zero(void) {
+    return _mm512_setzero_ps();
+}
+static inline v16 v16_add(v16 a, v16 b) {
+    return _mm512_add_ps(a, b);
+}
+static inline v16 v16_sub(v16 a, v16 b) {
+    return _mm512_sub_ps(a, b);
+}
+static inline v16 v16_mul(v16 a, v16 b) {
+    return _mm512_mul_ps(a, b);
+}
+static inline v16 v16_div(v16 a, v16 b) {
+    return _mm512_div_ps(a, b);
+}
+static inline v16 v16_sqrt(v16 a) {
+    return _mm512_sqrt_ps(a);
+}
+static inline v16 v16_fma(v16 a, v16 b, v16 c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+static inline v16 v16_fnma(v16 a, v16 b, v16 c) {
+    return _mm512_fnmadd_ps(a, b, c);
+} /* c - ab */
+static inline v16 v16_fms(v16 a, v16 b, v16 c) {
+    return _mm512_fmsub_ps(a, b, c);
+} /* ab - c */
+static inline v16 v16_neg(v16 a) {
+    return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f));
+}
+static inline v16 v16_abs(v16 a) {
+    return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
+}
+
+/* max1 of scalar/reduce.h: x where x > m or x is a NaN, else m. */
+static inline v16 v16_max(v16 m, v16 x) {
+    __mmask16 take = _mm512_cmp_ps_mask(x, m, _CMP_GT_OQ) | _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    return _mm512_mask_blend_ps(take, m, x);
+}
+/* a > b ? x : y and so on; false when either is a NaN. */
+static inline v16 v16_if_gt(v16 a, v16 b, v16 x, v16 y) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x);
+}
+static inline v16 v16_if_le(v16 a, v16 b, v16 x, v16 y) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LE_OQ), y, x);
+}
+/* a 2^n, n in the low bits of `shifted` (scalar/functions.h, exp1). */
+static inline v16 v16_scale2(v16 a, v16 shifted) {
+    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), n));
+}
+
+/* The tree: lane j += lane j+8, += j+4, += j+2, += j+1. */
+static inline float v16_sum(v16 a) {
+    __m256 b = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    c = _mm_add_ps(c, _mm_movehl_ps(c, c));
+    c = _mm_add_ss(c, _mm_movehdup_ps(c));
+    return _mm_cvtss_f32(c);
+}
+
+#endif

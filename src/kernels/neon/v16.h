@@ -1,0 +1,108 @@
+/* The sixteen virtual lanes of kernels.h, in four 128-bit registers. */
+#ifndef LM_KERNELS_NEON_V16_H
+#define LM_KERNELS_NEON_V16_H
+
+#include <arm_neon.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct v16 {
+    float32x4_t q[4];
+} v16;
+
+/* f is an expression of i, the register's number; the compiler unrolls the four. */
+#define V16_BUILD(f)                          \
+    v16 r;                                    \
+    for (int i = 0; i < 4; i++) r.q[i] = (f); \
+    return r
+
+static inline v16 v16_load(const float *x) {
+    V16_BUILD(vld1q_f32(x + 4 * i));
+}
+static inline void v16_store(float *x, v16 a) {
+    for (int i = 0; i < 4; i++) vst1q_f32(x + 4 * i, a.q[i]);
+}
+/* n < 16: nothing beyond is read (zeros) or written. */
+static inline v16 v16_load_n(const float *x, int64_t n) {
+    float copy[16] = {0};
+    memcpy(copy, x, (size_t)n * sizeof *x);
+    return v16_load(copy);
+}
+static inline void v16_store_n(float *x, int64_t n, v16 a) {
+    float copy[16];
+    v16_store(copy, a);
+    memcpy(x, copy, (size_t)n * sizeof *x);
+}
+/* Lanes below n < 16 from a, the others from b. */
+static inline v16 v16_first(int64_t n, v16 a, v16 b) {
+    float from[16], to[16];
+    v16_store(from, a);
+    v16_store(to, b);
+    memcpy(to, from, (size_t)n * sizeof *to);
+    return v16_load(to);
+}
+
+static inline v16 v16_set1(float x) {
+    V16_BUILD(vdupq_n_f32(x));
+}
+static inline v16 v16_zero(void) {
+    V16_BUILD(vdupq_n_f32(0.0f));
+}
+static inline v16 v16_add(v16 a, v16 b) {
+    V16_BUILD(vaddq_f32(a.q[i], b.q[i]));
+}
+static inline v16 v16_sub(v16 a, v16 b) {
+    V16_BUILD(vsubq_f32(a.q[i], b.q[i]));
+}
+static inline v16 v16_mul(v16 a, v16 b) {
+    V16_BUILD(vmulq_f32(a.q[i], b.q[i]));
+}
+static inline v16 v16_div(v16 a, v16 b) {
+    V16_BUILD(vdivq_f32(a.q[i], b.q[i]));
+}
+static inline v16 v16_sqrt(v16 a) {
+    V16_BUILD(vsqrtq_f32(a.q[i]));
+}
+static inline v16 v16_neg(v16 a) {
+    V16_BUILD(vnegq_f32(a.q[i]));
+}
+static inline v16 v16_abs(v16 a) {
+    V16_BUILD(vabsq_f32(a.q[i]));
+}
+static inline v16 v16_fma(v16 a, v16 b, v16 c) {
+    V16_BUILD(vfmaq_f32(c.q[i], a.q[i], b.q[i]));
+}
+static inline v16 v16_fnma(v16 a, v16 b, v16 c) { /* c - ab */
+    V16_BUILD(vfmsq_f32(c.q[i], a.q[i], b.q[i]));
+}
+static inline v16 v16_fms(v16 a, v16 b, v16 c) {
+    return v16_fma(a, b, v16_neg(c));
+} /* ab - c */
+
+/* max1 of scalar/reduce.h: x where x > m or x is a NaN, else m. */
+static inline v16 v16_max(v16 m, v16 x) {
+    V16_BUILD(vbslq_f32(vorrq_u32(vcgtq_f32(x.q[i], m.q[i]), vmvnq_u32(vceqq_f32(x.q[i], x.q[i]))),
+                        x.q[i], m.q[i]));
+}
+/* a > b ? x : y and so on; false when either is a NaN. */
+static inline v16 v16_if_gt(v16 a, v16 b, v16 x, v16 y) {
+    V16_BUILD(vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), x.q[i], y.q[i]));
+}
+static inline v16 v16_if_le(v16 a, v16 b, v16 x, v16 y) {
+    V16_BUILD(vbslq_f32(vcleq_f32(a.q[i], b.q[i]), x.q[i], y.q[i]));
+}
+/* a 2^n, n in the low bits of `shifted` (scalar/functions.h, exp1). */
+static inline v16 v16_scale2(v16 a, v16 shifted) {
+    V16_BUILD(vreinterpretq_f32_u32(vaddq_u32(
+        vreinterpretq_u32_f32(a.q[i]), vshlq_n_u32(vreinterpretq_u32_f32(shifted.q[i]), 23))));
+}
+
+/* The tree: lane j += lane j+8, += j+4, += j+2, += j+1. */
+static inline float v16_sum(v16 a) {
+    float32x4_t b = vaddq_f32(a.q[0], a.q[2]), c = vaddq_f32(a.q[1], a.q[3]);
+    float32x4_t d = vaddq_f32(b, c);
+    float32x2_t e = vadd_f32(vget_low_f32(d), vget_high_f32(d));
+    return vget_lane_f32(e, 0) + vget_lane_f32(e, 1);
+}
+
+#endif

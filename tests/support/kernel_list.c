@@ -1,0 +1,209 @@
+#include "tests/support/kernel_list.h"
+
+static int64_t strided(const kernel_call *c) {
+    return c->rows > 0 ? (c->rows - 1) * c->stride + c->n : 0;
+}
+
+/* ---- sizes of the buffers ------------------------------------------------------------------- */
+static void vectors(kernel_call *c) {
+    for (int i = 0; i < 5; i++) c->size[i] = c->n;
+}
+static void reduction(kernel_call *c) {
+    c->size[0] = c->size[1] = c->n;
+    c->size[2] = 1;
+}
+static void rows_then_vector(kernel_call *c) { /* x, a vector of n, another */
+    c->size[0] = strided(c);
+    c->size[1] = c->size[2] = c->n;
+}
+static void rows_and_factors(kernel_call *c) {
+    c->size[0] = strided(c);
+    c->size[1] = c->rows;
+}
+static void norm_forward(kernel_call *c) { /* x weight bias y mean rstd */
+    c->size[0] = c->size[3] = c->rows * c->n;
+    c->size[1] = c->size[2] = c->n;
+    c->size[4] = c->size[5] = c->rows;
+}
+static void norm_backward(kernel_call *c) { /* x weight mean rstd dy dx dweight dbias */
+    c->size[0] = c->size[4] = c->size[5] = c->rows * c->n;
+    c->size[1] = c->size[6] = c->size[7] = c->n;
+    c->size[2] = c->size[3] = c->rows;
+}
+static void rope_sizes(kernel_call *c) {
+    c->size[0] = c->size[1] = c->n / 2;
+    c->size[2] = c->rows * (c->n / 2 * 2);
+}
+static void attention_forward(kernel_call *c) { /* s m l alpha */
+    c->size[0] = strided(c);
+    c->size[1] = c->size[2] = c->size[3] = c->rows;
+}
+static void attention_backward(kernel_call *c) { /* s dp lse delta */
+    c->size[0] = c->size[1] = strided(c);
+    c->size[2] = c->size[3] = c->rows;
+}
+static void gemm_sizes(kernel_call *c) { /* a b init c */
+    c->size[0] = c->rows * c->k;
+    c->size[1] = c->k > 0 ? (c->k - 1) * c->stride + c->n : 0;
+    c->size[2] = c->variant % 3 == 2 ? strided(c) : c->n;
+    c->size[3] = strided(c);
+}
+static void pack_sizes(kernel_call *c) { /* x out */
+    c->size[0] = c->rows > 0 && c->k > 0 ? c->rows * c->k * 2 : 0;
+    c->size[1] = (c->rows + c->n) * c->k;
+}
+static void gemv_sizes(kernel_call *c) { /* w x init y */
+    c->size[0] = strided(c);
+    c->size[1] = c->n;
+    c->size[2] = c->size[3] = c->rows;
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+static void gemm(const lm_kernels *k, const kernel_call *c) {
+    int64_t a_row = c->variant < 3 ? c->k : 1, a_col = c->variant < 3 ? 1 : c->rows;
+    int kind = c->variant % 3; /* no init, a bias, a matrix */
+    k->gemm_f32(c->rows, c->n, c->k, c->b[0], a_row, a_col, c->b[1], c->stride,
+                kind == 0 ? NULL : c->b[2], kind == 2 ? c->stride : 0, c->b[3], c->stride);
+}
+static void gemm_accumulate(const lm_kernels *k, const kernel_call *c) {
+    k->gemm_f32(c->rows, c->n, c->k, c->b[0], c->k, 1, c->b[1], c->stride, c->b[3], c->stride,
+                c->b[3], c->stride);
+}
+static void gemm_both(const lm_kernels *k, const kernel_call *c) {
+    gemm(k, c);
+    gemm_accumulate(k, c);
+}
+static void pack(const lm_kernels *k, const kernel_call *c) { /* rows of rows + n, three strides */
+    int64_t width = c->rows + c->n;
+    int64_t x_row = c->variant == 0 ? 1 : c->variant == 1 ? c->k : 2 * c->k;
+    int64_t x_col = c->variant == 0 ? c->rows : c->variant == 1 ? 1 : 2;
+    k->pack_f32(c->rows, width, c->k, c->b[0], x_row, x_col, c->b[1]);
+}
+static void gemv(const lm_kernels *k, const kernel_call *c) {
+    k->gemv_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->variant ? c->b[2] : NULL, c->b[3]);
+}
+static void add(const lm_kernels *k, const kernel_call *c) {
+    k->add_f32(c->n, c->b[0], c->b[1]);
+}
+static void scale(const lm_kernels *k, const kernel_call *c) {
+    k->scale_f32(c->n, 0.7f, c->b[0]);
+}
+static void dot(const lm_kernels *k, const kernel_call *c) {
+    c->b[2][0] = k->dot_f32(c->n, c->b[0], c->b[1]);
+}
+static void sum_squares(const lm_kernels *k, const kernel_call *c) {
+    c->b[2][0] = k->sum_squares_f32(c->n, c->b[0]);
+}
+static void sum_rows(const lm_kernels *k, const kernel_call *c) {
+    k->sum_rows_f32(c->rows, c->n, c->b[0], c->stride, c->b[1]);
+}
+static void layernorm_forward(const lm_kernels *k, const kernel_call *c) {
+    k->layernorm_forward_f32(c->rows, c->n, 1e-5f, c->b[0], c->b[1], c->variant ? c->b[2] : NULL,
+                             c->b[3], c->b[4], c->b[5]);
+}
+static void layernorm_backward(const lm_kernels *k, const kernel_call *c) {
+    k->layernorm_backward_f32(c->rows, c->n, c->b[0], c->b[1], c->b[2], c->b[3], c->b[4], c->b[5],
+                              c->b[6], c->variant ? c->b[7] : NULL);
+}
+static void rmsnorm_forward(const lm_kernels *k, const kernel_call *c) {
+    k->rmsnorm_forward_f32(c->rows, c->n, 1e-6f, c->b[0], c->b[1], c->b[3], c->b[5]);
+}
+static void rmsnorm_backward(const lm_kernels *k, const kernel_call *c) {
+    k->rmsnorm_backward_f32(c->rows, c->n, c->b[0], c->b[1], c->b[3], c->b[4], c->b[5], c->b[6]);
+}
+static void gelu_tanh_forward(const lm_kernels *k, const kernel_call *c) {
+    k->gelu_tanh_forward_f32(c->n, c->b[0], c->b[1]);
+}
+static void gelu_tanh_backward(const lm_kernels *k, const kernel_call *c) {
+    k->gelu_tanh_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2]);
+}
+static void gelu_erf_forward(const lm_kernels *k, const kernel_call *c) {
+    k->gelu_erf_forward_f32(c->n, c->b[0], c->b[1]);
+}
+static void gelu_erf_backward(const lm_kernels *k, const kernel_call *c) {
+    k->gelu_erf_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2]);
+}
+static void swiglu_forward(const lm_kernels *k, const kernel_call *c) {
+    k->swiglu_forward_f32(c->n, c->b[0], c->b[1], c->b[2]);
+}
+static void swiglu_backward(const lm_kernels *k, const kernel_call *c) {
+    k->swiglu_backward_f32(c->n, c->b[0], c->b[1], c->b[2], c->b[3], c->b[4]);
+}
+static void rope(const lm_kernels *k, const kernel_call *c) {
+    k->rope_f32(c->rows, c->n / 2 * 2, c->b[0], c->b[1], c->b[2]);
+}
+static const int64_t first_valid[] = {1, -3, 0, 7, 1000}; /* 1: the diagonal; 1000: all */
+static void attention_softmax(const lm_kernels *k, const kernel_call *c) {
+    k->attention_softmax_f32(c->rows, c->n, first_valid[c->variant], 0.125f, c->b[0], c->stride,
+                             c->b[1], c->b[2], c->b[3]);
+}
+static void attention_gradient(const lm_kernels *k, const kernel_call *c) {
+    k->attention_backward_f32(c->rows, c->n, first_valid[c->variant], 0.125f, c->b[0], c->stride,
+                              c->b[1], c->stride, c->b[2], c->b[3]);
+}
+static void scale_rows(const lm_kernels *k, const kernel_call *c) {
+    k->scale_rows_f32(c->rows, c->n, c->b[1], c->b[0], c->stride);
+}
+static void column_max(const lm_kernels *k, const kernel_call *c) {
+    k->column_max_f32(c->rows, c->n, c->b[0], c->stride, c->b[1]);
+}
+static void column_exp_sum(const lm_kernels *k, const kernel_call *c) {
+    k->column_exp_sum_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2]);
+}
+static void column_scale(const lm_kernels *k, const kernel_call *c) {
+    k->column_scale_f32(c->rows, c->n, c->b[1], c->b[0], c->stride);
+}
+static void exponential(const lm_kernels *k, const kernel_call *c) {
+    k->exp_f32(c->n, c->b[0], c->b[c->variant ? 0 : 1]);
+}
+static void sgd(const lm_kernels *k, const kernel_call *c) {
+    k->sgd_f32(c->n, 0.1f, 0.01f, 0.5f, c->b[0], c->b[1]);
+}
+static void momentum(const lm_kernels *k, const kernel_call *c) {
+    k->momentum_f32(c->n, 0.1f, 0.9f, 0.01f, 0.5f, c->b[0], c->b[1], c->b[2]);
+}
+static void adam(const lm_kernels *k, const kernel_call *c) {
+    lm_adam_coefficients a = {.lr = 1e-3f,
+                              .beta1 = 0.9f,
+                              .beta2 = 0.99f,
+                              .eps = 1e-8f,
+                              .inv_correction1 = 1.5f,
+                              .inv_correction2 = 2.5f,
+                              .decay = c->variant ? 1e-4f : 0.0f,
+                              .grad_scale = 0.5f};
+    k->adam_f32(c->n, &a, c->b[0], c->b[1], c->b[2], c->b[3]);
+}
+
+#define MEMBER(f) #f, offsetof(lm_kernels, f)
+const kernel_row kernel_list[] = {
+    {MEMBER(gemm_f32), KERNEL_GEMM, 6, gemm_sizes, gemm_both},
+    {MEMBER(pack_f32), KERNEL_GEMM, 3, pack_sizes, pack},
+    {MEMBER(gemv_f32), KERNEL_MATRIX, 2, gemv_sizes, gemv},
+    {MEMBER(add_f32), KERNEL_VECTOR, 1, vectors, add},
+    {MEMBER(scale_f32), KERNEL_VECTOR, 1, vectors, scale},
+    {MEMBER(dot_f32), KERNEL_VECTOR, 1, reduction, dot},
+    {MEMBER(sum_squares_f32), KERNEL_VECTOR, 1, reduction, sum_squares},
+    {MEMBER(sum_rows_f32), KERNEL_MATRIX, 1, rows_then_vector, sum_rows},
+    {MEMBER(layernorm_forward_f32), KERNEL_MATRIX, 2, norm_forward, layernorm_forward},
+    {MEMBER(layernorm_backward_f32), KERNEL_MATRIX, 2, norm_backward, layernorm_backward},
+    {MEMBER(rmsnorm_forward_f32), KERNEL_MATRIX, 1, norm_forward, rmsnorm_forward},
+    {MEMBER(rmsnorm_backward_f32), KERNEL_MATRIX, 1, norm_backward, rmsnorm_backward},
+    {MEMBER(gelu_tanh_forward_f32), KERNEL_VECTOR, 1, vectors, gelu_tanh_forward},
+    {MEMBER(gelu_tanh_backward_f32), KERNEL_VECTOR, 2, vectors, gelu_tanh_backward},
+    {MEMBER(gelu_erf_forward_f32), KERNEL_VECTOR, 1, vectors, gelu_erf_forward},
+    {MEMBER(gelu_erf_backward_f32), KERNEL_VECTOR, 2, vectors, gelu_erf_backward},
+    {MEMBER(swiglu_forward_f32), KERNEL_VECTOR, 1, vectors, swiglu_forward},
+    {MEMBER(swiglu_backward_f32), KERNEL_VECTOR, 1, vectors, swiglu_backward},
+    {MEMBER(rope_f32), KERNEL_MATRIX, 1, rope_sizes, rope},
+    {MEMBER(attention_softmax_f32), KERNEL_MATRIX, 5, attention_forward, attention_softmax},
+    {MEMBER(scale_rows_f32), KERNEL_MATRIX, 1, rows_and_factors, scale_rows},
+    {MEMBER(attention_backward_f32), KERNEL_MATRIX, 5, attention_backward, attention_gradient},
+    {MEMBER(column_max_f32), KERNEL_MATRIX, 1, rows_then_vector, column_max},
+    {MEMBER(column_exp_sum_f32), KERNEL_MATRIX, 1, rows_then_vector, column_exp_sum},
+    {MEMBER(column_scale_f32), KERNEL_MATRIX, 1, rows_then_vector, column_scale},
+    {MEMBER(exp_f32), KERNEL_VECTOR, 2, vectors, exponential},
+    {MEMBER(sgd_f32), KERNEL_VECTOR, 1, vectors, sgd},
+    {MEMBER(momentum_f32), KERNEL_VECTOR, 1, vectors, momentum},
+    {MEMBER(adam_f32), KERNEL_VECTOR, 2, vectors, adam},
+};
+const int kernel_list_count = (int)(sizeof kernel_list / sizeof *kernel_list);
