@@ -138,6 +138,23 @@ lm_status lm_file_writer_write(lm_file_writer *w, const void *data, size_t size,
     return LM_OK;
 }
 
+lm_status lm_file_writer_write_at(const lm_file_writer *w, uint64_t offset, const void *data,
+                                  size_t size, lm_error *err) {
+    const unsigned char *p = data;
+    while (size > 0) {
+        ssize_t n = pwrite(w->fd, p, size, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            if (n == 0) errno = ENOSPC;
+            return fail(err, w->temporary, "write");
+        }
+        p += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return LM_OK;
+}
+
 /* The directory part of path, malloc'd. */
 static char *parent_of(const char *path) {
     const char *slash = strrchr(path, '/');

@@ -31,6 +31,10 @@ typedef struct lm_file_writer {
 } lm_file_writer;
 lm_status lm_file_writer_open(lm_file_writer *w, const char *path, lm_error *err);
 lm_status lm_file_writer_write(lm_file_writer *w, const void *data, size_t size, lm_error *err);
+/* At an offset of the file, which may be beyond what is written so far; does not move `offset`.
+ * Different threads may write disjoint ranges at once. */
+lm_status lm_file_writer_write_at(const lm_file_writer *w, uint64_t offset, const void *data,
+                                  size_t size, lm_error *err);
 lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err);
 void lm_file_writer_abort(lm_file_writer *w); /* after commit or twice: does nothing */
 

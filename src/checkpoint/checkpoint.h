@@ -1,11 +1,31 @@
 /* Checkpoints: NumPy .npz files that any ZIP tool lists and numpy.load opens.
  *
- *     write:  lm_checkpoint_write(path, arrays, n, meta_json, pool, err)
- *     read:   lm_checkpoint_open(&c, path, err); lm_checkpoint_meta(c); lm_checkpoint_read(c,
- * arrays, n, pool, err); lm_checkpoint_close(c) resume: lm_checkpoint_newest(dir, ...) finds the
- * newest one that verifies
+ *     write:   lm_checkpoint_write(path, arrays, n, meta_json, pool, NULL, err)
+ *     read:    lm_checkpoint_open(&c, path, err);  lm_checkpoint_meta(c);
+ *              lm_checkpoint_read(c, arrays, n, pool, err);  lm_checkpoint_close(c)
+ *     resume:  lm_checkpoint_newest(directory, ...) finds the newest one that verifies
  *
- * (The layout of the container is drawn here by the implementation.)
+ * The container, from the first byte to the last:
+ *
+ *     +-- a member an array, in the order given ---------------------------------------------+
+ *     | local header "wte.weight.npy", deflate, sizes, CRC-32                                 |
+ *     | one deflate stream:  stored block   .npy header: uint8, shape (4, d0, d1, ...)        |
+ *     |                      chunk, chunk, ...   plane 0: the lowest byte of every float      |
+ *     |                      chunk, chunk, ...   planes 1, 2                                  |
+ *     |                      chunk, chunk, ...   plane 3: sign and exponent, which compresses |
+ *     |                      an empty final block                                             |
+ *     +-- member "meta.json", stored ---------------------------------------------------------+
+ *     | the caller's object and, last, "arrays": for each name, dtype, shape, the stored size |
+ *     | of every chunk (so that threads can read them at once), and xxh64: the digest of the  |
+ *     | chunks' digests                                                                       |
+ *     +-- central directory, [ZIP64 end,] end, comment "lmtrain xxh64=...": its digest -------+
+ *
+ * A chunk is one plane of 256 Ki floats, compressed on its own (planes.h): writing and reading run
+ * on all threads and need memory for a few chunks only. Every byte is covered by a digest, a CRC or
+ * by being what the directory implies (zip.h). In NumPy, three lines make floats of planes:
+ *
+ *     z = np.load(path)
+ *     w = np.ascontiguousarray(np.moveaxis(z["wte.weight"], 0, -1)).view("<f4")[..., 0]
  *
  * This room sees named arrays and one metadata text, never models. It is the only user of zlib. */
 #ifndef LM_CHECKPOINT_CHECKPOINT_H
@@ -29,35 +49,38 @@ typedef struct lm_checkpoint_array {
     float *data; /* product(shape) elements, C order; not written to when writing a file */
 } lm_checkpoint_array;
 
-/* Write all arrays and meta_json (stored as "meta.json") to path: temporary name, fsync, rename,
- * fsync directory. Compression runs on all threads of pool. Same input, same bytes, whatever the
- * number of threads. *file_bytes (may be NULL) receives the size. */
+/* Write all arrays and meta_json, the text of a JSON object without a key "arrays", to path:
+ * temporary name, fsync, rename, fsync directory. Same input, same bytes, whatever the number of
+ * threads. *file_bytes (may be NULL) receives the size. On failure the old file stays. */
 lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *arrays, int64_t n,
                               const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
                               lm_error *err);
 
 typedef struct lm_checkpoint lm_checkpoint;
 
-/* Map the file and parse its structure without touching the weights. Every size, offset and count
- * is checked against the file; meta.json is read and its CRC verified. */
+/* Map the file and check its structure without reading the weights: every size, offset and count
+ * against the file, the directory's digest, and meta.json's CRC. */
 lm_status lm_checkpoint_open(lm_checkpoint **c, const char *path, lm_error *err);
-void lm_checkpoint_close(lm_checkpoint *c);
-const char *lm_checkpoint_meta(const lm_checkpoint *c); /* NUL-terminated JSON text */
-int64_t lm_checkpoint_count(const lm_checkpoint *c);
-/* Row i: name, ndim, shape (data NULL), and what it occupies in the file. */
+void lm_checkpoint_close(lm_checkpoint *c);             /* NULL is fine */
+const char *lm_checkpoint_meta(const lm_checkpoint *c); /* the whole meta.json */
+
+/* Row i of n: name, ndim, shape (data NULL), and what it occupies in the file. */
 typedef struct lm_checkpoint_entry {
     lm_checkpoint_array array;
     uint64_t stored_bytes, raw_bytes;
     uint32_t crc32;
 } lm_checkpoint_entry;
+int64_t lm_checkpoint_count(const lm_checkpoint *c);
 const lm_checkpoint_entry *lm_checkpoint_entry_at(const lm_checkpoint *c, int64_t i);
 
-/* Fill the given arrays by name; a missing name, another shape, or a failed CRC is an error that
- * names the file and the array. Arrays in the file that are not asked for are left alone. */
+/* Fill the given arrays by name; a missing name, another shape or a wrong digest is an error that
+ * names the file and the array. Arrays of the file that are not asked for are left alone. */
 lm_status lm_checkpoint_read(lm_checkpoint *c, const lm_checkpoint_array *arrays, int64_t n,
                              lm_pool *pool, lm_error *err);
-/* Decompress everything and check every CRC and digest. */
+/* Decompress everything and check every digest and CRC. */
 lm_status lm_checkpoint_verify(lm_checkpoint *c, lm_pool *pool, lm_error *err);
+
+/* ---- a directory of checkpoints ----------------------------------------------------------------*/
 
 /* "step-0000001200.npz" in a directory of checkpoints. */
 char *lm_checkpoint_path(const char *directory, int64_t step); /* malloc'd; NULL without memory */
@@ -65,7 +88,10 @@ char *lm_checkpoint_path(const char *directory, int64_t step); /* malloc'd; NULL
  * is LM_OK). Damaged ones that were passed over are described in *skipped, a line each. */
 lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path, lm_text *skipped,
                                lm_error *err);
-/* Delete all but the newest keep_last (>= 1) checkpoints and left-over temporaries. */
-lm_status lm_checkpoint_retain(const char *directory, int64_t keep_last, lm_error *err);
+/* After the checkpoint of newest_step is durable: delete all but the keep_last (>= 1) newest up to
+ * it, those of later steps (they did not verify when the run was resumed before them), and left-over
+ * temporaries. */
+lm_status lm_checkpoint_retain(const char *directory, int64_t newest_step, int64_t keep_last,
+                               lm_error *err);
 
 #endif

@@ -1,0 +1,283 @@
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/npy.h"
+#include "checkpoint/planes.h"
+#include "checkpoint/zip.h"
+
+/* Chunks compressed between two rounds of writing, for each thread. The bytes of the file do not
+ * depend on it. */
+#define SLOTS_PER_THREAD 8
+
+typedef struct slot {
+    int64_t array;
+    int plane;
+    int64_t chunk, length; /* elements of this chunk: bytes of the plane */
+    unsigned char *out;    /* [LM_PLANE_BOUND] */
+    size_t size;
+    uint32_t crc;
+    uint64_t digest, offset;
+    lm_error err;
+} slot;
+
+typedef struct writer {
+    const lm_checkpoint_array *arrays;
+    int64_t n;
+    lm_pool *pool;
+    lm_file_writer file;
+    uint64_t offset; /* where the next byte goes */
+    slot *slots;
+    int n_slots;
+    lm_plane_coder **coders; /* a worker each */
+    unsigned char **splits;  /* [LM_PLANE_CHUNK] a worker each */
+    lm_zip_member *members;  /* n + 1 */
+    lm_text index;           /* the value of "arrays" */
+    lm_digest digest;        /* of the present array */
+    lm_error *err;
+} writer;
+
+static lm_status no_memory(const writer *w) {
+    return lm_error_set(w->err, LM_ERR_RUNTIME, "%s: out of memory", w->file.path);
+}
+
+/* ---- members -----------------------------------------------------------------------------------*/
+
+/* Leaves room for the local header and writes the .npy header as a stored block. */
+static lm_status begin_member(writer *w, int64_t i) {
+    const lm_checkpoint_array *a = &w->arrays[i];
+    lm_zip_member *m = &w->members[i];
+    int64_t count = 0;
+    lm_text block = {0};
+    LM_ASSERT(lm_npy_count(a, &count));
+    lm_text_append(&block, "\0\0\0\0\0", 5);
+    lm_npy_header(a, &block);
+    if (block.failed) return no_memory(w);
+    size_t size = block.length - 5;
+    lm_write_u16(block.data + 1, (uint16_t)size);
+    lm_write_u16(block.data + 3, (uint16_t)~size);
+    strcpy(m->name, a->name);
+    strcat(m->name, ".npy");
+    m->method = LM_ZIP_DEFLATE;
+    m->raw = size + (uint64_t)LM_PLANES * (uint64_t)count;
+    m->crc32 = (uint32_t)crc32(0, (const Bytef *)block.data + 5, (uInt)size);
+    m->offset = w->offset;
+    w->offset += lm_zip_local_size(m);
+    lm_status status =
+        lm_file_writer_write_at(&w->file, w->offset, block.data, block.length, w->err);
+    w->offset += block.length;
+    lm_text_free(&block);
+
+    lm_text_printf(&w->index, "%s\n    {\"name\": \"%s\", \"dtype\": \"float32\", \"shape\": [",
+                   i ? "," : "", a->name);
+    for (int d = 0; d < a->ndim; d++)
+        lm_text_printf(&w->index, "%s%" PRId64, d ? ", " : "", a->shape[d]);
+    lm_text_printf(&w->index, "], \"chunks\": [");
+    lm_digest_init(&w->digest);
+    return status;
+}
+
+static lm_status end_member(writer *w, int64_t i) {
+    lm_zip_member *m = &w->members[i];
+    lm_text header = {0};
+    lm_status status = lm_file_writer_write_at(&w->file, w->offset, LM_PLANE_TRAILER,
+                                               LM_PLANE_TRAILER_SIZE, w->err);
+    w->offset += LM_PLANE_TRAILER_SIZE;
+    m->stored = w->offset - m->offset - lm_zip_local_size(m);
+    lm_zip_local_print(m, &header);
+    if (status == LM_OK && header.failed) status = no_memory(w);
+    if (status == LM_OK)
+        status = lm_file_writer_write_at(&w->file, m->offset, header.data, header.length, w->err);
+    lm_text_printf(&w->index, "], \"xxh64\": \"%016" PRIx64 "\"}", lm_digest_end(&w->digest));
+    lm_text_free(&header);
+    return status;
+}
+
+/* ---- chunks ------------------------------------------------------------------------------------*/
+
+static void compress_task(void *argument, int64_t task, int worker) {
+    writer *w = argument;
+    slot *s = &w->slots[task];
+    unsigned char *split = w->splits[worker];
+    const float *x = w->arrays[s->array].data + s->chunk * LM_PLANE_CHUNK;
+    lm_plane_split(s->length, x, s->plane, split);
+    s->crc = (uint32_t)crc32(0, split, (uInt)s->length);
+    s->size = lm_plane_compress(w->coders[worker], split, (size_t)s->length, s->out);
+    s->digest = lm_digest_of(s->out, s->size);
+}
+
+static void write_task(void *argument, int64_t task, int worker) {
+    (void)worker;
+    writer *w = argument;
+    slot *s = &w->slots[task];
+    s->err.code = LM_OK;
+    (void)lm_file_writer_write_at(&w->file, s->offset, s->out, s->size, &s->err);
+}
+
+/* Gives the compressed chunk its place in the file and in the index. */
+static lm_status place(writer *w, slot *s) {
+    lm_status status = LM_OK;
+    int64_t count = 0;
+    bool first = s->plane == 0 && s->chunk == 0;
+    LM_ASSERT(lm_npy_count(&w->arrays[s->array], &count));
+    if (first && (status = begin_member(w, s->array)) != LM_OK) return status;
+    lm_zip_member *m = &w->members[s->array];
+    unsigned char digest[8];
+    lm_write_u64(digest, s->digest);
+    lm_digest_add(&w->digest, digest, sizeof digest);
+    lm_text_printf(&w->index, "%s%zu", first ? "" : ", ", s->size);
+    m->crc32 = (uint32_t)crc32_combine(m->crc32, s->crc, s->length);
+    s->offset = w->offset;
+    w->offset += s->size;
+    bool last = s->plane == LM_PLANES - 1 && s->chunk == lm_npy_chunks(count) - 1;
+    return last ? end_member(w, s->array) : LM_OK;
+}
+
+static lm_status flush_slots(writer *w, int used) {
+    lm_status status = LM_OK;
+    lm_pool_run(w->pool, used, compress_task, w);
+    for (int i = 0; i < used && status == LM_OK; i++) status = place(w, &w->slots[i]);
+    if (status != LM_OK) return status;
+    lm_pool_run(w->pool, used, write_task, w);
+    for (int i = 0; i < used; i++) {
+        if (w->slots[i].err.code == LM_OK) continue;
+        *w->err = w->slots[i].err;
+        return w->err->code;
+    }
+    return LM_OK;
+}
+
+static lm_status write_arrays(writer *w) {
+    lm_status status = LM_OK;
+    int used = 0;
+    for (int64_t i = 0; i < w->n; i++) {
+        int64_t count = 0;
+        LM_ASSERT(lm_npy_count(&w->arrays[i], &count));
+        if (count == 0) { /* a member without chunks, behind what waits before it */
+            if ((status = flush_slots(w, used)) != LM_OK) return status;
+            used = 0;
+            if ((status = begin_member(w, i)) != LM_OK || (status = end_member(w, i)) != LM_OK)
+                return status;
+        }
+        for (int plane = 0; plane < LM_PLANES; plane++) {
+            for (int64_t chunk = 0; chunk < lm_npy_chunks(count); chunk++) {
+                slot *s = &w->slots[used++];
+                s->array = i;
+                s->plane = plane;
+                s->chunk = chunk;
+                s->length = lm_npy_chunk_length(count, chunk);
+                if (used < w->n_slots) continue;
+                if ((status = flush_slots(w, used)) != LM_OK) return status;
+                used = 0;
+            }
+        }
+    }
+    return flush_slots(w, used);
+}
+
+/* ---- the end -----------------------------------------------------------------------------------*/
+
+/* meta.json: the caller's object with "arrays" as its last key; then the directory. */
+static lm_status write_end(writer *w, const char *meta_json) {
+    lm_status status = LM_OK;
+    lm_text text = {0}, records = {0};
+    lm_zip_member *m = &w->members[w->n];
+    size_t length = strlen(meta_json);
+    while (length > 0 && isspace((unsigned char)meta_json[length - 1])) length--;
+    LM_ASSERT(length >= 2 && meta_json[0] == '{' && meta_json[length - 1] == '}');
+    length--;
+    while (isspace((unsigned char)meta_json[length - 1])) length--;
+    lm_text_append(&text, meta_json, length);
+    lm_text_printf(&text, "%s\n  \"arrays\": [", length > 1 ? "," : "");
+    lm_text_append(&text, lm_text_cstr(&w->index), w->index.length);
+    lm_text_printf(&text, "\n  ]\n}\n");
+    if (text.failed || w->index.failed) {
+        status = no_memory(w);
+        goto out;
+    }
+    strcpy(m->name, "meta.json");
+    m->method = LM_ZIP_STORED;
+    m->raw = m->stored = text.length;
+    m->crc32 = (uint32_t)crc32_z(0, (const Bytef *)text.data, text.length);
+    m->offset = w->offset;
+    lm_zip_local_print(m, &records);
+    lm_text_append(&records, text.data, text.length);
+    size_t front = records.length;
+    lm_zip_end_print(w->members, (size_t)w->n + 1, w->offset + front, &records);
+    if (records.failed) {
+        status = no_memory(w);
+        goto out;
+    }
+    status = lm_file_writer_write_at(&w->file, w->offset, records.data, records.length, w->err);
+    w->offset += records.length;
+out:
+    lm_text_free(&text);
+    lm_text_free(&records);
+    return status;
+}
+
+static void check_names(const lm_checkpoint_array *arrays, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const char *name = arrays[i].name;
+        LM_ASSERT(name[0] && strlen(name) < sizeof arrays[i].name &&
+                  strcmp(name, "meta.json") != 0);
+        for (const char *p = name; *p; p++)
+            LM_ASSERT(isalnum((unsigned char)*p) || strchr("._-/", *p));
+        LM_ASSERT(arrays[i].ndim >= 0 && arrays[i].ndim <= LM_CHECKPOINT_MAX_DIMS);
+    }
+}
+
+static lm_status reserve(writer *w) {
+    int threads = lm_pool_threads(w->pool);
+    w->n_slots = SLOTS_PER_THREAD * threads;
+    w->slots = calloc((size_t)w->n_slots, sizeof *w->slots);
+    w->coders = calloc((size_t)threads, sizeof(lm_plane_coder *));
+    w->splits = calloc((size_t)threads, sizeof(unsigned char *));
+    w->members = calloc((size_t)w->n + 1, sizeof *w->members);
+    if (!w->slots || !w->coders || !w->splits || !w->members) return no_memory(w);
+    for (int i = 0; i < w->n_slots; i++)
+        if (!(w->slots[i].out = malloc(LM_PLANE_BOUND))) return no_memory(w);
+    for (int i = 0; i < threads; i++) {
+        w->coders[i] = lm_plane_coder_create();
+        w->splits[i] = malloc((size_t)LM_PLANE_CHUNK);
+        if (!w->coders[i] || !w->splits[i]) return no_memory(w);
+    }
+    return LM_OK;
+}
+
+static void release(writer *w) {
+    for (int i = 0; w->slots && i < w->n_slots; i++) free(w->slots[i].out);
+    for (int i = 0; i < lm_pool_threads(w->pool); i++) {
+        if (w->coders) lm_plane_coder_free(w->coders[i]);
+        if (w->splits) free(w->splits[i]);
+    }
+    free(w->slots);
+    free(w->coders);
+    free(w->splits);
+    free(w->members);
+    lm_text_free(&w->index);
+}
+
+lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *arrays, int64_t n,
+                              const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
+                              lm_error *err) {
+    writer w = {.arrays = arrays, .n = n, .pool = pool, .err = err};
+    check_names(arrays, n);
+    lm_status status = lm_file_writer_open(&w.file, path, err);
+    if (status != LM_OK) return status;
+    if ((status = reserve(&w)) != LM_OK) goto out;
+    if ((status = write_arrays(&w)) != LM_OK) goto out;
+    if ((status = write_end(&w, meta_json)) != LM_OK) goto out;
+    status = lm_file_writer_commit(&w.file, err);
+    if (file_bytes) *file_bytes = w.offset;
+out:
+    lm_file_writer_abort(&w.file);
+    release(&w);
+    return status;
+}

@@ -1,0 +1,341 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/planes.h"
+#include "checkpoint/zip.h"
+#include "tests/support/tempdir.h"
+
+static char *directory;
+static lm_pool *pools[4]; /* by threads */
+
+static int set_up(void **state) {
+    (void)state;
+    lm_error err = {0};
+    directory = lm_test_tempdir();
+    for (int i = 1; i <= 3; i++)
+        if (lm_pool_create(&pools[i], i, &err) != LM_OK) return -1;
+    return 0;
+}
+static int tear_down(void **state) {
+    (void)state;
+    for (int i = 1; i <= 3; i++) lm_pool_free(pools[i]);
+    lm_test_tempdir_free(directory);
+    return 0;
+}
+
+static float *random_floats(int64_t n, uint64_t seed) {
+    lm_rng rng = {.seed = seed, .purpose = LM_RNG_TEST};
+    float *x = malloc((size_t)(n + 1) * sizeof *x);
+    assert_non_null(x);
+    for (int64_t i = 0; i < n; i++) x[i] = (float)(0.02 * lm_rng_normal(&rng, (uint64_t)i));
+    return x;
+}
+
+#define META "{\n  \"step\": 12\n}"
+
+enum { N_ARRAYS = 6 };
+
+/* Several chunks, one chunk, specials, zeros, a scalar and nothing. */
+static void make_arrays(lm_checkpoint_array arrays[N_ARRAYS]) {
+    int64_t big = 2 * LM_PLANE_CHUNK + 1234;
+    lm_checkpoint_array rows[N_ARRAYS] = {
+        {"wte.weight", 2, {2, big / 2, 0, 0}, random_floats(big, 1)},
+        {"h.0.attn/qkv", 3, {3, 5, 7, 0}, random_floats(105, 2)},
+        {"special", 1, {8, 0, 0, 0}, random_floats(8, 3)},
+        {"zeros", 1, {100000, 0, 0, 0}, random_floats(100000, 4)},
+        {"scalar", 0, {0}, random_floats(1, 5)},
+        {"nothing", 2, {0, 4, 0, 0}, random_floats(0, 6)},
+    };
+    const float special[8] = {0.0f, -0.0f, INFINITY, -INFINITY, 0x1p-149f, -0x1p-130f, 1, 3.4e38f};
+    const uint32_t nan = 0x7fc12345;
+    memcpy(rows[2].data, special, sizeof special);
+    memcpy(&rows[2].data[6], &nan, sizeof nan);
+    memset(rows[3].data, 0, 100000 * sizeof(float));
+    memcpy(arrays, rows, sizeof rows);
+}
+
+static int64_t count_of(const lm_checkpoint_array *a) {
+    int64_t n = 1;
+    for (int d = 0; d < a->ndim; d++) n *= a->shape[d];
+    return n;
+}
+
+/* The same names and shapes over fresh memory. */
+static void make_targets(const lm_checkpoint_array *from, lm_checkpoint_array *to, int n) {
+    for (int i = 0; i < n; i++) {
+        to[i] = from[i];
+        to[i].data = calloc((size_t)count_of(&from[i]) + 1, sizeof(float));
+        assert_non_null(to[i].data);
+    }
+}
+
+static void free_arrays(lm_checkpoint_array *arrays, int n) {
+    for (int i = 0; i < n; i++) free(arrays[i].data);
+}
+
+static bool same(const lm_checkpoint_array *a, const lm_checkpoint_array *b, int n) {
+    for (int i = 0; i < n; i++)
+        if (memcmp(a[i].data, b[i].data, (size_t)count_of(&a[i]) * sizeof(float)) != 0)
+            return false;
+    return true;
+}
+
+static char *in(const char *name) {
+    return lm_file_join(directory, name);
+}
+
+static void test_round_trip_on_any_number_of_threads(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_checkpoint_array arrays[N_ARRAYS], targets[N_ARRAYS];
+    lm_mapping first, map;
+    make_arrays(arrays);
+    for (int threads = 1; threads <= 3; threads++) {
+        char name[16];
+        uint64_t bytes;
+        snprintf(name, sizeof name, "t%d.npz", threads);
+        char *path = in(name);
+        assert_int_equal(
+            lm_checkpoint_write(path, arrays, N_ARRAYS, META, pools[threads], &bytes, &err), LM_OK);
+        assert_int_equal(lm_file_map(&map, path, &err), LM_OK);
+        assert_int_equal(map.size, bytes);
+        if (threads == 1) {
+            first = map;
+        } else {
+            assert_int_equal(map.size, first.size);
+            assert_memory_equal(map.data, first.data, map.size);
+            lm_file_unmap(&map);
+        }
+        lm_checkpoint *c;
+        if (lm_checkpoint_open(&c, path, &err) != LM_OK) fail_msg("%s", err.message);
+        assert_int_equal(lm_checkpoint_count(c), N_ARRAYS);
+        assert_string_equal(lm_checkpoint_entry_at(c, 1)->array.name, "h.0.attn/qkv");
+        assert_int_equal(lm_checkpoint_entry_at(c, 1)->array.shape[2], 7);
+        assert_true(strncmp(lm_checkpoint_meta(c), "{\n  \"step\": 12,\n  \"arrays\": [", 29) == 0);
+        make_targets(arrays, targets, N_ARRAYS);
+        if (lm_checkpoint_read(c, targets, N_ARRAYS, pools[threads], &err) != LM_OK)
+            fail_msg("%s", err.message);
+        assert_true(same(arrays, targets, N_ARRAYS));
+        if (lm_checkpoint_verify(c, pools[threads], &err) != LM_OK) fail_msg("%s", err.message);
+        free_arrays(targets, N_ARRAYS);
+        lm_checkpoint_close(c);
+        free(path);
+    }
+    lm_file_unmap(&first);
+    free_arrays(arrays, N_ARRAYS);
+    lm_checkpoint_close(NULL);
+}
+
+static void test_what_is_asked_for_must_be_there(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_checkpoint_array a = {"a", 2, {2, 3, 0, 0}, random_floats(6, 1)};
+    char *path = in("ask.npz");
+    lm_checkpoint *c;
+    assert_int_equal(lm_checkpoint_write(path, &a, 1, "{}", pools[2], NULL, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_open(&c, path, &err), LM_OK);
+    lm_checkpoint_array want = a;
+    want.shape[1] = 4;
+    assert_int_equal(lm_checkpoint_read(c, &want, 1, pools[2], &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "array a: expected shape [2, 4], found [2, 3]"));
+    strcpy(want.name, "b");
+    assert_int_equal(lm_checkpoint_read(c, &want, 1, pools[2], &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "expected an array b, found none"));
+    assert_int_equal(lm_checkpoint_read(c, NULL, 0, pools[2], &err), LM_OK);
+    lm_checkpoint_close(c);
+    free(path);
+    free(a.data);
+}
+
+/* Opens, verifies and reads; true when the file was found damaged. Whatever it is told is right
+ * must be right. */
+static bool detected(const char *path, const lm_checkpoint_array *arrays, int n) {
+    lm_error err = {0};
+    lm_checkpoint *c = NULL;
+    lm_checkpoint_array targets[N_ARRAYS];
+    bool found = lm_checkpoint_open(&c, path, &err) != LM_OK ||
+                 lm_checkpoint_verify(c, pools[1], &err) != LM_OK;
+    if (found) assert_non_null(strstr(err.message, path));
+    if (!found) {
+        make_targets(arrays, targets, n);
+        assert_int_equal(lm_checkpoint_read(c, targets, n, pools[1], &err), LM_OK);
+        assert_true(same(arrays, targets, n));
+        free_arrays(targets, n);
+    }
+    lm_checkpoint_close(c);
+    return found;
+}
+
+static void test_every_flipped_bit_and_every_cut_is_noticed(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_checkpoint_array arrays[2] = {{"weights", 1, {70, 0, 0, 0}, random_floats(70, 1)},
+                                     {"m/weights", 2, {3, 3, 0, 0}, random_floats(9, 2)}};
+    char *path = in("flip.npz"), *broken = in("broken.npz");
+    assert_int_equal(lm_checkpoint_write(path, arrays, 2, META, pools[1], NULL, &err), LM_OK);
+    lm_text whole = {0};
+    assert_int_equal(lm_file_read(path, 1 << 20, &whole, &err), LM_OK);
+    assert_false(detected(path, arrays, 2));
+    for (size_t i = 0; i < whole.length; i++) {
+        FILE *f = fopen(broken, "wb");
+        assert_non_null(f);
+        whole.data[i] = (char)(whole.data[i] ^ 1 << i % 8);
+        fwrite(whole.data, 1, whole.length, f);
+        whole.data[i] = (char)(whole.data[i] ^ 1 << i % 8);
+        fclose(f);
+        if (!detected(broken, arrays, 2)) fail_msg("a flip at byte %zu was not noticed", i);
+    }
+    for (size_t length = 0; length < whole.length; length++) {
+        FILE *f = fopen(broken, "wb");
+        assert_non_null(f);
+        fwrite(whole.data, 1, length, f);
+        fclose(f);
+        if (!detected(broken, arrays, 2)) fail_msg("a cut at byte %zu was not noticed", length);
+    }
+    lm_text_free(&whole);
+    free_arrays(arrays, 2);
+    free(broken);
+    free(path);
+}
+
+/* Damage in compressed data: random bits of a file with Huffman-coded chunks. */
+static void test_random_damage(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_checkpoint_array arrays[1] = {{"w", 1, {20000, 0, 0, 0}, random_floats(20000, 9)}};
+    char *path = in("random.npz"), *broken = in("random-broken.npz");
+    assert_int_equal(lm_checkpoint_write(path, arrays, 1, META, pools[1], NULL, &err), LM_OK);
+    lm_text whole = {0};
+    assert_int_equal(lm_file_read(path, 1 << 20, &whole, &err), LM_OK);
+    assert_true(whole.length < 72000); /* the exponent plane did shrink */
+    lm_rng rng = {.seed = 5, .purpose = LM_RNG_TEST};
+    for (uint64_t i = 0; i < 300; i++) {
+        size_t at = (size_t)(lm_rng_uniform(&rng, 2 * i) * (double)whole.length);
+        char bit = (char)(1 << (int)(8 * lm_rng_uniform(&rng, 2 * i + 1)));
+        FILE *f = fopen(broken, "wb");
+        assert_non_null(f);
+        whole.data[at] = (char)(whole.data[at] ^ bit);
+        fwrite(whole.data, 1, whole.length, f);
+        whole.data[at] = (char)(whole.data[at] ^ bit);
+        fclose(f);
+        if (!detected(broken, arrays, 1)) fail_msg("a flip at byte %zu was not noticed", at);
+    }
+    lm_text_free(&whole);
+    free_arrays(arrays, 1);
+    free(broken);
+    free(path);
+}
+
+static void test_a_failed_write_leaves_the_old_file(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_checkpoint_array old = {"a", 1, {10, 0, 0, 0}, random_floats(10, 1)};
+    lm_checkpoint_array new = {"a", 1, {500000, 0, 0, 0}, random_floats(500000, 2)};
+    char *path = in("step-0000000001.npz"), *temporary = in("step-0000000001.npz.tmp");
+    assert_int_equal(lm_checkpoint_write(path, &old, 1, META, pools[2], NULL, &err), LM_OK);
+    struct rlimit before, small;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    for (rlim_t limit = 0; limit < 1700000; limit += 340000) {
+        small.rlim_cur = limit + 100;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        lm_status status = lm_checkpoint_write(path, &new, 1, META, pools[2], NULL, &err);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(status, LM_ERR_RUNTIME);
+        assert_non_null(strstr(err.message, "File too large"));
+        assert_false(lm_file_exists(temporary));
+        assert_false(detected(path, &old, 1));
+    }
+    assert_int_equal(lm_file_remove(path, &err), LM_OK);
+    free(temporary);
+    free(path);
+    free(old.data);
+    free(new.data);
+}
+
+static void test_newest_and_retention(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_text skipped = {0};
+    char *runs = in("checkpoints"), *newest;
+    assert_int_equal(lm_checkpoint_newest(runs, pools[1], &newest, &skipped, &err), LM_OK);
+    assert_null(newest);
+    assert_int_equal(lm_file_make_directory(runs, &err), LM_OK);
+    lm_checkpoint_array a = {"a", 1, {10, 0, 0, 0}, random_floats(10, 1)};
+    for (int64_t step = 100; step <= 500; step += 100) {
+        char *path = lm_checkpoint_path(runs, step);
+        assert_int_equal(lm_checkpoint_write(path, &a, 1, META, pools[1], NULL, &err), LM_OK);
+        free(path);
+    }
+    char *last = lm_checkpoint_path(runs, 500), *other = lm_file_join(runs, "notes.txt");
+    char *temporary = lm_file_join(runs, "step-0000000600.npz.tmp");
+    assert_int_equal(lm_file_replace(last, "not a checkpoint", 16, &err), LM_OK);
+    assert_int_equal(lm_file_replace(other, "x", 1, &err), LM_OK);
+    assert_int_equal(lm_file_replace(temporary, "x", 1, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_newest(runs, pools[1], &newest, &skipped, &err), LM_OK);
+    assert_non_null(strstr(newest, "/step-0000000400.npz"));
+    assert_non_null(strstr(lm_text_cstr(&skipped), "step-0000000500.npz: expected the end of"));
+
+    /* Resumed at 400, and 400 is the newest again: the damaged one behind it goes. */
+    assert_int_equal(lm_checkpoint_retain(runs, 400, 2, &err), LM_OK);
+    lm_file_list list;
+    assert_int_equal(lm_file_list_directory(&list, runs, &err), LM_OK);
+    assert_int_equal(list.count, 3);
+    assert_string_equal(list.names[0], "notes.txt");
+    assert_string_equal(list.names[1], "step-0000000300.npz");
+    assert_string_equal(list.names[2], "step-0000000400.npz");
+    lm_file_list_free(&list);
+    lm_text_free(&skipped);
+    free(newest);
+    free(last);
+    free(other);
+    free(temporary);
+    free(runs);
+    free(a.data);
+}
+
+/* ZIP64 records, on figures alone: sizes and offsets beyond 4 GiB, more than 65535 members. */
+static void test_zip64_records(void **state) {
+    (void)state;
+    lm_text out = {0};
+    lm_zip_member m = {.name = "a.npy",
+                       .method = 8,
+                       .stored = (uint64_t)5 << 30,
+                       .raw = (uint64_t)6 << 30,
+                       .offset = (uint64_t)7 << 30};
+    lm_zip_local_print(&m, &out);
+    assert_int_equal(out.length, lm_zip_local_size(&m));
+    assert_int_equal(out.length, 30 + 5 + 20);
+    size_t local = out.length;
+    lm_zip_end_print(&m, 1, (uint64_t)12 << 30, &out);
+    assert_int_equal(out.length - local, 46 + 5 + 28 + 56 + 20 + 22 + 30);
+    lm_text_free(&out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip_on_any_number_of_threads),
+        cmocka_unit_test(test_what_is_asked_for_must_be_there),
+        cmocka_unit_test(test_every_flipped_bit_and_every_cut_is_noticed),
+        cmocka_unit_test(test_random_damage),
+        cmocka_unit_test(test_a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(test_newest_and_retention),
+        cmocka_unit_test(test_zip64_records),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
