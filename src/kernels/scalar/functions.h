@@ -2,11 +2,11 @@
  * that their bits depend neither on a libm nor on the instruction set. Every ISA evaluates these
  * very steps, in this order. Bounds are tested against float64 in tests/kernels/test_accuracy.c.
  *
- *   exp1        relative error < 1.0 ulp (2^-23) wherever the result is a normal number; +inf above
- *               ln(FLT_MAX), 0 below ln(FLT_MIN) (denormals are flushed anyway)
- *   sigmoid1    relative error < 2.5 ulp; 0 below -88.7
- *   normal1     cdf and pdf: relative error < 6 ulp, in the lower tail too
- *   gelu_tanh1  absolute error < 4 ulp of |x| * sigmoid(2u), see the test
+ *   exp1       relative error < 1 ulp (2^-23) wherever the result is a normal number; +inf above
+ *              ln(FLT_MAX), 0 below ln(FLT_MIN) (denormals are flushed anyway)
+ *   sigmoid1   relative error < 2.5 ulp; 0 below -88.7
+ *   normal1    cdf and pdf: relative error < 6 ulp, in the lower tail too
+ *   gelu_tanh1, silu1   absolute error < 4 ulp of |x|; slopes, gelu_erf_slope1's too: < 4 ulp of 1
  *
  * The coefficients are minimax fits by Lawson's iteration on 400 Chebyshev nodes, rounded to
  * float. */
