@@ -68,8 +68,17 @@ static bool same(float a, float b) {
     return memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b);
 }
 
+/* FNV-1a over the bits, all NaNs alike. */
+static void digest_floats(uint64_t *digest, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits = 0x7fc00000u;
+        if (x[i] == x[i]) memcpy(&bits, &x[i], sizeof bits);
+        *digest = (*digest ^ bits) * 0x100000001b3u;
+    }
+}
+
 static bool compare_call(const kernel_row *row, const lm_kernels *tables[2], guarded *memory,
-                         kernel_call *c, int fill, char *why, size_t size) {
+                         kernel_call *c, int fill, uint64_t *digest, char *why, size_t size) {
     kernel_call calls[2] = {*c, *c};
     for (int t = 0; t < 2; t++) {
         uint64_t state = (uint64_t)(c->rows * 1000003 + c->n * 1009 + c->k) + (uint64_t)fill;
@@ -81,6 +90,7 @@ static bool compare_call(const kernel_row *row, const lm_kernels *tables[2], gua
         row->call(tables[t], &calls[t]);
     }
     for (int i = 0; i < KERNEL_BUFFERS; i++) {
+        digest_floats(digest, calls[1].b[i], c->size[i]);
         for (int64_t j = 0; j < c->size[i]; j++)
             if (!same(calls[0].b[i][j], calls[1].b[i][j])) {
                 snprintf(
@@ -110,13 +120,15 @@ static const int64_t gemm_columns[] = {0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47
 static const int64_t gemm_depths[] = {0, 1, 2, 7, 8, 16, 33, 50};
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-bool kernel_compare(const kernel_row *row, const lm_kernels *table, char *why, size_t size) {
+bool kernel_compare(const kernel_row *row, const lm_kernels *table, uint64_t *digest, char *why,
+                    size_t size) {
     lm_kernels scalar;
     lm_kernels_fill_scalar(&scalar);
     const lm_kernels *tables[2] = {&scalar, table};
     guarded memory[KERNEL_BUFFERS * 2];
     for (int i = 0; i < KERNEL_BUFFERS * 2; i++)
         memory[i] = guard(MOST_FLOATS * sizeof(float) + CANARY_BYTES);
+    *digest = 0xcbf29ce484222325u;
     bool gemm = row->sizes == KERNEL_GEMM, good = true;
     int n_rows = gemm ? COUNT(gemm_rows) : row->sizes == KERNEL_MATRIX ? COUNT(row_counts) : 1;
     int n_columns = gemm ? COUNT(gemm_columns) : COUNT(lengths);
@@ -132,7 +144,7 @@ bool kernel_compare(const kernel_row *row, const lm_kernels *table, char *why, s
                                          .variant = variant};
                         c.stride = c.n + (j + r + d) % 3;
                         row->describe(&c);
-                        good = compare_call(row, tables, memory, &c, fill, why, size);
+                        good = compare_call(row, tables, memory, &c, fill, digest, why, size);
                     }
     for (int i = 0; i < KERNEL_BUFFERS * 2; i++) unguard(&memory[i]);
     return good;

@@ -2,9 +2,10 @@
  * call it; the comparison of any table with the scalar one follows from the rows. A new ISA needs
  * no line here, a new kernel one row.
  *
- *     char why[256];
+ *     char why[512];
+ *     uint64_t digest;
  *     for (int i = 0; i < kernel_list_count; i++)
- *         if (!kernel_compare(&kernel_list[i], &table, why, sizeof why)) fail(why);
+ *         if (!kernel_compare(&kernel_list[i], &table, &digest, why, sizeof why)) fail(why);
  */
 #ifndef LM_TESTS_SUPPORT_KERNEL_LIST_H
 #define LM_TESTS_SUPPORT_KERNEL_LIST_H
@@ -41,7 +42,9 @@ extern const int kernel_list_count;
 
 /* Runs the row's kernel of `table` and of the scalar table over awkward sizes, special values and
  * buffers that end at a guard page; false, and the first difference in `why`, when a bit differs.
- * Two NaNs are equal. */
-bool kernel_compare(const kernel_row *row, const lm_kernels *table, char *why, size_t size);
+ * Two NaNs are equal. *digest is a number that the results of all calls determine, for comparison
+ * with another machine. */
+bool kernel_compare(const kernel_row *row, const lm_kernels *table, uint64_t *digest, char *why,
+                    size_t size);
 
 #endif

@@ -1,0 +1,46 @@
+#!/bin/bash
+# The NEON kernels, cross-compiled and run under emulation: only base/, machine/ and kernels/, so
+# that no package for that architecture is needed.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+cc=aarch64-linux-gnu-gcc
+run=qemu-aarch64
+for tool in $cc $run; do
+    command -v $tool >/dev/null || {
+        echo "skip - NEON kernels: $tool is missing (apt-get install gcc-aarch64-linux-gnu qemu-user)"
+        exit 0
+    }
+done
+dir=$(mktemp -d "${TMPDIR:-/tmp}/lmtrain-neon.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+build() { # compiler output extra-flags-and-kernels...
+    local compiler=$1 out=$2
+    shift 2
+    "$compiler" -std=c11 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wall -Wextra \
+        -Werror -D_GNU_SOURCE -DLM_VERSION='"test"' -Isrc -I. -pthread -o "$out" src/base/*.c \
+        src/machine/*.c src/kernels/*.c src/kernels/scalar/*.c tests/support/kernel_*.c \
+        tests/kernels/compare_main.c "$@" -lm
+}
+build $cc "$dir/compare" -static src/kernels/neon/*.c || {
+    echo "not ok - the NEON kernels compile"
+    exit 1
+}
+$run "$dir/compare" >"$dir/neon" || echo "not ok - the comparison ran to its end"
+grep 'ok - ' "$dir/neon"
+grep -q 'of neon has' "$dir/neon" || echo "not ok - NEON was detected"
+
+# The same bits as this machine's: digests of every result.
+echo 'void lm_kernels_fill_avx2(void *k); void lm_kernels_fill_avx512(void *k);
+void lm_kernels_fill_avx2(void *k) { (void)k; } void lm_kernels_fill_avx512(void *k) { (void)k; }' \
+    >"$dir/none.c"
+build "${CC:-cc}" "$dir/here" "$dir/none.c" && "$dir/here" >"$dir/scalar" || {
+    echo "not ok - the comparison runs here"
+    exit 1
+}
+grep -v 'ok - ' "$dir/scalar" | while read -r name digest; do
+    if grep -q "^$name $digest\$" "$dir/neon"; then
+        echo "ok - $name: NEON gives the bits of $(uname -m)"
+    else
+        echo "not ok - $name: NEON gives the bits of $(uname -m)"
+    fi
+done
