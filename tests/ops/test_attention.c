@@ -1,0 +1,309 @@
+/* Attention against plain double-precision code, its gradients against that code's own (themselves
+ * checked by finite differences), equal bits for 1, 2, 3 and 16 threads (which cut the work in
+ * different ways) and for the scalar kernels. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "ops/attention.h"
+#include "tests/support/layers.h"
+
+#define EPS ((double)FLT_EPSILON)
+
+static const struct { int threads, scalar; } setups[] = {{1, 0}, {2, 0}, {3, 0}, {16, 0}, {2, 1}};
+enum { SETUPS = sizeof setups / sizeof setups[0] };
+
+static int teardown(void **state) {
+    (void)state;
+    layers_free_all();
+    return 0;
+}
+
+typedef struct shape {
+    int64_t batch, time, heads, kv_heads, d;
+} shape;
+
+static int64_t qkv_row(const shape *s) {
+    return (s->heads + 2 * s->kv_heads) * s->d + 1;
+}
+static int64_t out_row(const shape *s) {
+    return s->heads * s->d + 2;
+}
+/* Floats from the first row's start to the last row's end. */
+static int64_t qkv_count(const shape *s) {
+    return s->batch * s->time * qkv_row(s) - 1;
+}
+static int64_t out_count(const shape *s) {
+    return s->batch * s->time * out_row(s) - 2;
+}
+static int64_t lse_count(const shape *s) {
+    return s->batch * s->heads * s->time;
+}
+
+/* The definition, in double: everything of one (b, head). qkv, dqkv as rows of [q | k | v]. */
+typedef struct reference {
+    shape s;
+    const double *qkv, *dout;
+    double *out, *lse, *dqkv; /* dqkv NULL: forward only; accumulated into */
+} reference;
+
+static double dot(const double *x, const double *y, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += x[i] * y[i];
+    return sum;
+}
+
+/* One query: p[0..t], out, and the gradients that pass through it. */
+static void reference_query(const reference *r, int64_t b, int64_t h, int64_t t, double *p) {
+    const shape *s = &r->s;
+    int64_t d = s->d, row = qkv_row(s), kv = h / (s->heads / s->kv_heads);
+    int64_t q_at = h * d, k_at = (s->heads + kv) * d, v_at = (s->heads + s->kv_heads + kv) * d;
+    const double *x = r->qkv + b * s->time * row, *q = x + t * row + q_at;
+    const double *dout = r->dout + (b * s->time + t) * out_row(s) + h * d;
+    double *out = r->out + (b * s->time + t) * out_row(s) + h * d;
+    double max = -INFINITY, sum = 0, scale = 1 / sqrt((double)d);
+    for (int64_t u = 0; u <= t; u++) {
+        p[u] = dot(q, x + u * row + k_at, d) * scale;
+        if (p[u] > max) max = p[u];
+    }
+    for (int64_t u = 0; u <= t; u++) sum += p[u] = exp(p[u] - max);
+    r->lse[(b * s->heads + h) * s->time + t] = max + log(sum);
+    for (int64_t i = 0; i < d; i++) out[i] = 0;
+    for (int64_t u = 0; u <= t; u++) {
+        p[u] /= sum;
+        for (int64_t i = 0; i < d; i++) out[i] += p[u] * x[u * row + v_at + i];
+    }
+    if (!r->dqkv) return;
+    double *dx = r->dqkv + b * s->time * row, delta = dot(dout, out, d);
+    for (int64_t u = 0; u <= t; u++) {
+        double ds = p[u] * (dot(dout, x + u * row + v_at, d) - delta) * scale;
+        for (int64_t i = 0; i < d; i++) {
+            dx[u * row + v_at + i] += p[u] * dout[i];
+            dx[u * row + k_at + i] += ds * q[i];
+            dx[t * row + q_at + i] += ds * x[u * row + k_at + i];
+        }
+    }
+}
+
+static void reference_run(const reference *r) {
+    double *p = test_malloc((size_t)r->s.time * sizeof *p);
+    for (int64_t b = 0; b < r->s.batch; b++)
+        for (int64_t h = 0; h < r->s.heads; h++)
+            for (int64_t t = 0; t < r->s.time; t++) reference_query(r, b, h, t, p);
+    test_free(p);
+}
+
+/* sum(out * dout), for finite differences. */
+static double reference_loss(void *context) {
+    reference *r = context;
+    double loss = 0;
+    reference_run(r);
+    for (int64_t i = 0; i < r->s.batch * r->s.time; i++)
+        loss += dot(r->out + i * out_row(&r->s), r->dout + i * out_row(&r->s), r->s.heads * r->s.d);
+    return loss;
+}
+
+static reference make_reference(const shape *s, const float *qkv, const float *dout) {
+    return (reference){.s = *s,
+                       .qkv = layers_doubles(qkv, qkv_count(s)),
+                       .dout = layers_doubles(dout, out_count(s)),
+                       .out = layers_doubles(NULL, out_count(s)),
+                       .lse = layers_doubles(NULL, lse_count(s)),
+                       .dqkv = layers_doubles(NULL, qkv_count(s))};
+}
+
+typedef struct result {
+    float *out, *lse, *dqkv;
+} result;
+
+static result run(const shape *s, int threads, int scalar, const float *qkv, const float *dout) {
+    lm_kernels k;
+    lm_compute compute;
+    lm_kernels_fill(&k, lm_cpu_detect());
+    layers_open(&compute, &k, threads, scalar, lm_attention_scratch_bytes(&k, s->time, s->d));
+    result r = {layers_floats(out_count(s)), layers_floats(lse_count(s)),
+                layers_floats(qkv_count(s))};
+    int64_t k_at = s->heads * s->d, v_at = (s->heads + s->kv_heads) * s->d;
+    lm_attention a = {.batch = s->batch,
+                      .time = s->time,
+                      .heads = s->heads,
+                      .kv_heads = s->kv_heads,
+                      .head_size = s->d,
+                      .q = qkv,
+                      .k = qkv + k_at,
+                      .v = qkv + v_at,
+                      .qkv_row = qkv_row(s),
+                      .out = r.out,
+                      .out_row = out_row(s),
+                      .lse = r.lse};
+    lm_attention_forward_f32(&compute, &a);
+    lm_attention_backward_f32(&compute, &a, dout, r.dqkv, r.dqkv + k_at, r.dqkv + v_at);
+    layers_close(&compute);
+    return r;
+}
+
+/* Between rows nothing may be written: the NaN of layers_floats is still there. */
+static void check_gaps(const float *x, int64_t rows, int64_t row, int64_t used) {
+    for (int64_t i = 0; i + 1 < rows; i++)
+        for (int64_t j = used; j < row; j++) assert_true(isnan(x[i * row + j]) != 0);
+}
+
+static void check(int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t d,
+                  double size) {
+    shape s = {batch, time, heads, kv_heads, d};
+    int64_t width = (heads + 2 * kv_heads) * d;
+    float *qkv = layers_random(qkv_count(&s), 1, -size, size);
+    float *dout = layers_random(out_count(&s), 2, -1, 1);
+    result first = {0};
+    for (int i = 0; i < SETUPS; i++) {
+        result r = run(&s, setups[i].threads, setups[i].scalar, qkv, dout);
+        if (i == 0) first = r;
+        for (int64_t t = 0; t < batch * time; t++) {
+            layers_same_bits("out", first.out + t * out_row(&s), r.out + t * out_row(&s),
+                             heads * d);
+            layers_same_bits("gradient", first.dqkv + t * qkv_row(&s), r.dqkv + t * qkv_row(&s),
+                             width);
+        }
+        layers_same_bits("lse", first.lse, r.lse, lse_count(&s));
+        check_gaps(r.out, batch * time, out_row(&s), heads * d);
+        check_gaps(r.dqkv, batch * time, qkv_row(&s), width);
+    }
+    reference want = make_reference(&s, qkv, dout);
+    reference_run(&want);
+    /* A score is a sum of d products of at most size^2, scaled by 1/sqrt(d): its error becomes a
+     * relative error of the probability. A gradient adds up to time * heads/kv_heads of them. */
+    double score = EPS * (4 + size * size * sqrt((double)d) * 2);
+    double sums = 4 + sqrt((double)(time * heads / kv_heads));
+    layers_close_to("lse", first.lse, want.lse, lse_count(&s), score);
+    for (int64_t t = 0; t < batch * time; t++) {
+        layers_close_to("out", first.out + t * out_row(&s), want.out + t * out_row(&s), heads * d,
+                        2 * score * (1 + size));
+        layers_close_to("gradient", first.dqkv + t * qkv_row(&s), want.dqkv + t * qkv_row(&s),
+                        width, score * sums * (1 + size * size * sqrt((double)d)));
+    }
+}
+
+static void test_small_shapes(void **state) {
+    (void)state;
+    check(1, 1, 1, 1, 1, 1);
+    check(1, 2, 1, 1, 3, 1);
+    check(2, 5, 3, 3, 7, 1);
+    check(3, 17, 4, 2, 8, 2);
+}
+
+static void test_tile_edges(void **state) {
+    (void)state;
+    for (int64_t edge = LM_ATTENTION_TILE; edge <= 2 * LM_ATTENTION_TILE; edge += LM_ATTENTION_TILE)
+        for (int64_t time = edge - 1; time <= edge + 1; time++) check(1, time, 2, 1, 16, 1);
+}
+
+static void test_many_tiles(void **state) {
+    (void)state;
+    check(1, 4 * LM_ATTENTION_TILE + 19, 2, 2, 33, 1);
+    check(2, 3 * LM_ATTENTION_TILE, 6, 2, 32, 1);
+}
+
+static void test_head_sizes(void **state) {
+    (void)state;
+    check(1, 70, 2, 1, 64, 1);
+    check(1, 70, 2, 2, 100, 1);
+    check(1, 66, 1, 1, 257, 1);
+}
+
+/* Scores of several hundred: exp must neither overflow nor lose the largest. */
+static void test_large_scores(void **state) {
+    (void)state;
+    check(1, 150, 2, 1, 16, 12);
+}
+
+/* The reference's own gradients, and through them the formula. */
+static void test_reference_against_differences(void **state) {
+    (void)state;
+    shape s = {2, 7, 4, 2, 3};
+    reference r = make_reference(&s, layers_random(qkv_count(&s), 1, -1, 1),
+                                 layers_random(out_count(&s), 2, -1, 1));
+    reference_run(&r);
+    double *dqkv = r.dqkv;
+    r.dqkv = NULL;
+    for (int64_t i = 0; i < qkv_count(&s); i++) {
+        double slope = layers_slope(reference_loss, &r, (double *)(uintptr_t)&r.qkv[i], 1e-5);
+        assert_true(fabs(slope - dqkv[i]) < 1e-8);
+    }
+}
+
+/* A NaN in one head's value reaches the outputs that may see it, and no others. */
+static void test_nan_stays_visible(void **state) {
+    (void)state;
+    shape s = {1, 70, 2, 2, 4};
+    float *qkv = layers_random(qkv_count(&s), 1, -1, 1);
+    float *dout = layers_random(out_count(&s), 2, -1, 1);
+    qkv[66 * qkv_row(&s) + 3 * s.d] = NAN; /* key of head 1, position 66 */
+    result r = run(&s, 2, 0, qkv, dout);
+    for (int64_t t = 0; t < s.time; t++) {
+        float other = r.out[t * out_row(&s)], head = r.out[t * out_row(&s) + s.d];
+        assert_true(other == other);
+        assert_true((head != head) == (t >= 66));
+    }
+}
+
+static void check_decode(int64_t length, int64_t heads, int64_t kv_heads, int64_t d) {
+    int64_t row = kv_heads * d + 5, count = (length - 1) * row + kv_heads * d;
+    float *q = layers_random(heads * d, 1, -1, 1), *keys = layers_random(count, 2, -1, 1);
+    float *values = layers_random(count, 3, -1, 1), *first = NULL;
+    for (int i = 0; i < SETUPS; i++) {
+        lm_kernels k;
+        lm_compute compute;
+        layers_open(&compute, &k, setups[i].threads, setups[i].scalar,
+                    lm_attention_decode_scratch_bytes(length));
+        float *out = layers_floats(heads * d);
+        lm_attention_decode_f32(&compute, length, heads, kv_heads, d, q, keys, values, row, out);
+        layers_close(&compute);
+        if (i == 0) first = out;
+        layers_same_bits("decode", first, out, heads * d);
+    }
+    double *p = test_malloc((size_t)length * sizeof *p), *want = layers_doubles(NULL, heads * d);
+    for (int64_t h = 0; h < heads; h++) {
+        int64_t at = h / (heads / kv_heads) * d;
+        double sum = 0;
+        for (int64_t u = 0; u < length; u++) {
+            double score = 0;
+            for (int64_t i = 0; i < d; i++)
+                score += (double)q[h * d + i] * (double)keys[u * row + at + i];
+            sum += p[u] = exp(score / sqrt((double)d));
+        }
+        for (int64_t u = 0; u < length; u++)
+            for (int64_t i = 0; i < d; i++)
+                want[h * d + i] += p[u] / sum * (double)values[u * row + at + i];
+    }
+    test_free(p);
+    layers_close_to("decode", first, want, heads * d,
+                    EPS * (8 + 2 * sqrt((double)d) + sqrt((double)length)));
+}
+
+static void test_decode(void **state) {
+    (void)state;
+    check_decode(1, 1, 1, 1);
+    check_decode(5, 4, 2, 7);
+    check_decode(63, 2, 2, 16);
+    check_decode(300, 6, 2, 64);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_small_shapes, teardown),
+        cmocka_unit_test_teardown(test_tile_edges, teardown),
+        cmocka_unit_test_teardown(test_many_tiles, teardown),
+        cmocka_unit_test_teardown(test_head_sizes, teardown),
+        cmocka_unit_test_teardown(test_large_scores, teardown),
+        cmocka_unit_test_teardown(test_reference_against_differences, teardown),
+        cmocka_unit_test_teardown(test_nan_stays_visible, teardown),
+        cmocka_unit_test_teardown(test_decode, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,235 @@
+/* The loss head against plain double-precision code whose gradient is checked by finite
+ * differences; equal bits for 1, 2 and 3 threads and for the scalar kernels. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "ops/softmax_nll.h"
+#include "tests/support/layers.h"
+
+#define EPS ((double)FLT_EPSILON)
+
+static const struct { int threads, scalar; } setups[] = {{1, 0}, {2, 0}, {3, 0}, {2, 1}};
+enum { SETUPS = sizeof setups / sizeof setups[0] };
+
+static int teardown(void **state) {
+    (void)state;
+    layers_free_all();
+    return 0;
+}
+
+typedef struct reference {
+    int64_t tokens, c, v;
+    const double *x, *w;
+    const int32_t *targets;
+    double grad_scale;
+    double *loss, *dx, *dw; /* dx NULL: loss only */
+} reference;
+
+static void reference_run(const reference *r) {
+    double *p = test_malloc((size_t)r->v * sizeof *p);
+    for (int64_t t = 0; t < r->tokens; t++) {
+        const double *x = r->x + t * r->c;
+        double max = -INFINITY, sum = 0;
+        for (int64_t v = 0; v < r->v; v++) {
+            p[v] = 0;
+            for (int64_t i = 0; i < r->c; i++) p[v] += x[i] * r->w[v * r->c + i];
+            if (p[v] > max) max = p[v];
+        }
+        for (int64_t v = 0; v < r->v; v++) sum += exp(p[v] - max);
+        r->loss[t] = log(sum) + max - p[r->targets[t]];
+        for (int64_t v = 0; v < r->v && r->dx; v++) {
+            double d = r->grad_scale * (exp(p[v] - max) / sum - (v == r->targets[t]));
+            for (int64_t i = 0; i < r->c; i++) {
+                r->dx[t * r->c + i] += d * r->w[v * r->c + i];
+                r->dw[v * r->c + i] += d * x[i];
+            }
+        }
+    }
+    test_free(p);
+}
+
+static double reference_loss(void *context) {
+    const reference *r = context;
+    double sum = 0;
+    reference_run(r);
+    for (int64_t t = 0; t < r->tokens; t++) sum += r->loss[t];
+    return sum * r->grad_scale;
+}
+
+typedef struct inputs {
+    int64_t tokens, c, v;
+    float *x, *w, *dw0;
+    int32_t *targets;
+    float grad_scale;
+} inputs;
+
+static inputs make_inputs(int64_t tokens, int64_t c, int64_t v, double size) {
+    inputs in = {.tokens = tokens,
+                 .c = c,
+                 .v = v,
+                 .x = layers_random(tokens * c, 1, -size, size),
+                 .w = layers_random(v * c, 2, -1, 1),
+                 .dw0 = layers_random(v * c, 3, -1, 1),
+                 .targets = layers_ints(tokens),
+                 .grad_scale = 0.75f};
+    float *picks = layers_random(tokens, 4, 0, (double)v - 0.01);
+    for (int64_t t = 0; t < tokens; t++) in.targets[t] = (int32_t)picks[t];
+    in.targets[0] = (int32_t)v - 1;
+    in.targets[tokens - 1] = 0;
+    return in;
+}
+
+static reference make_reference(const inputs *in) {
+    return (reference){.tokens = in->tokens,
+                       .c = in->c,
+                       .v = in->v,
+                       .x = layers_doubles(in->x, in->tokens * in->c),
+                       .w = layers_doubles(in->w, in->v * in->c),
+                       .targets = in->targets,
+                       .grad_scale = (double)in->grad_scale,
+                       .loss = layers_doubles(NULL, in->tokens),
+                       .dx = layers_doubles(NULL, in->tokens * in->c),
+                       .dw = layers_doubles(in->dw0, in->v * in->c)};
+}
+
+typedef struct result {
+    float *loss, *only, *dx, *dw;
+} result;
+
+static result run(const inputs *in, int threads, int scalar) {
+    lm_kernels k;
+    lm_compute compute;
+    lm_kernels_fill(&k, lm_cpu_detect());
+    size_t bytes = lm_softmax_nll_scratch_bytes(&k, in->c, in->v);
+    layers_open(&compute, &k, threads, scalar, bytes);
+    result r = {layers_floats(in->tokens), layers_floats(in->tokens),
+                layers_floats(in->tokens * in->c), layers_copy(in->dw0, in->v * in->c)};
+    size_t block = lm_softmax_nll_block_bytes(in->tokens, in->c, in->v);
+    lm_softmax_nll s = {.tokens = in->tokens,
+                        .channels = in->c,
+                        .vocab = in->v,
+                        .x = in->x,
+                        .w = in->w,
+                        .targets = in->targets,
+                        .block = layers_floats((int64_t)(block / sizeof(float))),
+                        .loss = r.loss,
+                        .grad_scale = in->grad_scale,
+                        .dx = r.dx,
+                        .dw = r.dw};
+    lm_softmax_nll_f32(&compute, &s);
+    s.loss = r.only, s.dx = NULL, s.dw = NULL;
+    lm_softmax_nll_f32(&compute, &s);
+    layers_close(&compute);
+    layers_same_bits("loss only", r.loss, r.only, in->tokens);
+    return r;
+}
+
+static void check(int64_t tokens, int64_t c, int64_t v, double size) {
+    inputs in = make_inputs(tokens, c, v, size);
+    result first = {0};
+    for (int i = 0; i < SETUPS; i++) {
+        result r = run(&in, setups[i].threads, setups[i].scalar);
+        if (i == 0) first = r;
+        layers_same_bits("loss", first.loss, r.loss, tokens);
+        layers_same_bits("dx", first.dx, r.dx, tokens * c);
+        layers_same_bits("dW", first.dw, r.dw, v * c);
+    }
+    reference want = make_reference(&in);
+    reference_run(&want);
+    /* A logit is a sum of c products of at most `size`; its error is a relative error of p. dx adds
+     * up p W over the vocabulary, the p adding up to 2 at most; dW over the tokens. */
+    double logit = EPS * (4 + size * sqrt((double)c) * 2);
+    double chain = EPS * (8 + sqrt((double)v));
+    layers_close_to("loss", first.loss, want.loss, tokens, 2 * logit + chain);
+    layers_close_to("dx", first.dx, want.dx, tokens * c, 4 * (logit + chain));
+    layers_close_to("dW", first.dw, want.dw, v * c,
+                    (2 * logit + chain) * size * sqrt((double)tokens));
+}
+
+static void test_small_shapes(void **state) {
+    (void)state;
+    check(1, 1, 1, 1);
+    check(1, 3, 2, 1);
+    check(5, 7, 11, 1);
+    check(130, 9, 65, 1);
+}
+
+/* More than one chunk of the vocabulary, its last one short; more than one column task. */
+static void test_vocabulary_chunks(void **state) {
+    (void)state;
+    check(33, 5, 511, 1);
+    check(140, 6, 512, 1);
+    check(140, 6, 513, 1);
+    check(17, 20, 1900, 1);
+}
+
+/* More than one block of tokens, its last one short. */
+static void test_token_blocks(void **state) {
+    (void)state;
+    check(600, 4, 4200, 1);
+}
+
+/* Logits of hundreds: exp must neither overflow nor lose the largest. */
+static void test_large_logits(void **state) {
+    (void)state;
+    check(20, 16, 100, 60);
+}
+
+static void test_reference_against_differences(void **state) {
+    (void)state;
+    inputs in = make_inputs(4, 5, 7, 1);
+    reference r = make_reference(&in);
+    memset(r.dw, 0, (size_t)(in.v * in.c) * sizeof *r.dw);
+    reference_run(&r);
+    double *dx = r.dx;
+    r.dx = NULL;
+    for (int64_t i = 0; i < in.tokens * in.c; i++) {
+        double slope = layers_slope(reference_loss, &r, (double *)(uintptr_t)&r.x[i], 1e-5);
+        assert_true(fabs(slope - dx[i]) < 1e-8);
+    }
+    for (int64_t i = 0; i < in.v * in.c; i++) {
+        double slope = layers_slope(reference_loss, &r, (double *)(uintptr_t)&r.w[i], 1e-5);
+        assert_true(fabs(slope - r.dw[i]) < 1e-8);
+    }
+}
+
+/* The workspace for many tokens serves fewer: what a short last micro-batch needs. */
+static void test_workspace_grows_with_tokens(void **state) {
+    (void)state;
+    for (int64_t v = 1; v < 60000; v = v * 3 + 1)
+        for (int64_t tokens = 1; tokens < 5000; tokens += 97)
+            assert_true(lm_softmax_nll_block_bytes(tokens, 64, v) <=
+                        lm_softmax_nll_block_bytes(tokens + 97, 64, v));
+    /* bounded: a GPT-2 vocabulary costs no more than 256 tokens of logits and a little */
+    assert_true(lm_softmax_nll_block_bytes(1 << 20, 768, 50304) <
+                (size_t)50304 * 257 * sizeof(float) + (size_t)768 * 256 * sizeof(float) +
+                    (1 << 20));
+}
+
+static void test_nan_reaches_the_loss(void **state) {
+    (void)state;
+    inputs in = make_inputs(20, 5, 30, 1);
+    in.x[7 * in.c] = NAN;
+    result r = run(&in, 2, 0);
+    for (int64_t t = 0; t < in.tokens; t++) assert_true((isnan(r.loss[t]) != 0) == (t == 7));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_small_shapes, teardown),
+        cmocka_unit_test_teardown(test_vocabulary_chunks, teardown),
+        cmocka_unit_test_teardown(test_token_blocks, teardown),
+        cmocka_unit_test_teardown(test_large_logits, teardown),
+        cmocka_unit_test_teardown(test_reference_against_differences, teardown),
+        cmocka_unit_test_teardown(test_workspace_grows_with_tokens, teardown),
+        cmocka_unit_test_teardown(test_nan_reaches_the_loss, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
