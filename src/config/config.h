@@ -85,6 +85,11 @@ lm_status lm_config_load(lm_config *c, const char *path, const char *const *over
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
                           const char *const *overrides, int n_overrides, lm_error *err);
 
+/* A run is resumed: may `now` go on where `saved` stopped? Keys that differ and may are described in
+ * *changed, a line each; others give LM_ERR_USAGE, a line each with both values. */
+lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
+                            lm_error *err);
+
 /* The fully resolved config as JSON text that lm_config_parse reads back to the same config. */
 void lm_config_print(const lm_config *c, lm_text *out);
 /* A JSON Schema (draft 2020-12) for editors. */

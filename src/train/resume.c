@@ -1,0 +1,114 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "machine/limits.h"
+#include "train/trainer.h"
+
+/* ---- going on ----------------------------------------------------------------------------------*/
+
+static lm_status check_same_data(const lm_trainer *t, const lm_run_state *saved, const char *path,
+                                 lm_error *err) {
+    if (saved->train_digest == t->state.train_digest) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s was trained on other data: expected data.train with digest %016" PRIx64
+                        ", found %016" PRIx64 " in %s",
+                        path, saved->train_digest, t->state.train_digest, t->config->data.train);
+}
+
+static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
+    lm_checkpoint *c = NULL;
+    lm_config saved = {0};
+    lm_run_state state;
+    lm_text changed = {0};
+    lm_status status = lm_checkpoint_open(&c, path, err);
+    if (status != LM_OK) goto out;
+    if ((status = lm_run_state_parse(&state, &saved, path, lm_checkpoint_meta(c), err)) != LM_OK)
+        goto out;
+    if ((status = lm_config_compare(&saved, t->config, &changed, err)) != LM_OK) {
+        lm_error_prefix(err, "cannot go on from %s", path);
+        goto out;
+    }
+    if (changed.length > 0)
+        lm_progress_note(&t->progress, "changed since %s:\n%s", path, lm_text_cstr(&changed));
+    if ((status = check_same_data(t, &state, path, err)) != LM_OK) goto out;
+    if ((status = lm_checkpoint_read(c, t->arrays, t->n_arrays, t->pool, err)) != LM_OK) goto out;
+    state.val_digest = t->state.val_digest; /* validation data may change */
+    t->state = state;
+    t->saved_step = state.step;
+out:
+    lm_text_free(&changed);
+    lm_config_free(&saved);
+    lm_checkpoint_close(c);
+    return status;
+}
+
+lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
+    lm_text skipped = {0};
+    lm_status status = lm_checkpoint_newest(t->dir.checkpoints, t->pool, &t->saved, &skipped, err);
+    if (skipped.length > 0)
+        lm_progress_warn(&t->progress, "passed over, since they do not verify:\n%s",
+                         lm_text_cstr(&skipped));
+    if (status == LM_OK && t->saved) status = take_over(t, t->saved, err);
+    lm_text_free(&skipped);
+    return status;
+}
+
+/* ---- saving ------------------------------------------------------------------------------------*/
+
+/* The sum of squares of an array is finite when all of it is, give or take what would overflow. */
+static lm_status check_finite(const lm_trainer *t, lm_error *err) {
+    int64_t total = lm_model_total(t->model);
+    for (int i = -1; i < t->n_states; i++) {
+        const float *x = i < 0 ? lm_model_weights(t->model) : t->states[i];
+        if (isfinite(lm_gradient_norm(&t->compute, total, x))) continue;
+        return lm_error_set(err, LM_ERR_DIVERGED,
+                            "step %" PRId64 ": %s stopped being finite; no checkpoint was written"
+                            "%s%s",
+                            t->state.step, i < 0 ? "the weights" : "the optimizer's state",
+                            t->saved ? "; the last good one is " : "", t->saved ? t->saved : "");
+    }
+    return LM_OK;
+}
+
+static lm_status check_disk(const lm_trainer *t, lm_error *err) {
+    char need[32], have[32];
+    uint64_t free_bytes = lm_limits_disk(t->dir.checkpoints);
+    if (t->setup.plan.checkpoint <= free_bytes) return LM_OK;
+    return lm_error_set(err, LM_ERR_RUNTIME, "%s: a checkpoint needs up to %s of disk, %s are free",
+                        t->dir.checkpoints,
+                        lm_text_bytes(need, sizeof need, (double)t->setup.plan.checkpoint),
+                        lm_text_bytes(have, sizeof have, (double)free_bytes));
+}
+
+lm_status lm_trainer_save(lm_trainer *t, lm_error *err) {
+    lm_text meta = {0};
+    char *path = NULL;
+    if (t->saved_step == t->state.step) return LM_OK;
+    lm_status status = check_finite(t, err);
+    if (status != LM_OK) goto out;
+    if ((status = check_disk(t, err)) != LM_OK) goto out;
+    path = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
+    lm_run_state_print(&t->state, t->config, &meta);
+    if (!path || meta.failed) {
+        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", t->dir.checkpoints);
+        goto out;
+    }
+    /* The metrics up to here first: a checkpoint never knows of more than they do. */
+    if ((status = lm_metrics_sync(&t->metrics, err)) != LM_OK) goto out;
+    status =
+        lm_checkpoint_write(path, t->arrays, t->n_arrays, lm_text_cstr(&meta), t->pool, NULL, err);
+    if (status != LM_OK) goto out;
+    free(t->saved);
+    t->saved = path;
+    t->saved_step = t->state.step;
+    path = NULL;
+    status = lm_checkpoint_retain(t->dir.checkpoints, t->state.step,
+                                  t->config->checkpoint.keep_last, err);
+out:
+    lm_text_free(&meta);
+    free(path);
+    return status;
+}

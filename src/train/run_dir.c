@@ -1,0 +1,65 @@
+#include "train/run_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+static lm_status take_lock(lm_run_dir *r, const char *path, lm_error *err) {
+    lm_status status = LM_OK;
+    char *name = lm_file_join(path, ".lock");
+    if (!name) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    r->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (r->lock < 0) {
+        status =
+            lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot open: %s", name, lm_error_errno(errno));
+    } else if (flock(r->lock, LOCK_EX | LOCK_NB) != 0) {
+        status = errno == EWOULDBLOCK
+                     ? lm_error_set(err, LM_ERR_RUNTIME,
+                                    "%s: another process is training in this run directory", path)
+                     : lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot lock: %s", name,
+                                    lm_error_errno(errno));
+    }
+    free(name);
+    return status;
+}
+
+lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, lm_error *err) {
+    *r = (lm_run_dir){.lock = -1};
+    r->config = lm_file_join(path, "config.json");
+    r->metrics = lm_file_join(path, "metrics.jsonl");
+    r->checkpoints = lm_file_join(path, "checkpoints");
+    r->summary = lm_file_join(path, "summary.json");
+    lm_status status = LM_OK;
+    if (!r->config || !r->metrics || !r->checkpoints || !r->summary) {
+        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+        goto out;
+    }
+    bool holds_run =
+        lm_file_exists(r->config) || lm_file_exists(r->metrics) || lm_file_exists(r->checkpoints);
+    if (holds_run && !resume) {
+        status = lm_error_set(err, LM_ERR_USAGE,
+                              "%s: this run directory holds a run already: add --resume to go on"
+                              " with it, or choose another (--set run.dir=...)",
+                              path);
+        goto out;
+    }
+    if ((status = lm_file_make_directory(r->checkpoints, err)) != LM_OK) goto out;
+    status = take_lock(r, path, err);
+out:
+    if (status != LM_OK) lm_run_dir_close(r);
+    return status;
+}
+
+void lm_run_dir_close(lm_run_dir *r) {
+    if (r->lock >= 0) close(r->lock);
+    free(r->config);
+    free(r->metrics);
+    free(r->checkpoints);
+    free(r->summary);
+    *r = (lm_run_dir){.lock = -1};
+}

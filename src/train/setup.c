@@ -1,0 +1,190 @@
+#include "train/setup.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "machine/limits.h"
+#include "tokenizer/tokenizer.h"
+
+/* ---- the plan ----------------------------------------------------------------------------------*/
+
+static bool add(uint64_t *sum, uint64_t x) {
+    return !__builtin_add_overflow(*sum, x, sum);
+}
+static bool multiply(uint64_t *product, uint64_t x) {
+    return !__builtin_mul_overflow(*product, x, product);
+}
+
+static void make_plan(lm_setup *s) {
+    const lm_config *c = s->config;
+    lm_train_plan *p = &s->plan;
+    uint64_t states = (uint64_t)lm_optimizer_states(c->optimizer.kind);
+    memset(p, 0, sizeof *p);
+    lm_model_plan_make(&p->model, &c->model, c->train.micro_batch, true, &s->kernels, s->threads);
+    uint64_t step = (uint64_t)c->train.micro_batch;
+    p->optimizer = p->model.weights;
+    p->batch = (uint64_t)c->train.micro_batch * sizeof(int32_t);
+    p->checkpoint = p->model.weights;
+    bool fits = !p->model.overflow && multiply(&p->optimizer, states) &&
+                multiply(&p->batch, (uint64_t)c->model.context_length + 1) &&
+                multiply(&p->checkpoint, 1 + states) && add(&p->checkpoint, 1 << 20) &&
+                multiply(&step, (uint64_t)c->train.grad_accumulation) &&
+                multiply(&step, (uint64_t)c->model.context_length) && step <= INT64_MAX;
+    p->disk = p->checkpoint;
+    fits = fits && multiply(&p->disk, (uint64_t)c->checkpoint.keep_last + 1);
+    const uint64_t parts[] = {p->model.weights,     p->model.gradients, p->optimizer,
+                              p->model.activations, p->model.scratch,   p->batch};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        fits = fits && add(&p->memory, parts[i]);
+    p->overflow = !fits;
+    p->step_tokens = fits ? (int64_t)step : 0;
+    p->tokens = (double)step * (double)c->train.steps;
+    p->epochs = p->tokens / ((double)s->sampler.windows * (double)c->model.context_length);
+}
+
+lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err) {
+    const lm_train_plan *p = &s->plan;
+    uint64_t memory = lm_limits_memory(), disk = lm_limits_disk(s->config->run.dir);
+    char need[32], have[32];
+    if (p->overflow)
+        return lm_error_set(err, LM_ERR_RUNTIME,
+                            "the plan's sizes do not fit 64 bits: make the model or micro_batch"
+                            " smaller");
+    if (p->memory > memory)
+        return lm_error_set(err, LM_ERR_RUNTIME,
+                            "the plan needs %s of memory, %s are available: make the model,"
+                            " train.micro_batch or model.context_length smaller (--dry-run shows"
+                            " what needs how much)",
+                            lm_text_bytes(need, sizeof need, (double)p->memory),
+                            lm_text_bytes(have, sizeof have, (double)memory));
+    if (p->disk > disk)
+        return lm_error_set(err, LM_ERR_RUNTIME,
+                            "%s: checkpoints need up to %s of disk, %s are free: lower"
+                            " checkpoint.keep_last or choose another run.dir",
+                            s->config->run.dir, lm_text_bytes(need, sizeof need, (double)p->disk),
+                            lm_text_bytes(have, sizeof have, (double)disk));
+    return LM_OK;
+}
+
+static void put_bytes(lm_text *out, const char *what, uint64_t bytes) {
+    char text[32];
+    lm_text_printf(out, "  %-14s %12s\n", what, lm_text_bytes(text, sizeof text, (double)bytes));
+}
+
+void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
+    const lm_train_plan *p = &s->plan;
+    const lm_config *c = s->config;
+    const lm_model_options *m = &c->model;
+    char a[32], b[32], isas[128];
+    lm_text_printf(out,
+                   "model     %s parameters: %" PRId64 " layers of %" PRId64 ", %" PRId64
+                   " heads, vocabulary %" PRId64 ", context %" PRId64 "\n",
+                   lm_text_count(a, sizeof a, (double)p->model.parameters), m->n_layers, m->d_model,
+                   m->n_heads, m->vocab_size, m->context_length);
+    lm_text_printf(out, "data      %s: %s tokens", c->data.train,
+                   lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->train)));
+    if (s->val)
+        lm_text_printf(out, "; validation %s: %s tokens", c->data.val,
+                       lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->val)));
+    lm_text_printf(
+        out, "\ntraining  %" PRId64 " steps of %" PRId64 " tokens: %s tokens, %.3g epochs\n",
+        c->train.steps, p->step_tokens, lm_text_count(a, sizeof a, p->tokens), p->epochs);
+    lm_text_printf(out, "work      %sFLOP a token, %sFLOP in all\n",
+                   lm_text_count(a, sizeof a, p->model.flops_per_token),
+                   lm_text_count(b, sizeof b, p->model.flops_per_token * p->tokens));
+    lm_text_printf(out, "machine   %d thread%s, %s\n", s->threads, s->threads == 1 ? "" : "s",
+                   lm_cpu_describe(s->kernels.isas, isas, sizeof isas));
+    lm_text_printf(out, "memory\n");
+    put_bytes(out, "weights", p->model.weights);
+    put_bytes(out, "gradients", p->model.gradients);
+    put_bytes(out, "optimizer", p->optimizer);
+    put_bytes(out, "activations", p->model.activations);
+    put_bytes(out, "scratch", p->model.scratch);
+    put_bytes(out, "batch", p->batch);
+    put_bytes(out, "total", p->memory);
+    put_bytes(out, "available", lm_limits_memory());
+    lm_text_printf(out,
+                   "disk      at most %s a checkpoint, %s for those kept and the one being"
+                   " written\n",
+                   lm_text_bytes(a, sizeof a, (double)p->checkpoint),
+                   lm_text_bytes(b, sizeof b, (double)p->disk));
+}
+
+/* ---- opening -----------------------------------------------------------------------------------*/
+
+static lm_status open_corpus(lm_corpus **corpus, lm_sampler *sampler, const lm_config *c,
+                             const char *key, const char *path, bool shuffle, lm_error *err) {
+    lm_status status = lm_corpus_open(corpus, path, err);
+    if (status == LM_OK)
+        status = lm_sampler_init(sampler, *corpus, c->model.context_length, shuffle,
+                                 (uint64_t)c->run.seed, err);
+    if (status != LM_OK) lm_error_prefix(err, "%s", key);
+    return status;
+}
+
+/* The tokenizer that the config names, else the one of the training data. */
+static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
+    const lm_config *c = s->config;
+    const char *name = c->data.tokenizer && *c->data.tokenizer ? c->data.tokenizer : NULL;
+    const char *recorded = lm_corpus_tokenizer(s->train);
+    lm_tokenizer *tokenizer = NULL;
+    if (name && recorded && strcmp(name, recorded) != 0)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "data.tokenizer: \"%s\" does not agree with the manifest of data.train,"
+                            " which says \"%s\"",
+                            name, recorded);
+    if (!name) name = recorded;
+    if (!name) return LM_OK;
+    lm_status status = lm_tokenizer_open(&tokenizer, name, err);
+    if (status != LM_OK) {
+        lm_error_prefix(err, "data.tokenizer");
+        return status;
+    }
+    snprintf(s->tokenizer, sizeof s->tokenizer, "%s", name);
+    s->bytes_per_token = lm_tokenizer_bytes_per_token(tokenizer);
+    if (s->config->model.vocab_size == 0)
+        s->config->model.vocab_size = lm_tokenizer_vocab_size(tokenizer);
+    lm_tokenizer_close(tokenizer);
+    return LM_OK;
+}
+
+lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas,
+                        lm_error *err) {
+    lm_status status;
+    memset(s, 0, sizeof *s);
+    s->config = config;
+    s->threads = threads > 0 ? threads : (int)config->run.threads;
+    if (s->threads <= 0) s->threads = lm_cpu_usable();
+    lm_kernels_fill(&s->kernels, isas);
+    status = open_corpus(&s->train, &s->sampler, config, "data.train", config->data.train,
+                         config->data.shuffle, err);
+    if (status != LM_OK) goto out;
+    if (config->data.val && *config->data.val) {
+        status =
+            open_corpus(&s->val, &s->val_sampler, config, "data.val", config->data.val, false, err);
+        if (status != LM_OK) goto out;
+    }
+    if (config->model.vocab_size == 0) config->model.vocab_size = lm_corpus_vocab_size(s->train);
+    if ((status = find_tokenizer(s, err)) != LM_OK) goto out;
+    if (config->model.vocab_size == 0) {
+        status = lm_error_set(err, LM_ERR_USAGE,
+                              "model.vocab_size: expected a value, since %s has no manifest that"
+                              " gives one",
+                              config->data.train);
+        goto out;
+    }
+    if ((status = lm_model_resolve(&config->model, err)) != LM_OK) goto out;
+    make_plan(s);
+    if ((status = lm_corpus_validate(s->train, config->model.vocab_size, err)) != LM_OK) goto out;
+    if (s->val) status = lm_corpus_validate(s->val, config->model.vocab_size, err);
+out:
+    if (status != LM_OK) lm_setup_close(s);
+    return status;
+}
+
+void lm_setup_close(lm_setup *s) {
+    lm_corpus_close(s->train);
+    lm_corpus_close(s->val);
+    memset(s, 0, sizeof *s);
+}

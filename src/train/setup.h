@@ -1,0 +1,44 @@
+/* What every training run starts from: the config made whole, the corpora open and checked, and the
+ * plan of memory, arithmetic and disk, before anything large is allocated. */
+#ifndef LM_TRAIN_SETUP_H
+#define LM_TRAIN_SETUP_H
+
+#include "config/config.h"
+#include "data/sampler.h"
+#include "model/model.h"
+
+typedef struct lm_train_plan {
+    lm_model_plan model;
+    uint64_t optimizer, batch; /* bytes: optimizer states; token buffers */
+    uint64_t memory;           /* bytes: all of it */
+    uint64_t checkpoint;       /* bytes of one checkpoint, at most */
+    uint64_t disk;             /* bytes of all that are kept, and the one being written */
+    int64_t step_tokens;       /* micro_batch * grad_accumulation * context_length */
+    double tokens;             /* of the whole run */
+    double epochs;             /* passes over the training data */
+    bool overflow;             /* some figure does not fit: refused */
+} lm_train_plan;
+
+typedef struct lm_setup {
+    lm_config *config; /* model resolved */
+    lm_kernels kernels;
+    int threads;
+    lm_corpus *train, *val; /* val NULL: no validation */
+    lm_sampler sampler, val_sampler;
+    char tokenizer[64];     /* "" when not known */
+    double bytes_per_token; /* 0 when not known */
+    lm_train_plan plan;
+} lm_setup;
+
+/* Opens and validates the corpora, takes vocab_size from the manifest when the config leaves it 0,
+ * resolves the model and makes the plan. threads 0: config's run.threads; that 0: all usable CPUs. */
+lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas,
+                        lm_error *err);
+void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */
+
+/* Refuses a plan that this machine's memory or the run directory's disk cannot hold, with figures. */
+lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err);
+/* The plan for people. */
+void lm_setup_print_plan(const lm_setup *s, lm_text *out);
+
+#endif

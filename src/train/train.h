@@ -1,0 +1,32 @@
+/* The training run: batch -> forward -> backward -> clip -> step -> evaluate -> report -> checkpoint.
+ *
+ *     lm_train_settings s = {.config = &config, .resume = true, .isas = lm_cpu_detect()};
+ *     return lm_train_run(&s, err);
+ *
+ * Ends with LM_OK at the last step; LM_ERR_INTERRUPTED after SIGINT or SIGTERM, when a checkpoint of
+ * the step at hand is on disk; LM_ERR_DIVERGED when a loss or a gradient stops being finite: the
+ * checkpoints of good steps stay. The same config and seed give the same losses, weights and final
+ * checkpoint, to the bit, whatever the threads and the instruction set, killed and resumed or not. */
+#ifndef LM_TRAIN_TRAIN_H
+#define LM_TRAIN_TRAIN_H
+
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "machine/cpu.h"
+
+typedef struct lm_train_settings {
+    lm_config *config; /* model.vocab_size and other derived values are filled in */
+    bool resume; /* go on from the newest good checkpoint; from the start when there is none */
+    bool quiet;
+    int threads;      /* 0: the config's run.threads */
+    lm_isa_mask isas; /* that may be used */
+} lm_train_settings;
+
+lm_status lm_train_run(const lm_train_settings *s, lm_error *err);
+
+/* The plan of the run, for --dry-run: nothing is written. A plan that does not fit this machine is
+ * printed and then an error. */
+lm_status lm_train_plan_print(const lm_train_settings *s, lm_text *out, lm_error *err);
+
+#endif

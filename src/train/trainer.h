@@ -1,0 +1,58 @@
+/* The state of a training run, shared by the files of this room: setup and memory (trainer.c), the
+ * steps (train.c), what is saved and restored (resume.c). */
+#ifndef LM_TRAIN_TRAINER_H
+#define LM_TRAIN_TRAINER_H
+
+#include "report/metrics.h"
+#include "report/progress.h"
+#include "train/run_dir.h"
+#include "train/setup.h"
+#include "train/state.h"
+#include "train/train.h"
+
+typedef struct lm_trainer {
+    const lm_train_settings *settings;
+    const lm_config *config;
+    lm_setup setup;
+    lm_pool *pool;
+    lm_compute compute;
+    lm_model *model;
+    lm_arena states_arena;
+    float *states[2]; /* of the optimizer, flat like the weights */
+    int n_states;
+    lm_optimizer_segment *segments;
+    int64_t n_segments;
+    lm_arena batch_arena;
+    int32_t *batch;              /* [micro_batch, context_length + 1] */
+    lm_checkpoint_array *arrays; /* of a checkpoint */
+    int64_t n_arrays;
+    lm_run_dir dir;
+    lm_metrics metrics;
+    lm_progress progress;
+    lm_run_state state;
+    char *saved;           /* path of the newest checkpoint; NULL: none */
+    int64_t saved_step;    /* its step; -1: none */
+    double seconds_before; /* of the run's earlier sessions */
+    double started;        /* lm_clock_seconds() of this session */
+    double stepping;       /* seconds of this session spent in steps */
+    int64_t first_step;    /* done before this session */
+    double grad_norm;
+} lm_trainer;
+
+/* Allocates what the plan says, for t->setup. */
+lm_status lm_trainer_create(lm_trainer *t, lm_error *err);
+void lm_trainer_free(lm_trainer *t);
+
+/* Seconds since the start of the run, earlier sessions included. */
+double lm_trainer_seconds(const lm_trainer *t);
+
+/* Go on from the newest good checkpoint when there is one: weights, optimizer, state. Checks that
+ * config and data are those of the checkpoint. */
+lm_status lm_trainer_resume(lm_trainer *t, lm_error *err);
+/* Write the checkpoint of the present step, then let old ones go. Weights that are not finite are
+ * not written: LM_ERR_DIVERGED. */
+lm_status lm_trainer_save(lm_trainer *t, lm_error *err);
+/* Write summary.json. */
+lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, lm_error *err);
+
+#endif
