@@ -1,5 +1,7 @@
 #include "ops/gemm.h"
 
+#include <string.h>
+
 /* The loops around the micro-kernel (Goto & van de Geijn 2008):
  *
  *     for a block of columns (n0, what the shared panels hold)
@@ -14,15 +16,23 @@
  * written once per BLOCK_K steps. */
 enum {
     BLOCK_K = 1024,
-    BLOCK_M = 192,  /* rows of A packed at once; a multiple of every mr, or it is rounded down */
-    SHARE_N = 1024, /* columns of B that each worker's scratch holds */
+    PAD = 16,      /* floats between copied rows of A: one cache line, so that no two share a set */
+    BLOCK_M = 192, /* rows of A packed at once; a multiple of every mr, or it is rounded down */
+    SHARE_N = 1024,       /* columns of B that each worker's scratch holds */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
 };
 
 size_t lm_gemm_scratch_bytes(const lm_kernels *kernels) {
     (void)kernels;
-    return sizeof(float) * BLOCK_K * (BLOCK_M + SHARE_N);
+    return sizeof(float) * (BLOCK_M * (BLOCK_K + PAD) + BLOCK_K * SHARE_N);
 }
+
+/* Where the micro-kernel reads A. */
+typedef enum a_form {
+    A_IN_PLACE,
+    A_COPIED, /* rows, in scratch, BLOCK_K + PAD apart */
+    A_PACKED, /* panels of mr rows, in scratch */
+} a_form;
 
 typedef struct job {
     const lm_compute *compute;
@@ -31,7 +41,8 @@ typedef struct job {
     int64_t mr, nr;
     int64_t n0, n, k0, k;       /* this block of B */
     int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
-    bool pack_a, pack_b, first, last;
+    a_form a;
+    bool pack_b, first, last;
 } job;
 
 static int64_t divide_up(int64_t a, int64_t b) {
@@ -58,7 +69,7 @@ static float *worker_scratch(const job *j, int worker) {
 /* Panel p of the packed block of B: SHARE_N / nr of them in each worker's scratch. */
 static float *panel_of_b(const job *j, int64_t p) {
     int64_t each = SHARE_N / j->nr;
-    float *share = worker_scratch(j, j->first_worker + (int)(p / each)) + BLOCK_K * BLOCK_M;
+    float *share = worker_scratch(j, j->first_worker + (int)(p / each)) + BLOCK_M * (BLOCK_K + PAD);
     return share + p % each * (BLOCK_K * j->nr);
 }
 
@@ -77,16 +88,36 @@ static void prefetch_tile(const float *c, int64_t c_row, int64_t rows, int64_t c
         for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_row + j, 0, 2);
 }
 
+/* Element (i,k) of the block at a[i*next + k*col] where i begins a tile, its further rows `row`
+ * apart. */
+typedef struct rows_of_a {
+    const float *a;
+    int64_t next, row, col;
+} rows_of_a;
+
+static rows_of_a prepare_a(const job *j, int worker, int64_t m0, int64_t m) {
+    const lm_gemm *g = j->g;
+    const float *a = g->a + m0 * g->a_row + j->k0 * g->a_col;
+    float *scratch = worker_scratch(j, worker);
+    rows_of_a result = {a, g->a_row, g->a_row, g->a_col};
+    if (j->a == A_COPIED) {
+        for (int64_t i = 0; i < m; i++)
+            memcpy(scratch + i * (BLOCK_K + PAD), a + i * g->a_row, sizeof *a * (size_t)j->k);
+        result = (rows_of_a){scratch, BLOCK_K + PAD, BLOCK_K + PAD, 1};
+    } else if (j->a == A_PACKED) {
+        for (int64_t i = 0; i < m; i += j->mr)
+            j->compute->kernels->pack_f32(minimum(m - i, j->mr), j->mr, j->k, a + i * g->a_row,
+                                          g->a_row, g->a_col, scratch + i * j->k);
+        result = (rows_of_a){scratch, j->k, 1, j->mr};
+    }
+    return result;
+}
+
 /* C[m0..m0+m, n0+p0*nr .. n0+p1*nr] over this block of k. */
 static void multiply(const job *j, int worker, int64_t m0, int64_t m, int64_t p0, int64_t p1) {
     const lm_gemm *g = j->g;
     const lm_kernels *kernel = j->compute->kernels;
-    const float *a = g->a + m0 * g->a_row + j->k0 * g->a_col;
-    float *packed = worker_scratch(j, worker);
-    if (j->pack_a)
-        for (int64_t i = 0; i < m; i += j->mr)
-            kernel->pack_f32(minimum(m - i, j->mr), j->mr, j->k, a + i * g->a_row, g->a_row,
-                             g->a_col, packed + i * j->k);
+    rows_of_a a = prepare_a(j, worker, m0, m);
     const float *init = j->first ? g->init : g->c;
     int64_t init_row = j->first ? g->init_row : g->c_row;
     for (int64_t p = p0; p < p1; p++) {
@@ -98,8 +129,7 @@ static void multiply(const job *j, int worker, int64_t m0, int64_t m, int64_t p0
             int64_t rows = minimum(m - i, j->mr);
             if (j->k >= 256 && i + j->mr < m)
                 prefetch_tile(c + j->mr * g->c_row, g->c_row, rows, n);
-            kernel->gemm_f32(rows, n, j->k, j->pack_a ? packed + i * j->k : a + i * g->a_row,
-                             j->pack_a ? 1 : g->a_row, j->pack_a ? j->mr : g->a_col, b, b_row,
+            kernel->gemm_f32(rows, n, j->k, a.a + i * a.next, a.row, a.col, b, b_row,
                              init ? init + (m0 + i) * init_row + n0 : NULL, init_row, c, g->c_row);
         }
     }
@@ -147,6 +177,15 @@ static bool same_set(int64_t stride) {
     return bytes < 64 || bytes > 4096 - 64;
 }
 
+/* In place is best, as a tile's rows of A are short streams; unless they collide in the cache, or use
+ * little of each line they touch, and are used often enough to repay moving them. */
+static a_form form_of_a(const job *j) {
+    const lm_gemm *g = j->g;
+    if (g->n <= 2 * j->nr) return A_IN_PLACE;
+    if (g->a_col == 1) return same_set(g->a_row) ? A_COPIED : A_IN_PLACE;
+    return g->a_row == 1 && j->mr >= 8 ? A_IN_PLACE : A_PACKED;
+}
+
 /* worker < 0: on the whole pool. */
 static void gemm(const lm_compute *compute, const lm_gemm *g, int worker) {
     if (g->m <= 0 || g->n <= 0) return;
@@ -159,8 +198,8 @@ static void gemm(const lm_compute *compute, const lm_gemm *g, int worker) {
              .nr = kernel->gemm_f32_nr};
     int64_t held = SHARE_N / j.nr * j.nr * j.workers;
     int64_t block_n = even_block(g->n, held, j.nr), block_k = even_block(g->k, BLOCK_K, 8);
+    j.a = form_of_a(&j);
     j.pack_b = g->b_col != 1 || (g->m > 4 * j.mr && (same_set(g->b_row) || g->m >= 512));
-    j.pack_a = g->a_row != 1 && (g->a_col != 1 || same_set(g->a_row)) && g->n > 2 * j.nr;
     for (j.n0 = 0; j.n0 < g->n; j.n0 += block_n) {
         j.n = minimum(g->n - j.n0, block_n);
         cut_tasks(&j);
