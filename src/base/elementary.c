@@ -1,6 +1,7 @@
 #include "base/elementary.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* ln 2 = LN2_HIGH + LN2_LOW; the high part ends in enough zeros that k * LN2_HIGH is exact for
@@ -58,21 +59,14 @@ double lm_exp(double x) {
     return sum * two_to(half) * two_to((int)k - half);
 }
 
-/* x = m 2^k with m in [sqrt(1/2), sqrt(2)); x positive and finite. */
+/* x = m 2^k with m in [sqrt(1/2), sqrt(2)); x positive and finite. Without a branch on m, which
+ * would be mispredicted every other time. */
 static double split_exponent(double x, int *k) {
-    *k = 0;
-    if (x < 0x1p-1022) {
-        x *= 0x1p54;
-        *k = -54;
-    }
-    uint64_t bits = to_bits(x);
-    *k += (int)(bits >> 52) - 1022;
-    double m = from_bits((bits & 0x000fffffffffffffu) | 0x3fe0000000000000u); /* [1/2, 1) */
-    if (m < SQRT_HALF) {
-        m *= 2;
-        *k -= 1;
-    }
-    return m;
+    bool denormal = x < 0x1p-1022;
+    uint64_t bits = to_bits(denormal ? x * 0x1p54 : x);
+    int64_t shift = ((int64_t)(bits - to_bits(SQRT_HALF)) >> 52);
+    *k = (int)shift - (denormal ? 54 : 0);
+    return from_bits(bits - ((uint64_t)shift << 52));
 }
 
 /* atanh(s)/s - 1 as a series in z = s^2, for z <= 0.0295: remainder below 1e-18. */
@@ -100,13 +94,21 @@ static void log_two_parts(double x, double *high, double *low) {
     *low = rest - (*high - sum);
 }
 
+/* In one part and without fma, which is a function call where the target lacks the instruction: the
+ * attention layer takes one of these a query. */
 double lm_log(double x) {
     if (isnan(x) || x < 0) return NAN;
     if (x == 0) return -INFINITY;
     if (isinf(x)) return x;
-    double high, low;
-    log_two_parts(x, &high, &low);
-    return high;
+    int k;
+    double m = split_exponent(x, &k), s = (m - 1) / (m + 1), z = s * s, z2 = z * z;
+    double even = 1.0 / 25, odd = 1.0 / 23; /* the series of atanh_tail in two chains */
+    even = even * z2 + 1.0 / 21, odd = odd * z2 + 1.0 / 19;
+    even = even * z2 + 1.0 / 17, odd = odd * z2 + 1.0 / 15;
+    even = even * z2 + 1.0 / 13, odd = odd * z2 + 1.0 / 11;
+    even = even * z2 + 1.0 / 9, odd = odd * z2 + 1.0 / 7;
+    even = even * z2 + 1.0 / 5, odd = odd * z2 + 1.0 / 3;
+    return k * LN2_HIGH + (2 * s + (2 * s * (z * (odd + z * even)) + k * LN2_LOW));
 }
 
 double lm_pow(double x, double y) {

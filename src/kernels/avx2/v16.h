@@ -83,8 +83,7 @@ static inline v16 v16_abs(v16 a) {
 
 /* max1 of scalar/reduce.h: x where x > m or x is a NaN, else m. */
 static inline __m256 v16_max8(__m256 m, __m256 x) {
-    __m256 take = _mm256_or_ps(_mm256_cmp_ps(x, m, _CMP_GT_OQ), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
-    return _mm256_blendv_ps(m, x, take);
+    return _mm256_blendv_ps(_mm256_max_ps(x, m), x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }
 static inline v16 v16_max(v16 m, v16 x) {
     return v16_make(v16_max8(m.lo, x.lo), v16_max8(m.hi, x.hi));
@@ -107,6 +106,13 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
     return v16_make(v16_scale2_8(a.lo, shifted.lo), v16_scale2_8(a.hi, shifted.hi));
 }
 
+/* The largest lane by max1. */
+static inline float v16_max_lanes(v16 a) {
+    __m256 b = v16_max8(a.lo, a.hi);
+    b = v16_max8(b, _mm256_permute2f128_ps(b, b, 1));
+    b = v16_max8(b, _mm256_permute_ps(b, 0x4e));
+    return _mm256_cvtss_f32(v16_max8(b, _mm256_permute_ps(b, 0xb1)));
+}
 /* The tree: lane j += lane j+8, += j+4, += j+2, += j+1. */
 static inline float v16_sum(v16 a) {
     __m256 b = _mm256_add_ps(a.lo, a.hi);

@@ -69,8 +69,7 @@ static inline v16 v16_abs(v16 a) {
 
 /* max1 of scalar/reduce.h: x where x > m or x is a NaN, else m. */
 static inline v16 v16_max(v16 m, v16 x) {
-    __mmask16 take = _mm512_cmp_ps_mask(x, m, _CMP_GT_OQ) | _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-    return _mm512_mask_blend_ps(take, m, x);
+    return _mm512_mask_mov_ps(_mm512_max_ps(x, m), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
 }
 /* a > b ? x : y and so on; false when either is a NaN. */
 static inline v16 v16_if_gt(v16 a, v16 b, v16 x, v16 y) {
@@ -85,6 +84,13 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), n));
 }
 
+/* The largest lane by max1. */
+static inline float v16_max_lanes(v16 a) {
+    a = v16_max(a, _mm512_shuffle_f32x4(a, a, 0x4e));
+    a = v16_max(a, _mm512_shuffle_f32x4(a, a, 0xb1));
+    a = v16_max(a, _mm512_permute_ps(a, 0x4e));
+    return _mm512_cvtss_f32(v16_max(a, _mm512_permute_ps(a, 0xb1)));
+}
 /* The tree: lane j += lane j+8, += j+4, += j+2, += j+1. */
 static inline float v16_sum(v16 a) {
     __m256 b = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

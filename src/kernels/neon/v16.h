@@ -97,6 +97,10 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
         vreinterpretq_u32_f32(a.q[i]), vshlq_n_u32(vreinterpretq_u32_f32(shifted.q[i]), 23))));
 }
 
+/* The largest lane by max1: fmaxv, too, returns a NaN when there is one. */
+static inline float v16_max_lanes(v16 a) {
+    return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.q[0], a.q[1]), vmaxq_f32(a.q[2], a.q[3])));
+}
 /* The tree: lane j += lane j+8, += j+4, += j+2, += j+1. */
 static inline float v16_sum(v16 a) {
     float32x4_t b = vaddq_f32(a.q[0], a.q[2]), c = vaddq_f32(a.q[1], a.q[3]);
