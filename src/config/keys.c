@@ -1,0 +1,273 @@
+#include "config/keys.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(member)   offsetof(lm_config, member)
+#define SIZE_MOST    2147483647.0
+#define COUNT_MOST   9007199254740992.0 /* 2^53: what a JSON number holds exactly */
+#define STEPS_MOST   9999999999.0       /* ten digits in a checkpoint's name */
+#define THREADS_MOST 1024
+
+static bool has_validation(const lm_config *c) {
+    return c->data.val && *c->data.val;
+}
+static bool uses_rope(const lm_config *c) {
+    return c->model.position == LM_POSITION_ROPE;
+}
+static bool uses_min_lr(const lm_config *c) {
+    return lm_schedule_uses_min(c->schedule.kind);
+}
+#define USES(option)                                          \
+    static bool uses_##option(const lm_config *c) {           \
+        return lm_optimizer_uses(c->optimizer.kind, #option); \
+    }
+USES(beta1)
+USES(beta2)
+USES(eps)
+USES(momentum)
+USES(weight_decay)
+
+/* clang-format off */
+#define INTEGER(member_, low_, high_, standard_) \
+    .type = LM_KEY_INTEGER, .offset = AT(member_), .low = (low_), .high = (high_), .standard = (standard_)
+#define REAL(member_, low_, high_, standard_) \
+    .type = LM_KEY_REAL, .offset = AT(member_), .low = (low_), .high = (high_), .standard = (standard_)
+#define POSITIVE(member_, high_, standard_) REAL(member_, 0, high_, standard_), .above_low = true
+#define BOOLEAN(member_, standard_) .type = LM_KEY_BOOLEAN, .offset = AT(member_), .standard = (standard_)
+#define TEXT(member_) .type = LM_KEY_TEXT, .offset = AT(member_), .standard = ""
+#define CHOICE(member_, choice_, standard_) \
+    .type = LM_KEY_CHOICE, .offset = AT(member_), .choice = (choice_), .standard = (standard_)
+#define WHEN(applies_, depends_) .applies = (applies_), .depends = (depends_)
+#define FREE .may_change = true
+
+const lm_key lm_keys[] = {
+    {"run.dir", TEXT(run.dir), .required = true, FREE,
+     .help = "the run directory, made when missing: config, metrics, checkpoints, summary"},
+    {"run.seed", INTEGER(run.seed, 0, COUNT_MOST, "1"),
+     .help = "of initial weights and data order"},
+    {"run.threads", INTEGER(run.threads, 0, THREADS_MOST, "0"), FREE,
+     .help = "0: as many as CPUs may be used; never changes a bit of the result"},
+
+    {"model.d_model", INTEGER(model.d_model, 1, SIZE_MOST, "256"), .help = "width: channels a token"},
+    {"model.n_layers", INTEGER(model.n_layers, 1, SIZE_MOST, "6"), .help = "blocks of attention and MLP"},
+    {"model.n_heads", INTEGER(model.n_heads, 1, SIZE_MOST, "8"), .help = "attention heads; divides d_model"},
+    {"model.n_kv_heads", INTEGER(model.n_kv_heads, 0, SIZE_MOST, "0"),
+     .help = "key/value heads, shared by groups of heads (Ainslie et al. 2023); 0: n_heads"},
+    {"model.d_ff", INTEGER(model.d_ff, 0, SIZE_MOST, "0"),
+     .help = "width of the MLP; 0: 4 d_model, for swiglu 8/3 d_model rounded up to a multiple of 32"},
+    {"model.context_length", INTEGER(model.context_length, 1, SIZE_MOST, "256"),
+     .help = "tokens a prediction may look back on; also the length of training windows"},
+    {"model.vocab_size", INTEGER(model.vocab_size, 0, SIZE_MOST, "0"),
+     .help = "0: from the data's manifest or tokenizer"},
+    {"model.norm", CHOICE(model.norm, lm_norm_name, "rmsnorm"),
+     .help = "before each block part and the head (Ba et al. 2016; Zhang & Sennrich 2019)"},
+    {"model.norm_eps", POSITIVE(model.norm_eps, 1, "1e-05"), .help = "added to the variance"},
+    {"model.position", CHOICE(model.position, lm_position_name, "rope"),
+     .help = "learned vectors (Vaswani et al. 2017) or rotations (Su et al. 2021)"},
+    {"model.rope_theta", POSITIVE(model.rope_theta, 1e12, "10000"), WHEN(uses_rope, "model.position"),
+     .help = "base of the rotations' wavelengths"},
+    {"model.mlp", CHOICE(model.mlp, lm_mlp_name, "swiglu"),
+     .help = "its non-linearity (Hendrycks & Gimpel 2016; Shazeer 2020)"},
+    {"model.bias", BOOLEAN(model.bias, "false"), .help = "biases in linear layers and LayerNorm"},
+    {"model.tie_embeddings", BOOLEAN(model.tie_embeddings, "true"),
+     .help = "the head is the token embedding (Press & Wolf 2017)"},
+    {"model.init_std", POSITIVE(model.init_std, 10, "0.02"),
+     .help = "of initial weights; residual projections get it over sqrt(2 n_layers) (GPT-2)"},
+
+    {"data.train", TEXT(data.train), .required = true, FREE,
+     .help = "training tokens: a shard, a directory of shards, or a pattern"},
+    {"data.val", TEXT(data.val), FREE, .help = "validation tokens, likewise; empty: no validation"},
+    {"data.tokenizer", TEXT(data.tokenizer), .help = "empty: what the manifest of data.train says"},
+    {"data.shuffle", BOOLEAN(data.shuffle, "true"),
+     .help = "windows in a new order each epoch; false: in file order"},
+
+    {"train.steps", INTEGER(train.steps, 1, STEPS_MOST, "1000"), FREE, .help = "updates of the weights"},
+    {"train.micro_batch", INTEGER(train.micro_batch, 1, SIZE_MOST, "16"), FREE,
+     .help = "windows computed at once: decides the memory"},
+    {"train.grad_accumulation", INTEGER(train.grad_accumulation, 1, SIZE_MOST, "1"), FREE,
+     .help = "micro-batches summed up for one update"},
+    {"train.clip_norm", REAL(train.clip_norm, 0, 1e12, "1"), FREE,
+     .help = "gradients of a larger norm are scaled down to it (Pascanu et al. 2013); 0: never"},
+    {"train.precision", CHOICE(train.precision, lm_precision_name, "fp32"), FREE,
+     .help = "of matrix products; weights and optimizer are fp32"},
+
+    {"optimizer.name", CHOICE(optimizer.kind, lm_optimizer_name, "adamw"),
+     .help = "Kingma & Ba 2015 (adam), Loshchilov & Hutter 2019 (adamw), Sutskever et al. 2013 (momentum)"},
+    {"optimizer.lr", POSITIVE(optimizer.lr, 1e6, "0.001"), FREE, .help = "learning rate at the schedule's top"},
+    {"optimizer.beta1", REAL(optimizer.beta1, 0, 0.9999999, "0.9"), FREE, WHEN(uses_beta1, "optimizer.name"),
+     .help = "decay of the first moment"},
+    {"optimizer.beta2", REAL(optimizer.beta2, 0, 0.9999999, "0.99"), FREE, WHEN(uses_beta2, "optimizer.name"),
+     .help = "decay of the second moment"},
+    {"optimizer.eps", POSITIVE(optimizer.eps, 1, "1e-08"), FREE, WHEN(uses_eps, "optimizer.name"),
+     .help = "added to the root of the second moment"},
+    {"optimizer.momentum", REAL(optimizer.momentum, 0, 0.9999999, "0.9"), FREE,
+     WHEN(uses_momentum, "optimizer.name"), .help = "share of the last update kept"},
+    {"optimizer.weight_decay", REAL(optimizer.weight_decay, 0, 1e6, "0.1"), FREE,
+     WHEN(uses_weight_decay, "optimizer.name"),
+     .help = "pull towards 0 of matrices and embeddings, times the learning rate"},
+
+    {"schedule.name", CHOICE(schedule.kind, lm_schedule_name, "cosine"), FREE,
+     .help = "of the learning rate after the warm-up (Loshchilov & Hutter 2017)"},
+    {"schedule.warmup_steps", INTEGER(schedule.warmup_steps, 0, STEPS_MOST, "100"), FREE,
+     .help = "steps in which the learning rate rises from 0; left out: 100, or a tenth of steps if that is less"},
+    {"schedule.min_lr_ratio", REAL(schedule.min_lr_ratio, 0, 1, "0.1"), FREE,
+     WHEN(uses_min_lr, "schedule.name"), .help = "learning rate of the last step, as a share of lr"},
+
+    {"eval.every", INTEGER(eval.every, 0, STEPS_MOST, "250"), FREE, WHEN(has_validation, "data.val"),
+     .help = "steps between evaluations; 0: only at the end"},
+    {"eval.tokens", INTEGER(eval.tokens, 0, COUNT_MOST, "131072"), FREE, WHEN(has_validation, "data.val"),
+     .help = "validation tokens an evaluation reads, spread evenly; 0: all"},
+
+    {"checkpoint.every", INTEGER(checkpoint.every, 0, STEPS_MOST, "500"), FREE,
+     .help = "steps between checkpoints; 0: only at the end"},
+    {"checkpoint.keep_last", INTEGER(checkpoint.keep_last, 1, SIZE_MOST, "2"), FREE,
+     .help = "checkpoints kept"},
+
+    {"log.every", INTEGER(log.every, 1, STEPS_MOST, "10"), FREE,
+     .help = "steps between lines of progress where there is no terminal"},
+};
+/* clang-format on */
+const int lm_n_keys = sizeof lm_keys / sizeof *lm_keys;
+
+const char *lm_precision_name(int precision) {
+    static const char *const names[LM_PRECISION_COUNT] = {"fp32"};
+    return precision >= 0 && precision < LM_PRECISION_COUNT ? names[precision] : NULL;
+}
+
+int lm_key_find(const char *path) {
+    for (int i = 0; i < lm_n_keys; i++)
+        if (strcmp(lm_keys[i].path, path) == 0) return i;
+    return -1;
+}
+
+bool lm_key_applies(const lm_key *k, const lm_config *c) {
+    return !k->applies || k->applies(c);
+}
+
+/* ---- one value ---------------------------------------------------------------------------------*/
+
+static void *place(const lm_key *k, lm_config *c) {
+    return (char *)c + k->offset;
+}
+static const void *look(const lm_key *k, const lm_config *c) {
+    return (const char *)c + k->offset;
+}
+
+void lm_key_print(const lm_key *k, const lm_config *c, lm_text *out) {
+    const void *p = look(k, c);
+    switch (k->type) {
+    case LM_KEY_INTEGER:
+        lm_text_printf(out, "%" PRId64, *(const int64_t *)p);
+        break;
+    case LM_KEY_REAL:
+        lm_text_json_number(out, *(const double *)p);
+        break;
+    case LM_KEY_BOOLEAN:
+        lm_text_printf(out, *(const bool *)p ? "true" : "false");
+        break;
+    case LM_KEY_TEXT:
+        lm_text_json_string(out, *(char *const *)p);
+        break;
+    case LM_KEY_CHOICE:
+        lm_text_json_string(out, k->choice(*(const int *)p));
+        break;
+    }
+}
+
+void lm_key_describe(const lm_key *k, lm_text *out) {
+    switch (k->type) {
+    case LM_KEY_INTEGER:
+    case LM_KEY_REAL:
+        lm_text_printf(out, k->type == LM_KEY_INTEGER ? "a whole number " : "a number ");
+        lm_text_printf(out, k->above_low ? "above " : "from ");
+        lm_text_json_number(out, k->low);
+        lm_text_printf(out, k->above_low ? ", at most " : " to ");
+        if (k->high == floor(k->high) && k->high < 1e17) {
+            lm_text_printf(out, "%.0f", k->high);
+        } else {
+            lm_text_json_number(out, k->high);
+        }
+        break;
+    case LM_KEY_BOOLEAN:
+        lm_text_printf(out, "true or false");
+        break;
+    case LM_KEY_TEXT:
+        lm_text_printf(out, "a text");
+        break;
+    case LM_KEY_CHOICE:
+        lm_text_printf(out, "one of: ");
+        for (int i = 0; k->choice(i); i++) lm_text_printf(out, "%s%s", i ? ", " : "", k->choice(i));
+        break;
+    }
+}
+
+bool lm_key_accepts_number(const lm_key *k, double x) {
+    if (!(x >= k->low && x <= k->high) || (k->above_low && x == k->low)) return false;
+    return k->type != LM_KEY_INTEGER || x == floor(x);
+}
+
+int lm_key_choice(const lm_key *k, const char *name) {
+    for (int i = 0; k->choice(i); i++)
+        if (strcmp(k->choice(i), name) == 0) return i;
+    return -1;
+}
+
+void lm_key_set_number(const lm_key *k, lm_config *c, double x) {
+    void *p = place(k, c);
+    if (k->type == LM_KEY_INTEGER) {
+        *(int64_t *)p = (int64_t)x;
+    } else if (k->type == LM_KEY_REAL) {
+        *(double *)p = x;
+    } else {
+        LM_ASSERT(k->type == LM_KEY_CHOICE);
+        *(int *)p = (int)x;
+    }
+}
+
+void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x) {
+    *(bool *)place(k, c) = x;
+}
+
+bool lm_key_set_text(const lm_key *k, lm_config *c, const char *x) {
+    char **p = place(k, c), *copy = strdup(x);
+    if (!copy) return false;
+    free(*p);
+    *p = copy;
+    return true;
+}
+
+/* ---- all of them -------------------------------------------------------------------------------*/
+
+void lm_config_defaults(lm_config *c) {
+    memset(c, 0, sizeof *c);
+    for (int i = 0; i < lm_n_keys; i++) {
+        const lm_key *k = &lm_keys[i];
+        switch (k->type) {
+        case LM_KEY_INTEGER:
+        case LM_KEY_REAL:
+            lm_key_set_number(k, c, strtod(k->standard, NULL));
+            break;
+        case LM_KEY_BOOLEAN:
+            lm_key_set_boolean(k, c, strcmp(k->standard, "true") == 0);
+            break;
+        case LM_KEY_TEXT:
+            LM_ASSERT(lm_key_set_text(k, c, k->standard)); /* a few bytes */
+            break;
+        case LM_KEY_CHOICE:
+            lm_key_set_number(k, c, lm_key_choice(k, k->standard));
+            break;
+        }
+    }
+}
+
+void lm_config_free(lm_config *c) {
+    for (int i = 0; i < lm_n_keys; i++) {
+        if (lm_keys[i].type != LM_KEY_TEXT) continue;
+        char **p = place(&lm_keys[i], c);
+        free(*p);
+        *p = NULL;
+    }
+}

@@ -1,0 +1,120 @@
+#include "config/scan.h"
+
+#include <string.h>
+
+bool lm_scan_blank_comments(char *text, size_t size, size_t *at) {
+    size_t i = 0;
+    if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) memset(text, ' ', 3);
+    while (i < size) {
+        if (text[i] == '"') {
+            for (i++; i < size && text[i] != '"'; i++)
+                if (text[i] == '\\' && i + 1 < size) i++;
+            i++;
+        } else if (text[i] == '/' && i + 1 < size && text[i + 1] == '/') {
+            while (i < size && text[i] != '\n') text[i++] = ' ';
+        } else if (text[i] == '/' && i + 1 < size && text[i + 1] == '*') {
+            size_t end = i + 2;
+            while (end + 1 < size && !(text[end] == '*' && text[end + 1] == '/')) end++;
+            if (end + 1 >= size) {
+                *at = i;
+                return false;
+            }
+            for (; i < end + 2; i++)
+                if (text[i] != '\n') text[i] = ' ';
+        } else {
+            i++;
+        }
+    }
+    return true;
+}
+
+/* Bytes of the UTF-8 sequence at s, of which n are left; 0: not one. */
+static size_t utf8(const unsigned char *s, size_t n) {
+    if (s[0] < 0x80) return 1;
+    size_t length = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
+    if (s[0] < 0xC2 || s[0] > 0xF4 || n < length) return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
+        (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
+        return 0;
+    return length;
+}
+
+size_t lm_scan_bad_byte(const char *text, size_t size) {
+    bool in_string = false;
+    for (size_t i = 0; i < size;) {
+        size_t n = utf8((const unsigned char *)text + i, size - i);
+        unsigned char c = (unsigned char)text[i];
+        if (n == 0 || c == 0 || (in_string && c < 0x20)) return i;
+        if (in_string && c == '\\' && i + 1 < size) {
+            i += text[i + 1] > 0x1F ? 2 : 1; /* the escaped character is not the closing quote */
+            continue;
+        }
+        if (c == '"') in_string = !in_string;
+        i += n;
+    }
+    return size;
+}
+
+void lm_scan_position(const char *text, size_t at, int *line, int *column) {
+    *line = *column = 1;
+    for (size_t i = 0; i < at; i++) {
+        if (text[i] == '\n') {
+            ++*line;
+            *column = 1;
+        } else {
+            ++*column;
+        }
+    }
+}
+
+size_t lm_scan_skip_blanks(const char *text, size_t at) {
+    return at + strspn(text + at, " \t\r\n,:");
+}
+
+static size_t skip_string(const char *text, size_t at) {
+    for (at++; text[at] && text[at] != '"'; at++)
+        if (text[at] == '\\' && text[at + 1]) at++;
+    return text[at] ? at + 1 : at;
+}
+
+size_t lm_scan_skip_value(const char *text, size_t at) {
+    size_t depth = 0;
+    do {
+        at = lm_scan_skip_blanks(text, at);
+        if (text[at] == '"') {
+            at = skip_string(text, at);
+        } else if (text[at] == '{' || text[at] == '[') {
+            depth++;
+            at++;
+        } else if (text[at] == '}' || text[at] == ']') {
+            depth -= depth > 0;
+            at++;
+        } else {
+            at += strcspn(text + at, " \t\r\n,:{}[]\"");
+        }
+    } while (depth > 0 && text[at]);
+    return at;
+}
+
+bool lm_scan_is_number(const char *text, size_t at, size_t end) {
+    const char digits[] = "0123456789";
+    if (at < end && text[at] == '-') at++;
+    size_t n = at < end ? strspn(text + at, digits) : 0;
+    if (n == 0 || (n > 1 && text[at] == '0')) return false;
+    at += n;
+    if (at < end && text[at] == '.') {
+        n = strspn(text + ++at, digits);
+        if (n == 0) return false;
+        at += n;
+    }
+    if (at < end && (text[at] == 'e' || text[at] == 'E')) {
+        at++;
+        if (at < end && (text[at] == '+' || text[at] == '-')) at++;
+        n = strspn(text + at, digits);
+        if (n == 0) return false;
+        at += n;
+    }
+    return at == end;
+}

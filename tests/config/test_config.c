@@ -1,0 +1,261 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "config/keys.h"
+
+#define SOUND "{\"run\": {\"dir\": \"r\"}, \"data\": {\"train\": \"t\"}"
+
+static lm_status parse(lm_config *c, const char *text, lm_error *err) {
+    lm_config_defaults(c);
+    return lm_config_parse(c, "f.json", text, strlen(text), NULL, 0, err);
+}
+
+static void expect_error(const char *text, const char *part) {
+    lm_config c;
+    lm_error err = {0};
+    assert_int_equal(parse(&c, text, &err), LM_ERR_USAGE);
+    if (!strstr(err.message, part)) fail_msg("expected \"%s\" in: %s", part, err.message);
+    lm_config_free(&c);
+}
+
+/* Each tests/config/bad/x.json gives exactly the text of x.txt. LM_WRITE_EXPECTED=1 writes those
+ * texts instead: read them before they are committed. */
+static void test_bad_files(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_file_list list;
+    int checked = 0;
+    assert_int_equal(lm_file_list_directory(&list, "tests/config/bad", &err), LM_OK);
+    for (size_t i = 0; i < list.count; i++) {
+        char path[256], want_path[256];
+        char *dot = strstr(list.names[i], ".json");
+        if (!dot) continue;
+        snprintf(path, sizeof path, "tests/config/bad/%s", list.names[i]);
+        snprintf(want_path, sizeof want_path, "tests/config/bad/%.*s.txt",
+                 (int)(dot - list.names[i]), list.names[i]);
+        lm_config c;
+        lm_text want = {0};
+        lm_config_defaults(&c);
+        assert_int_equal(lm_config_load(&c, path, NULL, 0, &err), LM_ERR_USAGE);
+        lm_config_free(&c);
+        char message[sizeof err.message + 1];
+        strcpy(message, err.message);
+        if (getenv("LM_WRITE_EXPECTED")) {
+            strcat(message, "\n");
+            assert_int_equal(lm_file_replace(want_path, message, strlen(message), &err), LM_OK);
+            continue;
+        }
+        assert_int_equal(lm_file_read(want_path, 1 << 16, &want, &err), LM_OK);
+        want.data[want.length - 1] = '\0'; /* the file ends in a newline */
+        assert_string_equal(message, want.data);
+        lm_text_free(&want);
+        checked++;
+    }
+    lm_file_list_free(&list);
+    if (!getenv("LM_WRITE_EXPECTED")) assert_true(checked >= 12);
+}
+
+static void test_comments_numbers_and_schema_key(void **state) {
+    (void)state;
+    lm_config c;
+    lm_error err = {0};
+    const char *text =
+        "\xEF\xBB\xBF// a\n{ \"$schema\": \"s\", /* b\n */ \"run\": {\"dir\": \"a//b /* c "
+        "*/\\\"\"},\n\"data\": {\"train\": \"t\"}, \"train\": {\"steps\": 1e3}}";
+    if (parse(&c, text, &err) != LM_OK) fail_msg("%s", err.message);
+    assert_string_equal(c.run.dir, "a//b /* c */\"");
+    assert_int_equal(c.train.steps, 1000);
+    assert_int_equal(c.schedule.warmup_steps, 100);
+    lm_config_free(&c);
+    lm_config_free(&c);
+    expect_error(SOUND ", \"train\": {\"steps\": 1.5}}", "f.json:1:");
+}
+
+static void test_warmup_follows_short_runs(void **state) {
+    (void)state;
+    lm_config c;
+    lm_error err = {0};
+    assert_int_equal(parse(&c, SOUND ", \"train\": {\"steps\": 50}}", &err), LM_OK);
+    assert_int_equal(c.schedule.warmup_steps, 5);
+    lm_config_free(&c);
+}
+
+static void test_overrides(void **state) {
+    (void)state;
+    lm_config c;
+    lm_error err = {0};
+    const char *text = SOUND ", \"optimizer\": {\"lr\": 1}}";
+    const char *const set[] = {"optimizer.lr=3e-4",  "run.dir=a=b",         "model.bias=true",
+                               "optimizer.name=sgd", "optimizer.lr=0.25",   "data.val=\"q\"",
+                               "eval.every=7",       "model.norm=layernorm"};
+    lm_config_defaults(&c);
+    assert_int_equal(lm_config_parse(&c, "f", text, strlen(text), set, 8, &err), LM_OK);
+    assert_true(c.optimizer.lr == 0.25);
+    assert_string_equal(c.run.dir, "a=b");
+    assert_string_equal(c.data.val, "q");
+    assert_true(c.model.bias && c.model.norm == LM_NORM_LAYERNORM);
+    lm_config_free(&c);
+    static const struct {
+        const char *set, *part;
+    } bad[] = {
+        {"optimizer.lr", "--set optimizer.lr: expected key.path=value"},
+        {"=3", "--set =3: expected key.path=value"},
+        {"optimzer.lr=3", "did you mean \"optimizer.lr\"?"},
+        {"optimizer.lrr=3", "did you mean \"optimizer.lr\"?"},
+        {"train.steps=",
+         "train.steps: expected a whole number from 1 to 9999999999, found nothing"},
+        {"train.steps=[1]", "found [1]"},
+        {"model.bias=1", "model.bias: expected true or false, found 1"},
+        {"model.mlp=swigle", "did you mean \"swiglu\"?"},
+        {"optimizer.momentum=0.5", "optimizer.momentum has no effect when optimizer.name is"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        lm_config_defaults(&c);
+        lm_status status =
+            lm_config_parse(&c, "f", SOUND "}", strlen(SOUND "}"), &bad[i].set, 1, &err);
+        assert_int_equal(status, LM_ERR_USAGE);
+        if (!strstr(err.message, bad[i].part))
+            fail_msg("expected \"%s\" in: %s", bad[i].part, err.message);
+        lm_config_free(&c);
+    }
+}
+
+/* What is printed reads back to the same, whatever the values. */
+static void test_print_reads_back(void **state) {
+    (void)state;
+    lm_rng rng = {.seed = 11, .purpose = LM_RNG_TEST};
+    uint64_t draws = 0;
+    for (int round = 0; round < 200; round++) {
+        lm_config c, again;
+        lm_error err = {0};
+        lm_text first = {0}, second = {0};
+        lm_config_defaults(&c);
+        for (int i = 0; i < lm_n_keys; i++) {
+            const lm_key *k = &lm_keys[i];
+            double u = lm_rng_uniform(&rng, draws++);
+            int choices = 0;
+            if (k->type == LM_KEY_REAL)
+                lm_key_set_number(k, &c, k->low + u * (k->high - k->low) * 0.5);
+            if (k->type == LM_KEY_BOOLEAN) lm_key_set_boolean(k, &c, u < 0.5);
+            if (k->type == LM_KEY_TEXT)
+                assert_true(lm_key_set_text(k, &c, u < 0.3 ? "a\"b\\\n\t" : "data/x.bin"));
+            while (k->type == LM_KEY_CHOICE && k->choice(choices)) choices++;
+            if (choices) lm_key_set_number(k, &c, (double)(int)(u * choices));
+        }
+        c.run.seed = (int64_t)(lm_rng_uniform(&rng, draws++) * 9007199254740992.0);
+        assert_true(lm_key_set_text(&lm_keys[lm_key_find("data.tokenizer")], &c, "bytes"));
+        lm_config_print(&c, &first);
+        if (parse(&again, lm_text_cstr(&first), &err) != LM_OK)
+            fail_msg("%s\n%s", err.message, lm_text_cstr(&first));
+        lm_config_print(&again, &second);
+        assert_string_equal(lm_text_cstr(&first), lm_text_cstr(&second));
+        lm_text_free(&first);
+        lm_text_free(&second);
+        lm_config_free(&c);
+        lm_config_free(&again);
+    }
+}
+
+static void test_compare(void **state) {
+    (void)state;
+    lm_config a, b;
+    lm_error err = {0};
+    lm_text changed = {0};
+    assert_int_equal(parse(&a, SOUND "}", &err), LM_OK);
+    assert_int_equal(parse(&b, SOUND ", \"train\": {\"steps\": 7, \"clip_norm\": 2}}", &err),
+                     LM_OK);
+    b.schedule.warmup_steps = a.schedule.warmup_steps;
+    assert_int_equal(lm_config_compare(&a, &a, &changed, &err), LM_OK);
+    assert_int_equal(changed.length, 0);
+    assert_int_equal(lm_config_compare(&a, &b, &changed, &err), LM_OK);
+    assert_string_equal(lm_text_cstr(&changed),
+                        "  train.steps: 1000 -> 7\n  train.clip_norm: 1 -> 2");
+    b.model.d_model = 512;
+    b.run.seed = 2;
+    assert_int_equal(lm_config_compare(&a, &b, &changed, &err), LM_ERR_USAGE);
+    assert_string_equal(err.message,
+                        "run.seed cannot change when a run is resumed: it was 1, it is now 2\n"
+                        "model.d_model cannot change when a run is resumed: it was 256, it is now "
+                        "512");
+    lm_text_free(&changed);
+    lm_config_free(&a);
+    lm_config_free(&b);
+}
+
+/* Every cut and thousands of random changes of a good text: never a crash, never a silent "good"
+ * without the required keys. */
+static void test_mangled_texts(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_text good = {0};
+    lm_config c;
+    assert_int_equal(
+        parse(&c, SOUND ", \"model\": {\"norm\": \"layernorm\"}, \"optimizer\": {\"lr\": 3e-4}}",
+              &err),
+        LM_OK);
+    lm_config_print(&c, &good);
+    lm_config_free(&c);
+    for (size_t n = 0; n + 2 < good.length; n++) { /* all but the last brace and newline */
+        lm_config_defaults(&c);
+        assert_int_equal(lm_config_parse(&c, "cut", good.data, n, NULL, 0, &err), LM_ERR_USAGE);
+        lm_config_free(&c);
+    }
+    lm_rng rng = {.seed = 12, .purpose = LM_RNG_TEST};
+    static const char bytes[] = "{}[]\",:\\/*0123456789.eE+-tfn \n\xff\x00\xc3";
+    char *text = malloc(good.length);
+    assert_non_null(text);
+    for (uint64_t i = 0; i < 5000; i++) {
+        memcpy(text, good.data, good.length);
+        for (uint64_t change = 0; change < 1 + i % 3; change++) {
+            double where = lm_rng_uniform(&rng, 6 * i + 2 * change);
+            double what = lm_rng_uniform(&rng, 6 * i + 2 * change + 1);
+            text[(size_t)(where * (double)good.length)] =
+                bytes[(size_t)(what * (sizeof bytes - 1))];
+        }
+        lm_config_defaults(&c);
+        if (lm_config_parse(&c, "mangled", text, good.length, NULL, 0, &err) == LM_OK)
+            assert_true(*c.run.dir && *c.data.train);
+        lm_config_free(&c);
+    }
+    free(text);
+    lm_text_free(&good);
+}
+
+static void test_table(void **state) {
+    (void)state;
+    for (int i = 0; i < lm_n_keys; i++) {
+        const lm_key *k = &lm_keys[i];
+        assert_non_null(strchr(k->path, '.'));
+        assert_int_equal(lm_key_find(k->path), i);
+        assert_non_null(k->help);
+        assert_true(!k->applies == !k->depends);
+        if (k->depends) assert_true(lm_key_find(k->depends) >= 0);
+        if (k->type == LM_KEY_CHOICE) assert_true(lm_key_choice(k, k->standard) >= 0);
+        if (k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL)
+            assert_true(lm_key_accepts_number(k, strtod(k->standard, NULL)));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_comments_numbers_and_schema_key),
+        cmocka_unit_test(test_warmup_follows_short_runs),
+        cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_print_reads_back),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_mangled_texts),
+        cmocka_unit_test(test_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
