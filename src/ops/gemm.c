@@ -19,6 +19,7 @@ enum {
     PAD = 16,      /* floats between copied rows of A: one cache line, so that no two share a set */
     BLOCK_M = 192, /* rows of A packed at once; a multiple of every mr, or it is rounded down */
     SHARE_N = 1024,       /* columns of B that each worker's scratch holds */
+    PREFETCH_K = 256,     /* below it, asking for the next tile of C costs more than it brings */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
 };
 
@@ -70,7 +71,7 @@ static float *worker_scratch(const job *j, int worker) {
 static float *panel_of_b(const job *j, int64_t p) {
     int64_t each = SHARE_N / j->nr;
     float *share = worker_scratch(j, j->first_worker + (int)(p / each)) + BLOCK_M * (BLOCK_K + PAD);
-    return share + p % each * (BLOCK_K * j->nr);
+    return share + p % each * (j->k * j->nr); /* close together: no two in the same sets */
 }
 
 static void pack_task(void *argument, int64_t p, int worker) {
@@ -124,11 +125,12 @@ static void multiply(const job *j, int worker, int64_t m0, int64_t m, int64_t p0
         int64_t n0 = j->n0 + p * j->nr, n = minimum(j->n - p * j->nr, j->nr);
         const float *b = j->pack_b ? panel_of_b(j, p) : g->b + j->k0 * g->b_row + n0;
         int64_t b_row = j->pack_b ? j->nr : g->b_row;
-        for (int64_t i = 0; i < m; i += j->mr) {
+        int64_t step = j->k < PREFETCH_K && a.next == a.row ? m : j->mr;
+        for (int64_t i = 0; i < m; i += step) {
             float *c = g->c + (m0 + i) * g->c_row + n0;
-            int64_t rows = minimum(m - i, j->mr);
-            if (j->k >= 256 && i + j->mr < m)
-                prefetch_tile(c + j->mr * g->c_row, g->c_row, rows, n);
+            int64_t rows = minimum(m - i, step);
+            if (i + step < m && j->k >= PREFETCH_K)
+                prefetch_tile(c + step * g->c_row, g->c_row, minimum(m - i - step, step), n);
             kernel->gemm_f32(rows, n, j->k, a.a + i * a.next, a.row, a.col, b, b_row,
                              init ? init + (m0 + i) * init_row + n0 : NULL, init_row, c, g->c_row);
         }
