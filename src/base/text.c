@@ -107,6 +107,10 @@ void lm_text_json_number(lm_text *t, double x) {
         return;
     }
     char digits[40];
+    if (fabs(x) < 1e15 && x == floor(x)) {
+        lm_text_printf(t, "%.0f", x == 0 ? 0.0 : x); /* no exponent, no -0 */
+        return;
+    }
     for (int precision = 1; precision <= 17; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, x);
         if (strtod(digits, NULL) == x) break;

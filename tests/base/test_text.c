@@ -63,6 +63,8 @@ static void test_json_number(void **state) {
     number(0, "0");
     number(0.1, "0.1");
     number(-3, "-3");
+    number(200, "200");
+    number(-0.0, "0");
     number(1e300, "1e+300");
     number(NAN, "null");
     number(-INFINITY, "null");

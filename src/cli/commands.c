@@ -1,0 +1,122 @@
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const lm_command *const commands[] = {
+    &lm_command_train, &lm_command_tokenize, &lm_command_generate,
+    &lm_command_eval,  &lm_command_inspect,
+};
+enum { COUNT = sizeof commands / sizeof *commands };
+
+lm_status lm_print(const lm_text *text, lm_error *err) {
+    if (text->failed) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (fwrite(lm_text_cstr(text), 1, text->length, stdout) == text->length && fflush(stdout) == 0)
+        return LM_OK;
+    return lm_error_set(err, LM_ERR_RUNTIME, "standard output: cannot write: %s",
+                        lm_error_errno(errno));
+}
+
+static lm_status print_help(lm_error *err) {
+    lm_text t = {0};
+    lm_text_printf(&t, "lmtrain: trains language models on CPUs\n\nUsage:\n"
+                       "  lmtrain --config run.json [--resume] [--set key.path=value]...\n"
+                       "  lmtrain COMMAND [OPTIONS]\n\nCommands:\n");
+    for (int i = 0; i < COUNT; i++)
+        lm_text_printf(&t, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    lm_text_printf(&t, "  %-10s %s\n", "help", "this text, or that of a command");
+    lm_text_printf(&t,
+                   "\nOptions:\n  --help     this text\n  --version  version, compiler,"
+                   " instruction sets\n\nlmtrain COMMAND --help explains a command, with an"
+                   " example.\n\nExit codes:\n"
+                   "  0 done; 1 runtime failure (I/O, memory, damaged file); 2 usage or config;\n"
+                   "  3 diverged (a loss or gradient is not finite); 4 interrupted, after a\n"
+                   "  checkpoint was written (--resume goes on)\n");
+    lm_status status = lm_print(&t, err);
+    lm_text_free(&t);
+    return status;
+}
+
+static lm_status print_version(lm_error *err) {
+    char isas[128], model[256];
+    lm_text t = {0};
+    lm_text_printf(&t, "lmtrain %s\ncompiler: %s\ninstruction sets: %s\nCPU: %s, %d usable\n",
+                   LM_VERSION,
+#ifdef __clang__
+                   __VERSION__,
+#else
+                   "GCC " __VERSION__,
+#endif
+                   lm_cpu_describe(lm_cpu_detect(), isas, sizeof isas),
+                   lm_cpu_model(model, sizeof model), lm_cpu_usable());
+    lm_status status = lm_print(&t, err);
+    lm_text_free(&t);
+    return status;
+}
+
+static const char *candidate(int i, const void *context) {
+    (void)context;
+    return i < COUNT ? commands[i]->name : i == COUNT ? "help" : NULL;
+}
+
+static const lm_command *find(const char *name) {
+    for (int i = 0; i < COUNT; i++)
+        if (strcmp(commands[i]->name, name) == 0) return commands[i];
+    return NULL;
+}
+
+static lm_status unknown_command(const char *name, lm_error *err) {
+    const char *near = lm_text_nearest(name, candidate, NULL);
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "unknown command \"%s\"%s%s%s (lmtrain --help lists them)", name,
+                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+static bool asks_for_help(int argc, const char *const *argv) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+    return false;
+}
+
+static lm_status run(const lm_command *command, int argc, const char *const *argv, lm_error *err) {
+    lm_options o;
+    if (asks_for_help(argc, argv)) {
+        lm_text t = {0};
+        lm_options_help(command, &t);
+        lm_status status = lm_print(&t, err);
+        lm_text_free(&t);
+        return status;
+    }
+    lm_status status = lm_options_parse(&o, command, argc, argv, err);
+    return status == LM_OK ? command->run(&o, err) : status;
+}
+
+lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err) {
+    if (argc < 2) {
+        (void)print_help(err);
+        return lm_error_set(err, LM_ERR_USAGE, "expected a command or --config");
+    }
+    const char *first = argv[1];
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) return print_help(err);
+    if (strcmp(first, "--version") == 0) return print_version(err);
+    if (strcmp(first, "help") == 0) {
+        if (argc < 3) return print_help(err);
+        const char *const help[] = {"--help"};
+        const lm_command *about = find(argv[2]);
+        return about ? run(about, 1, help, err) : unknown_command(argv[2], err);
+    }
+    if (first[0] == '-') return run(&lm_command_train, argc - 1, argv + 1, err);
+    const lm_command *command = find(first);
+    return command ? run(command, argc - 2, argv + 2, err) : unknown_command(first, err);
+}
+
+lm_status lm_machine_options(const lm_options *o, int *threads, lm_isa_mask *isas, lm_error *err) {
+    int64_t n;
+    lm_status status = lm_options_integer(o, "threads", 0, LM_POOL_MAX_THREADS, 0, &n, err);
+    if (status != LM_OK) return status;
+    const char *cpu = lm_options_value(o, "cpu");
+    *threads = (int)n;
+    *isas = lm_cpu_detect();
+    return cpu ? lm_cpu_limit(cpu, isas, err) : LM_OK;
+}

@@ -1,0 +1,209 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "cli/commands.h"
+#include "data/corpus.h"
+#include "train/state.h"
+
+static const lm_option options[] = {
+    {"config", NULL, "of a checkpoint: also its whole config", false},
+    {"verify", NULL, "of a checkpoint: decompress everything and check every digest", false},
+    {0},
+};
+
+/* ---- a checkpoint ------------------------------------------------------------------------------*/
+
+static void print_loss(lm_text *out, const char *what, double x) {
+    if (!isnan(x)) lm_text_printf(out, "%-12s %.6f\n", what, x);
+}
+
+static void print_arrays(const lm_checkpoint *c, lm_text *out) {
+    uint64_t stored = 0, raw = 0;
+    char a[32], b[32];
+    lm_text_printf(out, "\n%-40s %-20s %12s %7s\n", "array", "shape", "bytes", "stored");
+    for (int64_t i = 0; i < lm_checkpoint_count(c); i++) {
+        const lm_checkpoint_entry *e = lm_checkpoint_entry_at(c, i);
+        lm_text shape = {0};
+        for (int d = 0; d < e->array.ndim; d++)
+            lm_text_printf(&shape, "%s%" PRId64, d ? " x " : "", e->array.shape[d]);
+        lm_text_printf(out, "%-40s %-20s %12" PRIu64 " %6.1f%%\n", e->array.name,
+                       lm_text_cstr(&shape), e->raw_bytes,
+                       100 * (double)e->stored_bytes / (double)e->raw_bytes);
+        lm_text_free(&shape);
+        stored += e->stored_bytes;
+        raw += e->raw_bytes;
+    }
+    lm_text_printf(out, "%" PRId64 " arrays, %s stored in %s (%.1f%%)\n", lm_checkpoint_count(c),
+                   lm_text_bytes(a, sizeof a, (double)raw),
+                   lm_text_bytes(b, sizeof b, (double)stored),
+                   raw ? 100 * (double)stored / (double)raw : 100.0);
+}
+
+static lm_status verify(const lm_options *o, lm_checkpoint *c, lm_text *out, lm_error *err) {
+    lm_pool *pool = NULL;
+    if (!lm_options_has(o, "verify")) return LM_OK;
+    lm_status status = lm_pool_create(&pool, lm_cpu_usable(), err);
+    if (status == LM_OK) status = lm_checkpoint_verify(c, pool, err);
+    if (status == LM_OK) lm_text_printf(out, "verified: every digest and CRC is right\n");
+    lm_pool_free(pool);
+    return status;
+}
+
+static lm_status inspect_checkpoint(const lm_options *o, const char *path, lm_text *out,
+                                    lm_error *err) {
+    lm_checkpoint *c = NULL;
+    lm_run_state s;
+    lm_config config = {0};
+    char text[32];
+    lm_status status = lm_checkpoint_open(&c, path, err);
+    if (status != LM_OK) return status;
+    status = lm_run_state_parse(&s, &config, path, lm_checkpoint_meta(c), err);
+    if (status != LM_OK) goto out;
+    const lm_model_options *m = &config.model;
+    lm_text_printf(out, "%s: a checkpoint\n", path);
+    lm_text_printf(out, "%-12s %" PRId64 " of %" PRId64 "\n", "step", s.step, config.train.steps);
+    lm_text_printf(out, "%-12s %" PRId64 "\n", "tokens", s.tokens);
+    lm_text_printf(out, "%-12s %s\n", "parameters",
+                   lm_text_count(text, sizeof text, (double)s.parameters));
+    lm_text_printf(out,
+                   "%-12s %" PRId64 " layers of %" PRId64 ", %" PRId64 " heads, context %" PRId64
+                   ", vocabulary %" PRId64 ", %s, %s, %s\n",
+                   "model", m->n_layers, m->d_model, m->n_heads, m->context_length, m->vocab_size,
+                   lm_norm_name(m->norm), lm_position_name(m->position), lm_mlp_name(m->mlp));
+    lm_text_printf(out, "%-12s %s\n", "optimizer", lm_optimizer_name(config.optimizer.kind));
+    lm_text_printf(out, "%-12s %s\n", "tokenizer", *s.tokenizer ? s.tokenizer : "(not known)");
+    print_loss(out, "train loss", s.train_loss);
+    print_loss(out, "val loss", s.val_loss);
+    print_loss(out, "best val", s.best_val_loss);
+    if (lm_options_has(o, "config")) {
+        lm_text_printf(out, "\n");
+        lm_config_print(&config, out);
+    }
+    print_arrays(c, out);
+    status = verify(o, c, out, err);
+out:
+    lm_config_free(&config);
+    lm_checkpoint_close(c);
+    return status;
+}
+
+/* ---- tokens ------------------------------------------------------------------------------------*/
+
+static lm_status inspect_corpus(const char *path, lm_text *out, lm_error *err) {
+    lm_corpus *c = NULL;
+    lm_status status = lm_corpus_open(&c, path, err);
+    if (status != LM_OK) return status;
+    const char *tokenizer = lm_corpus_tokenizer(c);
+    lm_text_printf(out, "%s: tokens, raw uint16\n", path);
+    lm_text_printf(out, "%-12s %" PRId64 " in %" PRId64 " shard%s\n", "tokens", lm_corpus_tokens(c),
+                   lm_corpus_shards(c), lm_corpus_shards(c) == 1 ? "" : "s");
+    if (tokenizer) {
+        lm_text_printf(out, "%-12s %s\n%-12s %" PRId64 "\n", "tokenizer", tokenizer, "vocabulary",
+                       lm_corpus_vocab_size(c));
+    } else {
+        lm_text_printf(out, "%-12s none: the tokenizer is not known\n", "manifest");
+    }
+    if (lm_corpus_shards(c) > 1)
+        for (int64_t i = 0; i < lm_corpus_shards(c); i++)
+            lm_text_printf(out, "  %s: %" PRId64 " tokens\n", lm_corpus_shard_path(c, i),
+                           lm_corpus_shard_tokens(c, i));
+    lm_corpus_close(c);
+    return LM_OK;
+}
+
+/* ---- a run directory ---------------------------------------------------------------------------*/
+
+static lm_status append_file(const char *directory, const char *name, lm_text *out, lm_error *err) {
+    char *path = lm_file_join(directory, name);
+    lm_status status = LM_OK;
+    if (!path) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
+    if (lm_file_exists(path)) {
+        lm_text_printf(out, "\n%s:\n", name);
+        status = lm_file_read(path, (size_t)1 << 20, out, err);
+    }
+    free(path);
+    return status;
+}
+
+static lm_status inspect_run(const char *path, lm_text *out, lm_error *err) {
+    lm_file_list names = {0};
+    char *checkpoints = lm_file_join(path, "checkpoints");
+    if (!checkpoints) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    lm_status status = LM_OK;
+    lm_text_printf(out, "%s: a run directory\n", path);
+    if (lm_file_is_directory(checkpoints))
+        status = lm_file_list_directory(&names, checkpoints, err);
+    if (status != LM_OK) goto out;
+    if (names.count == 0) lm_text_printf(out, "no checkpoints\n");
+    for (size_t i = 0; i < names.count; i++)
+        lm_text_printf(out, "checkpoints/%s\n", names.names[i]);
+    if ((status = append_file(path, "config.json", out, err)) != LM_OK) goto out;
+    status = append_file(path, "summary.json", out, err);
+out:
+    lm_file_list_free(&names);
+    free(checkpoints);
+    return status;
+}
+
+/* ---- the command -------------------------------------------------------------------------------*/
+
+static bool holds_config(const char *path) {
+    char *config = lm_file_join(path, "config.json");
+    bool yes = config && lm_file_exists(config);
+    free(config);
+    return yes;
+}
+
+/* Checkpoints begin as every ZIP file does. */
+static lm_status begins_as_zip(const char *path, bool *yes, lm_error *err) {
+    lm_mapping map;
+    lm_status status = lm_file_map(&map, path, err);
+    *yes = status == LM_OK && map.size >= 4 && lm_read_u32(map.data) == 0x04034B50u;
+    lm_file_unmap(&map);
+    return status;
+}
+
+static lm_status inspect(const lm_options *o, const char *path, lm_text *out, lm_error *err) {
+    bool zip = false;
+    if (lm_file_is_directory(path))
+        return holds_config(path) ? inspect_run(path, out, err) : inspect_corpus(path, out, err);
+    lm_status status = begins_as_zip(path, &zip, err);
+    if (status != LM_OK) return status;
+    size_t n = strlen(path);
+    if (zip) return inspect_checkpoint(o, path, out, err);
+    if (n > 4 && strcmp(path + n - 4, ".bin") == 0) return inspect_corpus(path, out, err);
+    if (n > 4 && strcmp(path + n - 4, ".npz") == 0) return inspect_checkpoint(o, path, out, err);
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s: expected a checkpoint (.npz), a shard (.bin), a directory of shards or"
+                        " a run directory",
+                        path);
+}
+
+static lm_status run(const lm_options *o, lm_error *err) {
+    lm_text out = {0};
+    lm_status status = LM_OK;
+    if (o->n_files == 0)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "lmtrain inspect: expected a FILE (lmtrain inspect --help)");
+    for (int i = 0; i < o->n_files && status == LM_OK; i++) {
+        if (i > 0) lm_text_printf(&out, "\n");
+        status = inspect(o, o->files[i], &out, err);
+    }
+    if (status == LM_OK) status = lm_print(&out, err);
+    lm_text_free(&out);
+    return status;
+}
+
+const lm_command lm_command_inspect = {
+    .name = "inspect",
+    .summary = "what a checkpoint, a shard or a run directory holds",
+    .usage = "FILE... [--config] [--verify]",
+    .example = "  lmtrain inspect runs/quickstart/checkpoints/step-0000001000.npz --verify\n",
+    .options = options,
+    .takes_files = true,
+    .run = run,
+};

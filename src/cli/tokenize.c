@@ -1,0 +1,193 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "data/shard_writer.h"
+#include "data/text_files.h"
+#include "tokenizer/tokenizer.h"
+
+#define PIECE ((size_t)4 << 20) /* bytes of text encoded at a time */
+
+static const lm_option options[] = {
+    {"tokenizer", "NAME", "bytes: one token a byte", false},
+    {"input", "FILE_OR_DIR", "text; may be repeated. Directories are walked, in sorted order",
+     true},
+    {"output", "DIR", "where train.bin and val.bin go, with a manifest (.json) each", false},
+    {"val-fraction", "F",
+     "share held out for validation, in [0, 1) (default 0: none). Whole files"
+     " are held out, or the end of a single one",
+     false},
+    {"extension", ".EXT", "only such files of directories; may be repeated", true},
+    {"max-bytes", "N", "take a sample of whole files of at most N bytes", false},
+    {"force", NULL, "overwrite what is there", false},
+    {0},
+};
+
+typedef struct job {
+    const lm_tokenizer *tokenizer;
+    lm_shard_writer writers[2]; /* train, val */
+    bool open[2];
+    char *paths[2];
+    uint64_t bytes[2];
+    int64_t files[2];
+    size_t skipped; /* files that are not text */
+    int32_t *ids;
+    int64_t capacity;
+    lm_error *err;
+} job;
+
+static const char *const side_names[2] = {"train.bin", "val.bin"};
+
+static lm_status put_text(job *j, int side, const unsigned char *text, size_t size) {
+    lm_status status = LM_OK;
+    for (size_t at = 0; at < size && status == LM_OK; at += PIECE) {
+        size_t n = size - at < PIECE ? size - at : PIECE;
+        int64_t count = 0;
+        status = lm_tokenizer_encode(j->tokenizer, (const char *)text + at, n, &j->ids, &count,
+                                     &j->capacity, j->err);
+        if (status == LM_OK) status = lm_shard_writer_put(&j->writers[side], j->ids, count, j->err);
+    }
+    j->bytes[side] += size;
+    return status;
+}
+
+/* One file: a document, behind a 0x00 byte where another one went before. Files that hold such a
+ * byte themselves are not text. */
+static lm_status put_document(job *j, int side, const char *path) {
+    lm_mapping map;
+    lm_status status = lm_file_map(&map, path, j->err);
+    if (status != LM_OK) return status;
+    if (map.size == 0 || memchr(map.data, 0, map.size)) {
+        j->skipped++;
+    } else {
+        if (j->files[side]++ > 0) {
+            status = put_text(j, side, (const unsigned char *)"", 1);
+            j->bytes[side]--;
+        }
+        if (status == LM_OK) status = put_text(j, side, map.data, map.size);
+    }
+    lm_file_unmap(&map);
+    return status;
+}
+
+/* A single file is cut in two: its end is for validation. */
+static lm_status put_single(job *j, const char *path, double val_fraction) {
+    lm_mapping map;
+    lm_status status = lm_file_map(&map, path, j->err);
+    if (status != LM_OK) return status;
+    size_t held = (size_t)(val_fraction * (double)map.size);
+    if (map.size == 0)
+        status = lm_error_set(j->err, LM_ERR_USAGE, "%s: expected text, found an empty file", path);
+    if (status == LM_OK) status = put_text(j, 0, map.data, map.size - held);
+    if (status == LM_OK && j->open[1]) status = put_text(j, 1, map.data + map.size - held, held);
+    j->files[0]++;
+    lm_file_unmap(&map);
+    return status;
+}
+
+static lm_status open_writers(job *j, const char *output, bool validation, bool force,
+                              lm_error *err) {
+    lm_status status = lm_file_make_directory(output, err);
+    for (int side = 0; side < (validation ? 2 : 1) && status == LM_OK; side++) {
+        j->paths[side] = lm_file_join(output, side_names[side]);
+        if (!j->paths[side]) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", output);
+        if (lm_file_exists(j->paths[side]) && !force)
+            return lm_error_set(err, LM_ERR_USAGE,
+                                "%s exists already: add --force to overwrite it, or choose another"
+                                " --output",
+                                j->paths[side]);
+        status =
+            lm_shard_writer_open(&j->writers[side], j->paths[side], lm_tokenizer_kind(j->tokenizer),
+                                 lm_tokenizer_vocab_size(j->tokenizer), err);
+        j->open[side] = status == LM_OK;
+    }
+    return status;
+}
+
+static lm_status put_all(job *j, const lm_text_files *list, double val_fraction) {
+    if (list->count == 1) return put_single(j, list->files[0].path, val_fraction);
+    for (size_t i = 0; i < list->count; i++) {
+        int side = list->files[i].validation && j->open[1];
+        lm_status status = put_document(j, side, list->files[i].path);
+        if (status != LM_OK) return status;
+    }
+    return LM_OK;
+}
+
+static lm_status finish(job *j, const lm_text_files *list, lm_error *err) {
+    lm_text t = {0};
+    for (int side = 0; side < 2; side++) {
+        char bytes[32];
+        if (!j->open[side]) continue;
+        int64_t tokens = j->writers[side].manifest.tokens;
+        if (tokens == 0)
+            return lm_error_set(err, LM_ERR_USAGE, "%s: expected text for it, found none",
+                                j->paths[side]);
+        lm_status status = lm_shard_writer_commit(&j->writers[side], err);
+        j->open[side] = false;
+        if (status != LM_OK) return status;
+        lm_text_printf(&t, "%-5s %s: %" PRId64 " tokens of %s of text", side ? "val" : "train",
+                       j->paths[side], tokens,
+                       lm_text_bytes(bytes, sizeof bytes, (double)j->bytes[side]));
+        if (j->files[side] > 0)
+            lm_text_printf(&t, ", %" PRId64 " file%s", j->files[side],
+                           j->files[side] == 1 ? "" : "s");
+        lm_text_printf(&t, "\n");
+    }
+    if (j->skipped > 0) lm_text_printf(&t, "skipped %zu files that are not text\n", j->skipped);
+    if (list->left_out > 0) lm_text_printf(&t, "left out %zu files: --max-bytes\n", list->left_out);
+    lm_status status = lm_print(&t, err);
+    lm_text_free(&t);
+    return status;
+}
+
+static lm_status run(const lm_options *o, lm_error *err) {
+    const char *name, *output, *inputs[LM_OPTIONS_MAX], *extensions[LM_OPTIONS_MAX];
+    job j = {.err = err};
+    lm_text_files list = {0};
+    lm_tokenizer *tokenizer = NULL;
+    int64_t max_bytes;
+    double val_fraction;
+    lm_status status;
+    if ((status = lm_options_required(o, "tokenizer", &name, err)) != LM_OK) return status;
+    if ((status = lm_options_required(o, "input", &inputs[0], err)) != LM_OK) return status;
+    if ((status = lm_options_required(o, "output", &output, err)) != LM_OK) return status;
+    status = lm_options_real(o, "val-fraction", 0, 0.999, 0, &val_fraction, err);
+    if (status != LM_OK) return status;
+    status = lm_options_integer(o, "max-bytes", 1, INT64_MAX, 0, &max_bytes, err);
+    if (status != LM_OK) return status;
+
+    if ((status = lm_tokenizer_open(&tokenizer, name, err)) != LM_OK) goto out;
+    j.tokenizer = tokenizer;
+    lm_text_files_options how = {.extensions = extensions,
+                                 .n_extensions = lm_options_values(o, "extension", extensions),
+                                 .max_bytes = (uint64_t)max_bytes,
+                                 .val_fraction = val_fraction};
+    int n_inputs = lm_options_values(o, "input", inputs);
+    if ((status = lm_text_files_find(&list, &how, inputs, n_inputs, err)) != LM_OK) goto out;
+    status = open_writers(&j, output, val_fraction > 0, lm_options_has(o, "force"), err);
+    if (status != LM_OK) goto out;
+    if ((status = put_all(&j, &list, val_fraction)) != LM_OK) goto out;
+    status = finish(&j, &list, err);
+out:
+    for (int side = 0; side < 2; side++) {
+        if (j.open[side]) lm_shard_writer_abort(&j.writers[side]);
+        free(j.paths[side]);
+    }
+    free(j.ids);
+    lm_text_files_free(&list);
+    lm_tokenizer_close(tokenizer);
+    return status;
+}
+
+const lm_command lm_command_tokenize = {
+    .name = "tokenize",
+    .summary = "turn text into token shards to train on",
+    .usage = "--tokenizer bytes --input FILE_OR_DIR... --output DIR [--val-fraction F]",
+    .example = "  lmtrain tokenize --tokenizer bytes --input book.txt --output data/book"
+               " --val-fraction 0.05\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,45 @@
+/* The text files below some paths, in one order on every machine, and which are held out.
+ *
+ *     lm_text_files list;
+ *     lm_text_files_find(&list, &options, paths, n, err);
+ *     for (size_t i = 0; i < list.count; i++) ... list.files[i].path ...
+ *     lm_text_files_free(&list);
+ *
+ * Directories are walked in strcmp order; symbolic links below them are not followed (no loops),
+ * names that begin with a dot are passed over. What is taken and held out depends on the files'
+ * paths below the given directory and their sizes alone. */
+#ifndef LM_DATA_TEXT_FILES_H
+#define LM_DATA_TEXT_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef struct lm_text_file {
+    char *path;
+    uint64_t size;
+    uint64_t hash;   /* of the path below the given directory */
+    bool validation; /* held out */
+} lm_text_file;
+
+typedef struct lm_text_files {
+    lm_text_file *files; /* in strcmp order of paths, as found */
+    size_t count;
+    uint64_t bytes;
+    size_t left_out; /* by max_bytes */
+} lm_text_files;
+
+typedef struct lm_text_files_options {
+    const char *const *extensions; /* ".h"; only such files of a directory */
+    int n_extensions;              /* 0: all files */
+    uint64_t max_bytes;            /* 0: all; else a sample of whole files, drawn by their hashes */
+    double val_fraction;           /* in [0, 1): of the files, drawn by their hashes */
+} lm_text_files_options;
+
+lm_status lm_text_files_find(lm_text_files *list, const lm_text_files_options *o,
+                             const char *const *paths, int n_paths, lm_error *err);
+void lm_text_files_free(lm_text_files *list); /* zero-initialised or twice is fine */
+
+#endif
