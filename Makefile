@@ -124,6 +124,8 @@ bench-gemm: $(BUILD)/tests/bench/gemm  ## speed of the matrix multiply as shares
 	$(Q)$<
 bench-ops: $(BUILD)/tests/bench/ops  ## speed of attention, the loss head and the other layers
 	$(Q)$<
+bench-kernels: $(BUILD)/tests/bench/kernels  ## speed of every kernel on every instruction set
+	$(Q)$<
 bench-model: $(BUILD)/tests/bench/model  ## speed of whole models' forward and backward passes, likewise
 	$(Q)$<
 

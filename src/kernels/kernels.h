@@ -5,6 +5,10 @@
  *     lm_kernels_fill(&k, lm_cpu_detect());           // the ladder: scalar, then each ISA in the
  * mask k.layernorm_forward_f32(rows, n, ...);          // passed down, never global
  *
+ * Where things are: scalar/ one file a group; v16/ the fast versions, written once over 16 lanes
+ * (rows.inc) and over a register (gemm.inc); each ISA's folder gives those lanes and registers
+ * (v16.h, vec.h) and a fill.c that includes them. tests/support/kernel_list.c has one row a kernel.
+ *
  * Same bits on every ISA. Every version of a kernel returns exactly the bits of the scalar one, and
  * the tests compare with memcmp. That holds because each order of operations is fixed here:
  *   - fma(a, b, c) below means one rounding (fmaf, vfmadd); * and + elsewhere round each on its
@@ -18,7 +22,9 @@
  *     coefficients and the error bounds), evaluated by the same fma chain everywhere; no libm.
  *   - sqrt and division are the IEEE ones; no approximate reciprocals.
  *   - denormals are flushed in and out (machine/fpmode.h); a NaN result is some NaN: which payload
- * and sign is not part of the promise (tests compare NaNs as equal).
+ * and sign is not part of the promise (tests compare NaNs as equal). One gap between architectures:
+ * x86 decides after rounding that a result is denormal, Arm before, so a result that only rounding
+ * lifts to 2^-126 is kept by the one and flushed by the other.
  *
  * Common to all: sizes are int64_t and may be 0; strides are in elements; pointers need only their
  * type's alignment; nothing beyond the stated elements is read or written; outputs do not alias

@@ -75,8 +75,8 @@ static void gemm_both(const lm_kernels *k, const kernel_call *c) {
 }
 static void pack(const lm_kernels *k, const kernel_call *c) { /* rows of rows + n, three strides */
     int64_t width = c->rows + c->n;
-    int64_t x_row = c->variant == 0 ? 1 : c->variant == 1 ? c->k : 2 * c->k;
-    int64_t x_col = c->variant == 0 ? c->rows : c->variant == 1 ? 1 : 2;
+    int64_t x_row = c->variant == 0 ? 2 * c->k : c->variant == 1 ? 1 : c->k;
+    int64_t x_col = c->variant == 0 ? 2 : c->variant == 1 ? c->rows : 1;
     k->pack_f32(c->rows, width, c->k, c->b[0], x_row, x_col, c->b[1]);
 }
 static void gemv(const lm_kernels *k, const kernel_call *c) {
