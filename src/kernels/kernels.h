@@ -2,8 +2,8 @@
  * and the oracle of the tests) and once for each instruction set that makes it faster.
  *
  *     lm_kernels k;
- *     lm_kernels_fill(&k, lm_cpu_detect());           // the ladder: scalar, then each ISA in the
- * mask k.layernorm_forward_f32(rows, n, ...);          // passed down, never global
+ *     lm_kernels_fill(&k, lm_cpu_detect());       // the ladder: scalar, then each ISA in the mask
+ *     k.layernorm_forward_f32(rows, n, ...);      // passed down, never global
  *
  * Where things are: scalar/ one file a group; v16/ the fast versions, written once over 16 lanes
  * (rows.inc) and over a register (gemm.inc); each ISA's folder gives those lanes and registers
@@ -11,20 +11,19 @@
  *
  * Same bits on every ISA. Every version of a kernel returns exactly the bits of the scalar one, and
  * the tests compare with memcmp. That holds because each order of operations is fixed here:
- *   - fma(a, b, c) below means one rounding (fmaf, vfmadd); * and + elsewhere round each on its
- * own.
+ *   - fma(a, b, c) below means one rounding (fmaf, vfmadd); * and + elsewhere round each.
  *   - sum16: a sum over a row runs in 16 virtual lanes, element i into lane i mod 16, in rising i,
- * each lane starting at +0; then lanes combine as a tree: lane j += lane j+8 (j<8), += j+4, += j+2,
- * += j+1. sum16(f(i)) adds; dot16(x, y) is lane = fma(x[i], y[i], lane).
+ *     each lane starting at +0; then lanes combine as a tree: lane j += lane j+8 (j<8), += j+4,
+ *     += j+2, += j+1. sum16(f(i)) adds; dot16(x, y) is lane = fma(x[i], y[i], lane).
  *   - max16: lanes and tree as in sum16, lanes starting at -inf; a NaN anywhere gives NaN; what is
  *     stored of a maximum has had +0 added, so that it is never -0 or a denormal.
  *   - exp, sigmoid, ... are the project's own polynomials (kernels/scalar/functions.h has the
  *     coefficients and the error bounds), evaluated by the same fma chain everywhere; no libm.
  *   - sqrt and division are the IEEE ones; no approximate reciprocals.
  *   - denormals are flushed in and out (machine/fpmode.h); a NaN result is some NaN: which payload
- * and sign is not part of the promise (tests compare NaNs as equal). One gap between architectures:
- * x86 decides after rounding that a result is denormal, Arm before, so a result that only rounding
- * lifts to 2^-126 is kept by the one and flushed by the other.
+ *     and sign is not part of the promise (tests compare NaNs as equal). One gap between
+ *     architectures: x86 decides after rounding that a result is denormal, Arm before, so a result
+ *     that only rounding lifts to 2^-126 is kept by the one and flushed by the other.
  *
  * Common to all: sizes are int64_t and may be 0; strides are in elements; pointers need only their
  * type's alignment; nothing beyond the stated elements is read or written; outputs do not alias
@@ -57,11 +56,12 @@ typedef struct lm_kernels {
 
     /* C[m,n] = init[m,n] + A[m,k] B[k,n]: c_ij = fma(a_ik, b_kj, ... fma(a_i0, b_0j, init_ij)), k
      * rising. One unbroken chain an element, so that neither the tile sizes nor how k is cut into
-     * blocks (the caller goes on with init = c) changes a bit. A element (i,k) at a[i*a_row +
-     * k*a_col]      (packed panel: a_row = 1, a_col = mr) B element (k,j) at b[k*b_row + j] (packed
-     * panel: b_row = nr) init element (i,j) at init[i*init_row + j]; init_row = 0 repeats one row
-     * (a bias); init = NULL means zeros; init = c with init_row = c_row accumulates. C element
-     * (i,j) at c[i*c_row + j], overwritten. */
+     * blocks (the caller goes on with init = c) changes a bit.
+     *   A element (i,k) at a[i*a_row + k*a_col]         (packed panel: a_row = 1, a_col = mr)
+     *   B element (k,j) at b[k*b_row + j]               (packed panel: b_row = nr)
+     *   init element (i,j) at init[i*init_row + j]; init_row = 0 repeats one row (a bias);
+     *     init = NULL means zeros; init = c with init_row = c_row accumulates
+     *   C element (i,j) at c[i*c_row + j], overwritten */
     void (*gemm_f32)(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
                      const float *b, int64_t b_row, const float *init, int64_t init_row, float *c,
                      int64_t c_row);
@@ -75,8 +75,7 @@ typedef struct lm_kernels {
     void (*gemv_f32)(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
                      const float *init, float *y);
 
-    /* ---- vectors ------------------------------------------------------------------------------
-     */
+    /* ---- vectors ------------------------------------------------------------------------- */
     void (*add_f32)(int64_t n, const float *x, float *y);        /* y += x */
     void (*scale_f32)(int64_t n, float a, float *x);             /* x *= a, in place */
     float (*dot_f32)(int64_t n, const float *x, const float *y); /* dot16(x, y) */
@@ -144,8 +143,8 @@ typedef struct lm_kernels {
                                    float *s, int64_t s_row, float *dp, int64_t dp_row,
                                    const float *lse, const float *delta);
 
-    /* ---- loss head: logits with one column a token, x [rows = vocabulary, n = tokens]
-     * ------------ m[j] = max(m[j], x[i,j]) over rows. */
+    /* ---- loss head: logits with one column a token, x [rows = vocabulary, n = tokens] -----------
+     * m[j] = max(m[j], x[i,j]) over rows. */
     void (*column_max_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, float *m);
     /* x[i,j] = exp(x[i,j] - m[j]) in place; l[j] += x[i,j], rows rising. */
     void (*column_exp_sum_f32)(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
@@ -168,9 +167,8 @@ typedef struct lm_kernels {
     void (*adam_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, float *m, float *v,
                      float *p);
 
-    /* ---- yardstick
-     * ------------------------------------------------------------------------------- About
-     * `iterations` rounds of independent fused multiply-adds on registers; returns the number of
+    /* ---- yardstick -----------------------------------------------------------------------------
+     * About `iterations` rounds of independent fused multiply-adds on registers; returns the number of
      * floating-point operations done. Not compared across ISAs. */
     double (*peak_f32)(int64_t iterations);
 } lm_kernels;

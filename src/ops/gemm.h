@@ -5,8 +5,9 @@
  *
  *     // y[M,N] = x[M,K] W[N,K]^T + bias
  *     lm_gemm g = {.m = M, .n = N, .k = K, .a = x, .a_row = K, .a_col = 1,
- *                  .b = w, .b_row = 1, .b_col = K, .c = y, .c_row = N, .init = bias, .init_row =
- * 0}; lm_gemm_f32(compute, &g);
+ *                  .b = w, .b_row = 1, .b_col = K, .c = y, .c_row = N,
+ *                  .init = bias, .init_row = 0};
+ *     lm_gemm_f32(compute, &g);
  *
  * Blocking after Goto & van de Geijn 2008: panels of A and B are packed into the worker's scratch
  * (lm_gemm_scratch_bytes) unless they already lie so that packing gains nothing. */
