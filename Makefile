@@ -129,6 +129,28 @@ bench-kernels: $(BUILD)/tests/bench/kernels  ## speed of every kernel on every i
 bench-model: $(BUILD)/tests/bench/model  ## speed of whole models' forward and backward passes, likewise
 	$(Q)$<
 
+# ---- a first run --------------------------------------------------------------------------------
+.PHONY: quickstart reference
+data/headers: data/headers/train.bin  ## a corpus of C headers, which every machine with a compiler has
+data/headers/train.bin: | lmtrain
+	@echo "a corpus of the C headers under /usr/include: data/headers"
+	$(Q)./lmtrain tokenize --tokenizer bytes --input /usr/include --extension .h \
+	  --max-bytes 24000000 --val-fraction 0.03 --output data/headers --force
+
+quickstart: lmtrain data/headers/train.bin  ## build, make a corpus, train for a minute, sample
+	$(Q)if [ -e runs/quickstart/config.json ]; then resume=--resume; \
+	  echo "going on with runs/quickstart (remove it to start over)"; fi; \
+	./lmtrain --config configs/quickstart.json $$resume
+	@echo && echo "a sample:  ./lmtrain generate --checkpoint runs/quickstart --prompt 'static int '" && echo
+	$(Q)./lmtrain generate --checkpoint runs/quickstart --prompt 'static int ' --tokens 400
+	@echo && echo "The run is in runs/quickstart: config.json, metrics.jsonl, checkpoints/, summary.json." && \
+	  echo "Your own text: ./lmtrain tokenize --help; your own run: copy configs/quickstart.json."
+
+reference: lmtrain  ## bring README's config reference up to date
+	$(Q)./lmtrain train --print-reference >$(BUILD)/reference.md
+	$(Q)sed -i -e '/<!-- config reference: begin -->/,/<!-- config reference: end -->/{//!d}' \
+	  -e '/<!-- config reference: begin -->/r $(BUILD)/reference.md' README.md
+
 # ---- checks -------------------------------------------------------------------------------------
 .PHONY: check check-floors check-headers check-format check-warnings
 check: check-floors check-headers check-format check-warnings  ## floors, headers, format, warnings

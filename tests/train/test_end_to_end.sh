@@ -1,0 +1,92 @@
+#!/bin/bash
+# A run from text to sample, its files, and the errors a user meets on the way.
+# shellcheck source=../support/run.sh
+. tests/support/run.sh
+
+make_corpus
+tiny a
+check "a run finishes" exits_saying 0 "finished: run" "$lmtrain" --config a.json
+check "it wrote config.json" test -s run/config.json
+check "metrics have a line a step and one an evaluation" \
+    test "$(wc -l <run/metrics.jsonl)" -eq 44
+check "the last checkpoint is there" test -s run/checkpoints/step-0000000040.npz
+check "the older ones went, but for one" test "$(find run/checkpoints -type f | wc -l)" -eq 2
+check "summary says finished" grep -q '"reason": "finished"' run/summary.json
+falls() {
+    python3 - <<'END'
+import json
+rows = [json.loads(line) for line in open("run/metrics.jsonl")]
+steps = [r for r in rows if "loss" in r]
+evals = [r for r in rows if "val_loss" in r]
+assert [r["step"] for r in steps] == list(range(1, 41)), "steps"
+assert [r["step"] for r in evals] == [10, 20, 30, 40], "evaluations"
+assert steps[0]["loss"] > 5.3 and steps[-1]["loss"] < 3.0, (steps[0], steps[-1])
+assert abs(evals[0]["val_bits_per_byte"] * 0.6931471805599453 - evals[0]["val_loss"]) < 1e-9
+assert steps[-1]["tokens"] == 40 * 2 * 4 * 32
+s = json.load(open("run/summary.json"))
+assert s["best_val_loss"] == min(r["val_loss"] for r in evals)
+END
+}
+check "losses fall, figures are consistent" falls
+
+check "a directory with a run is refused" \
+    exits_saying 2 "add --resume" "$lmtrain" --config a.json
+check "resuming a finished run exits 0 at once" \
+    exits_saying 0 "finished already" "$lmtrain" --config a.json --resume
+check "--quiet says nothing" exits 0 "$lmtrain" --config a.json --resume --quiet
+check "--quiet said nothing" test ! -s out
+check "eval prints the loss" exits_saying 0 "bits per byte" \
+    "$lmtrain" eval --checkpoint run --data val.bin
+eval_agrees() {
+    "$lmtrain" eval --checkpoint run --data val.bin --tokens 500 --batch 4 --json >eval.json &&
+        python3 - <<'END'
+import json
+last = [json.loads(l) for l in open("run/metrics.jsonl") if "val_loss" in l][-1]
+assert json.load(open("eval.json"))["loss"] == last["val_loss"]
+END
+}
+check "eval agrees with training to the bit" eval_agrees
+check "generate makes text" exits_saying 0 "the quick" \
+    "$lmtrain" generate --checkpoint run --prompt "the quick" --tokens 20 --threads 1
+cp out first
+check "the same seed makes the same text" \
+    exits 0 "$lmtrain" generate --checkpoint run --prompt "the quick" --tokens 20 --threads 2
+check "it is the same" cmp out first
+check "generate goes on beyond the context" \
+    exits 0 "$lmtrain" generate --checkpoint run --tokens 100 --temperature 0
+check "inspect reads a checkpoint" \
+    exits_saying 0 "wte.weight" "$lmtrain" inspect run/checkpoints/step-0000000040.npz --verify
+check "inspect reads a run" exits_saying 0 "summary.json" "$lmtrain" inspect run
+check "inspect reads a shard" exits_saying 0 "vocabulary" "$lmtrain" inspect train.bin
+
+check "--dry-run prints the plan" exits_saying 0 "parameters" \
+    "$lmtrain" --config a.json --set run.dir=other --dry-run
+check "and writes nothing" test ! -e other
+check "a plan that does not fit is refused" \
+    exits_saying 1 "of memory" "$lmtrain" --config a.json --set run.dir=other \
+    --set model.d_model=1000000 --set model.n_layers=100
+check "a missing config is named" exits_saying 2 "none.json: cannot open" \
+    "$lmtrain" --config none.json
+check "missing data is named" exits_saying 1 "none.bin" \
+    "$lmtrain" --config a.json --set data.train=none.bin --set run.dir=other
+check "data.val is checked too" exits_saying 1 "data.val: none.bin" \
+    "$lmtrain" --config a.json --set data.val=none.bin --set run.dir=other
+printf '\001\000\377\001\002\000' >wide.bin
+check "ids beyond the vocabulary are found" exits_saying 1 "wide.bin: byte offset 2" \
+    "$lmtrain" --config a.json --set data.train=wide.bin --set model.context_length=2 \
+    --set model.vocab_size=256 --set data.val=wide.bin --set run.dir=other
+check "divergence exits 3 and says what" exits_saying 3 "stopped being finite" \
+    "$lmtrain" --config a.json --set run.dir=diverged --set optimizer.lr=1e6 \
+    --set train.clip_norm=0 --set optimizer.name=sgd --set schedule.name=constant
+check "its summary says so" grep -q '"reason": "diverged"' diverged/summary.json
+locked() {
+    "$lmtrain" --config a.json --set run.dir=locked --set train.steps=100000 --quiet &
+    local pid=$!
+    for _ in $(seq 1 100); do [ -s locked/metrics.jsonl ] && break; sleep 0.05; done
+    exits_saying 1 "another process" "$lmtrain" --config a.json --set run.dir=locked --resume
+    local result=$?
+    kill -KILL $pid
+    wait $pid 2>/dev/null
+    return $result
+}
+check "two processes do not train in one directory" locked

@@ -1,0 +1,88 @@
+#!/bin/bash
+# One config, one seed: the same final checkpoint, byte for byte, for every number of threads, every
+# instruction set, and killed and resumed or not.
+# shellcheck source=../support/run.sh
+. tests/support/run.sh
+
+make_corpus
+tiny a
+final=run/checkpoints/step-0000000040.npz
+# The run's directory is part of the config that a checkpoint holds: each run has its own parent.
+run_in() {
+    local where=$1
+    shift
+    mkdir -p "$where"
+    cp a.json train.bin train.json val.bin val.json "$where/"
+    (cd "$where" && "$lmtrain" --config a.json --quiet "$@")
+}
+losses() { sed -n 's/.*"step":\([0-9]*\).*"loss":\([-0-9.e+]*\).*/\1 \2/p' "$1/run/metrics.jsonl"; }
+
+check "one thread" run_in t1 --threads 1
+for threads in 2 3; do
+    check "$threads threads" run_in "t$threads" --threads "$threads"
+    check "$threads threads: same final checkpoint" cmp "t1/$final" "t$threads/$final"
+done
+for isa in $("$lmtrain" --version | sed -n 's/^instruction sets: //p'); do
+    check "$isa" run_in "$isa" --cpu "$isa"
+    check "$isa: same final checkpoint" cmp "t1/$final" "$isa/$final"
+done
+
+# SIGKILL at several moments, resumed each time.
+killed() {
+    local where=killed runs=0 pid
+    mkdir -p $where
+    cp a.json train.bin train.json val.bin val.json $where/
+    for delay in 0.02 0.05 0.08 0.1 0.12 0.15 0.2 0.3; do
+        (cd $where && exec "$lmtrain" --config a.json --quiet --resume) &
+        pid=$!
+        sleep $delay
+        kill -KILL $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        runs=$((runs + 1))
+    done
+    (cd $where && "$lmtrain" --config a.json --quiet --resume)
+}
+check "killed and resumed eight times" killed
+check "same final checkpoint" cmp "t1/$final" "killed/$final"
+check "same losses, none lost or doubled" \
+    bash -c "cmp <(sed -n 's/,\"tokens_per_s.*//p' t1/run/metrics.jsonl) \
+                 <(sed -n 's/,\"tokens_per_s.*//p' killed/run/metrics.jsonl)"
+
+# Interrupted at a step of its own choosing.
+interrupted() {
+    mkdir -p int
+    cp a.json train.bin train.json val.bin val.json int/
+    (cd int && exec "$lmtrain" --config a.json --set train.steps=100000 --quiet) 2>int.err &
+    local pid=$!
+    for _ in $(seq 1 200); do [ "$(wc -l <int/run/metrics.jsonl 2>/dev/null || echo 0)" -gt 3 ] && break; sleep 0.02; done
+    kill -INT $pid
+    wait $pid
+    [ $? -eq 4 ] && grep -q -- "--resume" int.err
+}
+check "SIGINT: exit 4 and how to go on" interrupted
+check "its summary says interrupted" grep -q '"reason": "interrupted"' int/run/summary.json
+step=$(sed -n 's/.*"step": \([0-9]*\),/\1/p' int/run/summary.json)
+check "the checkpoint is of the last step" \
+    test -s "int/run/checkpoints/step-$(printf %010d "$step").npz"
+
+# A damaged newest checkpoint is named, and the one before it is used.
+damaged() {
+    run_in damaged && rm "damaged/$final" &&
+        printf 'x' | dd of=damaged/run/checkpoints/step-0000000035.npz bs=1 seek=5000 conv=notrunc &&
+        (cd damaged && "$lmtrain" --config a.json --resume >out 2>&1) &&
+        grep -q "step-0000000035.npz: damaged" damaged/out
+}
+rm -rf damaged
+sed -i 's/"keep_last": 2/"keep_last": 3/' a.json
+check "a damaged checkpoint is passed over" damaged
+check "the end is the same but for keep_last" \
+    python3 -c "
+import zipfile, sys
+a, b = (zipfile.ZipFile(p) for p in ('t1/$final', 'damaged/$final'))
+assert a.namelist() == b.namelist()
+for n in a.namelist():
+    if n != 'meta.json': assert a.read(n) == b.read(n), n
+"
+check "a key that cannot change is refused" \
+    bash -c "cd damaged && ! '$lmtrain' --config a.json --resume --set model.d_model=64 2>err &&
+             grep -q 'model.d_model cannot change' err"
