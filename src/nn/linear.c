@@ -28,42 +28,22 @@ void lm_linear_forward(const lm_compute *compute, int64_t rows, int64_t in, int6
 
 typedef struct residual_job {
     const lm_kernels *kernels;
-    const float *bias;     /* [O] */
-    const float *residual; /* [M, O], may be y */
-    float *y;              /* [M, O] */
-    int64_t rows, out, chunk;
+    const float *bias; /* [O] */
+    float *y;          /* [M, O] */
+    int64_t out;
 } residual_job;
 
-/* y = residual + bias, a chunk of rows. */
-static void residual_task(void *argument, int64_t task, int worker) {
+/* y += bias on a block that is still in cache. */
+static void add_bias(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
     const residual_job *j = argument;
-    int64_t begin = task * j->chunk;
-    int64_t end = j->rows - begin < j->chunk ? j->rows : begin + j->chunk;
-    (void)worker;
-    for (int64_t i = begin; i < end; i++) {
-        float *y = j->y + i * j->out;
-        const float *residual = j->residual + i * j->out;
-        if (y != residual)
-            for (int64_t o = 0; o < j->out; o++) y[o] = residual[o];
-        j->kernels->add_f32(j->out, j->bias, y);
-    }
+    for (int64_t i = m0; i < m1; i++)
+        j->kernels->add_f32(n1 - n0, j->bias + n0, j->y + i * j->out + n0);
 }
 
 void lm_linear_forward_residual(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
                                 const float *x, const float *w, const float *bias,
                                 const float *residual, float *y) {
-    if (bias) { /* GEMM takes one starting value: the bias goes into the residual first */
-        int64_t chunk = BIAS_SERIAL / out > 1 ? BIAS_SERIAL / out : 1;
-        residual_job j = {.kernels = compute->kernels,
-                          .bias = bias,
-                          .residual = residual,
-                          .y = y,
-                          .rows = rows,
-                          .out = out,
-                          .chunk = chunk};
-        lm_pool_run(compute->pool, (rows + chunk - 1) / chunk, residual_task, &j);
-        residual = y;
-    }
+    residual_job j = {.kernels = compute->kernels, .bias = bias, .y = y, .out = out};
     lm_gemm g = {.m = rows,
                  .n = out,
                  .k = in,
@@ -76,7 +56,9 @@ void lm_linear_forward_residual(const lm_compute *compute, int64_t rows, int64_t
                  .init = residual,
                  .init_row = out,
                  .c = y,
-                 .c_row = out};
+                 .c_row = out,
+                 .finish = bias ? add_bias : NULL,
+                 .argument = &j};
     lm_gemm_f32(compute, &g);
 }
 

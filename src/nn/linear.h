@@ -8,7 +8,7 @@
 /* y [M, O] overwritten = x [M, I] W^T + bias (NULL: none). */
 void lm_linear_forward(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
                        const float *x, const float *w, const float *bias, float *y);
-/* y [M, O] overwritten = residual + x W^T + bias; residual may be y. */
+/* y [M, O] overwritten = (residual + x W^T) + bias, the bias added last; residual may be y. */
 void lm_linear_forward_residual(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
                                 const float *x, const float *w, const float *bias,
                                 const float *residual, float *y);

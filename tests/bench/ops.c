@@ -1,5 +1,5 @@
 /* Speed of everything in a training step that is not a plain GEMM: attention, the loss head, norms,
- * activations, bias gradients, embeddings. Attention and the loss head as a share of the machine's
+ * activations, embeddings. Attention and the loss head as a share of the machine's
  * own peak, the others in bytes a second.
  *
  *     make bench-ops && build/gcc/tests/bench/ops [--threads N] [--cpu ISA] [--seconds S] [text]
@@ -16,7 +16,6 @@
 #include "machine/peak.h"
 #include "nn/activation.h"
 #include "nn/embedding.h"
-#include "nn/linear.h"
 #include "nn/norm.h"
 #include "ops/attention.h"
 #include "ops/softmax_nll.h"
@@ -76,11 +75,6 @@ static void gelu_backward(bench *b) {
     lm_activation_backward(b->compute, LM_MLP_GELU_TANH, rows_of(b) * 4 * channels_of(b), b->x,
                            NULL, b->dy, b->dx, NULL);
 }
-/* The bias gradient is what a backward pass with no dx and a one-column x has beside its GEMM. */
-static void bias_gradient(bench *b) {
-    lm_linear_backward(b->compute, rows_of(b), 1, 4 * channels_of(b), b->x, b->w, b->dy, NULL,
-                       b->dw, b->bias);
-}
 static void embedding_forward(bench *b) {
     lm_embedding_forward(b->compute, b->s->batch, b->s->time, channels_of(b), b->tokens, b->s->time,
                          b->w, b->x, 0, b->y);
@@ -104,7 +98,6 @@ static const struct line {
     {"layernorm backward", norm_backward, 0, 0, 16},
     {"gelu forward", gelu_forward, 0, 0, 32},
     {"gelu backward", gelu_backward, 0, 0, 48},
-    {"bias gradient", bias_gradient, 0, 0, 16},
     {"embedding forward", embedding_forward, 0, 0, 12},
     {"embedding backward", embedding_backward, 0, 0, 20},
 };
