@@ -26,12 +26,17 @@ size_t lm_size_align(size_t bytes) {
     return (bytes + LM_ALIGNMENT - 1) / LM_ALIGNMENT * LM_ALIGNMENT;
 }
 
+/* An empty arena has an address all the same. */
+static size_t mapped(size_t capacity) {
+    return capacity ? capacity : 1;
+}
+
 lm_status lm_arena_init(lm_arena *arena, size_t capacity, const char *what, lm_error *err) {
     memset(arena, 0, sizeof *arena);
-    if (capacity == 0) return LM_OK;
     void *p = MAP_FAILED;
     if (capacity <= SIZE_MAX / 2) {
-        p = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        p = mmap(NULL, mapped(capacity), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                 0);
     } else {
         errno = ENOMEM;
     }
@@ -50,7 +55,7 @@ lm_status lm_arena_init(lm_arena *arena, size_t capacity, const char *what, lm_e
 
 void *lm_arena_take(lm_arena *arena, size_t bytes) {
     size_t piece = lm_size_align(bytes);
-    LM_ASSERT(piece >= bytes && piece <= arena->capacity - arena->used);
+    LM_ASSERT(arena->base && piece >= bytes && piece <= arena->capacity - arena->used);
     unsigned char *p = arena->base + arena->used;
     arena->used += piece;
     return p;
@@ -63,6 +68,6 @@ float *lm_arena_floats(lm_arena *arena, int64_t count) {
 }
 
 void lm_arena_free(lm_arena *arena) {
-    if (arena->base) munmap(arena->base, arena->capacity);
+    if (arena->base) munmap(arena->base, mapped(arena->capacity));
     memset(arena, 0, sizeof *arena);
 }

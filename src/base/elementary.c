@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/error.h"
+
 /* ln 2 = LN2_HIGH + LN2_LOW; the high part ends in enough zeros that k * LN2_HIGH is exact for
  * every exponent k. pi/2 = HALF_PI_HIGH + HALF_PI_LOW to 2^-107. */
 #define LN2_HIGH     0x1.62e42fefa3800p-1
@@ -122,6 +124,7 @@ double lm_pow(double x, double y) {
 }
 
 double lm_powi(double x, int64_t n) {
+    LM_ASSERT(n >= 0);
     double result = 1;
     for (; n > 0; n >>= 1) {
         if (n & 1) result *= x;
@@ -158,7 +161,7 @@ static double cos_series(double r) {
 }
 
 static double sin_quadrant(double x, int shift) {
-    if (!isfinite(x)) return NAN;
+    if (!(fabs(x) <= 0x1p52)) return NAN;
     double r;
     int quadrant = (reduce_angle(x, &r) + shift) & 3;
     double y = quadrant & 1 ? cos_series(r) : sin_series(r);

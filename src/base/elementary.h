@@ -12,7 +12,7 @@
 
 double lm_exp(double x);
 double lm_log(double x); /* x > 0; log(0) = -inf, log(<0) = NaN */
-double lm_sin(double x);
+double lm_sin(double x); /* NaN beyond 2^52, where neighbouring x are a radian apart */
 double lm_cos(double x);
 double lm_pow(double x, double y);   /* x > 0: exp(y log x) with an extended-precision product */
 double lm_powi(double x, int64_t n); /* x^n, n >= 0, by repeated squaring */

@@ -1,11 +1,10 @@
 /* One error, owned by the caller, filled by whoever fails.
  *
  *     lm_error err = {0};
- *     if (lm_thing_open(&thing, path, &err) != LM_OK) goto out;      // propagate: err is already
- * filled
+ *     if (lm_thing_open(&thing, path, &err) != LM_OK) goto out; // err is filled
  *     ...
- *     return lm_error_set(err, LM_ERR_RUNTIME, "%s: expected %d tokens, found %d", path, want,
- * got);
+ *     return lm_error_set(err, LM_ERR_RUNTIME, "%s: expected %d tokens, found %d", path,
+ *                         want, got);
  *
  * A status is also the process's exit code; only main.c exits. `err` is never NULL.
  * Messages name the file, the place, what was expected and what was found; no trailing newline.

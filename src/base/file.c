@@ -19,8 +19,7 @@ static lm_status out_of_memory(lm_error *err, const char *path) {
     return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
 }
 
-/* ---- reading
- * -----------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 lm_status lm_file_read(const char *path, size_t limit, lm_text *out, lm_error *err) {
     lm_status status = LM_OK;
@@ -97,8 +96,7 @@ void lm_file_unmap(lm_mapping *map) {
     memset(map, 0, sizeof *map);
 }
 
-/* ---- replacing
- * ---------------------------------------------------------------------------------*/
+/* ---- replacing --------------------------------------------------------------------------------*/
 
 lm_status lm_file_writer_open(lm_file_writer *w, const char *path, lm_error *err) {
     memset(w, 0, sizeof *w);
@@ -220,8 +218,7 @@ lm_status lm_file_replace(const char *path, const void *data, size_t size, lm_er
     return lm_file_writer_commit(&w, err);
 }
 
-/* ---- directories
- * -------------------------------------------------------------------------------*/
+/* ---- directories ------------------------------------------------------------------------------*/
 
 bool lm_file_exists(const char *path) {
     struct stat info;
@@ -233,6 +230,20 @@ bool lm_file_is_directory(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+static lm_status make_one(const char *path, lm_error *err) {
+    if (mkdir(path, 0777) != 0) {
+        int reason = errno; /* which the next call may change */
+        if (lm_file_is_directory(path)) return LM_OK;
+        errno = reason;
+        return fail(err, path, "make the directory");
+    }
+    /* Or a checkpoint synced in it is lost with it when power fails. */
+    char *parent = parent_of(path);
+    lm_status status = parent ? lm_file_sync_directory(parent, err) : out_of_memory(err, path);
+    free(parent);
+    return status;
+}
+
 lm_status lm_file_make_directory(const char *path, lm_error *err) {
     lm_status status = LM_OK;
     char *partial = strdup(path);
@@ -241,8 +252,7 @@ lm_status lm_file_make_directory(const char *path, lm_error *err) {
         if (*p != '/' && *p != '\0') continue;
         char end = *p;
         *p = '\0';
-        if (mkdir(partial, 0777) != 0 && !lm_file_is_directory(partial))
-            status = fail(err, partial, "make the directory");
+        status = make_one(partial, err);
         *p = end;
         if (end == '\0') break;
     }

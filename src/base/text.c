@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- growing
- * -----------------------------------------------------------------------------------*/
+/* ---- growing ----------------------------------------------------------------------------------*/
 
 /* Room for n more bytes and the NUL. */
 static bool reserve(lm_text *t, size_t n) {
@@ -61,8 +60,7 @@ void lm_text_free(lm_text *t) {
     memset(t, 0, sizeof *t);
 }
 
-/* ---- JSON
- * --------------------------------------------------------------------------------------*/
+/* ---- JSON -------------------------------------------------------------------------------------*/
 
 /* Bytes of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7), 0 when it is not one. */
 static size_t utf8_length(const unsigned char *s) {
@@ -118,8 +116,7 @@ void lm_text_json_number(lm_text *t, double x) {
     lm_text_append(t, digits, strlen(digits));
 }
 
-/* ---- suggestions
- * -------------------------------------------------------------------------------*/
+/* ---- suggestions ------------------------------------------------------------------------------*/
 
 #define MAX_WORD 64
 
@@ -166,8 +163,7 @@ const char *lm_text_nearest(const char *word, const char *(*candidate)(int i, co
     return nearest;
 }
 
-/* ---- for people
- * --------------------------------------------------------------------------------*/
+/* ---- for people -------------------------------------------------------------------------------*/
 
 static const char *scaled(char *out, size_t size, double x, double base, const char *const *units,
                           int n_units) {

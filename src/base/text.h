@@ -27,7 +27,8 @@ void lm_text_free(lm_text *t);
 /* Append s as a JSON string with quotes and escapes; bytes that are not valid UTF-8 become U+FFFD.
  */
 void lm_text_json_string(lm_text *t, const char *s);
-/* Append the shortest decimal that reads back to the same double; null when not finite. */
+/* Append the decimal of fewest digits that reads back to the same double, whole numbers below 1e15
+ * without an exponent (100, not 1e+02), -0 as 0; null when not finite. */
 void lm_text_json_number(lm_text *t, double x);
 
 /* The candidate nearest to word by Damerau-Levenshtein distance, or NULL when none is near enough

@@ -116,26 +116,45 @@ static uint64_t statistic(const char *text, const char *name) {
     return 0;
 }
 
-static void look_memory(const char *directory, const char *limit_name, const char *use_name,
-                        const char *cache_name, uint64_t *left) {
+/* Files that hold a group's limits and its use, and the lines of memory.stat that are part of that
+ * use but are dropped when memory is wanted. */
+typedef struct memory_names {
+    const char *limits[2], *use, *droppable[3];
+} memory_names;
+
+static void look_memory(const char *directory, const memory_names *names, uint64_t *left) {
     char text[TEXT_SIZE];
-    if (!read_in(directory, limit_name, text)) return;
-    uint64_t limit = parse_limit(text);
+    uint64_t limit = UINT64_MAX;
+    for (int i = 0; i < 2 && names->limits[i]; i++) {
+        if (!read_in(directory, names->limits[i], text)) continue;
+        uint64_t x = parse_limit(text);
+        if (x < limit) limit = x;
+    }
     if (limit == UINT64_MAX) return;
-    uint64_t used = read_in(directory, use_name, text) ? strtoumax(text, NULL, 10) : 0;
-    uint64_t cache = read_in(directory, "memory.stat", text) ? statistic(text, cache_name) : 0;
-    used = used > cache ? used - cache : 0;
+    uint64_t used = read_in(directory, names->use, text) ? strtoumax(text, NULL, 10) : 0;
+    if (read_in(directory, "memory.stat", text)) {
+        for (int i = 0; i < 3 && names->droppable[i]; i++) {
+            uint64_t cache = statistic(text, names->droppable[i]);
+            used = used > cache ? used - cache : 0;
+        }
+    }
     uint64_t here = limit > used ? limit - used : 0;
     if (here < *left) *left = here;
 }
 
+/* memory.high kills nobody, but above it a process is slowed to a crawl. */
 static void look_memory_v2(const char *directory, void *left) {
-    look_memory(directory, "memory.max", "memory.current", "inactive_file", left);
+    static const memory_names names = {{"memory.max", "memory.high"},
+                                       "memory.current",
+                                       {"inactive_file", "active_file", "slab_reclaimable"}};
+    look_memory(directory, &names, left);
 }
 
 static void look_memory_v1(const char *directory, void *left) {
-    look_memory(directory, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
-                left);
+    static const memory_names names = {{"memory.limit_in_bytes"},
+                                       "memory.usage_in_bytes",
+                                       {"total_inactive_file", "total_active_file"}};
+    look_memory(directory, &names, left);
 }
 
 uint64_t lm_cgroup_memory(const char *root) {

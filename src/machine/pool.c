@@ -122,6 +122,7 @@ void lm_pool_run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument
         for (int64_t i = 0; i < n_tasks; i++) task(argument, i, 0);
         return;
     }
+    LM_ASSERT(atomic_load_explicit(&p->pending, memory_order_relaxed) == 0); /* not from a task */
     p->task = task;
     p->argument = argument;
     p->n_tasks = n_tasks;

@@ -9,6 +9,7 @@
 
 #include "base/elementary.h"
 #include "base/rng.h"
+#include "tests/support/aborts.h"
 
 /* libm's long double functions are the reference: 11 more bits than double. */
 static double relative(double got, long double want) {
@@ -56,6 +57,13 @@ static void test_sin_cos(void **state) {
     }
     assert_true(lm_sin(0) == 0 && lm_cos(0) == 1);
     assert_true(isnan(lm_sin(INFINITY)) && isnan(lm_cos(NAN)));
+    assert_true(isnan(lm_sin(1e300)) && isnan(lm_cos(-1e300)) && fabs(lm_sin(0x1p52)) <= 1);
+}
+
+static void negative_power(void *argument) {
+    (void)argument;
+    volatile double x = lm_powi(2, -1);
+    (void)x;
 }
 
 static void test_pow(void **state) {
@@ -66,6 +74,7 @@ static void test_pow(void **state) {
     }
     assert_true(lm_pow(10000, 0) == 1);
     assert_true(lm_powi(0.9, 0) == 1 && lm_powi(2, 10) == 1024);
+    assert_true(lm_test_aborts(negative_power, NULL, "n >= 0"));
     assert_true(relative(lm_powi(0.999, 5000), powl((long double)0.999, 5000)) <= 1e-12);
 }
 

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +99,95 @@ static void test_aborted_and_failed_writes_leave_the_old_file(void **state) {
     free(path);
 }
 
+typedef struct range {
+    const lm_file_writer *writer;
+    uint64_t offset;
+    unsigned char data[70000];
+    lm_status status;
+} range;
+
+static void *write_range(void *argument) {
+    range *r = argument;
+    lm_error err = {0};
+    r->status = lm_file_writer_write_at(r->writer, r->offset, r->data, sizeof r->data, &err);
+    return NULL;
+}
+
+/* Four threads at once, the last range first, and the header when all are done. */
+static void test_write_at(void **state) {
+    (void)state;
+    enum { THREADS = 4 };
+    lm_error err = {0};
+    lm_file_writer w;
+    lm_mapping map;
+    pthread_t threads[THREADS];
+    range *ranges = calloc(THREADS, sizeof *ranges);
+    assert_non_null(ranges);
+    char *path = lm_file_join(directory, "ranges");
+    assert_int_equal(lm_file_writer_open(&w, path, &err), LM_OK);
+    for (int i = THREADS - 1; i >= 0; i--) {
+        ranges[i].writer = &w;
+        ranges[i].offset = 8 + (uint64_t)i * sizeof ranges[i].data;
+        for (size_t k = 0; k < sizeof ranges[i].data; k++)
+            ranges[i].data[k] = (unsigned char)(k * 7 + (size_t)i);
+        assert_int_equal(pthread_create(&threads[i], NULL, write_range, &ranges[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(ranges[i].status, LM_OK);
+    }
+    assert_int_equal(w.offset, 0);
+    assert_int_equal(lm_file_writer_write(&w, "12345678", 8, &err), LM_OK);
+    assert_int_equal(lm_file_writer_commit(&w, &err), LM_OK);
+    lm_file_writer_abort(&w); /* after a commit: does nothing */
+    assert_int_equal(lm_file_map(&map, path, &err), LM_OK);
+    assert_int_equal(map.size, 8 + THREADS * sizeof ranges[0].data);
+    assert_memory_equal(map.data, "12345678", 8);
+    for (int i = 0; i < THREADS; i++)
+        assert_memory_equal(map.data + ranges[i].offset, ranges[i].data, sizeof ranges[i].data);
+    lm_file_unmap(&map);
+    free(ranges);
+    free(path);
+}
+
+static void test_read_appends_up_to_its_limit(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_text t = {0};
+    char *path = lm_file_join(directory, "c.txt");
+    assert_int_equal(lm_file_replace(path, "hello", 5, &err), LM_OK);
+    lm_text_append(&t, "say ", 4);
+    assert_int_equal(lm_file_read(path, 5, &t, &err), LM_OK); /* exactly at the limit */
+    assert_string_equal(lm_text_cstr(&t), "say hello");
+    lm_text_free(&t);
+    /* A file above the limit is refused however many reads it takes. */
+    size_t size = 200000;
+    char *big = malloc(size);
+    assert_non_null(big);
+    memset(big, 'x', size);
+    assert_int_equal(lm_file_replace(path, big, size, &err), LM_OK);
+    assert_int_equal(lm_file_read(path, size - 1, &t, &err), LM_ERR_RUNTIME);
+    lm_text_free(&t);
+    assert_int_equal(lm_file_read(path, size, &t, &err), LM_OK);
+    assert_int_equal(t.length, size);
+    lm_text_free(&t);
+    free(big);
+    free(path);
+}
+
+static void test_a_leftover_temporary_is_overwritten(void **state) {
+    (void)state;
+    lm_error err = {0};
+    char *path = lm_file_join(directory, "d.txt"),
+         *temporary = lm_file_join(directory, "d.txt.tmp");
+    assert_int_equal(lm_file_replace(temporary, "a killed run's longer rest", 26, &err), LM_OK);
+    assert_int_equal(lm_file_replace(path, "new", 3, &err), LM_OK);
+    check_content(path, "new");
+    assert_false(lm_file_exists(temporary));
+    free(temporary);
+    free(path);
+}
+
 static void test_directories(void **state) {
     (void)state;
     lm_error err = {0};
@@ -118,6 +208,16 @@ static void test_directories(void **state) {
     for (int i = 0; i < 5; i++) assert_string_equal(list.names[i], sorted[i]);
     lm_file_list_free(&list);
     lm_file_list_free(&list);
+
+    char *slashes = lm_file_join(directory, "p//q/");
+    assert_int_equal(lm_file_make_directory(slashes, &err), LM_OK);
+    assert_true(lm_file_is_directory(slashes));
+    free(slashes);
+    char *root = lm_file_join("/", "name"), *bare = lm_file_join("", "name");
+    assert_string_equal(root, "/name");
+    assert_string_equal(bare, "name");
+    free(root);
+    free(bare);
 
     char *blocked = lm_file_join(deep, "a/under");
     assert_int_equal(lm_file_make_directory(blocked, &err), LM_ERR_RUNTIME);
@@ -147,6 +247,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replace_read_map),
         cmocka_unit_test(test_aborted_and_failed_writes_leave_the_old_file),
+        cmocka_unit_test(test_write_at),
+        cmocka_unit_test(test_read_appends_up_to_its_limit),
+        cmocka_unit_test(test_a_leftover_temporary_is_overwritten),
         cmocka_unit_test(test_directories),
         cmocka_unit_test(test_errors_name_the_path),
     };

@@ -48,6 +48,37 @@ static void test_version_2(void **state) {
     lm_test_tempdir_free(root);
 }
 
+static void test_file_cache_and_slab_can_be_dropped(void **state) {
+    (void)state;
+    char *root = lm_test_tempdir();
+    put(root, "proc/self/cgroup", "0::/\n");
+    put(root, "sys/fs/cgroup/memory.max", "1000000\n");
+    put(root, "sys/fs/cgroup/memory.current", "900000\n");
+    put(root, "sys/fs/cgroup/memory.stat",
+        "anon 1\nfile 500000\nslab_reclaimable 7000\ninactive_file 200000\nactive_file 300000\n");
+    assert_int_equal(lm_cgroup_memory(root), 1000000 - (900000 - 507000));
+    put(root, "sys/fs/cgroup/memory.high", "800000\n"); /* counts when it is lower */
+    assert_int_equal(lm_cgroup_memory(root), 800000 - (900000 - 507000));
+    put(root, "sys/fs/cgroup/memory.max", "max\n");
+    assert_int_equal(lm_cgroup_memory(root), 800000 - (900000 - 507000));
+    put(root, "sys/fs/cgroup/memory.high", "max\n");
+    assert_true(lm_cgroup_memory(root) == UINT64_MAX);
+    lm_test_tempdir_free(root);
+}
+
+static void test_nonsense_is_no_limit(void **state) {
+    (void)state;
+    char *root = lm_test_tempdir();
+    put(root, "proc/self/cgroup", "nonsense\n0:\n::\n0::/a\n");
+    put(root, "sys/fs/cgroup/a/cpu.max", "many few\n");
+    put(root, "sys/fs/cgroup/cpu.max", "100000 0\n");
+    put(root, "sys/fs/cgroup/a/memory.max", "lots\n");
+    put(root, "sys/fs/cgroup/memory.max", "99999999999999999999999\n");
+    assert_true(lm_cgroup_cpus(root) == 0);
+    assert_true(lm_cgroup_memory(root) == UINT64_MAX);
+    lm_test_tempdir_free(root);
+}
+
 static void test_version_1(void **state) {
     (void)state;
     char *root = lm_test_tempdir();
@@ -61,6 +92,9 @@ static void test_version_1(void **state) {
     put(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
     assert_true(lm_cgroup_cpus(root) == 2.5);
     assert_int_equal(lm_cgroup_memory(root), 0);
+    put(root, "sys/fs/cgroup/memory/box/memory.stat",
+        "inactive_file 1\ntotal_inactive_file 2000\ntotal_active_file 1500\n");
+    assert_int_equal(lm_cgroup_memory(root), 2500);
     lm_test_tempdir_free(root);
 }
 
@@ -111,6 +145,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_cgroup_means_no_limit),
         cmocka_unit_test(test_version_2),
+        cmocka_unit_test(test_file_cache_and_slab_can_be_dropped),
+        cmocka_unit_test(test_nonsense_is_no_limit),
         cmocka_unit_test(test_version_1),
         cmocka_unit_test(test_the_path_may_lie_outside_the_mount),
         cmocka_unit_test(test_this_machine),

@@ -5,12 +5,17 @@
 
 #include <cmocka.h>
 
+#include <fenv.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "machine/fpmode.h"
 #include "machine/peak.h"
 #include "machine/pool.h"
+#include "tests/support/aborts.h"
 
 enum { MAX_TASKS = 1000 };
 
@@ -92,6 +97,90 @@ static void test_create_and_free(void **state) {
     assert_int_equal(lm_pool_create(&pool, LM_POOL_MAX_THREADS + 1, &err), LM_ERR_USAGE);
 }
 
+static void test_pool_sets_the_mode_of_its_creator(void **state) {
+    (void)state;
+    lm_error err = {0};
+    for (int threads = 1; threads <= 2; threads++) {
+        lm_pool *pool;
+        assert_int_equal(fesetenv(FE_DFL_ENV), 0);
+        assert_false(lm_fpmode_is_set());
+        assert_int_equal(lm_pool_create(&pool, threads, &err), LM_OK);
+        assert_true(lm_fpmode_is_set());
+        lm_pool_free(pool);
+    }
+}
+
+typedef struct claims {
+    int task[64];
+    atomic_int busy, total;
+} claims;
+
+/* Uneven tasks: the long one must not hold up those that others can do. */
+static void uneven_task(void *argument, int64_t task, int worker) {
+    (void)worker;
+    claims *c = argument;
+    if (task == 0) {
+        while (atomic_load(&c->total) < 63) sched_yield(); /* ends only if others do all the rest */
+    } else {
+        c->task[task]++;
+    }
+    atomic_fetch_add(&c->total, 1);
+}
+
+static void test_a_long_task_does_not_hold_up_the_others(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_pool *pool;
+    assert_int_equal(lm_pool_create(&pool, 2, &err), LM_OK);
+    for (int i = 0; i < 20; i++) {
+        claims c = {0};
+        lm_pool_run(pool, 64, uneven_task, &c);
+        assert_int_equal(atomic_load(&c.total), 64);
+        for (int t = 1; t < 64; t++) assert_int_equal(c.task[t], 1);
+    }
+    lm_pool_free(pool);
+}
+
+/* Long enough apart that the workers are asleep, and tasks long enough that the caller is. */
+static void slow_task(void *argument, int64_t task, int worker) {
+    (void)task, (void)worker;
+    usleep(500);
+    atomic_fetch_add((atomic_int *)argument, 1);
+}
+
+static void test_sleepers_are_woken(void **state) {
+    (void)state;
+    lm_error err = {0};
+    for (int threads = 2; threads <= 5; threads++) {
+        lm_pool *pool;
+        atomic_int done = 0;
+        assert_int_equal(lm_pool_create(&pool, threads, &err), LM_OK);
+        for (int i = 1; i <= 20; i++) {
+            usleep(300);
+            lm_pool_run(pool, 3, slow_task, &done);
+            assert_int_equal(atomic_load(&done), 3 * i);
+        }
+        lm_pool_free(pool);
+    }
+}
+
+static void nested_task(void *argument, int64_t task, int worker) {
+    (void)task, (void)worker;
+    lm_pool_run(argument, 2, nested_task, argument);
+}
+
+static void run_nested(void *argument) {
+    (void)argument;
+    lm_error err = {0};
+    lm_pool *pool;
+    if (lm_pool_create(&pool, 2, &err) == LM_OK) lm_pool_run(pool, 2, nested_task, pool);
+}
+
+static void test_a_region_in_a_task_is_our_mistake(void **state) {
+    (void)state;
+    assert_true(lm_test_aborts(run_nested, NULL, "pool.c"));
+}
+
 static void test_fpmode_flushes(void **state) {
     (void)state;
     lm_fpmode_set();
@@ -119,8 +208,14 @@ static void test_peak_is_positive(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_task_once),  cmocka_unit_test(test_many_small_regions),
-        cmocka_unit_test(test_create_and_free),  cmocka_unit_test(test_fpmode_flushes),
+        cmocka_unit_test(test_every_task_once),
+        cmocka_unit_test(test_many_small_regions),
+        cmocka_unit_test(test_create_and_free),
+        cmocka_unit_test(test_pool_sets_the_mode_of_its_creator),
+        cmocka_unit_test(test_a_long_task_does_not_hold_up_the_others),
+        cmocka_unit_test(test_sleepers_are_woken),
+        cmocka_unit_test(test_a_region_in_a_task_is_our_mistake),
+        cmocka_unit_test(test_fpmode_flushes),
         cmocka_unit_test(test_peak_is_positive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,102 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "tests/support/aborts.h"
+
+static void test_sizes_and_arena(void **state) {
+    (void)state;
+    size_t out = 5;
+    assert_false(lm_size_mul(SIZE_MAX, 2, &out));
+    assert_false(lm_size_add(SIZE_MAX, 1, &out));
+    assert_int_equal(out, 5);
+    assert_true(lm_size_mul(6, 7, &out) && out == 42);
+    assert_true(lm_size_add(6, 7, &out) && out == 13);
+    assert_int_equal(lm_size_align(0), 0);
+    assert_int_equal(lm_size_align(65), 128);
+
+    lm_error err = {0};
+    lm_arena arena = {0};
+    assert_int_equal(lm_arena_init(&arena, 4096, "test", &err), LM_OK);
+    float *a = lm_arena_floats(&arena, 3), *b = lm_arena_take(&arena, 100);
+    assert_int_equal((uintptr_t)a % LM_ALIGNMENT, 0);
+    assert_int_equal((char *)b - (char *)a, 64);
+    assert_true(a[0] == 0 && a[2] == 0 && b[24] == 0);
+    assert_int_equal(arena.used, 64 + 128);
+    lm_arena_free(&arena);
+    lm_arena_free(&arena);
+    assert_int_equal(lm_arena_init(&arena, SIZE_MAX - 5, "activations", &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "activations"));
+    assert_non_null(strstr(err.message, "EiB"));
+}
+
+static void test_large_arena(void **state) {
+    (void)state;
+    enum { MEGABYTE = 1 << 20 };
+    lm_error err = {0};
+    lm_arena arena;
+    for (int round = 0; round < 2; round++) { /* memory that was used before comes back zeroed */
+        assert_int_equal(lm_arena_init(&arena, 5 * MEGABYTE, "large", &err), LM_OK);
+        unsigned char *p = lm_arena_take(&arena, 5 * MEGABYTE);
+        for (size_t i = 0; i < 5 * MEGABYTE; i += 509) assert_int_equal(p[i], 0);
+        memset(p, 0xff, 5 * MEGABYTE);
+        lm_arena_free(&arena);
+    }
+}
+
+static void take_a_byte(void *arena) {
+    lm_arena_take(arena, 1);
+}
+
+static void test_empty_arena(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_arena arena;
+    assert_int_equal(lm_arena_init(&arena, 0, "nothing", &err), LM_OK);
+    assert_non_null(lm_arena_take(&arena, 0)); /* no arithmetic on a null pointer */
+    assert_int_equal(arena.capacity, 0);
+    assert_true(lm_test_aborts(take_a_byte, &arena, "arena.c"));
+    lm_arena_free(&arena);
+}
+
+static void take_everything(void *arena) {
+    lm_arena_take(arena, SIZE_MAX);
+}
+static void take_too_many_floats(void *arena) {
+    lm_arena_floats(arena, INT64_MAX);
+}
+static void take_fewer_than_none(void *arena) {
+    lm_arena_floats(arena, -1);
+}
+
+static void test_running_out_is_our_mistake(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_arena arena = {0};
+    assert_true(lm_test_aborts(take_a_byte, &arena, "arena.c")); /* was never obtained */
+    assert_int_equal(lm_arena_init(&arena, 128, "small", &err), LM_OK);
+    lm_arena_take(&arena, 64);
+    assert_false(lm_test_aborts(take_a_byte, &arena, ""));
+    assert_true(lm_test_aborts(take_everything, &arena, "arena.c"));
+    assert_true(lm_test_aborts(take_too_many_floats, &arena, "arena.c"));
+    assert_true(lm_test_aborts(take_fewer_than_none, &arena, "arena.c"));
+    lm_arena_take(&arena, 1);
+    assert_true(lm_test_aborts(take_a_byte, &arena, "arena.c"));
+    lm_arena_free(&arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes_and_arena),
+        cmocka_unit_test(test_large_arena),
+        cmocka_unit_test(test_empty_arena),
+        cmocka_unit_test(test_running_out_is_our_mistake),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
