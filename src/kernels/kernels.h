@@ -7,7 +7,7 @@
  *
  * Where things are: scalar/ one file a group; v16/ the fast versions, written once over 16 lanes
  * (rows.inc) and over a register (gemm.inc); each ISA's folder gives those lanes and registers
- * (v16.h, vec.h) and a fill.c that includes them. tests/support/kernel_list.c has one row a kernel.
+ * (v16.h, vec.h) and a fill.c that includes them. list.c has one row a kernel.
  *
  * Same bits on every ISA. Every version of a kernel returns exactly the bits of the scalar one, and
  * the tests compare with memcmp. That holds because each order of operations is fixed here:

@@ -9,7 +9,7 @@
 
 #include "machine/cpu.h"
 #include "machine/fpmode.h"
-#include "tests/support/kernel_list.h"
+#include "tests/support/kernel_compare.h"
 
 static lm_isa_mask up_to(int isa) {
     return lm_cpu_detect() & ((2u << isa) - 1u);
@@ -22,10 +22,10 @@ static void test_every_isa_equals_scalar(void **unused) {
         if (!(lm_cpu_detect() >> isa & 1u)) continue;
         lm_kernels table;
         lm_kernels_fill(&table, up_to(isa));
-        for (int i = 0; i < kernel_list_count; i++) {
+        for (int i = 0; i < lm_kernel_list_count; i++) {
             char why[512];
             uint64_t digest;
-            if (kernel_compare(&kernel_list[i], &table, &digest, why, sizeof why)) continue;
+            if (kernel_compare(&lm_kernel_list[i], &table, &digest, why, sizeof why)) continue;
             print_error("%s: %s\n", lm_isa_name(isa), why);
             failures++;
         }
@@ -37,9 +37,10 @@ static void test_every_isa_equals_scalar(void **unused) {
 static void test_every_kernel_has_a_row(void **unused) {
     (void)unused;
     size_t members = (sizeof(lm_kernels) - offsetof(lm_kernels, gemm_f32)) / sizeof(void (*)(void));
-    assert_int_equal(kernel_list_count + 1, members); /* peak_f32 is not compared */
-    for (int i = 0; i < kernel_list_count; i++)
-        for (int j = 0; j < i; j++) assert_true(kernel_list[i].member != kernel_list[j].member);
+    assert_int_equal(lm_kernel_list_count + 1, members); /* peak_f32 is not compared */
+    for (int i = 0; i < lm_kernel_list_count; i++)
+        for (int j = 0; j < i; j++)
+            assert_true(lm_kernel_list[i].member != lm_kernel_list[j].member);
 }
 
 static void test_ladder_fills_everything(void **unused) {
@@ -47,9 +48,9 @@ static void test_ladder_fills_everything(void **unused) {
     for (int isa = LM_ISA_SCALAR; isa < LM_ISA_COUNT; isa++) {
         lm_kernels table = {0};
         lm_kernels_fill(&table, up_to(isa));
-        for (int i = 0; i < kernel_list_count; i++) {
+        for (int i = 0; i < lm_kernel_list_count; i++) {
             void (*function)(void);
-            memcpy(&function, (const char *)&table + kernel_list[i].member, sizeof function);
+            memcpy(&function, (const char *)&table + lm_kernel_list[i].member, sizeof function);
             assert_true(function != NULL);
         }
         assert_true(table.gemm_f32_mr > 0 && table.gemm_f32_nr > 0);

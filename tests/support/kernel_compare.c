@@ -1,4 +1,4 @@
-/* The comparison that follows from the rows of kernel_list.c. */
+/* The comparison that follows from the rows of lm_kernel_list.c. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/support/kernel_list.h"
+#include "tests/support/kernel_compare.h"
 
 /* Memory that ends at a page nobody may touch; what lies before a buffer is a canary. */
 typedef struct guarded {
@@ -77,19 +77,19 @@ static void digest_floats(uint64_t *digest, const float *x, int64_t n) {
     }
 }
 
-static bool compare_call(const kernel_row *row, const lm_kernels *tables[2], guarded *memory,
-                         kernel_call *c, int fill, uint64_t *digest, char *why, size_t size) {
-    kernel_call calls[2] = {*c, *c};
+static bool compare_call(const lm_kernel_row *row, const lm_kernels *tables[2], guarded *memory,
+                         lm_kernel_call *c, int fill, uint64_t *digest, char *why, size_t size) {
+    lm_kernel_call calls[2] = {*c, *c};
     for (int t = 0; t < 2; t++) {
         uint64_t state = (uint64_t)(c->rows * 1000003 + c->n * 1009 + c->k) + (uint64_t)fill;
-        for (int i = 0; i < KERNEL_BUFFERS; i++) {
+        for (int i = 0; i < LM_KERNEL_BUFFERS; i++) {
             if (c->size[i] < 0 || c->size[i] > MOST_FLOATS) abort();
             calls[t].b[i] = place(&memory[i * 2 + t], c->size[i]);
             for (int64_t j = 0; j < c->size[i]; j++) calls[t].b[i][j] = value(&state, fill);
         }
         row->call(tables[t], &calls[t]);
     }
-    for (int i = 0; i < KERNEL_BUFFERS; i++) {
+    for (int i = 0; i < LM_KERNEL_BUFFERS; i++) {
         digest_floats(digest, calls[1].b[i], c->size[i]);
         for (int64_t j = 0; j < c->size[i]; j++)
             if (!same(calls[0].b[i][j], calls[1].b[i][j])) {
@@ -120,17 +120,17 @@ static const int64_t gemm_columns[] = {0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47
 static const int64_t gemm_depths[] = {0, 1, 2, 7, 8, 16, 33, 50};
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-bool kernel_compare(const kernel_row *row, const lm_kernels *table, uint64_t *digest, char *why,
+bool kernel_compare(const lm_kernel_row *row, const lm_kernels *table, uint64_t *digest, char *why,
                     size_t size) {
     lm_kernels scalar;
     lm_kernels_fill_scalar(&scalar);
     const lm_kernels *tables[2] = {&scalar, table};
-    guarded memory[KERNEL_BUFFERS * 2];
-    for (int i = 0; i < KERNEL_BUFFERS * 2; i++)
+    guarded memory[LM_KERNEL_BUFFERS * 2];
+    for (int i = 0; i < LM_KERNEL_BUFFERS * 2; i++)
         memory[i] = guard(MOST_FLOATS * sizeof(float) + CANARY_BYTES);
     *digest = 0xcbf29ce484222325u;
-    bool gemm = row->sizes == KERNEL_GEMM, good = true;
-    int n_rows = gemm ? COUNT(gemm_rows) : row->sizes == KERNEL_MATRIX ? COUNT(row_counts) : 1;
+    bool gemm = row->sizes == LM_KERNEL_GEMM, good = true;
+    int n_rows = gemm ? COUNT(gemm_rows) : row->sizes == LM_KERNEL_MATRIX ? COUNT(row_counts) : 1;
     int n_columns = gemm ? COUNT(gemm_columns) : COUNT(lengths);
     int n_depths = gemm ? COUNT(gemm_depths) : 1;
     for (int fill = 0; fill < FILLS; fill++)
@@ -138,14 +138,14 @@ bool kernel_compare(const kernel_row *row, const lm_kernels *table, uint64_t *di
             for (int r = 0; r < n_rows; r++)
                 for (int j = 0; j < n_columns; j++)
                     for (int d = 0; d < n_depths && good; d++) {
-                        kernel_call c = {.rows = gemm ? gemm_rows[r] : row_counts[r],
-                                         .n = gemm ? gemm_columns[j] : lengths[j],
-                                         .k = gemm_depths[d],
-                                         .variant = variant};
+                        lm_kernel_call c = {.rows = gemm ? gemm_rows[r] : row_counts[r],
+                                            .n = gemm ? gemm_columns[j] : lengths[j],
+                                            .k = gemm_depths[d],
+                                            .variant = variant};
                         c.stride = c.n + (j + r + d) % 3;
                         row->describe(&c);
                         good = compare_call(row, tables, memory, &c, fill, digest, why, size);
                     }
-    for (int i = 0; i < KERNEL_BUFFERS * 2; i++) unguard(&memory[i]);
+    for (int i = 0; i < LM_KERNEL_BUFFERS * 2; i++) unguard(&memory[i]);
     return good;
 }

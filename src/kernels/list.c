@@ -1,4 +1,6 @@
-#include "tests/support/kernel_list.h"
+#include "kernels/list.h"
+
+typedef lm_kernel_call kernel_call; /* short for the rows below */
 
 static int64_t strided(const kernel_call *c) {
     return c->rows > 0 ? (c->rows - 1) * c->stride + c->n : 0;
@@ -49,7 +51,7 @@ static void gemm_sizes(kernel_call *c) { /* a b init c */
     c->size[3] = strided(c);
 }
 static void pack_sizes(kernel_call *c) { /* x out */
-    c->size[0] = c->rows > 0 && c->k > 0 ? c->rows * c->k * 2 : 0;
+    c->size[0] = c->rows * c->k * (c->variant == 0 ? 2 : 1);
     c->size[1] = (c->rows + c->n) * c->k;
 }
 static void gemv_sizes(kernel_call *c) { /* w x init y */
@@ -175,35 +177,43 @@ static void adam(const lm_kernels *k, const kernel_call *c) {
 }
 
 #define MEMBER(f) #f, offsetof(lm_kernels, f)
-const kernel_row kernel_list[] = {
-    {MEMBER(gemm_f32), KERNEL_GEMM, 6, gemm_sizes, gemm_both},
-    {MEMBER(pack_f32), KERNEL_GEMM, 3, pack_sizes, pack},
-    {MEMBER(gemv_f32), KERNEL_MATRIX, 2, gemv_sizes, gemv},
-    {MEMBER(add_f32), KERNEL_VECTOR, 1, vectors, add},
-    {MEMBER(scale_f32), KERNEL_VECTOR, 1, vectors, scale},
-    {MEMBER(dot_f32), KERNEL_VECTOR, 1, reduction, dot},
-    {MEMBER(sum_squares_f32), KERNEL_VECTOR, 1, reduction, sum_squares},
-    {MEMBER(sum_rows_f32), KERNEL_MATRIX, 1, rows_then_vector, sum_rows},
-    {MEMBER(layernorm_forward_f32), KERNEL_MATRIX, 2, norm_forward, layernorm_forward},
-    {MEMBER(layernorm_backward_f32), KERNEL_MATRIX, 2, norm_backward, layernorm_backward},
-    {MEMBER(rmsnorm_forward_f32), KERNEL_MATRIX, 1, norm_forward, rmsnorm_forward},
-    {MEMBER(rmsnorm_backward_f32), KERNEL_MATRIX, 1, norm_backward, rmsnorm_backward},
-    {MEMBER(gelu_tanh_forward_f32), KERNEL_VECTOR, 1, vectors, gelu_tanh_forward},
-    {MEMBER(gelu_tanh_backward_f32), KERNEL_VECTOR, 2, vectors, gelu_tanh_backward},
-    {MEMBER(gelu_erf_forward_f32), KERNEL_VECTOR, 1, vectors, gelu_erf_forward},
-    {MEMBER(gelu_erf_backward_f32), KERNEL_VECTOR, 2, vectors, gelu_erf_backward},
-    {MEMBER(swiglu_forward_f32), KERNEL_VECTOR, 1, vectors, swiglu_forward},
-    {MEMBER(swiglu_backward_f32), KERNEL_VECTOR, 1, vectors, swiglu_backward},
-    {MEMBER(rope_f32), KERNEL_MATRIX, 1, rope_sizes, rope},
-    {MEMBER(attention_softmax_f32), KERNEL_MATRIX, 5, attention_forward, attention_softmax},
-    {MEMBER(scale_rows_f32), KERNEL_MATRIX, 1, rows_and_factors, scale_rows},
-    {MEMBER(attention_backward_f32), KERNEL_MATRIX, 5, attention_backward, attention_gradient},
-    {MEMBER(column_max_f32), KERNEL_MATRIX, 1, rows_then_vector, column_max},
-    {MEMBER(column_exp_sum_f32), KERNEL_MATRIX, 1, rows_then_vector, column_exp_sum},
-    {MEMBER(column_scale_f32), KERNEL_MATRIX, 1, rows_then_vector, column_scale},
-    {MEMBER(exp_f32), KERNEL_VECTOR, 2, vectors, exponential},
-    {MEMBER(sgd_f32), KERNEL_VECTOR, 1, vectors, sgd},
-    {MEMBER(momentum_f32), KERNEL_VECTOR, 1, vectors, momentum},
-    {MEMBER(adam_f32), KERNEL_VECTOR, 2, vectors, adam},
+const lm_kernel_row lm_kernel_list[] = {
+    {MEMBER(gemm_f32), LM_KERNEL_GEMM, 6, gemm_sizes, gemm_both, "0123", "3", 4},
+    {MEMBER(pack_f32), LM_KERNEL_GEMM, 3, pack_sizes, pack, "0", "1", 0},
+    {MEMBER(gemv_f32), LM_KERNEL_MATRIX, 2, gemv_sizes, gemv, "012", "3", 0},
+    {MEMBER(add_f32), LM_KERNEL_VECTOR, 1, vectors, add, "01", "1", 0},
+    {MEMBER(scale_f32), LM_KERNEL_VECTOR, 1, vectors, scale, "0", "0", 0},
+    {MEMBER(dot_f32), LM_KERNEL_VECTOR, 1, reduction, dot, "01", "2", 0},
+    {MEMBER(sum_squares_f32), LM_KERNEL_VECTOR, 1, reduction, sum_squares, "0", "2", 0},
+    {MEMBER(sum_rows_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, sum_rows, "01", "1", 0},
+    {MEMBER(layernorm_forward_f32), LM_KERNEL_MATRIX, 2, norm_forward, layernorm_forward, "012",
+     "345", 0},
+    {MEMBER(layernorm_backward_f32), LM_KERNEL_MATRIX, 2, norm_backward, layernorm_backward,
+     "01234567", "567", 0},
+    {MEMBER(rmsnorm_forward_f32), LM_KERNEL_MATRIX, 1, norm_forward, rmsnorm_forward, "01", "35",
+     0},
+    {MEMBER(rmsnorm_backward_f32), LM_KERNEL_MATRIX, 1, norm_backward, rmsnorm_backward, "013456",
+     "56", 0},
+    {MEMBER(gelu_tanh_forward_f32), LM_KERNEL_VECTOR, 1, vectors, gelu_tanh_forward, "0", "1", 0},
+    {MEMBER(gelu_tanh_backward_f32), LM_KERNEL_VECTOR, 2, vectors, gelu_tanh_backward, "01", "1",
+     0},
+    {MEMBER(gelu_erf_forward_f32), LM_KERNEL_VECTOR, 1, vectors, gelu_erf_forward, "0", "1", 0},
+    {MEMBER(gelu_erf_backward_f32), LM_KERNEL_VECTOR, 2, vectors, gelu_erf_backward, "01", "1", 0},
+    {MEMBER(swiglu_forward_f32), LM_KERNEL_VECTOR, 1, vectors, swiglu_forward, "01", "2", 0},
+    {MEMBER(swiglu_backward_f32), LM_KERNEL_VECTOR, 1, vectors, swiglu_backward, "012", "34", 0},
+    {MEMBER(rope_f32), LM_KERNEL_MATRIX, 1, rope_sizes, rope, "012", "2", 0},
+    {MEMBER(attention_softmax_f32), LM_KERNEL_MATRIX, 5, attention_forward, attention_softmax,
+     "012", "0123", 0},
+    {MEMBER(scale_rows_f32), LM_KERNEL_MATRIX, 1, rows_and_factors, scale_rows, "01", "0", 0},
+    {MEMBER(attention_backward_f32), LM_KERNEL_MATRIX, 5, attention_backward, attention_gradient,
+     "0123", "01", 0},
+    {MEMBER(column_max_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_max, "01", "1", 0},
+    {MEMBER(column_exp_sum_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_exp_sum, "012", "02",
+     0},
+    {MEMBER(column_scale_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_scale, "01", "0", 0},
+    {MEMBER(exp_f32), LM_KERNEL_VECTOR, 2, vectors, exponential, "0", "0", 0},
+    {MEMBER(sgd_f32), LM_KERNEL_VECTOR, 1, vectors, sgd, "01", "1", 0},
+    {MEMBER(momentum_f32), LM_KERNEL_VECTOR, 1, vectors, momentum, "012", "12", 0},
+    {MEMBER(adam_f32), LM_KERNEL_VECTOR, 2, vectors, adam, "0123", "123", 0},
 };
-const int kernel_list_count = (int)(sizeof kernel_list / sizeof *kernel_list);
+const int lm_kernel_list_count = (int)(sizeof lm_kernel_list / sizeof *lm_kernel_list);
