@@ -21,7 +21,7 @@ static bool wants_colour(void) {
 }
 
 void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, int64_t first_step,
-                       int64_t steps, double flops_per_token, double peak_flops) {
+                       int64_t steps, double flops_per_token) {
     bool terminal = isatty(fileno(stream)) == 1;
     *p = (lm_progress){.stream = stream,
                        .terminal = terminal,
@@ -31,7 +31,6 @@ void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, 
                        .first_step = first_step,
                        .steps = steps,
                        .flops_per_token = flops_per_token,
-                       .peak_flops = peak_flops,
                        .started = lm_clock_seconds(),
                        .val_loss = NAN};
 }
@@ -52,22 +51,30 @@ static const char *duration(char *out, size_t size, double seconds) {
     return out;
 }
 
-static void write_line(lm_text *line, const lm_progress *p, int64_t step, double loss,
-                       double tokens_per_s) {
+/* What a line leaves out to fit a narrow terminal, the least missed first. */
+enum { ALL, CLOSE_TOGETHER, NO_FLOPS, NO_SPEED };
+
+static void write_line(lm_text *line, const lm_progress *p, int leave_out, int64_t step,
+                       double loss, double tokens_per_s) {
     char text[48];
+    const char *gap = leave_out >= CLOSE_TOGETHER ? " " : "  ";
     const char *bold = p->colour ? BOLD : "", *plain = p->colour ? PLAIN : "";
+    line->length = 0;
     lm_text_printf(line, "step %*lld/%lld",
                    snprintf(text, sizeof text, "%lld", (long long)p->steps), (long long)step,
                    (long long)p->steps);
-    lm_text_printf(line, "  loss %s%.4f%s", bold, loss, plain);
-    if (!isnan(p->val_loss)) lm_text_printf(line, "  val %s%.4f%s", bold, p->val_loss, plain);
-    lm_text_printf(line, "  %s tok/s", lm_text_count(text, sizeof text, tokens_per_s));
+    lm_text_printf(line, "%sloss %s%.4f%s", gap, bold, loss, plain);
+    if (!isnan(p->val_loss)) lm_text_printf(line, "%sval %s%.4f%s", gap, bold, p->val_loss, plain);
+    if (leave_out < NO_SPEED)
+        lm_text_printf(line, "%s%s tok/s", gap, lm_text_count(text, sizeof text, tokens_per_s));
     double flops = tokens_per_s * p->flops_per_token;
-    lm_text_printf(line, "  %sFLOP/s", lm_text_count(text, sizeof text, flops));
-    if (p->peak_flops > 0) lm_text_printf(line, " %.0f%%", 100 * flops / p->peak_flops);
+    if (leave_out < NO_FLOPS)
+        lm_text_printf(line, "%s%sFLOP/s", gap, lm_text_count(text, sizeof text, flops));
+    if (leave_out < NO_SPEED && p->peak_flops > 0)
+        lm_text_printf(line, " %.0f%%", 100 * flops / p->peak_flops);
     double elapsed = lm_clock_seconds() - p->started;
     double left = elapsed / (double)(step - p->first_step) * (double)(p->steps - step);
-    lm_text_printf(line, "  left %s", duration(text, sizeof text, left));
+    lm_text_printf(line, "%sleft %s", gap, duration(text, sizeof text, left));
 }
 
 /* Columns of the terminal; 80 when it does not say. */
@@ -77,18 +84,21 @@ static size_t columns(const lm_progress *p) {
     return 80;
 }
 
-/* Cuts the line so that it does not wrap: escapes do not count, and a cut one is closed. */
-static void fit(lm_text *line, size_t width) {
-    size_t seen = 0;
+/* Columns that a line takes: escapes take none. */
+static size_t shown_width(const lm_text *line) {
+    size_t shown = 0;
     for (size_t i = 0; i < line->length; i++) {
         if (line->data[i] == '\033') {
             while (i < line->length && line->data[i] != 'm') i++;
-        } else if (++seen >= width) {
-            line->length = i;
-            lm_text_append(line, PLAIN, strlen(PLAIN));
-            return;
+        } else {
+            shown++;
         }
     }
+    return shown;
+}
+
+void lm_progress_peak(lm_progress *p, double peak_flops) {
+    if (peak_flops > p->peak_flops) p->peak_flops = peak_flops;
 }
 
 void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_per_s) {
@@ -98,9 +108,11 @@ void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_p
     if (p->terminal ? !last && now - p->redrawn < REDRAW_SECONDS : !last && step % p->every != 0)
         return;
     p->redrawn = now;
-    p->line.length = 0;
-    write_line(&p->line, p, step, loss, tokens_per_s);
-    if (p->terminal) fit(&p->line, columns(p));
+    size_t width = p->terminal ? columns(p) : SIZE_MAX;
+    for (int leave_out = ALL; leave_out <= NO_SPEED; leave_out++) {
+        write_line(&p->line, p, leave_out, step, loss, tokens_per_s);
+        if (shown_width(&p->line) < width) break;
+    }
     fprintf(p->stream, p->terminal ? CLEAR_LINE "%s" : "%s\n", lm_text_cstr(&p->line));
     fflush(p->stream);
     p->drawn = p->terminal;

@@ -21,14 +21,16 @@ typedef struct lm_progress {
     int64_t first_step;      /* done before this session */
     int64_t steps;           /* of the whole run */
     double flops_per_token;  /* by the usual convention */
-    double peak_flops;       /* of this machine; 0: not known */
+    double peak_flops;       /* of this machine, the highest measured; 0: not known */
     double started, redrawn; /* lm_clock_seconds() */
     double val_loss;         /* latest; NaN before the first evaluation */
     lm_text line;            /* reused, so that a step allocates nothing */
 } lm_progress;
 
 void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, int64_t first_step,
-                       int64_t steps, double flops_per_token, double peak_flops);
+                       int64_t steps, double flops_per_token);
+/* A newer measurement of the machine's peak. The higher counts: a busy machine only ever hides some. */
+void lm_progress_peak(lm_progress *p, double peak_flops);
 /* After each step: loss in nats, tokens/s smoothed by the caller or of the step. */
 void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_per_s);
 /* After each evaluation. */

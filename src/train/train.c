@@ -12,6 +12,8 @@
 #include "train/signals.h"
 #include "train/trainer.h"
 
+#define PEAK_SECONDS 0.03 /* of measuring the machine, at the start and at evaluations */
+
 /* ---- one step ----------------------------------------------------------------------------------*/
 
 /* The gradient of the mean loss over all micro-batches; returns that loss. */
@@ -71,6 +73,13 @@ static lm_status train_step(lm_trainer *t, lm_step_figures *f, lm_error *err) {
 
 /* ---- between steps -----------------------------------------------------------------------------*/
 
+/* Again after each evaluation, since a machine is sometimes busy with other things. */
+static void measure_peak(lm_trainer *t) {
+    if (!t->settings->quiet)
+        lm_progress_peak(&t->progress,
+                         lm_peak_flops(t->pool, t->setup.kernels.peak_f32, PEAK_SECONDS));
+}
+
 static lm_status evaluate(lm_trainer *t, lm_error *err) {
     int64_t evaluated = 0;
     lm_evaluation e = {.model = t->model,
@@ -88,6 +97,7 @@ static lm_status evaluate(lm_trainer *t, lm_error *err) {
         t->state.best_val_loss = loss;
         t->state.best_val_step = t->state.step;
     }
+    measure_peak(t);
     lm_progress_eval(&t->progress, t->state.step, loss, t->setup.bytes_per_token);
     lm_eval_figures f = {.step = t->state.step,
                          .tokens = t->state.tokens,
@@ -171,10 +181,9 @@ static lm_status prepare(lm_trainer *t, lm_error *err) {
     if ((status = lm_run_dir_open(&t->dir, c->run.dir, t->settings->resume, err)) != LM_OK)
         return status;
     if ((status = lm_trainer_create(t, err)) != LM_OK) return status;
-    double peak = 0;
-    if (!t->settings->quiet) peak = lm_peak_flops(t->pool, t->setup.kernels.peak_f32, 0.05);
     lm_progress_start(&t->progress, stderr, t->settings->quiet, c->log.every, 0, c->train.steps,
-                      t->setup.plan.model.flops_per_token, peak);
+                      t->setup.plan.model.flops_per_token);
+    measure_peak(t);
     if ((status = lm_trainer_resume(t, err)) != LM_OK) return status;
     if (t->saved_step < 0) lm_model_init(t->model, (uint64_t)c->run.seed);
     t->first_step = t->progress.first_step = t->state.step;
