@@ -77,14 +77,17 @@ static void backward_task(void *argument, int64_t task, int worker) {
 
 void lm_activation_forward(const lm_compute *compute, lm_mlp_kind kind, int64_t count,
                            const float *x, const float *up, float *y) {
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ACTIVATION);
     LM_ASSERT(kind < LM_MLP_COUNT && (up || !kinds[kind].gated));
     job j = {.kernels = compute->kernels, .kind = kind, .count = count, .x = x, .up = up, .y = y};
     lm_pool_run(compute->pool, (count + CHUNK - 1) / CHUNK, forward_task, &j);
+    lm_phase_leave(compute->phases, before);
 }
 
 void lm_activation_backward(const lm_compute *compute, lm_mlp_kind kind, int64_t count,
                             const float *x, const float *up, const float *dy, float *dx,
                             float *dup) {
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ACTIVATION);
     LM_ASSERT(kind < LM_MLP_COUNT && ((up && dup) || !kinds[kind].gated));
     job j = {.kernels = compute->kernels,
              .kind = kind,
@@ -95,4 +98,5 @@ void lm_activation_backward(const lm_compute *compute, lm_mlp_kind kind, int64_t
              .dx = dx,
              .dup = dup};
     lm_pool_run(compute->pool, (count + CHUNK - 1) / CHUNK, backward_task, &j);
+    lm_phase_leave(compute->phases, before);
 }

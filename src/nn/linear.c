@@ -10,6 +10,7 @@ enum { DECODE_ELEMENTS = 65536 };
 
 void lm_linear_forward(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
                        const float *x, const float *w, const float *bias, float *y) {
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
     lm_gemm g = {.m = rows,
                  .n = out,
                  .k = in,
@@ -24,6 +25,7 @@ void lm_linear_forward(const lm_compute *compute, int64_t rows, int64_t in, int6
                  .c = y,
                  .c_row = out};
     lm_gemm_f32(compute, &g);
+    lm_phase_leave(compute->phases, before);
 }
 
 typedef struct residual_job {
@@ -43,6 +45,7 @@ static void add_bias(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t
 void lm_linear_forward_residual(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
                                 const float *x, const float *w, const float *bias,
                                 const float *residual, float *y) {
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
     residual_job j = {.kernels = compute->kernels, .bias = bias, .y = y, .out = out};
     lm_gemm g = {.m = rows,
                  .n = out,
@@ -60,6 +63,7 @@ void lm_linear_forward_residual(const lm_compute *compute, int64_t rows, int64_t
                  .finish = bias ? add_bias : NULL,
                  .argument = &j};
     lm_gemm_f32(compute, &g);
+    lm_phase_leave(compute->phases, before);
 }
 
 typedef struct bias_job {
@@ -80,6 +84,7 @@ static void bias_task(void *argument, int64_t task, int worker) {
 void lm_linear_backward(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
                         const float *x, const float *w, const float *dy, float *dx, float *dw,
                         float *dbias) {
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
     if (dx) {
         lm_gemm g = {.m = rows,
                      .n = in,
@@ -118,6 +123,7 @@ void lm_linear_backward(const lm_compute *compute, int64_t rows, int64_t in, int
                       .chunk = chunk};
         lm_pool_run(compute->pool, (out + chunk - 1) / chunk, bias_task, &j);
     }
+    lm_phase_leave(compute->phases, before);
 }
 
 typedef struct decode_job {

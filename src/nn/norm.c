@@ -42,10 +42,12 @@ static void forward_task(void *argument, int64_t task, int worker) {
 }
 
 void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float *x, float *y) {
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
     LM_ASSERT(norm->kind == LM_NORM_LAYERNORM || !norm->bias);
     int64_t chunk = FORWARD_ELEMENTS / norm->channels > 1 ? FORWARD_ELEMENTS / norm->channels : 1;
     job j = {.kernels = compute->kernels, .norm = norm, .chunk = chunk, .x = x, .y = y};
     lm_pool_run(compute->pool, (norm->rows + chunk - 1) / chunk, forward_task, &j);
+    lm_phase_leave(compute->phases, before);
 }
 
 static void backward_task(void *argument, int64_t task, int worker) {
@@ -84,9 +86,11 @@ void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const floa
              .dy = dy,
              .dx = dx,
              .sums = lm_compute_scratch(compute, 0, lm_norm_scratch_bytes(c))};
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
     lm_pool_run(compute->pool, chunks, backward_task, &j);
     compute->kernels->sum_rows_f32(chunks, c, j.sums, 2 * c, dweight);
     if (dbias) compute->kernels->sum_rows_f32(chunks, c, j.sums + c, 2 * c, dbias);
+    lm_phase_leave(compute->phases, before);
 }
 
 size_t lm_norm_scratch_bytes(int64_t channels) {

@@ -64,7 +64,9 @@ static void turn(const lm_compute *compute, int64_t batch, int64_t time, int64_t
              .sin = sin,
              .x = x,
              .backward = backward};
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);
     lm_pool_run(compute->pool, (time + chunk - 1) / chunk, turn_task, &j);
+    lm_phase_leave(compute->phases, before);
 }
 
 void lm_rope_forward(const lm_compute *compute, int64_t batch, int64_t time, int64_t heads,

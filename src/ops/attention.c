@@ -185,7 +185,9 @@ void lm_attention_forward_f32(const lm_compute *compute, const lm_attention *a) 
     forward_job j = {.compute = compute, .a = a, .scale = score_scale(a->head_size)};
     j.tiles_a_part = (t + parts - 1) / parts;
     j.parts = (t + j.tiles_a_part - 1) / j.tiles_a_part;
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);
     lm_pool_run(compute->pool, n * j.parts, forward_task, &j);
+    lm_phase_leave(compute->phases, before);
 }
 
 /* ---- backward -----------------------------------------------------------------------------------
@@ -380,6 +382,7 @@ void lm_attention_backward_f32(const lm_compute *compute, const lm_attention *a,
     LM_ASSERT(a->kv_heads > 0 && a->heads % a->kv_heads == 0);
     if (a->time == 0) return;
     int64_t whole = a->batch * a->kv_heads;
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);
     /* Two walks cost 7 GEMMs a tile where one costs 5: worth it when workers would stand idle. */
     if (whole >= lm_pool_threads(compute->pool) || tiles(a->time) == 1) {
         lm_pool_run(compute->pool, whole, backward_task, &j);
@@ -387,6 +390,7 @@ void lm_attention_backward_f32(const lm_compute *compute, const lm_attention *a,
         lm_pool_run(compute->pool, whole * tiles(a->time), backward_keys_task, &j);
         lm_pool_run(compute->pool, a->batch * a->heads * tiles(a->time), backward_queries_task, &j);
     }
+    lm_phase_leave(compute->phases, before);
 }
 
 size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size) {

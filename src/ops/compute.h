@@ -13,12 +13,14 @@
 #include "base/arena.h"
 #include "kernels/kernels.h"
 #include "machine/pool.h"
+#include "ops/phase.h"
 
 typedef struct lm_compute {
     const lm_kernels *kernels;
     lm_pool *pool;
     lm_arena scratch;          /* threads * scratch_per_worker bytes */
     size_t scratch_per_worker; /* bytes, a multiple of LM_ALIGNMENT */
+    lm_phase_clock *phases;    /* NULL: nobody asks where the time goes */
 } lm_compute;
 
 lm_status lm_compute_reserve(lm_compute *c, size_t bytes_per_worker, lm_error *err);

@@ -202,6 +202,7 @@ static void run_block(const lm_compute *compute, job *j, const int32_t *targets,
 }
 
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_LOSS_HEAD);
     job j = {.kernels = compute->kernels, .s = s};
     LM_ASSERT(!s->dx == !s->dw);
     layout(&j, block_length(s->tokens, s->vocab), s->channels, s->vocab, s->block);
@@ -211,6 +212,7 @@ void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
         j.dx = s->dx ? s->dx + t * s->channels : NULL;
         run_block(compute, &j, s->targets + t, s->loss + t);
     }
+    lm_phase_leave(compute->phases, before);
 }
 
 size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab) {

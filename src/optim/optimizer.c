@@ -117,6 +117,7 @@ static void step_task(void *argument, int64_t task, int worker) {
 
 void lm_optimizer_step(const lm_compute *compute, const lm_optimizer_options *o,
                        const lm_optimizer_step_args *s) {
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_OPTIMIZER);
     LM_ASSERT(o->kind >= 0 && o->kind < COUNT && s->step >= 1);
     update u = {.compute = compute, .o = o, .s = s, .correction1 = 1, .correction2 = 1};
     if (lm_optimizer_uses(o->kind, "beta1")) {
@@ -126,6 +127,7 @@ void lm_optimizer_step(const lm_compute *compute, const lm_optimizer_options *o,
     int64_t tasks = 0;
     for (int64_t i = 0; i < s->n_segments; i++) tasks += chunks_of(s->segments[i].count);
     lm_pool_run(compute->pool, tasks, step_task, &u);
+    lm_phase_leave(compute->phases, before);
 }
 
 /* ---- the norm
@@ -159,7 +161,9 @@ double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *g
     n.chunk = (chunks_of(count) + NORM_CHUNKS - 1) / NORM_CHUNKS * CHUNK;
     if (count == 0) return 0;
     int64_t tasks = (count + n.chunk - 1) / n.chunk;
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_OPTIMIZER);
     lm_pool_run(compute->pool, tasks, norm_task, &n);
+    lm_phase_leave(compute->phases, before);
     double sum = 0;
     for (int64_t i = 0; i < tasks; i++) sum += n.sums[i];
     return sqrt(sum);

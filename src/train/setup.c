@@ -43,9 +43,9 @@ static void make_plan(lm_setup *s) {
     p->epochs = p->tokens / ((double)s->sampler.windows * (double)c->model.context_length);
 }
 
-lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err) {
+lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err) {
     const lm_train_plan *p = &s->plan;
-    uint64_t memory = lm_limits_memory(), disk = lm_limits_disk(s->config->run.dir);
+    uint64_t memory = lm_limits_memory();
     char need[32], have[32];
     if (p->overflow)
         return lm_error_set(err, LM_ERR_RUNTIME,
@@ -58,6 +58,14 @@ lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err) {
                             " what needs how much)",
                             lm_text_bytes(need, sizeof need, (double)p->memory),
                             lm_text_bytes(have, sizeof have, (double)memory));
+    return LM_OK;
+}
+
+lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err) {
+    const lm_train_plan *p = &s->plan;
+    uint64_t disk = lm_limits_disk(s->config->run.dir);
+    char need[32], have[32];
+    if (lm_setup_check_memory(s, err) != LM_OK) return err->code;
     if (p->disk > disk)
         return lm_error_set(err, LM_ERR_RUNTIME,
                             "%s: checkpoints need up to %s of disk, %s are free: lower"

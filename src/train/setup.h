@@ -36,7 +36,9 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
                         lm_error *err);
 void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */
 
-/* Refuses a plan that this machine's memory or the run directory's disk cannot hold, with figures. */
+/* Refuses a plan that this machine's memory cannot hold, with figures. */
+lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
+/* The same, and one that the run directory's disk cannot hold. */
 lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err);
 /* The plan for people. */
 void lm_setup_print_plan(const lm_setup *s, lm_text *out);

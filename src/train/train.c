@@ -14,63 +14,6 @@
 
 #define PEAK_SECONDS 0.03 /* of measuring the machine, at the start and at evaluations */
 
-/* ---- one step ----------------------------------------------------------------------------------*/
-
-/* The gradient of the mean loss over all micro-batches; returns that loss. */
-static double accumulate_gradients(lm_trainer *t) {
-    const lm_config *c = t->config;
-    const int64_t rows = c->train.micro_batch, time = c->model.context_length;
-    float grad_scale = (float)(1.0 / (double)t->setup.plan.step_tokens);
-    double sum = 0;
-    lm_model_zero_gradients(t->model);
-    for (int64_t micro = 0; micro < c->train.grad_accumulation; micro++) {
-        for (int64_t row = 0; row < rows; row++)
-            lm_sampler_window(&t->setup.sampler, t->state.samples++, t->batch + row * (time + 1));
-        sum += lm_model_forward_backward(t->model, t->batch, rows, time, grad_scale);
-    }
-    return sum / (double)t->setup.plan.step_tokens;
-}
-
-/* Batch, forward, backward, clip, step; t->state moves on by one. */
-static lm_status train_step(lm_trainer *t, lm_step_figures *f, lm_error *err) {
-    const lm_config *c = t->config;
-    double start = lm_clock_seconds();
-    double loss = accumulate_gradients(t);
-    int64_t step = t->state.step + 1;
-    t->grad_norm =
-        lm_gradient_norm(&t->compute, lm_model_total(t->model), lm_model_gradients(t->model));
-    if (!isfinite(loss) || !isfinite(t->grad_norm))
-        return lm_error_set(err, LM_ERR_DIVERGED,
-                            "step %" PRId64 ": the %s stopped being finite (loss %g, gradient norm"
-                            " %g, learning rate %g); a lower optimizer.lr, a longer"
-                            " schedule.warmup_steps or train.clip_norm may help",
-                            step, isfinite(loss) ? "gradient" : "loss", loss, t->grad_norm,
-                            lm_schedule_lr(&c->schedule, c->optimizer.lr, step, c->train.steps));
-    lm_optimizer_step_args args = {
-        .segments = t->segments,
-        .n_segments = t->n_segments,
-        .lr = lm_schedule_lr(&c->schedule, c->optimizer.lr, step, c->train.steps),
-        .step = step,
-        .grad_scale = lm_clip_scale(t->grad_norm, c->train.clip_norm),
-        .gradients = lm_model_gradients(t->model),
-        .states = {t->states[0], t->states[1]},
-        .weights = lm_model_weights(t->model)};
-    lm_optimizer_step(&t->compute, &c->optimizer, &args);
-    double took = lm_clock_seconds() - start;
-    t->stepping += took;
-    t->state.step = step;
-    t->state.tokens += t->setup.plan.step_tokens;
-    t->state.train_loss = loss;
-    *f = (lm_step_figures){.step = step,
-                           .tokens = t->state.tokens,
-                           .loss = loss,
-                           .lr = args.lr,
-                           .grad_norm = t->grad_norm,
-                           .tokens_per_s = (double)t->setup.plan.step_tokens / took,
-                           .seconds = lm_trainer_seconds(t)};
-    return LM_OK;
-}
-
 /* ---- between steps -----------------------------------------------------------------------------*/
 
 /* Again after each evaluation, since a machine is sometimes busy with other things. */
@@ -128,7 +71,7 @@ static lm_status run_steps(lm_trainer *t, lm_error *err) {
     lm_status status;
     while (t->state.step < c->train.steps) {
         lm_step_figures figures;
-        if ((status = train_step(t, &figures, err)) != LM_OK) return status;
+        if ((status = lm_trainer_step(t, &figures, err)) != LM_OK) return status;
         if ((status = lm_metrics_step(&t->metrics, &figures, err)) != LM_OK) return status;
         lm_progress_step(&t->progress, figures.step, figures.loss, figures.tokens_per_s);
         bool last = figures.step == c->train.steps;

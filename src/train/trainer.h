@@ -1,5 +1,6 @@
-/* The state of a training run, shared by the files of this room: setup and memory (trainer.c), the
- * steps (train.c), what is saved and restored (resume.c). */
+/* The state of a training run, shared by the files of this room: setup and memory (trainer.c), one
+ * step (step.c), the loop (train.c), what is saved and restored (resume.c). lm_trainer_create and
+ * lm_trainer_step are all that a measurement of the step needs. */
 #ifndef LM_TRAIN_TRAINER_H
 #define LM_TRAIN_TRAINER_H
 
@@ -42,6 +43,11 @@ typedef struct lm_trainer {
 /* Allocates what the plan says, for t->setup. */
 lm_status lm_trainer_create(lm_trainer *t, lm_error *err);
 void lm_trainer_free(lm_trainer *t);
+
+/* One step on the next windows of the training data: gradients of all micro-batches, clipping, the
+ * optimizer's update; t->state moves on by one and *f receives its figures. LM_ERR_DIVERGED, with the
+ * weights as they were, when the loss or the gradient is not finite. Allocates nothing. */
+lm_status lm_trainer_step(lm_trainer *t, lm_step_figures *f, lm_error *err);
 
 /* Seconds since the start of the run, earlier sessions included. */
 double lm_trainer_seconds(const lm_trainer *t);
