@@ -119,6 +119,10 @@ typedef struct lm_kernels {
     /* dgate, dup overwritten; dgate may be dy (in place). */
     void (*swiglu_backward_f32)(int64_t n, const float *gate, const float *up, const float *dy,
                                 float *dgate, float *dup);
+    /* Squared ReLU (So et al. 2021, Primer): r = (x < 0 ? 0 : x) + 0; y = r*r. */
+    void (*relu2_forward_f32)(int64_t n, const float *x, float *y);
+    /* dx = dy * (r + r); dx overwritten; dx may be dy (in place). */
+    void (*relu2_backward_f32)(int64_t n, const float *x, const float *dy, float *dx);
 
     /* ---- rotary positions (Su et al. 2021), half-split pairs -----------------------------------
      * For each of `heads` heads of x [heads, size], contiguous, in place; j < size/2, (lo, hi) =

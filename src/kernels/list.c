@@ -131,6 +131,12 @@ static void swiglu_forward(const lm_kernels *k, const kernel_call *c) {
 static void swiglu_backward(const lm_kernels *k, const kernel_call *c) {
     k->swiglu_backward_f32(c->n, c->b[0], c->b[1], c->b[2], c->b[3], c->b[4]);
 }
+static void relu2_forward(const lm_kernels *k, const kernel_call *c) {
+    k->relu2_forward_f32(c->n, c->b[0], c->b[1]);
+}
+static void relu2_backward(const lm_kernels *k, const kernel_call *c) {
+    k->relu2_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2]);
+}
 static void rope(const lm_kernels *k, const kernel_call *c) {
     k->rope_f32(c->rows, c->n / 2 * 2, c->b[0], c->b[1], c->b[2]);
 }
@@ -201,6 +207,8 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(gelu_erf_backward_f32), LM_KERNEL_VECTOR, 2, vectors, gelu_erf_backward, "01", "1", 0},
     {MEMBER(swiglu_forward_f32), LM_KERNEL_VECTOR, 1, vectors, swiglu_forward, "01", "2", 0},
     {MEMBER(swiglu_backward_f32), LM_KERNEL_VECTOR, 1, vectors, swiglu_backward, "012", "34", 0},
+    {MEMBER(relu2_forward_f32), LM_KERNEL_VECTOR, 1, vectors, relu2_forward, "0", "1", 0},
+    {MEMBER(relu2_backward_f32), LM_KERNEL_VECTOR, 2, vectors, relu2_backward, "01", "1", 0},
     {MEMBER(rope_f32), LM_KERNEL_MATRIX, 1, rope_sizes, rope, "012", "2", 0},
     {MEMBER(attention_softmax_f32), LM_KERNEL_MATRIX, 5, attention_forward, attention_softmax,
      "012", "0123", 0},

@@ -25,9 +25,10 @@
 typedef enum lm_position_kind {
     LM_POSITION_LEARNED,
     LM_POSITION_ROPE,
+    LM_POSITION_NONE, /* the causal mask alone tells the order (Haviv et al. 2022) */
     LM_POSITION_COUNT
 } lm_position_kind;
-const char *lm_position_name(int kind); /* "learned", "rope"; NULL past the end */
+const char *lm_position_name(int kind); /* "learned", "rope", "none"; NULL past the end */
 
 typedef struct lm_model_options {
     int64_t d_model, n_layers, n_heads;

@@ -5,7 +5,7 @@
 #include "model/model.h"
 
 const char *lm_position_name(int kind) {
-    static const char *const names[LM_POSITION_COUNT] = {"learned", "rope"};
+    static const char *const names[LM_POSITION_COUNT] = {"learned", "rope", "none"};
     return kind >= 0 && kind < LM_POSITION_COUNT ? names[kind] : NULL;
 }
 

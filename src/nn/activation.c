@@ -9,6 +9,7 @@ static const struct {
     [LM_MLP_GELU_TANH] = {"gelu_tanh", false},
     [LM_MLP_GELU] = {"gelu", false},
     [LM_MLP_SWIGLU] = {"swiglu", true},
+    [LM_MLP_RELU2] = {"relu2", false},
 };
 
 const char *lm_mlp_name(int kind) {
@@ -50,6 +51,9 @@ static void forward_task(void *argument, int64_t task, int worker) {
     case LM_MLP_SWIGLU:
         j->kernels->swiglu_forward_f32(n, j->x + at, j->up + at, j->y + at);
         break;
+    case LM_MLP_RELU2:
+        j->kernels->relu2_forward_f32(n, j->x + at, j->y + at);
+        break;
     case LM_MLP_COUNT:
         break;
     }
@@ -69,6 +73,9 @@ static void backward_task(void *argument, int64_t task, int worker) {
     case LM_MLP_SWIGLU:
         j->kernels->swiglu_backward_f32(n, j->x + at, j->up + at, j->dy + at, j->dx + at,
                                         j->dup + at);
+        break;
+    case LM_MLP_RELU2:
+        j->kernels->relu2_backward_f32(n, j->x + at, j->dy + at, j->dx + at);
         break;
     case LM_MLP_COUNT:
         break;

@@ -6,9 +6,14 @@
 
 #include "ops/compute.h"
 
-typedef enum lm_mlp_kind { LM_MLP_GELU_TANH, LM_MLP_GELU, LM_MLP_SWIGLU, LM_MLP_COUNT } lm_mlp_kind;
-const char *
-lm_mlp_name(int kind); /* "gelu_tanh", "gelu" (exact, erf), "swiglu"; NULL past the end */
+typedef enum lm_mlp_kind {
+    LM_MLP_GELU_TANH,
+    LM_MLP_GELU, /* exact, by erf */
+    LM_MLP_SWIGLU,
+    LM_MLP_RELU2,
+    LM_MLP_COUNT
+} lm_mlp_kind;
+const char *lm_mlp_name(int kind);      /* "gelu_tanh", ..., "relu2"; NULL past the end */
 bool lm_mlp_is_gated(lm_mlp_kind kind); /* has a second input projection */
 
 /* y [count] = activation(x) or silu(x) * up; overwritten. */

@@ -27,6 +27,8 @@ MODELS = {  # B, T, V, C, L, H, K, F
                  mlp="gelu", bias=False, tied=False),
     "mixed": dict(shape=(3, 5, 7, 16, 1, 2, 2, 24), norm="rmsnorm", position="learned",
                   mlp="swiglu", bias=True, tied=True),
+    "primer": dict(shape=(2, 8, 11, 16, 2, 4, 4, 64), norm="layernorm", position="none",
+                   mlp="relu2", bias=True, tied=True),
 }
 EPS, THETA = 1e-5, 10000.0
 
@@ -137,6 +139,8 @@ def attend(m, p, i, x):
 def feed_forward(m, p, i, x):
     if m["mlp"] == "swiglu":
         y = functional.silu(project(p, f"{i}.gate", x)) * project(p, f"{i}.up", x)
+    elif m["mlp"] == "relu2":
+        y = functional.relu(project(p, f"{i}.fc", x)) ** 2
     else:
         tanh = "tanh" if m["mlp"] == "gelu_tanh" else "none"
         y = functional.gelu(project(p, f"{i}.fc", x), approximate=tanh)

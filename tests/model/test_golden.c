@@ -82,21 +82,8 @@ static void check(const transformer_case *c) {
     lm_model_free(m);
 }
 
-static void test_gpt2(void **state) {
-    (void)state;
-    check(&transformer_cases[0]);
-}
-static void test_llama(void **state) {
-    (void)state;
-    check(&transformer_cases[1]);
-}
-static void test_long(void **state) {
-    (void)state;
-    check(&transformer_cases[2]);
-}
-static void test_mixed(void **state) {
-    (void)state;
-    check(&transformer_cases[3]);
+static void test_case(void **state) {
+    check(*state);
 }
 
 static int open_compute(void **state) {
@@ -111,7 +98,10 @@ static int close_compute(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gpt2), cmocka_unit_test(test_llama),
-                                       cmocka_unit_test(test_long), cmocka_unit_test(test_mixed)};
+    struct CMUnitTest tests[TRANSFORMERS];
+    for (int c = 0; c < TRANSFORMERS; c++)
+        tests[c] = (struct CMUnitTest){.name = transformer_cases[c].name,
+                                       .test_func = test_case,
+                                       .initial_state = (void *)&transformer_cases[c]};
     return cmocka_run_group_tests_name("golden", tests, open_compute, close_compute);
 }

@@ -80,7 +80,7 @@ static void test_problems_name_both_keys(void **state) {
                 "model.norm_eps = nan: expected a positive number");
     o = gpt2_124m();
     o.mlp = LM_MLP_COUNT;
-    refused(&o, "model.mlp: there is no choice number 3");
+    refused(&o, "model.mlp: there is no choice number 4");
     o = gpt2_124m();
     o.d_model = o.n_heads = INT32_MAX; /* 4 d_model does not fit */
     refused(&o, "model.d_ff = 8589934588 is out of range: expected 1 to 2147483647");

@@ -177,6 +177,7 @@ static void test_norm_names(void **state) {
     assert_string_equal(lm_mlp_name(LM_MLP_GELU_TANH), "gelu_tanh");
     assert_string_equal(lm_mlp_name(LM_MLP_GELU), "gelu");
     assert_string_equal(lm_mlp_name(LM_MLP_SWIGLU), "swiglu");
+    assert_string_equal(lm_mlp_name(LM_MLP_RELU2), "relu2");
     assert_null(lm_mlp_name(LM_MLP_COUNT));
     assert_true(lm_mlp_is_gated(LM_MLP_SWIGLU));
     assert_false(lm_mlp_is_gated(LM_MLP_GELU));
@@ -189,6 +190,8 @@ static double activation_double(lm_mlp_kind kind, double x, double up) {
         return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     case LM_MLP_GELU:
         return 0.5 * x * erfc(-x / sqrt(2.0));
+    case LM_MLP_RELU2:
+        return x > 0 ? x * x : 0;
     default:
         return x / (1 + exp(-x)) * up;
     }

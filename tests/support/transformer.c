@@ -63,6 +63,19 @@ const transformer_case transformer_cases[TRANSFORMERS] = {
       .bias = true,
       .tie_embeddings = true,
       COMMON}},
+    {"primer",
+     2,
+     {.d_model = 16,
+      .n_layers = 2,
+      .n_heads = 4,
+      .context_length = 8,
+      .vocab_size = 11,
+      .norm = LM_NORM_LAYERNORM,
+      .position = LM_POSITION_NONE,
+      .mlp = LM_MLP_RELU2,
+      .bias = true,
+      .tie_embeddings = true,
+      COMMON}},
 };
 
 lm_model_options transformer_options(const transformer_case *c) {

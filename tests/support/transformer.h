@@ -5,12 +5,12 @@
 
 #include "model/model.h"
 
-enum { TRANSFORMERS = 4 };
 typedef struct transformer_case {
     const char *name;
     int64_t batch;
     lm_model_options o; /* before lm_model_resolve */
 } transformer_case;
+enum { TRANSFORMERS = 5 };
 extern const transformer_case transformer_cases[TRANSFORMERS];
 
 /* Resolved. */

@@ -35,3 +35,16 @@ void lm_scalar_swiglu_backward_f32(int64_t n, const float *gate, const float *up
         dup[i] = d * z.value;
     }
 }
+
+/* A NaN stays one; adding 0 makes +0 of all zeros and denormals (reduce.h, max1). */
+static float relu1(float x) {
+    return (x < 0.0f ? 0.0f : x) + 0.0f;
+}
+
+void lm_scalar_relu2_forward_f32(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = relu1(x[i]) * relu1(x[i]);
+}
+
+void lm_scalar_relu2_backward_f32(int64_t n, const float *x, const float *dy, float *dx) {
+    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * (relu1(x[i]) + relu1(x[i]));
+}

@@ -23,6 +23,8 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->gelu_erf_backward_f32 = lm_scalar_gelu_erf_backward_f32;
     k->swiglu_forward_f32 = lm_scalar_swiglu_forward_f32;
     k->swiglu_backward_f32 = lm_scalar_swiglu_backward_f32;
+    k->relu2_forward_f32 = lm_scalar_relu2_forward_f32;
+    k->relu2_backward_f32 = lm_scalar_relu2_backward_f32;
     k->attention_softmax_f32 = lm_scalar_attention_softmax_f32;
     k->attention_backward_f32 = lm_scalar_attention_backward_f32;
     k->rope_f32 = lm_scalar_rope_f32;
