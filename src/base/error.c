@@ -24,7 +24,19 @@ lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...) {
     va_end(arguments);
     memcpy(err->message, message, sizeof message);
     err->code = code;
+    err->damaged = false;
     return code;
+}
+
+lm_status lm_error_damaged(lm_error *err, const char *format, ...) {
+    char message[sizeof err->message];
+    va_list arguments;
+    va_start(arguments, format);
+    format_message(message, sizeof message, format, arguments);
+    va_end(arguments);
+    lm_error_set(err, LM_ERR_RUNTIME, "%s", message);
+    err->damaged = true;
+    return err->code;
 }
 
 lm_status lm_error_prefix(lm_error *err, const char *format, ...) {
@@ -33,7 +45,10 @@ lm_status lm_error_prefix(lm_error *err, const char *format, ...) {
     va_start(arguments, format);
     format_message(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
-    return lm_error_set(err, err->code, "%s: %s", prefix, err->message);
+    bool damaged = err->damaged;
+    lm_error_set(err, err->code, "%s: %s", prefix, err->message);
+    err->damaged = damaged;
+    return err->code;
 }
 
 const char *lm_error_errno(int errnum) {

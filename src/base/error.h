@@ -12,6 +12,8 @@
 #ifndef LM_BASE_ERROR_H
 #define LM_BASE_ERROR_H
 
+#include <stdbool.h>
+
 typedef enum lm_status {
     LM_OK = 0,              /* done */
     LM_ERR_RUNTIME = 1,     /* I/O, memory, damaged file */
@@ -22,13 +24,17 @@ typedef enum lm_status {
 
 typedef struct lm_error {
     lm_status code;
+    bool damaged; /* a file's contents are not what they should be: trying again cannot help */
     char message[4096]; /* may hold several lines; truncated with "..." when longer */
 } lm_error;
 
 /* Overwrite *err with code and the formatted message; returns code, so that
- * `return lm_error_set(...)` reads as one statement. */
+ * `return lm_error_set(...)` reads as one statement. lm_error_damaged is LM_ERR_RUNTIME and sets
+ * `damaged`, which lm_error_prefix keeps. */
 lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+lm_status lm_error_damaged(lm_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Put "prefix: " in front of the message already there; returns err->code. */
 lm_status lm_error_prefix(lm_error *err, const char *format, ...)

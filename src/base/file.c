@@ -230,6 +230,12 @@ bool lm_file_is_directory(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool lm_file_same(const char *a, const char *b) {
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
 static lm_status make_one(const char *path, lm_error *err) {
     if (mkdir(path, 0777) != 0) {
         int reason = errno; /* which the next call may change */

@@ -84,13 +84,21 @@ lm_status lm_checkpoint_verify(lm_checkpoint *c, lm_pool *pool, lm_error *err);
 
 /* "step-0000001200.npz" in a directory of checkpoints. */
 char *lm_checkpoint_path(const char *directory, int64_t step); /* malloc'd; NULL without memory */
+/* Open, verify, close. err->damaged tells contents that are wrong from a file that could not be
+ * read now. */
+lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err);
 /* The newest checkpoint in directory that verifies: *path malloc'd, NULL when there is none (which
- * is LM_OK). Damaged ones that were passed over are described in *skipped, a line each. */
+ * is LM_OK). Damaged ones that were passed over are described in *skipped, a line each; one that
+ * cannot be read for want of memory, say, is an error: it may be good. */
 lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path, lm_text *skipped,
                                lm_error *err);
-/* After the checkpoint of newest_step is durable: delete all but the keep_last (>= 1) newest up to
- * it, those of later steps (they did not verify when the run was resumed before them), and left-over
- * temporaries. */
+/* A run goes on from `step`, or from the start when that is -1: what lies beyond is renamed to
+ * "<name>.aside", durably, so that it never counts as the newest again. Named in *moved, a line
+ * each. */
+lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *moved,
+                                  lm_error *err);
+/* After the checkpoint of newest_step is durable: delete all but the keep_last (>= 1) newest, those
+ * set aside of steps up to newest_step, and left-over temporaries. */
 lm_status lm_checkpoint_retain(const char *directory, int64_t newest_step, int64_t keep_last,
                                lm_error *err);
 

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,20 +9,17 @@
 
 #define PREFIX "step-"
 #define SUFFIX ".npz"
+#define ASIDE  ".aside"
 #define DIGITS 10
 
-/* "step-", ten digits or more, ".npz": so that the order of names is the order of steps. */
-static bool is_checkpoint(const char *name) {
-    size_t n = strlen(name), prefix = strlen(PREFIX), suffix = strlen(SUFFIX);
-    if (n != prefix + DIGITS + suffix || strncmp(name, PREFIX, prefix) != 0) return false;
-    return strspn(name + prefix, "0123456789") == DIGITS &&
-           strcmp(name + prefix + DIGITS, SUFFIX) == 0;
-}
-
-static bool is_temporary(const char *name) {
-    size_t n = strlen(name);
-    return strncmp(name, PREFIX, strlen(PREFIX)) == 0 && n > 8 &&
-           strcmp(name + n - 8, SUFFIX ".tmp") == 0;
+/* The step of "step-", ten digits, suffix; -1: it is not such a name. Ten digits always, so that the
+ * order of names is the order of steps. */
+static int64_t step_of(const char *name, const char *suffix) {
+    const size_t prefix = strlen(PREFIX);
+    if (strncmp(name, PREFIX, prefix) != 0) return -1;
+    if (strspn(name + prefix, "0123456789") != DIGITS) return -1;
+    if (strcmp(name + prefix + DIGITS, suffix) != 0) return -1;
+    return strtoll(name + prefix, NULL, 10);
 }
 
 char *lm_checkpoint_path(const char *directory, int64_t step) {
@@ -31,6 +29,18 @@ char *lm_checkpoint_path(const char *directory, int64_t step) {
     return lm_file_join(directory, name);
 }
 
+static lm_status no_memory(const char *directory, lm_error *err) {
+    return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
+}
+
+lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err) {
+    lm_checkpoint *c = NULL;
+    lm_status status = lm_checkpoint_open(&c, path, err);
+    if (status == LM_OK) status = lm_checkpoint_verify(c, pool, err);
+    lm_checkpoint_close(c);
+    return status;
+}
+
 lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path, lm_text *skipped,
                                lm_error *err) {
     lm_file_list list;
@@ -38,23 +48,48 @@ lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path
     if (!lm_file_exists(directory)) return LM_OK;
     lm_status status = lm_file_list_directory(&list, directory, err);
     for (size_t i = list.count; status == LM_OK && i-- > 0 && !*path;) {
-        if (!is_checkpoint(list.names[i])) continue;
-        lm_error why;
-        lm_checkpoint *c = NULL;
+        if (step_of(list.names[i], SUFFIX) < 0) continue;
         char *candidate = lm_file_join(directory, list.names[i]);
-        if (!candidate) {
-            status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
+        status = candidate ? lm_checkpoint_check(candidate, pool, err) : no_memory(directory, err);
+        if (status == LM_OK) {
+            *path = candidate;
             break;
         }
-        if (lm_checkpoint_open(&c, candidate, &why) == LM_OK &&
-            lm_checkpoint_verify(c, pool, &why) == LM_OK) {
-            *path = candidate;
-        } else {
-            lm_text_printf(skipped, "%s\n", why.message);
-            free(candidate);
+        if (candidate && err->damaged) {
+            lm_text_printf(skipped, "%s\n", err->message);
+            status = LM_OK;
         }
-        lm_checkpoint_close(c);
+        free(candidate);
     }
+    lm_file_list_free(&list);
+    return status;
+}
+
+static lm_status move_aside(const char *path, lm_error *err) {
+    lm_text to = {0};
+    lm_text_printf(&to, "%s" ASIDE, path);
+    lm_status status = to.failed ? no_memory(path, err) : LM_OK;
+    if (status == LM_OK && rename(path, lm_text_cstr(&to)) != 0)
+        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot rename it to %s: %s", path,
+                              lm_text_cstr(&to), lm_error_errno(errno));
+    lm_text_free(&to);
+    return status;
+}
+
+lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *moved,
+                                  lm_error *err) {
+    lm_file_list list;
+    bool any = false;
+    lm_status status = lm_file_list_directory(&list, directory, err);
+    for (size_t i = 0; status == LM_OK && i < list.count; i++) {
+        if (step_of(list.names[i], SUFFIX) <= step) continue;
+        char *path = lm_file_join(directory, list.names[i]);
+        status = path ? move_aside(path, err) : no_memory(directory, err);
+        if (status == LM_OK) lm_text_printf(moved, "%s" ASIDE "\n", path);
+        any = true;
+        free(path);
+    }
+    if (any && status == LM_OK) status = lm_file_sync_directory(directory, err);
     lm_file_list_free(&list);
     return status;
 }
@@ -66,13 +101,15 @@ lm_status lm_checkpoint_retain(const char *directory, int64_t newest_step, int64
     lm_status status = lm_file_list_directory(&list, directory, err);
     int64_t kept = 0;
     for (size_t i = list.count; status == LM_OK && i-- > 0;) {
-        bool checkpoint = is_checkpoint(list.names[i]);
-        if (!checkpoint && !is_temporary(list.names[i])) continue;
-        bool later = checkpoint && strtoll(list.names[i] + strlen(PREFIX), NULL, 10) > newest_step;
-        if (checkpoint && !later && kept++ < keep_last) continue;
-        char *path = lm_file_join(directory, list.names[i]);
-        status = path ? lm_file_remove(path, err)
-                      : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
+        const char *name = list.names[i];
+        int64_t aside = step_of(name, SUFFIX ASIDE);
+        if (step_of(name, SUFFIX) >= 0) {
+            if (step_of(name, SUFFIX) > newest_step || kept++ < keep_last) continue;
+        } else if (step_of(name, SUFFIX ".tmp") < 0 && !(aside >= 0 && aside <= newest_step)) {
+            continue;
+        }
+        char *path = lm_file_join(directory, name);
+        status = path ? lm_file_remove(path, err) : no_memory(directory, err);
         free(path);
     }
     lm_file_list_free(&list);

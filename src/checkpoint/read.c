@@ -38,13 +38,12 @@ static lm_status no_memory(const lm_checkpoint *c, lm_error *err) {
 }
 
 static lm_status damaged(const lm_checkpoint *c, const char *what, lm_error *err) {
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: damaged: %s", c->path, what);
+    return lm_error_damaged(err, "%s: damaged: %s", c->path, what);
 }
 
 static lm_status damaged_array(const lm_checkpoint *c, const array *a, const char *what,
                                lm_error *err) {
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: damaged: array %s: %s", c->path,
-                        a->entry.array.name, what);
+    return lm_error_damaged(err, "%s: damaged: array %s: %s", c->path, a->entry.array.name, what);
 }
 
 static lm_status read_meta(lm_checkpoint *c, const lm_zip_member *m, lm_error *err) {
@@ -139,6 +138,8 @@ static lm_status read_index(lm_checkpoint *c, lm_error *err) {
     cJSON *root = cJSON_Parse(c->meta);
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "arrays"), *object;
     int64_t i = 0;
+    /* Its CRC was right: this is want of memory, or not our doing. */
+    if (!root) return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot parse meta.json", c->path);
     if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != c->n) {
         status = damaged(c, "meta.json: expected \"arrays\" with one object a member", err);
         goto out;

@@ -152,8 +152,8 @@ typedef struct reader {
 } reader;
 
 static lm_status damaged(const reader *r, uint64_t offset, const char *expected) {
-    return lm_error_set(r->err, LM_ERR_RUNTIME, "%s: damaged: byte offset %" PRIu64 ": expected %s",
-                        r->path, offset, expected);
+    return lm_error_damaged(r->err, "%s: damaged: byte offset %" PRIu64 ": expected %s", r->path,
+                            offset, expected);
 }
 
 /* Where the central directory starts and what it should hold. */
@@ -166,11 +166,12 @@ static lm_status parse_end(const reader *r, end_record *e) {
     if (r->size < tail ||
         memcmp(r->data + r->size - COMMENT_SIZE, COMMENT, sizeof COMMENT - 1) != 0 ||
         lm_read_u32(r->data + r->size - tail) != END)
-        return lm_error_set(r->err, LM_ERR_RUNTIME,
-                            "%s: expected the end of an lmtrain checkpoint, found other data in its"
-                            " last %" PRIu64 " bytes (%" PRIu64 " bytes in all): cut off, or not a"
-                            " checkpoint",
-                            r->path, tail, r->size);
+        return lm_error_damaged(
+            r->err,
+            "%s: expected the end of an lmtrain checkpoint, found other data in its"
+            " last %" PRIu64 " bytes (%" PRIu64 " bytes in all): cut off, or not a"
+            " checkpoint",
+            r->path, tail, r->size);
     uint64_t end = r->size - tail;
     const unsigned char *p = r->data + end;
     e->count = lm_read_u16(p + 10);
@@ -191,9 +192,9 @@ static lm_status parse_end(const reader *r, end_record *e) {
     snprintf(digest, sizeof digest, "%016" PRIx64,
              lm_digest_of(r->data + e->start, (size_t)(r->size - COMMENT_SIZE - e->start)));
     if (memcmp(digest, r->data + r->size - 16, 16) != 0)
-        return lm_error_set(r->err, LM_ERR_RUNTIME,
-                            "%s: damaged: the digest of its directory is %.16s, expected %s",
-                            r->path, (const char *)r->data + r->size - 16, digest);
+        return lm_error_damaged(r->err,
+                                "%s: damaged: the digest of its directory is %.16s, expected %s",
+                                r->path, (const char *)r->data + r->size - 16, digest);
     return LM_OK;
 }
 

@@ -42,7 +42,8 @@ static lm_status take_option(lm_options *o, const char *text, int left, const ch
     if (!option->argument && value)
         return lm_error_set(err, LM_ERR_USAGE, "lmtrain %s: --%s takes no value, found \"%s\"",
                             c->name, name, value);
-    if (option->argument && !value) {
+    bool optional = option->argument && option->argument[0] == '[';
+    if (option->argument && !value && !(optional && (left == 0 || next[0][0] == '-'))) {
         if (left == 0)
             return lm_error_set(err, LM_ERR_USAGE, "lmtrain %s: --%s: expected %s, found nothing",
                                 c->name, name, option->argument);

@@ -22,7 +22,7 @@
 
 typedef struct lm_option {
     const char *name;     /* without the dashes; NULL ends the table */
-    const char *argument; /* what it takes, for help; NULL: a switch */
+    const char *argument; /* what it takes, for help; NULL: a switch; "[X]": may be left out */
     const char *help;
     bool repeats; /* may be given more than once; else the second time is an error */
 } lm_option;

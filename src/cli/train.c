@@ -4,7 +4,7 @@
 
 static const lm_option options[] = {
     {"config", "FILE", "the run config, JSON with comments", false},
-    {"resume", NULL, "go on from the newest good checkpoint of the run directory", false},
+    {"resume", "[FILE]", "go on from the newest good checkpoint of the run, or from FILE", false},
     {"set", "KEY.PATH=VALUE", "override a key of the config; may be repeated", true},
     LM_MACHINE_OPTIONS,
     {"quiet", NULL, "no progress; warnings and errors only", false},
@@ -31,6 +31,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
     lm_config config = {0};
     lm_train_settings s = {.config = &config,
                            .resume = lm_options_has(o, "resume"),
+                           .resume_from = lm_options_value(o, "resume"),
                            .quiet = lm_options_has(o, "quiet")};
     const char *path, *overrides[LM_OPTIONS_MAX];
     int n_overrides = lm_options_values(o, "set", overrides);
@@ -65,7 +66,7 @@ out:
 const lm_command lm_command_train = {
     .name = "train",
     .summary = "train a model as a run config says, or go on with a run",
-    .usage = "--config FILE [--resume] [--set KEY.PATH=VALUE]... [OPTIONS]\n"
+    .usage = "--config FILE [--resume [FILE]] [--set KEY.PATH=VALUE]... [OPTIONS]\n"
              "  lmtrain --config FILE ...",
     .example = "  lmtrain train --config configs/quickstart.json --set train.steps=200\n"
                "  lmtrain train --config configs/quickstart.json --resume\n",

@@ -138,6 +138,7 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err
 }
 
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err) {
+    if (!m->path) return LM_OK;
     return fdatasync(m->fd) == 0 || errno == EINVAL ? LM_OK : fail(m, "sync", err);
 }
 

@@ -7,6 +7,72 @@
 #include "machine/limits.h"
 #include "train/trainer.h"
 
+/* ---- saving ------------------------------------------------------------------------------------*/
+
+/* The sum of squares of an array is finite when all of it is, give or take what would overflow. */
+static lm_status check_finite(const lm_trainer *t, lm_error *err) {
+    int64_t total = lm_model_total(t->model);
+    for (int i = -1; i < t->n_states; i++) {
+        const float *x = i < 0 ? lm_model_weights(t->model) : t->states[i];
+        if (isfinite(lm_gradient_norm(&t->compute, total, x))) continue;
+        return lm_error_set(err, LM_ERR_DIVERGED,
+                            "step %" PRId64 ": %s stopped being finite; no checkpoint was written"
+                            "%s%s",
+                            t->state.step, i < 0 ? "the weights" : "the optimizer's state",
+                            t->saved ? "; the last good one is " : "", t->saved ? t->saved : "");
+    }
+    return LM_OK;
+}
+
+static lm_status check_disk(const lm_trainer *t, lm_error *err) {
+    char need[32], have[32];
+    uint64_t free_bytes = lm_limits_disk(t->dir.checkpoints);
+    if (t->setup.plan.checkpoint <= free_bytes) return LM_OK;
+    return lm_error_set(err, LM_ERR_RUNTIME, "%s: a checkpoint needs up to %s of disk, %s are free",
+                        t->dir.checkpoints,
+                        lm_text_bytes(need, sizeof need, (double)t->setup.plan.checkpoint),
+                        lm_text_bytes(have, sizeof have, (double)free_bytes));
+}
+
+static lm_status write_checkpoint(lm_trainer *t, lm_error *err) {
+    lm_text meta = {0};
+    char *path = NULL;
+    lm_status status = check_finite(t, err);
+    if (status != LM_OK) goto out;
+    if ((status = check_disk(t, err)) != LM_OK) goto out;
+    path = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
+    lm_run_state_print(&t->state, t->config, &meta);
+    if (!path || meta.failed) {
+        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", t->dir.checkpoints);
+        goto out;
+    }
+    /* The metrics up to here first: a checkpoint never knows of more than they do. */
+    if ((status = lm_metrics_sync(&t->metrics, err)) != LM_OK) goto out;
+    status =
+        lm_checkpoint_write(path, t->arrays, t->n_arrays, lm_text_cstr(&meta), t->pool, NULL, err);
+    if (status != LM_OK) goto out;
+    free(t->saved);
+    t->saved = path;
+    t->saved_step = t->state.step;
+    path = NULL;
+out:
+    lm_text_free(&meta);
+    free(path);
+    return status;
+}
+
+lm_status lm_trainer_save(lm_trainer *t, lm_error *err) {
+    lm_error aside;
+    if (t->saved_step == t->state.step) return LM_OK;
+    lm_status status = write_checkpoint(t, err);
+    if (status != LM_OK) return status;
+    /* What cannot be deleted now may be at the next checkpoint: this one is there all the same. */
+    if (lm_checkpoint_retain(t->dir.checkpoints, t->state.step, t->config->checkpoint.keep_last,
+                             &aside) != LM_OK)
+        lm_progress_warn(&t->progress, "warning: old checkpoints stay: %s", aside.message);
+    return LM_OK;
+}
+
 /* ---- going on ----------------------------------------------------------------------------------*/
 
 static lm_status check_same_data(const lm_trainer *t, const lm_run_state *saved, const char *path,
@@ -45,70 +111,47 @@ out:
     return status;
 }
 
-lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
+/* The checkpoint to go on from: t->saved, NULL when there is none. */
+static lm_status choose(lm_trainer *t, lm_error *err) {
+    const char *from = t->settings->resume_from;
     lm_text skipped = {0};
-    lm_status status = lm_checkpoint_newest(t->dir.checkpoints, t->pool, &t->saved, &skipped, err);
+    lm_status status;
+    if (from) {
+        if ((status = lm_checkpoint_check(from, t->pool, err)) != LM_OK) return status;
+        t->saved = strdup(from);
+        return t->saved ? LM_OK : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", from);
+    }
+    status = lm_checkpoint_newest(t->dir.checkpoints, t->pool, &t->saved, &skipped, err);
     if (skipped.length > 0)
-        lm_progress_warn(&t->progress, "passed over, since they do not verify:\n%s",
-                         lm_text_cstr(&skipped));
-    if (status == LM_OK && t->saved) status = take_over(t, t->saved, err);
+        lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));
     lm_text_free(&skipped);
     return status;
 }
 
-/* ---- saving ------------------------------------------------------------------------------------*/
-
-/* The sum of squares of an array is finite when all of it is, give or take what would overflow. */
-static lm_status check_finite(const lm_trainer *t, lm_error *err) {
-    int64_t total = lm_model_total(t->model);
-    for (int i = -1; i < t->n_states; i++) {
-        const float *x = i < 0 ? lm_model_weights(t->model) : t->states[i];
-        if (isfinite(lm_gradient_norm(&t->compute, total, x))) continue;
-        return lm_error_set(err, LM_ERR_DIVERGED,
-                            "step %" PRId64 ": %s stopped being finite; no checkpoint was written"
-                            "%s%s",
-                            t->state.step, i < 0 ? "the weights" : "the optimizer's state",
-                            t->saved ? "; the last good one is " : "", t->saved ? t->saved : "");
+/* From now on the run's newest checkpoint is the one it goes on from: a copy is made of one that
+ * lies elsewhere, and what lies beyond is set aside. Only then the metrics may be cut. */
+static lm_status settle(lm_trainer *t, lm_error *err) {
+    lm_text moved = {0};
+    lm_status status = LM_OK;
+    char *own = NULL;
+    if (t->settings->resume_from) {
+        own = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
+        if (!own) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+        if (!lm_file_same(own, t->saved)) status = write_checkpoint(t, err);
     }
-    return LM_OK;
-}
-
-static lm_status check_disk(const lm_trainer *t, lm_error *err) {
-    char need[32], have[32];
-    uint64_t free_bytes = lm_limits_disk(t->dir.checkpoints);
-    if (t->setup.plan.checkpoint <= free_bytes) return LM_OK;
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: a checkpoint needs up to %s of disk, %s are free",
-                        t->dir.checkpoints,
-                        lm_text_bytes(need, sizeof need, (double)t->setup.plan.checkpoint),
-                        lm_text_bytes(have, sizeof have, (double)free_bytes));
-}
-
-lm_status lm_trainer_save(lm_trainer *t, lm_error *err) {
-    lm_text meta = {0};
-    char *path = NULL;
-    if (t->saved_step == t->state.step) return LM_OK;
-    lm_status status = check_finite(t, err);
-    if (status != LM_OK) goto out;
-    if ((status = check_disk(t, err)) != LM_OK) goto out;
-    path = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
-    lm_run_state_print(&t->state, t->config, &meta);
-    if (!path || meta.failed) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", t->dir.checkpoints);
-        goto out;
-    }
-    /* The metrics up to here first: a checkpoint never knows of more than they do. */
-    if ((status = lm_metrics_sync(&t->metrics, err)) != LM_OK) goto out;
-    status =
-        lm_checkpoint_write(path, t->arrays, t->n_arrays, lm_text_cstr(&meta), t->pool, NULL, err);
-    if (status != LM_OK) goto out;
-    free(t->saved);
-    t->saved = path;
-    t->saved_step = t->state.step;
-    path = NULL;
-    status = lm_checkpoint_retain(t->dir.checkpoints, t->state.step,
-                                  t->config->checkpoint.keep_last, err);
-out:
-    lm_text_free(&meta);
-    free(path);
+    if (status == LM_OK)
+        status =
+            lm_checkpoint_set_aside(t->dir.checkpoints, t->saved ? t->state.step : -1, &moved, err);
+    if (moved.length > 0)
+        lm_progress_warn(&t->progress, "set aside, since the run goes on before them:\n%s",
+                         lm_text_cstr(&moved));
+    lm_text_free(&moved);
+    free(own);
     return status;
+}
+
+lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
+    lm_status status = choose(t, err);
+    if (status == LM_OK && t->saved) status = take_over(t, t->saved, err);
+    return status == LM_OK ? settle(t, err) : status;
 }

@@ -18,6 +18,7 @@
 typedef struct lm_train_settings {
     lm_config *config; /* model.vocab_size and other derived values are filled in */
     bool resume; /* go on from the newest good checkpoint; from the start when there is none */
+    const char *resume_from; /* go on from this checkpoint or fail; NULL: the newest good one */
     bool quiet;
     int threads;      /* 0: the config's run.threads */
     lm_isa_mask isas; /* that may be used */

@@ -20,8 +20,13 @@ static void test_error(void **state) {
     lm_error_prefix(&err, "run %d", 7);
     assert_string_equal(err.message, "run 7: f: line 3");
     assert_int_equal(err.code, LM_ERR_USAGE);
+    assert_int_equal(lm_error_damaged(&err, "%s", err.message), LM_ERR_RUNTIME);
+    lm_error_prefix(&err, "file");
+    assert_string_equal(err.message, "file: run 7: f: line 3");
+    assert_true(err.damaged);
     lm_error_set(&err, LM_ERR_RUNTIME, "again: %s", err.message);
-    assert_string_equal(err.message, "again: run 7: f: line 3");
+    assert_false(err.damaged);
+    assert_string_equal(err.message, "again: file: run 7: f: line 3");
     char *big = malloc(10000);
     assert_non_null(big);
     memset(big, 'x', 9999);

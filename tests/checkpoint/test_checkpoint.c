@@ -268,6 +268,18 @@ static void test_a_failed_write_leaves_the_old_file(void **state) {
     free(new.data);
 }
 
+/* The names in a directory, a space behind each. */
+static void expect_files(const char *path, const char *names) {
+    lm_error err = {0};
+    lm_file_list list;
+    lm_text found = {0};
+    assert_int_equal(lm_file_list_directory(&list, path, &err), LM_OK);
+    for (size_t i = 0; i < list.count; i++) lm_text_printf(&found, "%s ", list.names[i]);
+    assert_string_equal(lm_text_cstr(&found), names);
+    lm_text_free(&found);
+    lm_file_list_free(&list);
+}
+
 static void test_newest_and_retention(void **state) {
     (void)state;
     lm_error err = {0};
@@ -291,15 +303,19 @@ static void test_newest_and_retention(void **state) {
     assert_non_null(strstr(newest, "/step-0000000400.npz"));
     assert_non_null(strstr(lm_text_cstr(&skipped), "step-0000000500.npz: expected the end of"));
 
-    /* Resumed at 400, and 400 is the newest again: the damaged one behind it goes. */
+    /* Resumed at 400: the damaged one is set aside, and goes when its successor is there. */
+    lm_text moved = {0};
+    assert_int_equal(lm_checkpoint_set_aside(runs, 400, &moved, &err), LM_OK);
+    assert_non_null(strstr(lm_text_cstr(&moved), "step-0000000500.npz.aside\n"));
+    expect_files(runs, "notes.txt step-0000000100.npz step-0000000200.npz step-0000000300.npz "
+                       "step-0000000400.npz step-0000000500.npz.aside step-0000000600.npz.tmp ");
     assert_int_equal(lm_checkpoint_retain(runs, 400, 2, &err), LM_OK);
-    lm_file_list list;
-    assert_int_equal(lm_file_list_directory(&list, runs, &err), LM_OK);
-    assert_int_equal(list.count, 3);
-    assert_string_equal(list.names[0], "notes.txt");
-    assert_string_equal(list.names[1], "step-0000000300.npz");
-    assert_string_equal(list.names[2], "step-0000000400.npz");
-    lm_file_list_free(&list);
+    expect_files(runs, "notes.txt step-0000000300.npz step-0000000400.npz "
+                       "step-0000000500.npz.aside ");
+    assert_int_equal(lm_checkpoint_write(last, &a, 1, META, pools[1], NULL, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_retain(runs, 500, 2, &err), LM_OK);
+    expect_files(runs, "notes.txt step-0000000400.npz step-0000000500.npz ");
+    lm_text_free(&moved);
     lm_text_free(&skipped);
     free(newest);
     free(last);

@@ -20,7 +20,7 @@ check "unknown option gets a suggestion" exits_saying 2 "did you mean --checkpoi
     "$lmtrain" eval --checkpont x
 check "a missing option is named" exits_saying 2 "--checkpoint is required" "$lmtrain" eval
 check "a missing value is named" exits_saying 2 "expected FILE, found nothing" "$lmtrain" --config
-check "a switch takes no value" exits_saying 2 "takes no value" "$lmtrain" --resume=yes
+check "a switch takes no value" exits_saying 2 "takes no value" "$lmtrain" --quiet=yes
 check "an option given twice" exits_saying 2 "given twice" "$lmtrain" --config a --config b
 check "a stray argument" exits_saying 2 "unexpected argument" "$lmtrain" train a.json
 check "numbers are checked" exits_saying 2 "expected a whole number from 0" \

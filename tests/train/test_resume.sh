@@ -1,0 +1,69 @@
+#!/bin/bash
+# Going on: from the newest good checkpoint, from a given one, with a changed config.
+# shellcheck source=../support/run.sh
+. tests/support/run.sh
+
+make_corpus
+tiny a
+sed -i 's/"every": 7, "keep_last": 2/"every": 7, "keep_last": 9/' a.json
+check "a straight run" "$lmtrain" --config a.json --quiet
+cp -r run straight
+at() { printf 'run/checkpoints/step-%010d.npz' "$1"; }
+again() { rm -rf run && cp -r straight run; }
+# The metrics without what depends on the clock.
+figures() { sed -n 's/,"tokens_per_s.*//p' "$1/metrics.jsonl"; }
+same_end() {
+    cmp straight/checkpoints/step-0000000040.npz "$(at 40)" &&
+        cmp <(figures straight) <(figures run)
+}
+
+check "--resume FILE goes on from it" exits_saying 0 "going on after step 14, from $(at 14)" \
+    "$lmtrain" --config a.json --resume "$(at 14)"
+check "what lies beyond was set aside" says "$(at 21).aside"
+check "the end is the same" same_end
+check "what was set aside is gone, its steps are done again" \
+    bash -c "! ls run/checkpoints | grep -v '^step-[0-9]*\.npz$'"
+
+again
+check "a finished run from an old checkpoint, cut short" exits_saying 0 "finished" \
+    "$lmtrain" --config a.json --resume="$(at 14)" --set train.steps=20
+check "later checkpoints stay aside until their steps are done" test -s "$(at 35).aside"
+check "the newest one is now that of step 20" exits_saying 0 "going on after step 20" \
+    "$lmtrain" --config a.json --resume
+check "a change of a key is listed" says "train.steps: 20 -> 40"
+
+again
+mv "$(at 21)" other.npz
+check "a checkpoint from elsewhere is copied into the run" exits_saying 0 "after step 21" \
+    "$lmtrain" --config a.json --resume other.npz
+check "the end is the same again" same_end
+check "the copy is the checkpoint" cmp other.npz "$(at 21)"
+
+again
+printf damaged | dd of="$(at 21)" bs=1 seek=5000 conv=notrunc status=none
+check "--resume FILE of a damaged one fails" exits_saying 1 "$(at 21): damaged" \
+    "$lmtrain" --config a.json --resume "$(at 21)"
+check "and moved nothing" bash -c "! ls run/checkpoints | grep aside"
+check "--resume FILE of a missing one fails" exits_saying 1 "none.npz: cannot open" \
+    "$lmtrain" --config a.json --resume none.npz
+rm "$(at 28)" "$(at 35)" "$(at 40)"
+check "the newest is damaged: named, the one before it is used" \
+    exits_saying 0 "after step 14" "$lmtrain" --config a.json --resume
+check "the damaged one was named with the reason" says "$(at 21): damaged: array"
+check "the end is the same for all that" same_end
+
+again
+rm run/checkpoints/*
+: >"$(at 40)"
+check "none is good: from the start" exits_saying 0 "set aside" "$lmtrain" --config a.json --resume
+check "to the same end" same_end
+
+again
+check "keys that cannot change are refused, naming both values" \
+    exits_saying 2 "model.d_model cannot change when a run is resumed: it was 32, it is now 64" \
+    "$lmtrain" --config a.json --resume --set model.d_model=64 --set run.seed=5
+check "all of them" says "run.seed cannot change when a run is resumed: it was 1, it is now 5"
+sed 's/fox/dog/g' text.txt >other.txt
+"$lmtrain" tokenize --tokenizer bytes --input other.txt --output other >/dev/null
+check "other data is refused" exits_saying 2 "was trained on other data" \
+    "$lmtrain" --config a.json --resume --set data.train=other/train.bin
