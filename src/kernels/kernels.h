@@ -97,7 +97,8 @@ typedef struct lm_kernels {
     void (*layernorm_backward_f32)(int64_t rows, int64_t n, const float *x, const float *weight,
                                    const float *mean, const float *rstd, const float *dy, float *dx,
                                    float *dweight, float *dbias);
-    /* Zhang & Sennrich 2019. rstd = 1/sqrt(dot16(x,x)/n + eps); y = (x*rstd)*weight. */
+    /* Zhang & Sennrich 2019. rstd = 1/sqrt(dot16(x,x)/n + eps); y = (x*rstd)*weight. y may be x (in
+     * place). */
     void (*rmsnorm_forward_f32)(int64_t rows, int64_t n, float eps, const float *x,
                                 const float *weight, float *y, float *rstd);
     /* xhat = x*rstd, g = dy*weight, b = dot16(g, xhat)/n: dx = fma(rstd, fma(-xhat, b, g), dx);

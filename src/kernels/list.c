@@ -108,7 +108,8 @@ static void layernorm_backward(const lm_kernels *k, const kernel_call *c) {
                               c->b[6], c->variant ? c->b[7] : NULL);
 }
 static void rmsnorm_forward(const lm_kernels *k, const kernel_call *c) {
-    k->rmsnorm_forward_f32(c->rows, c->n, 1e-6f, c->b[0], c->b[1], c->b[3], c->b[5]);
+    k->rmsnorm_forward_f32(c->rows, c->n, 1e-6f, c->b[0], c->b[1], c->b[c->variant ? 3 : 0],
+                           c->b[5]);
 }
 static void rmsnorm_backward(const lm_kernels *k, const kernel_call *c) {
     k->rmsnorm_backward_f32(c->rows, c->n, c->b[0], c->b[1], c->b[3], c->b[4], c->b[5], c->b[6]);
@@ -196,7 +197,7 @@ const lm_kernel_row lm_kernel_list[] = {
      "345", 0},
     {MEMBER(layernorm_backward_f32), LM_KERNEL_MATRIX, 2, norm_backward, layernorm_backward,
      "01234567", "567", 0},
-    {MEMBER(rmsnorm_forward_f32), LM_KERNEL_MATRIX, 1, norm_forward, rmsnorm_forward, "01", "35",
+    {MEMBER(rmsnorm_forward_f32), LM_KERNEL_MATRIX, 2, norm_forward, rmsnorm_forward, "01", "35",
      0},
     {MEMBER(rmsnorm_backward_f32), LM_KERNEL_MATRIX, 1, norm_backward, rmsnorm_backward, "013456",
      "56", 0},

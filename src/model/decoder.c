@@ -4,6 +4,7 @@
 #include "model/generate.h"
 #include "model/parts.h"
 #include "nn/embedding.h"
+#include "nn/head_norm.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
 #include "ops/attention.h"
@@ -102,6 +103,20 @@ static void linear(const lm_decoder *d, lm_param_id w, lm_param_id bias, int64_t
     lm_linear_decode(d->m->compute, in, out, x, weight(d, w, layer), weight(d, bias, layer), y);
 }
 
+/* The norm of the queries, or of the keys, in place. */
+static void head_norm(lm_decoder *d, int64_t layer, bool keys) {
+    const lm_model_options *o = &d->m->o;
+    lm_head_norm n = {.tokens = 1,
+                      .heads = keys ? o->n_kv_heads : o->n_heads,
+                      .head_size = lm_model_head_size(o),
+                      .row = lm_model_qkv_size(o),
+                      .eps = (float)o->norm_eps,
+                      .weight = weight(d, keys ? LM_P_K_NORM_WEIGHT : LM_P_Q_NORM_WEIGHT, layer),
+                      .rstd = d->att}; /* as many as heads, and written later */
+    float *x = d->qkv + (keys ? o->n_heads * n.head_size : 0);
+    lm_head_norm_forward(d->m->compute, &n, x, x);
+}
+
 /* x += proj(attention(rope(qkv(norm1(x))))), the token's keys and values into the cache. */
 static void attention(lm_decoder *d, int64_t layer) {
     const lm_model_options *o = &d->m->o;
@@ -109,6 +124,10 @@ static void attention(lm_decoder *d, int64_t layer) {
     int64_t c = o->d_model, size = lm_model_head_size(o), kd = o->n_kv_heads * size;
     norm(d, LM_P_LN_1_WEIGHT, LM_P_LN_1_BIAS, layer);
     linear(d, LM_P_QKV_WEIGHT, LM_P_QKV_BIAS, layer, c, lm_model_qkv_size(o), d->norm, d->qkv);
+    if (o->qk_norm) {
+        head_norm(d, layer, false);
+        head_norm(d, layer, true);
+    }
     if (o->position == LM_POSITION_ROPE) {
         int64_t at = d->length * (size / 2);
         lm_rope_forward(compute, 1, 1, o->n_heads + o->n_kv_heads, size,
@@ -144,6 +163,10 @@ static void feed(lm_decoder *d, int32_t token) {
     d->tokens[d->length] = token;
     lm_embedding_forward(d->m->compute, 1, 1, o->d_model, &token, 1, weight(d, LM_P_WTE, 0),
                          weight(d, LM_P_WPE, 0), d->length, d->x);
+    if (o->embedding_norm) {
+        norm(d, LM_P_LN_E_WEIGHT, LM_P_LN_E_BIAS, 0);
+        memcpy(d->x, d->norm, (size_t)o->d_model * sizeof *d->x);
+    }
     for (int64_t layer = 0; layer < o->n_layers; layer++) {
         attention(d, layer);
         mlp(d, layer);

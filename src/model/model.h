@@ -39,7 +39,9 @@ typedef struct lm_model_options {
     double norm_eps;
     int position; /* lm_position_kind */
     double rope_theta;
-    int mlp; /* lm_mlp_kind */
+    int mlp;             /* lm_mlp_kind */
+    bool qk_norm;        /* RMSNorm of each head's queries and keys, before they are rotated */
+    bool embedding_norm; /* a norm between the embedding and the first layer */
     bool bias, tie_embeddings;
     double init_std; /* GPT-2: 0.02, output projections of residual branches / sqrt(2 n_layers) */
 } lm_model_options;

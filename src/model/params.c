@@ -5,7 +5,7 @@
 #include "model/parts.h"
 
 typedef enum scope { BEFORE, LAYER, AFTER } scope;
-typedef enum dim { ONE, C, QKV, F, V, T } dim; /* ONE as `in`: a vector */
+typedef enum dim { ONE, C, D, QKV, F, V, T } dim; /* ONE as `in`: a vector */
 typedef enum init { NORMAL, RESIDUAL, ZEROS, ONES } init;
 enum { /* what a model must have for the row to exist */
        IF_BIAS = 1,
@@ -13,7 +13,9 @@ enum { /* what a model must have for the row to exist */
        IF_LEARNED = 4,
        IF_PLAIN = 8,
        IF_GATED = 16,
-       IF_UNTIED = 32
+       IF_UNTIED = 32,
+       IF_QK_NORM = 64,
+       IF_EMBEDDING_NORM = 128
 };
 
 static const struct param_row {
@@ -25,10 +27,15 @@ static const struct param_row {
 } table[LM_P_COUNT] = {
     [LM_P_WTE] = {"wte.weight", BEFORE, V, C, NORMAL, 0},
     [LM_P_WPE] = {"wpe.weight", BEFORE, T, C, NORMAL, IF_LEARNED},
+    [LM_P_LN_E_WEIGHT] = {"ln_e.weight", BEFORE, C, ONE, ONES, IF_EMBEDDING_NORM},
+    [LM_P_LN_E_BIAS] = {"ln_e.bias", BEFORE, C, ONE, ZEROS,
+                        IF_EMBEDDING_NORM | IF_BIAS | IF_LAYERNORM},
     [LM_P_LN_1_WEIGHT] = {"ln_1.weight", LAYER, C, ONE, ONES, 0},
     [LM_P_LN_1_BIAS] = {"ln_1.bias", LAYER, C, ONE, ZEROS, IF_BIAS | IF_LAYERNORM},
     [LM_P_QKV_WEIGHT] = {"attn.qkv.weight", LAYER, QKV, C, NORMAL, 0},
     [LM_P_QKV_BIAS] = {"attn.qkv.bias", LAYER, QKV, ONE, ZEROS, IF_BIAS},
+    [LM_P_Q_NORM_WEIGHT] = {"attn.q_norm.weight", LAYER, D, ONE, ONES, IF_QK_NORM},
+    [LM_P_K_NORM_WEIGHT] = {"attn.k_norm.weight", LAYER, D, ONE, ONES, IF_QK_NORM},
     [LM_P_ATTN_PROJ_WEIGHT] = {"attn.proj.weight", LAYER, C, C, RESIDUAL, 0},
     [LM_P_ATTN_PROJ_BIAS] = {"attn.proj.bias", LAYER, C, ONE, ZEROS, IF_BIAS},
     [LM_P_LN_2_WEIGHT] = {"ln_2.weight", LAYER, C, ONE, ONES, 0},
@@ -50,7 +57,8 @@ static bool exists(const lm_model_options *o, lm_param_id id) {
     bool gated = lm_mlp_is_gated((lm_mlp_kind)o->mlp);
     unsigned truth = (o->bias ? IF_BIAS : 0u) | (o->norm == LM_NORM_LAYERNORM ? IF_LAYERNORM : 0u) |
                      (o->position == LM_POSITION_LEARNED ? IF_LEARNED : 0u) |
-                     (gated ? IF_GATED : IF_PLAIN) | (o->tie_embeddings ? 0u : IF_UNTIED);
+                     (gated ? IF_GATED : IF_PLAIN) | (o->tie_embeddings ? 0u : IF_UNTIED) |
+                     (o->qk_norm ? IF_QK_NORM : 0u) | (o->embedding_norm ? IF_EMBEDDING_NORM : 0u);
     return (table[id].conditions & ~truth) == 0;
 }
 
@@ -60,6 +68,8 @@ static int64_t size_of(const lm_model_options *o, dim d) {
         return 1;
     case C:
         return o->d_model;
+    case D:
+        return lm_model_head_size(o);
     case QKV:
         return lm_model_qkv_size(o);
     case F:

@@ -15,10 +15,14 @@
 typedef enum lm_param_id {
     LM_P_WTE,
     LM_P_WPE,
+    LM_P_LN_E_WEIGHT,
+    LM_P_LN_E_BIAS,
     LM_P_LN_1_WEIGHT,
     LM_P_LN_1_BIAS,
     LM_P_QKV_WEIGHT,
     LM_P_QKV_BIAS,
+    LM_P_Q_NORM_WEIGHT,
+    LM_P_K_NORM_WEIGHT,
     LM_P_ATTN_PROJ_WEIGHT,
     LM_P_ATTN_PROJ_BIAS,
     LM_P_LN_2_WEIGHT,
@@ -50,6 +54,9 @@ bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o);
 
 /* ---- activations ----------------------------------------------------------------------------- */
 typedef enum lm_buffer_id {
+    LM_B_EMBEDDING,
+    LM_B_MEAN_E,
+    LM_B_RSTD_E,
     LM_B_X,
     LM_B_MEAN_1,
     LM_B_RSTD_1,
@@ -65,6 +72,9 @@ typedef enum lm_buffer_id {
     LM_B_MEAN_F,
     LM_B_RSTD_F,
     LM_B_NORM,
+    LM_B_HEADS,
+    LM_B_RSTD_Q,
+    LM_B_RSTD_K,
     LM_B_ACT,
     LM_B_TARGETS,
     LM_B_LOSS,

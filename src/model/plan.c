@@ -5,17 +5,32 @@
  * compute again (norm and activation outputs) is not kept. Buffers of backward are shared by all
  * layers. Per token of a GPT-2 layer that makes 10 C floats, and once 11 C more. */
 #include "model/parts.h"
+#include "nn/head_norm.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
 #include "ops/attention.h"
 #include "ops/softmax_nll.h"
 
-typedef enum dim { ONE, TOKENS, HEAD_TOKENS, TIME, HALF_HEAD, LOGITS, C, QKV, F, WIDE } dim;
+typedef enum dim {
+    ONE,
+    TOKENS,
+    HEAD_TOKENS,
+    KV_HEAD_TOKENS,
+    TIME,
+    HALF_HEAD,
+    LOGITS,
+    C,
+    QKV,
+    F,
+    WIDE
+} dim;
 enum { /* what the model must have, or be made for */
        IF_LAYERNORM = 1,
        IF_GATED = 2,
        IF_ROPE = 4,
-       IF_TRAINING = 8
+       IF_TRAINING = 8,
+       IF_QK_NORM = 16,
+       IF_EMBEDDING_NORM = 32
 };
 
 static const struct buffer_row {
@@ -23,11 +38,15 @@ static const struct buffer_row {
     dim rows, columns;
     unsigned conditions;
 } table[LM_B_COUNT] = {
+    /* the beginning */
+    [LM_B_EMBEDDING] = {false, TOKENS, C, IF_EMBEDDING_NORM}, /* before its norm */
+    [LM_B_MEAN_E] = {false, TOKENS, ONE, IF_EMBEDDING_NORM | IF_LAYERNORM},
+    [LM_B_RSTD_E] = {false, TOKENS, ONE, IF_EMBEDDING_NORM},
     /* a layer's own */
     [LM_B_X] = {true, TOKENS, C, 0}, /* the layer's input */
     [LM_B_MEAN_1] = {true, TOKENS, ONE, IF_LAYERNORM},
     [LM_B_RSTD_1] = {true, TOKENS, ONE, 0},
-    [LM_B_QKV] = {true, TOKENS, QKV, 0}, /* rotated where the model rotates */
+    [LM_B_QKV] = {true, TOKENS, QKV, 0}, /* rotated in place, but with qk_norm */
     [LM_B_ATT] = {true, TOKENS, C, 0},   /* before the projection */
     [LM_B_LSE] = {true, HEAD_TOKENS, ONE, 0},
     [LM_B_MID] = {true, TOKENS, C, 0}, /* x + attention branch */
@@ -44,7 +63,12 @@ static const struct buffer_row {
     [LM_B_LOGITS] = {false, LOGITS, ONE, 0},
     /* shared by all layers */
     [LM_B_NORM] = {false, TOKENS, C, 0}, /* output of the norm at hand */
-    [LM_B_ACT] = {false, TOKENS, F, 0},  /* output of the activation at hand; then dup */
+    /* with qk_norm, the queries and keys of the layer at hand as attention reads them; the place of
+     * the values stays empty, so that rows are as far apart as those of qkv */
+    [LM_B_HEADS] = {false, TOKENS, QKV, IF_QK_NORM},
+    [LM_B_RSTD_Q] = {false, HEAD_TOKENS, ONE, IF_QK_NORM},
+    [LM_B_RSTD_K] = {false, KV_HEAD_TOKENS, ONE, IF_QK_NORM},
+    [LM_B_ACT] = {false, TOKENS, F, 0}, /* output of the activation at hand; then dup */
     [LM_B_COS] = {false, TIME, HALF_HEAD, IF_ROPE},
     [LM_B_SIN] = {false, TIME, HALF_HEAD, IF_ROPE},
     [LM_B_DX] = {false, TOKENS, C, IF_TRAINING},       /* gradient of the residual stream */
@@ -67,6 +91,8 @@ static bool size_of(const lm_model_options *o, int64_t batch, dim d, size_t *siz
         break;
     case HEAD_TOKENS:
         return lm_size_mul(tokens, (size_t)o->n_heads, size);
+    case KV_HEAD_TOKENS:
+        return lm_size_mul(tokens, (size_t)o->n_kv_heads, size);
     case TIME:
         *size = (size_t)o->context_length;
         break;
@@ -98,6 +124,7 @@ bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, 
     unsigned truth = (o->norm == LM_NORM_LAYERNORM ? IF_LAYERNORM : 0u) |
                      (lm_mlp_is_gated((lm_mlp_kind)o->mlp) ? IF_GATED : 0u) |
                      (o->position == LM_POSITION_ROPE ? IF_ROPE : 0u) |
+                     (o->qk_norm ? IF_QK_NORM : 0u) | (o->embedding_norm ? IF_EMBEDDING_NORM : 0u) |
                      (training ? IF_TRAINING : 0u);
     *layout = (lm_buffer_layout){0};
     for (int id = 0; id < LM_B_COUNT; id++) {
@@ -124,6 +151,7 @@ size_t lm_model_scratch_bytes(const lm_model_options *o, const lm_kernels *kerne
         lm_linear_scratch_bytes(kernels, c, widest),
         lm_linear_scratch_bytes(kernels, widest, c),
         lm_rope_scratch_bytes(d),
+        lm_head_norm_scratch_bytes(o->n_heads, d),
         lm_attention_scratch_bytes(kernels, o->context_length, d),
         lm_attention_decode_scratch_bytes(o->context_length),
         lm_softmax_nll_scratch_bytes(kernels, c, o->vocab_size),

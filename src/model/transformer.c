@@ -1,7 +1,7 @@
 /* The transformer: each part's forward beside its backward.
  *
- *     x = embed(tokens) + positions
- *     each layer:  x += proj(attention(rope(qkv(norm1(x)))))
+ *     x = embed(tokens) + positions               embedding_norm: x = norm_e(x)
+ *     each layer:  x += proj(attention(rope(qkv(norm1(x)))))      qk_norm: rope(norm_qk(qkv(..)))
  *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
  *     loss = softmax-NLL of norm_f(x) head^T
  *
@@ -12,6 +12,7 @@
 
 #include "model/parts.h"
 #include "nn/embedding.h"
+#include "nn/head_norm.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
 #include "ops/attention.h"
@@ -47,6 +48,7 @@ typedef struct norm_ids {
     lm_param_id weight, bias;
     lm_buffer_id mean, rstd;
 } norm_ids;
+static const norm_ids norm_e = {LM_P_LN_E_WEIGHT, LM_P_LN_E_BIAS, LM_B_MEAN_E, LM_B_RSTD_E};
 static const norm_ids norm_1 = {LM_P_LN_1_WEIGHT, LM_P_LN_1_BIAS, LM_B_MEAN_1, LM_B_RSTD_1};
 static const norm_ids norm_2 = {LM_P_LN_2_WEIGHT, LM_P_LN_2_BIAS, LM_B_MEAN_2, LM_B_RSTD_2};
 static const norm_ids norm_f = {LM_P_LN_F_WEIGHT, LM_P_LN_F_BIAS, LM_B_MEAN_F, LM_B_RSTD_F};
@@ -79,17 +81,69 @@ static void norm_backward(const pass *p, const norm_ids *ids, int64_t layer, con
 }
 
 /* ---- attention ------------------------------------------------------------------------------- */
+/* The norm of the queries, or of the keys. */
+static lm_head_norm head_norm_of(const pass *p, int64_t layer, bool keys) {
+    const lm_model_options *o = &p->m->o;
+    return (lm_head_norm){.tokens = p->rows,
+                          .heads = keys ? o->n_kv_heads : o->n_heads,
+                          .head_size = lm_model_head_size(o),
+                          .row = lm_model_qkv_size(o),
+                          .eps = (float)o->norm_eps,
+                          .weight =
+                              weight(p, keys ? LM_P_K_NORM_WEIGHT : LM_P_Q_NORM_WEIGHT, layer),
+                          .rstd = buffer(p, keys ? LM_B_RSTD_K : LM_B_RSTD_Q, 0)};
+}
+
+/* From the projection to what attention reads: in place, and kept; with qk_norm into the shared
+ * buffer, and once more in backward. */
+static void heads_forward(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    const lm_compute *compute = p->m->compute;
+    int64_t d = lm_model_head_size(o);
+    float *heads = buffer(p, LM_B_QKV, layer); /* [B*T, A] */
+    if (o->qk_norm) {
+        const float *qkv = heads;
+        lm_head_norm q = head_norm_of(p, layer, false), k = head_norm_of(p, layer, true);
+        heads = buffer(p, LM_B_HEADS, 0);
+        lm_head_norm_forward(compute, &q, qkv, heads);
+        lm_head_norm_forward(compute, &k, qkv + o->n_heads * d, heads + o->n_heads * d);
+    }
+    if (o->position == LM_POSITION_ROPE)
+        lm_rope_forward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads, d,
+                        buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), heads,
+                        lm_model_qkv_size(o));
+}
+
+/* dqkv in: of what attention read, out: of the projection. */
+static void heads_backward(const pass *p, int64_t layer, float *dqkv) {
+    const lm_model_options *o = &p->m->o;
+    const lm_compute *compute = p->m->compute;
+    int64_t d = lm_model_head_size(o);
+    if (o->position == LM_POSITION_ROPE)
+        lm_rope_backward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads, d,
+                         buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), dqkv,
+                         lm_model_qkv_size(o));
+    if (o->qk_norm) {
+        const float *qkv = buffer(p, LM_B_QKV, layer);
+        lm_head_norm q = head_norm_of(p, layer, false), k = head_norm_of(p, layer, true);
+        lm_head_norm_backward(compute, &q, qkv, dqkv, gradient(p, LM_P_Q_NORM_WEIGHT, layer));
+        lm_head_norm_backward(compute, &k, qkv + o->n_heads * d, dqkv + o->n_heads * d,
+                              gradient(p, LM_P_K_NORM_WEIGHT, layer));
+    }
+}
+
 static lm_attention attention_of(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     int64_t d = lm_model_head_size(o);
     const float *qkv = buffer(p, LM_B_QKV, layer); /* [B*T, A]: H queries, K keys, K values */
+    const float *heads = o->qk_norm ? buffer(p, LM_B_HEADS, 0) : qkv;
     return (lm_attention){.batch = p->batch,
                           .time = p->time,
                           .heads = o->n_heads,
                           .kv_heads = o->n_kv_heads,
                           .head_size = d,
-                          .q = qkv,
-                          .k = qkv + o->n_heads * d,
+                          .q = heads,
+                          .k = heads + o->n_heads * d,
                           .v = qkv + (o->n_heads + o->n_kv_heads) * d,
                           .qkv_row = lm_model_qkv_size(o),
                           .out = buffer(p, LM_B_ATT, layer),
@@ -106,10 +160,7 @@ static void attention_forward(const pass *p, int64_t layer) {
     float *norm = norm_forward(p, &norm_1, layer, x);
     lm_linear_forward(compute, p->rows, c, a, norm, weight(p, LM_P_QKV_WEIGHT, layer),
                       weight(p, LM_P_QKV_BIAS, layer), qkv);
-    if (o->position == LM_POSITION_ROPE)
-        lm_rope_forward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads,
-                        lm_model_head_size(o), buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), qkv,
-                        a);
+    heads_forward(p, layer);
     lm_attention attention = attention_of(p, layer);
     lm_attention_forward_f32(compute, &attention);
     lm_linear_forward_residual(
@@ -126,15 +177,14 @@ static void attention_backward(const pass *p, int64_t layer) {
     float *dx = buffer(p, LM_B_DX, 0);           /* [B*T, C] */
     float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
     float *dqkv = buffer(p, LM_B_DWIDE, 0);      /* [B*T, A] */
+    if (o->qk_norm) heads_forward(p, layer);
     lm_attention attention = attention_of(p, layer);
     lm_linear_backward(
         compute, p->rows, c, c, attention.out, weight(p, LM_P_ATTN_PROJ_WEIGHT, layer), dx, dbranch,
         gradient(p, LM_P_ATTN_PROJ_WEIGHT, layer), gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
     lm_attention_backward_f32(compute, &attention, dbranch, dqkv, dqkv + o->n_heads * d,
                               dqkv + (o->n_heads + o->n_kv_heads) * d);
-    if (o->position == LM_POSITION_ROPE)
-        lm_rope_backward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads, d,
-                         buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), dqkv, a);
+    heads_backward(p, layer, dqkv);
     float *norm = norm_forward(p, &norm_1, layer, x);
     lm_linear_backward(compute, p->rows, c, a, norm, weight(p, LM_P_QKV_WEIGHT, layer), dqkv,
                        dbranch, gradient(p, LM_P_QKV_WEIGHT, layer),
@@ -227,14 +277,26 @@ static void mlp_backward(const pass *p, int64_t layer) {
 
 /* ---- both ends ------------------------------------------------------------------------------- */
 static void embedding_forward(const pass *p) {
+    bool normed = p->m->o.embedding_norm;
+    float *x = normed ? buffer(p, LM_B_EMBEDDING, 0) : residual(p, 0); /* [B*T, C] */
     lm_embedding_forward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
-                         weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), 0, residual(p, 0));
+                         weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), 0, x);
+    if (normed) {
+        lm_norm n = norm_of(p, &norm_e, 0);
+        lm_norm_forward(p->m->compute, &n, x, residual(p, 0));
+    }
 }
 
 static void embedding_backward(const pass *p) {
+    float *dx = buffer(p, LM_B_DX, 0); /* [B*T, C] */
+    if (p->m->o.embedding_norm) {
+        size_t bytes = (size_t)(p->rows * p->m->o.d_model) * sizeof *dx;
+        memcpy(buffer(p, LM_B_DBRANCH, 0), dx, bytes);
+        memset(dx, 0, bytes);
+        norm_backward(p, &norm_e, 0, buffer(p, LM_B_EMBEDDING, 0));
+    }
     lm_embedding_backward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
-                          buffer(p, LM_B_DX, 0), gradient(p, LM_P_WTE, 0),
-                          gradient(p, LM_P_WPE, 0));
+                          dx, gradient(p, LM_P_WTE, 0), gradient(p, LM_P_WPE, 0));
 }
 
 static int32_t *copy_targets(const pass *p) {

@@ -29,6 +29,10 @@ MODELS = {  # B, T, V, C, L, H, K, F
                   mlp="swiglu", bias=True, tied=True),
     "primer": dict(shape=(2, 8, 11, 16, 2, 4, 4, 64), norm="layernorm", position="none",
                    mlp="relu2", bias=True, tied=True),
+    "qwen": dict(shape=(2, 9, 13, 24, 2, 4, 2, 64), norm="rmsnorm", position="rope",
+                 mlp="swiglu", bias=False, tied=False, qk_norm=True),
+    "bloom": dict(shape=(2, 7, 11, 16, 2, 2, 2, 64), norm="layernorm", position="none",
+                  mlp="gelu_tanh", bias=True, tied=True, qk_norm=True, embedding_norm=True),
 }
 EPS, THETA = 1e-5, 10000.0
 
@@ -70,9 +74,14 @@ def parameter_rows(m):
         if m["bias"]:
             rows.append((name + ".b", (out,)))
 
+    if m.get("embedding_norm"):
+        norm("lne")
     for i in range(layers):
         norm(f"{i}.ln1")
         linear(f"{i}.qkv", (h + 2 * k) * d, c)
+        if m.get("qk_norm"):
+            rows.append((f"{i}.lnq.w", (d,)))
+            rows.append((f"{i}.lnk.w", (d,)))
         linear(f"{i}.proj", c, c)
         norm(f"{i}.ln2")
         if m["mlp"] == "swiglu":
@@ -101,7 +110,11 @@ def make_parameters(m):
 def normalise(m, p, name, x):
     if m["norm"] == "layernorm":
         return functional.layer_norm(x, x.shape[-1:], p[name + ".w"], p.get(name + ".b"), EPS)
-    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + EPS) * p[name + ".w"]
+    return rms(x, p[name + ".w"])
+
+
+def rms(x, w):
+    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + EPS) * w
 
 
 def project(p, name, x):
@@ -126,6 +139,8 @@ def attend(m, p, i, x):
     q = q.reshape(b, t, h, d).transpose(1, 2)
     key = key.reshape(b, t, k, d).transpose(1, 2)
     v = v.reshape(b, t, k, d).transpose(1, 2)
+    if m.get("qk_norm"):
+        q, key = rms(q, p[f"{i}.lnq.w"]), rms(key, p[f"{i}.lnk.w"])
     if m["position"] == "rope":
         q, key = rotate(q), rotate(key)
     key = key.repeat_interleave(h // k, 1)
@@ -153,6 +168,8 @@ def loss_of(m, p):
     x = p["wte"][tokens[:, :-1]]
     if m["position"] == "learned":
         x = x + p["wpe"][:time]
+    if m.get("embedding_norm"):
+        x = normalise(m, p, "lne", x)
     for i in range(layers):
         x = x + attend(m, p, i, normalise(m, p, f"{i}.ln1", x))
         x = x + feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x))

@@ -76,6 +76,34 @@ const transformer_case transformer_cases[TRANSFORMERS] = {
       .bias = true,
       .tie_embeddings = true,
       COMMON}},
+    {"qwen",
+     2,
+     {.d_model = 24,
+      .n_layers = 2,
+      .n_heads = 4,
+      .n_kv_heads = 2,
+      .context_length = 9,
+      .vocab_size = 13,
+      .norm = LM_NORM_RMSNORM,
+      .position = LM_POSITION_ROPE,
+      .mlp = LM_MLP_SWIGLU,
+      .qk_norm = true,
+      COMMON}},
+    {"bloom",
+     2,
+     {.d_model = 16,
+      .n_layers = 2,
+      .n_heads = 2,
+      .context_length = 7,
+      .vocab_size = 11,
+      .norm = LM_NORM_LAYERNORM,
+      .position = LM_POSITION_NONE,
+      .mlp = LM_MLP_GELU_TANH,
+      .qk_norm = true,
+      .embedding_norm = true,
+      .bias = true,
+      .tie_embeddings = true,
+      COMMON}},
 };
 
 lm_model_options transformer_options(const transformer_case *c) {
@@ -102,7 +130,7 @@ static uint32_t mix(uint32_t x) {
 }
 
 static bool is_norm_weight(const lm_param *row) {
-    return row->ndim == 1 && strstr(row->name, "ln_") && strstr(row->name, ".weight");
+    return row->ndim == 1 && strstr(row->name, ".weight");
 }
 
 void transformer_fill(lm_model *m) {
