@@ -1,5 +1,7 @@
 #include "train/train.h"
 
+#include <signal.h>
+
 #include "cli/commands.h"
 
 static const lm_option options[] = {
@@ -55,6 +57,8 @@ static lm_status run(const lm_options *o, lm_error *err) {
             status = aside.code;
         }
     } else {
+        /* Of `lmtrain ... 2>&1 | tee log` Ctrl-C may end tee first: the run must still save. */
+        signal(SIGPIPE, SIG_IGN);
         status = lm_train_run(&s, err);
     }
 out:
