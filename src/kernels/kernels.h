@@ -77,6 +77,7 @@ typedef struct lm_kernels {
 
     /* ---- vectors ------------------------------------------------------------------------- */
     void (*add_f32)(int64_t n, const float *x, float *y);        /* y += x */
+    void (*mul_f32)(int64_t n, const float *x, float *y);        /* y *= x */
     void (*scale_f32)(int64_t n, float a, float *x);             /* x *= a, in place */
     float (*dot_f32)(int64_t n, const float *x, const float *y); /* dot16(x, y) */
     float (*sum_squares_f32)(int64_t n, const float *x);         /* dot16(x, x) */
@@ -148,12 +149,24 @@ typedef struct lm_kernels {
                                    float *s, int64_t s_row, float *dp, int64_t dp_row,
                                    const float *lse, const float *delta);
 
+    /* Scores kept within +-cap (Bello et al. 2016; Gemma Team 2024), in place: with t = tanh(a*x),
+     * x = cap * t; slope = d x / d(old x) = (a*cap) * fma(-t, t, 1), overwritten; NULL: not needed.
+     * a > 0, cap > 0. */
+    void (*softcap_f32)(int64_t n, float a, float cap, float *x, float *slope);
+
     /* ---- loss head: logits with one column a token, x [rows = vocabulary, n = tokens] -----------
      * m[j] = max(m[j], x[i,j]) over rows. */
     void (*column_max_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, float *m);
     /* x[i,j] = exp(x[i,j] - m[j]) in place; l[j] += x[i,j], rows rising. */
     void (*column_exp_sum_f32)(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
                                float *l);
+    /* The same sum, x left as it is: l[j] += exp(x[i,j] - m[j]), rows rising. */
+    void (*column_sum_exp_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row,
+                               const float *m, float *l);
+    /* With t = x[i,j] * inv_cap: x[i,j] = fma(exp(x[i,j] - m[j]), a[j], -b) * fma(-t, t, 1), in
+     * place; inv_cap = 0 makes the last factor 1. */
+    void (*column_gradient_f32)(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
+                                const float *a, float b, float inv_cap);
     /* x[i,j] *= a[j], in place. */
     void (*column_scale_f32)(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
 

@@ -87,6 +87,9 @@ static void gemv(const lm_kernels *k, const kernel_call *c) {
 static void add(const lm_kernels *k, const kernel_call *c) {
     k->add_f32(c->n, c->b[0], c->b[1]);
 }
+static void mul(const lm_kernels *k, const kernel_call *c) {
+    k->mul_f32(c->n, c->b[0], c->b[1]);
+}
 static void scale(const lm_kernels *k, const kernel_call *c) {
     k->scale_f32(c->n, 0.7f, c->b[0]);
 }
@@ -150,6 +153,9 @@ static void attention_gradient(const lm_kernels *k, const kernel_call *c) {
     k->attention_backward_f32(c->rows, c->n, first_valid[c->variant], 0.125f, c->b[0], c->stride,
                               c->b[1], c->stride, c->b[2], c->b[3]);
 }
+static void softcap(const lm_kernels *k, const kernel_call *c) {
+    k->softcap_f32(c->n, 0.04f, 30.0f, c->b[0], c->variant ? c->b[1] : NULL);
+}
 static void scale_rows(const lm_kernels *k, const kernel_call *c) {
     k->scale_rows_f32(c->rows, c->n, c->b[1], c->b[0], c->stride);
 }
@@ -158,6 +164,13 @@ static void column_max(const lm_kernels *k, const kernel_call *c) {
 }
 static void column_exp_sum(const lm_kernels *k, const kernel_call *c) {
     k->column_exp_sum_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2]);
+}
+static void column_sum_exp(const lm_kernels *k, const kernel_call *c) {
+    k->column_sum_exp_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2]);
+}
+static void column_gradient(const lm_kernels *k, const kernel_call *c) {
+    k->column_gradient_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2], 0.01f,
+                           c->variant ? 0.03f : 0.0f);
 }
 static void column_scale(const lm_kernels *k, const kernel_call *c) {
     k->column_scale_f32(c->rows, c->n, c->b[1], c->b[0], c->stride);
@@ -189,6 +202,7 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(pack_f32), LM_KERNEL_GEMM, 3, pack_sizes, pack, "0", "1", 0},
     {MEMBER(gemv_f32), LM_KERNEL_MATRIX, 2, gemv_sizes, gemv, "012", "3", 0},
     {MEMBER(add_f32), LM_KERNEL_VECTOR, 1, vectors, add, "01", "1", 0},
+    {MEMBER(mul_f32), LM_KERNEL_VECTOR, 1, vectors, mul, "01", "1", 0},
     {MEMBER(scale_f32), LM_KERNEL_VECTOR, 1, vectors, scale, "0", "0", 0},
     {MEMBER(dot_f32), LM_KERNEL_VECTOR, 1, reduction, dot, "01", "2", 0},
     {MEMBER(sum_squares_f32), LM_KERNEL_VECTOR, 1, reduction, sum_squares, "0", "2", 0},
@@ -216,9 +230,14 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(scale_rows_f32), LM_KERNEL_MATRIX, 1, rows_and_factors, scale_rows, "01", "0", 0},
     {MEMBER(attention_backward_f32), LM_KERNEL_MATRIX, 5, attention_backward, attention_gradient,
      "0123", "01", 0},
+    {MEMBER(softcap_f32), LM_KERNEL_VECTOR, 2, vectors, softcap, "0", "01", 0},
     {MEMBER(column_max_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_max, "01", "1", 0},
     {MEMBER(column_exp_sum_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_exp_sum, "012", "02",
      0},
+    {MEMBER(column_sum_exp_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_sum_exp, "012", "2",
+     0},
+    {MEMBER(column_gradient_f32), LM_KERNEL_MATRIX, 2, rows_then_vector, column_gradient, "012",
+     "0", 0},
     {MEMBER(column_scale_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_scale, "01", "0", 0},
     {MEMBER(exp_f32), LM_KERNEL_VECTOR, 2, vectors, exponential, "0", "0", 0},
     {MEMBER(sgd_f32), LM_KERNEL_VECTOR, 1, vectors, sgd, "01", "1", 0},

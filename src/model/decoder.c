@@ -137,7 +137,7 @@ static void attention(lm_decoder *d, int64_t layer) {
     float *rows = d->cache + layer * o->context_length * 2 * kd; /* [T, 2KD] */
     memcpy(rows + d->length * 2 * kd, d->qkv + o->n_heads * size, (size_t)(2 * kd) * sizeof *rows);
     lm_attention_decode_f32(compute, d->length + 1, o->n_heads, o->n_kv_heads, size, d->qkv, rows,
-                            rows + kd, 2 * kd, d->att);
+                            rows + kd, 2 * kd, 0.0f, d->att);
     linear(d, LM_P_ATTN_PROJ_WEIGHT, LM_P_ATTN_PROJ_BIAS, layer, c, c, d->att, d->branch);
     compute->kernels->add_f32(c, d->branch, d->x);
 }

@@ -6,6 +6,7 @@
 
 #include "base/elementary.h"
 #include "base/error.h"
+#include "ops/attention_mask.h"
 
 /* One tile of scores: 64 queries by 64 keys. Large enough that a tile's GEMMs (64 x 64 x D) dwarf
  * its softmax, small enough that the tile (16 kB) and the keys and values it meets stay in the
@@ -68,6 +69,11 @@ static void multiply_columns(const lm_kernels *kernels, int64_t rows, int64_t co
     }
 }
 
+/* Does query tile it >= jt see key tile jt? If not, later ones do not either. */
+static bool sees(const lm_attention *a, int64_t b, int64_t it, int64_t jt) {
+    return lm_attention_first_tile(a, b, it) <= jt;
+}
+
 /* Taking pieces of a worker's scratch, each 64-byte aligned. */
 static float *take(float **scratch, int64_t floats) {
     float *piece = *scratch;
@@ -101,13 +107,16 @@ typedef struct forward_scratch {
 
 /* One tile: scores, online softmax, and the tile's share of out (unnormalised). */
 static void forward_tile(const lm_kernels *kernels, const lm_attention *a, float scale,
-                         const forward_scratch *w, int64_t rows, int64_t cols, int64_t query,
-                         int64_t key, const float *q, float *m, float *l, float *out) {
+                         const forward_scratch *w, int64_t b, int64_t rows, int64_t cols,
+                         int64_t query, int64_t key, const float *q, float *m, float *l,
+                         float *out) {
     int64_t d = a->head_size;
+    bool first = key / TILE == lm_attention_first_tile(a, b, query / TILE);
     multiply_scores(kernels, rows, cols, d, key == query, q, a->qkv_row, w->kt, w->s);
+    scale = lm_attention_limit(kernels, a, b, query, key, rows, cols, scale, w->s, NULL);
     kernels->attention_softmax_f32(rows, cols, query - key + 1, scale, w->s, TILE, m, l, w->alpha);
-    if (key > 0) kernels->scale_rows_f32(rows, d, w->alpha, out, a->out_row);
-    multiply_rows(kernels, rows, cols, d, key == query, key == 0, w->s, w->v, out, a->out_row);
+    if (!first) kernels->scale_rows_f32(rows, d, w->alpha, out, a->out_row);
+    multiply_rows(kernels, rows, cols, d, key == query, first, w->s, w->v, out, a->out_row);
 }
 
 static void forward_finish(const lm_kernels *kernels, const lm_attention *a, int64_t rows,
@@ -146,13 +155,14 @@ static void forward_task(void *argument, int64_t task, int worker) {
     const float *k = a->k + b * a->time * a->qkv_row + kv * d; /* [T, D] */
     const float *v = a->v + b * a->time * a->qkv_row + kv * d; /* [T, D] */
     float *out = a->out + b * a->time * a->out_row + h * d;    /* [T, D] */
-    for (int64_t jt = 0; jt < last; jt++) {
+    for (int64_t jt = lm_attention_first_tile(a, b, first); jt < last; jt++) {
         int64_t key = jt * TILE, cols = tile_rows(a->time, jt);
         kernels->pack_f32(cols, TILE, d, k + key * a->qkv_row, a->qkv_row, 1, w.kt);
         copy_rows(cols, d, v + key * a->qkv_row, a->qkv_row, w.v);
         for (int64_t it = jt > first ? jt : first; it < last; it++) {
             int64_t query = it * TILE;
-            forward_tile(kernels, a, j->scale, &w, tile_rows(a->time, it), cols, query, key,
+            if (!sees(a, b, it, jt)) break;
+            forward_tile(kernels, a, j->scale, &w, b, tile_rows(a->time, it), cols, query, key,
                          q + query * a->qkv_row, w.m + query, w.l + query,
                          out + query * a->out_row);
         }
@@ -216,10 +226,12 @@ typedef struct backward_scratch {
     float *k;     /* [TILE, D] */
     float *q;     /* [TILE, D] queries of the tile */
     float *dout;  /* [TILE, D] */
+    float *slope; /* [TILE, TILE], with a soft cap */
 } backward_scratch;
 
 /* One (b, query head): where its rows begin. */
 typedef struct head_view {
+    int64_t b;
     const float *q, *k, *v, *dout, *out, *lse;
     float *dq, *dk, *dv;
 } head_view;
@@ -228,7 +240,8 @@ static head_view view_head(const backward_job *j, int64_t b, int64_t h) {
     const lm_attention *a = j->a;
     int64_t d = a->head_size, kv = h / (a->heads / a->kv_heads);
     int64_t rows = b * a->time * a->qkv_row, out_rows = b * a->time * a->out_row;
-    return (head_view){.q = a->q + rows + h * d,
+    return (head_view){.b = b,
+                       .q = a->q + rows + h * d,
                        .k = a->k + rows + kv * d,
                        .v = a->v + rows + kv * d,
                        .dout = j->dout + out_rows + h * d,
@@ -253,6 +266,7 @@ static backward_scratch take_backward(const backward_job *j, int worker) {
     w.k = take(&scratch, TILE * d);
     w.q = take(&scratch, TILE * d);
     w.dout = take(&scratch, TILE * d);
+    w.slope = a->softcap > 0 ? take(&scratch, TILE * TILE) : NULL;
     return w;
 }
 
@@ -289,8 +303,13 @@ static void backward_scores(const backward_job *j, const backward_scratch *w, co
     int64_t d = a->head_size, rows = tile_rows(a->time, it), cols = tile_rows(a->time, jt);
     multiply_scores(kernels, rows, cols, d, it == jt, w->q, d, w->kt, w->s);
     multiply_scores(kernels, rows, cols, d, it == jt, w->dout, d, w->vt, w->dp);
-    kernels->attention_backward_f32(rows, cols, (it - jt) * TILE + 1, j->scale, w->s, TILE, w->dp,
+    float scale = lm_attention_limit(kernels, a, x->b, it * TILE, jt * TILE, rows, cols, j->scale,
+                                     w->s, w->slope);
+    kernels->attention_backward_f32(rows, cols, (it - jt) * TILE + 1, scale, w->s, TILE, w->dp,
                                     TILE, x->lse + it * TILE, w->delta + it * TILE);
+    for (int64_t i = 0; i < rows && w->slope; i++)
+        kernels->mul_f32(least((it - jt) * TILE + i + 1, cols), w->slope + i * TILE,
+                         w->dp + i * TILE);
 }
 
 /* The tile's share of dV and dK; `first` starts them. */
@@ -304,14 +323,14 @@ static void add_keys(const backward_job *j, const backward_scratch *w, const hea
     multiply_columns(kernels, rows, cols, d, it == jt, first, w->dp, w->q, dk, a->qkv_row);
 }
 
-/* The tile's share of dQ; key tile 0 starts it. */
+/* The tile's share of dQ; the first key tile that is seen starts it. */
 static void add_queries(const backward_job *j, const backward_scratch *w, const head_view *x,
                         int64_t it, int64_t jt) {
     const lm_attention *a = j->a;
     int64_t d = a->head_size, rows = tile_rows(a->time, it), cols = tile_rows(a->time, jt);
     float *dq = x->dq + it * TILE * a->qkv_row;
-    multiply_rows(j->compute->kernels, rows, cols, d, it == jt, jt == 0, w->dp, w->k, dq,
-                  a->qkv_row);
+    multiply_rows(j->compute->kernels, rows, cols, d, it == jt,
+                  jt == lm_attention_first_tile(a, x->b, it), w->dp, w->k, dq, a->qkv_row);
 }
 
 /* Task (b, key/value head): everything. */
@@ -325,7 +344,7 @@ static void backward_task(void *argument, int64_t task, int worker) {
         compute_delta(j, &x, 0, a->time, w.delta);
         for (int64_t jt = 0; jt < tiles(a->time); jt++) {
             pack_keys(j, &w, &x, jt);
-            for (int64_t it = jt; it < tiles(a->time); it++) {
+            for (int64_t it = jt; it < tiles(a->time) && sees(a, b, it, jt); it++) {
                 pack_queries(j, &w, &x, it);
                 backward_scores(j, &w, &x, it, jt);
                 add_keys(j, &w, &x, it, jt, g == 0 && it == jt);
@@ -346,7 +365,7 @@ static void backward_keys_task(void *argument, int64_t task, int worker) {
         head_view x = view_head(j, b, kv * group + g);
         compute_delta(j, &x, jt * TILE, a->time, w.delta);
         pack_keys(j, &w, &x, jt);
-        for (int64_t it = jt; it < tiles(a->time); it++) {
+        for (int64_t it = jt; it < tiles(a->time) && sees(a, b, it, jt); it++) {
             pack_queries(j, &w, &x, it);
             backward_scores(j, &w, &x, it, jt);
             add_keys(j, &w, &x, it, jt, g == 0 && it == jt);
@@ -363,7 +382,7 @@ static void backward_queries_task(void *argument, int64_t task, int worker) {
     head_view x = view_head(j, bh / a->heads, bh % a->heads);
     compute_delta(j, &x, it * TILE, it * TILE + tile_rows(a->time, it), w.delta);
     pack_queries(j, &w, &x, it);
-    for (int64_t jt = 0; jt <= it; jt++) {
+    for (int64_t jt = lm_attention_first_tile(a, x.b, it); jt <= it; jt++) {
         pack_keys(j, &w, &x, jt);
         backward_scores(j, &w, &x, it, jt);
         add_queries(j, &w, &x, it, jt);
@@ -395,17 +414,17 @@ void lm_attention_backward_f32(const lm_compute *compute, const lm_attention *a,
 
 size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size) {
     (void)kernels;
-    /* backward: delta [T]; s, dp; kt, vt, k, q, dout. forward: m, l [T]; alpha; s; kt, v. */
+    /* backward: delta [T]; s, dp, slope; kt, vt, k, q, dout. forward: m, l [T]; alpha; s; kt, v. */
     size_t t = lm_size_align((size_t)time * sizeof(float));
     size_t d = lm_size_align((size_t)(TILE * head_size) * sizeof(float));
-    return 2 * t + 2 * TILE * TILE * sizeof(float) + 5 * d + LM_ALIGNMENT;
+    return 2 * t + 3 * TILE * TILE * sizeof(float) + 5 * d + LM_ALIGNMENT;
 }
 
 /* ---- decode -------------------------------------------------------------------------------------
  */
 void lm_attention_decode_f32(const lm_compute *compute, int64_t length, int64_t heads,
                              int64_t kv_heads, int64_t head_size, const float *q, const float *keys,
-                             const float *values, int64_t cache_row, float *out) {
+                             const float *values, int64_t cache_row, float softcap, float *out) {
     const lm_kernels *kernels = compute->kernels;
     float *s = lm_compute_scratch(compute, 0, lm_attention_decode_scratch_bytes(length));
     LM_ASSERT(length > 0 && kv_heads > 0 && heads % kv_heads == 0);
@@ -414,8 +433,12 @@ void lm_attention_decode_f32(const lm_compute *compute, int64_t length, int64_t 
         float *o = out + h * head_size, m = -INFINITY, l = 0.0f, alpha;
         kernels->gemv_f32(length, head_size, keys + kv * head_size, cache_row, q + h * head_size,
                           NULL, s);
-        kernels->attention_softmax_f32(1, length, length, score_scale(head_size), s, length, &m, &l,
-                                       &alpha);
+        float scale = score_scale(head_size);
+        if (softcap > 0) {
+            kernels->softcap_f32(length, scale / softcap, softcap, s, NULL);
+            scale = 1.0f;
+        }
+        kernels->attention_softmax_f32(1, length, length, scale, s, length, &m, &l, &alpha);
         kernels->gemm_f32(1, head_size, length, s, length, 1, values + kv * head_size, cache_row,
                           NULL, 0, o, head_size);
         kernels->scale_f32(head_size, 1.0f / l, o);

@@ -9,6 +9,10 @@
  *
  *     out_t = sum_{s<=t} softmax_s(q_t . k_s / sqrt(D)) v_s
  *
+ * Where a window is set, s > t - window only (Child et al. 2019; Jiang et al. 2023); where documents
+ * are, s in t's document only; tiles that nothing sees are skipped. With a soft cap, the argument of
+ * the softmax is cap tanh(q_t . k_s / sqrt(D) / cap) (Gemma Team 2024).
+ *
  * Tiles have one fixed size on every ISA (LM_ATTENTION_TILE), so the bits depend on the shapes
  * alone. */
 #ifndef LM_OPS_ATTENTION_H
@@ -24,7 +28,10 @@ typedef struct lm_attention {
     int64_t qkv_row;        /* row stride of q, k, v (and of dq, dk, dv) */
     float *out;             /* [B*T, H*D], row stride out_row */
     int64_t out_row;
-    float *lse; /* [B, H, T]: log of the softmax denominator, kept for backward */
+    float *lse;               /* [B, H, T]: log of the softmax denominator, kept for backward */
+    int64_t window;           /* 0: none */
+    const int32_t *documents; /* [B*T]: where in its row t's document begins, or NULL: at 0 */
+    float softcap;            /* 0: none */
 } lm_attention;
 
 /* Overwrites out and lse. */
@@ -39,11 +46,11 @@ void lm_attention_backward_f32(const lm_compute *compute, const lm_attention *a,
 size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size);
 
 /* One new token against a cache, for generation: q [H, D]; keys, values [length, K*D] with row
- * stride cache_row, the new token's included; out [H, D] overwritten. Runs on the calling thread.
- */
+ * stride cache_row, the new token's included, those not to be seen left out; softcap as above; out
+ * [H, D] overwritten. Runs on the calling thread. */
 void lm_attention_decode_f32(const lm_compute *compute, int64_t length, int64_t heads,
                              int64_t kv_heads, int64_t head_size, const float *q, const float *keys,
-                             const float *values, int64_t cache_row, float *out);
+                             const float *values, int64_t cache_row, float softcap, float *out);
 size_t lm_attention_decode_scratch_bytes(int64_t max_length);
 
 #endif

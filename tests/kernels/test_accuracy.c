@@ -52,6 +52,17 @@ static void test_sigmoid(void **unused) {
     assert_true(sigmoid1(-INFINITY) == 0.0f && sigmoid1(INFINITY) == 1.0f && isnan(sigmoid1(NAN)));
 }
 
+static void check_tanh(float x) {
+    double expected = tanh((double)x);
+    within("tanh", (double)x, (double)tanh1(x), expected, 3 * ULP * fabs(expected) + 0x1p-126);
+}
+static void test_tanh(void **unused) {
+    (void)unused;
+    sweep(-12, 12, 200000, check_tanh);
+    sweep(-1e-3, 1e-3, 20000, check_tanh);
+    assert_true(tanh1(INFINITY) == 1.0f && tanh1(-INFINITY) == -1.0f && isnan(tanh1(NAN)));
+}
+
 static double density(double x) {
     return exp(-x * x / 2) / sqrt(2 * pi);
 }
@@ -315,11 +326,17 @@ static void test_adam(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exp),       cmocka_unit_test(test_sigmoid),
-        cmocka_unit_test(test_normal),    cmocka_unit_test(test_gelu_tanh),
-        cmocka_unit_test(test_silu),      cmocka_unit_test(test_dot),
-        cmocka_unit_test(test_layernorm), cmocka_unit_test(test_rmsnorm),
-        cmocka_unit_test(test_adam),      cmocka_unit_test(test_online_softmax),
+        cmocka_unit_test(test_exp),
+        cmocka_unit_test(test_sigmoid),
+        cmocka_unit_test(test_tanh),
+        cmocka_unit_test(test_normal),
+        cmocka_unit_test(test_gelu_tanh),
+        cmocka_unit_test(test_silu),
+        cmocka_unit_test(test_dot),
+        cmocka_unit_test(test_layernorm),
+        cmocka_unit_test(test_rmsnorm),
+        cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_online_softmax),
     };
     lm_fpmode_set();
     return cmocka_run_group_tests(tests, NULL, NULL);

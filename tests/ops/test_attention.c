@@ -27,7 +27,21 @@ static int teardown(void **state) {
 
 typedef struct shape {
     int64_t batch, time, heads, kv_heads, d;
+    int64_t window;   /* 0: none */
+    int64_t document; /* a new one begins about every so many tokens; 0: one */
+    double cap;       /* 0: none */
 } shape;
+
+/* Where the document of token t of row b begins: lengths document, document + 1, ... */
+static int64_t document_of(const shape *s, int64_t b, int64_t t) {
+    int64_t begin = 0, length = s->document + b;
+    while (s->document > 0 && begin + length <= t) begin += length++;
+    return begin;
+}
+static int64_t first_seen(const shape *s, int64_t b, int64_t t) {
+    int64_t first = document_of(s, b, t);
+    return s->window > 0 && t - s->window + 1 > first ? t - s->window + 1 : first;
+}
 
 static int64_t qkv_row(const shape *s) {
     return (s->heads + 2 * s->kv_heads) * s->d + 1;
@@ -68,21 +82,25 @@ static void reference_query(const reference *r, int64_t b, int64_t h, int64_t t,
     const double *dout = r->dout + (b * s->time + t) * out_row(s) + h * d;
     double *out = r->out + (b * s->time + t) * out_row(s) + h * d;
     double max = -INFINITY, sum = 0, scale = 1 / sqrt((double)d);
-    for (int64_t u = 0; u <= t; u++) {
+    int64_t first = first_seen(s, b, t);
+    for (int64_t u = first; u <= t; u++) {
         p[u] = dot(q, x + u * row + k_at, d) * scale;
+        if (s->cap > 0) p[u] = s->cap * tanh(p[u] / s->cap);
         if (p[u] > max) max = p[u];
     }
-    for (int64_t u = 0; u <= t; u++) sum += p[u] = exp(p[u] - max);
+    for (int64_t u = first; u <= t; u++) sum += p[u] = exp(p[u] - max);
     r->lse[(b * s->heads + h) * s->time + t] = max + log(sum);
     for (int64_t i = 0; i < d; i++) out[i] = 0;
-    for (int64_t u = 0; u <= t; u++) {
+    for (int64_t u = first; u <= t; u++) {
         p[u] /= sum;
         for (int64_t i = 0; i < d; i++) out[i] += p[u] * x[u * row + v_at + i];
     }
     if (!r->dqkv) return;
     double *dx = r->dqkv + b * s->time * row, delta = dot(dout, out, d);
-    for (int64_t u = 0; u <= t; u++) {
+    for (int64_t u = first; u <= t; u++) {
         double ds = p[u] * (dot(dout, x + u * row + v_at, d) - delta) * scale;
+        if (s->cap > 0)
+            ds /= pow(cosh(dot(q, x + u * row + k_at, d) * scale / s->cap), 2); /* 1 - tanh^2 */
         for (int64_t i = 0; i < d; i++) {
             dx[u * row + v_at + i] += p[u] * dout[i];
             dx[u * row + k_at + i] += ds * q[i];
@@ -130,6 +148,9 @@ static result run(const shape *s, int threads, int scalar, const float *qkv, con
     result r = {layers_floats(out_count(s)), layers_floats(lse_count(s)),
                 layers_floats(qkv_count(s))};
     int64_t k_at = s->heads * s->d, v_at = (s->heads + s->kv_heads) * s->d;
+    int32_t *documents = s->document > 0 ? layers_ints(s->batch * s->time) : NULL;
+    for (int64_t i = 0; i < s->batch * s->time && documents; i++)
+        documents[i] = (int32_t)document_of(s, i / s->time, i % s->time);
     lm_attention a = {.batch = s->batch,
                       .time = s->time,
                       .heads = s->heads,
@@ -141,7 +162,10 @@ static result run(const shape *s, int threads, int scalar, const float *qkv, con
                       .qkv_row = qkv_row(s),
                       .out = r.out,
                       .out_row = out_row(s),
-                      .lse = r.lse};
+                      .lse = r.lse,
+                      .window = s->window,
+                      .documents = documents,
+                      .softcap = (float)s->cap};
     lm_attention_forward_f32(&compute, &a);
     lm_attention_backward_f32(&compute, &a, dout, r.dqkv, r.dqkv + k_at, r.dqkv + v_at);
     layers_close(&compute);
@@ -154,9 +178,8 @@ static void check_gaps(const float *x, int64_t rows, int64_t row, int64_t used) 
         for (int64_t j = used; j < row; j++) assert_true(isnan(x[i * row + j]) != 0);
 }
 
-static void check(int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t d,
-                  double size) {
-    shape s = {batch, time, heads, kv_heads, d};
+static void check_shape(shape s, double size) {
+    int64_t batch = s.batch, time = s.time, heads = s.heads, kv_heads = s.kv_heads, d = s.d;
     int64_t width = (heads + 2 * kv_heads) * d;
     float *qkv = layers_random(qkv_count(&s), 1, -size, size);
     float *dout = layers_random(out_count(&s), 2, -1, 1);
@@ -187,6 +210,11 @@ static void check(int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, 
         layers_close_to("gradient", first.dqkv + t * qkv_row(&s), want.dqkv + t * qkv_row(&s),
                         width, score * sums * (1 + size * size * sqrt((double)d)));
     }
+}
+
+static void check(int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t d,
+                  double size) {
+    check_shape((shape){batch, time, heads, kv_heads, d, 0, 0, 0}, size);
 }
 
 static void test_small_shapes(void **state) {
@@ -222,10 +250,53 @@ static void test_large_scores(void **state) {
     check(1, 150, 2, 1, 16, 12);
 }
 
+static void test_window(void **state) {
+    static const int64_t windows[] = {
+        1, 2, 10, LM_ATTENTION_TILE - 1, LM_ATTENTION_TILE, LM_ATTENTION_TILE + 1, 140};
+    (void)state;
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+        check_shape((shape){2, 3 * LM_ATTENTION_TILE + 9, 2, 1, 8, windows[i], 0, 0}, 1);
+}
+
+static void test_documents(void **state) {
+    static const int64_t documents[] = {1, 3, 40, LM_ATTENTION_TILE, 150};
+    (void)state;
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++)
+        check_shape((shape){2, 3 * LM_ATTENTION_TILE + 9, 2, 1, 8, 0, documents[i], 0}, 1);
+    check_shape((shape){1, 300, 2, 2, 16, 33, 90, 0}, 1);
+}
+
+static void test_softcap(void **state) {
+    (void)state;
+    check_shape((shape){1, 5, 2, 2, 8, 0, 0, 0.5}, 2);
+    check_shape((shape){2, 150, 4, 2, 16, 0, 0, 2}, 3);
+    check_shape((shape){2, 150, 2, 1, 16, 20, 50, 50}, 3);
+}
+
+/* Large scores before what is seen take nothing away from it. */
+static void test_unseen_scores_do_not_matter(void **state) {
+    (void)state;
+    check_shape((shape){1, 150, 2, 1, 16, 5, 0, 0}, 12);
+}
+
+/* A window as long as the row is none: the same bits. */
+static void test_whole_window(void **state) {
+    (void)state;
+    shape s = {2, 150, 2, 1, 8, 0, 0, 0}, windowed = s;
+    windowed.window = s.time;
+    float *qkv = layers_random(qkv_count(&s), 1, -1, 1);
+    float *dout = layers_random(out_count(&s), 2, -1, 1);
+    result a = run(&s, 2, 0, qkv, dout), b = run(&windowed, 2, 0, qkv, dout);
+    for (int64_t t = 0; t < s.batch * s.time; t++) {
+        layers_same_bits("out", a.out + t * out_row(&s), b.out + t * out_row(&s), 16);
+        layers_same_bits("gradient", a.dqkv + t * qkv_row(&s), b.dqkv + t * qkv_row(&s), 32);
+    }
+}
+
 /* The reference's own gradients, and through them the formula. */
 static void test_reference_against_differences(void **state) {
     (void)state;
-    shape s = {2, 7, 4, 2, 3};
+    shape s = {2, 7, 4, 2, 3, 4, 3, 1};
     reference r = make_reference(&s, layers_random(qkv_count(&s), 1, -1, 1),
                                  layers_random(out_count(&s), 2, -1, 1));
     reference_run(&r);
@@ -240,7 +311,7 @@ static void test_reference_against_differences(void **state) {
 /* A NaN in one head's value reaches the outputs that may see it, and no others. */
 static void test_nan_stays_visible(void **state) {
     (void)state;
-    shape s = {1, 70, 2, 2, 4};
+    shape s = {1, 70, 2, 2, 4, 0, 0, 0};
     float *qkv = layers_random(qkv_count(&s), 1, -1, 1);
     float *dout = layers_random(out_count(&s), 2, -1, 1);
     qkv[66 * qkv_row(&s) + 3 * s.d] = NAN; /* key of head 1, position 66 */
@@ -252,7 +323,7 @@ static void test_nan_stays_visible(void **state) {
     }
 }
 
-static void check_decode(int64_t length, int64_t heads, int64_t kv_heads, int64_t d) {
+static void check_decode(int64_t length, int64_t heads, int64_t kv_heads, int64_t d, float cap) {
     int64_t row = kv_heads * d + 5, count = (length - 1) * row + kv_heads * d;
     float *q = layers_random(heads * d, 1, -1, 1), *keys = layers_random(count, 2, -1, 1);
     float *values = layers_random(count, 3, -1, 1), *first = NULL;
@@ -262,7 +333,8 @@ static void check_decode(int64_t length, int64_t heads, int64_t kv_heads, int64_
         layers_open(&compute, &k, setups[i].threads, setups[i].scalar,
                     lm_attention_decode_scratch_bytes(length));
         float *out = layers_floats(heads * d);
-        lm_attention_decode_f32(&compute, length, heads, kv_heads, d, q, keys, values, row, out);
+        lm_attention_decode_f32(&compute, length, heads, kv_heads, d, q, keys, values, row, cap,
+                                out);
         layers_close(&compute);
         if (i == 0) first = out;
         layers_same_bits("decode", first, out, heads * d);
@@ -275,7 +347,9 @@ static void check_decode(int64_t length, int64_t heads, int64_t kv_heads, int64_
             double score = 0;
             for (int64_t i = 0; i < d; i++)
                 score += (double)q[h * d + i] * (double)keys[u * row + at + i];
-            sum += p[u] = exp(score / sqrt((double)d));
+            score /= sqrt((double)d);
+            if (cap > 0) score = (double)cap * tanh(score / (double)cap);
+            sum += p[u] = exp(score);
         }
         for (int64_t u = 0; u < length; u++)
             for (int64_t i = 0; i < d; i++)
@@ -288,10 +362,10 @@ static void check_decode(int64_t length, int64_t heads, int64_t kv_heads, int64_
 
 static void test_decode(void **state) {
     (void)state;
-    check_decode(1, 1, 1, 1);
-    check_decode(5, 4, 2, 7);
-    check_decode(63, 2, 2, 16);
-    check_decode(300, 6, 2, 64);
+    check_decode(1, 1, 1, 1, 0);
+    check_decode(5, 4, 2, 7, 0);
+    check_decode(63, 2, 2, 16, 0.7f);
+    check_decode(300, 6, 2, 64, 0);
 }
 
 int main(void) {
@@ -301,6 +375,11 @@ int main(void) {
         cmocka_unit_test_teardown(test_many_tiles, teardown),
         cmocka_unit_test_teardown(test_head_sizes, teardown),
         cmocka_unit_test_teardown(test_large_scores, teardown),
+        cmocka_unit_test_teardown(test_window, teardown),
+        cmocka_unit_test_teardown(test_documents, teardown),
+        cmocka_unit_test_teardown(test_softcap, teardown),
+        cmocka_unit_test_teardown(test_unseen_scores_do_not_matter, teardown),
+        cmocka_unit_test_teardown(test_whole_window, teardown),
         cmocka_unit_test_teardown(test_reference_against_differences, teardown),
         cmocka_unit_test_teardown(test_nan_stays_visible, teardown),
         cmocka_unit_test_teardown(test_decode, teardown),

@@ -36,6 +36,15 @@ void lm_scalar_attention_backward_f32(int64_t rows, int64_t cols, int64_t first_
     }
 }
 
+void lm_scalar_softcap_f32(int64_t n, float a, float cap, float *x, float *slope) {
+    float steepest = a * cap;
+    for (int64_t i = 0; i < n; i++) {
+        float t = tanh1(a * x[i]);
+        if (slope) slope[i] = steepest * fma1(-t, t, 1.0f);
+        x[i] = cap * t;
+    }
+}
+
 void lm_scalar_rope_f32(int64_t heads, int64_t size, const float *cos, const float *sin, float *x) {
     int64_t half = size / 2;
     for (int64_t h = 0; h < heads; h++, x += size) {

@@ -7,6 +7,7 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->pack_f32 = lm_scalar_pack_f32;
     k->gemv_f32 = lm_scalar_gemv_f32;
     k->add_f32 = lm_scalar_add_f32;
+    k->mul_f32 = lm_scalar_mul_f32;
     k->scale_f32 = lm_scalar_scale_f32;
     k->dot_f32 = lm_scalar_dot_f32;
     k->sum_squares_f32 = lm_scalar_sum_squares_f32;
@@ -27,9 +28,12 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->relu2_backward_f32 = lm_scalar_relu2_backward_f32;
     k->attention_softmax_f32 = lm_scalar_attention_softmax_f32;
     k->attention_backward_f32 = lm_scalar_attention_backward_f32;
+    k->softcap_f32 = lm_scalar_softcap_f32;
     k->rope_f32 = lm_scalar_rope_f32;
     k->column_max_f32 = lm_scalar_column_max_f32;
     k->column_exp_sum_f32 = lm_scalar_column_exp_sum_f32;
+    k->column_sum_exp_f32 = lm_scalar_column_sum_exp_f32;
+    k->column_gradient_f32 = lm_scalar_column_gradient_f32;
     k->column_scale_f32 = lm_scalar_column_scale_f32;
     k->sgd_f32 = lm_scalar_sgd_f32;
     k->momentum_f32 = lm_scalar_momentum_f32;

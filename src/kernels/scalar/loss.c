@@ -17,6 +17,22 @@ void lm_scalar_column_exp_sum_f32(int64_t rows, int64_t n, float *x, int64_t x_r
     }
 }
 
+void lm_scalar_column_sum_exp_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+                                  const float *m, float *l) {
+    for (int64_t i = 0; i < rows; i++, x += x_row)
+        for (int64_t j = 0; j < n; j++) l[j] = l[j] + exp1(x[j] - m[j]);
+}
+
+void lm_scalar_column_gradient_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
+                                   const float *a, float b, float inv_cap) {
+    for (int64_t i = 0; i < rows; i++, x += x_row) {
+        for (int64_t j = 0; j < n; j++) {
+            float t = x[j] * inv_cap;
+            x[j] = fma1(exp1(x[j] - m[j]), a[j], -b) * fma1(-t, t, 1.0f);
+        }
+    }
+}
+
 void lm_scalar_column_scale_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row) {
     for (int64_t i = 0; i < rows; i++, x += x_row)
         for (int64_t j = 0; j < n; j++) x[j] = x[j] * a[j];

@@ -17,6 +17,7 @@ void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, con
 
 /* vector.c */
 void lm_scalar_add_f32(int64_t n, const float *x, float *y);
+void lm_scalar_mul_f32(int64_t n, const float *x, float *y);
 void lm_scalar_scale_f32(int64_t n, float a, float *x);
 float lm_scalar_dot_f32(int64_t n, const float *x, const float *y);
 float lm_scalar_sum_squares_f32(int64_t n, const float *x);
@@ -53,12 +54,17 @@ void lm_scalar_attention_softmax_f32(int64_t rows, int64_t cols, int64_t first_v
 void lm_scalar_attention_backward_f32(int64_t rows, int64_t cols, int64_t first_valid, float scale,
                                       float *s, int64_t s_row, float *dp, int64_t dp_row,
                                       const float *lse, const float *delta);
+void lm_scalar_softcap_f32(int64_t n, float a, float cap, float *x, float *slope);
 void lm_scalar_rope_f32(int64_t heads, int64_t size, const float *cos, const float *sin, float *x);
 
 /* loss.c */
 void lm_scalar_column_max_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, float *m);
 void lm_scalar_column_exp_sum_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
                                   float *l);
+void lm_scalar_column_sum_exp_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+                                  const float *m, float *l);
+void lm_scalar_column_gradient_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
+                                   const float *a, float b, float inv_cap);
 void lm_scalar_column_scale_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
 
 /* optimizer.c */

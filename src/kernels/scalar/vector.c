@@ -6,6 +6,10 @@ void lm_scalar_add_f32(int64_t n, const float *x, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] = y[i] + x[i];
 }
 
+void lm_scalar_mul_f32(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = y[i] * x[i];
+}
+
 void lm_scalar_scale_f32(int64_t n, float a, float *x) {
     for (int64_t i = 0; i < n; i++) x[i] = x[i] * a;
 }
