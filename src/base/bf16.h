@@ -9,6 +9,8 @@
 #include <string.h>
 
 typedef uint16_t lm_bf16;
+typedef uint32_t
+    lm_bf16_pair; /* two neighbours: the first in the low half, the second in the high */
 
 static inline float lm_bf16_to_f32(lm_bf16 x) {
     uint32_t bits = (uint32_t)x << 16;
@@ -23,6 +25,10 @@ static inline lm_bf16 lm_bf16_from_f32(float f) {
     if ((bits & 0x7fffffffu) > 0x7f800000u) return (lm_bf16)(bits >> 16 | 0x40u); /* NaN */
     if ((bits & 0x7f800000u) == 0) return (lm_bf16)(bits >> 16 & 0x8000u); /* zero, denormal */
     return (lm_bf16)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+static inline lm_bf16_pair lm_bf16_pair_from_f32(float first, float second) {
+    return (lm_bf16_pair)lm_bf16_from_f32(second) << 16 | lm_bf16_from_f32(first);
 }
 
 #endif

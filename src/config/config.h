@@ -35,13 +35,10 @@ typedef struct lm_data_options {
     bool shuffle;
 } lm_data_options;
 
-typedef enum lm_precision { LM_PRECISION_FP32, LM_PRECISION_COUNT } lm_precision;
-const char *lm_precision_name(int precision); /* "fp32"; NULL past the end */
-
 typedef struct lm_train_options {
     int64_t steps, micro_batch, grad_accumulation;
     double clip_norm; /* 0: off */
-    int precision;    /* lm_precision */
+    int precision;    /* lm_precision (ops/compute.h) */
 } lm_train_options;
 
 typedef struct lm_eval_options {

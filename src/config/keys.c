@@ -136,11 +136,6 @@ const lm_key lm_keys[] = {
 /* clang-format on */
 const int lm_n_keys = sizeof lm_keys / sizeof *lm_keys;
 
-const char *lm_precision_name(int precision) {
-    static const char *const names[LM_PRECISION_COUNT] = {"fp32"};
-    return precision >= 0 && precision < LM_PRECISION_COUNT ? names[precision] : NULL;
-}
-
 int lm_key_find(const char *path) {
     for (int i = 0; i < lm_n_keys; i++)
         if (strcmp(lm_keys[i].path, path) == 0) return i;

@@ -51,8 +51,8 @@ typedef struct lm_kernels {
     lm_isa_mask isas; /* the rungs that were climbed */
 
     /* ---- GEMM --------------------------------------------------------------------------------
-     * Register tile this table's gemm_f32 likes best; multiples of it waste nothing. */
-    int gemm_f32_mr, gemm_f32_nr;
+     * Register tiles this table's gemm_f32 and gemm_bf16 like best; multiples waste nothing. */
+    int gemm_f32_mr, gemm_f32_nr, gemm_bf16_mr, gemm_bf16_nr;
 
     /* C[m,n] = init[m,n] + A[m,k] B[k,n]: c_ij = fma(a_ik, b_kj, ... fma(a_i0, b_0j, init_ij)), k
      * rising. One unbroken chain an element, so that neither the tile sizes nor how k is cut into
@@ -70,6 +70,21 @@ typedef struct lm_kernels {
      * Fast when x_row == 1 (copies rows) and when x_col == 1 (transposes). */
     void (*pack_f32)(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
                      int64_t x_col, float *out);
+
+    /* The same with bf16 operands in pairs along k (base/bf16.h), fp32 sums: pair p of A's row i and of
+     * B's column j make two links of the chain, the second elements first:
+     *     c = fma(a_i,2p+1, b_2p+1,j, c); c = fma(a_i,2p, b_2p,j, c)
+     * which is what the hardware's dot product of pairs does (measured on Zen 4: equal on 96
+     * million lanes). `pairs` and the strides of a and b count pairs. */
+    void (*gemm_bf16)(int64_t m, int64_t n, int64_t pairs, const lm_bf16_pair *a, int64_t a_row,
+                      int64_t a_col, const lm_bf16_pair *b, int64_t b_row, const float *init,
+                      int64_t init_row, float *c, int64_t c_row);
+
+    /* One panel of pairs, rounded to nearest even: out[p*width + i] = (x_i,2p, x_i,2p+1) for
+     * p < (k+1)/2, with x_i,kk = x[i*x_row + kk*x_col] for i < count and kk < k, 0 beyond. Fast when
+     * x_row == 1 and when x_col == 1; with count = width = 1 it rounds a row as it lies. */
+    void (*pack_bf16)(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                      int64_t x_col, lm_bf16_pair *out);
 
     /* y_i = init_i + dot16(W_i, x), W [m,k] with row stride w_row; init NULL means zeros. */
     void (*gemv_f32)(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
@@ -185,10 +200,11 @@ typedef struct lm_kernels {
     void (*adam_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, float *m, float *v,
                      float *p);
 
-    /* ---- yardstick -----------------------------------------------------------------------------
-     * About `iterations` rounds of independent fused multiply-adds on registers; returns the number of
-     * floating-point operations done. Not compared across ISAs. */
+    /* ---- yardsticks ----------------------------------------------------------------------------
+     * About `iterations` rounds of independent fused multiply-adds (of fp32; of bf16 pairs) on
+     * registers; they return the number of floating-point operations done. Not compared across ISAs. */
     double (*peak_f32)(int64_t iterations);
+    double (*peak_bf16)(int64_t iterations);
 } lm_kernels;
 
 /* Fill every member: scalar first, then each rung of the mask overrides what it does faster. */

@@ -1,5 +1,7 @@
 #include "kernels/list.h"
 
+#include <stdbool.h>
+
 typedef lm_kernel_call kernel_call; /* short for the rows below */
 
 static int64_t strided(const kernel_call *c) {
@@ -54,6 +56,16 @@ static void pack_sizes(kernel_call *c) { /* x out */
     c->size[0] = c->rows * c->k * (c->variant == 0 ? 2 : 1);
     c->size[1] = (c->rows + c->n) * c->k;
 }
+static void pair_gemm_sizes(kernel_call *c) { /* the same; k counts pairs */
+    gemm_sizes(c);
+    c->pairs = 1u << 0 | 1u << 1;
+}
+static void pair_pack_sizes(kernel_call *c) { /* x out */
+    bool row = c->variant == 3;
+    c->pairs = 1u << 1;
+    c->size[0] = c->rows * c->k * (c->variant == 0 ? 2 : 1);
+    c->size[1] = (row ? c->rows : c->rows + c->n) * ((c->k + 1) / 2);
+}
 static void gemv_sizes(kernel_call *c) { /* w x init y */
     c->size[0] = strided(c);
     c->size[1] = c->n;
@@ -80,6 +92,31 @@ static void pack(const lm_kernels *k, const kernel_call *c) { /* rows of rows + 
     int64_t x_row = c->variant == 0 ? 2 * c->k : c->variant == 1 ? 1 : c->k;
     int64_t x_col = c->variant == 0 ? 2 : c->variant == 1 ? c->rows : 1;
     k->pack_f32(c->rows, width, c->k, c->b[0], x_row, x_col, c->b[1]);
+}
+static const lm_bf16_pair *pairs_in(const float *b) {
+    return (const lm_bf16_pair *)(const void *)b;
+}
+static void pair_gemm(const lm_kernels *k, const kernel_call *c) {
+    int64_t a_row = c->variant < 3 ? c->k : 1, a_col = c->variant < 3 ? 1 : c->rows;
+    int kind = c->variant % 3; /* no init, a bias, a matrix */
+    k->gemm_bf16(c->rows, c->n, c->k, pairs_in(c->b[0]), a_row, a_col, pairs_in(c->b[1]), c->stride,
+                 kind == 0 ? NULL : c->b[2], kind == 2 ? c->stride : 0, c->b[3], c->stride);
+}
+static void pair_gemm_both(const lm_kernels *k, const kernel_call *c) {
+    pair_gemm(k, c);
+    k->gemm_bf16(c->rows, c->n, c->k, pairs_in(c->b[0]), c->k, 1, pairs_in(c->b[1]), c->stride,
+                 c->b[3], c->stride, c->b[3], c->stride);
+}
+static void pair_pack(const lm_kernels *k, const kernel_call *c) { /* three strides; single rows */
+    int64_t width = c->rows + c->n, pairs = (c->k + 1) / 2;
+    int64_t x_row = c->variant == 0 ? 2 * c->k : c->variant == 1 ? 1 : c->k;
+    int64_t x_col = c->variant == 0 ? 2 : c->variant == 1 ? c->rows : 1;
+    lm_bf16_pair *out = (lm_bf16_pair *)(void *)c->b[1];
+    if (c->variant < 3)
+        k->pack_bf16(c->rows, width, c->k, c->b[0], x_row, x_col, out);
+    else
+        for (int64_t i = 0; i < c->rows; i++)
+            k->pack_bf16(1, 1, c->k, c->b[0] + i * c->k, c->k, 1, out + i * pairs);
 }
 static void gemv(const lm_kernels *k, const kernel_call *c) {
     k->gemv_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->variant ? c->b[2] : NULL, c->b[3]);
@@ -200,6 +237,8 @@ static void adam(const lm_kernels *k, const kernel_call *c) {
 const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(gemm_f32), LM_KERNEL_GEMM, 6, gemm_sizes, gemm_both, "0123", "3", 4},
     {MEMBER(pack_f32), LM_KERNEL_GEMM, 3, pack_sizes, pack, "0", "1", 0},
+    {MEMBER(gemm_bf16), LM_KERNEL_GEMM, 6, pair_gemm_sizes, pair_gemm_both, "0123", "3", 8},
+    {MEMBER(pack_bf16), LM_KERNEL_GEMM, 4, pair_pack_sizes, pair_pack, "0", "1", 0},
     {MEMBER(gemv_f32), LM_KERNEL_MATRIX, 2, gemv_sizes, gemv, "012", "3", 0},
     {MEMBER(add_f32), LM_KERNEL_VECTOR, 1, vectors, add, "01", "1", 0},
     {MEMBER(mul_f32), LM_KERNEL_VECTOR, 1, vectors, mul, "01", "1", 0},

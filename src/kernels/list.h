@@ -22,6 +22,7 @@ typedef struct lm_kernel_call {
     int64_t stride; /* of matrices with one: n or more */
     int variant;
     int64_t size[LM_KERNEL_BUFFERS]; /* floats, set by the row */
+    unsigned pairs; /* likewise: bit i says that b[i] holds pairs of bf16 instead */
     float *b[LM_KERNEL_BUFFERS];
 } lm_kernel_call;
 
@@ -33,7 +34,7 @@ typedef struct lm_kernel_row {
     size_t member; /* offset of the function in lm_kernels */
     lm_kernel_sizes sizes;
     int variants;                        /* the last one is the typical use */
-    void (*describe)(lm_kernel_call *c); /* sets size[] */
+    void (*describe)(lm_kernel_call *c); /* sets size[], pairs */
     void (*call)(const lm_kernels *k, const lm_kernel_call *c);
     const char *reads, *writes; /* the buffers that the typical use reads and writes, as digits */
     double flops;               /* times rows n k; 0: what it moves counts, not what it computes */

@@ -241,7 +241,7 @@ static void add_up_share(const pass *p, int64_t layer, const float *dup) {
                  .init_row = c,
                  .c = dbranch,
                  .c_row = c};
-    lm_gemm_f32(p->m->compute, &g);
+    lm_gemm_multiply(p->m->compute, &g);
 }
 
 /* dx in: gradient of the layer's output; out: of mid. */

@@ -24,7 +24,7 @@ void lm_linear_forward(const lm_compute *compute, int64_t rows, int64_t in, int6
                  .init_row = 0,
                  .c = y,
                  .c_row = out};
-    lm_gemm_f32(compute, &g);
+    lm_gemm_multiply(compute, &g);
     lm_phase_leave(compute->phases, before);
 }
 
@@ -62,7 +62,7 @@ void lm_linear_forward_residual(const lm_compute *compute, int64_t rows, int64_t
                  .c_row = out,
                  .finish = bias ? add_bias : NULL,
                  .argument = &j};
-    lm_gemm_f32(compute, &g);
+    lm_gemm_multiply(compute, &g);
     lm_phase_leave(compute->phases, before);
 }
 
@@ -97,7 +97,7 @@ void lm_linear_backward(const lm_compute *compute, int64_t rows, int64_t in, int
                      .b_col = 1,
                      .c = dx,
                      .c_row = in};
-        lm_gemm_f32(compute, &g);
+        lm_gemm_multiply(compute, &g);
     }
     lm_gemm g = {.m = out,
                  .n = in,
@@ -112,7 +112,7 @@ void lm_linear_backward(const lm_compute *compute, int64_t rows, int64_t in, int
                  .init_row = in,
                  .c = dw,
                  .c_row = in};
-    lm_gemm_f32(compute, &g);
+    lm_gemm_multiply(compute, &g);
     if (dbias) {
         int64_t chunk = rows * out <= BIAS_SERIAL ? out : BIAS_COLUMNS;
         bias_job j = {.kernels = compute->kernels,

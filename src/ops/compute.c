@@ -1,5 +1,10 @@
 #include "ops/compute.h"
 
+const char *lm_precision_name(int precision) {
+    static const char *const names[LM_PRECISION_COUNT] = {"fp32", "bf16"};
+    return precision >= 0 && precision < LM_PRECISION_COUNT ? names[precision] : NULL;
+}
+
 lm_status lm_compute_reserve(lm_compute *c, size_t bytes_per_worker, lm_error *err) {
     size_t total, each = lm_size_align(bytes_per_worker);
     LM_ASSERT(c->scratch.base == NULL);
@@ -19,4 +24,8 @@ void lm_compute_free(lm_compute *c) {
 void *lm_compute_scratch(const lm_compute *c, int worker, size_t bytes) {
     LM_ASSERT(worker >= 0 && worker < lm_pool_threads(c->pool) && bytes <= c->scratch_per_worker);
     return c->scratch.base + (size_t)worker * c->scratch_per_worker;
+}
+
+lm_peak_loop *lm_compute_peak_loop(const lm_compute *c) {
+    return c->precision == LM_BF16 ? c->kernels->peak_bf16 : c->kernels->peak_f32;
 }

@@ -1,8 +1,10 @@
 #include "ops/gemm.h"
 
+#include <stdbool.h>
 #include <string.h>
 
-/* The loops around the micro-kernel (Goto & van de Geijn 2008):
+/* The loops around the micro-kernel (Goto & van de Geijn 2008), which take operands in elements of
+ * four bytes: one float, or one pair of bf16 (kernels.h), which are two steps of k.
  *
  *     for a block of columns (n0, what the shared panels hold)
  *       for a block of k (k0, BLOCK_K)
@@ -11,15 +13,15 @@
  *           pack A[m0.., k0..] into panels of mr rows in this worker's scratch
  *           for each panel of B, for each panel of A: one register tile
  *
- * A panel of B (BLOCK_K * nr floats: 64 KiB) and the worker's block of A (384 KiB) stay in the
+ * A panel of B (BLOCK_K * nr elements: 64 KiB) and the worker's block of A (384 KiB) stay in the
  * second-level cache, the panels of B of all workers in the third; the tile of C is read and
  * written once per BLOCK_K steps. */
 enum {
     BLOCK_K = 1024,
-    PAD = 16,      /* floats between copied rows of A: one cache line, so that no two share a set */
-    BLOCK_M = 192, /* rows of A packed at once; a multiple of every mr, or it is rounded down */
-    SHARE_N = 1024,       /* columns of B that each worker's scratch holds */
-    PREFETCH_K = 256,     /* below it, asking for the next tile of C costs more than it brings */
+    PAD = 16, /* elements between copied rows of A: one cache line, so that no two share a set */
+    BLOCK_M = 192,    /* rows of A packed at once; a multiple of every mr, or it is rounded down */
+    SHARE_N = 1024,   /* columns of B that each worker's scratch holds */
+    PREFETCH_K = 256, /* below it, asking for the next tile of C costs more than it brings */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
 };
 
@@ -38,9 +40,10 @@ typedef enum a_form {
 typedef struct job {
     const lm_compute *compute;
     const lm_gemm *g;
-    int first_worker, workers; /* whose scratch holds panels of B */
+    int64_t steps; /* of k in an element: 1, or 2 for bf16 */
+    int workers;   /* whose scratch holds panels of B */
     int64_t mr, nr;
-    int64_t n0, n, k0, k;       /* this block of B */
+    int64_t n0, n, k0, k;       /* this block of B; k in elements */
     int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
     a_form a;
     bool pack_b, first, last;
@@ -63,24 +66,39 @@ static int64_t even_block(int64_t total, int64_t limit, int64_t multiple) {
     return maximum(divide_up(divide_up(total, blocks), multiple), 1) * multiple;
 }
 
-static float *worker_scratch(const job *j, int worker) {
+static void *element(const void *x, int64_t i) {
+    return (char *)x + i * (int64_t)sizeof(float);
+}
+
+static void *worker_scratch(const job *j, int worker) {
     return lm_compute_scratch(j->compute, worker, lm_gemm_scratch_bytes(j->compute->kernels));
 }
 
 /* Panel p of the packed block of B: SHARE_N / nr of them in each worker's scratch. */
-static float *panel_of_b(const job *j, int64_t p) {
+static void *panel_of_b(const job *j, int64_t p) {
     int64_t each = SHARE_N / j->nr;
-    float *share = worker_scratch(j, j->first_worker + (int)(p / each)) + BLOCK_M * (BLOCK_K + PAD);
-    return share + p % each * (j->k * j->nr); /* close together: no two in the same sets */
+    void *share = worker_scratch(j, (int)(p / each));
+    /* close together: no two in the same sets */
+    return element(share, BLOCK_M * (BLOCK_K + PAD) + p % each * (j->k * j->nr));
+}
+
+/* This block's k of a panel: `count` <= width lines of x, x_row apart. */
+static void pack(const job *j, int64_t count, int64_t width, const float *x, int64_t x_row,
+                 int64_t x_col, void *out) {
+    const lm_kernels *kernel = j->compute->kernels;
+    if (j->steps == 2)
+        kernel->pack_bf16(count, width, minimum(2 * j->k, j->g->k - 2 * j->k0), x, x_row, x_col,
+                          out);
+    else
+        kernel->pack_f32(count, width, j->k, x, x_row, x_col, out);
 }
 
 static void pack_task(void *argument, int64_t p, int worker) {
     (void)worker;
     const job *j = argument;
     const lm_gemm *g = j->g;
-    const float *b = g->b + (j->n0 + p * j->nr) * g->b_col + j->k0 * g->b_row;
-    j->compute->kernels->pack_f32(minimum(j->n - p * j->nr, j->nr), j->nr, j->k, b, g->b_col,
-                                  g->b_row, panel_of_b(j, p));
+    const float *b = g->b + (j->n0 + p * j->nr) * g->b_col + j->k0 * j->steps * g->b_row;
+    pack(j, minimum(j->n - p * j->nr, j->nr), j->nr, b, g->b_col, g->b_row, panel_of_b(j, p));
 }
 
 /* Ask for the lines of a tile that will be wanted after the one now being computed. */
@@ -92,47 +110,65 @@ static void prefetch_tile(const float *c, int64_t c_row, int64_t rows, int64_t c
 /* Element (i,k) of the block at a[i*next + k*col] where i begins a tile, its further rows `row`
  * apart. */
 typedef struct rows_of_a {
-    const float *a;
+    const void *a;
     int64_t next, row, col;
 } rows_of_a;
 
 static rows_of_a prepare_a(const job *j, int worker, int64_t m0, int64_t m) {
     const lm_gemm *g = j->g;
-    const float *a = g->a + m0 * g->a_row + j->k0 * g->a_col;
-    float *scratch = worker_scratch(j, worker);
+    const float *a = g->a + m0 * g->a_row + j->k0 * j->steps * g->a_col;
+    void *scratch = worker_scratch(j, worker);
     rows_of_a result = {a, g->a_row, g->a_row, g->a_col};
     if (j->a == A_COPIED) {
-        for (int64_t i = 0; i < m; i++)
-            memcpy(scratch + i * (BLOCK_K + PAD), a + i * g->a_row, sizeof *a * (size_t)j->k);
+        for (int64_t i = 0; i < m; i++) {
+            void *to = element(scratch, i * (BLOCK_K + PAD));
+            if (j->steps == 2)
+                pack(j, 1, 1, a + i * g->a_row, g->a_row, 1, to);
+            else
+                memcpy(to, a + i * g->a_row, sizeof *a * (size_t)j->k);
+        }
         result = (rows_of_a){scratch, BLOCK_K + PAD, BLOCK_K + PAD, 1};
     } else if (j->a == A_PACKED) {
         for (int64_t i = 0; i < m; i += j->mr)
-            j->compute->kernels->pack_f32(minimum(m - i, j->mr), j->mr, j->k, a + i * g->a_row,
-                                          g->a_row, g->a_col, scratch + i * j->k);
+            pack(j, minimum(m - i, j->mr), j->mr, a + i * g->a_row, g->a_row, g->a_col,
+                 element(scratch, i * j->k));
         result = (rows_of_a){scratch, j->k, 1, j->mr};
     }
     return result;
 }
 
+/* C[m0.., n0..] of `rows` by `columns` over this block of k. */
+static void multiply_tile(const job *j, int64_t m0, int64_t rows, int64_t n0, int64_t columns,
+                          const rows_of_a *a, const void *a_tile, const void *b, int64_t b_row) {
+    const lm_gemm *g = j->g;
+    const lm_kernels *kernel = j->compute->kernels;
+    float *c = g->c + m0 * g->c_row + n0;
+    const float *init = j->first ? g->init : g->c;
+    int64_t init_row = j->first ? g->init_row : g->c_row;
+    if (init) init += m0 * init_row + n0;
+    if (j->steps == 2)
+        kernel->gemm_bf16(rows, columns, j->k, a_tile, a->row, a->col, b, b_row, init, init_row, c,
+                          g->c_row);
+    else
+        kernel->gemm_f32(rows, columns, j->k, a_tile, a->row, a->col, b, b_row, init, init_row, c,
+                         g->c_row);
+}
+
 /* C[m0..m0+m, n0+p0*nr .. n0+p1*nr] over this block of k. */
 static void multiply(const job *j, int worker, int64_t m0, int64_t m, int64_t p0, int64_t p1) {
     const lm_gemm *g = j->g;
-    const lm_kernels *kernel = j->compute->kernels;
     rows_of_a a = prepare_a(j, worker, m0, m);
-    const float *init = j->first ? g->init : g->c;
-    int64_t init_row = j->first ? g->init_row : g->c_row;
     for (int64_t p = p0; p < p1; p++) {
         int64_t n0 = j->n0 + p * j->nr, n = minimum(j->n - p * j->nr, j->nr);
-        const float *b = j->pack_b ? panel_of_b(j, p) : g->b + j->k0 * g->b_row + n0;
+        const void *b = j->pack_b ? panel_of_b(j, p) : g->b + j->k0 * g->b_row + n0;
         int64_t b_row = j->pack_b ? j->nr : g->b_row;
         int64_t step = j->k < PREFETCH_K && a.next == a.row ? m : j->mr;
         for (int64_t i = 0; i < m; i += step) {
-            float *c = g->c + (m0 + i) * g->c_row + n0;
-            int64_t rows = minimum(m - i, step);
             if (i + step < m && j->k >= PREFETCH_K)
-                prefetch_tile(c + step * g->c_row, g->c_row, minimum(m - i - step, step), n);
-            kernel->gemm_f32(rows, n, j->k, a.a + i * a.next, a.row, a.col, b, b_row,
-                             init ? init + (m0 + i) * init_row + n0 : NULL, init_row, c, g->c_row);
+                prefetch_tile(g->c + (m0 + i + step) * g->c_row + n0, g->c_row,
+                              minimum(m - i - step, step), n);
+            multiply_tile(j, m0 + i, minimum(m - i, step), n0, n, &a, element(a.a, i * a.next), b,
+                          b_row);
         }
     }
     int64_t n_begin = j->n0 + p0 * j->nr, n_end = j->n0 + minimum(p1 * j->nr, j->n);
@@ -164,11 +200,11 @@ static void cut_tasks(job *j) {
         j->blocks_n = minimum(panels, divide_up(2 * j->workers, j->blocks_m));
 }
 
-static void run(const job *j, int64_t tasks, lm_pool_task *task, int worker) {
-    if (worker < 0) {
+static void run(const job *j, int64_t tasks, lm_pool_task *task) {
+    if (j->workers > 1) {
         lm_pool_run(j->compute->pool, tasks, task, (void *)j);
     } else {
-        for (int64_t i = 0; i < tasks; i++) task((void *)j, i, worker);
+        for (int64_t i = 0; i < tasks; i++) task((void *)j, i, 0);
     }
 }
 
@@ -183,43 +219,37 @@ static bool same_set(int64_t stride) {
  * little of each line they touch, and are used often enough to repay moving them. */
 static a_form form_of_a(const job *j) {
     const lm_gemm *g = j->g;
+    if (j->steps == 2) return g->a_col == 1 ? A_COPIED : A_PACKED;
     if (g->n <= 2 * j->nr) return A_IN_PLACE;
     if (g->a_col == 1) return same_set(g->a_row) ? A_COPIED : A_IN_PLACE;
     return g->a_row == 1 && j->mr >= 8 ? A_IN_PLACE : A_PACKED;
 }
 
-/* worker < 0: on the whole pool. */
-static void gemm(const lm_compute *compute, const lm_gemm *g, int worker) {
+void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     if (g->m <= 0 || g->n <= 0) return;
     const lm_kernels *kernel = compute->kernels;
+    bool bf16 = compute->precision == LM_BF16;
+    bool small = (double)g->m * (double)g->n * (double)g->k < SMALL_WORK;
     job j = {.compute = compute,
              .g = g,
-             .first_worker = worker < 0 ? 0 : worker,
-             .workers = worker < 0 ? lm_pool_threads(compute->pool) : 1,
-             .mr = kernel->gemm_f32_mr,
-             .nr = kernel->gemm_f32_nr};
-    int64_t held = SHARE_N / j.nr * j.nr * j.workers;
-    int64_t block_n = even_block(g->n, held, j.nr), block_k = even_block(g->k, BLOCK_K, 8);
+             .steps = bf16 ? 2 : 1,
+             .workers = small ? 1 : lm_pool_threads(compute->pool),
+             .mr = bf16 ? kernel->gemm_bf16_mr : kernel->gemm_f32_mr,
+             .nr = bf16 ? kernel->gemm_bf16_nr : kernel->gemm_f32_nr};
+    int64_t elements = divide_up(g->k, j.steps);
+    int64_t block_n = even_block(g->n, SHARE_N / j.nr * j.nr * j.workers, j.nr);
+    int64_t block_k = even_block(elements, BLOCK_K, 8);
     j.a = form_of_a(&j);
-    j.pack_b = g->b_col != 1 || (g->m > 4 * j.mr && (same_set(g->b_row) || g->m >= 512));
+    j.pack_b = bf16 || g->b_col != 1 || (g->m > 4 * j.mr && (same_set(g->b_row) || g->m >= 512));
     for (j.n0 = 0; j.n0 < g->n; j.n0 += block_n) {
         j.n = minimum(g->n - j.n0, block_n);
         cut_tasks(&j);
-        for (j.k0 = 0; j.k0 < g->k || j.k0 == 0; j.k0 += block_k) {
-            j.k = minimum(g->k - j.k0, block_k);
+        for (j.k0 = 0; j.k0 < elements || j.k0 == 0; j.k0 += block_k) {
+            j.k = minimum(elements - j.k0, block_k);
             j.first = j.k0 == 0;
-            j.last = j.k0 + j.k >= g->k;
-            if (j.pack_b) run(&j, divide_up(j.n, j.nr), pack_task, worker);
-            run(&j, j.blocks_m * j.blocks_n, multiply_task, worker);
+            j.last = j.k0 + j.k >= elements;
+            if (j.pack_b) run(&j, divide_up(j.n, j.nr), pack_task);
+            run(&j, j.blocks_m * j.blocks_n, multiply_task);
         }
     }
-}
-
-void lm_gemm_f32(const lm_compute *compute, const lm_gemm *g) {
-    bool small = (double)g->m * (double)g->n * (double)g->k < SMALL_WORK;
-    gemm(compute, g, small || lm_pool_threads(compute->pool) == 1 ? 0 : -1);
-}
-
-void lm_gemm_f32_serial(const lm_compute *compute, const lm_gemm *g, int worker) {
-    gemm(compute, g, worker);
 }

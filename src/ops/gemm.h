@@ -7,7 +7,7 @@
  *     lm_gemm g = {.m = M, .n = N, .k = K, .a = x, .a_row = K, .a_col = 1,
  *                  .b = w, .b_row = 1, .b_col = K, .c = y, .c_row = N,
  *                  .init = bias, .init_row = 0};
- *     lm_gemm_f32(compute, &g);
+ *     lm_gemm_multiply(compute, &g);
  *
  * Blocking after Goto & van de Geijn 2008: panels of A and B are packed into the worker's scratch
  * (lm_gemm_scratch_bytes) unless they already lie so that packing gains nothing. */
@@ -35,10 +35,9 @@ typedef struct lm_gemm {
     void *argument;
 } lm_gemm;
 
-/* From the thread that owns the pool. */
-void lm_gemm_f32(const lm_compute *compute, const lm_gemm *g);
-/* The same inside a task of the pool, on this worker alone. */
-void lm_gemm_f32_serial(const lm_compute *compute, const lm_gemm *g, int worker);
+/* From the thread that owns the pool, at the precision of `compute`. For bf16 the chain takes k in
+ * pairs, the odd one of a pair first (kernels.h). */
+void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g);
 
 /* Scratch bytes a worker needs, whatever the shape. */
 size_t lm_gemm_scratch_bytes(const lm_kernels *kernels);

@@ -158,7 +158,7 @@ static void gradients(const lm_compute *compute, job *j) {
                   .c_row = c,
                   .finish = scale_dx,
                   .argument = j};
-    lm_gemm_f32(compute, &dx);
+    lm_gemm_multiply(compute, &dx);
     lm_gemm dw = {.m = s->vocab,
                   .n = c,
                   .k = j->tokens,
@@ -172,7 +172,7 @@ static void gradients(const lm_compute *compute, job *j) {
                   .init_row = c,
                   .c = s->dw,
                   .c_row = c};
-    lm_gemm_f32(compute, &dw);
+    lm_gemm_multiply(compute, &dw);
 }
 
 static void run_block(const lm_compute *compute, job *j, const int32_t *targets, float *loss) {
@@ -188,7 +188,7 @@ static void run_block(const lm_compute *compute, job *j, const int32_t *targets,
                       .b_col = s->channels,
                       .c = j->logits,
                       .c_row = j->length};
-    lm_gemm_f32(compute, &logits);
+    lm_gemm_multiply(compute, &logits);
 
     int64_t tasks = j->chunks * column_tasks(j);
     lm_pool_run(compute->pool, tasks, max_task, j);

@@ -1,6 +1,6 @@
-/* Speed of lm_gemm_f32 on the shapes of a training step, as a share of the machine's own peak.
+/* Speed of lm_gemm_multiply on the shapes of a training step, as a share of the machine's own peak.
  *
- *     make bench-gemm && build/gcc/tests/bench/gemm [--threads N] [--cpu ISA] [--seconds S] [text]
+ *     make bench-gemm && build/gcc/tests/bench/gemm [--threads N] [--cpu ISA] [--bf16] [--seconds S] [text]
  *
  * The peak (a loop of fused multiply-adds on every thread) is measured again around each shape and
  * the best counts, because other work on the machine slows both. `best` is the fastest repetition,
@@ -96,16 +96,16 @@ static void measure(const lm_compute *compute, const shape *s, double seconds, d
     for (int64_t i = 0; i < s->m * s->k; i++) a[i] = (float)(i % 17 - 8) * 0x1p-6f;
     for (int64_t i = 0; i < s->k * s->n; i++) b[i] = (float)(i % 13 - 6) * 0x1p-6f;
     lm_gemm g = describe(s, a, b, c);
-    lm_gemm_f32(compute, &g);
+    lm_gemm_multiply(compute, &g);
     int count = 0;
     double end = lm_clock_seconds() + seconds, start;
     do {
-        double burst = lm_peak_flops(compute->pool, compute->kernels->peak_f32, 0.02);
+        double burst = lm_peak_flops(compute->pool, lm_compute_peak_loop(compute), 0.02);
         if (burst > *peak) *peak = burst;
         double pause = lm_clock_seconds() + 0.05;
         do {
             start = lm_clock_seconds();
-            lm_gemm_f32(compute, &g);
+            lm_gemm_multiply(compute, &g);
             times[count++] = lm_clock_seconds() - start;
         } while (count < MOST && start < pause);
     } while (count < MOST && (count < 5 || start < end));
@@ -124,6 +124,7 @@ int main(int argc, char **argv) {
     lm_isa_mask mask = lm_cpu_detect();
     int threads = lm_cpu_usable();
     double seconds = 0.3;
+    lm_precision precision = LM_FP32;
     const char *wanted = "";
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -134,19 +135,21 @@ int main(int argc, char **argv) {
         } else if (!strcmp(argv[i], "--cpu")) {
             if (lm_cpu_limit(value, &mask, &err) != LM_OK) goto failed;
             i++;
+        } else if (!strcmp(argv[i], "--bf16")) {
+            precision = LM_BF16;
         } else {
             wanted = argv[i];
         }
     }
     lm_kernels kernels;
     lm_kernels_fill(&kernels, mask);
-    lm_compute compute = {.kernels = &kernels};
+    lm_compute compute = {.kernels = &kernels, .precision = precision};
     if (lm_pool_create(&compute.pool, threads, &err) != LM_OK) goto failed;
     if (lm_compute_reserve(&compute, lm_gemm_scratch_bytes(&kernels), &err) != LM_OK) goto failed;
-    double peak = lm_peak_flops(compute.pool, kernels.peak_f32, 0.3);
-    printf("%s, %d threads\n%-26s %6s   %5s   %5s %8s %8s %7s %7s\n",
-           lm_isa_name((int)lm_cpu_best(mask)), threads, "shape", "m", "n", "k", "best", "median",
-           "best", "median");
+    double peak = lm_peak_flops(compute.pool, lm_compute_peak_loop(&compute), 0.3);
+    printf("%s, %s, %d threads\n%-26s %6s   %5s   %5s %8s %8s %7s %7s\n",
+           lm_isa_name((int)lm_cpu_best(mask)), lm_precision_name((int)precision), threads, "shape",
+           "m", "n", "k", "best", "median", "best", "median");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (strstr(shapes[i].name, wanted)) measure(&compute, &shapes[i], seconds, &peak);
     printf("peak %.1f GFLOP/s\n", peak * 1e-9);

@@ -37,7 +37,7 @@ static void test_every_isa_equals_scalar(void **unused) {
 static void test_every_kernel_has_a_row(void **unused) {
     (void)unused;
     size_t members = (sizeof(lm_kernels) - offsetof(lm_kernels, gemm_f32)) / sizeof(void (*)(void));
-    assert_int_equal(lm_kernel_list_count + 1, members); /* peak_f32 is not compared */
+    assert_int_equal(lm_kernel_list_count + 2, members); /* the peaks are not compared */
     for (int i = 0; i < lm_kernel_list_count; i++)
         for (int j = 0; j < i; j++)
             assert_true(lm_kernel_list[i].member != lm_kernel_list[j].member);
@@ -54,7 +54,8 @@ static void test_ladder_fills_everything(void **unused) {
             assert_true(function != NULL);
         }
         assert_true(table.gemm_f32_mr > 0 && table.gemm_f32_nr > 0);
-        assert_true(table.peak_f32(1000) >= 2000);
+        assert_true(table.gemm_bf16_mr > 0 && table.gemm_bf16_nr > 0);
+        assert_true(table.peak_f32(1000) >= 2000 && table.peak_bf16(1000) >= 2000);
     }
 }
 

@@ -1,4 +1,4 @@
-/* lm_gemm_f32 against its definition, bit for bit: every ISA, thread counts 1 to 3, every operand
+/* lm_gemm_multiply against its definition, bit for bit: every ISA, thread counts 1 to 3, every operand
  * form a layer uses, shapes below, at and above each block size. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,16 +52,37 @@ static operands make(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_
     return o;
 }
 
+static lm_bf16_pair *pairs(int64_t lines, int64_t k, const float *x, int64_t line, int64_t step,
+                           int64_t out_line, int64_t out_step) {
+    lm_bf16_pair *out = calloc((size_t)(lines * (k + 1) / 2 + lines + 1), sizeof *out);
+    for (int64_t i = 0; i < lines; i++)
+        for (int64_t p = 0; p < k; p += 2)
+            out[i * out_line + p / 2 * out_step] = lm_bf16_pair_from_f32(
+                x[i * line + p * step], p + 1 < k ? x[i * line + (p + 1) * step] : 0.0f);
+    return out;
+}
+
 /* The definition, on its own copy of C. */
-static void define(const operands *o) {
+static void define(const operands *o, lm_precision precision) {
     lm_kernels scalar;
     lm_kernels_fill_scalar(&scalar);
     const lm_gemm *g = &o->g;
+    const float *init = g->init == o->c ? o->expected : g->init;
+    memcpy(o->expected, o->c, sizeof(float) * (size_t)o->c_size);
+    if (precision == LM_BF16) {
+        int64_t half = (g->k + 1) / 2;
+        lm_bf16_pair *a = pairs(g->m, g->k, g->a, g->a_row, g->a_col, half, 1);
+        lm_bf16_pair *b = pairs(g->n, g->k, g->b, g->b_col, g->b_row, 1, g->n);
+        scalar.gemm_bf16(g->m, g->n, half, a, half, 1, b, g->n, init, g->init_row, o->expected,
+                         g->c_row);
+        free(a), free(b);
+        return;
+    }
     float *b = malloc(sizeof(float) * (size_t)(g->k * g->n + 1));
     for (int64_t k = 0; k < g->k; k++)
         for (int64_t j = 0; j < g->n; j++) b[k * g->n + j] = g->b[k * g->b_row + j * g->b_col];
-    scalar.gemm_f32(g->m, g->n, g->k, g->a, g->a_row, g->a_col, b, g->n,
-                    g->init == o->c ? o->expected : g->init, g->init_row, o->expected, g->c_row);
+    scalar.gemm_f32(g->m, g->n, g->k, g->a, g->a_row, g->a_col, b, g->n, init, g->init_row,
+                    o->expected, g->c_row);
     free(b);
 }
 
@@ -74,11 +95,12 @@ typedef struct setup {
     lm_compute compute;
 } setup;
 
-static void begin(setup *s, lm_isa_mask mask, int threads) {
+static void begin(setup *s, lm_isa_mask mask, int threads, lm_precision precision) {
     lm_error err;
     *s = (setup){0};
     lm_kernels_fill(&s->kernels, mask);
     s->compute.kernels = &s->kernels;
+    s->compute.precision = precision;
     assert_int_equal(lm_pool_create(&s->compute.pool, threads, &err), LM_OK);
     size_t bytes = lm_gemm_scratch_bytes(&s->kernels);
     assert_int_equal(lm_compute_reserve(&s->compute, bytes, &err), LM_OK);
@@ -94,17 +116,16 @@ static lm_isa_mask next_mask(lm_isa_mask have, int isa) {
     return have >> isa & 1u ? have & ((2u << isa) - 1u) : 0;
 }
 
-static void check(const setup *s, const operands *o, bool serial) {
+static void check(const setup *s, const operands *o) {
     float *before = malloc(sizeof(float) * (size_t)(o->c_size + 1));
     memcpy(before, o->c, sizeof(float) * (size_t)o->c_size);
-    if (serial)
-        lm_gemm_f32_serial(&s->compute, &o->g, 0);
-    else
-        lm_gemm_f32(&s->compute, &o->g);
+    lm_gemm_multiply(&s->compute, &o->g);
     if (memcmp(o->c, o->expected, sizeof(float) * (size_t)o->c_size) != 0)
-        fail_msg("%lld x %lld x %lld, a_row %lld, b_row %lld, init_row %lld: not the scalar bits",
-                 (long long)o->g.m, (long long)o->g.n, (long long)o->g.k, (long long)o->g.a_row,
-                 (long long)o->g.b_row, (long long)o->g.init_row);
+        fail_msg(
+            "%s %lld x %lld x %lld, a_row %lld, b_row %lld, init_row %lld: not the scalar bits",
+            lm_precision_name((int)s->compute.precision), (long long)o->g.m, (long long)o->g.n,
+            (long long)o->g.k, (long long)o->g.a_row, (long long)o->g.b_row,
+            (long long)o->g.init_row);
     memcpy(o->c, before, sizeof(float) * (size_t)o->c_size);
     free(before);
 }
@@ -116,31 +137,28 @@ static const int64_t shapes[][3] = {
     {64, 8, 600}, {16, 96, 130}, {60, 2100, 12}, {97, 97, 97},  {3, 500, 1025}, {8, 15, 2},
 };
 
-static void test_same_bits(void **unused) {
-    (void)unused;
+static void same_bits(const int64_t shape[3], int form, enum init_kind kind,
+                      lm_precision precision) {
     lm_isa_mask have = lm_cpu_detect();
-    int tables = 0;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        for (int form = 0; form < 4; form++) {
-            enum init_kind kind = (enum init_kind)((i + (size_t)form) % INIT_KINDS);
-            operands o = make(shapes[i][0], shapes[i][1], shapes[i][2], form & 1, form >> 1, kind,
-                              form == 0 ? 5 : 0);
-            define(&o);
-            for (int isa = 0; isa < LM_ISA_COUNT; isa++) {
-                lm_isa_mask mask = next_mask(have, isa);
-                for (int threads = 1; mask && threads <= 3; threads++) {
-                    setup s;
-                    begin(&s, mask, threads);
-                    check(&s, &o, false);
-                    if (threads == 1) check(&s, &o, true);
-                    end(&s);
-                    tables++;
-                }
-            }
-            release(&o);
+    operands o = make(shape[0], shape[1], shape[2], form & 1, form >> 1, kind, form == 0 ? 5 : 0);
+    define(&o, precision);
+    for (int isa = 0; isa < LM_ISA_COUNT; isa++) {
+        lm_isa_mask mask = next_mask(have, isa);
+        for (int threads = 1; mask && threads <= 3; threads++) {
+            setup s;
+            begin(&s, mask, threads, precision);
+            check(&s, &o);
+            end(&s);
         }
     }
-    assert_true(tables > 0);
+    release(&o);
+}
+
+static void test_same_bits(void **precision) {
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int form = 0; form < 4; form++)
+            same_bits(shapes[i], form, (enum init_kind)((i + (size_t)form) % INIT_KINDS),
+                      *(const lm_precision *)*precision);
 }
 
 typedef struct covered {
@@ -164,15 +182,15 @@ static void test_finish_sees_final_values_once(void **unused) {
     (void)unused;
     for (int threads = 1; threads <= 2; threads++) {
         setup s;
-        begin(&s, lm_cpu_detect(), threads);
+        begin(&s, lm_cpu_detect(), threads, LM_FP32);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
             operands o = make(shapes[i][0], shapes[i][1], shapes[i][2], false, true, INIT_ZERO, 0);
-            define(&o);
+            define(&o, LM_FP32);
             covered seen = {.rows = o.g.m, .columns = o.g.n, .c = o.c, .expected = o.expected};
             seen.count = calloc((size_t)(o.g.m * o.g.n), 1);
             o.g.finish = cover;
             o.g.argument = &seen;
-            lm_gemm_f32(&s.compute, &o.g);
+            lm_gemm_multiply(&s.compute, &o.g);
             for (int64_t j = 0; j < o.g.m * o.g.n; j++) assert_int_equal(seen.count[j], 1);
             assert_int_equal(seen.wrong, 0);
             free(seen.count);
@@ -185,21 +203,23 @@ static void test_finish_sees_final_values_once(void **unused) {
 static void test_empty(void **unused) {
     (void)unused;
     setup s;
-    begin(&s, lm_cpu_detect(), 2);
+    begin(&s, lm_cpu_detect(), 2, LM_FP32);
     float c[4] = {1, 2, 3, 4};
     lm_gemm g = {.m = 0, .n = 2, .k = 3, .c = c, .c_row = 2};
-    lm_gemm_f32(&s.compute, &g);
+    lm_gemm_multiply(&s.compute, &g);
     g.m = 2, g.n = 0;
-    lm_gemm_f32(&s.compute, &g);
+    lm_gemm_multiply(&s.compute, &g);
     assert_true(c[0] == 1 && c[3] == 4);
     g.n = 2, g.k = 0; /* an empty sum is init: zeros */
-    lm_gemm_f32(&s.compute, &g);
+    lm_gemm_multiply(&s.compute, &g);
     for (int i = 0; i < 4; i++) assert_true(c[i] == 0);
     end(&s);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits),
+    static lm_precision fp32 = LM_FP32, bf16 = LM_BF16;
+    const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_same_bits, &fp32),
+                                       cmocka_unit_test_prestate(test_same_bits, &bf16),
                                        cmocka_unit_test(test_finish_sees_final_values_once),
                                        cmocka_unit_test(test_empty)};
     lm_fpmode_set();

@@ -64,8 +64,8 @@ static float value(uint64_t *state, int fill) {
 }
 
 /* ---- one call ------------------------------------------------------------------------------- */
-static bool same(float a, float b) {
-    return memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b);
+static bool same(float a, float b, bool pairs) {
+    return memcmp(&a, &b, sizeof a) == 0 || (!pairs && a != a && b != b);
 }
 
 /* FNV-1a over the bits, all NaNs alike. */
@@ -77,6 +77,15 @@ static void digest_floats(uint64_t *digest, const float *x, int64_t n) {
     }
 }
 
+/* n values of a buffer: floats, or pairs of bf16. */
+static void fill_buffer(float *b, int64_t n, bool pairs, uint64_t *state, int fill) {
+    for (int64_t j = 0; j < n; j++) {
+        b[j] = value(state, fill);
+        lm_bf16_pair pair = lm_bf16_pair_from_f32(b[j], value(state, fill));
+        if (pairs) memcpy(&b[j], &pair, sizeof pair);
+    }
+}
+
 static bool compare_call(const lm_kernel_row *row, const lm_kernels *tables[2], guarded *memory,
                          lm_kernel_call *c, int fill, uint64_t *digest, char *why, size_t size) {
     lm_kernel_call calls[2] = {*c, *c};
@@ -85,14 +94,14 @@ static bool compare_call(const lm_kernel_row *row, const lm_kernels *tables[2], 
         for (int i = 0; i < LM_KERNEL_BUFFERS; i++) {
             if (c->size[i] < 0 || c->size[i] > MOST_FLOATS) abort();
             calls[t].b[i] = place(&memory[i * 2 + t], c->size[i]);
-            for (int64_t j = 0; j < c->size[i]; j++) calls[t].b[i][j] = value(&state, fill);
+            fill_buffer(calls[t].b[i], c->size[i], c->pairs >> i & 1u, &state, fill);
         }
         row->call(tables[t], &calls[t]);
     }
     for (int i = 0; i < LM_KERNEL_BUFFERS; i++) {
         digest_floats(digest, calls[1].b[i], c->size[i]);
         for (int64_t j = 0; j < c->size[i]; j++)
-            if (!same(calls[0].b[i][j], calls[1].b[i][j])) {
+            if (!same(calls[0].b[i][j], calls[1].b[i][j], c->pairs >> i & 1u)) {
                 snprintf(
                     why, size,
                     "%s rows %lld n %lld k %lld stride %lld variant %d fill %d: buffer %d[%lld]"

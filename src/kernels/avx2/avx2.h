@@ -6,5 +6,7 @@
 
 void lm_avx2_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
                       int64_t x_col, float *out);
+void lm_avx2_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                       int64_t x_col, lm_bf16_pair *out);
 
 #endif

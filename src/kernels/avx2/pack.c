@@ -1,6 +1,7 @@
 /* Packing for every x86 rung: the work is moving data, and 8x8 transposes in 256-bit registers are
  * as fast as wider ones. */
 #include "kernels/avx2/avx2.h"
+#include "kernels/scalar/scalar.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -95,4 +96,103 @@ void lm_avx2_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, i
             for (int64_t i = 0; i < width; i++)
                 out[p * width + i] = i < count ? x[i * x_row + p * x_col] : 0.0f;
     }
+}
+
+/* ---- bf16 --------------------------------------------------------------------------------------*/
+
+/* Each to nearest even as bf16, in the high half of its lane (the low half holds leftovers):
+ * lm_bf16_from_f32 on vectors. */
+static __m256i round_lanes(__m256 x) {
+    __m256i bits = _mm256_castps_si256(x), one = _mm256_set1_epi32(1);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), one);
+    __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    __m256i exponent = _mm256_and_si256(bits, _mm256_set1_epi32(0x7f800000));
+    __m256i tiny = _mm256_cmpeq_epi32(exponent, _mm256_setzero_si256()); /* zero or denormal */
+    __m256i sign = _mm256_and_si256(bits, _mm256_set1_epi32((int)0x80000000u));
+    __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    rounded = _mm256_blendv_epi8(rounded, sign, tiny);
+    return _mm256_blendv_epi8(rounded, quiet, nan);
+}
+
+/* Pairs (first[i], second[i]). */
+static __m256i zip(__m256 first, __m256 second) {
+    __m256i low = _mm256_srli_epi32(round_lanes(first), 16);
+    __m256i high = _mm256_and_si256(round_lanes(second), _mm256_set1_epi32((int)0xffff0000u));
+    return _mm256_or_si256(low, high);
+}
+
+/* 8 pairs of neighbours: 16 floats of x. */
+static __m256i pairs_of_row(const float *x) {
+    __m256 a = _mm256_loadu_ps(x), b = _mm256_loadu_ps(x + 8);
+    __m256 even = _mm256_shuffle_ps(a, b, 0x88), odd = _mm256_shuffle_ps(a, b, 0xdd);
+    return _mm256_permute4x64_epi64(zip(even, odd), 0xd8);
+}
+
+static void store_pairs(lm_bf16_pair *out, __m256i v) {
+    _mm256_storeu_si256((__m256i *)(void *)out, v);
+}
+
+/* The whole blocks of 16 steps of k and 8 rows; the caller packs what is left. */
+static void pack_block(int64_t width, const float *x, int64_t x_row, lm_bf16_pair *out) {
+    __m256 r[8];
+    for (int i = 0; i < 8; i++) r[i] = _mm256_castsi256_ps(pairs_of_row(x + i * x_row));
+    transpose8(r);
+    for (int j = 0; j < 8; j++) store_pairs(out + j * width, _mm256_castps_si256(r[j]));
+}
+
+/* Columns i.. of a panel, by the definition. */
+static void pack_rest(int64_t i, int64_t lanes, int64_t count, int64_t width, int64_t k,
+                      const float *x, int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
+    for (int64_t p = 0; p < k; p += 2, out += width)
+        for (int64_t j = i; j < i + lanes; j++) {
+            const float *from = x + j * x_row + p * x_col;
+            out[j] =
+                j >= count ? 0 : lm_bf16_pair_from_f32(from[0], p + 1 < k ? from[x_col] : 0.0f);
+        }
+}
+
+static void pack_rows(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                      lm_bf16_pair *out) {
+    int64_t whole = k / 16 * 16;
+    for (int64_t i = 0; i < width; i += 8) {
+        int64_t lanes = width - i < 8 ? width - i : 8, done = 0;
+        if (lanes == 8 && i + 8 <= count)
+            for (; done < whole; done += 16)
+                pack_block(width, x + i * x_row + done, x_row, out + done / 2 * width + i);
+        pack_rest(i, lanes, count, width, k - done, x + done, x_row, 1, out + done / 2 * width);
+    }
+}
+
+/* x_row == 1: two lines of x, one for each step of k, become a line of pairs. */
+static void pack_lines(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_col,
+                       lm_bf16_pair *out) {
+    int64_t whole = count / 8 * 8;
+    for (int64_t p = 0; p + 1 < k; p += 2)
+        for (int64_t i = 0; i < whole; i += 8) {
+            const float *from = x + p * x_col + i;
+            store_pairs(out + p / 2 * width + i,
+                        zip(_mm256_loadu_ps(from), _mm256_loadu_ps(from + x_col)));
+        }
+    pack_rest(whole, width - whole, count, width, k, x, 1, x_col, out);
+    if (k % 2)
+        pack_rest(0, whole, count, width, 1, x + (k - 1) * x_col, 1, x_col, out + k / 2 * width);
+}
+
+static void pack_row(int64_t k, const float *x, lm_bf16_pair *out) {
+    int64_t p = 0;
+    for (; p + 16 <= k; p += 16) store_pairs(out + p / 2, pairs_of_row(x + p));
+    pack_rest(0, 1, 1, 1, k - p, x + p, 1, 1, out + p / 2);
+}
+
+void lm_avx2_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                       int64_t x_col, lm_bf16_pair *out) {
+    if (x_col == 1 && width == 1 && count == 1)
+        pack_row(k, x, out);
+    else if (x_row == 1)
+        pack_lines(count, width, k, x, x_col, out);
+    else if (x_col == 1)
+        pack_rows(count, width, k, x, x_row, out);
+    else
+        lm_scalar_pack_bf16(count, width, k, x, x_row, x_col, out);
 }

@@ -3,34 +3,10 @@
  * next one, so it is asked for early. */
 #include "kernels/avx2/avx2.h"
 #include "kernels/avx512/avx512.h"
-
-#include <immintrin.h>
+#include "kernels/avx512/transpose.h"
+#include "kernels/scalar/scalar.h"
 
 enum { AHEAD_K = 32 }; /* how early */
-
-static __mmask16 first(int64_t count) {
-    return (__mmask16)(count >= 16 ? 0xffffu : (1u << (count > 0 ? count : 0)) - 1u);
-}
-
-/* r[i] lane j <-> r[j] lane i. */
-static inline __attribute__((always_inline)) void transpose16(__m512 r[16]) {
-    __m512 t[16];
-    for (int i = 0; i < 16; i += 4) { /* 4x4 blocks within 128-bit lanes */
-        __m512 a = _mm512_unpacklo_ps(r[i], r[i + 1]), b = _mm512_unpackhi_ps(r[i], r[i + 1]);
-        __m512 c = _mm512_unpacklo_ps(r[i + 2], r[i + 3]);
-        __m512 d = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
-        t[i] = _mm512_shuffle_ps(a, c, 0x44), t[i + 1] = _mm512_shuffle_ps(a, c, 0xee);
-        t[i + 2] = _mm512_shuffle_ps(b, d, 0x44), t[i + 3] = _mm512_shuffle_ps(b, d, 0xee);
-    }
-    for (int j = 0; j < 4; j++) { /* 4x4 blocks of 128-bit lanes */
-        __m512 a = _mm512_shuffle_f32x4(t[j], t[4 + j], 0x88);
-        __m512 b = _mm512_shuffle_f32x4(t[j], t[4 + j], 0xdd);
-        __m512 c = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0x88);
-        __m512 d = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0xdd);
-        r[j] = _mm512_shuffle_f32x4(a, c, 0x88), r[8 + j] = _mm512_shuffle_f32x4(a, c, 0xdd);
-        r[4 + j] = _mm512_shuffle_f32x4(b, d, 0x88), r[12 + j] = _mm512_shuffle_f32x4(b, d, 0xdd);
-    }
-}
 
 /* `lanes` <= 16 columns of a panel from `rows` <= lanes rows of x that run along k, 16 steps of k;
  * fewer when the masks say so. Zeros where there are no rows. */
@@ -39,7 +15,7 @@ static inline __attribute__((always_inline)) void transpose_block(int64_t rows, 
                                                                   int64_t x_row, float *out,
                                                                   int64_t width) {
     __m512 r[16];
-    __mmask16 in = first(steps), store = first(lanes);
+    __mmask16 in = first16(steps), store = first16(lanes);
     for (int i = 0; i < 16; i++) {
         r[i] = _mm512_setzero_ps();
         if (i < rows) {
@@ -82,4 +58,31 @@ void lm_avx512_pack_f32(int64_t count, int64_t width, int64_t k, const float *x,
         transpose(count, width, k, x, x_row, out);
     else /* copies: 512-bit registers bring nothing */
         lm_avx2_pack_f32(count, width, k, x, x_row, x_col, out);
+}
+
+/* ---- bf16 --------------------------------------------------------------------------------------*/
+
+/* Each to nearest even as bf16, in the low half of its lane: lm_bf16_from_f32 on vectors. */
+static inline __m512i round_lanes(__m512 x) {
+    const __m512i exponent = _mm512_set1_epi32(0x7f800000), half = _mm512_set1_epi32(0x7fff);
+    __m512i bits = _mm512_castps_si512(x);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, half), odd);
+    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    __mmask16 tiny = _mm512_testn_epi32_mask(bits, exponent); /* zero or denormal */
+    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    rounded = _mm512_mask_and_epi32(rounded, tiny, bits, _mm512_set1_epi32((int)0x80000000u));
+    return _mm512_srli_epi32(rounded, 16);
+}
+static inline __m512i round_two(__m512 first, __m512 second) {
+    __m256i low = _mm512_cvtepi32_epi16(round_lanes(first));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low),
+                              _mm512_cvtepi32_epi16(round_lanes(second)), 1);
+}
+
+#include "kernels/avx512/pack_bf16.inc"
+
+void lm_avx512_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                         int64_t x_col, lm_bf16_pair *out) {
+    pack_bf16(count, width, k, x, x_row, x_col, out);
 }

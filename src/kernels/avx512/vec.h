@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "base/bf16.h"
+
 #define VEC 16
 typedef __m512 vec;
 typedef __mmask16 vec_mask;
@@ -32,6 +34,25 @@ static inline vec vec_zero(void) {
 }
 static inline vec vec_fma(vec a, vec b, vec c) {
     return _mm512_fmadd_ps(a, b, c);
+}
+
+/* Pairs of bf16 (base/bf16.h), one a lane; their elements as fp32. */
+typedef __m512i vec_pairs;
+
+static inline vec_pairs vec_pairs_load(const lm_bf16_pair *x) {
+    return _mm512_loadu_si512(x);
+}
+static inline vec_pairs vec_pairs_load_mask(const lm_bf16_pair *x, vec_mask k) {
+    return _mm512_maskz_loadu_epi32(k, x);
+}
+static inline vec_pairs vec_pairs_broadcast(lm_bf16_pair x) {
+    return _mm512_set1_epi32((int)x);
+}
+static inline vec vec_pairs_first(vec_pairs x) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(x, 16));
+}
+static inline vec vec_pairs_second(vec_pairs x) {
+    return _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32((int)0xffff0000u)));
 }
 
 #endif

@@ -8,9 +8,18 @@
 
 #define GEMM_MR 8
 #define GEMM_NV 3
-#include "kernels/v16/gemm.inc"
-#include "kernels/v16/peak.inc"
+#include "kernels/v16/gemm_f32.inc"
+
+#define GEMM_MR 8
+#define GEMM_NV 2
+#include "kernels/v16/gemm_bf16.inc"
+
 #include "kernels/v16/rows.inc"
+
+#define PEAK_NAME   peak_f32
+#define PEAK_FLOPS  (2 * VEC)
+#define PEAK_FMA(x) vec_fma(x, vec_broadcast(0.999f), vec_broadcast(0.001f))
+#include "kernels/v16/peak.inc"
 
 static void transpose4(float32x4_t r[4]) {
     float32x4_t a = vtrn1q_f32(r[0], r[1]), b = vtrn2q_f32(r[0], r[1]);
@@ -43,11 +52,79 @@ static void pack_f32(int64_t count, int64_t width, int64_t k, const float *x, in
     }
 }
 
+/* ---- bf16 --------------------------------------------------------------------------------------*/
+
+/* Each to nearest even as bf16, in the high half of its lane (the low half holds leftovers):
+ * lm_bf16_from_f32 on vectors. */
+static uint32x4_t round_lanes(float32x4_t x) {
+    uint32x4_t bits = vreinterpretq_u32_f32(x), magnitude = vshlq_n_u32(bits, 1);
+    uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+    uint32x4_t tiny = vcltq_u32(magnitude, vdupq_n_u32(0x01000000)); /* zero or denormal */
+    uint32x4_t nan = vcgtq_u32(magnitude, vdupq_n_u32(0xff000000));
+    rounded = vbslq_u32(tiny, vandq_u32(bits, vdupq_n_u32(0x80000000)), rounded);
+    return vbslq_u32(nan, vorrq_u32(bits, vdupq_n_u32(0x400000)), rounded);
+}
+
+/* Pairs (first[i], second[i]). */
+static uint32x4_t zip(float32x4_t first, float32x4_t second) {
+    return vsriq_n_u32(round_lanes(second), round_lanes(first), 16);
+}
+
+/* 4 pairs of neighbours: 8 floats of x. */
+static uint32x4_t pairs_of_row(const float *x) {
+    float32x4x2_t both = vld2q_f32(x);
+    return zip(both.val[0], both.val[1]);
+}
+
+/* Four columns of a panel from four rows of x that run along k: 8 steps. */
+static void pack_block(int64_t width, const float *x, int64_t x_row, lm_bf16_pair *out) {
+    float32x4_t r[4];
+    for (int i = 0; i < 4; i++) r[i] = vreinterpretq_f32_u32(pairs_of_row(x + i * x_row));
+    transpose4(r);
+    for (int j = 0; j < 4; j++) vst1q_u32(out + j * width, vreinterpretq_u32_f32(r[j]));
+}
+
+/* Columns i.. of a panel, by the definition. */
+static void pack_rest(int64_t i, int64_t lanes, int64_t count, int64_t width, int64_t k,
+                      const float *x, int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
+    for (int64_t p = 0; p < k; p += 2, out += width)
+        for (int64_t j = i; j < i + lanes; j++) {
+            const float *from = x + j * x_row + p * x_col;
+            out[j] =
+                j >= count ? 0 : lm_bf16_pair_from_f32(from[0], p + 1 < k ? from[x_col] : 0.0f);
+        }
+}
+
+static void pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                      int64_t x_col, lm_bf16_pair *out) {
+    for (int64_t i = 0; i < width; i += 4) {
+        int64_t lanes = width - i < 4 ? width - i : 4, done = 0;
+        bool whole = i + 4 <= count, along = x_col == 1 && x_row != 1;
+        const float *from = x + i * x_row;
+        if (whole && x_row == 1)
+            for (; done + 2 <= k; done += 2)
+                vst1q_u32(out + done / 2 * width + i, zip(vld1q_f32(from + done * x_col),
+                                                          vld1q_f32(from + (done + 1) * x_col)));
+        if (whole && along)
+            for (; done + 8 <= k; done += 8)
+                pack_block(width, from + done, x_row, out + done / 2 * width + i);
+        if (width == 1 && count == 1 && x_col == 1)
+            for (; done + 8 <= k; done += 8) vst1q_u32(out + done / 2, pairs_of_row(x + done));
+        pack_rest(i, lanes, count, width, k - done, x + done * x_col, x_row, x_col,
+                  out + done / 2 * width);
+    }
+}
+
 void lm_kernels_fill_neon(lm_kernels *k) {
     fill_rows(k);
-    k->gemm_f32_mr = GEMM_MR;
-    k->gemm_f32_nr = GEMM_NV * VEC;
-    k->gemm_f32 = gemm_f32;
+    k->gemm_f32_mr = gemm_f32_mr;
+    k->gemm_f32_nr = gemm_f32_nr;
+    k->gemm_f32 = gemm_f32_kernel;
+    k->gemm_bf16_mr = gemm_bf16_mr;
+    k->gemm_bf16_nr = gemm_bf16_nr;
+    k->gemm_bf16 = gemm_bf16_kernel;
+    k->pack_bf16 = pack_bf16;
     k->pack_f32 = pack_f32;
-    k->peak_f32 = peak_f32;
+    k->peak_f32 = k->peak_bf16 = peak_f32;
 }

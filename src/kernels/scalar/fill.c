@@ -3,8 +3,12 @@
 void lm_kernels_fill_scalar(lm_kernels *k) {
     k->gemm_f32_mr = 4;
     k->gemm_f32_nr = 64;
+    k->gemm_bf16_mr = 4;
+    k->gemm_bf16_nr = 64;
     k->gemm_f32 = lm_scalar_gemm_f32;
     k->pack_f32 = lm_scalar_pack_f32;
+    k->gemm_bf16 = lm_scalar_gemm_bf16;
+    k->pack_bf16 = lm_scalar_pack_bf16;
     k->gemv_f32 = lm_scalar_gemv_f32;
     k->add_f32 = lm_scalar_add_f32;
     k->mul_f32 = lm_scalar_mul_f32;
@@ -39,4 +43,5 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->momentum_f32 = lm_scalar_momentum_f32;
     k->adam_f32 = lm_scalar_adam_f32;
     k->peak_f32 = lm_scalar_peak_f32;
+    k->peak_bf16 = lm_scalar_peak_f32;
 }

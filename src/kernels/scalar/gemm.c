@@ -24,6 +24,39 @@ void lm_scalar_pack_f32(int64_t count, int64_t width, int64_t k, const float *x,
     }
 }
 
+static float first(lm_bf16_pair x) {
+    return lm_bf16_to_f32((lm_bf16)(x & 0xffffu));
+}
+static float second(lm_bf16_pair x) {
+    return lm_bf16_to_f32((lm_bf16)(x >> 16));
+}
+
+void lm_scalar_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_bf16_pair *a, int64_t a_row,
+                         int64_t a_col, const lm_bf16_pair *b, int64_t b_row, const float *init,
+                         int64_t init_row, float *c, int64_t c_row) {
+    for (int64_t i = 0; i < m; i++) {
+        float *ci = c + i * c_row;
+        for (int64_t j = 0; j < n; j++) ci[j] = init ? init[i * init_row + j] : 0.0f;
+        for (int64_t p = 0; p < pairs; p++) {
+            lm_bf16_pair aip = a[i * a_row + p * a_col];
+            const lm_bf16_pair *bp = b + p * b_row;
+            for (int64_t j = 0; j < n; j++)
+                ci[j] = fma1(first(aip), first(bp[j]), fma1(second(aip), second(bp[j]), ci[j]));
+        }
+    }
+}
+
+void lm_scalar_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                         int64_t x_col, lm_bf16_pair *out) {
+    for (int64_t kk = 0; kk < k; kk += 2, out += width) {
+        for (int64_t i = 0; i < count; i++) {
+            const float *xi = x + i * x_row + kk * x_col;
+            out[i] = lm_bf16_pair_from_f32(xi[0], kk + 1 < k ? xi[x_col] : 0.0f);
+        }
+        for (int64_t i = count; i < width; i++) out[i] = 0;
+    }
+}
+
 void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
                         const float *init, float *y) {
     for (int64_t i = 0; i < m; i++) y[i] = (init ? init[i] : 0.0f) + dot16(k, w + i * w_row, x);

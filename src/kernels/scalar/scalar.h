@@ -12,6 +12,11 @@ void lm_scalar_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t
                         int64_t init_row, float *c, int64_t c_row);
 void lm_scalar_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
                         int64_t x_col, float *out);
+void lm_scalar_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_bf16_pair *a, int64_t a_row,
+                         int64_t a_col, const lm_bf16_pair *b, int64_t b_row, const float *init,
+                         int64_t init_row, float *c, int64_t c_row);
+void lm_scalar_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                         int64_t x_col, lm_bf16_pair *out);
 void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
                         const float *init, float *y);
 
@@ -76,6 +81,6 @@ void lm_scalar_adam_f32(int64_t n, const lm_adam_coefficients *c, const float *g
                         float *v, float *p);
 
 /* peak.c */
-double lm_scalar_peak_f32(int64_t iterations);
+double lm_scalar_peak_f32(int64_t iterations); /* also peak_bf16: nothing is gained by pairs */
 
 #endif
