@@ -186,6 +186,7 @@ out:
 lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, lm_model **model,
                          lm_error *err) {
     int64_t count;
+    compute->precision = (lm_precision)s->config.train.precision;
     lm_status status = lm_model_create(model, &s->config.model, batch, false, compute, err);
     if (status != LM_OK) return status;
     lm_checkpoint_array *arrays =

@@ -20,7 +20,7 @@
 static void measure_peak(lm_trainer *t) {
     if (!t->settings->quiet)
         lm_progress_peak(&t->progress,
-                         lm_peak_flops(t->pool, t->setup.kernels.peak_f32, PEAK_SECONDS));
+                         lm_peak_flops(t->pool, lm_compute_peak_loop(&t->compute), PEAK_SECONDS));
 }
 
 static lm_status evaluate(lm_trainer *t, lm_error *err) {

@@ -34,7 +34,8 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     const lm_config *c = t->config;
     lm_status status = lm_pool_create(&t->pool, s->threads, err);
     if (status != LM_OK) return status;
-    t->compute = (lm_compute){.kernels = &s->kernels, .pool = t->pool};
+    t->compute = (lm_compute){
+        .kernels = &s->kernels, .pool = t->pool, .precision = (lm_precision)c->train.precision};
     status = lm_model_create(&t->model, &c->model, c->train.micro_batch, true, &t->compute, err);
     if (status != LM_OK) return status;
     t->n_states = lm_optimizer_states(c->optimizer.kind);
