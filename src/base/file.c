@@ -60,7 +60,8 @@ lm_status lm_file_map(lm_mapping *map, const char *path, lm_error *err) {
     lm_status status = LM_OK;
     struct stat info;
     memset(map, 0, sizeof *map);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a named pipe is refused below instead of waited for; it is nothing to files. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return fail(err, path, "open");
     if (fstat(fd, &info) != 0) {
         status = fail(err, path, "stat");

@@ -11,7 +11,7 @@
 
 static const lm_option options[] = {
     {"config", NULL, "of a checkpoint: also its whole config", false},
-    {"verify", NULL, "of a checkpoint: decompress everything and check every digest", false},
+    {"verify", NULL, "read everything and check every digest and every token id", false},
     {0},
 };
 
@@ -93,7 +93,20 @@ out:
 
 /* ---- tokens ------------------------------------------------------------------------------------*/
 
-static lm_status inspect_corpus(const char *path, lm_text *out, lm_error *err) {
+static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
+    const int64_t any = 65536; /* ids of two bytes: without a manifest all of them may be right */
+    bool known = lm_corpus_tokenizer(c) != NULL;
+    lm_status status = lm_corpus_validate(c, known ? lm_corpus_vocab_size(c) : any, err);
+    if (status == LM_OK)
+        lm_text_printf(out,
+                       known ? "verified: ids are below %" PRId64 ", digests are right\n"
+                             : "verified: nothing to hold the ids to without a manifest\n",
+                       lm_corpus_vocab_size(c));
+    return status;
+}
+
+static lm_status inspect_corpus(const lm_options *o, const char *path, lm_text *out,
+                                lm_error *err) {
     lm_corpus *c = NULL;
     lm_status status = lm_corpus_open(&c, path, err);
     if (status != LM_OK) return status;
@@ -111,8 +124,9 @@ static lm_status inspect_corpus(const char *path, lm_text *out, lm_error *err) {
         for (int64_t i = 0; i < lm_corpus_shards(c); i++)
             lm_text_printf(out, "  %s: %" PRId64 " tokens\n", lm_corpus_shard_path(c, i),
                            lm_corpus_shard_tokens(c, i));
+    if (lm_options_has(o, "verify")) status = verify_corpus(c, out, err);
     lm_corpus_close(c);
-    return LM_OK;
+    return status;
 }
 
 /* ---- a run directory ---------------------------------------------------------------------------*/
@@ -170,12 +184,12 @@ static lm_status begins_as_zip(const char *path, bool *yes, lm_error *err) {
 static lm_status inspect(const lm_options *o, const char *path, lm_text *out, lm_error *err) {
     bool zip = false;
     if (lm_file_is_directory(path))
-        return holds_config(path) ? inspect_run(path, out, err) : inspect_corpus(path, out, err);
+        return holds_config(path) ? inspect_run(path, out, err) : inspect_corpus(o, path, out, err);
     lm_status status = begins_as_zip(path, &zip, err);
     if (status != LM_OK) return status;
     size_t n = strlen(path);
     if (zip) return inspect_checkpoint(o, path, out, err);
-    if (n > 4 && strcmp(path + n - 4, ".bin") == 0) return inspect_corpus(path, out, err);
+    if (n > 4 && strcmp(path + n - 4, ".bin") == 0) return inspect_corpus(o, path, out, err);
     if (n > 4 && strcmp(path + n - 4, ".npz") == 0) return inspect_checkpoint(o, path, out, err);
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s: expected a checkpoint (.npz), a shard (.bin), a directory of shards or"

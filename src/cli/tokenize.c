@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "data/manifest.h"
 #include "data/shard_writer.h"
 #include "data/text_files.h"
 #include "tokenizer/tokenizer.h"
@@ -20,8 +21,8 @@ static const lm_option options[] = {
      " are held out, or the end of a single one",
      false},
     {"extension", ".EXT", "only such files of directories; may be repeated", true},
-    {"max-bytes", "N", "take a sample of whole files of at most N bytes", false},
-    {"force", NULL, "overwrite what is there", false},
+    {"max-bytes", "N", "take a sample: whole files, of at most N bytes in all", false},
+    {"force", NULL, "overwrite the corpus that is there", false},
     {0},
 };
 
@@ -32,7 +33,6 @@ typedef struct job {
     char *paths[2];
     uint64_t bytes[2];
     int64_t files[2];
-    size_t skipped; /* files that are not text */
     int32_t *ids;
     int64_t capacity;
     lm_error *err;
@@ -53,21 +53,16 @@ static lm_status put_text(job *j, int side, const unsigned char *text, size_t si
     return status;
 }
 
-/* One file: a document, behind a 0x00 byte where another one went before. Files that hold such a
- * byte themselves are not text. */
+/* One file: a document, behind a 0x00 byte where another one went before. */
 static lm_status put_document(job *j, int side, const char *path) {
     lm_mapping map;
     lm_status status = lm_file_map(&map, path, j->err);
     if (status != LM_OK) return status;
-    if (map.size == 0 || memchr(map.data, 0, map.size)) {
-        j->skipped++;
-    } else {
-        if (j->files[side]++ > 0) {
-            status = put_text(j, side, (const unsigned char *)"", 1);
-            j->bytes[side]--;
-        }
-        if (status == LM_OK) status = put_text(j, side, map.data, map.size);
+    if (j->files[side]++ > 0) {
+        status = put_text(j, side, (const unsigned char *)"", 1);
+        j->bytes[side]--;
     }
+    if (status == LM_OK) status = put_text(j, side, map.data, map.size);
     lm_file_unmap(&map);
     return status;
 }
@@ -90,19 +85,32 @@ static lm_status put_single(job *j, const char *path, double val_fraction) {
 static lm_status open_writers(job *j, const char *output, bool validation, bool force,
                               lm_error *err) {
     lm_status status = lm_file_make_directory(output, err);
-    for (int side = 0; side < (validation ? 2 : 1) && status == LM_OK; side++) {
+    for (int side = 0; side < 2 && status == LM_OK; side++) {
         j->paths[side] = lm_file_join(output, side_names[side]);
         if (!j->paths[side]) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", output);
         if (lm_file_exists(j->paths[side]) && !force)
             return lm_error_set(err, LM_ERR_USAGE,
-                                "%s exists already: add --force to overwrite it, or choose another"
-                                " --output",
-                                j->paths[side]);
+                                "%s exists already: add --force to overwrite what is in %s, or"
+                                " choose another --output",
+                                j->paths[side], output);
+        if (side == 1 && !validation) break;
         status =
             lm_shard_writer_open(&j->writers[side], j->paths[side], lm_tokenizer_kind(j->tokenizer),
                                  lm_tokenizer_vocab_size(j->tokenizer), err);
         j->open[side] = status == LM_OK;
     }
+    return status;
+}
+
+/* Validation tokens of an earlier corpus would be part of what is trained on now. */
+static lm_status remove_stale(const job *j, lm_error *err) {
+    lm_status status = LM_OK;
+    if (j->open[1]) return LM_OK;
+    char *manifest = lm_manifest_path(j->paths[1]);
+    if (!manifest) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", j->paths[1]);
+    if (lm_file_exists(j->paths[1])) status = lm_file_remove(j->paths[1], err);
+    if (status == LM_OK && lm_file_exists(manifest)) status = lm_file_remove(manifest, err);
+    free(manifest);
     return status;
 }
 
@@ -116,15 +124,21 @@ static lm_status put_all(job *j, const lm_text_files *list, double val_fraction)
     return LM_OK;
 }
 
+static void print_passed_over(lm_text *out, size_t count, const char *why) {
+    if (count > 0) lm_text_printf(out, "%zu file%s %s\n", count, count == 1 ? "" : "s", why);
+}
+
 static lm_status finish(job *j, const lm_text_files *list, lm_error *err) {
     lm_text t = {0};
+    for (int side = 0; side < 2; side++)
+        if (j->open[side] && j->writers[side].manifest.tokens == 0)
+            return lm_error_set(err, LM_ERR_USAGE,
+                                "%s: expected text for it, found none (--val-fraction)",
+                                j->paths[side]);
     for (int side = 0; side < 2; side++) {
         char bytes[32];
         if (!j->open[side]) continue;
         int64_t tokens = j->writers[side].manifest.tokens;
-        if (tokens == 0)
-            return lm_error_set(err, LM_ERR_USAGE, "%s: expected text for it, found none",
-                                j->paths[side]);
         lm_status status = lm_shard_writer_commit(&j->writers[side], err);
         j->open[side] = false;
         if (status != LM_OK) return status;
@@ -136,8 +150,9 @@ static lm_status finish(job *j, const lm_text_files *list, lm_error *err) {
                            j->files[side] == 1 ? "" : "s");
         lm_text_printf(&t, "\n");
     }
-    if (j->skipped > 0) lm_text_printf(&t, "skipped %zu files that are not text\n", j->skipped);
-    if (list->left_out > 0) lm_text_printf(&t, "left out %zu files: --max-bytes\n", list->left_out);
+    print_passed_over(&t, list->repeated, "found more than once, taken once");
+    print_passed_over(&t, list->not_text, "skipped: not text (0x00 bytes)");
+    print_passed_over(&t, list->left_out, "left out: --max-bytes");
     lm_status status = lm_print(&t, err);
     lm_text_free(&t);
     return status;
@@ -170,6 +185,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
     status = open_writers(&j, output, val_fraction > 0, lm_options_has(o, "force"), err);
     if (status != LM_OK) goto out;
     if ((status = put_all(&j, &list, val_fraction)) != LM_OK) goto out;
+    if ((status = remove_stale(&j, err)) != LM_OK) goto out;
     status = finish(&j, &list, err);
 out:
     for (int side = 0; side < 2; side++) {

@@ -31,7 +31,7 @@ static bool wanted(const finder *f, const char *name) {
     return f->o->n_extensions == 0;
 }
 
-static lm_status add(finder *f, const char *path, uint64_t size) {
+static lm_status add(finder *f, const char *path, const struct stat *info) {
     lm_text_files *list = f->list;
     if (list->count == f->capacity) {
         f->capacity = f->capacity ? 2 * f->capacity : 256;
@@ -41,11 +41,13 @@ static lm_status add(finder *f, const char *path, uint64_t size) {
     }
     const char *below = path + f->root;
     lm_text_file *file = &list->files[list->count];
-    *file = (lm_text_file){
-        .path = strdup(path), .size = size, .hash = lm_digest_of(below, strlen(below))};
+    *file = (lm_text_file){.path = strdup(path),
+                           .size = (uint64_t)info->st_size,
+                           .hash = lm_digest_of(below, strlen(below)),
+                           .device = (uint64_t)info->st_dev,
+                           .inode = (uint64_t)info->st_ino};
     if (!file->path) return no_memory(f, path);
     list->count++;
-    list->bytes += size;
     return LM_OK;
 }
 
@@ -67,7 +69,7 @@ static lm_status walk(finder *f, const char *path, int depth) {
         } else if (S_ISDIR(info.st_mode)) {
             status = walk(f, full, depth + 1);
         } else if (S_ISREG(info.st_mode) && info.st_size > 0 && wanted(f, names.names[i])) {
-            status = add(f, full, (uint64_t)info.st_size);
+            status = add(f, full, &info);
         }
         free(full);
     }
@@ -84,9 +86,12 @@ static lm_status find_path(finder *f, const char *path) {
         f->root = strlen(path);
         return walk(f, path, 0);
     }
+    if (!S_ISREG(info.st_mode))
+        return lm_error_set(f->err, LM_ERR_RUNTIME,
+                            "%s: expected a file or a directory, found something else", path);
     const char *slash = strrchr(path, '/');
     f->root = slash ? (size_t)(slash - path) : 0;
-    return add(f, path, (uint64_t)info.st_size);
+    return add(f, path, &info);
 }
 
 /* ---- choosing ----------------------------------------------------------------------------------*/
@@ -101,31 +106,66 @@ static int by_path(const void *a, const void *b) {
     return strcmp(((const lm_text_file *)a)->path, ((const lm_text_file *)b)->path);
 }
 
-/* In the order of hashes: whole files up to max_bytes, of which the first val_fraction is held out;
- * at least one file on each side when there are two. */
-static void choose(lm_text_files *list, const lm_text_files_options *o) {
+static int by_inode(const void *a, const void *b) {
+    const lm_text_file *x = a, *y = b;
+    if (x->device != y->device) return x->device < y->device ? -1 : 1;
+    if (x->inode != y->inode) return x->inode < y->inode ? -1 : 1;
+    return by_hash(a, b);
+}
+
+/* Of a file's names the first by hash stays. */
+static void drop_repeated(lm_text_files *list) {
     size_t kept = 0;
-    uint64_t bytes = 0;
-    if (list->count == 0) return;
-    qsort(list->files, list->count, sizeof *list->files, by_hash);
+    qsort(list->files, list->count, sizeof *list->files, by_inode);
     for (size_t i = 0; i < list->count; i++) {
         lm_text_file file = list->files[i];
-        if (o->max_bytes > 0 && bytes + file.size > o->max_bytes && kept > 0) {
+        const lm_text_file *before = kept ? &list->files[kept - 1] : NULL;
+        if (before && before->device == file.device && before->inode == file.inode) {
             free(file.path);
-            list->left_out++;
-            continue;
+            list->repeated++;
+        } else {
+            list->files[kept++] = file;
         }
-        bytes += file.size;
-        list->files[kept++] = file;
     }
     list->count = kept;
-    list->bytes = bytes;
-    if (o->val_fraction > 0 && kept >= 2) {
-        size_t held = (size_t)(o->val_fraction * (double)kept + 0.5);
-        held = held < 1 ? 1 : held > kept - 1 ? kept - 1 : held;
-        for (size_t i = 0; i < held; i++) list->files[i].validation = true;
+}
+
+static lm_status is_text(const char *path, bool *yes, lm_error *err) {
+    lm_mapping map;
+    lm_status status = lm_file_map(&map, path, err);
+    if (status != LM_OK) return status;
+    *yes = map.size > 0 && !memchr(map.data, 0, map.size);
+    lm_file_unmap(&map);
+    return LM_OK;
+}
+
+/* In the order of hashes: whole files up to max_bytes. */
+static lm_status take(lm_text_files *list, const lm_text_files_options *o, lm_error *err) {
+    size_t kept = 0, found = list->count;
+    lm_status status = LM_OK;
+    qsort(list->files, found, sizeof *list->files, by_hash);
+    for (size_t i = 0; i < found; i++) {
+        lm_text_file file = list->files[i];
+        bool fits = o->max_bytes == 0 || file.size <= o->max_bytes - list->bytes, text = true;
+        if (status == LM_OK && fits && found > 1) status = is_text(file.path, &text, err);
+        if (status == LM_OK && fits && text) {
+            list->bytes += file.size;
+            list->files[kept++] = file;
+            continue;
+        }
+        free(file.path);
+        *(fits ? &list->not_text : &list->left_out) += 1;
     }
-    qsort(list->files, list->count, sizeof *list->files, by_path);
+    list->count = kept;
+    return status;
+}
+
+/* The first val_fraction of them is held out; at least one file on each side when there are two. */
+static void hold_out(lm_text_files *list, double val_fraction) {
+    size_t n = list->count, held = (size_t)(val_fraction * (double)n + 0.5);
+    if (val_fraction <= 0 || n < 2) return;
+    held = held < 1 ? 1 : held > n - 1 ? n - 1 : held;
+    for (size_t i = 0; i < held; i++) list->files[i].validation = true;
 }
 
 lm_status lm_text_files_find(lm_text_files *list, const lm_text_files_options *o,
@@ -134,16 +174,23 @@ lm_status lm_text_files_find(lm_text_files *list, const lm_text_files_options *o
     lm_status status = LM_OK;
     memset(list, 0, sizeof *list);
     for (int i = 0; i < n_paths && status == LM_OK; i++) status = find_path(&f, paths[i]);
-    if (status == LM_OK && list->count == 0)
-        status = lm_error_set(err, LM_ERR_USAGE, "%s: expected text files, found none%s",
-                              n_paths > 0 ? paths[0] : "--input",
-                              o->n_extensions ? " with the extensions asked for" : "");
-    if (status == LM_OK) {
-        choose(list, o);
-    } else {
-        lm_text_files_free(list);
+    if (status == LM_OK && list->count > 0) {
+        drop_repeated(list);
+        status = take(list, o, err);
     }
-    return status;
+    if (status == LM_OK && list->count == 0)
+        status = lm_error_set(err, LM_ERR_USAGE, "%s: expected text files, found none%s%s%s",
+                              n_paths > 0 ? paths[0] : "--input",
+                              o->n_extensions ? " with the extensions asked for" : "",
+                              list->left_out ? "; some are larger than --max-bytes" : "",
+                              list->not_text ? "; some hold 0x00 bytes, which text does not" : "");
+    if (status != LM_OK) {
+        lm_text_files_free(list);
+        return status;
+    }
+    hold_out(list, o->val_fraction);
+    qsort(list->files, list->count, sizeof *list->files, by_path);
+    return LM_OK;
 }
 
 void lm_text_files_free(lm_text_files *list) {

@@ -6,8 +6,10 @@
  *     lm_text_files_free(&list);
  *
  * Directories are walked in strcmp order; symbolic links below them are not followed (no loops),
- * names that begin with a dot are passed over. What is taken and held out depends on the files'
- * paths below the given directory and their sizes alone. */
+ * names that begin with a dot and empty files are passed over. A file that is found twice counts
+ * once, so that none is in training and validation both. Of several files those that hold a 0x00
+ * byte are not text and left out. What is taken and held out depends on the files' paths below the
+ * given directory, their sizes and whether they are text alone. */
 #ifndef LM_DATA_TEXT_FILES_H
 #define LM_DATA_TEXT_FILES_H
 
@@ -20,8 +22,9 @@
 typedef struct lm_text_file {
     char *path;
     uint64_t size;
-    uint64_t hash;   /* of the path below the given directory */
-    bool validation; /* held out */
+    uint64_t hash;          /* of the path below the given directory */
+    uint64_t device, inode; /* the same file is taken once, whatever it is called */
+    bool validation;        /* held out */
 } lm_text_file;
 
 typedef struct lm_text_files {
@@ -29,6 +32,8 @@ typedef struct lm_text_files {
     size_t count;
     uint64_t bytes;
     size_t left_out; /* by max_bytes */
+    size_t not_text; /* hold a 0x00 byte */
+    size_t repeated; /* found again, or under another name */
 } lm_text_files;
 
 typedef struct lm_text_files_options {
@@ -38,6 +43,8 @@ typedef struct lm_text_files_options {
     double val_fraction;           /* in [0, 1): of the files, drawn by their hashes */
 } lm_text_files_options;
 
+/* LM_ERR_USAGE when nothing is left to take, LM_ERR_RUNTIME for what cannot be read; *list is then
+ * empty. */
 lm_status lm_text_files_find(lm_text_files *list, const lm_text_files_options *o,
                              const char *const *paths, int n_paths, lm_error *err);
 void lm_text_files_free(lm_text_files *list); /* zero-initialised or twice is fine */

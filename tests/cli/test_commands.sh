@@ -61,7 +61,7 @@ printf 'no\000text' >tree/binary.h
 printf 'other' >tree/x.c
 printf 'hidden' >tree/.hidden/y.h
 ln -s .. tree/b/loop
-check "tokenize walks in sorted order" exits_saying 0 "skipped 1 files that are not text" \
+check "tokenize walks in sorted order" exits_saying 0 "1 file skipped: not text" \
     "$lmtrain" tokenize --tokenizer bytes --input tree --extension .h --output out1
 check "documents have a zero byte between them" bash -c \
     "[ \"\$(tr -d '\\000' <out1/train.bin)\" = onetwothree ] &&
@@ -82,3 +82,33 @@ check "unknown tokenizers get a suggestion" exits_saying 2 'did you mean "bytes"
     "$lmtrain" tokenize --tokenizer byte --input tree --output out4
 check "missing input is named" exits_saying 1 "nowhere: cannot open" \
     "$lmtrain" tokenize --tokenizer bytes --input nowhere --output out4
+check "val.bin of an earlier corpus goes" exits 0 \
+    "$lmtrain" tokenize --tokenizer bytes --input tree --extension .h --output out3 --force
+check "it went" bash -c "[ -e out3/train.bin ] && [ ! -e out3/val.bin ] && [ ! -e out3/val.json ]"
+printf 'val' >out4.bin
+mkdir -p out4 && mv out4.bin out4/val.bin
+check "but not without --force" exits_saying 2 "out4/val.bin exists already" \
+    "$lmtrain" tokenize --tokenizer bytes --input tree --output out4
+check "nothing was written" test ! -e out4/train.bin
+check "one file in both shares is not possible" exits_saying 2 "expected text for it" \
+    "$lmtrain" tokenize --tokenizer bytes --input tree/a.h --input tree/./a.h --val-fraction 0.2 \
+    --output out5
+check "neither shard was written" bash -c "! ls out5/*.bin"
+mkfifo pipe
+for argument in "tokenize --tokenizer bytes --output out6 --input" "inspect" \
+    "generate --checkpoint" "eval --data train.bin --checkpoint" "--config a.json --set data.val="; do
+    [ "${argument%=}" = "$argument" ] && argument="$argument "
+    # shellcheck disable=SC2086
+    check "a pipe nobody writes to is refused: $argument" exits_saying 1 "expected a" \
+        timeout 20 "$lmtrain" ${argument}pipe
+done
+
+# inspect of shards
+check "--verify reads the tokens" exits_saying 0 "verified: ids are below 256" \
+    "$lmtrain" inspect train.bin --verify
+cp train.bin bad.bin && cp train.json bad.json && printf 'A' | dd of=bad.bin bs=1 seek=100 conv=notrunc 2>/dev/null
+check "a changed token is found" exits_saying 1 "bad.bin: damaged: expected digest" \
+    "$lmtrain" inspect bad.bin --verify
+rm bad.json
+check "without a manifest there is nothing to compare with" exits_saying 0 "verified: nothing to hold" \
+    "$lmtrain" inspect bad.bin --verify
