@@ -333,11 +333,6 @@ static void check_whole(parser *p) {
     check_model(p);
 }
 
-static bool behind_comma(const char *text, size_t at) {
-    while (at > 0 && strchr(" \t\r\n", text[at - 1])) at--;
-    return at > 0 && text[at - 1] == ',';
-}
-
 /* Syntax: blanks the comments of `text` and parses it; NULL with a problem when it is not JSON. */
 static cJSON *read_syntax(parser *p, char *text, size_t size) {
     char place[PLACE_SIZE];
@@ -345,7 +340,14 @@ static cJSON *read_syntax(parser *p, char *text, size_t size) {
     p->text = text;
     if (at < size) {
         place_of(p, at, place);
-        problem(p, place, "syntax error: byte 0x%02x cannot stand here", (unsigned char)text[at]);
+        if (text[at] == '\\') {
+            problem(p, place, "syntax error: \\u0000 cannot stand in a text");
+        } else if (text[at] == '\n') {
+            problem(p, place, "syntax error: the line ends before the text on it does");
+        } else {
+            problem(p, place, "syntax error: byte 0x%02x cannot stand here",
+                    (unsigned char)text[at]);
+        }
         return NULL;
     }
     if (!lm_scan_blank_comments(text, size, &at)) {
@@ -356,22 +358,27 @@ static cJSON *read_syntax(parser *p, char *text, size_t size) {
     const char *end = NULL;
     cJSON *root = cJSON_ParseWithLengthOpts(text, size + 1, &end, 1);
     if (root) return root;
+    char why[96];
     at = end && end >= text && end <= text + size ? (size_t)(end - text) : 0;
-    at += strspn(text + at, " \t\r\n");
-    /* Behind a comma cJSON points one beyond the bracket that should not be there. */
-    if (at > 0 && strchr("}]", text[at - 1]) && behind_comma(text, at - 1)) at--;
+    at = lm_scan_blame(text, size, at, why, sizeof why);
     place_of(p, at, place);
-    if (at >= size) {
-        problem(p, place, "syntax error: the text ends too early");
-    } else if (strchr("}]", text[at]) && behind_comma(text, at)) {
-        problem(p, place, "syntax error: '%c' after a comma (no comma after the last one)",
-                text[at]);
-    } else {
-        problem(p, place, "syntax error at \"%.*s\"",
-                (int)strcspn(text + at, "\r\n") > 20 ? 20 : (int)strcspn(text + at, "\r\n"),
-                text + at);
-    }
+    problem(p, place, "syntax error%s", why);
     return NULL;
+}
+
+/* The problems as one error; lines that have no room in it are counted. */
+static lm_status tell(const lm_text *problems, lm_error *err) {
+    const size_t room = sizeof err->message - 64; /* of a prefix and the count */
+    const char *all = lm_text_cstr(problems);
+    size_t fits = problems->length;
+    int more = 0;
+    if (fits > room) {
+        for (fits = room; fits > 0 && all[fits] != '\n';) fits--;
+        for (const char *c = all + fits; *c; c++) more += *c == '\n';
+    }
+    if (more == 0) return lm_error_set(err, LM_ERR_USAGE, "%s", all);
+    return lm_error_set(err, LM_ERR_USAGE, "%.*s\nand %d problem%s more", (int)fits, all, more,
+                        more == 1 ? "" : "s");
 }
 
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
@@ -395,7 +402,7 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
     if (p.no_memory || p.problems.failed) {
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", name);
     } else if (p.problems.length > 0) {
-        status = lm_error_set(err, LM_ERR_USAGE, "%s", lm_text_cstr(&p.problems));
+        status = tell(&p.problems, err);
     }
 out:
     cJSON_Delete(root);

@@ -1,5 +1,6 @@
 #include "config/scan.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool lm_scan_blank_comments(char *text, size_t size, size_t *at) {
@@ -47,6 +48,7 @@ size_t lm_scan_bad_byte(const char *text, size_t size) {
         size_t n = utf8((const unsigned char *)text + i, size - i);
         unsigned char c = (unsigned char)text[i];
         if (n == 0 || c == 0 || (in_string && c < 0x20)) return i;
+        if (in_string && size - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0) return i;
         if (in_string && c == '\\' && i + 1 < size) {
             i += text[i + 1] > 0x1F ? 2 : 1; /* the escaped character is not the closing quote */
             continue;
@@ -117,4 +119,34 @@ bool lm_scan_is_number(const char *text, size_t at, size_t end) {
         at += n;
     }
     return at == end;
+}
+
+/* The last byte before `at` that is not blank; NUL when there is none. */
+static char before(const char *text, size_t at) {
+    while (at > 0 && strchr(" \t\r\n", text[at - 1])) at--;
+    return at > 0 ? text[at - 1] : '\0';
+}
+
+/* Where cJSON expects the quotes of a key it points one beyond what it found there. */
+static bool lacks_quotes(const char *text, size_t at) {
+    return at > 0 && !strchr(" \t\r\n{}[],:\"", text[at - 1]) &&
+           (before(text, at - 1) == '{' || before(text, at - 1) == ',');
+}
+
+size_t lm_scan_blame(const char *text, size_t size, size_t at, char *why, size_t why_size) {
+    bool key = lacks_quotes(text, at);
+    if (key) at--;
+    at += strspn(text + at, " \t\r\n");
+    /* Behind a comma cJSON points one beyond the bracket that should not be there. */
+    if (at > 0 && strchr("}]", text[at - 1]) && before(text, at - 1) == ',') at--;
+    int n = (int)strcspn(text + at, "\r\n");
+    if (at >= size) {
+        snprintf(why, why_size, ": the text ends too early");
+    } else if (strchr("}]", text[at]) && before(text, at) == ',') {
+        snprintf(why, why_size, ": '%c' after a comma (no comma after the last one)", text[at]);
+    } else {
+        snprintf(why, why_size, " at \"%.*s\"%s", n > 20 ? 20 : n, text + at,
+                 key ? ": keys and texts stand in double quotes" : "");
+    }
+    return at;
 }

@@ -65,6 +65,25 @@ static void test_bad_files(void **state) {
     if (!getenv("LM_WRITE_EXPECTED")) assert_true(checked >= 12);
 }
 
+static void test_many_problems_are_counted(void **state) {
+    (void)state;
+    lm_text text = {0};
+    lm_config c;
+    lm_error err = {0};
+    lm_text_printf(&text, SOUND ", \"model\": {\n");
+    for (int i = 0; i < 1000; i++) lm_text_printf(&text, "\"key%d\": 1,\n", i);
+    lm_text_printf(&text, "\"last\": 1}}");
+    assert_int_equal(parse(&c, lm_text_cstr(&text), &err), LM_ERR_USAGE);
+    int lines = 1, more = 0;
+    for (const char *at = err.message; *at; at++) lines += *at == '\n';
+    const char *last = strrchr(err.message, '\n');
+    assert_non_null(last);
+    assert_int_equal(sscanf(last, "\nand %d problems more", &more), 1);
+    assert_int_equal(lines - 1 + more, 1001);
+    lm_config_free(&c);
+    lm_text_free(&text);
+}
+
 static void test_comments_numbers_and_schema_key(void **state) {
     (void)state;
     lm_config c;
@@ -249,6 +268,7 @@ static void test_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_many_problems_are_counted),
         cmocka_unit_test(test_comments_numbers_and_schema_key),
         cmocka_unit_test(test_warmup_follows_short_runs),
         cmocka_unit_test(test_overrides),
