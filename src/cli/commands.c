@@ -73,15 +73,11 @@ static lm_status unknown_command(const char *name, lm_error *err) {
                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
-static bool asks_for_help(int argc, const char *const *argv) {
-    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
-    return false;
-}
-
 static lm_status run(const lm_command *command, int argc, const char *const *argv, lm_error *err) {
     lm_options o;
-    if (asks_for_help(argc, argv)) {
+    if (lm_options_ask_for(command, argc, argv, "--version")) return print_version(err);
+    if (lm_options_ask_for(command, argc, argv, "--help") ||
+        lm_options_ask_for(command, argc, argv, "-h")) {
         lm_text t = {0};
         lm_options_help(command, &t);
         lm_status status = lm_print(&t, err);
@@ -99,7 +95,6 @@ lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err) {
     }
     const char *first = argv[1];
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) return print_help(err);
-    if (strcmp(first, "--version") == 0) return print_version(err);
     if (strcmp(first, "help") == 0) {
         if (argc < 3) return print_help(err);
         const char *const help[] = {"--help"};
@@ -109,6 +104,11 @@ lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err) {
     if (first[0] == '-') return run(&lm_command_train, argc - 1, argv + 1, err);
     const lm_command *command = find(first);
     return command ? run(command, argc - 2, argv + 2, err) : unknown_command(first, err);
+}
+
+void lm_warn_passed_over(const lm_text *skipped) {
+    if (skipped->length > 0)
+        fprintf(stderr, "lmtrain: warning: passed over:\n%s\n", lm_text_cstr(skipped));
 }
 
 lm_status lm_machine_options(const lm_options *o, int *threads, lm_isa_mask *isas, lm_error *err) {

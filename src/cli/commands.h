@@ -25,4 +25,7 @@ lm_status lm_machine_options(const lm_options *o, int *threads, lm_isa_mask *isa
 /* Writes text to stdout; LM_ERR_RUNTIME when that fails (a full disk, a closed pipe). */
 lm_status lm_print(const lm_text *text, lm_error *err);
 
+/* Names on stderr the checkpoints that were not good and what is wrong with them, a line each. */
+void lm_warn_passed_over(const lm_text *skipped);
+
 #endif

@@ -91,6 +91,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
     if ((status = lm_pool_create(&compute.pool, threads ? threads : lm_cpu_usable(), err)) != LM_OK)
         return status;
     if ((status = lm_saved_open(&saved, path, compute.pool, &skipped, err)) != LM_OK) goto out;
+    lm_warn_passed_over(&skipped);
     const lm_model_options *m = &saved.config.model;
     if ((status = lm_corpus_open(&corpus, data, err)) != LM_OK) goto out;
     if ((status = check_tokenizer(&saved, corpus, data, err)) != LM_OK) goto out;

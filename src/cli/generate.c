@@ -107,6 +107,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
     if (status != LM_OK) return status;
     status = lm_saved_open(&saved, r.checkpoint, compute.pool, &skipped, err);
     if (status != LM_OK) goto out;
+    lm_warn_passed_over(&skipped);
     if (!*saved.state.tokenizer) {
         status = lm_error_set(err, LM_ERR_USAGE,
                               "%s does not say which tokenizer its tokens are of, so that a prompt"

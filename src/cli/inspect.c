@@ -201,8 +201,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
     lm_text out = {0};
     lm_status status = LM_OK;
     if (o->n_files == 0)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "lmtrain inspect: expected a FILE (lmtrain inspect --help)");
+        return lm_error_set(err, LM_ERR_USAGE, "inspect: expected a FILE (lmtrain inspect --help)");
     for (int i = 0; i < o->n_files && status == LM_OK; i++) {
         if (i > 0) lm_text_printf(&out, "\n");
         status = inspect(o, o->files[i], &out, err);

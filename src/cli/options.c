@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const lm_option help_option = {"help", NULL, "this text", false};
+static const char *const everywhere[] = {"help", "version"};
 
 static int find(const lm_command *c, const char *name, size_t length) {
     for (int i = 0; c->options[i].name; i++)
@@ -18,14 +19,29 @@ static const char *candidate(int i, const void *command) {
     const lm_command *c = command;
     int n = 0;
     while (c->options[n].name) n++;
-    return i < n ? c->options[i].name : i == n ? help_option.name : NULL;
+    return i < n ? c->options[i].name : i < n + 2 ? everywhere[i - n] : NULL;
 }
 
 static lm_status unknown(const lm_command *c, const char *name, lm_error *err) {
     const char *near = lm_text_nearest(name, candidate, c);
     return lm_error_set(
-        err, LM_ERR_USAGE, "lmtrain %s: unknown option --%s%s%s%s (lmtrain %s --help lists them)",
-        c->name, name, near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", c->name);
+        err, LM_ERR_USAGE, "%s: unknown option --%s%s%s%s (lmtrain %s --help lists them)", c->name,
+        name, near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", c->name);
+}
+
+/* May it stand without its argument? */
+static bool is_optional(const lm_option *option) {
+    return option->argument && option->argument[0] == '[';
+}
+
+bool lm_options_ask_for(const lm_command *c, int argc, const char *const *argv, const char *what) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], what) == 0) return true;
+        if (strncmp(argv[i], "--", 2) != 0) continue;
+        int row = find(c, argv[i] + 2, strlen(argv[i] + 2));
+        if (row >= 0 && c->options[row].argument && !is_optional(&c->options[row])) i++;
+    }
+    return false;
 }
 
 static lm_status take_option(lm_options *o, const char *text, int left, const char *const *next,
@@ -40,21 +56,20 @@ static lm_status take_option(lm_options *o, const char *text, int left, const ch
     const char *value = text[length] == '=' ? text + length + 1 : NULL;
     *used = 0;
     if (!option->argument && value)
-        return lm_error_set(err, LM_ERR_USAGE, "lmtrain %s: --%s takes no value, found \"%s\"",
-                            c->name, name, value);
-    bool optional = option->argument && option->argument[0] == '[';
-    if (option->argument && !value && !(optional && (left == 0 || next[0][0] == '-'))) {
+        return lm_error_set(err, LM_ERR_USAGE, "%s: --%s takes no value, found \"%s\"", c->name,
+                            name, value);
+    bool without = is_optional(option) && (left == 0 || next[0][0] == '-');
+    if (option->argument && !value && !without) {
         if (left == 0)
-            return lm_error_set(err, LM_ERR_USAGE, "lmtrain %s: --%s: expected %s, found nothing",
-                                c->name, name, option->argument);
+            return lm_error_set(err, LM_ERR_USAGE, "%s: --%s: expected %s, found nothing", c->name,
+                                name, option->argument);
         value = next[0];
         *used = 1;
     }
     if (!option->repeats && lm_options_has(o, option->name))
-        return lm_error_set(err, LM_ERR_USAGE, "lmtrain %s: --%s is given twice", c->name, name);
+        return lm_error_set(err, LM_ERR_USAGE, "%s: --%s is given twice", c->name, name);
     if (o->count == LM_OPTIONS_MAX)
-        return lm_error_set(err, LM_ERR_USAGE, "lmtrain %s: more than %d options", c->name,
-                            LM_OPTIONS_MAX);
+        return lm_error_set(err, LM_ERR_USAGE, "%s: more than %d options", c->name, LM_OPTIONS_MAX);
     o->given[o->count] = row;
     o->values[o->count++] = value;
     return LM_OK;
@@ -75,13 +90,13 @@ lm_status lm_options_parse(lm_options *o, const lm_command *command, int argc,
             i += used;
         } else if (!ended && argv[i][0] == '-' && argv[i][1]) {
             return lm_error_set(err, LM_ERR_USAGE,
-                                "lmtrain %s: unknown option %s (lmtrain %s --help lists them)",
+                                "%s: unknown option %s (lmtrain %s --help lists them)",
                                 command->name, argv[i], command->name);
         } else if (!command->takes_files) {
-            return lm_error_set(err, LM_ERR_USAGE, "lmtrain %s: unexpected argument \"%s\"",
-                                command->name, argv[i]);
+            return lm_error_set(err, LM_ERR_USAGE, "%s: unexpected argument \"%s\"", command->name,
+                                argv[i]);
         } else if (o->n_files == LM_OPTIONS_MAX) {
-            return lm_error_set(err, LM_ERR_USAGE, "lmtrain %s: more than %d files", command->name,
+            return lm_error_set(err, LM_ERR_USAGE, "%s: more than %d files", command->name,
                                 LM_OPTIONS_MAX);
         } else {
             o->files[o->n_files++] = argv[i];
@@ -113,7 +128,7 @@ lm_status lm_options_required(const lm_options *o, const char *name, const char 
                               lm_error *err) {
     *out = lm_options_value(o, name);
     if (*out) return LM_OK;
-    return lm_error_set(err, LM_ERR_USAGE, "lmtrain %s: --%s is required (lmtrain %s --help)",
+    return lm_error_set(err, LM_ERR_USAGE, "%s: --%s is required (lmtrain %s --help)",
                         o->command->name, name, o->command->name);
 }
 
@@ -127,7 +142,7 @@ lm_status lm_options_integer(const lm_options *o, const char *name, int64_t low,
     long long x = strtoll(text, &end, 10);
     if (errno || end == text || *end || x < low || x > high)
         return lm_error_set(err, LM_ERR_USAGE,
-                            "lmtrain %s: --%s: expected a whole number from %lld to %lld, found"
+                            "%s: --%s: expected a whole number from %lld to %lld, found"
                             " \"%s\"",
                             o->command->name, name, (long long)low, (long long)high, text);
     *out = x;
@@ -143,7 +158,7 @@ lm_status lm_options_real(const lm_options *o, const char *name, double low, dou
     double x = strtod(text, &end);
     if (end == text || *end || !(x >= low && x <= high))
         return lm_error_set(err, LM_ERR_USAGE,
-                            "lmtrain %s: --%s: expected a number from %g to %g, found \"%s\"",
+                            "%s: --%s: expected a number from %g to %g, found \"%s\"",
                             o->command->name, name, low, high, text);
     *out = x;
     return LM_OK;

@@ -52,6 +52,9 @@ struct lm_options {
 /* Everything behind the command's name. Unknown options get a suggestion; LM_ERR_USAGE. */
 lm_status lm_options_parse(lm_options *o, const lm_command *command, int argc,
                            const char *const *argv, lm_error *err);
+/* Does `what`, "--help" say, stand among the arguments, but not as the value of an option? */
+bool lm_options_ask_for(const lm_command *command, int argc, const char *const *argv,
+                        const char *what);
 bool lm_options_has(const lm_options *o, const char *name);
 /* NULL when it was not given. */
 const char *lm_options_value(const lm_options *o, const char *name);

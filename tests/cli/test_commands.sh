@@ -18,6 +18,14 @@ check "unknown command gets a suggestion" exits_saying 2 'did you mean "generate
     "$lmtrain" genrate
 check "unknown option gets a suggestion" exits_saying 2 "did you mean --checkpoint?" \
     "$lmtrain" eval --checkpont x
+check "so do those of lmtrain itself" exits_saying 2 "did you mean --version?" "$lmtrain" --verison
+check "they work behind a command too" exits_saying 0 "instruction sets: scalar" \
+    "$lmtrain" eval --version
+check "the value of an option is not a cry for help" exits_saying 1 "nowhere: cannot open" \
+    "$lmtrain" generate --prompt --help --checkpoint nowhere
+check "nor is -h" exits_saying 1 "nowhere: cannot open" \
+    "$lmtrain" generate --prompt -h --checkpoint nowhere
+check "errors name the command once" test "$(grep -c lmtrain out)" -eq 1
 check "a missing option is named" exits_saying 2 "--checkpoint is required" "$lmtrain" eval
 check "a missing value is named" exits_saying 2 "expected FILE, found nothing" "$lmtrain" --config
 check "a switch takes no value" exits_saying 2 "takes no value" "$lmtrain" --quiet=yes

@@ -39,3 +39,13 @@ if [ -e /dev/full ]; then
 fi
 "$lmtrain" generate --checkpoint plain --tokens 1000000 | head -c 5 >out
 check "generate stops when nobody reads on" test "$(wc -c <out)" -eq 5
+
+# A damaged checkpoint is named by whoever passes it over, on stderr.
+"$lmtrain" generate --checkpoint plain/checkpoints/step-0000000035.npz --tokens 9 >expected
+printf 'x' | dd of=plain/checkpoints/step-0000000040.npz bs=1 seek=5000 conv=notrunc 2>/dev/null
+"$lmtrain" generate --checkpoint plain --tokens 9 >out 2>err
+check "generate takes the one before a damaged one" cmp expected out
+check "and says so" grep -q "step-0000000040.npz: damaged" err
+"$lmtrain" eval --checkpoint plain --data val.bin >out 2>err
+check "so does eval" grep -q "step-0000000035.npz" out
+check "which says so too" grep -q "step-0000000040.npz: damaged" err
