@@ -1,8 +1,10 @@
 #include "train/train.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 #include "cli/commands.h"
+#include "train/setup.h"
 
 static const lm_option options[] = {
     {"config", "FILE", "the run config, JSON with comments", false},
@@ -47,6 +49,10 @@ static lm_status run(const lm_options *o, lm_error *err) {
     status = lm_config_load(&config, path, overrides, n_overrides, err);
     if (status != LM_OK) goto out;
     if (lm_options_has(o, "print-config")) {
+        lm_error left;
+        if (lm_setup_resolve(&config, &left) != LM_OK)
+            fprintf(stderr, "lmtrain: warning: what the data decides is not known: %s\n",
+                    left.message);
         lm_config_print(&config, &t);
         status = lm_print(&t, err);
     } else if (lm_options_has(o, "dry-run")) {

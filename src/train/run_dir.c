@@ -28,6 +28,16 @@ static lm_status take_lock(lm_run_dir *r, const char *path, lm_error *err) {
     return status;
 }
 
+/* A run that failed before its first step leaves an empty directory of checkpoints. */
+static bool holds_anything(const char *directory) {
+    lm_file_list list;
+    lm_error aside;
+    if (lm_file_list_directory(&list, directory, &aside) != LM_OK) return lm_file_exists(directory);
+    bool any = list.count > 0;
+    lm_file_list_free(&list);
+    return any;
+}
+
 lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, lm_error *err) {
     *r = (lm_run_dir){.lock = -1};
     r->config = lm_file_join(path, "config.json");
@@ -40,7 +50,7 @@ lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, lm_error
         goto out;
     }
     bool holds_run =
-        lm_file_exists(r->config) || lm_file_exists(r->metrics) || lm_file_exists(r->checkpoints);
+        lm_file_exists(r->config) || lm_file_exists(r->metrics) || holds_anything(r->checkpoints);
     if (holds_run && !resume) {
         status = lm_error_set(err, LM_ERR_USAGE,
                               "%s: this run directory holds a run already: add --resume to go on"

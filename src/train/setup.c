@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "machine/limits.h"
 #include "tokenizer/tokenizer.h"
 
@@ -14,6 +16,13 @@ static bool add(uint64_t *sum, uint64_t x) {
 }
 static bool multiply(uint64_t *product, uint64_t x) {
     return !__builtin_mul_overflow(*product, x, product);
+}
+
+/* At most, at the end of the run. */
+static uint64_t checkpoints_kept(const lm_config *c) {
+    uint64_t kept = (uint64_t)c->checkpoint.keep_last, every = (uint64_t)c->checkpoint.every;
+    uint64_t made = every > 0 ? ((uint64_t)c->train.steps - 1) / every + 1 : 1;
+    return kept < made ? kept : made;
 }
 
 static void make_plan(lm_setup *s) {
@@ -32,7 +41,7 @@ static void make_plan(lm_setup *s) {
                 multiply(&step, (uint64_t)c->train.grad_accumulation) &&
                 multiply(&step, (uint64_t)c->model.context_length) && step <= INT64_MAX;
     p->disk = p->checkpoint;
-    fits = fits && multiply(&p->disk, (uint64_t)c->checkpoint.keep_last + 1);
+    fits = fits && multiply(&p->disk, checkpoints_kept(c) + 1);
     const uint64_t parts[] = {p->model.weights,     p->model.gradients, p->optimizer,
                               p->model.activations, p->model.scratch,   p->batch};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -95,6 +104,8 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     if (s->val)
         lm_text_printf(out, "; validation %s: %s tokens", c->data.val,
                        lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->val)));
+    if (lm_setup_shared_shard(s))
+        lm_text_printf(out, "\n          " LM_SHARED_SHARD, lm_setup_shared_shard(s));
     lm_text_printf(
         out, "\ntraining  %" PRId64 " steps of %" PRId64 " tokens: %s tokens, %.3g epochs\n",
         c->train.steps, p->step_tokens, lm_text_count(a, sizeof a, p->tokens), p->epochs);
@@ -131,30 +142,88 @@ static lm_status open_corpus(lm_corpus **corpus, lm_sampler *sampler, const lm_c
     return status;
 }
 
-/* The tokenizer that the config names, else the one of the training data. */
-static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
-    const lm_config *c = s->config;
-    const char *name = c->data.tokenizer && *c->data.tokenizer ? c->data.tokenizer : NULL;
-    const char *recorded = lm_corpus_tokenizer(s->train);
-    lm_tokenizer *tokenizer = NULL;
-    if (name && recorded && strcmp(name, recorded) != 0)
+/* Tokens of another tokenizer mean other text. */
+static lm_status check_tokenizers(const lm_setup *s, lm_error *err) {
+    const char *named = *s->config->data.tokenizer ? s->config->data.tokenizer : NULL;
+    const char *train = lm_corpus_tokenizer(s->train);
+    const char *val = s->val ? lm_corpus_tokenizer(s->val) : NULL;
+    if (named && train && strcmp(named, train) != 0)
         return lm_error_set(err, LM_ERR_USAGE,
                             "data.tokenizer: \"%s\" does not agree with the manifest of data.train,"
                             " which says \"%s\"",
-                            name, recorded);
-    if (!name) name = recorded;
-    if (!name) return LM_OK;
-    lm_status status = lm_tokenizer_open(&tokenizer, name, err);
-    if (status != LM_OK) {
+                            named, train);
+    if (!train) train = named;
+    if (train && val && strcmp(train, val) != 0)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "data.val: %s holds tokens of \"%s\", data.train of \"%s\"",
+                            s->config->data.val, val, train);
+    return LM_OK;
+}
+
+/* The tokenizer that the config names, else the one of the training data: the config then says it
+ * too. */
+static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
+    lm_config *c = s->config;
+    lm_tokenizer *tokenizer = NULL;
+    lm_status status = check_tokenizers(s, err);
+    if (status != LM_OK) return status;
+    if (!*c->data.tokenizer && lm_corpus_tokenizer(s->train)) {
+        char *name = strdup(lm_corpus_tokenizer(s->train));
+        if (!name) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+        free(c->data.tokenizer);
+        c->data.tokenizer = name;
+    }
+    if (!*c->data.tokenizer) return LM_OK;
+    if ((status = lm_tokenizer_open(&tokenizer, c->data.tokenizer, err)) != LM_OK) {
         lm_error_prefix(err, "data.tokenizer");
         return status;
     }
-    snprintf(s->tokenizer, sizeof s->tokenizer, "%s", name);
+    snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
     s->bytes_per_token = lm_tokenizer_bytes_per_token(tokenizer);
-    if (s->config->model.vocab_size == 0)
-        s->config->model.vocab_size = lm_tokenizer_vocab_size(tokenizer);
+    if (c->model.vocab_size == 0) c->model.vocab_size = lm_tokenizer_vocab_size(tokenizer);
     lm_tokenizer_close(tokenizer);
     return LM_OK;
+}
+
+/* Everything that the config leaves to the data. */
+static lm_status resolve(lm_setup *s, lm_error *err) {
+    lm_config *c = s->config;
+    lm_status status =
+        open_corpus(&s->train, &s->sampler, c, "data.train", c->data.train, c->data.shuffle, err);
+    if (status != LM_OK) return status;
+    if (*c->data.val) {
+        status = open_corpus(&s->val, &s->val_sampler, c, "data.val", c->data.val, false, err);
+        if (status != LM_OK) return status;
+    }
+    if (c->model.vocab_size == 0) c->model.vocab_size = lm_corpus_vocab_size(s->train);
+    if ((status = find_tokenizer(s, err)) != LM_OK) return status;
+    if (c->model.vocab_size == 0)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "model.vocab_size: expected a value, since %s has no manifest that"
+                            " gives one",
+                            c->data.train);
+    return lm_model_resolve(&c->model, err);
+}
+
+const char *lm_setup_shared_shard(const lm_setup *s) {
+    for (int64_t i = 0; s->val && i < lm_corpus_shards(s->val); i++)
+        for (int64_t k = 0; k < lm_corpus_shards(s->train); k++)
+            if (lm_file_same(lm_corpus_shard_path(s->val, i), lm_corpus_shard_path(s->train, k)))
+                return lm_corpus_shard_path(s->val, i);
+    return NULL;
+}
+
+lm_status lm_setup_resolve(lm_config *config, lm_error *err) {
+    lm_setup s = {.config = config};
+    lm_error aside;
+    lm_status status = resolve(&s, err);
+    lm_setup_close(&s);
+    if (status == LM_OK || config->model.vocab_size > 0) return status;
+    /* The rest of the model does not depend on how many ids there are. */
+    config->model.vocab_size = 1;
+    (void)lm_model_resolve(&config->model, &aside);
+    config->model.vocab_size = 0;
+    return status;
 }
 
 lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas,
@@ -165,24 +234,7 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
     s->threads = threads > 0 ? threads : (int)config->run.threads;
     if (s->threads <= 0) s->threads = lm_cpu_usable();
     lm_kernels_fill(&s->kernels, isas);
-    status = open_corpus(&s->train, &s->sampler, config, "data.train", config->data.train,
-                         config->data.shuffle, err);
-    if (status != LM_OK) goto out;
-    if (config->data.val && *config->data.val) {
-        status =
-            open_corpus(&s->val, &s->val_sampler, config, "data.val", config->data.val, false, err);
-        if (status != LM_OK) goto out;
-    }
-    if (config->model.vocab_size == 0) config->model.vocab_size = lm_corpus_vocab_size(s->train);
-    if ((status = find_tokenizer(s, err)) != LM_OK) goto out;
-    if (config->model.vocab_size == 0) {
-        status = lm_error_set(err, LM_ERR_USAGE,
-                              "model.vocab_size: expected a value, since %s has no manifest that"
-                              " gives one",
-                              config->data.train);
-        goto out;
-    }
-    if ((status = lm_model_resolve(&config->model, err)) != LM_OK) goto out;
+    if ((status = resolve(s, err)) != LM_OK) goto out;
     make_plan(s);
     if ((status = lm_corpus_validate(s->train, config->model.vocab_size, err)) != LM_OK) goto out;
     if (s->val) status = lm_corpus_validate(s->val, config->model.vocab_size, err);

@@ -36,6 +36,15 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
                         lm_error *err);
 void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */
 
+/* Fills in what a config leaves to its data (data.tokenizer, model.vocab_size) and to other keys of
+ * the model. On an error what does not depend on the data is filled in all the same. */
+lm_status lm_setup_resolve(lm_config *config, lm_error *err);
+
+/* A shard that is in data.train and data.val both; NULL: none. */
+const char *lm_setup_shared_shard(const lm_setup *s);
+#define LM_SHARED_SHARD \
+    "warning: %s is in data.train too, so that validation says nothing about other text"
+
 /* Refuses a plan that this machine's memory cannot hold, with figures. */
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 /* The same, and one that the run directory's disk cannot hold. */

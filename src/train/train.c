@@ -111,9 +111,15 @@ static void announce(lm_trainer *t) {
                      lm_text_bytes(memory, sizeof memory, (double)t->setup.plan.memory),
                      t->setup.threads, t->setup.threads == 1 ? "" : "s",
                      lm_cpu_describe(t->setup.kernels.isas, isas, sizeof isas));
+    if (lm_setup_shared_shard(&t->setup))
+        lm_progress_warn(&t->progress, LM_SHARED_SHARD, lm_setup_shared_shard(&t->setup));
     if (t->state.step > 0)
         lm_progress_note(&t->progress, "going on after step %" PRId64 ", from %s", t->state.step,
                          t->saved);
+}
+
+static bool is_finished(const lm_trainer *t) {
+    return t->state.step >= t->config->train.steps;
 }
 
 /* From an open setup to the first step. */
@@ -130,6 +136,7 @@ static lm_status prepare(lm_trainer *t, lm_error *err) {
     if ((status = lm_trainer_resume(t, err)) != LM_OK) return status;
     if (t->saved_step < 0) lm_model_init(t->model, (uint64_t)c->run.seed);
     t->first_step = t->progress.first_step = t->state.step;
+    if (is_finished(t)) return LM_OK; /* all that it wrote stays as it is */
     if ((status = write_config(t, err)) != LM_OK) return status;
     return lm_metrics_open(&t->metrics, t->dir.metrics, t->state.step, &t->seconds_before, err);
 }
@@ -143,7 +150,7 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
         lm_setup_open(&t.setup, settings->config, settings->threads, settings->isas, err);
     if (status != LM_OK) goto out;
     if ((status = prepare(&t, err)) != LM_OK) goto out;
-    if (t.state.step >= t.config->train.steps) {
+    if (is_finished(&t)) {
         lm_progress_note(&t.progress, "%s: finished already: %" PRId64 " steps are done",
                          t.config->run.dir, t.state.step);
         goto out;
@@ -167,7 +174,7 @@ lm_status lm_train_plan_print(const lm_train_settings *settings, lm_text *out, l
     lm_setup s;
     lm_status status = lm_setup_open(&s, settings->config, settings->threads, settings->isas, err);
     if (status != LM_OK) return status;
-    lm_setup_print_plan(&s, out);
+    if (!s.plan.overflow) lm_setup_print_plan(&s, out);
     status = lm_setup_check_limits(&s, err);
     lm_setup_close(&s);
     return status;
