@@ -16,13 +16,19 @@
 #define PLAIN          "\033[0m"
 
 static bool wants_colour(void) {
-    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-    return !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+    const char *no = getenv("NO_COLOR");
+    return !(no && *no);
+}
+
+/* One on which a line can be drawn again. */
+static bool is_terminal(FILE *stream) {
+    const char *term = getenv("TERM");
+    return isatty(fileno(stream)) == 1 && !(term && strcmp(term, "dumb") == 0);
 }
 
 void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, int64_t first_step,
                        int64_t steps, double flops_per_token) {
-    bool terminal = isatty(fileno(stream)) == 1;
+    bool terminal = is_terminal(stream);
     *p = (lm_progress){.stream = stream,
                        .terminal = terminal,
                        .colour = terminal && wants_colour(),
@@ -97,6 +103,20 @@ static size_t shown_width(const lm_text *line) {
     return shown;
 }
 
+/* Still too wide: cut, so that it does not wrap. What was bold ends with it. */
+static void cut(lm_text *line, size_t width, bool colour) {
+    size_t shown = 0;
+    for (size_t i = 0; i < line->length; i++) {
+        if (line->data[i] == '\033') {
+            while (i < line->length && line->data[i] != 'm') i++;
+        } else if (++shown >= width) {
+            line->length = i;
+            lm_text_append(line, PLAIN, colour ? strlen(PLAIN) : 0);
+            return;
+        }
+    }
+}
+
 void lm_progress_peak(lm_progress *p, double peak_flops) {
     if (peak_flops > p->peak_flops) p->peak_flops = peak_flops;
 }
@@ -113,6 +133,7 @@ void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_p
         write_line(&p->line, p, leave_out, step, loss, tokens_per_s);
         if (shown_width(&p->line) < width) break;
     }
+    cut(&p->line, width, p->colour);
     fprintf(p->stream, p->terminal ? CLEAR_LINE "%s" : "%s\n", lm_text_cstr(&p->line));
     fflush(p->stream);
     p->drawn = p->terminal;

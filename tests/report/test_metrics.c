@@ -1,0 +1,236 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "report/metrics.h"
+#include "report/summary.h"
+#include "tests/support/tempdir.h"
+
+static char *directory, *path;
+
+static int set_up(void **state) {
+    (void)state;
+    directory = lm_test_tempdir();
+    path = lm_file_join(directory, "metrics.jsonl");
+    return path ? 0 : 1;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    free(path);
+    lm_test_tempdir_free(directory);
+    return 0;
+}
+
+static void expect_file(const char *name, const char *expected) {
+    lm_text text = {0};
+    lm_error err = {0};
+    assert_int_equal(lm_file_read(name, 1 << 20, &text, &err), LM_OK);
+    assert_string_equal(lm_text_cstr(&text), expected);
+    lm_text_free(&text);
+}
+
+static void put(const char *text) {
+    lm_error err = {0};
+    assert_int_equal(lm_file_replace(path, text, strlen(text), &err), LM_OK);
+}
+
+/* Opens after last_step, closes; what is then in the file, and the seconds found. */
+static void expect_kept(int64_t last_step, const char *expected, double expected_seconds) {
+    lm_metrics m;
+    lm_error err = {0};
+    double seconds = -1;
+    if (lm_metrics_open(&m, path, last_step, &seconds, &err) != LM_OK) fail_msg("%s", err.message);
+    lm_metrics_close(&m);
+    lm_metrics_close(&m);
+    expect_file(path, expected);
+    assert_true(seconds == expected_seconds);
+}
+
+static void test_lines(void **state) {
+    (void)state;
+    lm_metrics m;
+    lm_error err = {0};
+    double seconds = -1;
+    assert_int_equal(lm_metrics_open(&m, path, 0, &seconds, &err), LM_OK);
+    assert_true(seconds == 0);
+    lm_step_figures step = {.step = 1,
+                            .tokens = 768,
+                            .loss = 5.5484313033521175,
+                            .lr = 1e-5,
+                            .grad_norm = 0.1,
+                            .tokens_per_s = 33000.123456,
+                            .seconds = 0.02345678};
+    assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
+    step = (lm_step_figures){.step = 9999999999,
+                             .tokens = (int64_t)1 << 53,
+                             .loss = NAN,
+                             .grad_norm = INFINITY,
+                             .tokens_per_s = 1e6,
+                             .seconds = 86400.5};
+    assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
+    lm_eval_figures eval = {.step = 9999999999,
+                            .tokens = 768,
+                            .val_tokens = 500,
+                            .val_loss = 1.3862943611198906,
+                            .bytes_per_token = 1,
+                            .seconds = 86401};
+    assert_int_equal(lm_metrics_eval(&m, &eval, &err), LM_OK);
+    eval.bytes_per_token = 0;
+    eval.val_loss = 1000;
+    assert_int_equal(lm_metrics_eval(&m, &eval, &err), LM_OK);
+    assert_int_equal(lm_metrics_sync(&m, &err), LM_OK);
+    lm_metrics_close(&m);
+    expect_file(
+        path,
+        "{\"step\":1,\"tokens\":768,\"loss\":5.5484313033521175,\"lr\":1e-05,\"grad_norm\":0.1,"
+        "\"tokens_per_s\":33000.1,\"seconds\":0.0235}\n"
+        "{\"step\":9999999999,\"tokens\":9007199254740992,\"loss\":null,\"lr\":0,"
+        "\"grad_norm\":null,\"tokens_per_s\":1000000,\"seconds\":86400.5}\n"
+        "{\"step\":9999999999,\"tokens\":768,\"val_loss\":1.3862943611198906,\"val_perplexity\":4,"
+        "\"val_bits_per_byte\":2,\"val_tokens\":500,\"seconds\":86401}\n"
+        "{\"step\":9999999999,\"tokens\":768,\"val_loss\":1000,\"val_perplexity\":null,"
+        "\"val_tokens\":500,\"seconds\":86401}\n");
+}
+
+#define LINE1 "{\"step\":1,\"tokens\":8,\"loss\":2,\"seconds\":0.5}\n"
+#define LINE2 "{\"step\":2,\"tokens\":16,\"loss\":1,\"seconds\":1.5}\n"
+#define EVAL2 "{\"step\":2,\"tokens\":16,\"val_loss\":1,\"seconds\":1.75}\n"
+#define LINE3 "{\"step\":3,\"tokens\":24,\"loss\":1,\"seconds\":2.5}\n"
+
+/* A resumed run takes back what it will write again, and only that. */
+static void test_lines_taken_back(void **state) {
+    (void)state;
+    const char *all = LINE1 LINE2 EVAL2 LINE3;
+    put(all);
+    expect_kept(7, all, 2.5);
+    expect_kept(3, all, 2.5);
+    expect_kept(2, LINE1 LINE2 EVAL2, 1.75);
+    expect_kept(1, LINE1, 0.5);
+    expect_kept(0, "", 0);
+
+    /* Half a line, whatever it says; a line that is none of ours, and what stands behind it. */
+    put(LINE1 "{\"step\":2,\"tokens\":16,\"loss\":1,\"seconds\":1.5}");
+    expect_kept(9, LINE1, 0.5);
+    put(LINE1 "{\"st");
+    expect_kept(9, LINE1, 0.5);
+    put(LINE1 "\n" LINE2);
+    expect_kept(9, LINE1, 0.5);
+    put("\n");
+    expect_kept(9, "", 0);
+}
+
+/* What is appended after a resume stands behind what was kept, and an older writer is not needed. */
+static void test_going_on(void **state) {
+    (void)state;
+    lm_metrics m;
+    lm_error err = {0};
+    double seconds;
+    put(LINE1 LINE2 LINE3 "{\"ste");
+    assert_int_equal(lm_metrics_open(&m, path, 2, &seconds, &err), LM_OK);
+    lm_step_figures step = {.step = 3, .tokens = 24, .seconds = 3};
+    assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
+    lm_metrics_close(&m);
+    expect_file(path, LINE1 LINE2 "{\"step\":3,\"tokens\":24,\"loss\":0,\"lr\":0,\"grad_norm\":0,"
+                                  "\"tokens_per_s\":0,\"seconds\":3}\n");
+}
+
+static void test_errors(void **state) {
+    (void)state;
+    lm_metrics m;
+    lm_error err = {0};
+    double seconds;
+    assert_int_equal(lm_metrics_open(&m, directory, 0, &seconds, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "cannot open: Is a directory"));
+    char *deep = lm_file_join(directory, "none/metrics.jsonl");
+    assert_int_equal(lm_metrics_open(&m, deep, 0, &seconds, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "none/metrics.jsonl: cannot open: No such file"));
+    free(deep);
+    lm_metrics_close(&m);
+    lm_metrics zero = {0};
+    lm_metrics_close(&zero);
+}
+
+static void test_units(void **state) {
+    (void)state;
+    assert_true(lm_perplexity(0) == 1);
+    assert_true(fabs(lm_bits_per_byte(0.69314718055994531, 1) - 1) < 1e-15);
+    assert_true(fabs(lm_bits_per_byte(0.69314718055994531, 4) - 0.25) < 1e-15);
+}
+
+/* ---- summary.json ------------------------------------------------------------------------------*/
+
+static void test_summary(void **state) {
+    (void)state;
+    lm_error err = {0};
+    char *name = lm_file_join(directory, "summary.json");
+    lm_summary s = {.reason = "finished",
+                    .exit_code = 0,
+                    .step = 40,
+                    .steps = 40,
+                    .tokens = 10240,
+                    .parameters = 34976,
+                    .train_loss = 1.5,
+                    .val_loss = 1.3862943611198906,
+                    .best_val_loss = 1.25,
+                    .best_val_step = 30,
+                    .bytes_per_token = 1,
+                    .seconds = 0.12345,
+                    .tokens_per_s = 179818.4,
+                    .peak_resident = 9089024,
+                    .checkpoint = "run \"x\"/step.npz"};
+    assert_int_equal(lm_summary_write(&s, name, &err), LM_OK);
+    expect_file(name, "{\n  \"reason\": \"finished\",\n  \"exit_code\": 0,\n  \"step\": 40,\n"
+                      "  \"steps\": 40,\n  \"tokens\": 10240,\n  \"parameters\": 34976,\n"
+                      "  \"train_loss\": 1.5,\n  \"val_loss\": 1.3862943611198906,\n"
+                      "  \"val_perplexity\": 4,\n  \"val_bits_per_byte\": 2,\n"
+                      "  \"best_val_loss\": 1.25,\n  \"best_val_step\": 30,\n"
+                      "  \"seconds\": 0.123,\n  \"tokens_per_s\": 179818,\n"
+                      "  \"peak_resident_bytes\": 9089024,\n"
+                      "  \"checkpoint\": \"run \\\"x\\\"/step.npz\",\n"
+                      "  \"version\": \"" LM_VERSION "\"\n}\n");
+
+    /* Nothing known yet: null, not a number that is none. */
+    s = (lm_summary){.reason = "diverged",
+                     .exit_code = 3,
+                     .train_loss = NAN,
+                     .val_loss = NAN,
+                     .best_val_loss = NAN,
+                     .tokens_per_s = NAN};
+    assert_int_equal(lm_summary_write(&s, name, &err), LM_OK);
+    lm_text text = {0};
+    assert_int_equal(lm_file_read(name, 1 << 20, &text, &err), LM_OK);
+    static const char *const nulls[] = {"train_loss",    "val_loss",      "val_perplexity",
+                                        "best_val_loss", "best_val_step", "tokens_per_s",
+                                        "checkpoint"};
+    for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "\"%s\": null", nulls[i]);
+        if (!strstr(lm_text_cstr(&text), line)) fail_msg("no %s in %s", line, text.data);
+    }
+    assert_null(strstr(lm_text_cstr(&text), "nan"));
+    assert_null(strstr(lm_text_cstr(&text), "bits_per_byte"));
+    lm_text_free(&text);
+
+    assert_int_equal(lm_summary_write(&s, "/nonexistent/summary.json", &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "/nonexistent/summary.json"));
+    free(name);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines),    cmocka_unit_test(test_lines_taken_back),
+        cmocka_unit_test(test_going_on), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_units),    cmocka_unit_test(test_summary),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
