@@ -39,7 +39,9 @@ static void print_result(const lm_options *o, const lm_saved *saved, double loss
     lm_text_printf(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);
     lm_text_printf(out, "tokens         %" PRId64 " in %.1f s\n", tokens, seconds);
     lm_text_printf(out, "loss           %.6f nats a token\n", loss);
-    lm_text_printf(out, "perplexity     %.4f\n", lm_perplexity(loss));
+    lm_text_printf(out,
+                   lm_perplexity(loss) < 1e6 ? "perplexity     %.4f\n" : "perplexity     %.4g\n",
+                   lm_perplexity(loss));
     if (bytes_per_token > 0)
         lm_text_printf(out, "bits per byte  %.6f\n", lm_bits_per_byte(loss, bytes_per_token));
 }

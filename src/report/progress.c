@@ -141,15 +141,17 @@ void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_p
 
 void lm_progress_eval(lm_progress *p, int64_t step, double val_loss, double bytes_per_token) {
     p->val_loss = val_loss;
-    if (bytes_per_token > 0) {
-        lm_progress_note(
-            p, "step %lld  validation loss %.4f nats/token, perplexity %.3f, %.4f bits/byte",
-            (long long)step, val_loss, lm_perplexity(val_loss),
-            lm_bits_per_byte(val_loss, bytes_per_token));
-    } else {
-        lm_progress_note(p, "step %lld  validation loss %.4f nats/token, perplexity %.3f",
-                         (long long)step, val_loss, lm_perplexity(val_loss));
-    }
+    char bits[48] = "";
+    double perplexity = lm_perplexity(val_loss);
+    if (bytes_per_token > 0)
+        snprintf(bits, sizeof bits, ", %.4f bits/byte",
+                 lm_bits_per_byte(val_loss, bytes_per_token));
+    /* Early on it can have dozens of digits. */
+    lm_progress_note(p,
+                     perplexity < 1e6
+                         ? "step %lld  validation loss %.4f nats/token, perplexity %.3f%s"
+                         : "step %lld  validation loss %.4f nats/token, perplexity %.3g%s",
+                     (long long)step, val_loss, perplexity, bits);
 }
 
 static void print_note(lm_progress *p, const char *format, va_list arguments) {

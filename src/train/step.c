@@ -39,9 +39,11 @@ lm_status lm_trainer_step(lm_trainer *t, lm_step_figures *f, lm_error *err) {
         return lm_error_set(err, LM_ERR_DIVERGED,
                             "step %" PRId64 ": the %s stopped being finite (loss %g, gradient norm"
                             " %g, learning rate %g); a lower optimizer.lr, a longer"
-                            " schedule.warmup_steps or train.clip_norm may help",
+                            " schedule.warmup_steps or train.clip_norm may help%s%s",
                             step, isfinite(loss) ? "gradient" : "loss", loss, t->grad_norm,
-                            lm_schedule_lr(&c->schedule, c->optimizer.lr, step, c->train.steps));
+                            lm_schedule_lr(&c->schedule, c->optimizer.lr, step, c->train.steps),
+                            t->saved ? "; the last good checkpoint is " : "",
+                            t->saved ? t->saved : "");
     lm_optimizer_step_args args = {
         .segments = t->segments,
         .n_segments = t->n_segments,

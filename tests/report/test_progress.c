@@ -65,6 +65,11 @@ static void test_plain_lines(void **state) {
     lm_progress_eval(&p, 10, 1.5, 0);
     assert_string_equal(written(f),
                         "step 10  validation loss 1.5000 nats/token, perplexity 4.482\n");
+    lm_progress_eval(&p, 10, 154.4319, 0);
+    assert_string_equal(written(f),
+                        "step 10  validation loss 154.4319 nats/token, perplexity 1.17e+67\n");
+    lm_progress_eval(&p, 10, 1.5, 0);
+    written(f);
 
     /* The highest peak measured counts. */
     lm_progress_peak(&p, 2e11);

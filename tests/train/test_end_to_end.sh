@@ -79,6 +79,13 @@ check "divergence exits 3 and says what" exits_saying 3 "stopped being finite" \
     "$lmtrain" --config a.json --set run.dir=diverged --set optimizer.lr=1e6 \
     --set train.clip_norm=0 --set optimizer.name=sgd --set schedule.name=constant
 check "its summary says so" grep -q '"reason": "diverged"' diverged/summary.json
+check "the last good checkpoint is named and kept" exits_saying 3 \
+    "the last good checkpoint is diverged2/checkpoints/step-0000000002.npz" \
+    "$lmtrain" --config a.json --set run.dir=diverged2 --set optimizer.lr=1e6 \
+    --set train.clip_norm=0 --set optimizer.name=sgd --set schedule.name=constant \
+    --set schedule.warmup_steps=20 --set checkpoint.every=2
+check "it is good" exits_saying 0 "verified" \
+    "$lmtrain" inspect --verify diverged2/checkpoints/step-0000000002.npz
 locked() {
     "$lmtrain" --config a.json --set run.dir=locked --set train.steps=100000 --quiet &
     local pid=$!
