@@ -22,6 +22,9 @@ INSTALL_LINE  := apt-get install gcc make pkg-config libcjson-dev zlib1g-dev lib
 NO_PACKAGES   := help clean format check-floors check-format packages
 GOALS         := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
+  ifeq ($(shell command -v $(firstword $(CC))),)
+    $(error the compiler $(firstword $(CC)) is missing. On Debian or Ubuntu: sudo $(INSTALL_LINE))
+  endif
   ifeq ($(shell command -v $(PKG_CONFIG)),)
     $(error pkg-config is missing. On Debian or Ubuntu: sudo $(INSTALL_LINE))
   endif

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,6 +251,53 @@ static void test_mangled_texts(void **state) {
     lm_text_free(&good);
 }
 
+static const cJSON *member(const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (!item) fail_msg("the schema has no \"%s\" where one is expected", name);
+    return item;
+}
+
+/* The schema says of every key what the table does. */
+static void test_schema(void **state) {
+    (void)state;
+    lm_text text = {0};
+    lm_config_print_schema(&text);
+    cJSON *root = cJSON_Parse(lm_text_cstr(&text));
+    assert_non_null(root);
+    int required = 0;
+    for (int i = 0; i < lm_n_keys; i++) {
+        const lm_key *k = &lm_keys[i];
+        char section[64];
+        const char *name = strchr(k->path, '.') + 1;
+        snprintf(section, sizeof section, "%.*s", (int)(name - 1 - k->path), k->path);
+        const cJSON *of_section = member(member(root, "properties"), section);
+        assert_true(cJSON_IsFalse(member(of_section, "additionalProperties")));
+        const cJSON *of_key = member(member(of_section, "properties"), name);
+        assert_string_equal(member(of_key, "description")->valuestring, k->help);
+        if (k->type == LM_KEY_CHOICE) {
+            const cJSON *choices = member(of_key, "enum");
+            for (int c = 0; k->choice(c); c++)
+                assert_string_equal(cJSON_GetArrayItem(choices, c)->valuestring, k->choice(c));
+        }
+        if (k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL) {
+            const char *low = k->above_low ? "exclusiveMinimum" : "minimum";
+            assert_true(member(of_key, low)->valuedouble == k->low);
+            assert_true(member(of_key, "maximum")->valuedouble == k->high);
+        }
+        if (!k->required) continue;
+        const cJSON *named;
+        bool found = false;
+        cJSON_ArrayForEach(named, member(of_section, "required")) found |=
+            strcmp(named->valuestring, name) == 0;
+        assert_true(found);
+        required++;
+    }
+    assert_int_equal(required, 2);
+    assert_int_equal(cJSON_GetArraySize(member(root, "required")), 2);
+    cJSON_Delete(root);
+    lm_text_free(&text);
+}
+
 static void test_table(void **state) {
     (void)state;
     for (int i = 0; i < lm_n_keys; i++) {
@@ -275,6 +323,7 @@ int main(void) {
         cmocka_unit_test(test_print_reads_back),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_mangled_texts),
+        cmocka_unit_test(test_schema),
         cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

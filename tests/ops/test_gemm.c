@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,7 +206,8 @@ static void test_empty(void **unused) {
     setup s;
     begin(&s, lm_cpu_detect(), 2, LM_FP32);
     float c[4] = {1, 2, 3, 4};
-    lm_gemm g = {.m = 0, .n = 2, .k = 3, .c = c, .c_row = 2};
+    const float unread[1] = {NAN};
+    lm_gemm g = {.m = 0, .n = 2, .k = 3, .a = unread, .b = unread, .c = c, .c_row = 2};
     lm_gemm_multiply(&s.compute, &g);
     g.m = 2, g.n = 0;
     lm_gemm_multiply(&s.compute, &g);
