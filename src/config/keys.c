@@ -7,9 +7,10 @@
 
 #define AT(member)   offsetof(lm_config, member)
 #define SIZE_MOST    2147483647.0
-#define COUNT_MOST   9007199254740992.0 /* 2^53: what a JSON number holds exactly */
+#define COUNT_MOST   9007199254740991.0 /* 2^53 - 1: beyond, a JSON number may mean a neighbour */
 #define STEPS_MOST   9999999999.0       /* ten digits in a checkpoint's name */
 #define THREADS_MOST 1024
+#define TINY         1e-30 /* of what must not be 0: less may be, in fp32 */
 
 static bool has_validation(const lm_config *c) {
     return c->data.val && *c->data.val;
@@ -64,10 +65,10 @@ const lm_key lm_keys[] = {
      .help = "0: from the data's manifest or tokenizer"},
     {"model.norm", CHOICE(model.norm, lm_norm_name, "rmsnorm"),
      .help = "before each block part and the head (Ba et al. 2016; Zhang & Sennrich 2019)"},
-    {"model.norm_eps", POSITIVE(model.norm_eps, 1, "1e-05"), .help = "added to the variance"},
+    {"model.norm_eps", REAL(model.norm_eps, TINY, 1, "1e-05"), .help = "added to the variance"},
     {"model.position", CHOICE(model.position, lm_position_name, "rope"),
      .help = "learned vectors (Vaswani et al. 2017), rotations (Su et al. 2021) or none (Haviv et al. 2022)"},
-    {"model.rope_theta", POSITIVE(model.rope_theta, 1e12, "10000"), WHEN(uses_rope, "model.position"),
+    {"model.rope_theta", REAL(model.rope_theta, 1, 1e12, "10000"), WHEN(uses_rope, "model.position"),
      .help = "base of the rotations' wavelengths"},
     {"model.mlp", CHOICE(model.mlp, lm_mlp_name, "swiglu"),
      .help = "its non-linearity (gelu: Hendrycks & Gimpel 2016; swiglu: Shazeer 2020; relu2: So et al. 2021)"},
@@ -78,7 +79,7 @@ const lm_key lm_keys[] = {
     {"model.bias", BOOLEAN(model.bias, "false"), .help = "biases in linear layers and LayerNorm"},
     {"model.tie_embeddings", BOOLEAN(model.tie_embeddings, "true"),
      .help = "the head is the token embedding (Press & Wolf 2017)"},
-    {"model.init_std", POSITIVE(model.init_std, 10, "0.02"),
+    {"model.init_std", REAL(model.init_std, TINY, 10, "0.02"),
      .help = "of initial weights; residual projections get it over sqrt(2 n_layers) (GPT-2)"},
 
     {"data.train", TEXT(data.train), .required = true, FREE,
@@ -105,7 +106,7 @@ const lm_key lm_keys[] = {
      .help = "decay of the first moment"},
     {"optimizer.beta2", REAL(optimizer.beta2, 0, 0.9999999, "0.99"), FREE, WHEN(uses_beta2, "optimizer.name"),
      .help = "decay of the second moment"},
-    {"optimizer.eps", POSITIVE(optimizer.eps, 1, "1e-08"), FREE, WHEN(uses_eps, "optimizer.name"),
+    {"optimizer.eps", REAL(optimizer.eps, TINY, 1, "1e-08"), FREE, WHEN(uses_eps, "optimizer.name"),
      .help = "added to the root of the second moment"},
     {"optimizer.momentum", REAL(optimizer.momentum, 0, 0.9999999, "0.9"), FREE,
      WHEN(uses_momentum, "optimizer.name"), .help = "share of the last update kept"},

@@ -172,7 +172,7 @@ static void test_print_reads_back(void **state) {
             while (k->type == LM_KEY_CHOICE && k->choice(choices)) choices++;
             if (choices) lm_key_set_number(k, &c, (double)(int)(u * choices));
         }
-        c.run.seed = (int64_t)(lm_rng_uniform(&rng, draws++) * 9007199254740992.0);
+        c.run.seed = (int64_t)(lm_rng_uniform(&rng, draws++) * 9007199254740991.0);
         assert_true(lm_key_set_text(&lm_keys[lm_key_find("data.tokenizer")], &c, "bytes"));
         lm_config_print(&c, &first);
         if (parse(&again, lm_text_cstr(&first), &err) != LM_OK)
