@@ -21,6 +21,8 @@ enum {
     PAD = 16, /* elements between copied rows of A: one cache line, so that no two share a set */
     BLOCK_M = 192,    /* rows of A packed at once; a multiple of every mr, or it is rounded down */
     SHARE_N = 1024,   /* columns of B that each worker's scratch holds */
+    PACK_LINES = 32,  /* elements of k that all panels take before going on */
+    PACK_PANELS = 4,  /* panels of B that a task packs */
     PREFETCH_K = 256, /* below it, asking for the next tile of C costs more than it brings */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
 };
@@ -82,23 +84,43 @@ static void *panel_of_b(const job *j, int64_t p) {
     return element(share, BLOCK_M * (BLOCK_K + PAD) + p % each * (j->k * j->nr));
 }
 
-/* This block's k of a panel: `count` <= width lines of x, x_row apart. */
-static void pack(const job *j, int64_t count, int64_t width, const float *x, int64_t x_row,
-                 int64_t x_col, void *out) {
+/* Steps k0.. of this block, `k` elements of them, of one panel: `count` <= width lines of x. */
+static void pack(const job *j, int64_t k0, int64_t k, int64_t count, int64_t width, const float *x,
+                 int64_t x_row, int64_t x_col, void *out) {
     const lm_kernels *kernel = j->compute->kernels;
-    if (j->steps == 2)
-        kernel->pack_bf16(count, width, minimum(2 * j->k, j->g->k - 2 * j->k0), x, x_row, x_col,
+    x += k0 * j->steps * x_col;
+    out = element(out, k0 * width);
+    if (j->steps == 2) /* the last pair may be half one */
+        kernel->pack_bf16(count, width, minimum(2 * k, j->g->k - 2 * (j->k0 + k0)), x, x_row, x_col,
                           out);
     else
-        kernel->pack_f32(count, width, j->k, x, x_row, x_col, out);
+        kernel->pack_f32(count, width, k, x, x_row, x_col, out);
 }
 
-static void pack_task(void *argument, int64_t p, int worker) {
+/* This block's k of `count` lines of x as panels of `width`. Where k goes from line to line of memory,
+ * all panels take a few lines before going on: a panel alone would use little of each page. */
+static void pack_panels(const job *j, int64_t count, int64_t width, const float *x, int64_t x_row,
+                        int64_t x_col, void *out) {
+    int64_t chunk = x_row == 1 ? PACK_LINES : j->k;
+    for (int64_t k0 = 0; k0 < j->k; k0 += chunk)
+        for (int64_t i = 0; i < count; i += width)
+            pack(j, k0, minimum(j->k - k0, chunk), minimum(count - i, width), width, x + i * x_row,
+                 x_row, x_col, element(out, i * j->k));
+}
+
+/* Task t packs PACK_PANELS panels of B, which may lie in two workers' scratch. */
+static void pack_task(void *argument, int64_t t, int worker) {
     (void)worker;
     const job *j = argument;
     const lm_gemm *g = j->g;
-    const float *b = g->b + (j->n0 + p * j->nr) * g->b_col + j->k0 * j->steps * g->b_row;
-    pack(j, minimum(j->n - p * j->nr, j->nr), j->nr, b, g->b_col, g->b_row, panel_of_b(j, p));
+    int64_t each = SHARE_N / j->nr, end = minimum((t + 1) * PACK_PANELS, divide_up(j->n, j->nr));
+    for (int64_t p = t * PACK_PANELS, next; p < end; p = next) {
+        next = minimum(end, (p / each + 1) * each); /* of one worker's scratch */
+        int64_t n = minimum(j->n - p * j->nr, (next - p) * j->nr);
+        pack_panels(j, n, j->nr,
+                    g->b + (j->n0 + p * j->nr) * g->b_col + j->k0 * j->steps * g->b_row, g->b_col,
+                    g->b_row, panel_of_b(j, p));
+    }
 }
 
 /* Ask for the lines of a tile that will be wanted after the one now being computed. */
@@ -123,15 +145,13 @@ static rows_of_a prepare_a(const job *j, int worker, int64_t m0, int64_t m) {
         for (int64_t i = 0; i < m; i++) {
             void *to = element(scratch, i * (BLOCK_K + PAD));
             if (j->steps == 2)
-                pack(j, 1, 1, a + i * g->a_row, g->a_row, 1, to);
+                pack(j, 0, j->k, 1, 1, a + i * g->a_row, g->a_row, 1, to);
             else
                 memcpy(to, a + i * g->a_row, sizeof *a * (size_t)j->k);
         }
         result = (rows_of_a){scratch, BLOCK_K + PAD, BLOCK_K + PAD, 1};
     } else if (j->a == A_PACKED) {
-        for (int64_t i = 0; i < m; i += j->mr)
-            pack(j, minimum(m - i, j->mr), j->mr, a + i * g->a_row, g->a_row, g->a_col,
-                 element(scratch, i * j->k));
+        pack_panels(j, m, j->mr, a, g->a_row, g->a_col, scratch);
         result = (rows_of_a){scratch, j->k, 1, j->mr};
     }
     return result;
@@ -248,7 +268,7 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
             j.k = minimum(elements - j.k0, block_k);
             j.first = j.k0 == 0;
             j.last = j.k0 + j.k >= elements;
-            if (j.pack_b) run(&j, divide_up(j.n, j.nr), pack_task);
+            if (j.pack_b) run(&j, divide_up(j.n, PACK_PANELS * j.nr), pack_task);
             run(&j, j.blocks_m * j.blocks_n, multiply_task);
         }
     }
