@@ -1,5 +1,6 @@
 /* Picks a command and turns its error into an exit code: the statuses are the codes. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -14,9 +15,21 @@ static void occupy_closed_streams(void) {
     if (fd >= 0) close(fd);
 }
 
+/* Files are mapped: this is how reading fails. Nothing is written over what is on disk. */
+static void on_lost_file(int number) {
+    static const char text[] = "\nlmtrain: a file became shorter while it was read, or its disk"
+                               " failed\n";
+    (void)number;
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    _exit(LM_ERR_RUNTIME);
+}
+
 int main(int argc, char **argv) {
     lm_error err = {0};
     occupy_closed_streams();
+    signal(SIGBUS, on_lost_file);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of write like a full disk */
     lm_status status = lm_commands_run(argc, (const char *const *)argv, &err);
     if (status != LM_OK) fprintf(stderr, "lmtrain: %s\n", err.message);
     return (int)status;

@@ -49,3 +49,19 @@ check "and says so" grep -q "step-0000000040.npz: damaged" err
 "$lmtrain" eval --checkpoint plain --data val.bin >out 2>err
 check "so does eval" grep -q "step-0000000035.npz" out
 check "which says so too" grep -q "step-0000000040.npz: damaged" err
+
+# What the system forbids or takes away is an error with a name, not a signal.
+check "a limit on file sizes" exits_saying 1 "cannot write: File too large" \
+    bash -c "ulimit -f 100; exec '$lmtrain' --config a.json --quiet --set run.dir=limited \
+        --set checkpoint.every=0"
+cp train.bin shrinks.bin
+shrinks() {
+    "$lmtrain" --config a.json --quiet --set run.dir=shrinks --set data.train=shrinks.bin \
+        --set model.vocab_size=256 --set train.steps=1000000 >out 2>&1 &
+    local pid=$!
+    for _ in $(seq 1 200); do [ -s shrinks/metrics.jsonl ] && break; sleep 0.02; done
+    : >shrinks.bin
+    wait $pid
+    [ $? -eq 1 ] && says "a file became shorter while it was read"
+}
+check "a corpus that is cut off while it is read" shrinks
