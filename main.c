@@ -1,4 +1,5 @@
-/* Picks a command and turns its error into an exit code: the statuses are the codes. */
+/* Picks a command and turns its error into an exit code: the statuses are the codes, but for a run's
+ * own code of interruption. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,5 +33,5 @@ int main(int argc, char **argv) {
     signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of write like a full disk */
     lm_status status = lm_commands_run(argc, (const char *const *)argv, &err);
     if (status != LM_OK) fprintf(stderr, "lmtrain: %s\n", err.message);
-    return (int)status;
+    return status != LM_OK && err.exit_code ? err.exit_code : (int)status;
 }

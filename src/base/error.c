@@ -24,6 +24,7 @@ lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...) {
     va_end(arguments);
     memcpy(err->message, message, sizeof message);
     err->code = code;
+    err->exit_code = 0;
     err->damaged = false;
     return code;
 }

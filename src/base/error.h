@@ -24,13 +24,14 @@ typedef enum lm_status {
 
 typedef struct lm_error {
     lm_status code;
-    bool damaged; /* a file's contents are not what they should be: trying again cannot help */
+    int exit_code; /* of the process instead of code; 0: code */
+    bool damaged;  /* a file's contents are not what they should be: trying again cannot help */
     char message[4096]; /* may hold several lines; truncated with "..." when longer */
 } lm_error;
 
 /* Overwrite *err with code and the formatted message; returns code, so that
  * `return lm_error_set(...)` reads as one statement. lm_error_damaged is LM_ERR_RUNTIME and sets
- * `damaged`, which lm_error_prefix keeps. */
+ * `damaged`, which lm_error_prefix keeps. Neither sets exit_code. */
 lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 lm_status lm_error_damaged(lm_error *err, const char *format, ...)

@@ -45,6 +45,7 @@ lm_status lm_file_replace(const char *path, const void *data, size_t size, lm_er
 lm_status lm_file_make_directory(const char *path, lm_error *err);
 bool lm_file_exists(const char *path);
 bool lm_file_is_directory(const char *path);
+uint64_t lm_file_size(const char *path);         /* bytes; 0 when it is not there */
 bool lm_file_same(const char *a, const char *b); /* both are there and one and the same */
 lm_status lm_file_remove(const char *path, lm_error *err);
 lm_status lm_file_sync_directory(const char *path, lm_error *err);

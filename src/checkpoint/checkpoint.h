@@ -97,9 +97,19 @@ lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path
  * each. */
 lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *moved,
                                   lm_error *err);
-/* After the checkpoint of newest_step is durable: delete all but the keep_last (>= 1) newest, those
- * set aside of steps up to newest_step, and left-over temporaries. */
-lm_status lm_checkpoint_retain(const char *directory, int64_t newest_step, int64_t keep_last,
+/* What to keep. */
+typedef struct lm_checkpoint_retention {
+    int64_t newest;     /* its checkpoint is durable and verifies; later ones are left alone */
+    int64_t keep_last;  /* >= 1: the newest ones */
+    int64_t keep_every; /* and steps that are multiples of it; 0: none */
+    int64_t keep_best;  /* and those of lowest loss, the oldest one of each loss; 0: none */
+    double (*loss)(const char *meta); /* by meta.json; NaN: has none. Needed for keep_best only */
+} lm_checkpoint_retention;
+/* Delete the others, those set aside of steps up to `newest`, and left-over temporaries. Reads the
+ * meta.json of all of them when keep_best > 0. */
+lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err);
+/* Bytes of the checkpoints in directory, those set aside included. */
+uint64_t lm_checkpoint_bytes(const char *directory);
 
 #endif

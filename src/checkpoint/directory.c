@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,24 +95,95 @@ lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *
     return status;
 }
 
-lm_status lm_checkpoint_retain(const char *directory, int64_t newest_step, int64_t keep_last,
+/* ---- retention ---------------------------------------------------------------------------------*/
+
+/* A checkpoint up to the newest, in rising order of steps. */
+typedef struct candidate {
+    int64_t step;
+    double loss;
+    bool kept;
+} candidate;
+
+/* NaN when it cannot be read: then nothing speaks for keeping it. */
+static double loss_of(const char *directory, int64_t step, const lm_checkpoint_retention *keep) {
+    lm_error err;
+    lm_checkpoint *c = NULL;
+    char *path = lm_checkpoint_path(directory, step);
+    double loss = NAN;
+    if (path && lm_checkpoint_open(&c, path, &err) == LM_OK)
+        loss = keep->loss(lm_checkpoint_meta(c));
+    lm_checkpoint_close(c);
+    free(path);
+    return loss;
+}
+
+/* Marks the n_best lowest losses, each once. */
+static void keep_best(candidate *list, size_t n, int64_t n_best) {
+    double above = -INFINITY; /* losses up to here are done */
+    for (int64_t k = 0; k < n_best; k++) {
+        candidate *best = NULL;
+        for (size_t i = 0; i < n; i++)
+            if (list[i].loss > above && (!best || list[i].loss < best->loss)) best = &list[i];
+        if (!best) return;
+        best->kept = true;
+        above = best->loss;
+    }
+}
+
+static void choose(candidate *list, size_t n, const lm_checkpoint_retention *keep) {
+    for (size_t i = 0; i < n; i++)
+        list[i].kept = n - i <= (size_t)keep->keep_last ||
+                       (keep->keep_every > 0 && list[i].step % keep->keep_every == 0);
+    keep_best(list, n, keep->keep_best);
+}
+
+/* Of a name that is no checkpoint. */
+static bool left_over(const char *name, int64_t newest) {
+    int64_t aside = step_of(name, SUFFIX ASIDE);
+    return step_of(name, SUFFIX ".tmp") >= 0 || (aside >= 0 && aside <= newest);
+}
+
+lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err) {
     lm_file_list list;
-    LM_ASSERT(keep_last >= 1);
+    candidate *all = NULL;
+    size_t n = 0, at = 0;
+    LM_ASSERT(keep->keep_last >= 1);
     lm_status status = lm_file_list_directory(&list, directory, err);
-    int64_t kept = 0;
-    for (size_t i = list.count; status == LM_OK && i-- > 0;) {
-        const char *name = list.names[i];
-        int64_t aside = step_of(name, SUFFIX ASIDE);
-        if (step_of(name, SUFFIX) >= 0) {
-            if (step_of(name, SUFFIX) > newest_step || kept++ < keep_last) continue;
-        } else if (step_of(name, SUFFIX ".tmp") < 0 && !(aside >= 0 && aside <= newest_step)) {
-            continue;
-        }
-        char *path = lm_file_join(directory, name);
+    if (status != LM_OK) return status;
+    if (!(all = calloc(list.count + 1, sizeof *all))) status = no_memory(directory, err);
+    for (size_t i = 0; status == LM_OK && i < list.count; i++) {
+        int64_t step = step_of(list.names[i], SUFFIX);
+        if (step < 0 || step > keep->newest) continue;
+        all[n++] = (candidate){.step = step,
+                               .loss = keep->keep_best > 0 ? loss_of(directory, step, keep) : NAN};
+    }
+    if (status == LM_OK) choose(all, n, keep);
+    for (size_t i = 0; status == LM_OK && i < list.count; i++) {
+        int64_t step = step_of(list.names[i], SUFFIX);
+        bool listed = step >= 0 && step <= keep->newest;
+        if (listed ? all[at++].kept : !left_over(list.names[i], keep->newest)) continue;
+        char *path = lm_file_join(directory, list.names[i]);
         status = path ? lm_file_remove(path, err) : no_memory(directory, err);
         free(path);
     }
+    free(all);
     lm_file_list_free(&list);
     return status;
+}
+
+uint64_t lm_checkpoint_bytes(const char *directory) {
+    lm_file_list list;
+    lm_error err;
+    uint64_t sum = 0;
+    if (lm_file_list_directory(&list, directory, &err) != LM_OK) return 0;
+    for (size_t i = 0; i < list.count; i++) {
+        if (step_of(list.names[i], SUFFIX) < 0 && step_of(list.names[i], SUFFIX ASIDE) < 0)
+            continue;
+        char *path = lm_file_join(directory, list.names[i]);
+        if (path) sum += lm_file_size(path);
+        free(path);
+    }
+    lm_file_list_free(&list);
+    return sum;
 }

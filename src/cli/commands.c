@@ -31,8 +31,8 @@ static lm_status print_help(lm_error *err) {
                    " instruction sets\n\nlmtrain COMMAND --help explains a command, with an"
                    " example.\n\nExit codes:\n"
                    "  0 done; 1 runtime failure (I/O, memory, damaged file); 2 usage or config;\n"
-                   "  3 diverged (a loss or gradient is not finite); 4 interrupted, after a\n"
-                   "  checkpoint was written (--resume goes on)\n");
+                   "  3 diverged (a loss or gradient is not finite); 4 interrupted (or\n"
+                   "  run.interrupt_exit_code), after a checkpoint was written (--resume goes on)\n");
     lm_status status = lm_print(&t, err);
     lm_text_free(&t);
     return status;

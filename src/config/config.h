@@ -27,6 +27,7 @@ typedef struct lm_run_options {
     char *dir; /* the run directory */
     int64_t seed;
     int64_t threads; /* 0: all usable CPUs */
+    int64_t interrupt_exit_code;
 } lm_run_options;
 
 typedef struct lm_data_options {
@@ -47,8 +48,11 @@ typedef struct lm_eval_options {
 } lm_eval_options;
 
 typedef struct lm_checkpoint_options {
-    int64_t every;     /* steps; 0: only at the end */
-    int64_t keep_last; /* >= 1 */
+    int64_t every;       /* steps; 0: only at the end */
+    int64_t keep_last;   /* >= 1: the newest ones */
+    int64_t keep_every;  /* those of multiples of it, steps; 0: none */
+    int64_t keep_best;   /* those of lowest validation loss */
+    int64_t before_wall; /* seconds left of the scheduler's job; 0: not looked at */
 } lm_checkpoint_options;
 
 typedef struct lm_log_options {

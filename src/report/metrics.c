@@ -24,8 +24,7 @@ static lm_status fail(const lm_metrics *m, const char *verb, lm_error *err) {
                         lm_error_errno(errno));
 }
 
-/* ---- what is already there
- * ---------------------------------------------------------------------*/
+/* ---- what is already there ---------------------------------------------------------------------*/
 
 /* The figure after "key": in a line this file wrote itself. */
 static bool figure(const char *line, size_t length, const char *key, double *out) {
@@ -37,7 +36,8 @@ static bool figure(const char *line, size_t length, const char *key, double *out
 }
 
 /* Bytes of text to keep: whole lines whose step is at most last_step. */
-static size_t length_to_keep(const lm_mapping *map, int64_t last_step, double *seconds) {
+static size_t length_to_keep(const lm_mapping *map, int64_t last_step, bool evaluated,
+                             double *seconds) {
     const char *text = (const char *)map->data;
     size_t keep = 0;
     while (keep < map->size) {
@@ -46,14 +46,16 @@ static size_t length_to_keep(const lm_mapping *map, int64_t last_step, double *s
         if (!end) break;
         size_t length = (size_t)(end - line) + 1;
         if (!figure(line, length, "\"step\":", &step) || step > (double)last_step) break;
+        bool evaluation = memmem(line, length, "\"val_loss\":", 11) != NULL;
+        if (evaluation && !evaluated && step == (double)last_step) break;
         if (figure(line, length, "\"seconds\":", &elapsed)) *seconds = elapsed;
         keep += length;
     }
     return keep;
 }
 
-lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, double *seconds,
-                          lm_error *err) {
+lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
+                          double *seconds, lm_error *err) {
     lm_mapping map = {0};
     lm_status status = LM_OK;
     *seconds = 0;
@@ -66,7 +68,7 @@ lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, do
         goto out;
     }
     if ((status = lm_file_map(&map, path, err)) != LM_OK) goto out;
-    size_t keep = length_to_keep(&map, last_step, seconds);
+    size_t keep = length_to_keep(&map, last_step, evaluated, seconds);
     if (keep < map.size && ftruncate(m->fd, (off_t)keep) != 0)
         status = fail(m, "cut off the lines after the checkpoint", err);
 out:
@@ -75,29 +77,42 @@ out:
     return status;
 }
 
-/* ---- appending
- * ---------------------------------------------------------------------------------*/
+/* ---- appending ---------------------------------------------------------------------------------*/
 
-static void put(lm_text *line, const char *key, double x) {
-    lm_text_printf(line, "%s\"%s\":", line->length > 1 ? "," : "", key);
-    lm_text_json_number(line, x);
+static void put(lm_text *text, const char *key, double x) {
+    bool first = text->length > 0 && text->data[text->length - 1] == '{';
+    lm_text_printf(text, "%s\"%s\":", first ? "" : ",", key);
+    lm_text_json_number(text, x);
 }
 
 static lm_text *begin(lm_metrics *m) {
-    m->line.length = 0;
-    lm_text_append(&m->line, "{", 1);
-    return &m->line;
+    lm_text_append(&m->text, "{", 1);
+    return &m->text;
+}
+
+/* Writes what waits; what was written is forgotten even when the rest cannot be. */
+static lm_status flush(lm_metrics *m, lm_error *err) {
+    lm_status status = LM_OK;
+    size_t done = 0;
+    while (done < m->text.length && status == LM_OK) {
+        ssize_t n = write(m->fd, m->text.data + done, m->text.length - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n == 0) errno = ENOSPC;
+        if (n <= 0) {
+            status = fail(m, "write", err);
+        } else {
+            done += (size_t)n;
+        }
+    }
+    if (done > 0) memmove(m->text.data, m->text.data + done, m->text.length - done);
+    m->text.length -= done;
+    return status;
 }
 
 static lm_status end(lm_metrics *m, lm_error *err) {
-    lm_text_append(&m->line, "}\n", 2);
-    if (m->line.failed) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", m->path);
-    for (size_t done = 0; done < m->line.length;) {
-        ssize_t n = write(m->fd, m->line.data + done, m->line.length - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return fail(m, "write", err);
-        done += (size_t)n;
-    }
+    lm_text_append(&m->text, "}\n", 2);
+    if (m->text.failed) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", m->path);
+    m->late = flush(m, &m->why) != LM_OK;
     return LM_OK;
 }
 
@@ -139,13 +154,16 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err
 
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err) {
     if (!m->path) return LM_OK;
+    lm_status status = flush(m, err);
+    if (status != LM_OK) return status;
+    m->late = false;
     return fdatasync(m->fd) == 0 || errno == EINVAL ? LM_OK : fail(m, "sync", err);
 }
 
 void lm_metrics_close(lm_metrics *m) {
     if (m->path && m->fd >= 0) close(m->fd);
     free(m->path);
-    lm_text_free(&m->line);
+    lm_text_free(&m->text);
     m->path = NULL;
     m->fd = -1;
 }

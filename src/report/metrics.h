@@ -9,6 +9,7 @@
 #ifndef LM_REPORT_METRICS_H
 #define LM_REPORT_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -34,18 +35,21 @@ typedef struct lm_eval_figures {
 typedef struct lm_metrics {
     char *path;
     int fd;       /* -1: closed */
-    lm_text line; /* reused, so that a step allocates nothing */
+    lm_text text; /* what is not written yet; reused, so that a step allocates nothing */
+    bool late;    /* lines wait, since they could not be written: why says why not */
+    lm_error why;
 } lm_metrics;
 
 /* Open for appending after step last_step, making the file when it is not there: whatever stands
- * behind the last whole line of a step <= last_step is cut off. *seconds receives the "seconds" of
- * that line, 0 when there is none. */
-lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, double *seconds,
-                          lm_error *err);
-/* Append one line, by one write. */
+ * behind the last whole line of a step <= last_step is cut off, and the evaluation at last_step too
+ * unless `evaluated`. *seconds receives the "seconds" of the last line kept, 0 when there is none. */
+lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
+                          double *seconds, lm_error *err);
+/* Append one line, by one write. A line that cannot be written, for want of disk say, is no error:
+ * it waits (m->late) and goes before the next one. */
 lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err);
 lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err);
-/* Make what was appended durable (nothing when m is not open): before the checkpoint that refers to it. */
+/* Write what waits and make all durable (nothing when m is not open): before the checkpoint that refers to it. */
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);
 void lm_metrics_close(lm_metrics *m); /* zero-initialised or twice is fine */
 

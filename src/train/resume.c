@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "machine/limits.h"
 #include "train/trainer.h"
@@ -34,6 +35,18 @@ static lm_status check_disk(const lm_trainer *t, lm_error *err) {
                         lm_text_bytes(have, sizeof have, (double)free_bytes));
 }
 
+/* One that reads back wrong is set aside: it must not pass for the newest. */
+static lm_status check_written(const lm_trainer *t, const char *path, lm_error *err) {
+    lm_text moved = {0};
+    lm_error aside;
+    lm_status status = lm_checkpoint_check(path, t->pool, err);
+    if (status == LM_OK) return LM_OK;
+    if (err->damaged)
+        lm_checkpoint_set_aside(t->dir.checkpoints, t->state.step - 1, &moved, &aside);
+    lm_text_free(&moved);
+    return lm_error_prefix(err, "written, but it does not read back");
+}
+
 static lm_status write_checkpoint(lm_trainer *t, lm_error *err) {
     lm_text meta = {0};
     char *path = NULL;
@@ -50,7 +63,7 @@ static lm_status write_checkpoint(lm_trainer *t, lm_error *err) {
     if ((status = lm_metrics_sync(&t->metrics, err)) != LM_OK) goto out;
     status =
         lm_checkpoint_write(path, t->arrays, t->n_arrays, lm_text_cstr(&meta), t->pool, NULL, err);
-    if (status != LM_OK) goto out;
+    if (status != LM_OK || (status = check_written(t, path, err)) != LM_OK) goto out;
     free(t->saved);
     t->saved = path;
     t->saved_step = t->state.step;
@@ -62,13 +75,21 @@ out:
 }
 
 lm_status lm_trainer_save(lm_trainer *t, lm_error *err) {
+    const lm_checkpoint_options *o = &t->config->checkpoint;
     lm_error aside;
     if (t->saved_step == t->state.step) return LM_OK;
+    double started = lm_clock_seconds();
     lm_status status = write_checkpoint(t, err);
     if (status != LM_OK) return status;
+    lm_checkpoint_retention keep = {.newest = t->state.step,
+                                    .keep_last = o->keep_last,
+                                    .keep_every = o->keep_every,
+                                    .keep_best = t->setup.val ? o->keep_best : 0,
+                                    .loss = lm_run_state_val_loss};
     /* What cannot be deleted now may be at the next checkpoint: this one is there all the same. */
-    if (lm_checkpoint_retain(t->dir.checkpoints, t->state.step, t->config->checkpoint.keep_last,
-                             &aside) != LM_OK)
+    lm_status kept = lm_checkpoint_retain(t->dir.checkpoints, &keep, &aside);
+    t->save_seconds = fmax(t->save_seconds, lm_clock_seconds() - started);
+    if (kept != LM_OK)
         lm_progress_warn(&t->progress, "warning: old checkpoints stay: %s", aside.message);
     return LM_OK;
 }

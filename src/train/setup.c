@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "checkpoint/checkpoint.h"
 #include "machine/limits.h"
 #include "tokenizer/tokenizer.h"
 
@@ -20,8 +21,19 @@ static bool multiply(uint64_t *product, uint64_t x) {
 
 /* At most, at the end of the run. */
 static uint64_t checkpoints_kept(const lm_config *c) {
-    uint64_t kept = (uint64_t)c->checkpoint.keep_last, every = (uint64_t)c->checkpoint.every;
-    uint64_t made = every > 0 ? ((uint64_t)c->train.steps - 1) / every + 1 : 1;
+    const lm_checkpoint_options *o = &c->checkpoint;
+    uint64_t kept = (uint64_t)o->keep_last;
+    if (c->data.val && *c->data.val) kept += (uint64_t)o->keep_best;
+    if (o->every > 0 && o->keep_every > 0) {
+        int64_t a = o->every, b = o->keep_every; /* Euclid's: steps that are multiples of both */
+        while (b > 0) {
+            int64_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        kept += (uint64_t)(c->train.steps / (o->every / a) / o->keep_every);
+    }
+    uint64_t made = o->every > 0 ? (uint64_t)((c->train.steps - 1) / o->every) + 1 : 1;
     return kept < made ? kept : made;
 }
 
@@ -70,14 +82,24 @@ lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err) {
     return LM_OK;
 }
 
+/* What is free, and what the run's checkpoints occupy already. */
+static uint64_t disk_to_be_had(const char *run) {
+    char *checkpoints = lm_file_join(run, "checkpoints");
+    uint64_t disk = lm_limits_disk(run);
+    if (checkpoints && __builtin_add_overflow(disk, lm_checkpoint_bytes(checkpoints), &disk))
+        disk = UINT64_MAX;
+    free(checkpoints);
+    return disk;
+}
+
 lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err) {
     const lm_train_plan *p = &s->plan;
-    uint64_t disk = lm_limits_disk(s->config->run.dir);
+    uint64_t disk = disk_to_be_had(s->config->run.dir);
     char need[32], have[32];
     if (lm_setup_check_memory(s, err) != LM_OK) return err->code;
     if (p->disk > disk)
         return lm_error_set(err, LM_ERR_RUNTIME,
-                            "%s: checkpoints need up to %s of disk, %s are free: lower"
+                            "%s: checkpoints need up to %s of disk, %s are free or theirs: lower"
                             " checkpoint.keep_last or choose another run.dir",
                             s->config->run.dir, lm_text_bytes(need, sizeof need, (double)p->disk),
                             lm_text_bytes(have, sizeof have, (double)disk));

@@ -28,6 +28,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     put_number(out, "parameters", (double)s->parameters);
     put_number(out, "train_loss", s->train_loss);
     put_number(out, "val_loss", s->val_loss);
+    put_number(out, "val_step", (double)s->val_step);
     put_number(out, "best_val_loss", s->best_val_loss);
     put_number(out, "best_val_step", (double)s->best_val_step);
     lm_text_printf(out, "  \"tokenizer\": ");
@@ -111,6 +112,7 @@ lm_status lm_run_state_parse(lm_run_state *s, lm_config *config, const char *pat
     s->parameters = whole(&r, "parameters");
     s->train_loss = real(&r, "train_loss");
     s->val_loss = real(&r, "val_loss");
+    s->val_step = whole(&r, "val_step");
     s->best_val_loss = real(&r, "best_val_loss");
     s->best_val_step = whole(&r, "best_val_step");
     s->train_digest = digest(&r, "train_xxh64");
@@ -118,6 +120,14 @@ lm_status lm_run_state_parse(lm_run_state *s, lm_config *config, const char *pat
     lm_status status = r.status != LM_OK ? r.status : parse_config(&r, config);
     cJSON_Delete(root);
     return status;
+}
+
+double lm_run_state_val_loss(const char *meta) {
+    cJSON *root = cJSON_Parse(meta);
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, "val_loss");
+    double loss = cJSON_IsNumber(item) ? item->valuedouble : NAN;
+    cJSON_Delete(root);
+    return loss;
 }
 
 /* ---- arrays ------------------------------------------------------------------------------------*/

@@ -16,6 +16,7 @@ typedef struct lm_run_state {
     int64_t samples;      /* windows taken from the training data: where the sampler goes on */
     double train_loss;    /* of the last step; NaN: none */
     double val_loss;      /* latest; NaN: none */
+    int64_t val_step;     /* when it was evaluated; 0: never */
     double best_val_loss; /* NaN: none */
     int64_t best_val_step;
     int64_t parameters;
@@ -28,6 +29,9 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
 /* Reads it back; config is filled (free it) and `path` names the checkpoint in errors. */
 lm_status lm_run_state_parse(lm_run_state *s, lm_config *config, const char *path, const char *meta,
                              lm_error *err);
+
+/* The "val_loss" of such a text; NaN: none, or not such a text. */
+double lm_run_state_val_loss(const char *meta);
 
 /* The arrays of a model's parameters, over weights [lm_model_total], and of n_states optimizer
  * states named by the optimizer. malloc'd; *count receives their number; NULL without memory. */

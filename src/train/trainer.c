@@ -82,7 +82,7 @@ double lm_trainer_seconds(const lm_trainer *t) {
     return t->seconds_before + lm_clock_seconds() - t->started;
 }
 
-lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, lm_error *err) {
+lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, int exit_code, lm_error *err) {
     static const char *const reasons[] = {
         [LM_OK] = "finished",
         [LM_ERR_RUNTIME] = "failed",
@@ -92,7 +92,7 @@ lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, lm_error *err) {
     };
     int64_t steps = t->state.step - t->first_step;
     lm_summary s = {.reason = reasons[ended],
-                    .exit_code = (int)ended,
+                    .exit_code = exit_code,
                     .step = t->state.step,
                     .steps = t->config->train.steps,
                     .tokens = t->state.tokens,

@@ -32,7 +32,9 @@ typedef struct lm_trainer {
     lm_progress progress;
     lm_run_state state;
     char *saved;           /* path of the newest checkpoint; NULL: none */
-    int64_t saved_step;    /* its step; -1: none */
+    int64_t saved_step;    /* its step; -1: none, or the state has moved on within the step */
+    double save_seconds;   /* the longest a checkpoint took in this session */
+    bool metrics_late;     /* lines of metrics wait, and the user was told */
     double seconds_before; /* of the run's earlier sessions */
     double started;        /* lm_clock_seconds() of this session */
     double stepping;       /* seconds of this session spent in steps */
@@ -55,10 +57,10 @@ double lm_trainer_seconds(const lm_trainer *t);
 /* Go on from the newest good checkpoint when there is one: weights, optimizer, state. Checks that
  * config and data are those of the checkpoint. */
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err);
-/* Write the checkpoint of the present step, then let old ones go. Weights that are not finite are
- * not written: LM_ERR_DIVERGED. */
+/* Write the checkpoint of the present step and read it back, then let old ones go. Weights that are
+ * not finite are not written: LM_ERR_DIVERGED. */
 lm_status lm_trainer_save(lm_trainer *t, lm_error *err);
 /* Write summary.json. */
-lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, lm_error *err);
+lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, int exit_code, lm_error *err);
 
 #endif

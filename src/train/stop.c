@@ -1,0 +1,91 @@
+#include "train/stop.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SAME_REQUEST 0.1 /* seconds */
+
+static volatile sig_atomic_t pending, save_asked;
+static struct timespec first; /* when pending was set */
+static struct sigaction before_int, before_term, before_usr1;
+static bool listening, armed;
+static double wall, expected; /* Unix time at which to have stopped, 0: none; seconds */
+
+static double seconds_of(clockid_t clock, struct timespec *at) {
+    clock_gettime(clock, at);
+    return (double)at->tv_sec + 1e-9 * (double)at->tv_nsec;
+}
+
+static void on_stop(int number) {
+    struct timespec now;
+    if (!pending) {
+        seconds_of(CLOCK_MONOTONIC, &first);
+        pending = number;
+        return;
+    }
+    double since = seconds_of(CLOCK_MONOTONIC, &now) - (double)first.tv_sec;
+    if (since - 1e-9 * (double)first.tv_nsec < SAME_REQUEST) return;
+    static const char text[] = "\nlmtrain: second signal: stopped at once\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    _exit(128 + number);
+}
+
+static void on_save(int number) {
+    (void)number;
+    save_asked = 1;
+}
+
+static void handle(int number, void (*handler)(int), struct sigaction *before) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    /* One at a time: they share what they write. */
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
+    sigaction(number, &action, before);
+}
+
+void lm_stop_listen(void) {
+    save_asked = 0;
+    handle(SIGUSR1, on_save, &before_usr1);
+    listening = true;
+}
+
+void lm_stop_arm(int64_t before_wall) {
+    const char *end = getenv("SLURM_JOB_END_TIME");
+    double at = end ? strtod(end, NULL) : 0;
+    wall = before_wall > 0 && at > 0 ? at - (double)before_wall : 0;
+    expected = 0;
+    pending = 0;
+    handle(SIGINT, on_stop, &before_int);
+    handle(SIGTERM, on_stop, &before_term);
+    armed = true;
+}
+
+void lm_stop_restore(void) {
+    if (armed) {
+        sigaction(SIGINT, &before_int, NULL);
+        sigaction(SIGTERM, &before_term, NULL);
+    }
+    if (listening) sigaction(SIGUSR1, &before_usr1, NULL);
+    armed = listening = false;
+}
+
+int lm_stop_pending(void) {
+    struct timespec now;
+    if (pending) return pending;
+    if (wall > 0 && seconds_of(CLOCK_REALTIME, &now) + expected >= wall) return LM_STOP_WALL;
+    return 0;
+}
+
+void lm_stop_expect(double seconds) {
+    expected = seconds;
+}
+
+bool lm_stop_save_asked(void) {
+    bool asked = save_asked != 0;
+    save_asked = 0;
+    return asked;
+}
