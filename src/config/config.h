@@ -28,6 +28,8 @@ typedef struct lm_run_options {
     int64_t seed;
     int64_t threads; /* 0: all usable CPUs */
     int64_t interrupt_exit_code;
+    char *
+        init_from; /* a checkpoint or run whose weights a new run begins with; empty: random ones */
 } lm_run_options;
 
 typedef struct lm_data_options {
@@ -90,6 +92,10 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
  * *changed, a line each; others give LM_ERR_USAGE, a line each with both values. */
 lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
                             lm_error *err);
+
+/* The keys of a section ("model.") that differ, a line each, as *changed above. */
+void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
+                           lm_text *out);
 
 /* The fully resolved config as JSON text that lm_config_parse reads back to the same config. */
 void lm_config_print(const lm_config *c, lm_text *out);

@@ -49,6 +49,8 @@ const lm_key lm_keys[] = {
      .help = "the run directory, made when missing: config, metrics, checkpoints, summary"},
     {"run.seed", INTEGER(run.seed, 0, COUNT_MOST, "1"),
      .help = "of initial weights and data order"},
+    {"run.init_from", TEXT(run.init_from),
+     .help = "a checkpoint, or a run's directory, whose weights a new run begins with (finetuning); empty: random weights"},
     {"run.threads", INTEGER(run.threads, 0, THREADS_MOST, "0"), FREE,
      .help = "0: as many as CPUs may be used; never changes a bit of the result"},
     {"run.interrupt_exit_code", INTEGER(run.interrupt_exit_code, 4, 125, "4"), FREE,

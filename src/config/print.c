@@ -142,29 +142,40 @@ void lm_config_print_reference(lm_text *out) {
 
 /* ---- two of them -------------------------------------------------------------------------------*/
 
+/* A line for a key whose values differ; nothing when they agree. */
+static void compare(const lm_key *k, const lm_config *before, const lm_config *now, bool refused,
+                    lm_text *out) {
+    lm_text old = {0}, new = {0};
+    if (!lm_key_applies(k, before) && !lm_key_applies(k, now)) return;
+    lm_key_print(k, before, &old);
+    lm_key_print(k, now, &new);
+    if (strcmp(lm_text_cstr(&old), lm_text_cstr(&new)) != 0) {
+        if (out->length) lm_text_printf(out, "\n");
+        lm_text_printf(out,
+                       refused ? "%s cannot change when a run is resumed: it was %s, it is now %s"
+                               : "  %s: %s -> %s",
+                       k->path, lm_text_cstr(&old), lm_text_cstr(&new));
+    }
+    lm_text_free(&old);
+    lm_text_free(&new);
+}
+
 lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
                             lm_error *err) {
     lm_text problems = {0};
     for (int i = 0; i < lm_n_keys; i++) {
         const lm_key *k = &lm_keys[i];
-        lm_text old = {0}, new = {0};
-        if (!lm_key_applies(k, saved) && !lm_key_applies(k, now)) continue;
-        lm_key_print(k, saved, &old);
-        lm_key_print(k, now, &new);
-        if (strcmp(lm_text_cstr(&old), lm_text_cstr(&new)) != 0) {
-            lm_text *to = k->may_change ? changed : &problems;
-            if (to->length) lm_text_printf(to, "\n");
-            lm_text_printf(to,
-                           k->may_change ? "  %s: %s -> %s"
-                                         : "%s cannot change when a run is resumed: it was %s, it"
-                                           " is now %s",
-                           k->path, lm_text_cstr(&old), lm_text_cstr(&new));
-        }
-        lm_text_free(&old);
-        lm_text_free(&new);
+        compare(k, saved, now, !k->may_change, k->may_change ? changed : &problems);
     }
     lm_status status = LM_OK;
     if (problems.length) status = lm_error_set(err, LM_ERR_USAGE, "%s", lm_text_cstr(&problems));
     lm_text_free(&problems);
     return status;
+}
+
+void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
+                           lm_text *out) {
+    for (int i = 0; i < lm_n_keys; i++)
+        if (strncmp(lm_keys[i].path, section, strlen(section)) == 0)
+            compare(&lm_keys[i], before, now, false, out);
 }

@@ -194,7 +194,7 @@ static lm_status prepare(lm_trainer *t, lm_error *err) {
                       t->setup.plan.model.flops_per_token);
     measure_peak(t);
     if ((status = lm_trainer_resume(t, err)) != LM_OK) return status;
-    if (t->saved_step < 0) lm_model_init(t->model, (uint64_t)c->run.seed);
+    if (t->saved_step < 0 && (status = lm_trainer_init(t, err)) != LM_OK) return status;
     t->first_step = t->progress.first_step = t->state.step;
     if (is_finished(t)) return LM_OK; /* all that it wrote stays as it is */
     if ((status = write_config(t, err)) != LM_OK) return status;

@@ -1,5 +1,6 @@
 /* The state of a training run, shared by the files of this room: setup and memory (trainer.c), one
- * step (step.c), the loop (train.c), what is saved and restored (resume.c). lm_trainer_create and
+ * step (step.c), the loop (train.c), what is saved and restored (resume.c), a new run's
+ * weights (init.c). lm_trainer_create and
  * lm_trainer_step are all that a measurement of the step needs. */
 #ifndef LM_TRAIN_TRAINER_H
 #define LM_TRAIN_TRAINER_H
@@ -54,6 +55,8 @@ lm_status lm_trainer_step(lm_trainer *t, lm_step_figures *f, lm_error *err);
 /* Seconds since the start of the run, earlier sessions included. */
 double lm_trainer_seconds(const lm_trainer *t);
 
+/* The weights of a new run: random ones, or those of run.init_from. */
+lm_status lm_trainer_init(lm_trainer *t, lm_error *err);
 /* Go on from the newest good checkpoint when there is one: weights, optimizer, state. Checks that
  * config and data are those of the checkpoint. */
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err);

@@ -58,6 +58,27 @@ rm run/checkpoints/*
 check "none is good: from the start" exits_saying 0 "set aside" "$lmtrain" --config a.json --resume
 check "to the same end" same_end
 
+# A new run from another's weights only.
+first_loss() { sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
+tune=(--set run.dir=tuned --set train.steps=5 --set optimizer.name=sgd --set optimizer.lr=0.01)
+check "run.init_from begins with a run's newest weights" exits_saying 0 \
+    "weights from straight/checkpoints/step-0000000040.npz, step 40" \
+    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight
+check "at step 1, with the loss they had" awk "BEGIN {exit !($(first_loss tuned) < 1.8)}"
+mv straight away
+check "it goes on without them" exits_saying 0 "finished: tuned" \
+    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight --set train.steps=6 --resume
+mv away straight
+rm -rf tuned
+check "weights of another shape are refused" exits_saying 1 "run.init_from: straight/checkpoints" \
+    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight --set model.d_ff=64
+check "naming both shapes" says "expected shape [64, 32], found [96, 32]"
+check "weights left out are refused" exits_saying 2 "is not of this run's model" \
+    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight --set model.n_layers=1
+check "other differences are listed" exits_saying 0 "model.rope_theta: 10000 -> 5000" \
+    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight \
+    --set model.rope_theta=5000
+
 again
 check "keys that cannot change are refused, naming both values" \
     exits_saying 2 "model.d_model cannot change when a run is resumed: it was 32, it is now 64" \

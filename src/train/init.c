@@ -1,0 +1,69 @@
+/* The weights that a new run begins with. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/trainer.h"
+
+/* Arrays of the optimizer are named "state/parameter", parameters have no slash. Each parameter of
+ * the checkpoint must be one of this model: what is there must not be left out unsaid. */
+static lm_status check_all_used(const lm_trainer *t, const lm_saved *from, lm_error *err) {
+    for (int64_t i = 0; i < lm_checkpoint_count(from->checkpoint); i++) {
+        const char *name = lm_checkpoint_entry_at(from->checkpoint, i)->array.name;
+        bool used = strchr(name, '/') != NULL;
+        for (int64_t j = 0; j < t->n_arrays && !used; j++)
+            used = strcmp(t->arrays[j].name, name) == 0;
+        if (!used)
+            return lm_error_set(err, LM_ERR_USAGE, "%s: array %s is not of this run's model",
+                                from->path, name);
+    }
+    return LM_OK;
+}
+
+static lm_status check_tokenizer(const lm_trainer *t, const lm_saved *from, lm_error *err) {
+    const char *was = from->state.tokenizer, *is = t->state.tokenizer;
+    if (!*was || !*is || strcmp(was, is) == 0) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s: its tokenizer is \"%s\", that of data.train is \"%s\"", from->path,
+                        was, is);
+}
+
+/* Shapes are checked by reading; other keys of the model may differ on purpose (rope_theta, say). */
+static void say_differences(lm_trainer *t, const lm_saved *from) {
+    lm_text differences = {0};
+    lm_config_differences(&from->config, t->config, "model.", &differences);
+    lm_progress_note(&t->progress, "weights from %s, step %lld", from->path,
+                     (long long)from->state.step);
+    if (differences.length > 0)
+        lm_progress_warn(&t->progress, "warning: its model differs:\n%s",
+                         lm_text_cstr(&differences));
+    lm_text_free(&differences);
+}
+
+static lm_status take_weights(lm_trainer *t, const char *path, lm_error *err) {
+    lm_saved from;
+    lm_text skipped = {0};
+    int64_t count = 0;
+    lm_checkpoint_array *arrays = NULL;
+    lm_status status = lm_saved_open(&from, path, t->pool, &skipped, err);
+    if (skipped.length > 0)
+        lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));
+    if (status != LM_OK) goto out;
+    if ((status = check_tokenizer(t, &from, err)) != LM_OK) goto out;
+    if ((status = check_all_used(t, &from, err)) != LM_OK) goto out;
+    arrays = lm_run_state_arrays(t->model, 0, lm_model_weights(t->model), NULL, 0, &count);
+    status = arrays ? lm_checkpoint_read(from.checkpoint, arrays, count, t->pool, err)
+                    : lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (status == LM_OK) say_differences(t, &from);
+out:
+    if (status != LM_OK) lm_error_prefix(err, "run.init_from");
+    lm_text_free(&skipped);
+    free(arrays);
+    lm_saved_close(&from);
+    return status;
+}
+
+lm_status lm_trainer_init(lm_trainer *t, lm_error *err) {
+    const char *path = t->config->run.init_from;
+    lm_model_init(t->model, (uint64_t)t->config->run.seed);
+    return path && *path ? take_weights(t, path, err) : LM_OK;
+}
