@@ -122,12 +122,14 @@ test: all-tests  ## build and run every test (T=name runs those whose path conta
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 
 # ---- benchmarks ---------------------------------------------------------------------------------
-.PHONY: bench-gemm bench-ops bench-model
+.PHONY: bench-checkpoint bench-gemm bench-ops bench-model
 bench-gemm: $(BUILD)/tests/bench/gemm  ## speed of the matrix multiply as shares of the machine's peak
 	$(Q)$<
 bench-ops: $(BUILD)/tests/bench/ops  ## speed of attention, the loss head and the other layers
 	$(Q)$<
 bench-kernels: $(BUILD)/tests/bench/kernels  ## speed of every kernel on every instruction set
+	$(Q)$<
+bench-checkpoint: $(BUILD)/tests/bench/checkpoint  ## speed and size of checkpoints
 	$(Q)$<
 bench-model: $(BUILD)/tests/bench/model  ## speed of whole models' forward and backward passes, likewise
 	$(Q)$<
