@@ -114,11 +114,21 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIBRARY) $(LIBRARY)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LDLIBS)
 
+# Not with sanitizers: their run-time must be the first library.
+INTERPOSE := $(if $(SAN),,$(BUILD)/tests/fault/interpose.so)
+$(BUILD)/tests/fault/interpose.so: tests/fault/interpose.c $(BUILD)/flags
+	@mkdir -p $(@D) && echo "  LINK  $@"
+	$(Q)$(CC) -std=c11 -O1 -g -fPIC -shared -D_GNU_SOURCE -o $@ $< -ldl
+
 # ---- tests --------------------------------------------------------------------------------------
-.PHONY: all-tests test $(addprefix test-,base)
-all-tests: $(TEST_BINARIES) lmtrain
+.PHONY: all-tests test test-fault $(addprefix test-,base)
+all-tests: $(TEST_BINARIES) $(INTERPOSE) lmtrain
 test: all-tests  ## build and run every test (T=name runs those whose path contains it)
 	$(Q)LMTRAIN=$(CURDIR)/$(BINARY) BUILD=$(CURDIR)/$(BUILD) T='$(T)' \
+	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
+
+test-fault: all-tests  ## every fault there can be, one after the other: minutes
+	$(Q)LMTRAIN=$(CURDIR)/$(BINARY) BUILD=$(CURDIR)/$(BUILD) T=fault/ FAULT_STEP=1 KILLS=200 \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 
 # ---- benchmarks ---------------------------------------------------------------------------------

@@ -73,7 +73,8 @@ typedef struct lm_config {
     lm_log_options log;
 } lm_config;
 
-/* Every key at its default; strings are owned by the config. */
+/* Every key at its default; strings are owned by the config (NULL when memory runs out, which
+ * lm_config_parse and lm_config_load report). */
 void lm_config_defaults(lm_config *c);
 void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
 

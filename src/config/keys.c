@@ -265,7 +265,7 @@ void lm_config_defaults(lm_config *c) {
             lm_key_set_boolean(k, c, strcmp(k->standard, "true") == 0);
             break;
         case LM_KEY_TEXT:
-            LM_ASSERT(lm_key_set_text(k, c, k->standard)); /* a few bytes */
+            (void)lm_key_set_text(k, c, k->standard); /* lm_config_parse finds it missing */
             break;
         case LM_KEY_CHOICE:
             lm_key_set_number(k, c, lm_key_choice(k, k->standard));

@@ -388,7 +388,11 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
     cJSON *root = NULL;
     char *copy = malloc(size + 1);
     p.origins = calloc((size_t)lm_n_keys, sizeof *p.origins);
-    if (!copy || !p.origins) {
+    bool complete = true; /* did lm_config_defaults get all it needed? */
+    for (int i = 0; i < lm_n_keys; i++)
+        if (lm_keys[i].type == LM_KEY_TEXT)
+            complete = complete && *(char *const *)((const char *)c + lm_keys[i].offset);
+    if (!copy || !p.origins || !complete) {
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", name);
         goto out;
     }

@@ -39,7 +39,9 @@ static void fill(lm_checkpoint_array *a, int64_t i) {
         float *y = a->data + r * ROW;
         for (int64_t j = 0; j < ROW; j++) {
             float z = x[j] * scale;
-            y[j] = i % 3 == 0 ? 0.02f * x[j] + 1e-3f * scale : i % 3 == 1 ? 1e-3f * z : 1e-8f * z * z;
+            y[j] = i % 3 == 0   ? 0.02f * x[j] + 1e-3f * scale
+                   : i % 3 == 1 ? 1e-3f * z
+                                : 1e-8f * z * z;
         }
     }
 }

@@ -180,66 +180,6 @@ static bool detected(const char *path, const lm_checkpoint_array *arrays, int n)
     return found;
 }
 
-static void test_every_flipped_bit_and_every_cut_is_noticed(void **state) {
-    (void)state;
-    lm_error err = {0};
-    lm_checkpoint_array arrays[2] = {{"weights", 1, {70, 0, 0, 0}, random_floats(70, 1)},
-                                     {"m/weights", 2, {3, 3, 0, 0}, random_floats(9, 2)}};
-    char *path = in("flip.npz"), *broken = in("broken.npz");
-    assert_int_equal(lm_checkpoint_write(path, arrays, 2, META, pools[1], NULL, &err), LM_OK);
-    lm_text whole = {0};
-    assert_int_equal(lm_file_read(path, 1 << 20, &whole, &err), LM_OK);
-    assert_false(detected(path, arrays, 2));
-    for (size_t i = 0; i < whole.length; i++) {
-        FILE *f = fopen(broken, "wb");
-        assert_non_null(f);
-        whole.data[i] = (char)(whole.data[i] ^ 1 << i % 8);
-        fwrite(whole.data, 1, whole.length, f);
-        whole.data[i] = (char)(whole.data[i] ^ 1 << i % 8);
-        fclose(f);
-        if (!detected(broken, arrays, 2)) fail_msg("a flip at byte %zu was not noticed", i);
-    }
-    for (size_t length = 0; length < whole.length; length++) {
-        FILE *f = fopen(broken, "wb");
-        assert_non_null(f);
-        fwrite(whole.data, 1, length, f);
-        fclose(f);
-        if (!detected(broken, arrays, 2)) fail_msg("a cut at byte %zu was not noticed", length);
-    }
-    lm_text_free(&whole);
-    free_arrays(arrays, 2);
-    free(broken);
-    free(path);
-}
-
-/* Damage in compressed data: random bits of a file with Huffman-coded chunks. */
-static void test_random_damage(void **state) {
-    (void)state;
-    lm_error err = {0};
-    lm_checkpoint_array arrays[1] = {{"w", 1, {20000, 0, 0, 0}, random_floats(20000, 9)}};
-    char *path = in("random.npz"), *broken = in("random-broken.npz");
-    assert_int_equal(lm_checkpoint_write(path, arrays, 1, META, pools[1], NULL, &err), LM_OK);
-    lm_text whole = {0};
-    assert_int_equal(lm_file_read(path, 1 << 20, &whole, &err), LM_OK);
-    assert_true(whole.length < 72000); /* the exponent plane did shrink */
-    lm_rng rng = {.seed = 5, .purpose = LM_RNG_TEST};
-    for (uint64_t i = 0; i < 300; i++) {
-        size_t at = (size_t)(lm_rng_uniform(&rng, 2 * i) * (double)whole.length);
-        char bit = (char)(1 << (int)(8 * lm_rng_uniform(&rng, 2 * i + 1)));
-        FILE *f = fopen(broken, "wb");
-        assert_non_null(f);
-        whole.data[at] = (char)(whole.data[at] ^ bit);
-        fwrite(whole.data, 1, whole.length, f);
-        whole.data[at] = (char)(whole.data[at] ^ bit);
-        fclose(f);
-        if (!detected(broken, arrays, 1)) fail_msg("a flip at byte %zu was not noticed", at);
-    }
-    lm_text_free(&whole);
-    free_arrays(arrays, 1);
-    free(broken);
-    free(path);
-}
-
 static void test_a_failed_write_leaves_the_old_file(void **state) {
     (void)state;
     lm_error err = {0};
@@ -384,8 +324,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_on_any_number_of_threads),
         cmocka_unit_test(test_what_is_asked_for_must_be_there),
-        cmocka_unit_test(test_every_flipped_bit_and_every_cut_is_noticed),
-        cmocka_unit_test(test_random_damage),
         cmocka_unit_test(test_a_failed_write_leaves_the_old_file),
         cmocka_unit_test(test_what_retention_keeps),
         cmocka_unit_test(test_newest_and_retention),

@@ -1,0 +1,122 @@
+/* A library for LD_PRELOAD that makes the k-th call of one function fail, or kills the process there.
+ *
+ *     FAULT=pwrite:7 FAULT_MARK=file LD_PRELOAD=./interpose.so lmtrain ...
+ *
+ * FAULT is a function's name and k, counted over all threads: "pwrite:7" fails the 7th call, after
+ * it wrote half of what it should as a full disk does; "pwrite:7+" fails the later ones too;
+ * "pwrite:7!" is SIGKILL in its place. The file FAULT_MARK is made when the call was reached: a run
+ * without it has seen every call succeed. Linux and glibc only. */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t size);
+
+static char wanted[32], mode; /* mode: 0, '+' or '!' */
+static long at;
+static atomic_long calls;
+
+__attribute__((constructor)) static void set_up(void) {
+    const char *fault = getenv("FAULT"), *colon = fault ? strchr(fault, ':') : NULL;
+    if (!colon || (size_t)(colon - fault) >= sizeof wanted) return;
+    char *end;
+    at = strtol(colon + 1, &end, 10);
+    mode = *end;
+    memcpy(wanted, fault, (size_t)(colon - fault));
+}
+
+/* Is this call to fail? */
+static bool fails(const char *name) {
+    if (!*wanted || strcmp(name, wanted) != 0) return false;
+    long k = atomic_fetch_add(&calls, 1) + 1;
+    if (k < at || (k > at && mode != '+')) return false;
+    const char *mark = getenv("FAULT_MARK");
+    if (mark && k == at) close((int)syscall(SYS_openat, AT_FDCWD, mark, O_CREAT | O_WRONLY, 0666));
+    if (mode == '!') syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGKILL);
+    return true;
+}
+
+#define NEXT(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
+#define FAIL(reason, result) \
+    do {                     \
+        errno = (reason);    \
+        return (result);     \
+    } while (0)
+
+int open(const char *path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t permissions = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (fails("open")) FAIL(flags & O_CREAT ? ENOSPC : EMFILE, -1);
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, permissions);
+}
+ssize_t write(int fd, const void *data, size_t size) {
+    if (!fails("write")) return syscall(SYS_write, fd, data, size);
+    syscall(SYS_write, fd, data, size / 2);
+    if (size >= 2) return (ssize_t)(size / 2);
+    FAIL(ENOSPC, -1);
+}
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
+    if (!fails("pwrite")) return syscall(SYS_pwrite64, fd, data, size, offset);
+    syscall(SYS_pwrite64, fd, data, size / 2, offset);
+    FAIL(ENOSPC, -1);
+}
+int fsync(int fd) {
+    if (fails("fsync")) FAIL(EIO, -1);
+    return (int)syscall(SYS_fsync, fd);
+}
+int fdatasync(int fd) {
+    if (fails("fdatasync")) FAIL(EIO, -1);
+    return (int)syscall(SYS_fdatasync, fd);
+}
+int rename(const char *from, const char *to) {
+    if (fails("rename")) FAIL(ENOSPC, -1);
+    return (int)syscall(SYS_rename, from, to);
+}
+int unlink(const char *path) {
+    if (fails("unlink")) FAIL(EIO, -1);
+    return (int)syscall(SYS_unlink, path);
+}
+int mkdir(const char *path, mode_t permissions) {
+    if (fails("mkdir")) FAIL(ENOSPC, -1);
+    return (int)syscall(SYS_mkdir, path, permissions);
+}
+int ftruncate(int fd, off_t size) {
+    if (fails("ftruncate")) FAIL(EIO, -1);
+    return (int)syscall(SYS_ftruncate, fd, size);
+}
+DIR *opendir(const char *path) {
+    if (fails("opendir")) FAIL(EMFILE, NULL);
+    return NEXT(opendir)(path);
+}
+void *mmap(void *where, size_t size, int protection, int flags, int fd, off_t offset) {
+    if (fails("mmap")) FAIL(ENOMEM, MAP_FAILED);
+    return (void *)syscall(SYS_mmap, where, size, protection, flags, fd, offset);
+}
+void *malloc(size_t size) {
+    if (fails("malloc")) FAIL(ENOMEM, NULL);
+    return __libc_malloc(size);
+}
+void *calloc(size_t n, size_t size) {
+    if (fails("calloc")) FAIL(ENOMEM, NULL);
+    return __libc_calloc(n, size);
+}
+void *realloc(void *p, size_t size) {
+    if (fails("realloc")) FAIL(ENOMEM, NULL);
+    return __libc_realloc(p, size);
+}
