@@ -84,6 +84,7 @@ lm_status lm_checkpoint_verify(lm_checkpoint *c, lm_pool *pool, lm_error *err);
 
 /* "step-0000001200.npz" in a directory of checkpoints. */
 char *lm_checkpoint_path(const char *directory, int64_t step); /* malloc'd; NULL without memory */
+int64_t lm_checkpoint_step(const char *name);                  /* of such a name; -1: it is none */
 /* Open, verify, close. err->damaged tells contents that are wrong from a file that could not be
  * read now. */
 lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err);

@@ -30,6 +30,10 @@ char *lm_checkpoint_path(const char *directory, int64_t step) {
     return lm_file_join(directory, name);
 }
 
+int64_t lm_checkpoint_step(const char *name) {
+    return step_of(name, SUFFIX);
+}
+
 static lm_status no_memory(const char *directory, lm_error *err) {
     return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
 }

@@ -6,7 +6,7 @@
 
 static const lm_command *const commands[] = {
     &lm_command_train, &lm_command_tokenize, &lm_command_generate,
-    &lm_command_eval,  &lm_command_inspect,
+    &lm_command_eval,  &lm_command_inspect,  &lm_command_diff,
 };
 enum { COUNT = sizeof commands / sizeof *commands };
 

@@ -11,6 +11,7 @@ extern const lm_command lm_command_tokenize;
 extern const lm_command lm_command_generate;
 extern const lm_command lm_command_eval;
 extern const lm_command lm_command_inspect;
+extern const lm_command lm_command_diff;
 
 /* Picks the command of argv[1] and runs it; `lmtrain --config ...` is `lmtrain train --config ...`. */
 lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err);

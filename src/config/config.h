@@ -58,7 +58,8 @@ typedef struct lm_checkpoint_options {
 } lm_checkpoint_options;
 
 typedef struct lm_log_options {
-    int64_t every; /* steps between progress lines */
+    int64_t every;        /* steps between progress lines */
+    int64_t digest_every; /* steps between digests of the weights; 0: none */
 } lm_log_options;
 
 typedef struct lm_config {

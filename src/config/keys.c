@@ -144,6 +144,8 @@ const lm_key lm_keys[] = {
 
     {"log.every", INTEGER(log.every, 1, STEPS_MOST, "10"), FREE,
      .help = "steps between lines of progress where there is no terminal"},
+    {"log.digest_every", INTEGER(log.digest_every, 0, STEPS_MOST, "10"), FREE,
+     .help = "steps between those whose weights enter the digest of metrics.jsonl, as every batch does; 0: none"},
 };
 /* clang-format on */
 const int lm_n_keys = sizeof lm_keys / sizeof *lm_keys;

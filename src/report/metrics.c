@@ -134,6 +134,7 @@ lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err
     put(line, "loss", f->loss);
     put(line, "lr", f->lr);
     put(line, "grad_norm", f->grad_norm);
+    lm_text_printf(line, ",\"digest\":\"%016" PRIx64 "\"", f->digest);
     put(line, "tokens_per_s", digits(f->tokens_per_s, 6));
     put(line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
     return end(m, err);

@@ -35,6 +35,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_text_json_string(out, s->tokenizer);
     lm_text_printf(out, ",\n  \"train_xxh64\": \"%016" PRIx64 "\",\n", s->train_digest);
     lm_text_printf(out, "  \"val_xxh64\": \"%016" PRIx64 "\",\n", s->val_digest);
+    lm_text_printf(out, "  \"digest\": \"%016" PRIx64 "\",\n", s->digest);
     lm_text_printf(out, "  \"config\": ");
     lm_config_print(config, out);
     lm_text_printf(out, "}\n");
@@ -117,6 +118,7 @@ lm_status lm_run_state_parse(lm_run_state *s, lm_config *config, const char *pat
     s->best_val_step = whole(&r, "best_val_step");
     s->train_digest = digest(&r, "train_xxh64");
     s->val_digest = digest(&r, "val_xxh64");
+    s->digest = digest(&r, "digest");
     lm_status status = r.status != LM_OK ? r.status : parse_config(&r, config);
     cJSON_Delete(root);
     return status;

@@ -20,6 +20,7 @@ typedef struct lm_run_state {
     double best_val_loss; /* NaN: none */
     int64_t best_val_step;
     int64_t parameters;
+    uint64_t digest;                   /* the running one of metrics.jsonl (audit.h) */
     char tokenizer[64];                /* "" when not known */
     uint64_t train_digest, val_digest; /* of the corpora; 0: no such corpus */
 } lm_run_state;

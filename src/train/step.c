@@ -11,6 +11,7 @@ static void read_batch(lm_trainer *t) {
     lm_phase before = lm_phase_enter(t->compute.phases, LM_PHASE_DATA);
     for (int64_t row = 0; row < rows; row++)
         lm_sampler_window(&t->setup.sampler, t->state.samples++, t->batch + row * (time + 1));
+    lm_audit_batch(&t->audit, t->batch, rows * (time + 1));
     lm_phase_leave(t->compute.phases, before);
 }
 
@@ -31,6 +32,7 @@ static double accumulate_gradients(lm_trainer *t) {
 lm_status lm_trainer_step(lm_trainer *t, lm_step_figures *f, lm_error *err) {
     const lm_config *c = t->config;
     double start = lm_clock_seconds();
+    lm_audit_begin(&t->audit, t->state.digest);
     double loss = accumulate_gradients(t);
     int64_t step = t->state.step + 1;
     t->grad_norm =
@@ -54,6 +56,9 @@ lm_status lm_trainer_step(lm_trainer *t, lm_step_figures *f, lm_error *err) {
         .states = {t->states[0], t->states[1]},
         .weights = lm_model_weights(t->model)};
     lm_optimizer_step(&t->compute, &c->optimizer, &args);
+    if (c->log.digest_every > 0 && step % c->log.digest_every == 0)
+        lm_audit_weights(&t->audit, lm_model_weights(t->model), t->pool);
+    t->state.digest = lm_audit_end(&t->audit);
     double took = lm_clock_seconds() - start;
     t->stepping += took;
     t->state.step = step;
@@ -64,6 +69,7 @@ lm_status lm_trainer_step(lm_trainer *t, lm_step_figures *f, lm_error *err) {
                            .loss = loss,
                            .lr = args.lr,
                            .grad_norm = t->grad_norm,
+                           .digest = t->state.digest,
                            .tokens_per_s = (double)t->setup.plan.step_tokens / took,
                            .seconds = lm_trainer_seconds(t)};
     return LM_OK;

@@ -50,6 +50,8 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
                                     t->states, t->n_states, &t->n_arrays);
     if (!t->arrays) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
     if ((status = make_segments(t, err)) != LM_OK) return status;
+    if ((status = lm_audit_create(&t->audit, lm_model_total(t->model), err)) != LM_OK)
+        return status;
 
     t->saved_step = -1;
     t->grad_norm = NAN;
@@ -69,6 +71,7 @@ void lm_trainer_free(lm_trainer *t) {
     free(t->saved);
     free(t->arrays);
     free(t->segments);
+    lm_audit_free(&t->audit);
     lm_arena_free(&t->batch_arena);
     lm_arena_free(&t->states_arena);
     lm_model_free(t->model);

@@ -7,6 +7,7 @@
 
 #include "report/metrics.h"
 #include "report/progress.h"
+#include "train/audit.h"
 #include "train/run_dir.h"
 #include "train/setup.h"
 #include "train/state.h"
@@ -41,6 +42,7 @@ typedef struct lm_trainer {
     double stepping;       /* seconds of this session spent in steps */
     int64_t first_step;    /* done before this session */
     double grad_norm;
+    lm_audit audit;
 } lm_trainer;
 
 /* Allocates what the plan says, for t->setup. */

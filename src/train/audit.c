@@ -1,0 +1,61 @@
+#include "train/audit.h"
+
+#include <stdlib.h>
+
+#include "base/bytes.h"
+
+/* Weights a task digests: large enough to cost no more than reading them. Part of the digest. */
+#define PIECE ((int64_t)1 << 16)
+
+static int64_t pieces(const lm_audit *a) {
+    return (a->count + PIECE - 1) / PIECE;
+}
+
+lm_status lm_audit_create(lm_audit *a, int64_t count, lm_error *err) {
+    *a = (lm_audit){.count = count};
+    a->digests = calloc((size_t)pieces(a) + 1, sizeof *a->digests);
+    return a->digests ? LM_OK : lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+}
+
+void lm_audit_free(lm_audit *a) {
+    free(a->digests);
+    *a = (lm_audit){0};
+}
+
+static void add_number(lm_digest *d, uint64_t x) {
+    unsigned char bytes[8];
+    lm_write_u64(bytes, x);
+    lm_digest_add(d, bytes, sizeof bytes);
+}
+
+void lm_audit_begin(lm_audit *a, uint64_t before) {
+    lm_digest_init(&a->step);
+    add_number(&a->step, before);
+}
+
+void lm_audit_batch(lm_audit *a, const int32_t *tokens, int64_t n) {
+    lm_digest_add(&a->step, tokens, (size_t)n * sizeof *tokens);
+}
+
+typedef struct piece_task {
+    lm_audit *audit;
+    const float *weights;
+} piece_task;
+
+static void digest_piece(void *argument, int64_t task, int worker) {
+    (void)worker;
+    piece_task *t = argument;
+    int64_t from = task * PIECE, left = t->audit->count - from;
+    t->audit->digests[task] =
+        lm_digest_of(t->weights + from, (size_t)(left < PIECE ? left : PIECE) * sizeof(float));
+}
+
+void lm_audit_weights(lm_audit *a, const float *weights, lm_pool *pool) {
+    piece_task t = {a, weights};
+    lm_pool_run(pool, pieces(a), digest_piece, &t);
+    for (int64_t i = 0; i < pieces(a); i++) add_number(&a->step, a->digests[i]);
+}
+
+uint64_t lm_audit_end(const lm_audit *a) {
+    return lm_digest_end(&a->step);
+}
