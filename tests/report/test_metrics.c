@@ -49,7 +49,8 @@ static void expect_kept(int64_t last_step, const char *expected, double expected
     lm_metrics m;
     lm_error err = {0};
     double seconds = -1;
-    if (lm_metrics_open(&m, path, last_step, &seconds, &err) != LM_OK) fail_msg("%s", err.message);
+    if (lm_metrics_open(&m, path, last_step, true, &seconds, &err) != LM_OK)
+        fail_msg("%s", err.message);
     lm_metrics_close(&m);
     lm_metrics_close(&m);
     expect_file(path, expected);
@@ -61,13 +62,14 @@ static void test_lines(void **state) {
     lm_metrics m;
     lm_error err = {0};
     double seconds = -1;
-    assert_int_equal(lm_metrics_open(&m, path, 0, &seconds, &err), LM_OK);
+    assert_int_equal(lm_metrics_open(&m, path, 0, true, &seconds, &err), LM_OK);
     assert_true(seconds == 0);
     lm_step_figures step = {.step = 1,
                             .tokens = 768,
                             .loss = 5.5484313033521175,
                             .lr = 1e-5,
                             .grad_norm = 0.1,
+                            .digest = 0xabc,
                             .tokens_per_s = 33000.123456,
                             .seconds = 0.02345678};
     assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
@@ -93,9 +95,10 @@ static void test_lines(void **state) {
     expect_file(
         path,
         "{\"step\":1,\"tokens\":768,\"loss\":5.5484313033521175,\"lr\":1e-05,\"grad_norm\":0.1,"
-        "\"tokens_per_s\":33000.1,\"seconds\":0.0235}\n"
+        "\"digest\":\"0000000000000abc\",\"tokens_per_s\":33000.1,\"seconds\":0.0235}\n"
         "{\"step\":9999999999,\"tokens\":9007199254740992,\"loss\":null,\"lr\":0,"
-        "\"grad_norm\":null,\"tokens_per_s\":1000000,\"seconds\":86400.5}\n"
+        "\"grad_norm\":null,\"digest\":\"0000000000000000\",\"tokens_per_s\":1000000,\"seconds\":"
+        "86400.5}\n"
         "{\"step\":9999999999,\"tokens\":768,\"val_loss\":1.3862943611198906,\"val_perplexity\":4,"
         "\"val_bits_per_byte\":2,\"val_tokens\":500,\"seconds\":86401}\n"
         "{\"step\":9999999999,\"tokens\":768,\"val_loss\":1000,\"val_perplexity\":null,"
@@ -116,6 +119,14 @@ static void test_lines_taken_back(void **state) {
     expect_kept(3, all, 2.5);
     expect_kept(2, LINE1 LINE2 EVAL2, 1.75);
     expect_kept(1, LINE1, 0.5);
+    /* The evaluation of a step goes too when the checkpoint does not know of it. */
+    lm_metrics m;
+    lm_error err = {0};
+    double seconds;
+    put(all);
+    assert_int_equal(lm_metrics_open(&m, path, 2, false, &seconds, &err), LM_OK);
+    lm_metrics_close(&m);
+    expect_file(path, LINE1 LINE2);
     expect_kept(0, "", 0);
 
     /* Half a line, whatever it says; a line that is none of ours, and what stands behind it. */
@@ -136,12 +147,13 @@ static void test_going_on(void **state) {
     lm_error err = {0};
     double seconds;
     put(LINE1 LINE2 LINE3 "{\"ste");
-    assert_int_equal(lm_metrics_open(&m, path, 2, &seconds, &err), LM_OK);
+    assert_int_equal(lm_metrics_open(&m, path, 2, true, &seconds, &err), LM_OK);
     lm_step_figures step = {.step = 3, .tokens = 24, .seconds = 3};
     assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
     lm_metrics_close(&m);
-    expect_file(path, LINE1 LINE2 "{\"step\":3,\"tokens\":24,\"loss\":0,\"lr\":0,\"grad_norm\":0,"
-                                  "\"tokens_per_s\":0,\"seconds\":3}\n");
+    expect_file(path,
+                LINE1 LINE2 "{\"step\":3,\"tokens\":24,\"loss\":0,\"lr\":0,\"grad_norm\":0,"
+                            "\"digest\":\"0000000000000000\",\"tokens_per_s\":0,\"seconds\":3}\n");
 }
 
 static void test_errors(void **state) {
@@ -149,10 +161,10 @@ static void test_errors(void **state) {
     lm_metrics m;
     lm_error err = {0};
     double seconds;
-    assert_int_equal(lm_metrics_open(&m, directory, 0, &seconds, &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_metrics_open(&m, directory, 0, true, &seconds, &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "cannot open: Is a directory"));
     char *deep = lm_file_join(directory, "none/metrics.jsonl");
-    assert_int_equal(lm_metrics_open(&m, deep, 0, &seconds, &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_metrics_open(&m, deep, 0, true, &seconds, &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "none/metrics.jsonl: cannot open: No such file"));
     free(deep);
     lm_metrics_close(&m);
