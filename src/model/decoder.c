@@ -136,8 +136,10 @@ static void attention(lm_decoder *d, int64_t layer) {
     }
     float *rows = d->cache + layer * o->context_length * 2 * kd; /* [T, 2KD] */
     memcpy(rows + d->length * 2 * kd, d->qkv + o->n_heads * size, (size_t)(2 * kd) * sizeof *rows);
-    lm_attention_decode_f32(compute, d->length + 1, o->n_heads, o->n_kv_heads, size, d->qkv, rows,
-                            rows + kd, 2 * kd, 0.0f, d->att);
+    int64_t unseen = o->window > 0 && d->length + 1 > o->window ? d->length + 1 - o->window : 0;
+    rows += unseen * 2 * kd;
+    lm_attention_decode_f32(compute, d->length + 1 - unseen, o->n_heads, o->n_kv_heads, size,
+                            d->qkv, rows, rows + kd, 2 * kd, (float)o->attention_softcap, d->att);
     linear(d, LM_P_ATTN_PROJ_WEIGHT, LM_P_ATTN_PROJ_BIAS, layer, c, c, d->att, d->branch);
     compute->kernels->add_f32(c, d->branch, d->x);
 }
@@ -191,5 +193,8 @@ const float *lm_decoder_next(lm_decoder *d, int32_t token) {
     norm(d, LM_P_LN_F_WEIGHT, LM_P_LN_F_BIAS, 0);
     lm_linear_decode(d->m->compute, o->d_model, o->vocab_size, d->norm,
                      weight(d, o->tie_embeddings ? LM_P_WTE : LM_P_LM_HEAD, 0), NULL, d->logits);
+    float cap = (float)o->logit_softcap;
+    if (cap > 0)
+        d->m->compute->kernels->softcap_f32(o->vocab_size, 1.0f / cap, cap, d->logits, NULL);
     return d->logits;
 }

@@ -43,6 +43,11 @@ typedef struct lm_model_options {
     bool qk_norm;        /* RMSNorm of each head's queries and keys, before they are rotated */
     bool embedding_norm; /* a norm between the embedding and the first layer */
     bool bias, tie_embeddings;
+    int64_t window;           /* a token sees so many, itself included; 0: all before it */
+    double attention_softcap; /* attention's scores stay within +- this; 0: free */
+    double logit_softcap;     /* the same for the logits */
+    double label_smoothing;   /* of the training loss; 0: none */
+    double z_loss;            /* likewise: this times the squared log of the softmax denominator */
     double init_std; /* GPT-2: 0.02, output projections of residual branches / sqrt(2 n_layers) */
 } lm_model_options;
 
@@ -71,7 +76,8 @@ typedef struct lm_model_plan {
     int64_t
         matrix_parameters;  /* N of the FLOP convention: all matrices but position embeddings; the
                                embedding once (it is the head when tied; the head's copy when not) */
-    double flops_per_token; /* 6 N + 12 n_layers d_model context_length: forward and backward */
+    double flops_per_token; /* 6 N + 12 n_layers d_model context_length (or window): forward and
+                               backward */
     uint64_t weights, gradients, activations, scratch;
     bool overflow; /* some size does not fit 64 bits: refuse */
 } lm_model_plan;
@@ -98,11 +104,11 @@ void lm_model_zero_gradients(lm_model *m);
 
 /* tokens [batch, time+1]: inputs are columns 0..time-1, targets 1..time (row stride time+1), time
  * <= context_length, batch <= the plan's. Adds grad_scale * d(sum of losses)/d(parameters) to the
- * gradients; returns the sum of the losses in nats (double, tokens in rising order). grad_scale is
- * usually 1 / (tokens of the whole step). */
+ * gradients; returns the sum of the losses in nats (double, tokens in rising order), label smoothing
+ * and z-loss included. grad_scale is usually 1 / (tokens of the whole step). */
 double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
                                  float grad_scale);
-/* The sum of the losses only. */
+/* The sum of the negative log-likelihoods only, as evaluation wants it. */
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time);
 
 #endif

@@ -33,6 +33,7 @@ static bool check_sizes(lm_text *problems, const lm_model_options *o) {
     ok &= check_size(problems, "d_ff", o->d_ff, 0);
     ok &= check_size(problems, "context_length", o->context_length, 1);
     ok &= check_size(problems, "vocab_size", o->vocab_size, 1);
+    ok &= check_size(problems, "window", o->window, 0);
     return ok;
 }
 
@@ -55,6 +56,14 @@ static void check_positive(lm_text *problems, const char *key, double value) {
     if (value > 0 && isfinite(value)) return;
     problem_separator(problems);
     lm_text_printf(problems, "model.%s = %g: expected a positive number", key, value);
+}
+
+/* 0 <= value < high; the keys say more about what is wise. */
+static void check_range(lm_text *problems, const char *key, double value, double high) {
+    if (value >= 0 && value < high) return;
+    problem_separator(problems);
+    lm_text_printf(problems, "model.%s = %g: expected at least 0 and less than %g", key, value,
+                   high);
 }
 
 static void check_heads(lm_text *problems, const lm_model_options *o) {
@@ -92,6 +101,10 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     check_positive(&problems, "norm_eps", o->norm_eps);
     check_positive(&problems, "init_std", o->init_std);
     if (o->position == LM_POSITION_ROPE) check_positive(&problems, "rope_theta", o->rope_theta);
+    check_range(&problems, "attention_softcap", o->attention_softcap, INFINITY);
+    check_range(&problems, "logit_softcap", o->logit_softcap, INFINITY);
+    check_range(&problems, "label_smoothing", o->label_smoothing, 1);
+    check_range(&problems, "z_loss", o->z_loss, INFINITY);
     if (sizes) check_heads(&problems, o);
     if (problems.length == 0 && !problems.failed) {
         if (o->n_kv_heads == 0) o->n_kv_heads = o->n_heads;

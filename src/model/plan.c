@@ -182,7 +182,7 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t 
                             .gradients = training ? weights : 0,
                             .activations = buffers.bytes,
                             .scratch = scratch};
-    plan->flops_per_token = 6.0 * (double)params.matrix_scalars + 12.0 * (double)o->n_layers *
-                                                                      (double)o->d_model *
-                                                                      (double)o->context_length;
+    int64_t seen = o->window > 0 && o->window < o->context_length ? o->window : o->context_length;
+    plan->flops_per_token = 6.0 * (double)params.matrix_scalars +
+                            12.0 * (double)o->n_layers * (double)o->d_model * (double)seen;
 }

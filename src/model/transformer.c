@@ -3,7 +3,7 @@
  *     x = embed(tokens) + positions               embedding_norm: x = norm_e(x)
  *     each layer:  x += proj(attention(rope(qkv(norm1(x)))))      qk_norm: rope(norm_qk(qkv(..)))
  *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
- *     loss = softmax-NLL of norm_f(x) head^T
+ *     loss = softmax-NLL of norm_f(x) head^T                      logit_softcap: of cap tanh(../cap)
  *
  * Vaswani et al. 2017, with the norms before the branches (Radford et al. 2019). Backward meets the
  * layers in falling order; dx is the gradient of the residual stream, and every branch adds to it
@@ -148,7 +148,9 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
                           .qkv_row = lm_model_qkv_size(o),
                           .out = buffer(p, LM_B_ATT, layer),
                           .out_row = o->d_model,
-                          .lse = buffer(p, LM_B_LSE, layer)};
+                          .lse = buffer(p, LM_B_LSE, layer),
+                          .window = o->window,
+                          .softcap = (float)o->attention_softcap};
 }
 
 static void attention_forward(const pass *p, int64_t layer) {
@@ -324,6 +326,9 @@ static const float *head(const pass *p, bool gradients, float grad_scale) {
                         .targets = copy_targets(p),
                         .block = buffer(p, LM_B_LOGITS, 0),
                         .loss = buffer(p, LM_B_LOSS, 0),
+                        .softcap = (float)o->logit_softcap,
+                        .label_smoothing = gradients ? (float)o->label_smoothing : 0.0f,
+                        .z_loss = gradients ? (float)o->z_loss : 0.0f,
                         .grad_scale = grad_scale,
                         .dx = gradients ? buffer(p, LM_B_DBRANCH, 0) : NULL,
                         .dw = gradients ? gradient(p, w, 0) : NULL};

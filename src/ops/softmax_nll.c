@@ -1,6 +1,7 @@
 #include "ops/softmax_nll.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/elementary.h"
 #include "base/error.h"
@@ -32,15 +33,18 @@ static int64_t block_length(int64_t tokens, int64_t vocab) {
 typedef struct job {
     const lm_kernels *kernels;
     const lm_softmax_nll *s;
-    int64_t length; /* n: row stride of logits and of the sums */
-    int64_t tokens; /* of this block, <= n */
-    int64_t chunks; /* of the vocabulary */
-    float *logits;  /* [V, n]: one column a token */
-    float *max;     /* [chunks, n] */
-    float *sum;     /* [chunks, n] */
-    float *scale;   /* [n]: grad_scale / sum */
-    float *xs;      /* [n, C]: x rows times scale */
-    const float *x; /* [tokens, C] of this block */
+    int64_t length;         /* n: row stride of logits and of the sums */
+    int64_t tokens;         /* of this block, <= n */
+    int64_t chunks;         /* of the vocabulary */
+    float *logits;          /* [V, n]: one column a token */
+    float *max;             /* [chunks, n] */
+    float *sum;             /* [chunks, n] */
+    float *total;           /* [chunks, n]: sums of the logits, with label smoothing */
+    float *picked;          /* [n]: logit of the target */
+    float *scale;           /* [n]: grad_scale / sum */
+    float *xs;              /* [n, C]: x rows times scale */
+    const int32_t *targets; /* [tokens] of this block */
+    const float *x;         /* [tokens, C] of this block */
     float *dx;
 } job;
 
@@ -55,6 +59,10 @@ static size_t layout(job *j, int64_t length, int64_t channels, int64_t vocab, fl
     at += (size_t)j->chunks * n;
     j->sum = block ? block + at : NULL;
     at += (size_t)j->chunks * n;
+    j->total = block ? block + at : NULL;
+    at += (size_t)j->chunks * n;
+    j->picked = block ? block + at : NULL;
+    at += n;
     j->scale = block ? block + at : NULL;
     at += n;
     j->xs = block ? block + at : NULL;
@@ -74,7 +82,7 @@ static int64_t column_tasks(const job *j) {
 /* One chunk of vocabulary and tokens: task = chunk * column_tasks + column. */
 typedef struct piece {
     int64_t rows, n; /* n tokens */
-    float *logits, *max, *sum;
+    float *logits, *max, *sum, *total;
 } piece;
 
 static piece piece_of(const job *j, int64_t task) {
@@ -84,44 +92,99 @@ static piece piece_of(const job *j, int64_t task) {
                    .n = left < CHUNK_TOKENS ? left : CHUNK_TOKENS,
                    .logits = j->logits + chunk * CHUNK_ROWS * j->length + column,
                    .max = j->max + chunk * j->length + column,
-                   .sum = j->sum + chunk * j->length + column};
+                   .sum = j->sum + chunk * j->length + column,
+                   .total = j->total + chunk * j->length + column};
 }
 
+/* Soft cap and sums of the logits where needed, and their maximum. */
 static void max_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     piece p = piece_of(j, task);
     (void)worker;
+    float cap = j->s->softcap;
+    for (int64_t i = 0; i < p.rows && cap > 0; i++)
+        j->kernels->softcap_f32(p.n, 1.0f / cap, cap, p.logits + i * j->length, NULL);
+    if (j->s->label_smoothing > 0) {
+        for (int64_t i = 0; i < p.n; i++) p.total[i] = 0.0f;
+        j->kernels->sum_rows_f32(p.rows, p.n, p.logits, j->length, p.total);
+    }
     for (int64_t i = 0; i < p.n; i++) p.max[i] = -INFINITY;
     j->kernels->column_max_f32(p.rows, p.n, p.logits, j->length, p.max);
 }
 
-/* exp(logit - max) in place; the maximum of all chunks is in the first one's row. */
+/* Whether the gradient needs more of the logits than their exponentials. */
+static bool keeps_logits(const job *j) {
+    return j->dx && (j->s->softcap > 0 || j->s->label_smoothing > 0 || j->s->z_loss > 0);
+}
+
+/* exp(logit - max) and its sum, in place unless the logits are still needed; the maximum of all chunks is in the first one's row. */
 static void exp_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     piece p = piece_of(j, task);
     (void)worker;
     for (int64_t i = 0; i < p.n; i++) p.sum[i] = 0.0f;
-    j->kernels->column_exp_sum_f32(p.rows, p.n, p.logits, j->length,
-                                   j->max + task % column_tasks(j) * CHUNK_TOKENS, p.sum);
+    const float *max = j->max + task % column_tasks(j) * CHUNK_TOKENS;
+    if (keeps_logits(j))
+        j->kernels->column_sum_exp_f32(p.rows, p.n, p.logits, j->length, max, p.sum);
+    else
+        j->kernels->column_exp_sum_f32(p.rows, p.n, p.logits, j->length, max, p.sum);
 }
 
-/* The logit of each token's target, before exp overwrites it; into scale, for now. */
-static void pick_targets(const job *j, const int32_t *targets) {
+/* The logit of each token's target, before exp overwrites it. */
+static void pick_targets(const job *j) {
     for (int64_t t = 0; t < j->tokens; t++) {
-        LM_ASSERT(targets[t] >= 0 && targets[t] < j->s->vocab);
-        j->scale[t] = j->logits[targets[t] * j->length + t];
+        LM_ASSERT(j->targets[t] >= 0 && j->targets[t] < j->s->vocab);
+        j->picked[t] = j->logits[j->targets[t] * j->length + t];
     }
+}
+
+/* What label smoothing and z-loss add to the negative log-likelihood. */
+static double more_loss(const job *j, int64_t t, double lse) {
+    double smoothing = (double)j->s->label_smoothing, z = (double)j->s->z_loss, loss = 0;
+    if (smoothing > 0)
+        loss += smoothing * ((double)j->picked[t] - (double)j->total[t] / (double)j->s->vocab);
+    return loss + z * lse * lse;
 }
 
 /* Losses, and what turns exp(logit - max) = e into the gradient:
  *     dlogit_v = grad_scale (e_v / sum - [v = target]) = scale (e_v - sum [v = target])
- * with scale = grad_scale / sum. The factor goes to x and dx, which are far smaller than e. */
-static void finish_tokens(const job *j, const int32_t *targets, float *loss) {
+ * with scale = grad_scale / sum. The factor goes to x and dx, which are far smaller than e.
+ * Where the logits are kept, gradient_task does it all; z-loss makes the first term
+ * grad_scale (1 + 2 z lse) / sum e_v. */
+static void finish_tokens(const job *j, float *loss) {
+    bool kept = keeps_logits(j), more = j->s->label_smoothing > 0 || j->s->z_loss > 0;
     for (int64_t t = 0; t < j->tokens; t++) {
-        float sum = j->sum[t];
-        loss[t] = (float)lm_log((double)sum) + j->max[t] - j->scale[t];
+        float sum = j->sum[t], log_sum = (float)lm_log((double)sum);
+        double lse = (double)log_sum + (double)j->max[t];
+        loss[t] = log_sum + j->max[t] - j->picked[t];
+        if (more) loss[t] = (float)((double)loss[t] + more_loss(j, t, lse));
         j->scale[t] = j->s->grad_scale / sum;
-        j->logits[targets[t] * j->length + t] -= sum;
+        if (kept)
+            j->scale[t] *= (float)(1.0 + 2.0 * (double)j->s->z_loss * lse);
+        else
+            j->logits[j->targets[t] * j->length + t] -= sum;
+    }
+}
+
+/* The kept logits become their gradient, all factors included: with slope that of the soft cap,
+ *     dlogit_v = (scale e_v - grad_scale (e / V + (1 - e) [v = target])) slope_v */
+static void gradient_task(void *argument, int64_t task, int worker) {
+    const job *j = argument;
+    const lm_softmax_nll *s = j->s;
+    piece p = piece_of(j, task);
+    int64_t first = task / column_tasks(j) * CHUNK_ROWS;
+    int64_t column = task % column_tasks(j) * CHUNK_TOKENS;
+    float inv_cap = s->softcap > 0 ? 1.0f / s->softcap : 0.0f;
+    float uniform = s->grad_scale * s->label_smoothing / (float)s->vocab;
+    (void)worker;
+    j->kernels->column_gradient_f32(p.rows, p.n, p.logits, j->length, j->max + column,
+                                    j->scale + column, uniform, inv_cap);
+    for (int64_t i = 0; i < p.n; i++) {
+        int64_t row = j->targets[column + i] - first;
+        float bent = j->picked[column + i] * inv_cap;
+        if (row < 0 || row >= p.rows) continue;
+        p.logits[row * j->length + i] -=
+            s->grad_scale * (1.0f - s->label_smoothing) * (1.0f - bent * bent);
     }
 }
 
@@ -144,7 +207,11 @@ static void scale_dx(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t
 static void gradients(const lm_compute *compute, job *j) {
     const lm_softmax_nll *s = j->s;
     int64_t c = s->channels, n = j->length;
-    lm_pool_run(compute->pool, ceil_div(j->tokens, SCALE_TOKENS), scale_task, j);
+    bool kept = keeps_logits(j);
+    if (kept)
+        lm_pool_run(compute->pool, j->chunks * column_tasks(j), gradient_task, j);
+    else
+        lm_pool_run(compute->pool, ceil_div(j->tokens, SCALE_TOKENS), scale_task, j);
     lm_gemm dx = {.m = j->tokens,
                   .n = c,
                   .k = s->vocab,
@@ -156,7 +223,7 @@ static void gradients(const lm_compute *compute, job *j) {
                   .b_col = 1,
                   .c = j->dx,
                   .c_row = c,
-                  .finish = scale_dx,
+                  .finish = kept ? NULL : scale_dx,
                   .argument = j};
     lm_gemm_multiply(compute, &dx);
     lm_gemm dw = {.m = s->vocab,
@@ -165,7 +232,7 @@ static void gradients(const lm_compute *compute, job *j) {
                   .a = j->logits,
                   .a_row = n,
                   .a_col = 1,
-                  .b = j->xs,
+                  .b = kept ? j->x : j->xs,
                   .b_row = c,
                   .b_col = 1,
                   .init = s->dw,
@@ -175,7 +242,7 @@ static void gradients(const lm_compute *compute, job *j) {
     lm_gemm_multiply(compute, &dw);
 }
 
-static void run_block(const lm_compute *compute, job *j, const int32_t *targets, float *loss) {
+static void run_block(const lm_compute *compute, job *j, float *loss) {
     const lm_softmax_nll *s = j->s;
     lm_gemm logits = {.m = s->vocab,
                       .n = j->tokens,
@@ -194,10 +261,13 @@ static void run_block(const lm_compute *compute, job *j, const int32_t *targets,
     lm_pool_run(compute->pool, tasks, max_task, j);
     for (int64_t chunk = 1; chunk < j->chunks; chunk++)
         j->kernels->column_max_f32(1, j->tokens, j->max + chunk * j->length, j->length, j->max);
-    pick_targets(j, targets);
+    if (s->label_smoothing > 0)
+        j->kernels->sum_rows_f32(j->chunks - 1, j->tokens, j->total + j->length, j->length,
+                                 j->total);
+    pick_targets(j);
     lm_pool_run(compute->pool, tasks, exp_task, j);
     j->kernels->sum_rows_f32(j->chunks - 1, j->tokens, j->sum + j->length, j->length, j->sum);
-    finish_tokens(j, targets, loss);
+    finish_tokens(j, loss);
     if (j->dx) gradients(compute, j);
 }
 
@@ -210,7 +280,8 @@ void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
         j.tokens = s->tokens - t < j.length ? s->tokens - t : j.length;
         j.x = s->x + t * s->channels;
         j.dx = s->dx ? s->dx + t * s->channels : NULL;
-        run_block(compute, &j, s->targets + t, s->loss + t);
+        j.targets = s->targets + t;
+        run_block(compute, &j, s->loss + t);
     }
     lm_phase_leave(compute->phases, before);
 }

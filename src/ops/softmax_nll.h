@@ -5,6 +5,12 @@
  *     dlogits_t = grad_scale * (softmax(logits_t) - onehot(target_t))
  *     dx = dlogits W (overwritten);  dW += dlogits^T x (accumulated)
  *
+ * With a soft cap, cap tanh(logit / cap) stands for each logit (Gemma Team 2024). With lse the log of
+ * the softmax denominator, the loss may be
+ *     (1 - e) (lse - logit[target]) + e (lse - mean of the logits) + z lse^2
+ * e: label smoothing (Szegedy et al. 2016); z: what keeps the logits from drifting (Chowdhery et al.
+ * 2022, PaLM).
+ *
  * Inside, a block's logits are held with one column a token ([V, block]): the vocabulary is then
  * the rising row index, so softmax needs no sideways reductions and W is read as it lies, unpacked.
  * The block length and the vocabulary chunks are fixed by the shapes. */
@@ -20,6 +26,9 @@ typedef struct lm_softmax_nll {
     const int32_t *targets; /* [tokens], each in [0, V); LM_ASSERTed */
     float *block;           /* workspace of lm_softmax_nll_block_bytes() */
     float *loss;            /* [tokens] overwritten: nats */
+    float softcap;          /* 0: none */
+    float label_smoothing;  /* e, 0: none */
+    float z_loss;           /* z, 0: none */
     float grad_scale;       /* usually 1 / tokens of the step */
     float *dx;              /* [tokens, C] overwritten, or NULL: loss only */
     float *dw;              /* [V, C] accumulated into, or NULL together with dx */

@@ -33,6 +33,11 @@ MODELS = {  # B, T, V, C, L, H, K, F
                  mlp="swiglu", bias=False, tied=False, qk_norm=True),
     "bloom": dict(shape=(2, 7, 11, 16, 2, 2, 2, 64), norm="layernorm", position="none",
                   mlp="gelu_tanh", bias=True, tied=True, qk_norm=True, embedding_norm=True),
+    "gemma": dict(shape=(1, 80, 13, 16, 2, 2, 1, 24), norm="rmsnorm", position="rope",
+                  mlp="gelu_tanh", bias=False, tied=True, window=9, attention_softcap=1.5,
+                  logit_softcap=3.0),
+    "palm": dict(shape=(2, 8, 11, 16, 2, 4, 1, 64), norm="layernorm", position="rope",
+                 mlp="swiglu", bias=False, tied=False, window=3, label_smoothing=0.1, z_loss=0.02),
 }
 EPS, THETA = 1e-5, 10000.0
 
@@ -146,7 +151,11 @@ def attend(m, p, i, x):
     key = key.repeat_interleave(h // k, 1)
     v = v.repeat_interleave(h // k, 1)
     scores = q @ key.transpose(-1, -2) / d**0.5
+    if m.get("attention_softcap"):
+        scores = m["attention_softcap"] * torch.tanh(scores / m["attention_softcap"])
     hidden = torch.ones(t, t, dtype=torch.bool).triu(1)
+    if m.get("window"):
+        hidden |= torch.ones(t, t, dtype=torch.bool).tril(-m["window"])
     out = scores.masked_fill(hidden, -torch.inf).softmax(-1) @ v
     return project(p, f"{i}.proj", out.transpose(1, 2).reshape(b, t, c))
 
@@ -174,8 +183,11 @@ def loss_of(m, p):
         x = x + attend(m, p, i, normalise(m, p, f"{i}.ln1", x))
         x = x + feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x))
     logits = normalise(m, p, "lnf", x) @ p["wte" if m["tied"] else "head"].T
-    return functional.cross_entropy(logits.reshape(-1, vocab), tokens[:, 1:].reshape(-1),
-                                    reduction="sum")
+    if m.get("logit_softcap"):
+        logits = m["logit_softcap"] * torch.tanh(logits / m["logit_softcap"])
+    loss = functional.cross_entropy(logits.reshape(-1, vocab), tokens[:, 1:].reshape(-1),
+                                    reduction="sum", label_smoothing=m.get("label_smoothing", 0.0))
+    return loss + m.get("z_loss", 0.0) * (logits.logsumexp(-1) ** 2).sum()
 
 
 def main():

@@ -46,6 +46,7 @@ static void check_logits(const transformer_case *c) {
             double want = 0;
             for (int64_t i = 0; i < o.d_model; i++)
                 want += (double)x[t * o.d_model + i] * (double)head[v * o.d_model + i];
+            if (o.logit_softcap > 0) want = o.logit_softcap * tanh(want / o.logit_softcap);
             if (fabs((double)logits[v] - want) > worst) worst = fabs((double)logits[v] - want);
             if (fabs(want) > largest) largest = fabs(want);
         }

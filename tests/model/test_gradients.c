@@ -39,8 +39,10 @@ typedef struct problem {
     int64_t batch, time;
 } problem;
 
+/* The training loss; adds nothing to the gradients. */
 static double mean_loss(const problem *p) {
-    return lm_model_loss(p->m, p->tokens, p->batch, p->time) / (double)(p->batch * p->time);
+    return lm_model_forward_backward(p->m, p->tokens, p->batch, p->time, 0.0f) /
+           (double)(p->batch * p->time);
 }
 
 static double difference(const problem *p, float *w, float h) {
@@ -152,6 +154,21 @@ static void set_qk_norm(lm_model_options *o, int level) {
 static void set_embedding_norm(lm_model_options *o, int level) {
     o->embedding_norm = level;
 }
+static void set_window(lm_model_options *o, int level) {
+    o->window = 2 * level;
+}
+static void set_attention_softcap(lm_model_options *o, int level) {
+    o->attention_softcap = 1.5 * level;
+}
+static void set_logit_softcap(lm_model_options *o, int level) {
+    o->logit_softcap = 3 * level;
+}
+static void set_label_smoothing(lm_model_options *o, int level) {
+    o->label_smoothing = 0.2 * level;
+}
+static void set_z_loss(lm_model_options *o, int level) {
+    o->z_loss = 0.02 * level;
+}
 
 static const struct factor {
     const char *name;
@@ -166,6 +183,11 @@ static const struct factor {
     {"kv", 2, set_kv_heads},
     {"qk_norm", 2, set_qk_norm},
     {"embedding_norm", 2, set_embedding_norm},
+    {"window", 2, set_window},
+    {"attention_softcap", 2, set_attention_softcap},
+    {"logit_softcap", 2, set_logit_softcap},
+    {"label_smoothing", 2, set_label_smoothing},
+    {"z_loss", 2, set_z_loss},
 };
 enum { FACTORS = sizeof factors / sizeof *factors, MOST_LEVELS = 8, CANDIDATES = 50 };
 

@@ -24,6 +24,12 @@ static int teardown(void **state) {
     return 0;
 }
 
+/* What is added to the plain loss. */
+typedef struct objective {
+    double cap, smoothing, z;
+} objective;
+static objective now; /* of the test at hand */
+
 typedef struct reference {
     int64_t tokens, c, v;
     const double *x, *w;
@@ -40,12 +46,18 @@ static void reference_run(const reference *r) {
         for (int64_t v = 0; v < r->v; v++) {
             p[v] = 0;
             for (int64_t i = 0; i < r->c; i++) p[v] += x[i] * r->w[v * r->c + i];
+            if (now.cap > 0) p[v] = now.cap * tanh(p[v] / now.cap);
             if (p[v] > max) max = p[v];
         }
         for (int64_t v = 0; v < r->v; v++) sum += exp(p[v] - max);
-        r->loss[t] = log(sum) + max - p[r->targets[t]];
+        double lse = log(sum) + max, mean = 0;
+        for (int64_t v = 0; v < r->v; v++) mean += p[v] / (double)r->v;
+        r->loss[t] = (1 - now.smoothing) * (lse - p[r->targets[t]]) + now.smoothing * (lse - mean) +
+                     now.z * lse * lse;
         for (int64_t v = 0; v < r->v && r->dx; v++) {
-            double d = r->grad_scale * (exp(p[v] - max) / sum - (v == r->targets[t]));
+            double want = (1 - now.smoothing) * (v == r->targets[t]) + now.smoothing / (double)r->v;
+            double d = r->grad_scale * (exp(p[v] - lse) * (1 + 2 * now.z * lse) - want);
+            if (now.cap > 0) d *= 1 - p[v] / now.cap * (p[v] / now.cap);
             for (int64_t i = 0; i < r->c; i++) {
                 r->dx[t * r->c + i] += d * r->w[v * r->c + i];
                 r->dw[v * r->c + i] += d * x[i];
@@ -120,6 +132,9 @@ static result run(const inputs *in, int threads, int scalar) {
                         .targets = in->targets,
                         .block = layers_floats((int64_t)(block / sizeof(float))),
                         .loss = r.loss,
+                        .softcap = (float)now.cap,
+                        .label_smoothing = (float)now.smoothing,
+                        .z_loss = (float)now.z,
                         .grad_scale = in->grad_scale,
                         .dx = r.dx,
                         .dw = r.dw};
@@ -182,8 +197,35 @@ static void test_large_logits(void **state) {
     check(20, 16, 100, 60);
 }
 
-static void test_reference_against_differences(void **state) {
+static void check_objective(objective o) {
+    now = o;
+    check(1, 3, 2, 1);
+    check(130, 9, 65, 1);
+    check(140, 6, 1100, 1);
+    check(600, 4, 4200, 1);
+    now = (objective){0};
+}
+
+static void test_softcap(void **state) {
     (void)state;
+    check_objective((objective){.cap = 2});
+    check_objective((objective){.cap = 30});
+}
+static void test_label_smoothing(void **state) {
+    (void)state;
+    check_objective((objective){.smoothing = 0.1});
+}
+static void test_z_loss(void **state) {
+    (void)state;
+    check_objective((objective){.z = 0.01});
+}
+static void test_all_of_them(void **state) {
+    (void)state;
+    check_objective((objective){.cap = 1.5, .smoothing = 0.2, .z = 0.02});
+}
+
+static void test_reference_against_differences(void **state) {
+    now = *state ? *(const objective *)*state : (objective){0};
     inputs in = make_inputs(4, 5, 7, 1);
     reference r = make_reference(&in);
     memset(r.dw, 0, (size_t)(in.v * in.c) * sizeof *r.dw);
@@ -198,6 +240,7 @@ static void test_reference_against_differences(void **state) {
         double slope = layers_slope(reference_loss, &r, (double *)(uintptr_t)&r.w[i], 1e-5);
         assert_true(fabs(slope - r.dw[i]) < 1e-8);
     }
+    now = (objective){0};
 }
 
 /* The workspace for many tokens serves fewer: what a short last micro-batch needs. */
@@ -222,12 +265,19 @@ static void test_nan_reaches_the_loss(void **state) {
 }
 
 int main(void) {
+    static objective every = {.cap = 1.5, .smoothing = 0.2, .z = 0.02};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_small_shapes, teardown),
         cmocka_unit_test_teardown(test_vocabulary_chunks, teardown),
         cmocka_unit_test_teardown(test_token_blocks, teardown),
         cmocka_unit_test_teardown(test_large_logits, teardown),
+        cmocka_unit_test_teardown(test_softcap, teardown),
+        cmocka_unit_test_teardown(test_label_smoothing, teardown),
+        cmocka_unit_test_teardown(test_z_loss, teardown),
+        cmocka_unit_test_teardown(test_all_of_them, teardown),
         cmocka_unit_test_teardown(test_reference_against_differences, teardown),
+        cmocka_unit_test_prestate_setup_teardown(test_reference_against_differences, NULL, teardown,
+                                                 &every),
         cmocka_unit_test_teardown(test_workspace_grows_with_tokens, teardown),
         cmocka_unit_test_teardown(test_nan_reaches_the_loss, teardown),
     };

@@ -10,7 +10,7 @@ typedef struct transformer_case {
     int64_t batch;
     lm_model_options o; /* before lm_model_resolve */
 } transformer_case;
-enum { TRANSFORMERS = 7 };
+enum { TRANSFORMERS = 9 };
 extern const transformer_case transformer_cases[TRANSFORMERS];
 
 /* Resolved. */
