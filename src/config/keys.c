@@ -18,6 +18,9 @@ static bool has_validation(const lm_config *c) {
 static bool uses_rope(const lm_config *c) {
     return c->model.position == LM_POSITION_ROPE;
 }
+static bool masks_documents(const lm_config *c) {
+    return c->model.document_mask;
+}
 static bool uses_min_lr(const lm_config *c) {
     return lm_schedule_uses_min(c->schedule.kind);
 }
@@ -93,8 +96,18 @@ const lm_key lm_keys[] = {
     {"model.bias", BOOLEAN(model.bias, "false"), .help = "biases in linear layers and LayerNorm"},
     {"model.tie_embeddings", BOOLEAN(model.tie_embeddings, "true"),
      .help = "the head is the token embedding (Press & Wolf 2017)"},
+    {"model.init", CHOICE(model.init, lm_init_name, "gpt2"),
+     .help = "of projections into the residual stream: init_std over sqrt(2 n_layers) (Radford et al. 2019), init_std, or 0 (Zhang et al. 2019)"},
     {"model.init_std", REAL(model.init_std, TINY, 10, "0.02"),
-     .help = "of initial weights; residual projections get it over sqrt(2 n_layers) (GPT-2)"},
+     .help = "standard deviation of initial weights"},
+    {"model.dropout", REAL(model.dropout, 0, 0.99, "0"), FREE,
+     .help = "of the embedding and of what attention and MLP add, in training (Srivastava et al. 2014)"},
+    {"model.document_mask", BOOLEAN(model.document_mask, "false"),
+     .help = "attention and learned positions do not cross document_token (Raffel et al. 2020; Grattafiori et al. 2024)"},
+    {"model.document_token", INTEGER(model.document_token, 0, SIZE_MOST, "0"),
+     WHEN(masks_documents, "model.document_mask"), .help = "the token that begins a document"},
+    {"model.recompute", CHOICE(model.recompute, lm_recompute_name, "none"), FREE,
+     .help = "activations computed again instead of kept (attention: Korthikanti et al. 2022; block: Chen et al. 2016); no bit changes"},
 
     {"data.train", TEXT(data.train), .required = true, FREE,
      .help = "training tokens: a shard, a directory of shards, or a pattern"},

@@ -294,7 +294,7 @@ static void check_model(parser *p) {
     lm_error err = {0};
     for (int i = 0; i < lm_n_keys; i++)
         if (p->origins[i].wrong && strncmp(lm_keys[i].path, "model.", 6) == 0) return;
-    if (model.vocab_size == 0) model.vocab_size = 1; /* comes with the data */
+    if (model.vocab_size == 0) model.vocab_size = INT32_MAX; /* comes with the data */
     if (lm_model_resolve(&model, &err) == LM_OK) return;
     for (const char *line = err.message; *line;) {
         size_t n = strcspn(line, "\n");

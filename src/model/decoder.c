@@ -13,6 +13,7 @@ struct lm_decoder {
     lm_model *m;
     lm_arena arena;
     int64_t length;       /* tokens in the cache */
+    int64_t document;     /* where the newest one's document begins */
     int32_t *tokens;      /* [T] those tokens */
     float *cache;         /* [L, T, 2 K D]: a row holds a token's keys, then its values */
     float *x, *norm;      /* [C] */
@@ -137,6 +138,7 @@ static void attention(lm_decoder *d, int64_t layer) {
     float *rows = d->cache + layer * o->context_length * 2 * kd; /* [T, 2KD] */
     memcpy(rows + d->length * 2 * kd, d->qkv + o->n_heads * size, (size_t)(2 * kd) * sizeof *rows);
     int64_t unseen = o->window > 0 && d->length + 1 > o->window ? d->length + 1 - o->window : 0;
+    if (d->document > unseen) unseen = d->document;
     rows += unseen * 2 * kd;
     lm_attention_decode_f32(compute, d->length + 1 - unseen, o->n_heads, o->n_kv_heads, size,
                             d->qkv, rows, rows + kd, 2 * kd, (float)o->attention_softcap, d->att);
@@ -163,8 +165,9 @@ static void mlp(lm_decoder *d, int64_t layer) {
 static void feed(lm_decoder *d, int32_t token) {
     const lm_model_options *o = &d->m->o;
     d->tokens[d->length] = token;
+    if (o->document_mask && token == o->document_token) d->document = d->length;
     lm_embedding_forward(d->m->compute, 1, 1, o->d_model, &token, 1, weight(d, LM_P_WTE, 0),
-                         weight(d, LM_P_WPE, 0), d->length, d->x);
+                         weight(d, LM_P_WPE, 0), d->length - d->document, NULL, d->x);
     if (o->embedding_norm) {
         norm(d, LM_P_LN_E_WEIGHT, LM_P_LN_E_BIAS, 0);
         memcpy(d->x, d->norm, (size_t)o->d_model * sizeof *d->x);
@@ -180,7 +183,7 @@ static void feed(lm_decoder *d, int32_t token) {
 static void start_over(lm_decoder *d) {
     int64_t kept = d->length / 2;
     const int32_t *newest = d->tokens + (d->length - kept);
-    d->length = 0;
+    d->length = d->document = 0;
     for (int64_t i = 0; i < kept; i++)
         feed(d, newest[i]); /* writes tokens[i], i < newest's place */
 }

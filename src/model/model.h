@@ -30,6 +30,25 @@ typedef enum lm_position_kind {
 } lm_position_kind;
 const char *lm_position_name(int kind); /* "learned", "rope", "none"; NULL past the end */
 
+/* The scale of initial weights; biases begin at 0, weights of norms at 1. */
+typedef enum lm_init_kind {
+    LM_INIT_GPT2,        /* init_std; projections into the residual stream / sqrt(2 n_layers) */
+    LM_INIT_NORMAL,      /* init_std everywhere */
+    LM_INIT_ZERO_OUTPUT, /* init_std, projections into the residual stream 0: each block begins as
+                            the identity (Goyal et al. 2017; Zhang et al. 2019) */
+    LM_INIT_COUNT
+} lm_init_kind;
+const char *lm_init_name(int kind); /* "gpt2", ..., NULL past the end */
+
+/* What backward computes again instead of keeping it; changes no bit of the result. */
+typedef enum lm_recompute_kind {
+    LM_RECOMPUTE_NONE,
+    LM_RECOMPUTE_ATTENTION, /* queries, keys, values and attention's output */
+    LM_RECOMPUTE_BLOCK,     /* everything between a block's input and its output */
+    LM_RECOMPUTE_COUNT
+} lm_recompute_kind;
+const char *lm_recompute_name(int kind); /* "none", "attention", "block"; NULL past the end */
+
 typedef struct lm_model_options {
     int64_t d_model, n_layers, n_heads;
     int64_t n_kv_heads; /* 0: n_heads */
@@ -48,7 +67,12 @@ typedef struct lm_model_options {
     double logit_softcap;     /* the same for the logits */
     double label_smoothing;   /* of the training loss; 0: none */
     double z_loss;            /* likewise: this times the squared log of the softmax denominator */
-    double init_std; /* GPT-2: 0.02, output projections of residual branches / sqrt(2 n_layers) */
+    int init;                 /* lm_init_kind */
+    double init_std;
+    double dropout;         /* of the embedding and of what each branch adds, in training */
+    int recompute;          /* lm_recompute_kind */
+    bool document_mask;     /* attention and learned positions begin anew at each document_token */
+    int64_t document_token; /* the first token of a document */
 } lm_model_options;
 
 /* Fill the zeros; refuse inconsistent values, naming both keys ("model.d_model = 100 is not
@@ -108,7 +132,10 @@ void lm_model_zero_gradients(lm_model *m);
  * and z-loss included. grad_scale is usually 1 / (tokens of the whole step). */
 double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
                                  float grad_scale);
-/* The sum of the negative log-likelihoods only, as evaluation wants it. */
+/* What dropout of the next pass is a function of: a seed, and the number within the whole run of its
+ * first row of tokens. Both 0 at first; without dropout they do nothing. */
+void lm_model_seed_dropout(lm_model *m, uint64_t seed, uint64_t first_sample);
+/* The sum of the negative log-likelihoods only, without dropout, as evaluation wants it. */
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time);
 
 #endif

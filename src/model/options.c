@@ -9,6 +9,16 @@ const char *lm_position_name(int kind) {
     return kind >= 0 && kind < LM_POSITION_COUNT ? names[kind] : NULL;
 }
 
+const char *lm_init_name(int kind) {
+    static const char *const names[LM_INIT_COUNT] = {"gpt2", "normal", "zero_output"};
+    return kind >= 0 && kind < LM_INIT_COUNT ? names[kind] : NULL;
+}
+
+const char *lm_recompute_name(int kind) {
+    static const char *const names[LM_RECOMPUTE_COUNT] = {"none", "attention", "block"};
+    return kind >= 0 && kind < LM_RECOMPUTE_COUNT ? names[kind] : NULL;
+}
+
 /* Sizes up to this keep every product of two in 64 bits; a token id has 31 bits anyway. */
 static const int64_t most = INT32_MAX;
 
@@ -43,7 +53,9 @@ static void check_choices(lm_text *problems, const lm_model_options *o) {
         int value;
     } choices[] = {{"norm", lm_norm_name(o->norm), o->norm},
                    {"position", lm_position_name(o->position), o->position},
-                   {"mlp", lm_mlp_name(o->mlp), o->mlp}};
+                   {"mlp", lm_mlp_name(o->mlp), o->mlp},
+                   {"init", lm_init_name(o->init), o->init},
+                   {"recompute", lm_recompute_name(o->recompute), o->recompute}};
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
         if (choices[i].name) continue;
         problem_separator(problems);
@@ -105,6 +117,9 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     check_range(&problems, "logit_softcap", o->logit_softcap, INFINITY);
     check_range(&problems, "label_smoothing", o->label_smoothing, 1);
     check_range(&problems, "z_loss", o->z_loss, INFINITY);
+    check_range(&problems, "dropout", o->dropout, 1);
+    if (o->document_mask)
+        check_range(&problems, "document_token", (double)o->document_token, (double)o->vocab_size);
     if (sizes) check_heads(&problems, o);
     if (problems.length == 0 && !problems.failed) {
         if (o->n_kv_heads == 0) o->n_kv_heads = o->n_heads;

@@ -175,8 +175,11 @@ static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, i
     case NORMAL:
         row->init_std = o->init_std;
         break;
-    case RESIDUAL: /* Radford et al. 2019, 2.3: two branches a layer add up in the residual */
-        row->init_std = o->init_std / sqrt(2.0 * (double)o->n_layers);
+    case RESIDUAL:
+        row->init_std = o->init_std;
+        if (o->init == LM_INIT_ZERO_OUTPUT) row->init_std = 0;
+        /* Radford et al. 2019, 2.3: two branches a layer add up in the residual */
+        if (o->init == LM_INIT_GPT2) row->init_std /= sqrt(2.0 * (double)o->n_layers);
         break;
     case ONES:
         row->init_value = 1.0;

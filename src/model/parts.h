@@ -54,6 +54,7 @@ bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o);
 
 /* ---- activations ----------------------------------------------------------------------------- */
 typedef enum lm_buffer_id {
+    LM_B_DOCUMENTS,
     LM_B_EMBEDDING,
     LM_B_MEAN_E,
     LM_B_RSTD_E,
@@ -89,7 +90,7 @@ typedef enum lm_buffer_id {
 
 typedef struct lm_buffer_layout {
     size_t count[LM_B_COUNT];   /* 4-byte elements of one copy; 0: the model has no such buffer */
-    int64_t copies[LM_B_COUNT]; /* n_layers where backward needs every layer's, else 1 */
+    int64_t copies[LM_B_COUNT]; /* n_layers where every layer keeps its own, else 1 */
     size_t bytes;               /* of the whole arena */
 } lm_buffer_layout;
 
@@ -108,6 +109,7 @@ struct lm_model {
     int64_t n_rows;
     lm_param_layout params;
     lm_buffer_layout buffers;
+    uint64_t dropout_seed, first_sample;
     lm_arena weights, gradients, activations;
     float *buffer[LM_B_COUNT]; /* [copies, count] */
 };

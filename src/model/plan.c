@@ -1,9 +1,10 @@
 /* The activation buffers, one row each, and the memory plan that follows from them.
  *
- * Kept for backward, a layer: its input x, the statistics of its norms, qkv, the attention's output
- * and lse, the residual stream after attention, and the MLP's pre-activations. What is cheap to
- * compute again (norm and activation outputs) is not kept. Buffers of backward are shared by all
- * layers. Per token of a GPT-2 layer that makes 10 C floats, and once 11 C more. */
+ * Kept for backward, a layer: its input x, qkv, the attention's output and lse, the residual stream
+ * after attention, and the MLP's pre-activations. What is cheap to compute again (norms and their
+ * statistics, activation outputs) is not kept. Buffers of backward are shared by all layers. Per token
+ * of a GPT-2 layer that makes 10 C floats, and once 11 C more; recompute = attention (Korthikanti et
+ * al. 2022) keeps 6 C of the 10, recompute = block (Chen et al. 2016) only x. */
 #include "model/parts.h"
 #include "nn/head_norm.h"
 #include "nn/linear.h"
@@ -30,50 +31,60 @@ enum { /* what the model must have, or be made for */
        IF_ROPE = 4,
        IF_TRAINING = 8,
        IF_QK_NORM = 16,
-       IF_EMBEDDING_NORM = 32
+       IF_EMBEDDING_NORM = 32,
+       IF_DOCUMENTS = 64
 };
 
+/* Whether a training model has a copy for every layer. */
+typedef enum keeping {
+    ONCE,
+    EACH,             /* always */
+    UNLESS_BLOCK,     /* not when whole blocks are recomputed */
+    UNLESS_RECOMPUTE, /* nor when attention is */
+} keeping;
+
 static const struct buffer_row {
-    bool kept; /* a copy a layer when training */
+    keeping kept;
     dim rows, columns;
     unsigned conditions;
 } table[LM_B_COUNT] = {
     /* the beginning */
-    [LM_B_EMBEDDING] = {false, TOKENS, C, IF_EMBEDDING_NORM}, /* before its norm */
-    [LM_B_MEAN_E] = {false, TOKENS, ONE, IF_EMBEDDING_NORM | IF_LAYERNORM},
-    [LM_B_RSTD_E] = {false, TOKENS, ONE, IF_EMBEDDING_NORM},
+    [LM_B_DOCUMENTS] = {ONCE, TOKENS, ONE, IF_DOCUMENTS},    /* int32 */
+    [LM_B_EMBEDDING] = {ONCE, TOKENS, C, IF_EMBEDDING_NORM}, /* before its norm */
+    [LM_B_MEAN_E] = {ONCE, TOKENS, ONE, IF_EMBEDDING_NORM | IF_LAYERNORM},
+    [LM_B_RSTD_E] = {ONCE, TOKENS, ONE, IF_EMBEDDING_NORM},
     /* a layer's own */
-    [LM_B_X] = {true, TOKENS, C, 0}, /* the layer's input */
-    [LM_B_MEAN_1] = {true, TOKENS, ONE, IF_LAYERNORM},
-    [LM_B_RSTD_1] = {true, TOKENS, ONE, 0},
-    [LM_B_QKV] = {true, TOKENS, QKV, 0}, /* rotated in place, but with qk_norm */
-    [LM_B_ATT] = {true, TOKENS, C, 0},   /* before the projection */
-    [LM_B_LSE] = {true, HEAD_TOKENS, ONE, 0},
-    [LM_B_MID] = {true, TOKENS, C, 0}, /* x + attention branch */
-    [LM_B_MEAN_2] = {true, TOKENS, ONE, IF_LAYERNORM},
-    [LM_B_RSTD_2] = {true, TOKENS, ONE, 0},
-    [LM_B_FC] = {true, TOKENS, F, 0}, /* pre-activation; the gate's where gated */
-    [LM_B_UP] = {true, TOKENS, F, IF_GATED},
+    [LM_B_X] = {EACH, TOKENS, C, 0}, /* the layer's input */
+    [LM_B_MEAN_1] = {ONCE, TOKENS, ONE, IF_LAYERNORM},
+    [LM_B_RSTD_1] = {ONCE, TOKENS, ONE, 0},
+    [LM_B_QKV] = {UNLESS_RECOMPUTE, TOKENS, QKV, 0}, /* rotated in place, but with qk_norm */
+    [LM_B_ATT] = {UNLESS_RECOMPUTE, TOKENS, C, 0},   /* before the projection */
+    [LM_B_LSE] = {UNLESS_RECOMPUTE, HEAD_TOKENS, ONE, 0},
+    [LM_B_MID] = {UNLESS_BLOCK, TOKENS, C, 0}, /* x + attention branch */
+    [LM_B_MEAN_2] = {ONCE, TOKENS, ONE, IF_LAYERNORM},
+    [LM_B_RSTD_2] = {ONCE, TOKENS, ONE, 0},
+    [LM_B_FC] = {UNLESS_BLOCK, TOKENS, F, 0}, /* pre-activation; the gate's where gated */
+    [LM_B_UP] = {UNLESS_BLOCK, TOKENS, F, IF_GATED},
     /* the end of the network */
-    [LM_B_X_F] = {false, TOKENS, C, 0},
-    [LM_B_MEAN_F] = {false, TOKENS, ONE, IF_LAYERNORM},
-    [LM_B_RSTD_F] = {false, TOKENS, ONE, 0},
-    [LM_B_TARGETS] = {false, TOKENS, ONE, 0}, /* int32 */
-    [LM_B_LOSS] = {false, TOKENS, ONE, 0},
-    [LM_B_LOGITS] = {false, LOGITS, ONE, 0},
+    [LM_B_X_F] = {ONCE, TOKENS, C, 0},
+    [LM_B_MEAN_F] = {ONCE, TOKENS, ONE, IF_LAYERNORM},
+    [LM_B_RSTD_F] = {ONCE, TOKENS, ONE, 0},
+    [LM_B_TARGETS] = {ONCE, TOKENS, ONE, 0}, /* int32 */
+    [LM_B_LOSS] = {ONCE, TOKENS, ONE, 0},
+    [LM_B_LOGITS] = {ONCE, LOGITS, ONE, 0},
     /* shared by all layers */
-    [LM_B_NORM] = {false, TOKENS, C, 0}, /* output of the norm at hand */
+    [LM_B_NORM] = {ONCE, TOKENS, C, 0}, /* output of the norm at hand */
     /* with qk_norm, the queries and keys of the layer at hand as attention reads them; the place of
      * the values stays empty, so that rows are as far apart as those of qkv */
-    [LM_B_HEADS] = {false, TOKENS, QKV, IF_QK_NORM},
-    [LM_B_RSTD_Q] = {false, HEAD_TOKENS, ONE, IF_QK_NORM},
-    [LM_B_RSTD_K] = {false, KV_HEAD_TOKENS, ONE, IF_QK_NORM},
-    [LM_B_ACT] = {false, TOKENS, F, 0}, /* output of the activation at hand; then dup */
-    [LM_B_COS] = {false, TIME, HALF_HEAD, IF_ROPE},
-    [LM_B_SIN] = {false, TIME, HALF_HEAD, IF_ROPE},
-    [LM_B_DX] = {false, TOKENS, C, IF_TRAINING},       /* gradient of the residual stream */
-    [LM_B_DBRANCH] = {false, TOKENS, C, IF_TRAINING},  /* of a branch's narrow parts */
-    [LM_B_DWIDE] = {false, TOKENS, WIDE, IF_TRAINING}, /* of fc, then of qkv */
+    [LM_B_HEADS] = {ONCE, TOKENS, QKV, IF_QK_NORM},
+    [LM_B_RSTD_Q] = {ONCE, HEAD_TOKENS, ONE, IF_QK_NORM},
+    [LM_B_RSTD_K] = {ONCE, KV_HEAD_TOKENS, ONE, IF_QK_NORM},
+    [LM_B_ACT] = {ONCE, TOKENS, F, 0}, /* output of the activation at hand; then dup */
+    [LM_B_COS] = {ONCE, TIME, HALF_HEAD, IF_ROPE},
+    [LM_B_SIN] = {ONCE, TIME, HALF_HEAD, IF_ROPE},
+    [LM_B_DX] = {ONCE, TOKENS, C, IF_TRAINING},       /* gradient of the residual stream */
+    [LM_B_DBRANCH] = {ONCE, TOKENS, C, IF_TRAINING},  /* of a branch's narrow parts */
+    [LM_B_DWIDE] = {ONCE, TOKENS, WIDE, IF_TRAINING}, /* of fc, then of qkv */
 };
 
 /* The dimension d, checked; options are below 2^31 each (lm_param_layout_make saw to it). */
@@ -119,13 +130,27 @@ static bool size_of(const lm_model_options *o, int64_t batch, dim d, size_t *siz
     return true;
 }
 
+static bool keeps_each(const lm_model_options *o, keeping kept) {
+    switch (kept) {
+    case ONCE:
+        return false;
+    case EACH:
+        return true;
+    case UNLESS_BLOCK:
+        return o->recompute != LM_RECOMPUTE_BLOCK;
+    case UNLESS_RECOMPUTE:
+        return o->recompute == LM_RECOMPUTE_NONE;
+    }
+    return false;
+}
+
 bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, int64_t batch,
                            bool training) {
     unsigned truth = (o->norm == LM_NORM_LAYERNORM ? IF_LAYERNORM : 0u) |
                      (lm_mlp_is_gated((lm_mlp_kind)o->mlp) ? IF_GATED : 0u) |
                      (o->position == LM_POSITION_ROPE ? IF_ROPE : 0u) |
                      (o->qk_norm ? IF_QK_NORM : 0u) | (o->embedding_norm ? IF_EMBEDDING_NORM : 0u) |
-                     (training ? IF_TRAINING : 0u);
+                     (o->document_mask ? IF_DOCUMENTS : 0u) | (training ? IF_TRAINING : 0u);
     *layout = (lm_buffer_layout){0};
     for (int id = 0; id < LM_B_COUNT; id++) {
         size_t rows, columns, count, bytes;
@@ -133,7 +158,7 @@ bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, 
         if (!size_of(o, batch, table[id].rows, &rows) ||
             !size_of(o, batch, table[id].columns, &columns) || !lm_size_mul(rows, columns, &count))
             return false;
-        layout->copies[id] = table[id].kept && training ? o->n_layers : 1;
+        layout->copies[id] = training && keeps_each(o, table[id].kept) ? o->n_layers : 1;
         layout->count[id] = count;
         if (!lm_size_mul(count, sizeof(float) * (size_t)layout->copies[id], &bytes) ||
             !lm_size_add(bytes, LM_ALIGNMENT, &rows) ||

@@ -10,7 +10,8 @@
  * through its norm. Norm and activation outputs are computed again from what forward kept. */
 #include <string.h>
 
-#include "model/parts.h"
+#include "model/pass.h"
+#include "nn/dropout.h"
 #include "nn/embedding.h"
 #include "nn/head_norm.h"
 #include "nn/linear.h"
@@ -18,29 +19,46 @@
 #include "ops/attention.h"
 #include "ops/softmax_nll.h"
 
-/* One micro-batch. Dimensions: B batch, T time, C d_model, F d_ff, A = (H + 2K) D. */
-typedef struct pass {
-    lm_model *m;
-    const int32_t *tokens; /* [B, T+1] */
-    int64_t batch, time;
-    int64_t rows; /* B*T */
-} pass;
+/* ---- branches: what is added to the residual stream ------------------------------------------- */
+/* Sites of dropout: the embedding, then two a layer. */
+static lm_dropout dropout_of(const pass *p, int64_t site) {
+    const lm_model *m = p->m;
+    return (lm_dropout){.rate = m->o.dropout,
+                        .seed = m->dropout_seed,
+                        .site = (uint32_t)site,
+                        .sample = m->first_sample,
+                        .batch = p->batch,
+                        .time = p->time,
+                        .channels = m->o.d_model,
+                        .context = m->o.context_length};
+}
+static bool drops(const pass *p) {
+    return p->training && p->m->o.dropout > 0;
+}
 
-static const float *weight(const pass *p, lm_param_id id, int64_t layer) {
-    return lm_param_at(p->m, lm_model_weights(p->m), id, layer);
+/* y [B*T, C] = x + dropout(branch W^T + bias), branch [B*T, in]. */
+static void branch_forward(const pass *p, int64_t site, int64_t in, const float *branch,
+                           const float *w, const float *bias, const float *x, float *y) {
+    const lm_compute *compute = p->m->compute;
+    int64_t c = p->m->o.d_model;
+    if (!drops(p)) {
+        lm_linear_forward_residual(compute, p->rows, in, c, branch, w, bias, x, y);
+        return;
+    }
+    lm_dropout d = dropout_of(p, site);
+    float *out = buffer(p, LM_B_NORM, 0); /* [B*T, C]: the norm has served */
+    lm_linear_forward(compute, p->rows, in, c, branch, w, bias, out);
+    lm_dropout_apply(compute, &d, out, x, y);
 }
-static float *gradient(const pass *p, lm_param_id id, int64_t layer) {
-    return lm_param_at(p->m, lm_model_gradients(p->m), id, layer);
-}
-/* A layer's copy of a buffer where there is one a layer, else the only one; NULL: none. */
-static float *buffer(const pass *p, lm_buffer_id id, int64_t layer) {
-    const lm_buffer_layout *b = &p->m->buffers;
-    if (b->count[id] == 0) return NULL;
-    return p->m->buffer[id] + (b->copies[id] > 1 ? layer * (int64_t)b->count[id] : 0);
-}
-/* What layer l gets; what the last one gives is x_f. [B*T, C] */
-static float *residual(const pass *p, int64_t layer) {
-    return layer < p->m->o.n_layers ? buffer(p, LM_B_X, layer) : buffer(p, LM_B_X_F, 0);
+
+/* The gradient of what the projection gave: dx itself, or what dropout leaves of it. */
+static const float *branch_backward(const pass *p, int64_t site) {
+    const float *dx = buffer(p, LM_B_DX, 0);
+    if (!drops(p)) return dx;
+    lm_dropout d = dropout_of(p, site);
+    float *dout = buffer(p, LM_B_NORM, 0); /* [B*T, C]: there is no norm yet */
+    lm_dropout_apply(p->m->compute, &d, dx, NULL, dout);
+    return dout;
 }
 
 /* ---- norms ----------------------------------------------------------------------------------- */
@@ -150,24 +168,29 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
                           .out_row = o->d_model,
                           .lse = buffer(p, LM_B_LSE, layer),
                           .window = o->window,
+                          .documents = documents(p),
                           .softcap = (float)o->attention_softcap};
 }
 
-static void attention_forward(const pass *p, int64_t layer) {
+/* As far as the projection; once more in backward where the model recomputes. */
+static void attention_inside(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
     int64_t c = o->d_model, a = lm_model_qkv_size(o);
-    float *x = residual(p, layer);           /* [B*T, C] */
     float *qkv = buffer(p, LM_B_QKV, layer); /* [B*T, A] */
-    float *norm = norm_forward(p, &norm_1, layer, x);
+    float *norm = norm_forward(p, &norm_1, layer, residual(p, layer));
     lm_linear_forward(compute, p->rows, c, a, norm, weight(p, LM_P_QKV_WEIGHT, layer),
                       weight(p, LM_P_QKV_BIAS, layer), qkv);
     heads_forward(p, layer);
     lm_attention attention = attention_of(p, layer);
     lm_attention_forward_f32(compute, &attention);
-    lm_linear_forward_residual(
-        compute, p->rows, c, c, attention.out, weight(p, LM_P_ATTN_PROJ_WEIGHT, layer),
-        weight(p, LM_P_ATTN_PROJ_BIAS, layer), x, buffer(p, LM_B_MID, layer));
+}
+
+static void attention_forward(const pass *p, int64_t layer) {
+    attention_inside(p, layer);
+    branch_forward(p, 2 * layer + 1, p->m->o.d_model, buffer(p, LM_B_ATT, layer),
+                   weight(p, LM_P_ATTN_PROJ_WEIGHT, layer), weight(p, LM_P_ATTN_PROJ_BIAS, layer),
+                   residual(p, layer), buffer(p, LM_B_MID, layer));
 }
 
 /* dx in: gradient of mid; out: of x. */
@@ -176,14 +199,14 @@ static void attention_backward(const pass *p, int64_t layer) {
     const lm_compute *compute = p->m->compute;
     int64_t c = o->d_model, a = lm_model_qkv_size(o), d = lm_model_head_size(o);
     const float *x = residual(p, layer);
-    float *dx = buffer(p, LM_B_DX, 0);           /* [B*T, C] */
     float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
     float *dqkv = buffer(p, LM_B_DWIDE, 0);      /* [B*T, A] */
     if (o->qk_norm) heads_forward(p, layer);
     lm_attention attention = attention_of(p, layer);
-    lm_linear_backward(
-        compute, p->rows, c, c, attention.out, weight(p, LM_P_ATTN_PROJ_WEIGHT, layer), dx, dbranch,
-        gradient(p, LM_P_ATTN_PROJ_WEIGHT, layer), gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
+    lm_linear_backward(compute, p->rows, c, c, attention.out,
+                       weight(p, LM_P_ATTN_PROJ_WEIGHT, layer), branch_backward(p, 2 * layer + 1),
+                       dbranch, gradient(p, LM_P_ATTN_PROJ_WEIGHT, layer),
+                       gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
     lm_attention_backward_f32(compute, &attention, dbranch, dqkv, dqkv + o->n_heads * d,
                               dqkv + (o->n_heads + o->n_kv_heads) * d);
     heads_backward(p, layer, dqkv);
@@ -208,7 +231,8 @@ static float *activation_forward(const pass *p, int64_t layer) {
     return act;
 }
 
-static void mlp_forward(const pass *p, int64_t layer) {
+/* As far as the pre-activations. */
+static void mlp_inside(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
     int64_t c = o->d_model, f = o->d_ff;
@@ -221,9 +245,13 @@ static void mlp_forward(const pass *p, int64_t layer) {
     if (gated)
         lm_linear_forward(compute, p->rows, c, f, norm, weight(p, LM_P_UP_WEIGHT, layer),
                           weight(p, LM_P_UP_BIAS, layer), buffer(p, LM_B_UP, layer));
-    float *act = activation_forward(p, layer);
-    lm_linear_forward_residual(compute, p->rows, f, c, act, weight(p, LM_P_MLP_PROJ_WEIGHT, layer),
-                               weight(p, LM_P_MLP_PROJ_BIAS, layer), mid, residual(p, layer + 1));
+}
+
+static void mlp_forward(const pass *p, int64_t layer) {
+    mlp_inside(p, layer);
+    branch_forward(p, 2 * layer + 2, p->m->o.d_ff, activation_forward(p, layer),
+                   weight(p, LM_P_MLP_PROJ_WEIGHT, layer), weight(p, LM_P_MLP_PROJ_BIAS, layer),
+                   buffer(p, LM_B_MID, layer), residual(p, layer + 1));
 }
 
 /* dbranch += dup W_up: the second share of the norm's gradient. */
@@ -253,11 +281,11 @@ static void mlp_backward(const pass *p, int64_t layer) {
     int64_t c = o->d_model, f = o->d_ff;
     bool gated = is_gated(p);
     const float *mid = buffer(p, LM_B_MID, layer);
-    float *dx = buffer(p, LM_B_DX, 0);           /* [B*T, C] */
     float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
     float *dfc = buffer(p, LM_B_DWIDE, 0);       /* [B*T, F]: of act, then of fc */
     float *act = activation_forward(p, layer);   /* [B*T, F] */
-    lm_linear_backward(compute, p->rows, f, c, act, weight(p, LM_P_MLP_PROJ_WEIGHT, layer), dx, dfc,
+    lm_linear_backward(compute, p->rows, f, c, act, weight(p, LM_P_MLP_PROJ_WEIGHT, layer),
+                       branch_backward(p, 2 * layer + 2), dfc,
                        gradient(p, LM_P_MLP_PROJ_WEIGHT, layer),
                        gradient(p, LM_P_MLP_PROJ_BIAS, layer));
     float *dup = gated ? act : NULL; /* the activation has served */
@@ -282,15 +310,23 @@ static void embedding_forward(const pass *p) {
     bool normed = p->m->o.embedding_norm;
     float *x = normed ? buffer(p, LM_B_EMBEDDING, 0) : residual(p, 0); /* [B*T, C] */
     lm_embedding_forward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
-                         weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), 0, x);
+                         weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), 0, documents(p), x);
     if (normed) {
         lm_norm n = norm_of(p, &norm_e, 0);
         lm_norm_forward(p->m->compute, &n, x, residual(p, 0));
+    }
+    if (drops(p)) {
+        lm_dropout d = dropout_of(p, 0);
+        lm_dropout_apply(p->m->compute, &d, residual(p, 0), NULL, residual(p, 0));
     }
 }
 
 static void embedding_backward(const pass *p) {
     float *dx = buffer(p, LM_B_DX, 0); /* [B*T, C] */
+    if (drops(p)) {
+        lm_dropout d = dropout_of(p, 0);
+        lm_dropout_apply(p->m->compute, &d, dx, NULL, dx);
+    }
     if (p->m->o.embedding_norm) {
         size_t bytes = (size_t)(p->rows * p->m->o.d_model) * sizeof *dx;
         memcpy(buffer(p, LM_B_DBRANCH, 0), dx, bytes);
@@ -298,7 +334,7 @@ static void embedding_backward(const pass *p) {
         norm_backward(p, &norm_e, 0, buffer(p, LM_B_EMBEDDING, 0));
     }
     lm_embedding_backward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
-                          dx, gradient(p, LM_P_WTE, 0), gradient(p, LM_P_WPE, 0));
+                          documents(p), dx, gradient(p, LM_P_WTE, 0), gradient(p, LM_P_WPE, 0));
 }
 
 static int32_t *copy_targets(const pass *p) {
@@ -342,9 +378,28 @@ static double sum_losses(const float *loss, int64_t n) {
     return sum;
 }
 
-static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time) {
+/* Where the document of each token begins: at the boundary token, or with the row. */
+static void find_documents(const pass *p) {
+    int32_t *begins = documents(p); /* [B*T] */
+    if (!begins) return;
+    for (int64_t b = 0; b < p->batch; b++)
+        for (int64_t t = 0; t < p->time; t++) {
+            int64_t at = b * p->time + t;
+            bool boundary = p->tokens[b * (p->time + 1) + t] == p->m->o.document_token;
+            begins[at] = t == 0 ? 0 : boundary ? (int32_t)t : begins[at - 1];
+        }
+}
+
+static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time, bool training) {
     LM_ASSERT(batch > 0 && batch <= m->batch && time > 0 && time <= m->o.context_length);
-    return (pass){.m = m, .tokens = tokens, .batch = batch, .time = time, .rows = batch * time};
+    pass p = {.m = m,
+              .tokens = tokens,
+              .batch = batch,
+              .time = time,
+              .rows = batch * time,
+              .training = training};
+    find_documents(&p);
+    return p;
 }
 
 static void forward(const pass *p) {
@@ -361,15 +416,27 @@ static void backward(const pass *p) {
     memset(dx, 0, (size_t)(p->rows * p->m->o.d_model) * sizeof *dx);
     norm_backward(p, &norm_f, 0, residual(p, layers));
     for (int64_t layer = layers - 1; layer >= 0; layer--) {
+        bool kept = layer == layers - 1; /* its activations are those computed last */
+        int recompute = kept ? LM_RECOMPUTE_NONE : p->m->o.recompute;
+        if (recompute == LM_RECOMPUTE_BLOCK) {
+            attention_forward(p, layer);
+            mlp_inside(p, layer);
+        }
         mlp_backward(p, layer);
+        if (recompute == LM_RECOMPUTE_ATTENTION) attention_inside(p, layer);
         attention_backward(p, layer);
     }
     embedding_backward(p);
 }
 
+void lm_model_seed_dropout(lm_model *m, uint64_t seed, uint64_t first_sample) {
+    m->dropout_seed = seed;
+    m->first_sample = first_sample;
+}
+
 double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
                                  float grad_scale) {
-    pass p = begin(m, tokens, batch, time);
+    pass p = begin(m, tokens, batch, time, true);
     LM_ASSERT(lm_model_gradients(m));
     forward(&p);
     double loss = sum_losses(head(&p, true, grad_scale), p.rows);
@@ -378,7 +445,7 @@ double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t bat
 }
 
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time) {
-    pass p = begin(m, tokens, batch, time);
+    pass p = begin(m, tokens, batch, time, false);
     forward(&p);
     return sum_losses(head(&p, false, 0.0f), p.rows);
 }

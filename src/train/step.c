@@ -23,6 +23,7 @@ static double accumulate_gradients(lm_trainer *t) {
     double sum = 0;
     lm_model_zero_gradients(t->model);
     for (int64_t micro = 0; micro < c->train.grad_accumulation; micro++) {
+        lm_model_seed_dropout(t->model, (uint64_t)c->run.seed, (uint64_t)t->state.samples);
         read_batch(t);
         sum += lm_model_forward_backward(t->model, t->batch, rows, time, grad_scale);
     }

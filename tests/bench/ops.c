@@ -77,11 +77,11 @@ static void gelu_backward(bench *b) {
 }
 static void embedding_forward(bench *b) {
     lm_embedding_forward(b->compute, b->s->batch, b->s->time, channels_of(b), b->tokens, b->s->time,
-                         b->w, b->x, 0, b->y);
+                         b->w, b->x, 0, NULL, b->y);
 }
 static void embedding_backward(bench *b) {
     lm_embedding_backward(b->compute, b->s->batch, b->s->time, channels_of(b), b->tokens,
-                          b->s->time, b->dy, b->dw, b->dx);
+                          b->s->time, NULL, b->dy, b->dw, b->dx);
 }
 
 static const struct line {

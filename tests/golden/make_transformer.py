@@ -38,8 +38,16 @@ MODELS = {  # B, T, V, C, L, H, K, F
                   logit_softcap=3.0),
     "palm": dict(shape=(2, 8, 11, 16, 2, 4, 1, 64), norm="layernorm", position="rope",
                  mlp="swiglu", bias=False, tied=False, window=3, label_smoothing=0.1, z_loss=0.02),
+    "dropout": dict(shape=(3, 6, 11, 20, 2, 2, 2, 80), norm="layernorm", position="learned",
+                    mlp="gelu", bias=True, tied=True, embedding_norm=True, dropout=0.3),
+    "documents": dict(shape=(2, 70, 9, 16, 2, 4, 2, 24), norm="layernorm", position="learned",
+                      mlp="swiglu", bias=True, tied=False, document_token=2),
+    "rotated_documents": dict(shape=(1, 75, 9, 16, 1, 2, 2, 24), norm="rmsnorm", position="rope",
+                              mlp="relu2", bias=False, tied=True, qk_norm=True, document_token=2,
+                              window=20, dropout=0.1),
 }
 EPS, THETA = 1e-5, 10000.0
+SEED, FIRST_SAMPLE = 7, 5  # of dropout
 
 
 def mix(x):
@@ -58,6 +66,41 @@ def value(row, i, center, spread):
 
 def token(b, t, vocab):
     return mix(b * 4099 + t + 77777) % vocab
+
+
+def philox(key, counter):
+    """Philox4x32-10 of Salmon et al. 2011."""
+    k, c = list(key), list(counter)
+    for _ in range(10):
+        a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [b >> 32 ^ c[1] ^ k[0], b & 0xFFFFFFFF, a >> 32 ^ c[3] ^ k[1], a & 0xFFFFFFFF]
+        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return c
+
+
+def drop(m, site, x):
+    """Dropout of x [B, T, C]; purpose 4 is dropout's."""
+    if not m.get("dropout"):
+        return x
+    batch, time, channels = x.shape
+    threshold = round(m["dropout"] * 65536)
+    keep = torch.zeros(batch, time, channels)
+    for b in range(batch):
+        for t in range(time):
+            for c in range(channels):
+                block = ((FIRST_SAMPLE + b) * time + t) * ((channels + 7) // 8) + c // 8
+                word = philox((SEED, 0), (block & 0xFFFFFFFF, block >> 32, site, 4))[c % 8 // 2]
+                keep[b, t, c] = (word >> 16 * (c % 2) & 0xFFFF) >= threshold
+    return x * keep * 65536 / (65536 - threshold)
+
+
+def beginnings(m, tokens):
+    """[B, T]: where each token's document begins."""
+    begins = torch.zeros_like(tokens)
+    for b in range(tokens.shape[0]):
+        for t in range(1, tokens.shape[1]):
+            begins[b, t] = t if tokens[b, t] == m["document_token"] else begins[b, t - 1]
+    return begins
 
 
 def parameter_rows(m):
@@ -136,7 +179,7 @@ def rotate(x):
     return torch.cat([turned.real, turned.imag], -1)
 
 
-def attend(m, p, i, x):
+def attend(m, p, i, x, begins):
     b, t, c = x.shape
     h, k = m["shape"][5:7]
     d = c // h
@@ -156,6 +199,8 @@ def attend(m, p, i, x):
     hidden = torch.ones(t, t, dtype=torch.bool).triu(1)
     if m.get("window"):
         hidden |= torch.ones(t, t, dtype=torch.bool).tril(-m["window"])
+    if begins is not None:  # [B, 1, T, T]
+        hidden = hidden | (begins[:, None, :, None] != begins[:, None, None, :])
     out = scores.masked_fill(hidden, -torch.inf).softmax(-1) @ v
     return project(p, f"{i}.proj", out.transpose(1, 2).reshape(b, t, c))
 
@@ -174,14 +219,17 @@ def feed_forward(m, p, i, x):
 def loss_of(m, p):
     batch, time, vocab, _, layers = m["shape"][:5]
     tokens = torch.tensor([[token(b, t, vocab) for t in range(time + 1)] for b in range(batch)])
+    begins = beginnings(m, tokens[:, :-1]) if "document_token" in m else None
     x = p["wte"][tokens[:, :-1]]
     if m["position"] == "learned":
-        x = x + p["wpe"][:time]
+        place = torch.arange(time).expand(batch, time)
+        x = x + p["wpe"][place if begins is None else place - begins]
     if m.get("embedding_norm"):
         x = normalise(m, p, "lne", x)
+    x = drop(m, 0, x)
     for i in range(layers):
-        x = x + attend(m, p, i, normalise(m, p, f"{i}.ln1", x))
-        x = x + feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x))
+        x = x + drop(m, 2 * i + 1, attend(m, p, i, normalise(m, p, f"{i}.ln1", x), begins))
+        x = x + drop(m, 2 * i + 2, feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x)))
     logits = normalise(m, p, "lnf", x) @ p["wte" if m["tied"] else "head"].T
     if m.get("logit_softcap"):
         logits = m["logit_softcap"] * torch.tanh(logits / m["logit_softcap"])

@@ -169,6 +169,16 @@ static void set_label_smoothing(lm_model_options *o, int level) {
 static void set_z_loss(lm_model_options *o, int level) {
     o->z_loss = 0.02 * level;
 }
+static void set_dropout(lm_model_options *o, int level) {
+    o->dropout = 0.3 * level;
+}
+static void set_documents(lm_model_options *o, int level) {
+    o->document_mask = level;
+    o->document_token = 3;
+}
+static void set_recompute(lm_model_options *o, int level) {
+    o->recompute = level;
+}
 
 static const struct factor {
     const char *name;
@@ -188,6 +198,9 @@ static const struct factor {
     {"logit_softcap", 2, set_logit_softcap},
     {"label_smoothing", 2, set_label_smoothing},
     {"z_loss", 2, set_z_loss},
+    {"dropout", 2, set_dropout},
+    {"documents", 2, set_documents},
+    {"recompute", LM_RECOMPUTE_COUNT, set_recompute},
 };
 enum { FACTORS = sizeof factors / sizeof *factors, MOST_LEVELS = 8, CANDIDATES = 50 };
 

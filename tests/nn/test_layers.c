@@ -324,14 +324,18 @@ static void check_embedding(int64_t batch, int64_t time, int64_t c, int64_t voca
     float *p = with_positions ? layers_random(positions * c, 3, -1, 1) : NULL;
     float *dw0 = layers_random(vocab * c, 4, -1, 1), *dp0 = layers_random(time * c, 5, -1, 1);
     float *first[3] = {0};
+    int32_t *documents = batch > 1 ? layers_ints(batch * time) : NULL; /* one every 6 tokens */
+    for (int64_t i = 0; i < batch * time && documents; i++)
+        documents[i] = (int32_t)(i % time / 6 * 6);
     for (int s = 0; s < SETUPS; s++) {
         lm_kernels k;
         lm_compute compute;
         layers_open(&compute, &k, setups[s].threads, setups[s].scalar, 64);
         float *y = layers_floats(batch * time * c);
         float *dw = layers_copy(dw0, vocab * c), *dp = layers_copy(dp0, time * c);
-        lm_embedding_forward(&compute, batch, time, c, tokens, row, w, p, first_position, y);
-        lm_embedding_backward(&compute, batch, time, c, tokens, row, dy, dw,
+        lm_embedding_forward(&compute, batch, time, c, tokens, row, w, p, first_position, documents,
+                             y);
+        lm_embedding_backward(&compute, batch, time, c, tokens, row, documents, dy, dw,
                               with_positions ? dp : NULL);
         layers_close(&compute);
         if (s == 0) first[0] = y, first[1] = dw, first[2] = dp;
@@ -344,10 +348,11 @@ static void check_embedding(int64_t batch, int64_t time, int64_t c, int64_t voca
         for (int64_t t = 0; t < time; t++)
             for (int64_t i = 0; i < c; i++) {
                 int64_t token = tokens[b * row + t], at = (b * time + t) * c + i;
-                float y = w[token * c + i] + (p ? p[(first_position + t) * c + i] : 0.0f);
+                int64_t position = documents ? t % 6 : t;
+                float y = w[token * c + i] + (p ? p[(first_position + position) * c + i] : 0.0f);
                 assert_true(first[0][at] == y);
                 dw[token * c + i] += (double)dy[at];
-                if (with_positions) dp[t * c + i] += (double)dy[at];
+                if (with_positions) dp[position * c + i] += (double)dy[at];
             }
     double tolerance = EPS * (double)(batch * time + 2);
     layers_close_to("dW", first[1], dw, vocab * c, tolerance);

@@ -136,6 +136,55 @@ const transformer_case transformer_cases[TRANSFORMERS] = {
       .label_smoothing = 0.1,
       .z_loss = 0.02,
       COMMON}},
+    {"dropout",
+     3,
+     {.d_model = 20,
+      .n_layers = 2,
+      .n_heads = 2,
+      .context_length = 6,
+      .vocab_size = 11,
+      .norm = LM_NORM_LAYERNORM,
+      .position = LM_POSITION_LEARNED,
+      .mlp = LM_MLP_GELU,
+      .embedding_norm = true,
+      .dropout = 0.3,
+      .bias = true,
+      .tie_embeddings = true,
+      COMMON}},
+    {"documents",
+     2,
+     {.d_model = 16,
+      .n_layers = 2,
+      .n_heads = 4,
+      .n_kv_heads = 2,
+      .d_ff = 24,
+      .context_length = 70,
+      .vocab_size = 9,
+      .norm = LM_NORM_LAYERNORM,
+      .position = LM_POSITION_LEARNED,
+      .mlp = LM_MLP_SWIGLU,
+      .document_mask = true,
+      .document_token = 2,
+      .bias = true,
+      COMMON}},
+    {"rotated_documents",
+     1,
+     {.d_model = 16,
+      .n_layers = 1,
+      .n_heads = 2,
+      .d_ff = 24,
+      .context_length = 75,
+      .vocab_size = 9,
+      .norm = LM_NORM_RMSNORM,
+      .position = LM_POSITION_ROPE,
+      .mlp = LM_MLP_RELU2,
+      .qk_norm = true,
+      .window = 20,
+      .dropout = 0.1,
+      .document_mask = true,
+      .document_token = 2,
+      .tie_embeddings = true,
+      COMMON}},
 };
 
 lm_model_options transformer_options(const transformer_case *c) {
@@ -151,6 +200,7 @@ lm_model *transformer_create(const lm_model_options *o, int64_t batch, bool trai
     lm_model *m;
     if (lm_model_create(&m, o, batch, training, compute, &err) != LM_OK)
         fail_msg("%s", err.message);
+    lm_model_seed_dropout(m, 7, 5);
     return m;
 }
 
