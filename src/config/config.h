@@ -44,6 +44,8 @@ typedef struct lm_train_options {
     int precision;    /* lm_precision (ops/compute.h) */
 } lm_train_options;
 
+const char *lm_preset_name(int preset); /* "none", "gpt2", "llama"; NULL past the end */
+
 typedef struct lm_eval_options {
     int64_t every;  /* steps; 0: only at the end */
     int64_t tokens; /* of validation data an evaluation reads; 0: all */
@@ -64,6 +66,7 @@ typedef struct lm_log_options {
 
 typedef struct lm_config {
     lm_run_options run;
+    int preset; /* of the model's keys; parsing has applied it */
     lm_model_options model;
     lm_data_options data;
     lm_train_options train;

@@ -59,6 +59,8 @@ const lm_key lm_keys[] = {
     {"run.interrupt_exit_code", INTEGER(run.interrupt_exit_code, 4, 125, "4"), FREE,
      .help = "when stopped by a signal or before_wall, for schedulers that requeue by it (75: EX_TEMPFAIL; 99: Grid Engine)"},
 
+    {"model.preset", CHOICE(preset, lm_preset_name, "none"), FREE,
+     .help = "sets norm, position, mlp, bias, tie_embeddings and init as GPT-2 (Radford et al. 2019) or LLaMA (Touvron et al. 2023) has them; keys given beside it win"},
     {"model.d_model", INTEGER(model.d_model, 1, SIZE_MOST, "256"), .help = "width: channels a token"},
     {"model.n_layers", INTEGER(model.n_layers, 1, SIZE_MOST, "6"), .help = "blocks of attention and MLP"},
     {"model.n_heads", INTEGER(model.n_heads, 1, SIZE_MOST, "8"), .help = "attention heads; divides d_model"},
@@ -277,26 +279,27 @@ bool lm_key_set_text(const lm_key *k, lm_config *c, const char *x) {
 
 /* ---- all of them -------------------------------------------------------------------------------*/
 
+void lm_key_set_standard(const lm_key *k, lm_config *c, const char *standard) {
+    switch (k->type) {
+    case LM_KEY_INTEGER:
+    case LM_KEY_REAL:
+        lm_key_set_number(k, c, strtod(standard, NULL));
+        break;
+    case LM_KEY_BOOLEAN:
+        lm_key_set_boolean(k, c, strcmp(standard, "true") == 0);
+        break;
+    case LM_KEY_TEXT:
+        (void)lm_key_set_text(k, c, standard); /* lm_config_parse finds it missing */
+        break;
+    case LM_KEY_CHOICE:
+        lm_key_set_number(k, c, lm_key_choice(k, standard));
+        break;
+    }
+}
+
 void lm_config_defaults(lm_config *c) {
     memset(c, 0, sizeof *c);
-    for (int i = 0; i < lm_n_keys; i++) {
-        const lm_key *k = &lm_keys[i];
-        switch (k->type) {
-        case LM_KEY_INTEGER:
-        case LM_KEY_REAL:
-            lm_key_set_number(k, c, strtod(k->standard, NULL));
-            break;
-        case LM_KEY_BOOLEAN:
-            lm_key_set_boolean(k, c, strcmp(k->standard, "true") == 0);
-            break;
-        case LM_KEY_TEXT:
-            (void)lm_key_set_text(k, c, k->standard); /* lm_config_parse finds it missing */
-            break;
-        case LM_KEY_CHOICE:
-            lm_key_set_number(k, c, lm_key_choice(k, k->standard));
-            break;
-        }
-    }
+    for (int i = 0; i < lm_n_keys; i++) lm_key_set_standard(&lm_keys[i], c, lm_keys[i].standard);
 }
 
 void lm_config_free(lm_config *c) {

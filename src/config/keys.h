@@ -32,6 +32,14 @@ typedef struct lm_key {
 extern const lm_key lm_keys[];
 extern const int lm_n_keys;
 
+/* What a preset of the model sets (presets.c). */
+typedef struct lm_preset_row {
+    int preset;
+    const char *path, *value; /* as lm_key.standard has it */
+} lm_preset_row;
+extern const lm_preset_row lm_presets[];
+extern const int lm_n_presets;
+
 /* Row of a path, -1 when there is none. */
 int lm_key_find(const char *path);
 bool lm_key_applies(const lm_key *k, const lm_config *c);
@@ -45,6 +53,8 @@ void lm_key_describe(const lm_key *k, lm_text *out);
 void lm_key_set_number(const lm_key *k, lm_config *c, double x);
 void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x);
 bool lm_key_set_text(const lm_key *k, lm_config *c, const char *x); /* false: out of memory */
+/* The value from a text like `standard`, which fits the key. */
+void lm_key_set_standard(const lm_key *k, lm_config *c, const char *standard);
 /* Is x in the key's range, and whole when the key is an integer? */
 bool lm_key_accepts_number(const lm_key *k, double x);
 /* Index of a choice's name, -1 when there is none. */

@@ -303,6 +303,15 @@ static void check_model(parser *p) {
     }
 }
 
+/* The preset's values where a key is not given itself. */
+static void apply_preset(parser *p) {
+    for (int i = 0; i < lm_n_presets; i++) {
+        int row = lm_key_find(lm_presets[i].path);
+        if (lm_presets[i].preset == p->config->preset && !*p->origins[row].place)
+            lm_key_set_standard(&lm_keys[row], p->config, lm_presets[i].value);
+    }
+}
+
 static void check_whole(parser *p) {
     lm_config *c = p->config;
     for (int i = 0; i < lm_n_keys; i++) {
@@ -401,6 +410,7 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
     root = read_syntax(&p, copy, size);
     if (root && read_root(&p, root)) {
         for (int i = 0; i < n_overrides; i++) read_override(&p, overrides[i]);
+        apply_preset(&p);
         check_whole(&p);
     }
     if (p.no_memory || p.problems.failed) {

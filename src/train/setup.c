@@ -111,6 +111,23 @@ static void put_bytes(lm_text *out, const char *what, uint64_t bytes) {
     lm_text_printf(out, "  %-14s %12s\n", what, lm_text_bytes(text, sizeof text, (double)bytes));
 }
 
+/* What recomputing more than the config asks for would save. */
+static void put_recompute(lm_text *out, const lm_setup *s) {
+    const lm_config *c = s->config;
+    char text[32];
+    lm_text_printf(out, "  recompute %s", lm_recompute_name(c->model.recompute));
+    for (int kind = c->model.recompute + 1; kind < LM_RECOMPUTE_COUNT; kind++) {
+        lm_model_options o = c->model;
+        lm_model_plan plan;
+        o.recompute = kind;
+        lm_model_plan_make(&plan, &o, c->train.micro_batch, true, &s->kernels, s->threads);
+        lm_text_printf(out, "; %s would save %s", lm_recompute_name(kind),
+                       lm_text_bytes(text, sizeof text,
+                                     (double)(s->plan.model.activations - plan.activations)));
+    }
+    lm_text_printf(out, "\n");
+}
+
 void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     const lm_train_plan *p = &s->plan;
     const lm_config *c = s->config;
@@ -145,6 +162,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     put_bytes(out, "batch", p->batch);
     put_bytes(out, "total", p->memory);
     put_bytes(out, "available", lm_limits_memory());
+    put_recompute(out, s);
     lm_text_printf(out,
                    "disk      at most %s a checkpoint, %s for those kept and the one being"
                    " written\n",

@@ -110,6 +110,44 @@ static void test_warmup_follows_short_runs(void **state) {
     lm_config_free(&c);
 }
 
+/* A preset sets what is not given, wherever it stands, and shows in the resolved config. */
+static void test_presets(void **state) {
+    (void)state;
+    lm_config c, again;
+    lm_error err = {0};
+    lm_text printed = {0};
+    const char *text = SOUND ", \"model\": {\"norm\": \"rmsnorm\", \"preset\": \"gpt2\"}}";
+    if (parse(&c, text, &err) != LM_OK) fail_msg("%s", err.message);
+    assert_int_equal(c.model.norm, LM_NORM_RMSNORM); /* given */
+    assert_int_equal(c.model.position, LM_POSITION_LEARNED);
+    assert_int_equal(c.model.mlp, LM_MLP_GELU_TANH);
+    assert_true(c.model.bias && c.model.tie_embeddings);
+    lm_config_print(&c, &printed);
+    assert_non_null(strstr(lm_text_cstr(&printed), "\"preset\": \"gpt2\""));
+    assert_non_null(strstr(lm_text_cstr(&printed), "\"position\": \"learned\""));
+    if (parse(&again, lm_text_cstr(&printed), &err) != LM_OK) fail_msg("%s", err.message);
+    assert_memory_equal(&again.model, &c.model, sizeof c.model);
+    lm_config_free(&again);
+    lm_config_free(&c);
+    lm_text_free(&printed);
+    const char *const set[] = {"model.preset=llama", "model.init=gpt2"};
+    lm_config_defaults(&c);
+    assert_int_equal(lm_config_parse(&c, "f.json", text, strlen(text), set, 2, &err), LM_OK);
+    assert_int_equal(c.model.position, LM_POSITION_ROPE);
+    assert_int_equal(c.model.mlp, LM_MLP_SWIGLU);
+    assert_int_equal(c.model.init, LM_INIT_GPT2); /* given */
+    assert_false(c.model.bias || c.model.tie_embeddings);
+    lm_config_free(&c);
+    for (int i = 0; i < lm_n_presets; i++) { /* the rows are of keys, and in their ranges */
+        int row = lm_key_find(lm_presets[i].path);
+        assert_true(row >= 0 && lm_preset_name(lm_presets[i].preset));
+        const lm_key *k = &lm_keys[row];
+        if (k->type == LM_KEY_CHOICE) assert_true(lm_key_choice(k, lm_presets[i].value) >= 0);
+        if (k->type == LM_KEY_REAL)
+            assert_true(lm_key_accepts_number(k, strtod(lm_presets[i].value, NULL)));
+    }
+}
+
 static void test_overrides(void **state) {
     (void)state;
     lm_config c;
@@ -319,6 +357,7 @@ int main(void) {
         cmocka_unit_test(test_many_problems_are_counted),
         cmocka_unit_test(test_comments_numbers_and_schema_key),
         cmocka_unit_test(test_warmup_follows_short_runs),
+        cmocka_unit_test(test_presets),
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_print_reads_back),
         cmocka_unit_test(test_compare),
