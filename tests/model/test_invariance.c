@@ -1,0 +1,247 @@
+/* What must not matter: the order of rows, how they are put into micro-batches, a window as long as
+ * the row, heads shared by nobody, what is recomputed, and whether documents stand in one row or
+ * apart. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "model/parts.h"
+#include "tests/support/layers.h"
+#include "tests/support/transformer.h"
+
+enum { MOST_TOKENS = 512 };
+
+static lm_compute compute;
+static lm_kernels kernels;
+
+/* Losses and gradients of one pass over the rows at tokens; freed by layers_free_all. */
+typedef struct outcome {
+    double loss;
+    float *gradients;
+    int64_t total;
+    uint64_t activations;
+} outcome;
+
+static outcome run(const lm_model_options *o, const int32_t *tokens, int64_t batch, int64_t time) {
+    lm_model *m = transformer_create(o, batch, true, &compute);
+    transformer_fill(m);
+    outcome r = {.total = lm_model_total(m), .activations = m->activations.used};
+    r.loss = lm_model_forward_backward(m, tokens, batch, time, 1.0f / 32);
+    r.gradients = layers_copy(lm_model_gradients(m), r.total);
+    lm_model_free(m);
+    return r;
+}
+
+static void same(const char *what, const outcome *a, const outcome *b) {
+    assert_int_equal(a->total, b->total);
+    if (a->loss < b->loss || a->loss > b->loss)
+        fail_msg("%s: losses %.17g and %.17g", what, a->loss, b->loss);
+    layers_same_bits(what, a->gradients, b->gradients, a->total);
+}
+
+/* Up to the rounding of sums in another order: a few roundings of the largest partial sum. */
+static void close_to(const char *what, const outcome *a, const float *b, double roundings) {
+    double largest = 0, worst = 0;
+    for (int64_t i = 0; i < a->total; i++) {
+        double off = fabs((double)a->gradients[i] - (double)b[i]);
+        if (fabs((double)b[i]) > largest) largest = fabs((double)b[i]);
+        if (off > worst) worst = off;
+    }
+    print_message("%s: off by %.1f eps of the largest\n", what,
+                  worst / largest / (double)FLT_EPSILON);
+    assert_true(worst <= roundings * (double)FLT_EPSILON * largest);
+}
+
+static void test_recomputing_changes_no_bit_and_saves(void **state) {
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++) {
+        const transformer_case *t = &transformer_cases[c];
+        int32_t tokens[MOST_TOKENS];
+        lm_model_options o = transformer_options(t);
+        o.n_layers = 3;
+        transformer_tokens(tokens, 0, t->batch, o.context_length, o.vocab_size);
+        outcome kept = run(&o, tokens, t->batch, o.context_length);
+        uint64_t before = kept.activations;
+        for (o.recompute = 1; o.recompute < LM_RECOMPUTE_COUNT; o.recompute++) {
+            outcome again = run(&o, tokens, t->batch, o.context_length);
+            same(t->name, &kept, &again);
+            assert_true(again.activations < before);
+            before = again.activations;
+        }
+        layers_free_all();
+    }
+}
+
+static void test_whole_window_is_none(void **state) {
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++) {
+        const transformer_case *t = &transformer_cases[c];
+        int32_t tokens[MOST_TOKENS];
+        lm_model_options o = transformer_options(t);
+        transformer_tokens(tokens, 0, t->batch, o.context_length, o.vocab_size);
+        o.window = 0;
+        outcome none = run(&o, tokens, t->batch, o.context_length);
+        for (o.window = o.context_length; o.window < o.context_length + 2; o.window++) {
+            outcome whole = run(&o, tokens, t->batch, o.context_length);
+            same(t->name, &none, &whole);
+        }
+        layers_free_all();
+    }
+}
+
+static void test_heads_shared_by_nobody(void **state) {
+    (void)state;
+    int32_t tokens[MOST_TOKENS];
+    lm_model_options o = transformer_options(&transformer_cases[1]), plain = transformer_cases[1].o;
+    static lm_error err;
+    transformer_tokens(tokens, 0, 2, o.context_length, o.vocab_size);
+    o.n_kv_heads = o.n_heads;
+    plain.n_kv_heads = 0;
+    assert_int_equal(lm_model_resolve(&plain, &err), LM_OK);
+    outcome a = run(&o, tokens, 2, o.context_length), b = run(&plain, tokens, 2, o.context_length);
+    same("heads", &a, &b);
+    layers_free_all();
+}
+
+/* Rows in another order: each has its loss, bit for bit; gradients up to rounding. (Dropout goes by
+ * the number of the row, so it is off.) */
+static void test_rows_in_another_order(void **state) {
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++) {
+        const transformer_case *t = &transformer_cases[c];
+        int32_t tokens[MOST_TOKENS], turned[MOST_TOKENS];
+        float losses[MOST_TOKENS];
+        lm_model_options o = transformer_options(t);
+        int64_t time = o.context_length, row = time + 1;
+        o.dropout = 0;
+        transformer_tokens(tokens, 0, 3, time, o.vocab_size);
+        for (int64_t b = 0; b < 3; b++)
+            memcpy(turned + (b + 1) % 3 * row, tokens + b * row, (size_t)row * sizeof *tokens);
+        outcome a = run(&o, tokens, 3, time), b = run(&o, turned, 3, time);
+        close_to(t->name, &a, b.gradients, 8);
+        lm_model *m = transformer_create(&o, 3, false, &compute);
+        transformer_fill(m);
+        lm_model_loss(m, tokens, 3, time);
+        memcpy(losses, m->buffer[LM_B_LOSS], (size_t)(3 * time) * sizeof *losses);
+        lm_model_loss(m, turned, 3, time);
+        for (int64_t r = 0; r < 3; r++)
+            layers_same_bits(t->name, losses + r * time, m->buffer[LM_B_LOSS] + (r + 1) % 3 * time,
+                             time);
+        lm_model_free(m);
+        layers_free_all();
+    }
+}
+
+/* One micro-batch of four rows, and two of two, each with the numbers of its rows. */
+static void test_accumulation(void **state) {
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++) {
+        const transformer_case *t = &transformer_cases[c];
+        int32_t tokens[MOST_TOKENS];
+        lm_model_options o = transformer_options(t);
+        int64_t time = o.context_length;
+        transformer_tokens(tokens, 0, 4, time, o.vocab_size);
+        outcome once = run(&o, tokens, 4, time);
+        lm_model *m = transformer_create(&o, 4, true, &compute);
+        transformer_fill(m);
+        double loss = lm_model_forward_backward(m, tokens, 2, time, 1.0f / 32);
+        lm_model_seed_dropout(m, 7, 5 + 2);
+        loss += lm_model_forward_backward(m, tokens + 2 * (time + 1), 2, time, 1.0f / 32);
+        close_to(t->name, &once, lm_model_gradients(m), 8);
+        assert_true(fabs(loss - once.loss) <= 1e-12 * loss);
+        lm_model_free(m);
+        layers_free_all();
+    }
+}
+
+/* A row of documents, and each of them in a row of its own. */
+static void test_documents_apart(void **state) {
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++) {
+        const transformer_case *t = &transformer_cases[c];
+        int32_t tokens[MOST_TOKENS];
+        lm_model_options o = transformer_options(t);
+        int64_t time = o.context_length, documents = 0;
+        o.dropout = 0;
+        o.document_mask = true;
+        o.document_token = 2;
+        transformer_tokens(tokens, 0, 1, time, o.vocab_size);
+        for (int64_t i = 0; i < time; i++) /* a few documents even in the shortest row */
+            if (i % 5 == 3) tokens[i] = 2;
+        outcome together = run(&o, tokens, 1, time);
+        lm_model_options apart = o;
+        apart.document_mask = false;
+        lm_model *m = transformer_create(&apart, 1, true, &compute);
+        double loss = 0;
+        transformer_fill(m);
+        for (int64_t begin = 0, end; begin < time; begin = end, documents++) {
+            for (end = begin + 1; end < time && tokens[end] != 2; end++) {
+            }
+            loss += lm_model_forward_backward(m, tokens + begin, 1, end - begin, 1.0f / 32);
+        }
+        assert_true(documents > 1);
+        close_to(t->name, &together, lm_model_gradients(m), 32);
+        assert_true(fabs(loss - together.loss) <= 32 * (double)FLT_EPSILON * loss);
+        lm_model_free(m);
+        layers_free_all();
+    }
+}
+
+/* Dropout is another one for another seed or other rows, and none in evaluation. */
+static void test_dropout_follows_seed_and_rows(void **state) {
+    (void)state;
+    int32_t tokens[MOST_TOKENS];
+    lm_model_options o = transformer_options(&transformer_cases[0]);
+    int64_t time = o.context_length;
+    o.dropout = 0.2;
+    transformer_tokens(tokens, 0, 2, time, o.vocab_size);
+    lm_model *m = transformer_create(&o, 2, true, &compute);
+    transformer_fill(m);
+    double first = lm_model_forward_backward(m, tokens, 2, time, 0);
+    double evaluated = lm_model_loss(m, tokens, 2, time);
+    lm_model_seed_dropout(m, 8, 5);
+    double seed = lm_model_forward_backward(m, tokens, 2, time, 0);
+    lm_model_seed_dropout(m, 7, 6);
+    double rows = lm_model_forward_backward(m, tokens, 2, time, 0);
+    lm_model_seed_dropout(m, 7, 5);
+    double again = lm_model_forward_backward(m, tokens, 2, time, 0);
+    assert_true(fabs(first - again) == 0.0);
+    assert_true(fabs(first - seed) > 1e-3 && fabs(first - rows) > 1e-3);
+    assert_true(fabs(first - evaluated) > 1e-3);
+    lm_model_free(m);
+    o.dropout = 0;
+    m = transformer_create(&o, 2, true, &compute);
+    transformer_fill(m);
+    assert_true(fabs(lm_model_forward_backward(m, tokens, 2, time, 0) - evaluated) == 0.0);
+    lm_model_free(m);
+}
+
+static int open_compute(void **state) {
+    (void)state;
+    layers_open(&compute, &kernels, 2, 0, 0);
+    return 0;
+}
+static int close_compute(void **state) {
+    (void)state;
+    layers_close(&compute);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recomputing_changes_no_bit_and_saves),
+        cmocka_unit_test(test_whole_window_is_none),
+        cmocka_unit_test(test_heads_shared_by_nobody),
+        cmocka_unit_test(test_rows_in_another_order),
+        cmocka_unit_test(test_accumulation),
+        cmocka_unit_test(test_documents_apart),
+        cmocka_unit_test(test_dropout_follows_seed_and_rows),
+    };
+    return cmocka_run_group_tests_name("invariance", tests, open_compute, close_compute);
+}
