@@ -88,7 +88,7 @@ def drop(m, site, x):
     for b in range(batch):
         for t in range(time):
             for c in range(channels):
-                block = ((FIRST_SAMPLE + b) * time + t) * ((channels + 7) // 8) + c // 8
+                block = ((FIRST_SAMPLE + m["first"] + b) * time + t) * ((channels + 7) // 8) + c // 8
                 word = philox((SEED, 0), (block & 0xFFFFFFFF, block >> 32, site, 4))[c % 8 // 2]
                 keep[b, t, c] = (word >> 16 * (c % 2) & 0xFFFF) >= threshold
     return x * keep * 65536 / (65536 - threshold)
@@ -216,9 +216,12 @@ def feed_forward(m, p, i, x):
     return project(p, f"{i}.down", y)
 
 
-def loss_of(m, p):
+def loss_of(m, p, first=0):
+    """Of the rows of tokens from `first` on."""
+    m = dict(m, first=first)
     batch, time, vocab, _, layers = m["shape"][:5]
-    tokens = torch.tensor([[token(b, t, vocab) for t in range(time + 1)] for b in range(batch)])
+    tokens = torch.tensor([[token(first + b, t, vocab) for t in range(time + 1)]
+                           for b in range(batch)])
     begins = beginnings(m, tokens[:, :-1]) if "document_token" in m else None
     x = p["wte"][tokens[:, :-1]]
     if m["position"] == "learned":

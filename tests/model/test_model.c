@@ -157,6 +157,30 @@ static void test_plan_of_gpt2(void **state) {
     assert_int_equal(untied.parameters, plan.parameters + 50304 * 768);
 }
 
+/* 12 layers of 768 at a context of 8192: with everything kept the activations alone take 3.4 GB. */
+static void test_plan_of_a_long_context(void **state) {
+    (void)state;
+    lm_kernels k;
+    lm_model_options o = gpt2_124m();
+    uint64_t activations[LM_RECOMPUTE_COUNT];
+    lm_kernels_fill(&k, 1u << LM_ISA_SCALAR);
+    o.context_length = 8192;
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    for (o.recompute = 0; o.recompute < LM_RECOMPUTE_COUNT; o.recompute++) {
+        lm_model_plan plan;
+        lm_model_plan_make(&plan, &o, 1, true, &k, 2);
+        double all = 4.0 * (double)plan.weights + (double)plan.activations + (double)plan.scratch;
+        print_message("context 8192, recompute %s: activations %.2f GB, all %.2f GB\n",
+                      lm_recompute_name(o.recompute), (double)plan.activations / 1e9, all / 1e9);
+        activations[o.recompute] = plan.activations;
+        if (o.recompute == LM_RECOMPUTE_BLOCK) assert_true(all < 6e9);
+    }
+    /* of every layer but one: queries, keys, values, attention's output and lse; then mid and fc */
+    uint64_t tokens = 11 * 8192 * sizeof(float);
+    assert_int_equal(activations[0] - activations[1], tokens * (4 * 768 + 12));
+    assert_int_equal(activations[1] - activations[2], tokens * (768 + 3072));
+}
+
 static void test_plan_is_what_create_takes(void **state) {
     (void)state;
     for (int c = 0; c < TRANSFORMERS; c++)
@@ -376,6 +400,7 @@ int main(void) {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_row_names),
         cmocka_unit_test(test_plan_of_gpt2),
+        cmocka_unit_test(test_plan_of_a_long_context),
         cmocka_unit_test(test_plan_is_what_create_takes),
         cmocka_unit_test(test_absurd_sizes_overflow),
         cmocka_unit_test(test_workspace_serves_fewer_tokens),

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Writes curves.h: the losses of 30 updates of the models of make_transformer.py, in float64.
+
+AdamW with decay of matrices and embeddings only, clipping, two micro-batches an update, linear
+warm-up and a cosine. tests/model/test_curves.c states the same run for the C code.
+"""
+import math
+import os
+
+import torch
+
+from make_transformer import MODELS, loss_of, make_parameters
+
+STEPS, WARMUP, LR, LEAST, MICRO_BATCHES = 30, 5, 3e-3, 0.1, 2
+
+
+def learning_rate(step):
+    if step < WARMUP:
+        return LR * step / WARMUP
+    done = (step - WARMUP) / (STEPS - WARMUP)
+    return LR * (LEAST + (1 - LEAST) * (1 + math.cos(math.pi * done)) / 2)
+
+
+def curve(m):
+    p = make_parameters(m)
+    batch, time = m["shape"][:2]
+    groups = [{"params": [x for x in p.values() if x.dim() == 2], "weight_decay": 0.1},
+              {"params": [x for x in p.values() if x.dim() == 1], "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.95), eps=1e-8)
+    losses = []
+    for step in range(1, STEPS + 1):
+        optimizer.zero_grad()
+        total = 0.0
+        for micro in range(MICRO_BATCHES):
+            loss = loss_of(m, p, ((step - 1) * MICRO_BATCHES + micro) * batch)
+            loss = loss / (MICRO_BATCHES * batch * time)
+            loss.backward()
+            total += loss.item()
+        torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step)
+        optimizer.step()
+        losses.append(total)
+    return losses
+
+
+def main():
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "curves.h")
+    with open(path, "w") as out:
+        out.write("/* Written by make_curves.py. */\n")
+        out.write("static const struct {\n    const char *name;\n    double loss[%d];\n" % STEPS)
+        out.write("} golden_curves[] = {\n")
+        for name, m in MODELS.items():
+            losses = curve(m)
+            print(name, losses[0], losses[-1])
+            lines = [", ".join("%.12g" % x for x in losses[i:i + 5]) for i in range(0, STEPS, 5)]
+            out.write('    {"%s",\n     {%s}},\n' % (name, ",\n      ".join(lines)))
+        out.write("};\n")
+
+
+if __name__ == "__main__":
+    main()
