@@ -46,6 +46,25 @@ done
 check "bf16 is not fp32" bash -c "! cmp -s fp32-t1/$final bf16-t1/$final"
 mv fp32-t1 t1
 
+# A model with every option that has code of its own.
+options=()
+for option in preset=llama mlp=relu2 qk_norm=true embedding_norm=true window=5 attention_softcap=5 \
+    logit_softcap=9 label_smoothing=0.1 z_loss=1e-3 dropout=0.2 document_mask=true \
+    document_token=101 recompute=block; do
+    options+=(--set "model.$option")
+done
+check "every option, one thread" run_in options-t1 --threads 1 "${options[@]}"
+for isa in $isas; do
+    same() {
+        run_in options-$isa --cpu $isa --threads 3 "${options[@]}" &&
+            cmp options-t1/$final options-$isa/$final &&
+            resume_in options-$isa-r options-t1 --cpu $isa --threads 2 "${options[@]}" &&
+            cmp options-t1/$final options-$isa-r/$final
+    }
+    check "every option, $isa, straight and resumed: same final checkpoint" same
+done
+check "options are another model" bash -c "! cmp -s options-t1/$final t1/$final"
+
 # SIGKILL at several moments, resumed each time.
 killed() {
     local where=killed runs=0 pid
