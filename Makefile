@@ -132,16 +132,12 @@ test-fault: all-tests  ## every fault there can be, one after the other: minutes
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 
 # ---- benchmarks ---------------------------------------------------------------------------------
-.PHONY: bench-checkpoint bench-gemm bench-ops bench-model
-bench-gemm: $(BUILD)/tests/bench/gemm  ## speed of the matrix multiply as shares of the machine's peak
-	$(Q)$<
+.PHONY: bench bench-ops bench-checkpoint
+bench: lmtrain  ## speed of everything on this machine, as shares of its peaks (lmtrain bench --help)
+	$(Q)./lmtrain bench
 bench-ops: $(BUILD)/tests/bench/ops  ## speed of attention, the loss head and the other layers
 	$(Q)$<
-bench-kernels: $(BUILD)/tests/bench/kernels  ## speed of every kernel on every instruction set
-	$(Q)$<
 bench-checkpoint: $(BUILD)/tests/bench/checkpoint  ## speed and size of checkpoints
-	$(Q)$<
-bench-model: $(BUILD)/tests/bench/model  ## speed of whole models' forward and backward passes, likewise
 	$(Q)$<
 
 # ---- a first run --------------------------------------------------------------------------------

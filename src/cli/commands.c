@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const lm_command *const commands[] = {
-    &lm_command_train, &lm_command_tokenize, &lm_command_generate,
-    &lm_command_eval,  &lm_command_inspect,  &lm_command_diff,
+    &lm_command_train,   &lm_command_tokenize, &lm_command_generate, &lm_command_eval,
+    &lm_command_inspect, &lm_command_diff,     &lm_command_bench,
 };
 enum { COUNT = sizeof commands / sizeof *commands };
 

@@ -12,6 +12,7 @@ extern const lm_command lm_command_generate;
 extern const lm_command lm_command_eval;
 extern const lm_command lm_command_inspect;
 extern const lm_command lm_command_diff;
+extern const lm_command lm_command_bench;
 
 /* Picks the command of argv[1] and runs it; `lmtrain --config ...` is `lmtrain train --config ...`. */
 lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err);

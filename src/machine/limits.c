@@ -49,6 +49,13 @@ uint64_t lm_limits_peak_resident(void) {
     return getrusage(RUSAGE_SELF, &use) == 0 ? 1024 * (uint64_t)use.ru_maxrss : 0;
 }
 
+bool lm_limits_reset_peak_resident(void) {
+    FILE *f = fopen("/proc/self/clear_refs", "we");
+    if (!f) return false;
+    bool written = fputs("5", f) >= 0; /* proc(5) */
+    return fclose(f) == 0 && written;
+}
+
 uint64_t lm_limits_disk(const char *path) {
     uint64_t left = UINT64_MAX;
     struct statvfs info;

@@ -7,7 +7,7 @@ check "--help lists the commands" exits_saying 0 "tokenize" "$lmtrain" --help
 check "help does too" exits_saying 0 "Exit codes" "$lmtrain" help
 check "no arguments: help and exit 2" exits_saying 2 "expected a command" "$lmtrain"
 check "--version names ISAs" exits_saying 0 "instruction sets: scalar" "$lmtrain" --version
-for command in train tokenize generate eval inspect diff; do
+for command in train tokenize generate eval inspect diff bench; do
     check "$command --help has an example" exits_saying 0 "Example:" "$lmtrain" $command --help
     check "$command --help has exit codes" says "4 interrupted"
     check "help $command is the same" exits_saying 0 "Usage:" "$lmtrain" help $command

@@ -1,0 +1,57 @@
+/* How fast lmtrain is on this machine, as shares of what the machine can do.
+ *
+ *     lm_bench_options o = {.sections = LM_BENCH_ALL, .isas = lm_cpu_detect(), ...};
+ *     lm_bench_run(&o, err);
+ *
+ * Sections: `machine` measures the peaks that everything else is a share of; `kernels` every row of
+ * kernels/list.h on one thread in cache, beside its scalar version; `gemm` the matrix shapes of
+ * training steps; `step` whole training steps (batch, forward, backward, clip, update: the code that
+ * trains, train/step.c), with their time by phase.
+ *
+ * Each row is run again and again for about `seconds`, at least a few times; shown are the median,
+ * the spread (half the distance between the quartiles, as a share of the median) and the best. Peaks
+ * are measured again between repetitions and the best of them counts, because whatever else the
+ * machine does slows both. */
+#ifndef LM_BENCH_BENCH_H
+#define LM_BENCH_BENCH_H
+
+#include "base/text.h"
+#include "machine/cpu.h"
+
+typedef enum lm_bench_section {
+    LM_BENCH_MACHINE,
+    LM_BENCH_KERNELS,
+    LM_BENCH_GEMM,
+    LM_BENCH_STEP,
+    LM_BENCH_SECTIONS
+} lm_bench_section;
+#define LM_BENCH_ALL ((1u << LM_BENCH_SECTIONS) - 1u)
+const char *lm_bench_section_name(int section); /* "machine", "kernels", ...; NULL past the end */
+
+/* A built-in config of the step section; NULL past the end. */
+const char *lm_bench_preset_name(int preset);
+
+typedef struct lm_bench_options {
+    unsigned sections; /* bit 1 << section */
+    int threads;       /* 0: all usable CPUs */
+    lm_isa_mask isas;
+    double seconds;     /* about how long a row is repeated */
+    const char *match;  /* only rows whose name contains it; "": all (of kernels and gemm) */
+    const char *config; /* the step section's run config; NULL: the presets */
+    const char *preset; /* only this one; NULL: all */
+    const char *const *overrides; /* "key.path=value" for the step section's configs */
+    int n_overrides;
+    bool json;           /* one object at the end instead of tables on the way */
+    const char *compare; /* a file of such an object: fail when a row fell; NULL: none */
+    lm_status (*print)(const lm_text *text, lm_error *err);
+} lm_bench_options;
+
+/* Rows of kernels are compared by how many times faster than scalar they are, others by their best
+ * share of the peak. A row that is more than LM_BENCH_TOLERANCE lower than in `compare` is measured
+ * again twice, and the best counts; what is still lower is named in the error, LM_ERR_RUNTIME.
+ * SIGINT and SIGTERM end the run after the repetition at hand with what is measured so far printed,
+ * LM_ERR_INTERRUPTED. From a thread that owns no pool. */
+#define LM_BENCH_TOLERANCE 0.15
+lm_status lm_bench_run(const lm_bench_options *options, lm_error *err);
+
+#endif

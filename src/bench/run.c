@@ -1,0 +1,81 @@
+#include <stdlib.h>
+
+#include "bench/harness.h"
+#include "train/stop.h"
+
+static const struct {
+    const char *name;
+    lm_status (*run)(lm_bench *b, lm_error *err);
+} sections[LM_BENCH_SECTIONS] = {
+    [LM_BENCH_MACHINE] = {"machine", lm_bench_machine},
+    [LM_BENCH_KERNELS] = {"kernels", lm_bench_kernels},
+    [LM_BENCH_GEMM] = {"gemm", lm_bench_gemm},
+    [LM_BENCH_STEP] = {"step", lm_bench_step},
+};
+
+const char *lm_bench_section_name(int section) {
+    return section >= 0 && section < LM_BENCH_SECTIONS ? sections[section].name : NULL;
+}
+
+static lm_status announce(lm_bench *b, lm_error *err) {
+    char cpu[256], isas[128];
+    lm_cpu_model(cpu, sizeof cpu);
+    lm_cpu_describe(b->o->isas, isas, sizeof isas);
+    if (b->o->json) {
+        lm_text_printf(&b->json, "{\n  \"version\": \"%s\",\n  \"cpu\": ", LM_VERSION);
+        lm_text_json_string(&b->json, cpu);
+        lm_text_printf(&b->json, ",\n  \"isas\": \"%s\",\n  \"threads\": %d", isas, b->threads);
+        return LM_OK;
+    }
+    lm_text t = {0};
+    lm_text_printf(&t, "lmtrain %s on %s, %d thread%s, %s\n", LM_VERSION, cpu, b->threads,
+                   b->threads == 1 ? "" : "s", isas);
+    lm_status status = b->o->print(&t, err);
+    lm_text_free(&t);
+    return status;
+}
+
+static lm_status print_json(lm_bench *b, lm_error *err) {
+    if (!b->o->json) return LM_OK;
+    lm_text_printf(&b->json, ",\n  \"interrupted\": %s\n}\n",
+                   lm_bench_stopped() ? "true" : "false");
+    return b->o->print(&b->json, err);
+}
+
+static lm_status run_sections(lm_bench *b, lm_error *err) {
+    lm_status status = announce(b, err);
+    for (int i = 0; i < LM_BENCH_SECTIONS && status == LM_OK && !lm_bench_stopped(); i++)
+        if (b->o->sections >> i & 1u) status = sections[i].run(b, err);
+    if (status == LM_OK) status = print_json(b, err);
+    if (status == LM_OK && lm_bench_stopped())
+        status =
+            lm_error_set(err, LM_ERR_INTERRUPTED,
+                         "stopped by signal %d: what was measured is above", lm_stop_pending());
+    return status == LM_OK ? lm_bench_judge(b, err) : status;
+}
+
+lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
+    lm_bench b = {.o = o, .threads = o->threads > 0 ? o->threads : lm_cpu_usable()};
+    lm_status status;
+    lm_kernels_fill(&b.kernels, o->isas);
+    b.compute.kernels = &b.kernels;
+    b.samples = malloc(LM_BENCH_SAMPLES * sizeof *b.samples);
+    if (!b.samples) {
+        status = lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+        goto out;
+    }
+    if (o->compare && (status = lm_bench_read_recorded(&b, err)) != LM_OK) goto out;
+    if ((status = lm_pool_create(&b.compute.pool, b.threads, err)) != LM_OK) goto out;
+    if ((status = lm_pool_create(&b.one, 1, err)) != LM_OK) goto out;
+    lm_stop_arm(0);
+    status = run_sections(&b, err);
+    lm_stop_restore();
+out:
+    lm_text_free(&b.json);
+    lm_text_free(&b.fallen);
+    cJSON_Delete(b.recorded);
+    lm_pool_free(b.one);
+    lm_pool_free(b.compute.pool);
+    free(b.samples);
+    return status;
+}

@@ -1,0 +1,97 @@
+#!/bin/bash
+# lmtrain bench: its tables, its JSON, its comparison, its errors, and a signal. No test looks at how
+# fast anything is.
+# shellcheck source=../support/run.sh
+. tests/support/run.sh
+make_corpus
+tiny a
+
+bench=("$lmtrain" bench --seconds 0.001)
+# json EXPRESSION: of the object j in the file out.
+json() { python3 -c "import json; j = json.load(open('out')); assert ($1), j"; }
+# bench_json SECTION EXPRESSION ARGUMENTS...
+bench_json() {
+    local section=$1 expression=$2
+    shift 2
+    exits 0 "${bench[@]}" --json --only "$section" "$@" && json "$expression"
+}
+
+check "machine" exits_saying 0 "fp32 multiply-add" "${bench[@]}" --only machine
+check "machine, one thread, scalar" exits_saying 0 "1 thread, scalar" \
+    "${bench[@]}" --only machine --threads 1 --cpu scalar
+check "machine as JSON" bench_json machine \
+    "all(r['flops_per_s' if 'fp32' in r['name'] else 'bytes_per_s'] > 0 for r in j['machine'])"
+check "JSON says what was measured" json "j['threads'] >= 1 and 'scalar' in j['isas'] and j['cpu']"
+check "kernels" exits_saying 0 "adam_f32" "${bench[@]}" --only kernels --match adam
+check "--match leaves others out" bash -c "! grep -q gemm_f32 out"
+check "kernels as JSON: every one, each beside scalar" bench_json kernels \
+    "len(j['kernels']) > 20 and all(r['times_scalar'] > 0 and r['share'] > 0 for r in j['kernels'])"
+check "gemm" exits_saying 0 "bf16 tiny forward 64x64x64" "${bench[@]}" --only gemm --match tiny
+check "gemm as JSON" bench_json gemm \
+    "[r for r in j['gemm'] if r['best_share'] >= r['share'] > 0 and r['spread'] >= 0]" --match tiny
+cp out gemm.json
+
+# A step of a run, on its data; the run directory is not touched.
+check "a step of a config" exits_saying 0 "tokens/s" "${bench[@]}" --only step --config a.json
+check "its phases" says "loss_head"
+check "a step as JSON" bench_json step "len(j['step']) == 1" --config a.json
+check "its name and size" json "j['step'][0]['name'] == 'a.json fp32' and
+    j['step'][0]['step_tokens'] == 256 and j['step'][0]['parameters'] > 0"
+check "its phases add up" json "abs(sum(j['step'][0]['phases'].values()) - 1) < 1e-9 and
+    all(x >= 0 for x in j['step'][0]['phases'].values())"
+check "it took memory" json "j['step'][0]['peak_resident_bytes'] is None or
+    j['step'][0]['peak_resident_bytes'] > 1000000"
+check "--set reaches it" bench_json step "j['step'][0]['step_tokens'] == 384" \
+    --config a.json --set train.grad_accumulation=3
+check "nothing was written" test ! -e run
+check "a preset, made small" bench_json step "j['step'][0]['name'].startswith('128')" --preset 128 \
+    --set model.n_layers=1 --set train.micro_batch=1
+check "sections together" exits 0 "${bench[@]}" --only machine --only step --config a.json
+check "in their order" bash -c "grep -n '^machine:' out | grep -q '^3:' && grep -q '^step:' out"
+
+# Comparison: the recorded figures are moved far below and far above what was measured.
+sed 's/"best_share": [0-9.e-]*/"best_share": 1e-9/' gemm.json >low.json
+sed 's/"best_share": [0-9.e-]*/"best_share": 1e9/' gemm.json >high.json
+check "no row fell" exits_saying 0 "none more than 15% below low.json" \
+    "${bench[@]}" --only gemm --match tiny --compare low.json
+check "a row fell" exits_saying 1 "gemm fp32 tiny forward 64x64x64: best_share" \
+    "${bench[@]}" --only gemm --match tiny --compare high.json
+check "nothing to compare" exits_saying 1 "none of the rows" \
+    "${bench[@]}" --only kernels --match add_f32 --compare low.json
+check "--compare with something else" exits_saying 1 "expected what lmtrain bench --json printed" \
+    "${bench[@]}" --only gemm --match tiny --compare text.txt
+check "--compare with nothing" exits_saying 1 "none.json" \
+    "${bench[@]}" --only gemm --match tiny --compare none.json
+
+check "an unknown section gets a suggestion" exits_saying 2 'did you mean "kernels"?' \
+    "$lmtrain" bench --only kernel
+check "sections are listed" says "machine, kernels, gemm"
+check "an unknown preset" exits_saying 2 "expected one of 124m" "$lmtrain" bench --preset 999
+check "a config or a preset" exits_saying 2 "not both" "$lmtrain" bench --config a --preset 128
+check "a config that is not there" exits_saying 2 "nowhere.json" \
+    "$lmtrain" bench --only step --config nowhere.json
+check "a key that is not there" exits_saying 2 'did you mean' \
+    "$lmtrain" bench --only step --preset 128 --set model.n_layer=1
+check "seconds are checked" exits_saying 2 "expected a number" "$lmtrain" bench --seconds 0
+check "a step that diverges" exits_saying 3 "stopped being finite" "${bench[@]}" --only step \
+    --config a.json --set optimizer.lr=1e6 --set schedule.warmup_steps=0 --set optimizer.name=sgd \
+    --set train.clip_norm=0
+
+# A signal, once the handler is there: what was measured so far is printed.
+interrupted() {
+    "$lmtrain" bench --seconds 1000 --only machine --only kernels "$@" >out 2>err &
+    local pid=$! mask=0
+    for _ in $(seq 1 1000); do
+        mask=$(awk '/^SigCgt/ {print $2}' /proc/$pid/status)
+        [ $((0x${mask:-0} & 2)) -ne 0 ] && break
+        sleep 0.01
+    done
+    kill -INT $pid
+    wait $pid
+    local code=$?
+    [ $code -eq 4 ] && grep -q "stopped by signal 2" err || { echo "code $code"; cat err; false; }
+}
+check "a signal ends it" interrupted
+check "what was measured is printed" says "machine:"
+check "and JSON too" interrupted --json
+check "which is whole" json "j['interrupted']"
