@@ -20,7 +20,7 @@ check "machine" exits_saying 0 "fp32 multiply-add" "${bench[@]}" --only machine
 check "machine, one thread, scalar" exits_saying 0 "1 thread, scalar" \
     "${bench[@]}" --only machine --threads 1 --cpu scalar
 check "machine as JSON" bench_json machine \
-    "all(r['flops_per_s' if 'fp32' in r['name'] else 'bytes_per_s'] > 0 for r in j['machine'])"
+    "all(r['bytes_per_s' if 'memory' in r['name'] else 'flops_per_s'] > 0 for r in j['machine'])"
 check "JSON says what was measured" json "j['threads'] >= 1 and 'scalar' in j['isas'] and j['cpu']"
 check "kernels" exits_saying 0 "adam_f32" "${bench[@]}" --only kernels --match adam
 check "--match leaves others out" bash -c "! grep -q gemm_f32 out"
