@@ -124,7 +124,7 @@ $(BUILD)/tests/fault/interpose.so: tests/fault/interpose.c $(BUILD)/flags
 .PHONY: all-tests test test-fault $(addprefix test-,base)
 all-tests: $(TEST_BINARIES) $(INTERPOSE) lmtrain
 test: all-tests  ## build and run every test (T=name runs those whose path contains it)
-	$(Q)LMTRAIN=$(CURDIR)/$(BINARY) BUILD=$(CURDIR)/$(BUILD) T='$(T)' \
+	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T='$(T)' \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 
 test-fault: all-tests  ## every fault there can be, one after the other: minutes
