@@ -121,14 +121,14 @@ $(BUILD)/tests/fault/interpose.so: tests/fault/interpose.c $(BUILD)/flags
 	$(Q)$(CC) -std=c11 -O1 -g -fPIC -shared -D_GNU_SOURCE -o $@ $< -ldl
 
 # ---- tests --------------------------------------------------------------------------------------
-.PHONY: all-tests test test-fault $(addprefix test-,base)
-all-tests: $(TEST_BINARIES) $(INTERPOSE) lmtrain
-test: all-tests  ## build and run every test (T=name runs those whose path contains it)
+.PHONY: all-tests test test-fault
+all-tests: $(TEST_BINARIES) $(INTERPOSE) $(BINARY)
+test: all-tests lmtrain  ## build and run every test (T=name runs those whose path contains it)
 	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T='$(T)' \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 
 test-fault: all-tests  ## every fault there can be, one after the other: minutes
-	$(Q)LMTRAIN=$(CURDIR)/$(BINARY) BUILD=$(CURDIR)/$(BUILD) T=fault/ FAULT_STEP=1 KILLS=200 \
+	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T=fault/ FAULT_STEP=1 KILLS=200 \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 
 # ---- benchmarks ---------------------------------------------------------------------------------
@@ -163,8 +163,8 @@ reference: lmtrain  ## bring README's config reference up to date
 	  -e '/<!-- config reference: begin -->/r $(BUILD)/reference.md' README.md
 
 # ---- checks -------------------------------------------------------------------------------------
-.PHONY: check check-floors check-headers check-format check-warnings
-check: check-floors check-headers check-format check-warnings  ## floors, headers, format, warnings
+.PHONY: check check-floors check-headers check-format check-warnings check-compilers
+check: check-floors check-headers check-format check-compilers  ## floors, headers, format, gcc and clang
 	@echo "check: all passed"
 check-floors:
 	$(Q)sh tests/check/floors.sh
@@ -177,6 +177,9 @@ check-warnings:
 	  command -v $$cc >/dev/null || { echo "check-warnings: $$cc is missing: apt-get install $$cc" >&2; exit 1; }; \
 	  $(MAKE) --no-print-directory CC=$$cc WERROR=1 BUILD=build/werror-$$cc all-tests >build/werror-$$cc.log 2>&1 || \
 	    { cat build/werror-$$cc.log; exit 1; }; echo "check-warnings: $$cc clean"; done
+
+check-compilers: check-warnings
+	$(Q)sh tests/check/compilers.sh build/werror-gcc/lmtrain build/werror-clang/lmtrain
 
 format:  ## reformat every source file
 	$(Q)clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
