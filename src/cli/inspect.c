@@ -143,34 +143,61 @@ static lm_status append_file(const char *directory, const char *name, lm_text *o
     return status;
 }
 
-static lm_status inspect_run(const char *path, lm_text *out, lm_error *err) {
+static bool is_checkpoint(const char *name) {
+    size_t n = strlen(name);
+    return n > 4 && strcmp(name + n - 4, ".npz") == 0;
+}
+
+/* Adds the names of a directory's checkpoints behind `prefix`, a line each; *count: how many. */
+static lm_status list_checkpoints(const char *directory, const char *prefix, lm_text *out,
+                                  size_t *count, lm_error *err) {
     lm_file_list names = {0};
+    lm_status status = lm_file_list_directory(&names, directory, err);
+    *count = 0;
+    for (size_t i = 0; i < names.count; i++) {
+        if (!is_checkpoint(names.names[i])) continue;
+        lm_text_printf(out, "%s%s\n", prefix, names.names[i]);
+        ++*count;
+    }
+    lm_file_list_free(&names);
+    return status;
+}
+
+static lm_status inspect_run(const char *path, lm_text *out, lm_error *err) {
+    size_t count = 0;
     char *checkpoints = lm_file_join(path, "checkpoints");
     if (!checkpoints) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
     lm_status status = LM_OK;
     lm_text_printf(out, "%s: a run directory\n", path);
     if (lm_file_is_directory(checkpoints))
-        status = lm_file_list_directory(&names, checkpoints, err);
-    if (status != LM_OK) goto out;
-    if (names.count == 0) lm_text_printf(out, "no checkpoints\n");
-    for (size_t i = 0; i < names.count; i++)
-        lm_text_printf(out, "checkpoints/%s\n", names.names[i]);
-    if ((status = append_file(path, "config.json", out, err)) != LM_OK) goto out;
-    status = append_file(path, "summary.json", out, err);
-out:
-    lm_file_list_free(&names);
+        status = list_checkpoints(checkpoints, "checkpoints/", out, &count, err);
     free(checkpoints);
+    if (status != LM_OK) return status;
+    if (count == 0) lm_text_printf(out, "no checkpoints\n");
+    if ((status = append_file(path, "config.json", out, err)) != LM_OK) return status;
+    return append_file(path, "summary.json", out, err);
+}
+
+/* A run directory, one of checkpoints, or one of shards. */
+static lm_status inspect_directory(const lm_options *o, const char *path, lm_text *out,
+                                   lm_error *err) {
+    size_t count;
+    lm_text names = {0};
+    char *config = lm_file_join(path, "config.json");
+    bool run = config && lm_file_exists(config);
+    free(config);
+    if (run) return inspect_run(path, out, err);
+    lm_status status = list_checkpoints(path, "", &names, &count, err);
+    if (status == LM_OK && count > 0) {
+        lm_text_printf(out, "%s: checkpoints\n%s", path, lm_text_cstr(&names));
+    } else if (status == LM_OK) {
+        status = inspect_corpus(o, path, out, err);
+    }
+    lm_text_free(&names);
     return status;
 }
 
 /* ---- the command -------------------------------------------------------------------------------*/
-
-static bool holds_config(const char *path) {
-    char *config = lm_file_join(path, "config.json");
-    bool yes = config && lm_file_exists(config);
-    free(config);
-    return yes;
-}
 
 /* Checkpoints begin as every ZIP file does. */
 static lm_status begins_as_zip(const char *path, bool *yes, lm_error *err) {
@@ -183,14 +210,14 @@ static lm_status begins_as_zip(const char *path, bool *yes, lm_error *err) {
 
 static lm_status inspect(const lm_options *o, const char *path, lm_text *out, lm_error *err) {
     bool zip = false;
-    if (lm_file_is_directory(path))
-        return holds_config(path) ? inspect_run(path, out, err) : inspect_corpus(o, path, out, err);
+    if (lm_file_is_directory(path)) return inspect_directory(o, path, out, err);
+    if (!lm_file_exists(path) && strpbrk(path, "*?[")) return inspect_corpus(o, path, out, err);
     lm_status status = begins_as_zip(path, &zip, err);
     if (status != LM_OK) return status;
     size_t n = strlen(path);
     if (zip) return inspect_checkpoint(o, path, out, err);
     if (n > 4 && strcmp(path + n - 4, ".bin") == 0) return inspect_corpus(o, path, out, err);
-    if (n > 4 && strcmp(path + n - 4, ".npz") == 0) return inspect_checkpoint(o, path, out, err);
+    if (is_checkpoint(path)) return inspect_checkpoint(o, path, out, err);
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s: expected a checkpoint (.npz), a shard (.bin), a directory of shards or"
                         " a run directory",

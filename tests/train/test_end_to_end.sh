@@ -51,6 +51,9 @@ check "generate goes on beyond the context" \
 check "inspect reads a checkpoint" \
     exits_saying 0 "wte.weight" "$lmtrain" inspect run/checkpoints/step-0000000040.npz --verify
 check "inspect reads a run" exits_saying 0 "summary.json" "$lmtrain" inspect run
+check "inspect lists checkpoints" exits_saying 0 "step-0000000040.npz" \
+    "$lmtrain" inspect run/checkpoints
+check "inspect takes patterns of shards" exits_saying 0 "in 2 shards" "$lmtrain" inspect '[tv]*.bin'
 check "inspect reads a shard" exits_saying 0 "vocabulary" "$lmtrain" inspect train.bin
 
 check "--dry-run prints the plan" exits_saying 0 "parameters" \
