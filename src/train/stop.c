@@ -9,7 +9,7 @@
 
 static volatile sig_atomic_t pending, save_asked;
 static struct timespec first; /* when pending was set */
-static struct sigaction before_int, before_term, before_usr1;
+static struct sigaction before_int, before_term, before_hup, before_usr1;
 static bool listening, armed;
 static double wall, expected; /* Unix time at which to have stopped, 0: none; seconds */
 
@@ -25,6 +25,7 @@ static void on_stop(int number) {
         pending = number;
         return;
     }
+    if (number == SIGHUP) return; /* the kernel and the shell may both tell that it is gone */
     double since = seconds_of(CLOCK_MONOTONIC, &now) - (double)first.tv_sec;
     if (since - 1e-9 * (double)first.tv_nsec < SAME_REQUEST) return;
     static const char text[] = "\nlmtrain: second signal: stopped at once\n";
@@ -44,6 +45,7 @@ static void handle(int number, void (*handler)(int), struct sigaction *before) {
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
+    sigaddset(&action.sa_mask, SIGHUP);
     sigaction(number, &action, before);
 }
 
@@ -61,11 +63,15 @@ void lm_stop_arm(int64_t before_wall) {
     pending = 0;
     handle(SIGINT, on_stop, &before_int);
     handle(SIGTERM, on_stop, &before_term);
+    sigaction(SIGHUP, NULL, &before_hup);
+    /* Ignored: that is nohup, under which the run is to outlive its terminal. */
+    if (before_hup.sa_handler != SIG_IGN) handle(SIGHUP, on_stop, NULL);
     armed = true;
 }
 
 void lm_stop_restore(void) {
     if (armed) {
+        sigaction(SIGHUP, &before_hup, NULL);
         sigaction(SIGINT, &before_int, NULL);
         sigaction(SIGTERM, &before_term, NULL);
     }

@@ -1,9 +1,10 @@
 /* When training should stop or save: signals, and the end of the scheduler's job.
  *
- * SIGINT and SIGTERM ask the loop to stop after the step at hand; a second one ends the process at
- * once (one that follows within a tenth of a second is the same request by two ways: to the process
- * and to its group). SIGUSR1 asks for a checkpoint. Slurm tells when a job ends in
- * SLURM_JOB_END_TIME (seconds since 1970; sbatch(1)); near it the loop is asked to stop too. */
+ * SIGINT, SIGTERM and SIGHUP (the terminal is gone; not under nohup) ask the loop to stop after the
+ * step at hand; a second SIGINT or SIGTERM ends the process at once (one that follows within a tenth
+ * of a second is the same request by two ways: to the process and to its group). SIGUSR1 asks for a
+ * checkpoint. Slurm tells when a job ends in SLURM_JOB_END_TIME (seconds since 1970; sbatch(1));
+ * near it the loop is asked to stop too. */
 #ifndef LM_TRAIN_STOP_H
 #define LM_TRAIN_STOP_H
 
@@ -12,7 +13,7 @@
 
 /* From the start of the process's work: SIGUSR1 no longer ends it. */
 void lm_stop_listen(void);
-/* From the first step: SIGINT and SIGTERM. before_wall: seconds that should be left of the job; 0:
+/* From the first step: SIGINT, SIGTERM, SIGHUP. before_wall: seconds that should be left of the job; 0:
  * its end is not looked at. */
 void lm_stop_arm(int64_t before_wall);
 void lm_stop_restore(void); /* the handlers that were there before */

@@ -3,7 +3,7 @@
  *     lm_train_settings s = {.config = &config, .resume = true, .isas = lm_cpu_detect()};
  *     return lm_train_run(&s, err);
  *
- * Ends with LM_OK at the last step; LM_ERR_INTERRUPTED after SIGINT or SIGTERM, when a checkpoint of
+ * Ends with LM_OK at the last step; LM_ERR_INTERRUPTED after SIGINT, SIGTERM or SIGHUP, when a checkpoint of
  * the step at hand is on disk; LM_ERR_DIVERGED when a loss or a gradient stops being finite: the
  * checkpoints of good steps stay. The same config and seed give the same losses, weights and final
  * checkpoint, to the bit, whatever the threads and the instruction set, killed and resumed or not. */

@@ -17,7 +17,7 @@ lines() { [ "$(wc -l <"$1/metrics.jsonl")" -gt "$2" ]; }
 start() {
     local dir=$1
     shift
-    "$lmtrain" --config a.json --set run.dir="$dir" --set train.steps=1000000 \
+    ${launcher:-} "$lmtrain" --config a.json --set run.dir="$dir" --set train.steps=1000000 \
         --set checkpoint.every=0 "$@" >"$dir.out" 2>&1 &
     pid=$!
 }
@@ -48,6 +48,24 @@ twice() {
         ends 4 twice
 }
 check "one request by two ways is one request" twice
+# The tests themselves may be run under nohup.
+hangup() {
+    local launcher="env --default-signal=HUP"
+    start hangup && until_true lines hangup 3 && kill -HUP "$pid" && sleep 0.2
+    kill -HUP "$pid" 2>/dev/null
+    ends 4 hangup && grep -q "by signal 1 " hangup.out && ls hangup/checkpoints/*.npz
+}
+check "a terminal that goes leaves a checkpoint" hangup
+under_nohup() {
+    trap '' HUP
+    start nohup && until_true lines nohup 3 && kill -HUP "$pid" &&
+        until_true lines nohup "$(($(wc -l <nohup/metrics.jsonl) + 20))" && kill -TERM "$pid" &&
+        ends 4 nohup
+    local result=$?
+    trap - HUP
+    return $result
+}
+check "under nohup nothing happens" under_nohup
 # A step that takes seconds.
 slow=(--cpu scalar --set model.d_model=512 --set model.context_length=128 --set train.micro_batch=32)
 at_once() {
