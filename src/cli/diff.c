@@ -261,7 +261,7 @@ static lm_status compare(const char *const both[2], lm_pool *pool, bool *same, l
     bool runs = is_run(both[0]), arrays = true;
     if (runs != is_run(both[1]))
         return lm_error_set(err, LM_ERR_USAGE,
-                            "lmtrain diff: expected two runs or two checkpoints: %s is a run, %s is"
+                            "diff: expected two runs or two checkpoints: %s is a run, %s is"
                             " not",
                             both[!runs], both[runs]);
     if (!runs) return compare_checkpoints(both, pool, same, out, err);
@@ -286,8 +286,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
     bool same = false;
     if (o->n_files != 2)
         return lm_error_set(err, LM_ERR_USAGE,
-                            "lmtrain diff: expected two runs or two checkpoints, found %d",
-                            o->n_files);
+                            "diff: expected two runs or two checkpoints, found %d", o->n_files);
     lm_status status = lm_pool_create(&pool, lm_cpu_usable(), err);
     if (status == LM_OK) status = compare(o->files, pool, &same, &out, err);
     lm_pool_free(pool);

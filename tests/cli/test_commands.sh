@@ -14,6 +14,9 @@ for command in train tokenize generate eval inspect diff bench; do
     check "$command: unknown option" exits_saying 2 "unknown option --frobnicate" \
         "$lmtrain" $command --frobnicate
 done
+for command in train tokenize generate eval inspect diff; do
+    check "$command without arguments" exits_saying 2 "lmtrain: $command: " "$lmtrain" $command
+done
 check "unknown command gets a suggestion" exits_saying 2 'did you mean "generate"?' \
     "$lmtrain" genrate
 check "unknown option gets a suggestion" exits_saying 2 "did you mean --checkpoint?" \
