@@ -121,7 +121,7 @@ $(BUILD)/tests/fault/interpose.so: tests/fault/interpose.c $(BUILD)/flags
 	$(Q)$(CC) -std=c11 -O1 -g -fPIC -shared -D_GNU_SOURCE -o $@ $< -ldl
 
 # ---- tests --------------------------------------------------------------------------------------
-.PHONY: all-tests test test-fault
+.PHONY: all-tests test test-fault fuzz
 all-tests: $(TEST_BINARIES) $(INTERPOSE) $(BINARY)
 test: all-tests lmtrain  ## build and run every test (T=name runs those whose path contains it)
 	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T='$(T)' \
@@ -130,6 +130,17 @@ test: all-tests lmtrain  ## build and run every test (T=name runs those whose pa
 test-fault: all-tests  ## every fault there can be, one after the other: minutes
 	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T=fault/ FAULT_STEP=1 KILLS=200 \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
+
+# FUZZ_SECONDS of libFuzzer on the reader of checkpoints; what it finds is left in build/.
+FUZZ_SECONDS ?= 60
+FUZZ_BUILD   := build/fuzz
+fuzz:  ## fuzz the reader of checkpoints (clang; FUZZ_SECONDS=60)
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined BUILD=$(FUZZ_BUILD) \
+	  $(FUZZ_BUILD)/liblmtrain.a $(FUZZ_BUILD)/libtestsupport.a $(FUZZ_BUILD)/tests/fuzz/container.o
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $(FUZZ_BUILD)/container $(FUZZ_BUILD)/tests/fuzz/container.o \
+	  $(FUZZ_BUILD)/libtestsupport.a $(FUZZ_BUILD)/liblmtrain.a $(LDLIBS)
+	$(Q)cd $(FUZZ_BUILD) && ./container -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 \
+	  -malloc_limit_mb=64 -timeout=10
 
 # ---- benchmarks ---------------------------------------------------------------------------------
 .PHONY: bench bench-ops bench-checkpoint

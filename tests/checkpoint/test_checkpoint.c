@@ -5,12 +5,14 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -320,6 +322,63 @@ static void test_zip64_records(void **state) {
     lm_text_free(&out);
 }
 
+/* A file of 10 GiB with holes for data: the records of members beyond 4 GiB are found again, and a
+ * wrong bit in any of them is not believed. */
+static void test_a_file_beyond_4_gib(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_text end = {0}, local = {0};
+    lm_zip_member m[3] = {
+        {.name = "a.npy", .stored = (uint64_t)5 << 30, .raw = (uint64_t)5 << 30, .crc32 = 1},
+        {.name = "b.npy", .stored = (uint64_t)5 << 30, .raw = (uint64_t)5 << 30, .crc32 = 2},
+        {.name = "meta.json", .stored = 2, .raw = 2, .crc32 = 3}};
+    char *path = in("large.npz");
+    lm_file_writer w;
+    uint64_t at = 0;
+    assert_int_equal(lm_file_writer_open(&w, path, &err), LM_OK);
+    for (int i = 0; i < 3; i++) {
+        m[i].offset = at;
+        local.length = 0;
+        lm_zip_local_print(&m[i], &local);
+        assert_int_equal(lm_file_writer_write_at(&w, at, local.data, local.length, &err), LM_OK);
+        at += local.length + m[i].stored;
+    }
+    lm_zip_end_print(m, 3, at, &end);
+    assert_int_equal(lm_file_writer_write_at(&w, at, end.data, end.length, &err), LM_OK);
+    assert_int_equal(lm_file_writer_commit(&w, &err), LM_OK);
+
+    lm_mapping map;
+    lm_zip_member *found = NULL;
+    size_t n = 0;
+    assert_int_equal(lm_file_map(&map, path, &err), LM_OK);
+    assert_true(map.size > (uint64_t)10 << 30);
+    if (lm_zip_parse(path, map.data, map.size, &found, &n, &err) != LM_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(n, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(found[i].name, m[i].name);
+        assert_true(found[i].offset == m[i].offset && found[i].stored == m[i].stored &&
+                    found[i].raw == m[i].raw);
+    }
+    free(found);
+    lm_file_unmap(&map);
+    for (size_t i = 0; i < end.length; i++) {
+        int fd = open(path, O_RDWR);
+        char wrong = (char)(end.data[i] ^ 1 << i % 8);
+        assert_int_equal(pwrite(fd, &wrong, 1, (off_t)(at + i)), 1);
+        assert_int_equal(lm_file_map(&map, path, &err), LM_OK);
+        assert_int_equal(lm_zip_parse(path, map.data, map.size, &found, &n, &err), LM_ERR_RUNTIME);
+        assert_true(err.damaged);
+        lm_file_unmap(&map);
+        assert_int_equal(pwrite(fd, &end.data[i], 1, (off_t)(at + i)), 1);
+        close(fd);
+    }
+    assert_int_equal(lm_file_remove(path, &err), LM_OK);
+    lm_text_free(&end);
+    lm_text_free(&local);
+    free(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_on_any_number_of_threads),
@@ -328,6 +387,7 @@ int main(void) {
         cmocka_unit_test(test_what_retention_keeps),
         cmocka_unit_test(test_newest_and_retention),
         cmocka_unit_test(test_zip64_records),
+        cmocka_unit_test(test_a_file_beyond_4_gib),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
