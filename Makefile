@@ -107,6 +107,9 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(if $(filter tests/%,$<),-I. $(TEST_CFLAGS)) -MMD -MP -c -o $@ $<
 
+# Splitting floats into planes and joining them is worth vectors.
+$(BUILD)/src/checkpoint/planes.o: CFLAGS += -O3
+
 $(TEST_LIBRARY): $(TEST_SUPPORT:%.c=$(BUILD)/%.o)
 	$(Q)rm -f $@ && ar rcs $@ $^
 

@@ -52,13 +52,14 @@ void lm_plane_join(int64_t count, const unsigned char *const planes[LM_PLANES], 
 
 /* ---- compressing -------------------------------------------------------------------------------*/
 
+/* Adds to counts. */
 static void count_bytes(const unsigned char *in, size_t size, uint32_t counts[256]) {
     uint32_t four[4][256] = {{0}}; /* so that equal neighbours do not wait for each other */
     size_t i = 0;
     for (; i + 4 <= size; i += 4)
         for (size_t j = 0; j < 4; j++) four[j][in[i + j]]++;
     for (; i < size; i++) four[0][in[i]]++;
-    for (int b = 0; b < 256; b++) counts[b] = four[0][b] + four[1][b] + four[2][b] + four[3][b];
+    for (int b = 0; b < 256; b++) counts[b] += four[0][b] + four[1][b] + four[2][b] + four[3][b];
 }
 
 /* Shannon's bound on the size when each byte is coded on its own, in bytes. */
@@ -67,6 +68,16 @@ static double entropy_bytes(const uint32_t counts[256], size_t size) {
     for (int b = 0; b < 256; b++)
         if (counts[b] > 0) bits -= counts[b] * lm_log((double)counts[b] / (double)size);
     return bits / (8 * 0.6931471805599453);
+}
+
+/* Do pieces, a sixteenth of all bytes, say that coding cannot win? Mantissas are such: 3 of 4 planes
+ * of trained weights. 0.98 leaves room for what a sample misses. */
+static bool looks_random(const unsigned char *in, size_t size) {
+    enum { PIECES = 16, PIECE = 1024 };
+    uint32_t counts[256] = {0};
+    if (size < 16 * PIECES * PIECE) return false;
+    for (size_t i = 0; i < PIECES; i++) count_bytes(in + i * (size / PIECES), PIECE, counts);
+    return entropy_bytes(counts, PIECES * PIECE) > 0.98 * PIECES * PIECE;
 }
 
 static size_t store(const unsigned char *in, size_t size, unsigned char *out) {
@@ -106,7 +117,8 @@ static size_t compress_with(z_stream *z, int strategy, const unsigned char *in, 
 size_t lm_plane_compress(lm_plane_coder *c, const unsigned char *in, size_t size,
                          unsigned char *out) {
     LM_ASSERT(size <= (size_t)LM_PLANE_CHUNK);
-    uint32_t counts[256], most = 0;
+    uint32_t counts[256] = {0}, most = 0;
+    if (looks_random(in, size)) return store(in, size, out);
     count_bytes(in, size, counts);
     for (int b = 0; b < 256; b++) most = counts[b] > most ? counts[b] : most;
     /* 3% is what coding must win to be worth the time of decoding. */

@@ -148,29 +148,57 @@ static bool is_checkpoint(const char *name) {
     return n > 4 && strcmp(name + n - 4, ".npz") == 0;
 }
 
-/* Adds the names of a directory's checkpoints behind `prefix`, a line each; *count: how many. */
-static lm_status list_checkpoints(const char *directory, const char *prefix, lm_text *out,
-                                  size_t *count, lm_error *err) {
-    lm_file_list names = {0};
-    lm_status status = lm_file_list_directory(&names, directory, err);
-    *count = 0;
-    for (size_t i = 0; i < names.count; i++) {
-        if (!is_checkpoint(names.names[i])) continue;
-        lm_text_printf(out, "%s%s\n", prefix, names.names[i]);
-        ++*count;
+/* What reading a checkpoint back says of it, behind its name; *damaged is counted up. */
+static lm_status verify(const char *directory, const char *name, lm_pool *pool, lm_text *out,
+                        int *damaged, lm_error *err) {
+    char *path = lm_file_join(directory, name);
+    lm_status status = path ? lm_checkpoint_check(path, pool, err)
+                            : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
+    free(path);
+    if (status == LM_OK) {
+        lm_text_printf(out, "  verified");
+    } else if (err->damaged) {
+        lm_text_printf(out, "  %s", err->message);
+        ++*damaged;
+        status = LM_OK;
     }
-    lm_file_list_free(&names);
     return status;
 }
 
-static lm_status inspect_run(const char *path, lm_text *out, lm_error *err) {
+/* Adds the names of a directory's checkpoints behind `prefix`, a line each; *count: how many.
+ * With --verify, what verifying says of each; damage is an error in the end. */
+static lm_status list_checkpoints(const lm_options *o, const char *directory, const char *prefix,
+                                  lm_text *out, size_t *count, lm_error *err) {
+    lm_file_list names = {0};
+    lm_pool *pool = NULL;
+    int damaged = 0;
+    lm_status status = lm_file_list_directory(&names, directory, err);
+    *count = 0;
+    if (status == LM_OK && lm_options_has(o, "verify"))
+        status = lm_pool_create(&pool, lm_cpu_usable(), err);
+    for (size_t i = 0; status == LM_OK && i < names.count; i++) {
+        if (!is_checkpoint(names.names[i])) continue;
+        lm_text_printf(out, "%s%s", prefix, names.names[i]);
+        if (pool) status = verify(directory, names.names[i], pool, out, &damaged, err);
+        lm_text_printf(out, "\n");
+        ++*count;
+    }
+    lm_pool_free(pool);
+    lm_file_list_free(&names);
+    if (status == LM_OK && damaged > 0)
+        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: %d damaged checkpoint%s", directory,
+                              damaged, damaged > 1 ? "s" : "");
+    return status;
+}
+
+static lm_status inspect_run(const lm_options *o, const char *path, lm_text *out, lm_error *err) {
     size_t count = 0;
     char *checkpoints = lm_file_join(path, "checkpoints");
     if (!checkpoints) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
     lm_status status = LM_OK;
     lm_text_printf(out, "%s: a run directory\n", path);
     if (lm_file_is_directory(checkpoints))
-        status = list_checkpoints(checkpoints, "checkpoints/", out, &count, err);
+        status = list_checkpoints(o, checkpoints, "checkpoints/", out, &count, err);
     free(checkpoints);
     if (status != LM_OK) return status;
     if (count == 0) lm_text_printf(out, "no checkpoints\n");
@@ -186,9 +214,9 @@ static lm_status inspect_directory(const lm_options *o, const char *path, lm_tex
     char *config = lm_file_join(path, "config.json");
     bool run = config && lm_file_exists(config);
     free(config);
-    if (run) return inspect_run(path, out, err);
-    lm_status status = list_checkpoints(path, "", &names, &count, err);
-    if (status == LM_OK && count > 0) {
+    if (run) return inspect_run(o, path, out, err);
+    lm_status status = list_checkpoints(o, path, "", &names, &count, err);
+    if (count > 0) {
         lm_text_printf(out, "%s: checkpoints\n%s", path, lm_text_cstr(&names));
     } else if (status == LM_OK) {
         status = inspect_corpus(o, path, out, err);
@@ -233,9 +261,10 @@ static lm_status run(const lm_options *o, lm_error *err) {
         if (i > 0) lm_text_printf(&out, "\n");
         status = inspect(o, o->files[i], &out, err);
     }
-    if (status == LM_OK) status = lm_print(&out, err);
+    lm_error aside; /* what was found before an error is worth seeing */
+    lm_status printed = lm_print(&out, status == LM_OK ? err : &aside);
     lm_text_free(&out);
-    return status;
+    return status == LM_OK ? printed : status;
 }
 
 const lm_command lm_command_inspect = {

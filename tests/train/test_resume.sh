@@ -41,6 +41,10 @@ check "the copy is the checkpoint" cmp other.npz "$(at 21)"
 
 again
 printf damaged | dd of="$(at 21)" bs=1 seek=5000 conv=notrunc status=none
+check "inspect --verify of a run finds it" exits_saying 1 "1 damaged checkpoint" \
+    "$lmtrain" inspect run --verify
+check "names it and the good ones" bash -c "grep -q 'step-0000000021.npz  .*damaged: array' out &&
+    grep -q 'step-0000000014.npz  verified' out"
 check "--resume FILE of a damaged one fails" exits_saying 1 "$(at 21): damaged" \
     "$lmtrain" --config a.json --resume "$(at 21)"
 check "and moved nothing" bash -c "! ls run/checkpoints | grep aside"
