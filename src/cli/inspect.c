@@ -149,8 +149,8 @@ static bool is_checkpoint(const char *name) {
 }
 
 /* What reading a checkpoint back says of it, behind its name; *damaged is counted up. */
-static lm_status verify(const char *directory, const char *name, lm_pool *pool, lm_text *out,
-                        int *damaged, lm_error *err) {
+static lm_status verify_listed(const char *directory, const char *name, lm_pool *pool, lm_text *out,
+                               int *damaged, lm_error *err) {
     char *path = lm_file_join(directory, name);
     lm_status status = path ? lm_checkpoint_check(path, pool, err)
                             : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
@@ -179,7 +179,7 @@ static lm_status list_checkpoints(const lm_options *o, const char *directory, co
     for (size_t i = 0; status == LM_OK && i < names.count; i++) {
         if (!is_checkpoint(names.names[i])) continue;
         lm_text_printf(out, "%s%s", prefix, names.names[i]);
-        if (pool) status = verify(directory, names.names[i], pool, out, &damaged, err);
+        if (pool) status = verify_listed(directory, names.names[i], pool, out, &damaged, err);
         lm_text_printf(out, "\n");
         ++*count;
     }
