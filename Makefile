@@ -137,11 +137,11 @@ test-fault: all-tests  ## every fault there can be, one after the other: minutes
 # FUZZ_SECONDS of libFuzzer on the reader of checkpoints; what it finds is left in build/.
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
+FUZZ_OBJECTS := $(addprefix $(FUZZ_BUILD)/,$(patsubst %.c,%.o,$(filter src/base/% src/machine/% src/checkpoint/%,\
+                  $(SOURCES)) tests/support/container.c tests/support/tempdir.c tests/fuzz/container.c))
 fuzz:  ## fuzz the reader of checkpoints (clang; FUZZ_SECONDS=60)
-	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined BUILD=$(FUZZ_BUILD) \
-	  $(FUZZ_BUILD)/liblmtrain.a $(FUZZ_BUILD)/libtestsupport.a $(FUZZ_BUILD)/tests/fuzz/container.o
-	$(Q)clang -fsanitize=fuzzer,address,undefined -o $(FUZZ_BUILD)/container $(FUZZ_BUILD)/tests/fuzz/container.o \
-	  $(FUZZ_BUILD)/libtestsupport.a $(FUZZ_BUILD)/liblmtrain.a $(LDLIBS)
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined BUILD=$(FUZZ_BUILD) $(FUZZ_OBJECTS)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $(FUZZ_BUILD)/container $(FUZZ_OBJECTS) $(LDLIBS)
 	$(Q)cd $(FUZZ_BUILD) && ./container -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 \
 	  -malloc_limit_mb=64 -timeout=10
 

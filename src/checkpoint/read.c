@@ -94,10 +94,10 @@ static lm_status lay_out(lm_checkpoint *c, array *a, const lm_zip_member *m, con
     uint64_t at = m->offset + lm_zip_local_size(m), end = at + m->stored;
     int64_t n = LM_PLANES * (a->chunks = lm_npy_chunks(a->count)), i = 0;
     const cJSON *size;
-    lm_npy_header(&a->entry.array, &header);
     /* Before anything is allocated by the count: each chunk has its size in the text. */
     if (!cJSON_IsArray(sizes) || cJSON_GetArraySize(sizes) != n)
         return damaged_array(c, a, "expected the size of each of its chunks", err);
+    lm_npy_header(&a->entry.array, &header);
     a->starts = calloc((size_t)n + 1, sizeof *a->starts);
     if (!a->starts || header.failed) {
         status = no_memory(c, err);
