@@ -146,9 +146,16 @@ fuzz:  ## fuzz the reader of checkpoints (clang; FUZZ_SECONDS=60)
 	  -malloc_limit_mb=64 -timeout=10
 
 # ---- benchmarks ---------------------------------------------------------------------------------
-.PHONY: bench bench-ops bench-checkpoint
+.PHONY: bench bench-check bench-record bench-ops bench-checkpoint
 bench: lmtrain  ## speed of everything on this machine, as shares of its peaks (lmtrain bench --help)
 	$(Q)./lmtrain bench
+# Matrix shapes and whole steps, which hardly differ between quiet runs on one kind of machine.
+BENCH_RECORD := tests/bench/recorded.json
+BENCH_PARTS  := --only gemm --only step
+bench-check: lmtrain  ## fails when a share of the peak is 15% lower than the one on record
+	$(Q)./lmtrain bench $(BENCH_PARTS) --compare $(BENCH_RECORD)
+bench-record: lmtrain  ## record the shares that bench-check compares with, on a quiet machine
+	$(Q)./lmtrain bench $(BENCH_PARTS) --json >$(BENCH_RECORD).new && mv $(BENCH_RECORD).new $(BENCH_RECORD)
 bench-ops: $(BUILD)/tests/bench/ops  ## speed of attention, the loss head and the other layers
 	$(Q)$<
 bench-checkpoint: $(BUILD)/tests/bench/checkpoint  ## speed and size of checkpoints
