@@ -141,17 +141,6 @@ static void pack_block(int64_t width, const float *x, int64_t x_row, lm_bf16_pai
     for (int j = 0; j < 8; j++) store_pairs(out + j * width, _mm256_castps_si256(r[j]));
 }
 
-/* Columns i.. of a panel, by the definition. */
-static void pack_rest(int64_t i, int64_t lanes, int64_t count, int64_t width, int64_t k,
-                      const float *x, int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
-    for (int64_t p = 0; p < k; p += 2, out += width)
-        for (int64_t j = i; j < i + lanes; j++) {
-            const float *from = x + j * x_row + p * x_col;
-            out[j] =
-                j >= count ? 0 : lm_bf16_pair_from_f32(from[0], p + 1 < k ? from[x_col] : 0.0f);
-        }
-}
-
 static void pack_rows(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
                       lm_bf16_pair *out) {
     int64_t whole = k / 16 * 16;
@@ -160,7 +149,8 @@ static void pack_rows(int64_t count, int64_t width, int64_t k, const float *x, i
         if (lanes == 8 && i + 8 <= count)
             for (; done < whole; done += 16)
                 pack_block(width, x + i * x_row + done, x_row, out + done / 2 * width + i);
-        pack_rest(i, lanes, count, width, k - done, x + done, x_row, 1, out + done / 2 * width);
+        lm_scalar_pack_bf16_columns(i, i + lanes, count, width, k - done, x + done, x_row, 1,
+                                    out + done / 2 * width);
     }
 }
 
@@ -174,15 +164,16 @@ static void pack_lines(int64_t count, int64_t width, int64_t k, const float *x, 
             store_pairs(out + p / 2 * width + i,
                         zip(_mm256_loadu_ps(from), _mm256_loadu_ps(from + x_col)));
         }
-    pack_rest(whole, width - whole, count, width, k, x, 1, x_col, out);
+    lm_scalar_pack_bf16_columns(whole, width, count, width, k, x, 1, x_col, out);
     if (k % 2)
-        pack_rest(0, whole, count, width, 1, x + (k - 1) * x_col, 1, x_col, out + k / 2 * width);
+        lm_scalar_pack_bf16_columns(0, whole, count, width, 1, x + (k - 1) * x_col, 1, x_col,
+                                    out + k / 2 * width);
 }
 
 static void pack_row(int64_t k, const float *x, lm_bf16_pair *out) {
     int64_t p = 0;
     for (; p + 16 <= k; p += 16) store_pairs(out + p / 2, pairs_of_row(x + p));
-    pack_rest(0, 1, 1, 1, k - p, x + p, 1, 1, out + p / 2);
+    lm_scalar_pack_bf16_columns(0, 1, 1, 1, k - p, x + p, 1, 1, out + p / 2);
 }
 
 void lm_avx2_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,

@@ -5,6 +5,7 @@
 
 #include "kernels/neon/v16.h"
 #include "kernels/neon/vec.h"
+#include "kernels/scalar/scalar.h"
 
 #define GEMM_MR 8
 #define GEMM_NV 3
@@ -85,17 +86,6 @@ static void pack_block(int64_t width, const float *x, int64_t x_row, lm_bf16_pai
     for (int j = 0; j < 4; j++) vst1q_u32(out + j * width, vreinterpretq_u32_f32(r[j]));
 }
 
-/* Columns i.. of a panel, by the definition. */
-static void pack_rest(int64_t i, int64_t lanes, int64_t count, int64_t width, int64_t k,
-                      const float *x, int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
-    for (int64_t p = 0; p < k; p += 2, out += width)
-        for (int64_t j = i; j < i + lanes; j++) {
-            const float *from = x + j * x_row + p * x_col;
-            out[j] =
-                j >= count ? 0 : lm_bf16_pair_from_f32(from[0], p + 1 < k ? from[x_col] : 0.0f);
-        }
-}
-
 static void pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
                       int64_t x_col, lm_bf16_pair *out) {
     for (int64_t i = 0; i < width; i += 4) {
@@ -111,8 +101,8 @@ static void pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, i
                 pack_block(width, from + done, x_row, out + done / 2 * width + i);
         if (width == 1 && count == 1 && x_col == 1)
             for (; done + 8 <= k; done += 8) vst1q_u32(out + done / 2, pairs_of_row(x + done));
-        pack_rest(i, lanes, count, width, k - done, x + done * x_col, x_row, x_col,
-                  out + done / 2 * width);
+        lm_scalar_pack_bf16_columns(i, i + lanes, count, width, k - done, x + done * x_col, x_row,
+                                    x_col, out + done / 2 * width);
     }
 }
 
