@@ -27,9 +27,6 @@ enum { STEPS = 30, MICRO_BATCHES = 2, MOST_ROWS = 64 };
  * rows breaks this bound in most models. */
 #define TOLERANCE 2e-6
 
-static lm_compute compute;
-static lm_kernels kernels;
-
 static int choice(const char *(*name)(int), const char *wanted) {
     int i = 0;
     while (strcmp(name(i), wanted) != 0) i++;
@@ -46,7 +43,7 @@ typedef struct training {
 } training;
 
 static training begin(const transformer_case *c, const lm_model_options *o) {
-    training t = {.m = transformer_create(o, c->batch, true, &compute),
+    training t = {.m = transformer_create(o, c->batch, true, &layers_compute),
                   .optimizer = {.kind = choice(lm_optimizer_name, "adamw"),
                                 .lr = 3e-3,
                                 .beta1 = 0.9,
@@ -78,7 +75,7 @@ static double update(training *t, const transformer_case *c, int64_t step) {
         lm_model_seed_dropout(t->m, 7, 5 + (uint64_t)first);
         loss += lm_model_forward_backward(t->m, tokens, c->batch, time, (float)mean) * mean;
     }
-    double norm = lm_gradient_norm(&compute, lm_model_total(t->m), lm_model_gradients(t->m));
+    double norm = lm_gradient_norm(&layers_compute, lm_model_total(t->m), lm_model_gradients(t->m));
     lm_optimizer_step_args args = {.segments = t->segments,
                                    .n_segments = t->n_segments,
                                    .lr = lm_schedule_lr(&t->schedule, t->optimizer.lr, step, STEPS),
@@ -87,7 +84,7 @@ static double update(training *t, const transformer_case *c, int64_t step) {
                                    .gradients = lm_model_gradients(t->m),
                                    .states = {t->states[0], t->states[1]},
                                    .weights = lm_model_weights(t->m)};
-    lm_optimizer_step(&compute, &t->optimizer, &args);
+    lm_optimizer_step(&layers_compute, &t->optimizer, &args);
     return loss;
 }
 
@@ -110,17 +107,6 @@ static void test_curve(void **state) {
     lm_model_free(t.m);
 }
 
-static int open_compute(void **state) {
-    (void)state;
-    layers_open(&compute, &kernels, 2, 0, 0);
-    return 0;
-}
-static int close_compute(void **state) {
-    (void)state;
-    layers_close(&compute);
-    return 0;
-}
-
 int main(void) {
     struct CMUnitTest tests[TRANSFORMERS];
     _Static_assert(sizeof golden_curves / sizeof *golden_curves == TRANSFORMERS, "a curve a model");
@@ -128,5 +114,5 @@ int main(void) {
         tests[c] = (struct CMUnitTest){.name = transformer_cases[c].name,
                                        .test_func = test_curve,
                                        .initial_state = (void *)&transformer_cases[c]};
-    return cmocka_run_group_tests_name("curves", tests, open_compute, close_compute);
+    return cmocka_run_group_tests_name("curves", tests, layers_open_group, layers_close_group);
 }

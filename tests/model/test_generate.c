@@ -16,8 +16,6 @@
 #include "tests/support/transformer.h"
 
 static lm_error err;
-static lm_compute compute;
-static lm_kernels kernels;
 
 static lm_decoder *decoder(lm_model *m) {
     lm_decoder *d;
@@ -31,7 +29,7 @@ static lm_decoder *decoder(lm_model *m) {
 static void check_logits(const transformer_case *c) {
     int32_t tokens[256];
     lm_model_options o = transformer_options(c);
-    lm_model *m = transformer_create(&o, 1, false, &compute);
+    lm_model *m = transformer_create(&o, 1, false, &layers_compute);
     lm_decoder *d = decoder(m);
     double worst = 0, largest = 0;
     transformer_fill(m);
@@ -70,7 +68,7 @@ static void test_full_context_starts_over_with_the_newest_half(void **state) {
     for (int c = 0; c < TRANSFORMERS; c++) {
         lm_model_options o = transformer_options(&transformer_cases[c]);
         int64_t context = o.context_length, kept = context / 2;
-        lm_model *m = transformer_create(&o, 1, false, &compute);
+        lm_model *m = transformer_create(&o, 1, false, &layers_compute);
         lm_decoder *old = decoder(m), *young = decoder(m);
         const float *a = NULL, *b = NULL;
         transformer_fill(m);
@@ -93,7 +91,7 @@ static void test_context_of_one(void **state) {
     (void)state;
     lm_model_options o = transformer_options(&transformer_cases[0]);
     o.context_length = 1;
-    lm_model *m = transformer_create(&o, 1, false, &compute);
+    lm_model *m = transformer_create(&o, 1, false, &layers_compute);
     lm_decoder *a = decoder(m), *b = decoder(m);
     transformer_fill(m);
     lm_decoder_next(a, 3);
@@ -190,17 +188,6 @@ static void test_same_seed_and_index_same_token(void **state) {
     assert_true(differ > 150);
 }
 
-static int open_compute(void **state) {
-    (void)state;
-    layers_open(&compute, &kernels, 2, 0, 0);
-    return 0;
-}
-static int close_compute(void **state) {
-    (void)state;
-    layers_close(&compute);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logits_are_those_of_training),
@@ -210,5 +197,5 @@ int main(void) {
         cmocka_unit_test(test_frequencies),
         cmocka_unit_test(test_same_seed_and_index_same_token),
     };
-    return cmocka_run_group_tests_name("generate", tests, open_compute, close_compute);
+    return cmocka_run_group_tests_name("generate", tests, layers_open_group, layers_close_group);
 }

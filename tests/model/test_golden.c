@@ -23,9 +23,6 @@
  * term of relative size 1e-5 anywhere breaks. */
 #define TOLERANCE (45 * (double)FLT_EPSILON)
 
-static lm_compute compute;
-static lm_kernels kernels;
-
 static double largest(const float *x, int64_t n) {
     double most = 0;
     for (int64_t i = 0; i < n; i++)
@@ -43,7 +40,7 @@ static void check(const transformer_case *c) {
     snprintf(path, sizeof path, "tests/golden/transformer_%s.bin", c->name);
     if (lm_file_read(path, 1 << 20, &golden, &err) != LM_OK) fail_msg("%s", err.message);
     lm_model_options o = transformer_options(c);
-    lm_model *m = transformer_create(&o, c->batch, true, &compute);
+    lm_model *m = transformer_create(&o, c->batch, true, &layers_compute);
     int64_t n = c->batch * o.context_length;
     transformer_fill(m);
     transformer_tokens(tokens, 0, c->batch, o.context_length, o.vocab_size);
@@ -88,22 +85,11 @@ static void test_case(void **state) {
     check(*state);
 }
 
-static int open_compute(void **state) {
-    (void)state;
-    layers_open(&compute, &kernels, 2, 0, 0);
-    return 0;
-}
-static int close_compute(void **state) {
-    (void)state;
-    layers_close(&compute);
-    return 0;
-}
-
 int main(void) {
     struct CMUnitTest tests[TRANSFORMERS];
     for (int c = 0; c < TRANSFORMERS; c++)
         tests[c] = (struct CMUnitTest){.name = transformer_cases[c].name,
                                        .test_func = test_case,
                                        .initial_state = (void *)&transformer_cases[c]};
-    return cmocka_run_group_tests_name("golden", tests, open_compute, close_compute);
+    return cmocka_run_group_tests_name("golden", tests, layers_open_group, layers_close_group);
 }

@@ -17,9 +17,6 @@
 
 enum { MOST_TOKENS = 512 };
 
-static lm_compute compute;
-static lm_kernels kernels;
-
 /* Losses and gradients of one pass over the rows at tokens; freed by layers_free_all. */
 typedef struct outcome {
     double loss;
@@ -29,7 +26,7 @@ typedef struct outcome {
 } outcome;
 
 static outcome run(const lm_model_options *o, const int32_t *tokens, int64_t batch, int64_t time) {
-    lm_model *m = transformer_create(o, batch, true, &compute);
+    lm_model *m = transformer_create(o, batch, true, &layers_compute);
     transformer_fill(m);
     outcome r = {.total = lm_model_total(m), .activations = m->activations.used};
     r.loss = lm_model_forward_backward(m, tokens, batch, time, 1.0f / 32);
@@ -125,7 +122,7 @@ static void test_rows_in_another_order(void **state) {
             memcpy(turned + (b + 1) % 3 * row, tokens + b * row, (size_t)row * sizeof *tokens);
         outcome a = run(&o, tokens, 3, time), b = run(&o, turned, 3, time);
         close_to(t->name, &a, b.gradients, 8);
-        lm_model *m = transformer_create(&o, 3, false, &compute);
+        lm_model *m = transformer_create(&o, 3, false, &layers_compute);
         transformer_fill(m);
         lm_model_loss(m, tokens, 3, time);
         memcpy(losses, m->buffer[LM_B_LOSS], (size_t)(3 * time) * sizeof *losses);
@@ -148,7 +145,7 @@ static void test_accumulation(void **state) {
         int64_t time = o.context_length;
         transformer_tokens(tokens, 0, 4, time, o.vocab_size);
         outcome once = run(&o, tokens, 4, time);
-        lm_model *m = transformer_create(&o, 4, true, &compute);
+        lm_model *m = transformer_create(&o, 4, true, &layers_compute);
         transformer_fill(m);
         double loss = lm_model_forward_backward(m, tokens, 2, time, 1.0f / 32);
         lm_model_seed_dropout(m, 7, 5 + 2);
@@ -177,7 +174,7 @@ static void test_documents_apart(void **state) {
         outcome together = run(&o, tokens, 1, time);
         lm_model_options apart = o;
         apart.document_mask = false;
-        lm_model *m = transformer_create(&apart, 1, true, &compute);
+        lm_model *m = transformer_create(&apart, 1, true, &layers_compute);
         double loss = 0;
         transformer_fill(m);
         for (int64_t begin = 0, end; begin < time; begin = end, documents++) {
@@ -201,7 +198,7 @@ static void test_dropout_follows_seed_and_rows(void **state) {
     int64_t time = o.context_length;
     o.dropout = 0.2;
     transformer_tokens(tokens, 0, 2, time, o.vocab_size);
-    lm_model *m = transformer_create(&o, 2, true, &compute);
+    lm_model *m = transformer_create(&o, 2, true, &layers_compute);
     transformer_fill(m);
     double first = lm_model_forward_backward(m, tokens, 2, time, 0);
     double evaluated = lm_model_loss(m, tokens, 2, time);
@@ -216,21 +213,10 @@ static void test_dropout_follows_seed_and_rows(void **state) {
     assert_true(fabs(first - evaluated) > 1e-3);
     lm_model_free(m);
     o.dropout = 0;
-    m = transformer_create(&o, 2, true, &compute);
+    m = transformer_create(&o, 2, true, &layers_compute);
     transformer_fill(m);
     assert_true(fabs(lm_model_forward_backward(m, tokens, 2, time, 0) - evaluated) == 0.0);
     lm_model_free(m);
-}
-
-static int open_compute(void **state) {
-    (void)state;
-    layers_open(&compute, &kernels, 2, 0, 0);
-    return 0;
-}
-static int close_compute(void **state) {
-    (void)state;
-    layers_close(&compute);
-    return 0;
 }
 
 int main(void) {
@@ -243,5 +229,5 @@ int main(void) {
         cmocka_unit_test(test_documents_apart),
         cmocka_unit_test(test_dropout_follows_seed_and_rows),
     };
-    return cmocka_run_group_tests_name("invariance", tests, open_compute, close_compute);
+    return cmocka_run_group_tests_name("invariance", tests, layers_open_group, layers_close_group);
 }

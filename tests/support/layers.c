@@ -86,6 +86,21 @@ void layers_close(lm_compute *c) {
     lm_pool_free(c->pool);
 }
 
+lm_compute layers_compute;
+
+int layers_open_group(void **state) {
+    static lm_kernels kernels;
+    (void)state;
+    layers_open(&layers_compute, &kernels, 2, 0, 0);
+    return 0;
+}
+
+int layers_close_group(void **state) {
+    (void)state;
+    layers_close(&layers_compute);
+    return 0;
+}
+
 double layers_slope(double (*f)(void *context), void *context, double *p, double h) {
     double x = *p;
     *p = x + h;

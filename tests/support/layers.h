@@ -21,6 +21,10 @@ void layers_free_all(void);
 /* Kernels of this CPU (or the scalar ones only), a pool, and scratch. */
 void layers_open(lm_compute *c, lm_kernels *k, int threads, int scalar_only, size_t scratch_bytes);
 void layers_close(lm_compute *c);
+/* The same as a cmocka group's setup and teardown: layers_compute, on two threads. */
+extern lm_compute layers_compute;
+int layers_open_group(void **state);
+int layers_close_group(void **state);
 
 /* d f / d p_i by central differences; f reads p through its context. */
 double layers_slope(double (*f)(void *context), void *context, double *p, double h);
