@@ -1,47 +1,19 @@
 #include <cjson/cJSON.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "config/keys.h"
+#include "config/parser.h"
 #include "config/scan.h"
+#include "config/suggest.h"
 
 #define MAX_CONFIG_BYTES ((size_t)4 << 20)
-#define PLACE_SIZE       320
 
-/* Where a key was given: "run.json:3:12" or "--set optimizer.lr=3"; empty: nowhere. A wrong value is
- * told once: nothing is concluded from the default that stands in its place. */
-typedef struct origin {
-    char place[PLACE_SIZE];
-    bool wrong;
-} origin;
-
-typedef struct parser {
-    lm_config *config;
-    const char *name; /* of the file */
-    const char *text; /* comments blanked */
-    origin *origins;  /* a key each */
-    lm_text problems; /* a line each */
-    bool no_memory;
-} parser;
-
-__attribute__((format(printf, 3, 4))) static void problem(parser *p, const char *place,
-                                                          const char *format, ...) {
-    char line[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    lm_text_printf(&p->problems, "%s%s: %s", p->problems.length ? "\n" : "", place, line);
-}
-
-static void place_of(const parser *p, size_t at, char place[PLACE_SIZE]) {
+static void place_of(const lm_parser *p, size_t at, char place[LM_PLACE_SIZE]) {
     int line, column;
     lm_scan_position(p->text, at, &line, &column);
-    snprintf(place, PLACE_SIZE, "%.280s:%d:%d", p->name, line, column);
+    snprintf(place, LM_PLACE_SIZE, "%.280s:%d:%d", p->name, line, column);
 }
 
 /* ---- values ------------------------------------------------------------------------------------*/
@@ -51,15 +23,16 @@ static const char *choice_candidate(int i, const void *key) {
 }
 
 /* `found` is the text of the value as it stands in the file or on the command line. */
-static void wrong_value(parser *p, const lm_key *k, const char *place, const char *found) {
+static void wrong_value(lm_parser *p, const lm_key *k, const char *place, const char *found) {
     lm_text expected = {0};
     p->origins[k - lm_keys].wrong = true;
     lm_key_describe(k, &expected);
-    problem(p, place, "%s: expected %s, found %.100s", k->path, lm_text_cstr(&expected), found);
+    lm_parser_problem(p, place, "%s: expected %s, found %.100s", k->path, lm_text_cstr(&expected),
+                      found);
     lm_text_free(&expected);
 }
 
-static void set_choice(parser *p, const lm_key *k, const char *place, const char *name) {
+static void set_choice(lm_parser *p, const lm_key *k, const char *place, const char *name) {
     int i = lm_key_choice(k, name);
     if (i >= 0) {
         lm_key_set_number(k, p->config, i);
@@ -69,15 +42,16 @@ static void set_choice(parser *p, const lm_key *k, const char *place, const char
     lm_text expected = {0};
     p->origins[k - lm_keys].wrong = true;
     lm_key_describe(k, &expected);
-    problem(p, place, "%s: expected %s, found \"%.100s\"%s%s%s", k->path, lm_text_cstr(&expected),
-            name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    lm_parser_problem(p, place, "%s: expected %s, found \"%.100s\"%s%s%s", k->path,
+                      lm_text_cstr(&expected), name, near ? "; did you mean \"" : "",
+                      near ? near : "", near ? "\"?" : "");
     lm_text_free(&expected);
 }
 
-static void set_value(parser *p, const lm_key *k, const char *place, const cJSON *item,
+static void set_value(lm_parser *p, const lm_key *k, const char *place, const cJSON *item,
                       const char *found) {
     bool number = k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL;
-    snprintf(p->origins[k - lm_keys].place, PLACE_SIZE, "%s", place);
+    snprintf(p->origins[k - lm_keys].place, LM_PLACE_SIZE, "%s", place);
     p->origins[k - lm_keys].wrong = false; /* the last one counts */
     if (number && cJSON_IsNumber(item) && lm_key_accepts_number(k, item->valuedouble)) {
         lm_key_set_number(k, p->config, item->valuedouble);
@@ -94,86 +68,27 @@ static void set_value(parser *p, const lm_key *k, const char *place, const cJSON
 
 /* ---- keys --------------------------------------------------------------------------------------*/
 
-static const char *path_candidate(int i, const void *context) {
-    (void)context;
-    return i < lm_n_keys ? lm_keys[i].path : NULL;
-}
-
-/* Names of one section's keys, for a typo in the last part alone. */
-static const char *name_candidate(int i, const void *section) {
-    size_t n = strlen(section);
-    for (int k = 0; k < lm_n_keys; k++) {
-        if (strncmp(lm_keys[k].path, section, n) != 0 || lm_keys[k].path[n] != '.') continue;
-        if (i-- == 0) return lm_keys[k].path + n + 1;
-    }
-    return NULL;
-}
-
-static const char *section_candidate(int i, const void *context) {
-    static char name[32];
-    (void)context;
-    for (int k = 0; k < lm_n_keys; k++) {
-        size_t n = (size_t)(strchr(lm_keys[k].path, '.') - lm_keys[k].path);
-        if (k > 0 && strncmp(lm_keys[k - 1].path, lm_keys[k].path, n + 1) == 0) continue;
-        if (i-- > 0) continue;
-        snprintf(name, sizeof name, "%.*s", (int)n, lm_keys[k].path);
-        return name;
-    }
-    return NULL;
-}
-
-static bool is_section(const char *name) {
-    return name_candidate(0, name) != NULL;
-}
-
-/* The section that alone has a key of this name: people leave sections out. */
-static const char *whole_path(const char *name) {
-    const char *found = NULL;
-    for (int k = 0; k < lm_n_keys; k++)
-        if (strcmp(strchr(lm_keys[k].path, '.') + 1, name) == 0) {
-            if (found) return NULL;
-            found = lm_keys[k].path;
-        }
-    return found;
-}
-
-static void unknown_key(parser *p, const char *place, const char *section, const char *name) {
-    char near[128] = "";
-    const char *found = section ? lm_text_nearest(name, name_candidate, section) : NULL;
-    if (found) {
-        snprintf(near, sizeof near, "%s.%s", section, found);
-    } else if ((found = whole_path(name)) ||
-               (found = section ? NULL : lm_text_nearest(name, path_candidate, NULL))) {
-        snprintf(near, sizeof near, "%s", found);
-    } else if (!section) {
-        /* The candidate's memory is reused: look the nearest one up by value. */
-        for (int i = 0; (found = section_candidate(i, NULL)); i++) {
-            char one[32];
-            snprintf(one, sizeof one, "%s", found);
-            size_t n = strlen(one), m = strlen(name);
-            if (n + 2 >= m && m + 2 >= n && strncmp(one, name, 2) == 0) {
-                snprintf(near, sizeof near, "%s", one);
-                break;
-            }
-        }
-    }
-    problem(p, place, "unknown key \"%s%s%.100s\"%s%s%s", section ? section : "",
-            section ? "." : "", name, *near ? "; did you mean \"" : "", near, *near ? "\"?" : "");
+static void unknown_key(lm_parser *p, const char *place, const char *section, const char *name) {
+    char near[LM_SUGGESTION_SIZE];
+    lm_key_suggest(section, name, near);
+    lm_parser_problem(p, place, "unknown key \"%s%s%.100s\"%s%s%s", section ? section : "",
+                      section ? "." : "", name, *near ? "; did you mean \"" : "", near,
+                      *near ? "\"?" : "");
 }
 
 /* One member's value at `at`: the text between is what the error shows. */
-static void found_text(const parser *p, size_t at, char found[128]) {
+static void found_text(const lm_parser *p, size_t at, char found[128]) {
     size_t end = lm_scan_skip_value(p->text, at), n = end - at < 100 ? end - at : 100;
     snprintf(found, 128, "%.*s%s", (int)n, p->text + at, n < end - at ? "..." : "");
     for (char *c = found; *c; c++)
         if (*c == '\n' || *c == '\r' || *c == '\t') *c = ' ';
 }
 
-static void read_section(parser *p, const char *section, const cJSON *object, size_t at) {
+static void read_section(lm_parser *p, const char *section, const cJSON *object, size_t at) {
     const cJSON *item;
     at = lm_scan_skip_blanks(p->text, at) + 1; /* behind { */
     cJSON_ArrayForEach(item, object) {
-        char path[160], place[PLACE_SIZE], found[128];
+        char path[160], place[LM_PLACE_SIZE], found[128];
         size_t key_at = lm_scan_skip_blanks(p->text, at);
         size_t value_at = lm_scan_skip_blanks(p->text, lm_scan_skip_value(p->text, key_at));
         snprintf(path, sizeof path, "%s.%.100s", section, item->string);
@@ -183,14 +98,14 @@ static void read_section(parser *p, const char *section, const cJSON *object, si
         if (row < 0) {
             unknown_key(p, place, section, item->string);
         } else if (*p->origins[row].place) {
-            problem(p, place, "duplicate key \"%s\", given before at %s", path,
-                    p->origins[row].place);
+            lm_parser_problem(p, place, "duplicate key \"%s\", given before at %s", path,
+                              p->origins[row].place);
         } else if (cJSON_IsNumber(item) && !lm_scan_is_number(p->text, value_at, at)) {
             found_text(p, value_at, found);
             place_of(p, value_at, place);
-            snprintf(p->origins[row].place, PLACE_SIZE, "%s", place);
+            snprintf(p->origins[row].place, LM_PLACE_SIZE, "%s", place);
             p->origins[row].wrong = true;
-            problem(p, place, "%s: not a JSON number: %s", path, found);
+            lm_parser_problem(p, place, "%s: not a JSON number: %s", path, found);
         } else {
             found_text(p, value_at, found);
             place_of(p, value_at, place);
@@ -200,15 +115,15 @@ static void read_section(parser *p, const char *section, const cJSON *object, si
 }
 
 /* false when there are no sections to speak of. */
-static bool read_root(parser *p, const cJSON *root) {
+static bool read_root(lm_parser *p, const cJSON *root) {
     const cJSON *item, *earlier;
     size_t at = lm_scan_skip_blanks(p->text, 0);
-    char place[PLACE_SIZE], found[128];
+    char place[LM_PLACE_SIZE], found[128];
     if (!cJSON_IsObject(root)) {
         place_of(p, at, place);
         found_text(p, at, found);
-        problem(p, place, "expected an object of sections { \"run\": { ... }, ... }, found %s",
-                found);
+        lm_parser_problem(
+            p, place, "expected an object of sections { \"run\": { ... }, ... }, found %s", found);
         return false;
     }
     at++;
@@ -223,15 +138,15 @@ static bool read_root(parser *p, const cJSON *root) {
             twice |= strcmp(earlier->string, item->string) == 0;
         }
         if (twice) {
-            problem(p, place, "duplicate key \"%.100s\"", item->string);
+            lm_parser_problem(p, place, "duplicate key \"%.100s\"", item->string);
         } else if (strcmp(item->string, "$schema") == 0) {
-            if (!cJSON_IsString(item)) problem(p, place, "$schema: expected a text");
-        } else if (!is_section(item->string)) {
+            if (!cJSON_IsString(item)) lm_parser_problem(p, place, "$schema: expected a text");
+        } else if (!lm_key_is_section(item->string)) {
             unknown_key(p, place, NULL, item->string);
         } else if (!cJSON_IsObject(item)) {
             place_of(p, value_at, place);
             found_text(p, value_at, found);
-            problem(p, place, "%s: expected an object, found %s", item->string, found);
+            lm_parser_problem(p, place, "%s: expected an object, found %s", item->string, found);
         } else {
             read_section(p, item->string, item, value_at);
         }
@@ -241,12 +156,12 @@ static bool read_root(parser *p, const cJSON *root) {
 
 /* ---- the command line --------------------------------------------------------------------------*/
 
-static void read_override(parser *p, const char *text) {
-    char place[PLACE_SIZE], path[128];
+static void read_override(lm_parser *p, const char *text) {
+    char place[LM_PLACE_SIZE], path[128];
     const char *equals = strchr(text, '=');
     snprintf(place, sizeof place, "--set %.280s", text);
     if (!equals || equals == text || (size_t)(equals - text) >= sizeof path) {
-        problem(p, place, "expected key.path=value");
+        lm_parser_problem(p, place, "expected key.path=value");
         return;
     }
     snprintf(path, sizeof path, "%.*s", (int)(equals - text), text);
@@ -255,7 +170,7 @@ static void read_override(parser *p, const char *text) {
     if (row < 0) {
         char *dot = strchr(path, '.');
         if (dot) *dot = '\0';
-        bool section = dot && is_section(path);
+        bool section = dot && lm_key_is_section(path);
         if (dot && !section) *dot = '.';
         unknown_key(p, place, section ? path : NULL, section ? dot + 1 : path);
         return;
@@ -275,93 +190,26 @@ static void read_override(parser *p, const char *text) {
 
 /* ---- the whole ---------------------------------------------------------------------------------*/
 
-/* Place of the first key that the line names, as far as it was given. */
-static const char *place_of_named(const parser *p, const char *line, size_t length) {
-    const char *best = NULL, *first = line + length;
-    for (int i = 0; i < lm_n_keys; i++) {
-        const char *at = memmem(line, length, lm_keys[i].path, strlen(lm_keys[i].path));
-        if (at && at < first && *p->origins[i].place) {
-            best = p->origins[i].place;
-            first = at;
-        }
-    }
-    return best ? best : p->name;
-}
-
-/* What the model room says of the model's options, with places. */
-static void check_model(parser *p) {
-    lm_model_options model = p->config->model;
-    lm_error err = {0};
-    for (int i = 0; i < lm_n_keys; i++)
-        if (p->origins[i].wrong && strncmp(lm_keys[i].path, "model.", 6) == 0) return;
-    if (model.vocab_size == 0) model.vocab_size = INT32_MAX; /* comes with the data */
-    if (lm_model_resolve(&model, &err) == LM_OK) return;
-    for (const char *line = err.message; *line;) {
-        size_t n = strcspn(line, "\n");
-        problem(p, place_of_named(p, line, n), "%.*s", (int)n, line);
-        line += n + (line[n] == '\n');
-    }
-}
-
-/* The preset's values where a key is not given itself. */
-static void apply_preset(parser *p) {
-    for (int i = 0; i < lm_n_presets; i++) {
-        int row = lm_key_find(lm_presets[i].path);
-        if (lm_presets[i].preset == p->config->preset && !*p->origins[row].place)
-            lm_key_set_standard(&lm_keys[row], p->config, lm_presets[i].value);
-    }
-}
-
-static void check_whole(parser *p) {
-    lm_config *c = p->config;
-    for (int i = 0; i < lm_n_keys; i++) {
-        const lm_key *k = &lm_keys[i];
-        bool given = *p->origins[i].place != '\0';
-        if (k->required && !given) problem(p, p->name, "%s: required, but not given", k->path);
-        if (k->required && given && !p->origins[i].wrong &&
-            !**(char *const *)((const char *)c + k->offset))
-            problem(p, p->origins[i].place, "%s: expected a path, found an empty text", k->path);
-        if (given && !lm_key_applies(k, c) && !p->origins[lm_key_find(k->depends)].wrong) {
-            lm_text value = {0};
-            lm_key_print(&lm_keys[lm_key_find(k->depends)], c, &value);
-            problem(p, p->origins[i].place, "%s has no effect when %s is %s", k->path, k->depends,
-                    lm_text_cstr(&value));
-            lm_text_free(&value);
-        }
-    }
-    int warmup = lm_key_find("schedule.warmup_steps");
-    if (!*p->origins[warmup].place) {
-        int64_t tenth = c->train.steps / 10;
-        if (tenth < c->schedule.warmup_steps) c->schedule.warmup_steps = tenth;
-    } else if (c->schedule.warmup_steps > c->train.steps && !p->origins[warmup].wrong &&
-               !p->origins[lm_key_find("train.steps")].wrong) {
-        problem(p, p->origins[warmup].place,
-                "schedule.warmup_steps = %lld is more than train.steps = %lld",
-                (long long)c->schedule.warmup_steps, (long long)c->train.steps);
-    }
-    check_model(p);
-}
-
 /* Syntax: blanks the comments of `text` and parses it; NULL with a problem when it is not JSON. */
-static cJSON *read_syntax(parser *p, char *text, size_t size) {
-    char place[PLACE_SIZE];
+static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {
+    char place[LM_PLACE_SIZE];
     size_t at = lm_scan_bad_byte(text, size);
     p->text = text;
     if (at < size) {
         place_of(p, at, place);
         if (text[at] == '\\') {
-            problem(p, place, "syntax error: \\u0000 cannot stand in a text");
+            lm_parser_problem(p, place, "syntax error: \\u0000 cannot stand in a text");
         } else if (text[at] == '\n') {
-            problem(p, place, "syntax error: the line ends before the text on it does");
+            lm_parser_problem(p, place, "syntax error: the line ends before the text on it does");
         } else {
-            problem(p, place, "syntax error: byte 0x%02x cannot stand here",
-                    (unsigned char)text[at]);
+            lm_parser_problem(p, place, "syntax error: byte 0x%02x cannot stand here",
+                              (unsigned char)text[at]);
         }
         return NULL;
     }
     if (!lm_scan_blank_comments(text, size, &at)) {
         place_of(p, at, place);
-        problem(p, place, "syntax error: this comment does not end");
+        lm_parser_problem(p, place, "syntax error: this comment does not end");
         return NULL;
     }
     const char *end = NULL;
@@ -371,7 +219,7 @@ static cJSON *read_syntax(parser *p, char *text, size_t size) {
     at = end && end >= text && end <= text + size ? (size_t)(end - text) : 0;
     at = lm_scan_blame(text, size, at, why, sizeof why);
     place_of(p, at, place);
-    problem(p, place, "syntax error%s", why);
+    lm_parser_problem(p, place, "syntax error%s", why);
     return NULL;
 }
 
@@ -392,7 +240,7 @@ static lm_status tell(const lm_text *problems, lm_error *err) {
 
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
                           const char *const *overrides, int n_overrides, lm_error *err) {
-    parser p = {.config = c, .name = name};
+    lm_parser p = {.config = c, .name = name};
     lm_status status = LM_OK;
     cJSON *root = NULL;
     char *copy = malloc(size + 1);
@@ -410,8 +258,7 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
     root = read_syntax(&p, copy, size);
     if (root && read_root(&p, root)) {
         for (int i = 0; i < n_overrides; i++) read_override(&p, overrides[i]);
-        apply_preset(&p);
-        check_whole(&p);
+        lm_parser_check(&p);
     }
     if (p.no_memory || p.problems.failed) {
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", name);

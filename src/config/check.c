@@ -1,0 +1,94 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/parser.h"
+
+void lm_parser_problem(lm_parser *p, const char *place, const char *format, ...) {
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    lm_text_printf(&p->problems, "%s%s: %s", p->problems.length ? "\n" : "", place, line);
+}
+
+/* Place of the first key that the line names, as far as it was given. */
+static const char *place_of_named(const lm_parser *p, const char *line, size_t length) {
+    const char *best = NULL, *first = line + length;
+    for (int i = 0; i < lm_n_keys; i++) {
+        const char *at = memmem(line, length, lm_keys[i].path, strlen(lm_keys[i].path));
+        if (at && at < first && *p->origins[i].place) {
+            best = p->origins[i].place;
+            first = at;
+        }
+    }
+    return best ? best : p->name;
+}
+
+/* What the model room says of the model's options, with places. */
+static void check_model(lm_parser *p) {
+    lm_model_options model = p->config->model;
+    lm_error err = {0};
+    for (int i = 0; i < lm_n_keys; i++)
+        if (p->origins[i].wrong && strncmp(lm_keys[i].path, "model.", 6) == 0) return;
+    if (model.vocab_size == 0) model.vocab_size = INT32_MAX; /* comes with the data */
+    if (lm_model_resolve(&model, &err) == LM_OK) return;
+    for (const char *line = err.message; *line;) {
+        size_t n = strcspn(line, "\n");
+        lm_parser_problem(p, place_of_named(p, line, n), "%.*s", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+}
+
+/* The preset's values where a key is not given itself. */
+static void apply_preset(lm_parser *p) {
+    for (int i = 0; i < lm_n_presets; i++) {
+        int row = lm_key_find(lm_presets[i].path);
+        if (lm_presets[i].preset == p->config->preset && !*p->origins[row].place)
+            lm_key_set_standard(&lm_keys[row], p->config, lm_presets[i].value);
+    }
+}
+
+static void check_keys(lm_parser *p) {
+    lm_config *c = p->config;
+    for (int i = 0; i < lm_n_keys; i++) {
+        const lm_key *k = &lm_keys[i];
+        bool given = *p->origins[i].place != '\0';
+        if (k->required && !given)
+            lm_parser_problem(p, p->name, "%s: required, but not given", k->path);
+        if (k->required && given && !p->origins[i].wrong &&
+            !**(char *const *)((const char *)c + k->offset))
+            lm_parser_problem(p, p->origins[i].place, "%s: expected a path, found an empty text",
+                              k->path);
+        if (given && !lm_key_applies(k, c) && !p->origins[lm_key_find(k->depends)].wrong) {
+            lm_text value = {0};
+            lm_key_print(&lm_keys[lm_key_find(k->depends)], c, &value);
+            lm_parser_problem(p, p->origins[i].place, "%s has no effect when %s is %s", k->path,
+                              k->depends, lm_text_cstr(&value));
+            lm_text_free(&value);
+        }
+    }
+}
+
+/* Warm-up by default is not more than a tenth of the run; given, it fits the run. */
+static void check_warmup(lm_parser *p) {
+    lm_config *c = p->config;
+    int warmup = lm_key_find("schedule.warmup_steps");
+    if (!*p->origins[warmup].place) {
+        int64_t tenth = c->train.steps / 10;
+        if (tenth < c->schedule.warmup_steps) c->schedule.warmup_steps = tenth;
+    } else if (c->schedule.warmup_steps > c->train.steps && !p->origins[warmup].wrong &&
+               !p->origins[lm_key_find("train.steps")].wrong) {
+        lm_parser_problem(p, p->origins[warmup].place,
+                          "schedule.warmup_steps = %lld is more than train.steps = %lld",
+                          (long long)c->schedule.warmup_steps, (long long)c->train.steps);
+    }
+}
+
+void lm_parser_check(lm_parser *p) {
+    apply_preset(p);
+    check_keys(p);
+    check_warmup(p);
+    check_model(p);
+}
