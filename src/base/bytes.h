@@ -21,13 +21,24 @@ static inline void lm_write_u16(void *p, uint16_t x) {
     b[0] = (unsigned char)x;
     b[1] = (unsigned char)(x >> 8);
 }
+/* Byte by byte without a loop: compilers make one store of it. */
 static inline void lm_write_u32(void *p, uint32_t x) {
     unsigned char *b = p;
-    for (int i = 0; i < 4; i++) b[i] = (unsigned char)(x >> 8 * i);
+    b[0] = (unsigned char)x;
+    b[1] = (unsigned char)(x >> 8);
+    b[2] = (unsigned char)(x >> 16);
+    b[3] = (unsigned char)(x >> 24);
 }
 static inline void lm_write_u64(void *p, uint64_t x) {
     unsigned char *b = p;
-    for (int i = 0; i < 8; i++) b[i] = (unsigned char)(x >> 8 * i);
+    b[0] = (unsigned char)x;
+    b[1] = (unsigned char)(x >> 8);
+    b[2] = (unsigned char)(x >> 16);
+    b[3] = (unsigned char)(x >> 24);
+    b[4] = (unsigned char)(x >> 32);
+    b[5] = (unsigned char)(x >> 40);
+    b[6] = (unsigned char)(x >> 48);
+    b[7] = (unsigned char)(x >> 56);
 }
 
 #endif

@@ -6,18 +6,22 @@
 
 #include "base/bytes.h"
 #include "base/elementary.h"
+#include "checkpoint/huffman.h"
 
 #define RAW_DEFLATE (-15)
 #define STORED_MAX  65535u /* bytes in a stored block */
 
+_Static_assert(LM_PLANE_BOUND >= LM_PLANE_CHUNK + LM_HUFFMAN_SLACK, "room for coders");
+
 struct lm_plane_coder {
     z_stream deflate, inflate;
+    lm_huffman_tables huffman;
 };
 
 lm_plane_coder *lm_plane_coder_create(void) {
     lm_plane_coder *c = calloc(1, sizeof *c);
     if (!c) return NULL;
-    if (deflateInit2(&c->deflate, 1, Z_DEFLATED, RAW_DEFLATE, 9, Z_HUFFMAN_ONLY) != Z_OK ||
+    if (deflateInit2(&c->deflate, 1, Z_DEFLATED, RAW_DEFLATE, 9, Z_RLE) != Z_OK ||
         inflateInit2(&c->inflate, RAW_DEFLATE) != Z_OK) {
         lm_plane_coder_free(c);
         return NULL;
@@ -96,8 +100,7 @@ static size_t store(const unsigned char *in, size_t size, unsigned char *out) {
 }
 
 /* 0 when it does not fit in less than size bytes. */
-static size_t compress_with(z_stream *z, int strategy, const unsigned char *in, size_t size,
-                            unsigned char *out) {
+static size_t compress_runs(z_stream *z, const unsigned char *in, size_t size, unsigned char *out) {
     /* zlib's input pointer is not const in older versions; it does not write there. */
     union {
         const unsigned char *read;
@@ -106,8 +109,6 @@ static size_t compress_with(z_stream *z, int strategy, const unsigned char *in, 
     if (deflateReset(z) != Z_OK) return 0;
     z->next_out = out;
     z->avail_out = (uInt)size;
-    z->avail_in = 0;
-    if (deflateParams(z, 1, strategy) != Z_OK) return 0;
     z->next_in = input.write;
     z->avail_in = (uInt)size;
     if (deflate(z, Z_SYNC_FLUSH) != Z_OK || z->avail_in > 0 || z->avail_out == 0) return 0;
@@ -116,15 +117,23 @@ static size_t compress_with(z_stream *z, int strategy, const unsigned char *in, 
 
 size_t lm_plane_compress(lm_plane_coder *c, const unsigned char *in, size_t size,
                          unsigned char *out) {
+    enum { BLOCKS = LM_PLANE_CHUNK / LM_HUFFMAN_BLOCK };
+    uint32_t counts[BLOCKS][256], total[256] = {0}, most = 0;
     LM_ASSERT(size <= (size_t)LM_PLANE_CHUNK);
-    uint32_t counts[256] = {0}, most = 0;
     if (looks_random(in, size)) return store(in, size, out);
-    count_bytes(in, size, counts);
-    for (int b = 0; b < 256; b++) most = counts[b] > most ? counts[b] : most;
+    for (size_t at = 0, i = 0; at < size; at += LM_HUFFMAN_BLOCK, i++) {
+        size_t left = size - at;
+        memset(counts[i], 0, sizeof counts[i]);
+        count_bytes(in + at, left < LM_HUFFMAN_BLOCK ? left : LM_HUFFMAN_BLOCK, counts[i]);
+        for (int b = 0; b < 256; b++) total[b] += counts[i][b];
+    }
+    for (int b = 0; b < 256; b++) most = total[b] > most ? total[b] : most;
     /* 3% is what coding must win to be worth the time of decoding. */
-    if (size >= 64 && entropy_bytes(counts, size) < 0.97 * (double)size) {
-        int strategy = most >= size - size / 8 ? Z_RLE : Z_HUFFMAN_ONLY;
-        size_t n = compress_with(&c->deflate, strategy, in, size, out);
+    if (size >= 64 && entropy_bytes(total, size) < 0.97 * (double)size) {
+        size_t n = most >= size - size / 8
+                       ? compress_runs(&c->deflate, in, size, out)
+                       : lm_huffman_encode(&c->huffman, in, size, (const uint32_t(*)[256])counts,
+                                           out, size);
         if (n > 0) return n;
     }
     return store(in, size, out);
@@ -132,6 +141,7 @@ size_t lm_plane_compress(lm_plane_coder *c, const unsigned char *in, size_t size
 
 bool lm_plane_decompress(lm_plane_coder *c, const unsigned char *in, size_t in_size,
                          unsigned char *out, size_t size) {
+    if (lm_huffman_decode(&c->huffman, in, in_size, out, size)) return true;
     union {
         const unsigned char *read;
         unsigned char *write;

@@ -15,14 +15,15 @@
 
 #define LM_PLANES      4
 #define LM_PLANE_CHUNK ((int64_t)256 << 10)
-/* Room for a chunk that does not shrink, and for one stored block's header of it. */
-#define LM_PLANE_BOUND ((size_t)LM_PLANE_CHUNK + 64)
+/* Room for a compressed chunk, which is at most its bytes in stored blocks, and for a decompressed one:
+ * what coders write beyond their output included. */
+#define LM_PLANE_BOUND ((size_t)LM_PLANE_CHUNK + 512)
 
 /* The empty final block that ends a member's stream. */
 #define LM_PLANE_TRAILER      "\x01\x00\x00\xff\xff"
 #define LM_PLANE_TRAILER_SIZE 5
 
-/* zlib's compressor or decompressor with its memory, one a worker. */
+/* The memory of compressor and decompressor, one a worker. */
 typedef struct lm_plane_coder lm_plane_coder;
 lm_plane_coder *lm_plane_coder_create(void); /* NULL without memory */
 void lm_plane_coder_free(lm_plane_coder *c); /* NULL is fine */
@@ -33,12 +34,12 @@ void lm_plane_split(int64_t count, const float *x, int plane, unsigned char *out
 void lm_plane_join(int64_t count, const unsigned char *const planes[LM_PLANES], float *x);
 
 /* Compress size <= LM_PLANE_CHUNK bytes into out [LM_PLANE_BOUND]; returns the bytes written. Same
- * input, same output: Huffman coding when the bytes' entropy says it pays, run lengths when one byte
- * dominates, stored blocks otherwise. */
+ * input, same output: Huffman codes when the bytes' entropy says that they pay (huffman.h), run lengths
+ * by zlib when one byte dominates, stored blocks otherwise. */
 size_t lm_plane_compress(lm_plane_coder *c, const unsigned char *in, size_t size,
                          unsigned char *out);
-/* Decompress a chunk of exactly size bytes into out [size + 1], whose last byte is only room to
- * notice too much; false when it is not such a chunk. */
+/* Decompress a chunk of exactly size <= LM_PLANE_CHUNK bytes into out [LM_PLANE_BOUND]; false when it
+ * is not such a chunk. Any deflate blocks are read: what huffman.h does not know, zlib does. */
 bool lm_plane_decompress(lm_plane_coder *c, const unsigned char *in, size_t in_size,
                          unsigned char *out, size_t size);
 

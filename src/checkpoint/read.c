@@ -236,7 +236,7 @@ typedef struct wanted {
 
 typedef struct worker_memory {
     lm_plane_coder *coder;
-    unsigned char *planes; /* 4 * (LM_PLANE_CHUNK + 1) */
+    unsigned char *planes; /* [4 * LM_PLANE_BOUND] */
 } worker_memory;
 
 typedef struct reading {
@@ -273,7 +273,7 @@ static void read_task(void *argument, int64_t task, int worker) {
         int64_t i = p * a->chunks + chunk;
         const unsigned char *in = r->c->map.data + a->starts[i];
         size_t size = (size_t)(a->starts[i + 1] - a->starts[i]);
-        unsigned char *plane = r->workers[worker].planes + p * (LM_PLANE_CHUNK + 1);
+        unsigned char *plane = r->workers[worker].planes + (size_t)p * LM_PLANE_BOUND;
         r->digests[w->digest + (uint64_t)i] = lm_digest_of(in, size);
         if (!lm_plane_decompress(r->workers[worker].coder, in, size, plane, (size_t)length)) {
             r->failed[task] = 1;
@@ -326,7 +326,7 @@ static lm_status run(reading *r, lm_pool *pool, lm_error *err) {
     if (!r->digests || !r->crcs || !r->failed || !r->workers) status = no_memory(r->c, err);
     for (int i = 0; i < threads && status == LM_OK; i++) {
         r->workers[i].coder = lm_plane_coder_create();
-        r->workers[i].planes = malloc(LM_PLANES * (size_t)(LM_PLANE_CHUNK + 1));
+        r->workers[i].planes = malloc(LM_PLANES * LM_PLANE_BOUND);
         if (!r->workers[i].coder || !r->workers[i].planes) status = no_memory(r->c, err);
     }
     if (status == LM_OK) lm_pool_run(pool, r->tasks, read_task, r);
