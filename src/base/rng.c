@@ -4,23 +4,16 @@
 
 #include "base/elementary.h"
 
-/* Constants of Philox4x32: two multipliers, two Weyl increments of the key. */
-#define M0     0xD2511F53u
-#define M1     0xCD9E8D57u
-#define W0     0x9E3779B9u
-#define W1     0xBB67AE85u
-#define ROUNDS 10
-
 void lm_rng_block(const lm_rng *rng, uint64_t index, uint32_t out[4]) {
     uint32_t c[4] = {(uint32_t)index, (uint32_t)(index >> 32), rng->step, rng->purpose};
     uint32_t k0 = (uint32_t)rng->seed, k1 = (uint32_t)(rng->seed >> 32);
-    for (int round = 0; round < ROUNDS; round++) {
-        uint64_t p0 = (uint64_t)M0 * c[0], p1 = (uint64_t)M1 * c[2];
+    for (int round = 0; round < LM_PHILOX_ROUNDS; round++) {
+        uint64_t p0 = (uint64_t)LM_PHILOX_M0 * c[0], p1 = (uint64_t)LM_PHILOX_M1 * c[2];
         uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1,
                             (uint32_t)(p0 >> 32) ^ c[3] ^ k1, (uint32_t)p0};
         for (int i = 0; i < 4; i++) c[i] = next[i];
-        k0 += W0;
-        k1 += W1;
+        k0 += LM_PHILOX_W0;
+        k1 += LM_PHILOX_W1;
     }
     for (int i = 0; i < 4; i++) out[i] = c[i];
 }

@@ -19,6 +19,17 @@ typedef enum lm_rng_purpose {
     LM_RNG_TEST = 100,
 } lm_rng_purpose;
 
+/* Constants of Philox4x32: two multipliers, two Weyl increments of the key. For one block,
+ *     (c0, c1, c2, c3), (k0, k1) = (index low, index high, step, purpose), (seed low, seed high)
+ *     ten times: c = (high(M1 c2) ^ c1 ^ k0, low(M1 c2), high(M0 c0) ^ c3 ^ k1, low(M0 c0)),
+ *                k = (k0 + W0, k1 + W1)
+ * where high and low are the halves of a 64-bit product. */
+#define LM_PHILOX_M0     0xD2511F53u
+#define LM_PHILOX_M1     0xCD9E8D57u
+#define LM_PHILOX_W0     0x9E3779B9u
+#define LM_PHILOX_W1     0xBB67AE85u
+#define LM_PHILOX_ROUNDS 10
+
 typedef struct lm_rng {
     uint64_t seed;
     uint32_t purpose, step;

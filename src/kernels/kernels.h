@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "base/bf16.h"
+#include "base/rng.h"
 #include "machine/cpu.h"
 
 /* Coefficients of one optimizer step (Kingma & Ba 2015; Loshchilov & Hutter 2019). */
@@ -187,6 +188,14 @@ typedef struct lm_kernels {
 
     /* y_i = exp(x_i), overwritten, in place allowed. */
     void (*exp_f32)(int64_t n, const float *x, float *y);
+
+    /* ---- dropout (Srivastava et al. 2014) -------------------------------------------------------
+     * Sixteen bits of a random stream decide an element, eight elements a block: bits_i is the half
+     * (i mod 2: 0 the lower) of word (i mod 8) / 2 of lm_rng_block(rng, block + i / 8). kept_i =
+     * bits_i < threshold ? 0 : x_i * scale; y_i = kept_i, or residual_i + kept_i (NULL: none).
+     * threshold <= 65536. y overwritten; it may be x or residual (in place). */
+    void (*dropout_f32)(int64_t n, const lm_rng *rng, uint64_t block, uint32_t threshold,
+                        float scale, const float *x, const float *residual, float *y);
 
     /* ---- optimizers, n parameters p with gradients g --------------------------------------------
      * g' = g*grad_scale.  SGD: p = fma(-lr, g', p), after p = fma(-decay, p, p). */

@@ -215,6 +215,12 @@ static void column_scale(const lm_kernels *k, const kernel_call *c) {
 static void exponential(const lm_kernels *k, const kernel_call *c) {
     k->exp_f32(c->n, c->b[0], c->b[c->variant ? 0 : 1]);
 }
+static void dropout(const lm_kernels *k, const kernel_call *c) { /* x residual y, then in place */
+    static const lm_rng rng = {.seed = 0x9876543210, .purpose = LM_RNG_DROPOUT, .step = 3};
+    uint64_t block = 0xfffffffd; /* an index grows beyond 32 bits */
+    k->dropout_f32(c->n, &rng, block, 20000, 1.5f, c->b[0], NULL, c->b[2]);
+    k->dropout_f32(c->n, &rng, block, 20000, 1.5f, c->b[0], c->b[1], c->b[1]);
+}
 static void sgd(const lm_kernels *k, const kernel_call *c) {
     k->sgd_f32(c->n, 0.1f, 0.01f, 0.5f, c->b[0], c->b[1]);
 }
@@ -279,6 +285,7 @@ const lm_kernel_row lm_kernel_list[] = {
      "0", 0},
     {MEMBER(column_scale_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_scale, "01", "0", 0},
     {MEMBER(exp_f32), LM_KERNEL_VECTOR, 2, vectors, exponential, "0", "0", 0},
+    {MEMBER(dropout_f32), LM_KERNEL_VECTOR, 1, vectors, dropout, "001", "12", 0},
     {MEMBER(sgd_f32), LM_KERNEL_VECTOR, 1, vectors, sgd, "01", "1", 0},
     {MEMBER(momentum_f32), LM_KERNEL_VECTOR, 1, vectors, momentum, "012", "12", 0},
     {MEMBER(adam_f32), LM_KERNEL_VECTOR, 2, vectors, adam, "0123", "123", 0},

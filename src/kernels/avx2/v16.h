@@ -106,6 +106,14 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
     return v16_make(v16_scale2_8(a.lo, shifted.lo), v16_scale2_8(a.hi, shifted.hi));
 }
 
+/* 16 integers as floats. */
+static inline v16 v16_load_u16(const uint16_t *x) {
+    __m128i lo = _mm_loadu_si128((const __m128i *)(const void *)x);
+    __m128i hi = _mm_loadu_si128((const __m128i *)(const void *)(x + 8));
+    return v16_make(_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(lo)),
+                    _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(hi)));
+}
+
 /* The largest lane by max1. */
 static inline float v16_max_lanes(v16 a) {
     __m256 b = v16_max8(a.lo, a.hi);
@@ -120,6 +128,50 @@ static inline float v16_sum(v16 a) {
     c = _mm_add_ps(c, _mm_movehl_ps(c, c));
     c = _mm_add_ss(c, _mm_movehdup_ps(c));
     return _mm_cvtss_f32(c);
+}
+
+/* ---- eight 64-bit integers ---- */
+typedef struct u64x8 {
+    __m256i lo, hi;
+} u64x8;
+
+static inline u64x8 u64x8_make(__m256i lo, __m256i hi) {
+    u64x8 r = {lo, hi};
+    return r;
+}
+static inline u64x8 u64x8_load(const uint64_t *x) {
+    return u64x8_make(_mm256_loadu_si256((const __m256i *)(const void *)x),
+                      _mm256_loadu_si256((const __m256i *)(const void *)(x + 4)));
+}
+static inline u64x8 u64x8_set1(uint64_t x) {
+    return u64x8_make(_mm256_set1_epi64x((long long)x), _mm256_set1_epi64x((long long)x));
+}
+static inline u64x8 u64x8_add(u64x8 a, u64x8 b) {
+    return u64x8_make(_mm256_add_epi64(a.lo, b.lo), _mm256_add_epi64(a.hi, b.hi));
+}
+static inline u64x8 u64x8_xor(u64x8 a, u64x8 b) {
+    return u64x8_make(_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi));
+}
+/* The product of the lower halves. */
+static inline u64x8 u64x8_mul_low(u64x8 a, u64x8 b) {
+    return u64x8_make(_mm256_mul_epu32(a.lo, b.lo), _mm256_mul_epu32(a.hi, b.hi));
+}
+/* The upper half, shifted down. */
+static inline u64x8 u64x8_high(u64x8 a) {
+    return u64x8_make(_mm256_srli_epi64(a.lo, 32), _mm256_srli_epi64(a.hi, 32));
+}
+/* The lower halves: a's stay, b's above them. */
+static inline u64x8 u64x8_join_low(u64x8 a, u64x8 b) {
+    return u64x8_make(_mm256_blend_epi32(a.lo, _mm256_slli_epi64(b.lo, 32), 0xaa),
+                      _mm256_blend_epi32(a.hi, _mm256_slli_epi64(b.hi, 32), 0xaa));
+}
+/* a0 b0 a2 b2 a4 b4 a6 b6, then a1 b1 a3 b3 a5 b5 a7 b7. */
+static inline void u64x8_store_pairs(uint16_t out[64], u64x8 a, u64x8 b) {
+    __m256i *to = (__m256i *)(void *)out;
+    _mm256_storeu_si256(to, _mm256_unpacklo_epi64(a.lo, b.lo));
+    _mm256_storeu_si256(to + 1, _mm256_unpacklo_epi64(a.hi, b.hi));
+    _mm256_storeu_si256(to + 2, _mm256_unpackhi_epi64(a.lo, b.lo));
+    _mm256_storeu_si256(to + 3, _mm256_unpackhi_epi64(a.hi, b.hi));
 }
 
 #endif

@@ -84,6 +84,12 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), n));
 }
 
+/* 16 integers as floats. */
+static inline v16 v16_load_u16(const uint16_t *x) {
+    __m256i bits = _mm256_loadu_si256((const __m256i *)(const void *)x);
+    return _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(bits));
+}
+
 /* The largest lane by max1. */
 static inline float v16_max_lanes(v16 a) {
     a = v16_max(a, _mm512_shuffle_f32x4(a, a, 0x4e));
@@ -98,6 +104,39 @@ static inline float v16_sum(v16 a) {
     c = _mm_add_ps(c, _mm_movehl_ps(c, c));
     c = _mm_add_ss(c, _mm_movehdup_ps(c));
     return _mm_cvtss_f32(c);
+}
+
+/* ---- eight 64-bit integers ---- */
+typedef __m512i u64x8;
+
+static inline u64x8 u64x8_load(const uint64_t *x) {
+    return _mm512_loadu_si512(x);
+}
+static inline u64x8 u64x8_set1(uint64_t x) {
+    return _mm512_set1_epi64((long long)x);
+}
+static inline u64x8 u64x8_add(u64x8 a, u64x8 b) {
+    return _mm512_add_epi64(a, b);
+}
+static inline u64x8 u64x8_xor(u64x8 a, u64x8 b) {
+    return _mm512_xor_si512(a, b);
+}
+/* The product of the lower halves. */
+static inline u64x8 u64x8_mul_low(u64x8 a, u64x8 b) {
+    return _mm512_mul_epu32(a, b);
+}
+/* The upper half, shifted down. */
+static inline u64x8 u64x8_high(u64x8 a) {
+    return _mm512_srli_epi64(a, 32);
+}
+/* The lower halves: a's stay, b's above them. */
+static inline u64x8 u64x8_join_low(u64x8 a, u64x8 b) {
+    return _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32));
+}
+/* a0 b0 a2 b2 a4 b4 a6 b6, then a1 b1 a3 b3 a5 b5 a7 b7. */
+static inline void u64x8_store_pairs(uint16_t out[64], u64x8 a, u64x8 b) {
+    _mm512_storeu_si512(out, _mm512_unpacklo_epi64(a, b));
+    _mm512_storeu_si512(out + 32, _mm512_unpackhi_epi64(a, b));
 }
 
 #endif

@@ -97,6 +97,11 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
         vreinterpretq_u32_f32(a.q[i]), vshlq_n_u32(vreinterpretq_u32_f32(shifted.q[i]), 23))));
 }
 
+/* 16 integers as floats. */
+static inline v16 v16_load_u16(const uint16_t *x) {
+    V16_BUILD(vcvtq_f32_u32(vmovl_u16(vld1_u16(x + 4 * i))));
+}
+
 /* The largest lane by max1: fmaxv, too, returns a NaN when there is one. */
 static inline float v16_max_lanes(v16 a) {
     return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.q[0], a.q[1]), vmaxq_f32(a.q[2], a.q[3])));
@@ -107,6 +112,48 @@ static inline float v16_sum(v16 a) {
     float32x4_t d = vaddq_f32(b, c);
     float32x2_t e = vadd_f32(vget_low_f32(d), vget_high_f32(d));
     return vget_lane_f32(e, 0) + vget_lane_f32(e, 1);
+}
+
+/* ---- eight 64-bit integers ---- */
+typedef struct u64x8 {
+    uint64x2_t q[4];
+} u64x8;
+
+#define U64X8_BUILD(f)                        \
+    u64x8 r;                                  \
+    for (int i = 0; i < 4; i++) r.q[i] = (f); \
+    return r
+
+static inline u64x8 u64x8_load(const uint64_t *x) {
+    U64X8_BUILD(vld1q_u64(x + 2 * i));
+}
+static inline u64x8 u64x8_set1(uint64_t x) {
+    U64X8_BUILD(vdupq_n_u64(x));
+}
+static inline u64x8 u64x8_add(u64x8 a, u64x8 b) {
+    U64X8_BUILD(vaddq_u64(a.q[i], b.q[i]));
+}
+static inline u64x8 u64x8_xor(u64x8 a, u64x8 b) {
+    U64X8_BUILD(veorq_u64(a.q[i], b.q[i]));
+}
+/* The product of the lower halves. */
+static inline u64x8 u64x8_mul_low(u64x8 a, u64x8 b) {
+    U64X8_BUILD(vmull_u32(vmovn_u64(a.q[i]), vmovn_u64(b.q[i])));
+}
+/* The upper half, shifted down. */
+static inline u64x8 u64x8_high(u64x8 a) {
+    U64X8_BUILD(vshrq_n_u64(a.q[i], 32));
+}
+/* The lower halves: a's stay, b's above them. */
+static inline u64x8 u64x8_join_low(u64x8 a, u64x8 b) {
+    U64X8_BUILD(vsliq_n_u64(a.q[i], b.q[i], 32));
+}
+/* a0 b0 a2 b2 a4 b4 a6 b6, then a1 b1 a3 b3 a5 b5 a7 b7. */
+static inline void u64x8_store_pairs(uint16_t out[64], u64x8 a, u64x8 b) {
+    for (int i = 0; i < 4; i++) {
+        vst1q_u16(out + 8 * i, vreinterpretq_u16_u64(vzip1q_u64(a.q[i], b.q[i])));
+        vst1q_u16(out + 32 + 8 * i, vreinterpretq_u16_u64(vzip2q_u64(a.q[i], b.q[i])));
+    }
 }
 
 #endif

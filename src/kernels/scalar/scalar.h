@@ -76,6 +76,10 @@ void lm_scalar_column_gradient_f32(int64_t rows, int64_t n, float *x, int64_t x_
                                    const float *a, float b, float inv_cap);
 void lm_scalar_column_scale_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
 
+/* dropout.c */
+void lm_scalar_dropout_f32(int64_t n, const lm_rng *rng, uint64_t block, uint32_t threshold,
+                           float scale, const float *x, const float *residual, float *y);
+
 /* optimizer.c */
 void lm_scalar_sgd_f32(int64_t n, float lr, float decay, float grad_scale, const float *g,
                        float *p);
