@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Writes transformer_<name>.bin: loss and gradients of tiny transformers, by PyTorch in float64.
+"""Writes transformer_<name>.bin: loss, logits and gradients of tiny transformers, by PyTorch in
+float64.
 
     python3 tests/golden/make_transformer.py          (needs PyTorch; the tests do not)
 
 An independent statement of the model: nothing here is shared with the C code but the formula of
 the weights and tokens (value(), token()), which both sides derive from integers, and the list of
 models (tests/support/transformer.c). A file holds, little-endian: the sum of the losses in nats
-(float64), then for each parameter row, in the order of the model's table, the gradient of the mean
-loss (float32).
+(float64); the logits [B, T, V] without dropout (float32); then for each parameter row, in the order
+of the model's table, the gradient of the mean loss (float32).
 """
 import os
 import struct
@@ -216,8 +217,8 @@ def feed_forward(m, p, i, x):
     return project(p, f"{i}.down", y)
 
 
-def loss_of(m, p, first=0):
-    """Of the rows of tokens from `first` on."""
+def logits_and_targets(m, p, first=0):
+    """[B, T, V] and [B, T], of the rows of tokens from `first` on."""
     m = dict(m, first=first)
     batch, time, vocab, _, layers = m["shape"][:5]
     tokens = torch.tensor([[token(first + b, t, vocab) for t in range(time + 1)]
@@ -236,8 +237,13 @@ def loss_of(m, p, first=0):
     logits = normalise(m, p, "lnf", x) @ p["wte" if m["tied"] else "head"].T
     if m.get("logit_softcap"):
         logits = m["logit_softcap"] * torch.tanh(logits / m["logit_softcap"])
-    loss = functional.cross_entropy(logits.reshape(-1, vocab), tokens[:, 1:].reshape(-1),
-                                    reduction="sum", label_smoothing=m.get("label_smoothing", 0.0))
+    return logits, tokens[:, 1:]
+
+
+def loss_of(m, p, first=0):
+    logits, targets = logits_and_targets(m, p, first)
+    loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum",
+                                    label_smoothing=m.get("label_smoothing", 0.0))
     return loss + m.get("z_loss", 0.0) * (logits.logsumexp(-1) ** 2).sum()
 
 
@@ -246,9 +252,11 @@ def main():
         p = make_parameters(m)
         loss = loss_of(m, p)
         (loss / (m["shape"][0] * m["shape"][1])).backward()
+        logits = logits_and_targets(dict(m, dropout=0), p)[0].flatten().tolist()
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"transformer_{name}.bin")
         with open(path, "wb") as out:
             out.write(struct.pack("<d", loss.item()))
+            out.write(struct.pack(f"<{len(logits)}f", *logits))
             for x in p.values():
                 g = x.grad.reshape(-1).tolist()
                 out.write(struct.pack(f"<{len(g)}f", *g))

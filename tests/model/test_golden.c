@@ -1,4 +1,4 @@
-/* Losses and the gradient of every parameter against PyTorch in float64
+/* Losses, logits and the gradient of every parameter against PyTorch in float64
  * (tests/golden/make_transformer.py). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "model/generate.h"
 #include "tests/support/layers.h"
 #include "tests/support/transformer.h"
 
@@ -30,13 +31,39 @@ static double largest(const float *x, int64_t n) {
     return most;
 }
 
+/* Every logit of every row, which only the decoder gives out; it has no dropout. want [B, T, V]. */
+static void check_logits(const transformer_case *c, lm_model *m, const int32_t *tokens,
+                         const float *want) {
+    static lm_error err;
+    const lm_model_options *o = lm_model_get_options(m);
+    int64_t time = o->context_length;
+    double size = largest(want, c->batch * time * o->vocab_size), worst = 0;
+    for (int64_t b = 0; b < c->batch; b++) {
+        lm_decoder *d;
+        if (lm_decoder_create(&d, m, &err) != LM_OK) fail_msg("%s", err.message);
+        for (int64_t t = 0; t < time; t++, want += o->vocab_size) {
+            const float *got = lm_decoder_next(d, tokens[b * (time + 1) + t]);
+            for (int64_t v = 0; v < o->vocab_size; v++) {
+                double off = fabs((double)got[v] - (double)want[v]) / size;
+                if (off > worst) worst = off;
+                if (!(off <= TOLERANCE))
+                    fail_msg("%s, row %d, token %d, logit %d: expected %.9g, found %.9g", c->name,
+                             (int)b, (int)t, (int)v, (double)want[v], (double)got[v]);
+            }
+        }
+        lm_decoder_free(d);
+    }
+    print_message("%s: worst logit off by %.1f eps of the largest\n", c->name,
+                  worst / (double)FLT_EPSILON);
+}
+
 static void check(const transformer_case *c) {
     static lm_error err;
     lm_text golden = {0};
     char path[64];
     int32_t tokens[256];
     double loss;
-    int64_t n_rows, used = 0;
+    int64_t n_rows, used;
     snprintf(path, sizeof path, "tests/golden/transformer_%s.bin", c->name);
     if (lm_file_read(path, 1 << 20, &golden, &err) != LM_OK) fail_msg("%s", err.message);
     lm_model_options o = transformer_options(c);
@@ -58,6 +85,8 @@ static void check(const transformer_case *c) {
     const lm_param *rows = lm_model_rows(m, &n_rows);
     float *want = malloc(golden.length);
     memcpy(want, golden.data + sizeof loss, golden.length - sizeof loss);
+    check_logits(c, m, tokens, want);
+    used = n * o.vocab_size;
     double worst = 0;
     for (int64_t r = 0; r < n_rows; r++) {
         const float *got = lm_model_gradients(m) + rows[r].offset;
