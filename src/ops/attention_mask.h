@@ -7,6 +7,8 @@
 #ifndef LM_OPS_ATTENTION_MASK_H
 #define LM_OPS_ATTENTION_MASK_H
 
+#include <stdbool.h>
+
 #include "ops/attention.h"
 
 /* max(0, t - window + 1, the beginning of t's document). */
@@ -14,6 +16,11 @@ int64_t lm_attention_first_seen(const lm_attention *a, int64_t b, int64_t t);
 
 /* The first key tile that query tile `it` of row b sees. */
 int64_t lm_attention_first_tile(const lm_attention *a, int64_t b, int64_t it);
+
+/* Does query tile it >= jt see key tile jt? If not, later ones do not either. */
+static inline bool lm_attention_sees(const lm_attention *a, int64_t b, int64_t it, int64_t jt) {
+    return lm_attention_first_tile(a, b, it) <= jt;
+}
 
 /* s [rows, cols], row stride LM_ATTENTION_TILE: products q.k of the tile that begins at query and
  * key, in place. With a soft cap, s = cap tanh(scale s / cap) wherever it may be seen, and `slope`, a
