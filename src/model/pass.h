@@ -1,8 +1,18 @@
-/* Inside the room: one pass of a micro-batch through the model, and what belongs to it by name. */
+/* Inside the room: one pass of a micro-batch through the model, what belongs to it by name, and its
+ * parts, each forward beside its backward. transformer.c puts them together.
+ *
+ *     pass_ends.c        the embedding; the loss head
+ *     pass_attention.c   the attention branch of a layer
+ *     pass_mlp.c         the MLP branch of a layer
+ *     pass.c             what all of them share: norms, and the end of a branch
+ *
+ * Forward goes from residual(layer) over LM_B_MID to residual(layer + 1), whose gradient backward has
+ * in LM_B_DX, in place. LM_B_NORM, ACT, DBRANCH and DWIDE are used by each part anew. */
 #ifndef LM_MODEL_PASS_H
 #define LM_MODEL_PASS_H
 
 #include "model/parts.h"
+#include "nn/dropout.h"
 
 /* One micro-batch. Dimensions: B batch, T time, C d_model, F d_ff, A = (H + 2K) D. */
 typedef struct pass {
@@ -33,5 +43,46 @@ static inline int32_t *documents(const pass *p) {
 static inline float *residual(const pass *p, int64_t layer) {
     return layer < p->m->o.n_layers ? buffer(p, LM_B_X, layer) : buffer(p, LM_B_X_F, 0);
 }
+
+/* ---- shared by the parts --------------------------------------------------------------------- */
+typedef struct norm_ids {
+    lm_param_id weight, bias;
+    lm_buffer_id mean, rstd;
+} norm_ids;
+extern const norm_ids lm_norm_e, lm_norm_1, lm_norm_2, lm_norm_f;
+
+lm_norm lm_pass_norm(const pass *p, const norm_ids *ids, int64_t layer);
+/* The norm of x [B*T, C] into LM_B_NORM, which is returned: forward, and again in backward. */
+float *lm_pass_norm_forward(const pass *p, const norm_ids *ids, int64_t layer, const float *x);
+/* LM_B_DX += its share through the norm of x, whose output's gradient LM_B_DBRANCH is. */
+void lm_pass_norm_backward(const pass *p, const norm_ids *ids, int64_t layer, const float *x);
+
+/* Sites of dropout: the embedding is 0, then two a layer. */
+bool lm_pass_drops(const pass *p);
+lm_dropout lm_pass_dropout(const pass *p, int64_t site);
+
+/* The end of a branch: y [B*T, C] = x + dropout(branch W^T + bias), branch [B*T, in]; overwritten. */
+void lm_pass_branch_forward(const pass *p, int64_t site, int64_t in, const float *branch,
+                            const float *w, const float *bias, const float *x, float *y);
+/* The gradient [B*T, C] of what W gave: LM_B_DX itself, or what dropout leaves of it in LM_B_NORM. */
+const float *lm_pass_branch_backward(const pass *p, int64_t site);
+
+/* ---- the parts ------------------------------------------------------------------------------- */
+void lm_pass_embedding_forward(const pass *p);
+void lm_pass_embedding_backward(const pass *p);
+
+/* The losses [B*T]; with gradients, those of the head too, and LM_B_DBRANCH, of the final norm's
+ * output. */
+const float *lm_pass_head(const pass *p, bool gradients, float grad_scale);
+
+void lm_pass_attention_forward(const pass *p, int64_t layer);
+/* The same as far as the projection: what backward needs where the model recomputes. */
+void lm_pass_attention_inside(const pass *p, int64_t layer);
+void lm_pass_attention_backward(const pass *p, int64_t layer);
+
+void lm_pass_mlp_forward(const pass *p, int64_t layer);
+/* The same as far as the pre-activations. */
+void lm_pass_mlp_inside(const pass *p, int64_t layer);
+void lm_pass_mlp_backward(const pass *p, int64_t layer);
 
 #endif

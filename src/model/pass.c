@@ -1,0 +1,73 @@
+#include "model/pass.h"
+
+#include "nn/linear.h"
+
+/* ---- branches: what is added to the residual stream ------------------------------------------- */
+lm_dropout lm_pass_dropout(const pass *p, int64_t site) {
+    const lm_model *m = p->m;
+    return (lm_dropout){.rate = m->o.dropout,
+                        .seed = m->dropout_seed,
+                        .site = (uint32_t)site,
+                        .sample = m->first_sample,
+                        .batch = p->batch,
+                        .time = p->time,
+                        .channels = m->o.d_model,
+                        .context = m->o.context_length};
+}
+bool lm_pass_drops(const pass *p) {
+    return p->training && p->m->o.dropout > 0;
+}
+
+void lm_pass_branch_forward(const pass *p, int64_t site, int64_t in, const float *branch,
+                            const float *w, const float *bias, const float *x, float *y) {
+    const lm_compute *compute = p->m->compute;
+    int64_t c = p->m->o.d_model;
+    if (!lm_pass_drops(p)) {
+        lm_linear_forward_residual(compute, p->rows, in, c, branch, w, bias, x, y);
+        return;
+    }
+    lm_dropout d = lm_pass_dropout(p, site);
+    float *out = buffer(p, LM_B_NORM, 0); /* [B*T, C]: the norm has served */
+    lm_linear_forward(compute, p->rows, in, c, branch, w, bias, out);
+    lm_dropout_apply(compute, &d, out, x, y);
+}
+
+const float *lm_pass_branch_backward(const pass *p, int64_t site) {
+    const float *dx = buffer(p, LM_B_DX, 0);
+    if (!lm_pass_drops(p)) return dx;
+    lm_dropout d = lm_pass_dropout(p, site);
+    float *dout = buffer(p, LM_B_NORM, 0); /* [B*T, C]: there is no norm yet */
+    lm_dropout_apply(p->m->compute, &d, dx, NULL, dout);
+    return dout;
+}
+
+/* ---- norms ----------------------------------------------------------------------------------- */
+const norm_ids lm_norm_e = {LM_P_LN_E_WEIGHT, LM_P_LN_E_BIAS, LM_B_MEAN_E, LM_B_RSTD_E};
+const norm_ids lm_norm_1 = {LM_P_LN_1_WEIGHT, LM_P_LN_1_BIAS, LM_B_MEAN_1, LM_B_RSTD_1};
+const norm_ids lm_norm_2 = {LM_P_LN_2_WEIGHT, LM_P_LN_2_BIAS, LM_B_MEAN_2, LM_B_RSTD_2};
+const norm_ids lm_norm_f = {LM_P_LN_F_WEIGHT, LM_P_LN_F_BIAS, LM_B_MEAN_F, LM_B_RSTD_F};
+
+lm_norm lm_pass_norm(const pass *p, const norm_ids *ids, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    return (lm_norm){.kind = (lm_norm_kind)o->norm,
+                     .rows = p->rows,
+                     .channels = o->d_model,
+                     .eps = (float)o->norm_eps,
+                     .weight = weight(p, ids->weight, layer),
+                     .bias = weight(p, ids->bias, layer),
+                     .mean = buffer(p, ids->mean, layer),
+                     .rstd = buffer(p, ids->rstd, layer)};
+}
+
+float *lm_pass_norm_forward(const pass *p, const norm_ids *ids, int64_t layer, const float *x) {
+    lm_norm n = lm_pass_norm(p, ids, layer);
+    float *y = buffer(p, LM_B_NORM, 0); /* [B*T, C] */
+    lm_norm_forward(p->m->compute, &n, x, y);
+    return y;
+}
+
+void lm_pass_norm_backward(const pass *p, const norm_ids *ids, int64_t layer, const float *x) {
+    lm_norm n = lm_pass_norm(p, ids, layer);
+    lm_norm_backward(p->m->compute, &n, x, buffer(p, LM_B_DBRANCH, 0), buffer(p, LM_B_DX, 0),
+                     gradient(p, ids->weight, layer), gradient(p, ids->bias, layer));
+}

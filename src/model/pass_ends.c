@@ -1,0 +1,70 @@
+/* x = embed(tokens) + positions; loss = softmax-NLL of norm_f(x) head^T. */
+#include <string.h>
+
+#include "model/pass.h"
+#include "nn/embedding.h"
+#include "ops/softmax_nll.h"
+
+void lm_pass_embedding_forward(const pass *p) {
+    bool normed = p->m->o.embedding_norm;
+    float *x = normed ? buffer(p, LM_B_EMBEDDING, 0) : residual(p, 0); /* [B*T, C] */
+    lm_embedding_forward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
+                         weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), 0, documents(p), x);
+    if (normed) {
+        lm_norm n = lm_pass_norm(p, &lm_norm_e, 0);
+        lm_norm_forward(p->m->compute, &n, x, residual(p, 0));
+    }
+    if (lm_pass_drops(p)) {
+        lm_dropout d = lm_pass_dropout(p, 0);
+        lm_dropout_apply(p->m->compute, &d, residual(p, 0), NULL, residual(p, 0));
+    }
+}
+
+void lm_pass_embedding_backward(const pass *p) {
+    float *dx = buffer(p, LM_B_DX, 0); /* [B*T, C] */
+    if (lm_pass_drops(p)) {
+        lm_dropout d = lm_pass_dropout(p, 0);
+        lm_dropout_apply(p->m->compute, &d, dx, NULL, dx);
+    }
+    if (p->m->o.embedding_norm) {
+        size_t bytes = (size_t)(p->rows * p->m->o.d_model) * sizeof *dx;
+        memcpy(buffer(p, LM_B_DBRANCH, 0), dx, bytes);
+        memset(dx, 0, bytes);
+        lm_pass_norm_backward(p, &lm_norm_e, 0, buffer(p, LM_B_EMBEDDING, 0));
+    }
+    lm_embedding_backward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
+                          documents(p), dx, gradient(p, LM_P_WTE, 0), gradient(p, LM_P_WPE, 0));
+}
+
+static int32_t *copy_targets(const pass *p) {
+    int32_t *targets = (int32_t *)(void *)buffer(p, LM_B_TARGETS, 0); /* [B*T] */
+    for (int64_t b = 0; b < p->batch; b++) {
+        const int32_t *row = p->tokens + b * (p->time + 1);
+        for (int64_t t = 0; t <= p->time; t++) {
+            LM_ASSERT(row[t] >= 0 && row[t] < p->m->o.vocab_size);
+            if (t > 0) targets[b * p->time + t - 1] = row[t];
+        }
+    }
+    return targets;
+}
+
+const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
+    const lm_model_options *o = &p->m->o;
+    lm_param_id w = o->tie_embeddings ? LM_P_WTE : LM_P_LM_HEAD;
+    lm_softmax_nll s = {.tokens = p->rows,
+                        .channels = o->d_model,
+                        .vocab = o->vocab_size,
+                        .x = lm_pass_norm_forward(p, &lm_norm_f, 0, residual(p, o->n_layers)),
+                        .w = weight(p, w, 0),
+                        .targets = copy_targets(p),
+                        .block = buffer(p, LM_B_LOGITS, 0),
+                        .loss = buffer(p, LM_B_LOSS, 0),
+                        .softcap = (float)o->logit_softcap,
+                        .label_smoothing = gradients ? (float)o->label_smoothing : 0.0f,
+                        .z_loss = gradients ? (float)o->z_loss : 0.0f,
+                        .grad_scale = grad_scale,
+                        .dx = gradients ? buffer(p, LM_B_DBRANCH, 0) : NULL,
+                        .dw = gradients ? gradient(p, w, 0) : NULL};
+    lm_softmax_nll_f32(p->m->compute, &s);
+    return s.loss;
+}
