@@ -29,6 +29,10 @@ static bool reserve(lm_text *t, size_t n) {
     return true;
 }
 
+void lm_text_reserve(lm_text *t, size_t n) {
+    (void)reserve(t, n); /* t->failed says it */
+}
+
 void lm_text_append(lm_text *t, const void *bytes, size_t n) {
     if (!reserve(t, n)) return;
     if (n > 0) memcpy(t->data + t->length, bytes, n);

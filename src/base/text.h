@@ -19,6 +19,8 @@ typedef struct lm_text {
     bool failed;
 } lm_text;
 
+/* Room for n more bytes, so that appending them allocates nothing. */
+void lm_text_reserve(lm_text *t, size_t n);
 void lm_text_append(lm_text *t, const void *bytes, size_t n);
 void lm_text_printf(lm_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *lm_text_cstr(const lm_text *t); /* "" while empty; owned by t */

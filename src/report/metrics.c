@@ -11,6 +11,8 @@
 
 #include "base/file.h"
 
+enum { LINE_BYTES = 512 }; /* more than a line has, so that none allocates */
+
 double lm_perplexity(double loss) {
     return exp(loss);
 }
@@ -71,6 +73,7 @@ lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bo
     size_t keep = length_to_keep(&map, last_step, evaluated, seconds);
     if (keep < map.size && ftruncate(m->fd, (off_t)keep) != 0)
         status = fail(m, "cut off the lines after the checkpoint", err);
+    lm_text_reserve(&m->text, LINE_BYTES);
 out:
     lm_file_unmap(&map);
     if (status != LM_OK) lm_metrics_close(m);

@@ -14,6 +14,7 @@
 #define CLEAR_LINE     "\r\033[K"
 #define BOLD           "\033[1m"
 #define PLAIN          "\033[0m"
+enum { LINE_BYTES = 512 }; /* more than a line has, so that none allocates */
 
 static bool wants_colour(void) {
     const char *no = getenv("NO_COLOR");
@@ -39,6 +40,7 @@ void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, 
                        .flops_per_token = flops_per_token,
                        .started = lm_clock_seconds(),
                        .val_loss = NAN};
+    lm_text_reserve(&p->line, LINE_BYTES);
 }
 
 static const char *duration(char *out, size_t size, double seconds) {

@@ -86,15 +86,15 @@ int fdatasync(int fd) {
 }
 int rename(const char *from, const char *to) {
     if (fails("rename")) FAIL(ENOSPC, -1);
-    return (int)syscall(SYS_rename, from, to);
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 int unlink(const char *path) {
     if (fails("unlink")) FAIL(EIO, -1);
-    return (int)syscall(SYS_unlink, path);
+    return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 int mkdir(const char *path, mode_t permissions) {
     if (fails("mkdir")) FAIL(ENOSPC, -1);
-    return (int)syscall(SYS_mkdir, path, permissions);
+    return (int)syscall(SYS_mkdirat, AT_FDCWD, path, permissions);
 }
 int ftruncate(int fd, off_t size) {
     if (fails("ftruncate")) FAIL(EIO, -1);

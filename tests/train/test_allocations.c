@@ -1,0 +1,202 @@
+/* After the first step of a run nothing is allocated until its checkpoint is written: not by a step,
+ * by its line of metrics and of progress, nor by an evaluation. The whole of lm_train_run is run
+ * here; malloc and its kind are this program's own and count, and a line that is written to
+ * metrics.jsonl marks the end of a step or of an evaluation. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "data/shard_writer.h"
+#include "tests/support/tempdir.h"
+#include "train/train.h"
+
+enum { STEPS = 6, EVALUATIONS = 3, MARKS = 64 };
+static atomic_long allocations;
+static long at_mark[MARKS]; /* allocations so far, at each line of metrics */
+static int marks;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define REPLACED 0 /* malloc is the sanitizer's */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define REPLACED 0
+#endif
+#endif
+#ifndef REPLACED
+#define REPLACED 1
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_malloc(size);
+}
+void *calloc(size_t n, size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_calloc(n, size);
+}
+void *realloc(void *p, size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_realloc(p, size);
+}
+void *aligned_alloc(size_t alignment, size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_memalign(alignment, size);
+}
+int posix_memalign(void **p, size_t alignment, size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    *p = __libc_memalign(alignment, size);
+    return *p ? 0 : ENOMEM;
+}
+void *mmap(void *where, size_t size, int protection, int flags, int fd, off_t offset) {
+    atomic_fetch_add(&allocations, 1);
+    return (void *)syscall(SYS_mmap, where, size, protection, flags, fd, offset);
+}
+ssize_t write(int fd, const void *data, size_t size) {
+    static const char line[] = "{\"step\":";
+    if (size >= sizeof line && memcmp(data, line, sizeof line - 1) == 0 && marks < MARKS)
+        at_mark[marks++] = atomic_load(&allocations);
+    return syscall(SYS_write, fd, data, size);
+}
+#endif
+
+/* ---- a run -------------------------------------------------------------------------------------*/
+
+static char *directory;
+static lm_error err;
+
+static int set_up(void **unused) {
+    (void)unused;
+    directory = lm_test_tempdir();
+    if (chdir(directory) != 0) return -1;
+    lm_shard_writer w;
+    if (lm_shard_writer_open(&w, "tokens.bin", "bytes", 256, &err) != LM_OK) return -1;
+    for (int32_t i = 0; i < 5000; i++) {
+        int32_t id = i * i % 251;
+        if (lm_shard_writer_put(&w, &id, 1, &err) != LM_OK) return -1;
+    }
+    return lm_shard_writer_commit(&w, &err) == LM_OK ? 0 : -1;
+}
+
+static int tear_down(void **unused) {
+    (void)unused;
+    if (chdir("/") != 0) return -1;
+    lm_test_tempdir_free(directory);
+    return 0;
+}
+
+static void train(const char *precision, const char *model, const char *more) {
+    static int runs;
+    char text[2048];
+    lm_config c;
+    snprintf(
+        text, sizeof text,
+        "{\"run\": {\"dir\": \"run%d\", \"threads\": 2},"
+        " \"model\": {\"d_model\": 32, \"n_layers\": 2, \"n_heads\": 4, \"context_length\": 40%s},"
+        " \"data\": {\"train\": \"tokens.bin\", \"val\": \"tokens.bin\"},"
+        " \"train\": {\"steps\": %d, \"micro_batch\": 3, \"precision\": \"%s\"%s},"
+        " \"eval\": {\"every\": %d, \"tokens\": 200}, \"checkpoint\": {\"every\": 0},"
+        " \"log\": {\"every\": 1, \"digest_every\": 2}}",
+        runs++, model, STEPS, precision, more, STEPS / EVALUATIONS);
+    lm_config_defaults(&c);
+    if (lm_config_parse(&c, "test", text, strlen(text), NULL, 0, &err) != LM_OK)
+        fail_msg("%s", err.message);
+    lm_train_settings s = {.config = &c, .isas = lm_cpu_detect()};
+    marks = 0;
+    /* progress is part of a step: to where nobody reads it */
+    int terminal = dup(STDERR_FILENO), nothing = open("/dev/null", O_WRONLY);
+    dup2(nothing, STDERR_FILENO);
+    lm_status status = lm_train_run(&s, &err);
+    dup2(terminal, STDERR_FILENO);
+    close(terminal);
+    close(nothing);
+    lm_config_free(&c);
+    if (status != LM_OK) fail_msg("%s: %s", text, err.message);
+    if (!REPLACED) skip();
+    assert_int_equal(marks, STEPS + EVALUATIONS);
+    for (int i = 1; i < marks; i++)
+        if (at_mark[i] != at_mark[0])
+            fail_msg("%ld allocations between line 1 and %d of the metrics of %s",
+                     at_mark[i] - at_mark[0], i + 1, text);
+}
+
+static void train_both(const char *model, const char *more) {
+    train("fp32", model, more);
+    train("bf16", model, more);
+}
+
+static void test_plain(void **unused) {
+    (void)unused;
+    train_both("", "");
+}
+static void test_accumulation(void **unused) {
+    (void)unused;
+    train_both("", ", \"grad_accumulation\": 3");
+}
+static void test_gpt2_with_dropout(void **unused) {
+    (void)unused;
+    train_both(", \"preset\": \"gpt2\", \"dropout\": 0.1", "");
+}
+static void test_recomputed_attention(void **unused) {
+    (void)unused;
+    train_both(", \"recompute\": \"attention\"", "");
+}
+static void test_recomputed_blocks(void **unused) {
+    (void)unused;
+    train_both(", \"preset\": \"llama\", \"n_kv_heads\": 2, \"recompute\": \"block\"", "");
+}
+static void test_document_mask(void **unused) {
+    (void)unused;
+    train_both(", \"document_mask\": true, \"document_token\": 25", "");
+}
+static void test_every_option(void **unused) {
+    (void)unused;
+    train_both(", \"mlp\": \"relu2\", \"qk_norm\": true, \"embedding_norm\": true, \"window\": 7,"
+               " \"attention_softcap\": 5, \"logit_softcap\": 9, \"label_smoothing\": 0.1,"
+               " \"z_loss\": 1e-3, \"dropout\": 0.2, \"document_mask\": true,"
+               " \"recompute\": \"block\"",
+               ", \"grad_accumulation\": 2");
+}
+
+/* The counting counts: also on threads that are not this one. */
+static void test_it_counts(void **unused) {
+    (void)unused;
+    if (!REPLACED) skip();
+    long before = atomic_load(&allocations);
+    void *volatile p = malloc(10);
+    p = realloc(p, 20);
+    free(p);
+    p = strdup("x");
+    free(p);
+    p = aligned_alloc(64, 64);
+    free(p);
+    assert_int_equal(atomic_load(&allocations) - before, 4);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_it_counts),
+                                       cmocka_unit_test(test_plain),
+                                       cmocka_unit_test(test_accumulation),
+                                       cmocka_unit_test(test_gpt2_with_dropout),
+                                       cmocka_unit_test(test_recomputed_attention),
+                                       cmocka_unit_test(test_recomputed_blocks),
+                                       cmocka_unit_test(test_document_mask),
+                                       cmocka_unit_test(test_every_option)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
