@@ -124,7 +124,7 @@ $(BUILD)/tests/fault/interpose.so: tests/fault/interpose.c $(BUILD)/flags
 	$(Q)$(CC) -std=c11 -O1 -g -fPIC -shared -D_GNU_SOURCE -o $@ $< -ldl
 
 # ---- tests --------------------------------------------------------------------------------------
-.PHONY: all-tests test test-fault fuzz
+.PHONY: all-tests test test-arm test-fault fuzz
 all-tests: $(TEST_BINARIES) $(INTERPOSE) $(BINARY)
 test: all-tests lmtrain  ## build and run every test (T=name runs those whose path contains it)
 	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T='$(T)' \
@@ -133,6 +133,9 @@ test: all-tests lmtrain  ## build and run every test (T=name runs those whose pa
 test-fault: all-tests  ## every fault there can be, one after the other: minutes
 	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T=fault/ FAULT_STEP=1 KILLS=200 \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
+
+test-arm: lmtrain  ## kernels and training runs on an emulated ARM: the bits of this machine
+	$(Q)MAKE='$(MAKE)' LMTRAIN='$(CURDIR)/$(BINARY)' sh tests/arm/run.sh
 
 # FUZZ_SECONDS of libFuzzer on the reader of checkpoints; what it finds is left in build/.
 FUZZ_SECONDS ?= 60

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Runs the test programs and scripts it is given, shows the output of those that fail, and closes
 # with totals. A program is a cmocka binary; a script prints "ok - what" or "not ok - what" lines.
-# T=text runs only those whose path contains text. JOBS=n runs n at a time (default: all CPUs).
+# RUN=command runs programs by it, an emulator. T=text runs only those whose path contains text. JOBS=n runs n at a time (default: all CPUs).
 set -u
 run_one() { # path log-directory
     name=$(echo "$1" | sed 's|.*/tests/||; s|^tests/||; s|/|-|g')
     case $1 in
     *.sh) bash "$1" >"$2/$name.out" 2>&1 ;;
-    *) "$1" >"$2/$name.out" 2>&1 ;;
+    *) ${RUN:-} "$1" >"$2/$name.out" 2>&1 ;;
     esac
     status=$?
     passed=$(grep -c -e '^\[       OK \]' -e '^ok - ' "$2/$name.out")

@@ -18,7 +18,9 @@ static lm_isa_mask up_to(int isa) {
 static void test_every_isa_equals_scalar(void **unused) {
     (void)unused;
     int failures = 0;
-    for (int isa = LM_ISA_SCALAR; isa < LM_ISA_COUNT; isa++) {
+    /* Scalar ones are compared with themselves, for their bounds, where there are no others. */
+    int first = lm_cpu_best(lm_cpu_detect()) > LM_ISA_SCALAR ? LM_ISA_SCALAR + 1 : LM_ISA_SCALAR;
+    for (int isa = first; isa < LM_ISA_COUNT; isa++) {
         if (!(lm_cpu_detect() >> isa & 1u)) continue;
         lm_kernels table;
         lm_kernels_fill(&table, up_to(isa));

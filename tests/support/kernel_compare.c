@@ -112,7 +112,7 @@ static bool compare_call(const lm_kernel_row *row, const lm_kernels *tables[2], 
                     (double)calls[0].b[i][j]);
                 return false;
             }
-        if (!canary_alive(calls[1].b[i])) {
+        if (!canary_alive(calls[0].b[i]) || !canary_alive(calls[1].b[i])) {
             snprintf(why, size, "%s rows %lld n %lld: wrote before buffer %d", row->name,
                      (long long)c->rows, (long long)c->n, i);
             return false;

@@ -1,0 +1,58 @@
+#!/bin/bash
+# Training on an emulated ARM ends in the checkpoint of this machine, byte for byte: at both
+# precisions, with the options that have code of their own, and when the run moves from one machine to
+# the other half-way. Run by run.sh, which says where the programs are.
+# shellcheck source=../support/run.sh
+. tests/support/run.sh
+
+arm() { qemu-aarch64 "$LMTRAIN_ARM" "$@"; }
+check "it is another machine" bash -c "qemu-aarch64 '$LMTRAIN_ARM' --version | grep -q 'sets: scalar neon$'"
+make_corpus
+cat >a.json <<END
+{
+  "run": {"dir": "run"},
+  "model": {"d_model": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "context_length": 40},
+  "data": {"train": "../train.bin", "val": "../val.bin"},
+  "train": {"steps": 8, "micro_batch": 3, "grad_accumulation": 2},
+  "optimizer": {"lr": 1e-2},
+  "eval": {"every": 4, "tokens": 200},
+  "checkpoint": {"every": 4, "keep_last": 2}
+}
+END
+here() { "$lmtrain" "$@"; }
+# on MACHINE DIRECTORY OPTIONS...: the run, in a directory of its own since its name is in the checkpoint.
+on() {
+    local machine=$1 where=$2
+    shift 2
+    mkdir -p "$where" && (cd "$where" && $machine --config ../a.json --quiet "$@")
+}
+last=run/checkpoints/step-0000000008.npz
+half=run/checkpoints/step-0000000004.npz
+same() { # NAME OPTIONS...
+    local name=$1
+    shift
+    on here "$name-here" "$@" && on arm "$name-arm" "$@" && cmp "$name-here/$last" "$name-arm/$last"
+}
+# moved NAME FROM TO OPTIONS...: FROM's checkpoint of half the way, gone on with on TO.
+moved() {
+    local name=$1 from=$2 to=$3
+    shift 3
+    mkdir -p "$name-$from-$to/run/checkpoints" && cp "$name-$from/run/config.json" "$name-$from-$to/run/" &&
+        cp "$name-$from/$half" "$name-$from-$to/$half" &&
+        on "$to" "$name-$from-$to" --resume "$@" && cmp "$name-$from/$last" "$name-$from-$to/$last"
+}
+for precision in fp32 bf16; do
+    set -- --set train.precision=$precision
+    check "$precision: the same final checkpoint" same $precision "$@"
+    check "$precision: from here to there" moved $precision here arm "$@"
+    check "$precision: and back" moved $precision arm here "$@"
+done
+check "bf16 is not fp32" bash -c "! cmp -s fp32-arm/$last bf16-arm/$last"
+check "the same losses" cmp <(sed -n 's/,"tokens_per_s.*//p' fp32-here/run/metrics.jsonl) \
+    <(sed -n 's/,"tokens_per_s.*//p' fp32-arm/run/metrics.jsonl)
+check "GPT-2's layers and dropout" same gpt2 --set model.preset=gpt2 --set model.n_kv_heads=0 \
+    --set model.dropout=0.2
+check "every other option" same options --set model.mlp=relu2 --set model.qk_norm=true \
+    --set model.embedding_norm=true --set model.window=5 --set model.attention_softcap=5 \
+    --set model.logit_softcap=9 --set model.label_smoothing=0.1 --set model.z_loss=1e-3 \
+    --set model.document_mask=true --set model.document_token=101 --set model.recompute=block
