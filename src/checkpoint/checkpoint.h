@@ -93,11 +93,17 @@ lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err);
  * cannot be read for want of memory, say, is an error: it may be good. */
 lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path, lm_text *skipped,
                                lm_error *err);
-/* A run goes on from `step`, or from the start when that is -1: what lies beyond is renamed to
- * "<name>.aside", durably, so that it never counts as the newest again. Named in *moved, a line
+/* A run goes on from `step`: what lies beyond is renamed to "<name>.aside", durably, so that it never counts as the newest again. Named in *moved, a line
  * each. */
 lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *moved,
                                   lm_error *err);
+/* Losses of checkpoints by step, so that each meta.json is read once. Zero-initialise. */
+typedef struct lm_checkpoint_losses {
+    struct lm_checkpoint_loss *list; /* rising steps */
+    size_t count;
+} lm_checkpoint_losses;
+void lm_checkpoint_losses_free(lm_checkpoint_losses *l); /* zero-initialised or twice is fine */
+
 /* What to keep. */
 typedef struct lm_checkpoint_retention {
     int64_t newest;     /* its checkpoint is durable and verifies; later ones are left alone */
@@ -105,9 +111,11 @@ typedef struct lm_checkpoint_retention {
     int64_t keep_every; /* and steps that are multiples of it; 0: none */
     int64_t keep_best;  /* and those of lowest loss, the oldest one of each loss; 0: none */
     double (*loss)(const char *meta); /* by meta.json; NaN: has none. Needed for keep_best only */
+    lm_checkpoint_losses *known;      /* from call to call, of this directory; likewise */
 } lm_checkpoint_retention;
-/* Delete the others, those set aside of steps up to `newest`, and left-over temporaries. Reads the
- * meta.json of all of them when keep_best > 0. */
+/* Delete the others, those set aside of steps up to `newest`, and left-over temporaries; nothing when
+ * that of `newest` is not there. With keep_best > 0 it reads the meta.json of `newest` and of those
+ * not in `known`, which then holds what stays. */
 lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err);
 /* Bytes of the checkpoints in directory, those set aside included. */

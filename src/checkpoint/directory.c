@@ -102,14 +102,19 @@ lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *
 /* ---- retention ---------------------------------------------------------------------------------*/
 
 /* A checkpoint up to the newest, in rising order of steps. */
-typedef struct candidate {
+typedef struct lm_checkpoint_loss {
     int64_t step;
     double loss;
     bool kept;
 } candidate;
 
+void lm_checkpoint_losses_free(lm_checkpoint_losses *l) {
+    free(l->list);
+    *l = (lm_checkpoint_losses){0};
+}
+
 /* NaN when it cannot be read: then nothing speaks for keeping it. */
-static double loss_of(const char *directory, int64_t step, const lm_checkpoint_retention *keep) {
+static double read_loss(const char *directory, int64_t step, const lm_checkpoint_retention *keep) {
     lm_error err;
     lm_checkpoint *c = NULL;
     char *path = lm_checkpoint_path(directory, step);
@@ -119,6 +124,17 @@ static double loss_of(const char *directory, int64_t step, const lm_checkpoint_r
     lm_checkpoint_close(c);
     free(path);
     return loss;
+}
+
+/* That of the newest is read always: it may have been written anew. *at goes along known->list, as
+ * steps rise. */
+static double loss_of(const char *directory, int64_t step, const lm_checkpoint_retention *keep,
+                      size_t *at) {
+    const lm_checkpoint_losses *known = keep->known;
+    if (keep->keep_best == 0) return NAN;
+    while (*at < known->count && known->list[*at].step < step) ++*at;
+    bool is_known = *at < known->count && known->list[*at].step == step && step != keep->newest;
+    return is_known ? known->list[*at].loss : read_loss(directory, step, keep);
 }
 
 /* Marks the n_best lowest losses, each once. */
@@ -147,32 +163,58 @@ static bool left_over(const char *name, int64_t newest) {
     return step_of(name, SUFFIX ".tmp") >= 0 || (aside >= 0 && aside <= newest);
 }
 
+/* The list of checkpoints up to the newest, with room for one more. */
+static lm_status list_candidates(const char *directory, const lm_file_list *names,
+                                 const lm_checkpoint_retention *keep, candidate **list, size_t *n,
+                                 lm_error *err) {
+    size_t at = 0;
+    *n = 0;
+    *list = calloc(names->count + 1, sizeof **list);
+    if (!*list) return no_memory(directory, err);
+    for (size_t i = 0; i < names->count; i++) {
+        int64_t step = step_of(names->names[i], SUFFIX);
+        if (step < 0 || step > keep->newest) continue;
+        (*list)[*n] = (candidate){.step = step, .loss = loss_of(directory, step, keep, &at)};
+        ++*n;
+    }
+    return LM_OK;
+}
+
+/* known becomes the list, without what is not kept. */
+static void remember(lm_checkpoint_losses *known, candidate *list, size_t n) {
+    free(known->list);
+    *known = (lm_checkpoint_losses){.list = list};
+    for (size_t i = 0; i < n; i++)
+        if (list[i].kept) list[known->count++] = list[i];
+}
+
 lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err) {
-    lm_file_list list;
+    lm_file_list names;
     candidate *all = NULL;
     size_t n = 0, at = 0;
     LM_ASSERT(keep->keep_last >= 1);
-    lm_status status = lm_file_list_directory(&list, directory, err);
+    lm_status status = lm_file_list_directory(&names, directory, err);
     if (status != LM_OK) return status;
-    if (!(all = calloc(list.count + 1, sizeof *all))) status = no_memory(directory, err);
-    for (size_t i = 0; status == LM_OK && i < list.count; i++) {
-        int64_t step = step_of(list.names[i], SUFFIX);
-        if (step < 0 || step > keep->newest) continue;
-        all[n++] = (candidate){.step = step,
-                               .loss = keep->keep_best > 0 ? loss_of(directory, step, keep) : NAN};
-    }
-    if (status == LM_OK) choose(all, n, keep);
-    for (size_t i = 0; status == LM_OK && i < list.count; i++) {
-        int64_t step = step_of(list.names[i], SUFFIX);
+    if ((status = list_candidates(directory, &names, keep, &all, &n, err)) != LM_OK) goto out;
+    /* Without its successor nothing is deleted. */
+    if (n == 0 || all[n - 1].step != keep->newest) goto out;
+    choose(all, n, keep);
+    for (size_t i = 0; status == LM_OK && i < names.count; i++) {
+        int64_t step = step_of(names.names[i], SUFFIX);
         bool listed = step >= 0 && step <= keep->newest;
-        if (listed ? all[at++].kept : !left_over(list.names[i], keep->newest)) continue;
-        char *path = lm_file_join(directory, list.names[i]);
+        if (listed ? all[at++].kept : !left_over(names.names[i], keep->newest)) continue;
+        char *path = lm_file_join(directory, names.names[i]);
         status = path ? lm_file_remove(path, err) : no_memory(directory, err);
         free(path);
     }
+    if (keep->keep_best > 0) {
+        remember(keep->known, all, n);
+        all = NULL;
+    }
+out:
     free(all);
-    lm_file_list_free(&list);
+    lm_file_list_free(&names);
     return status;
 }
 

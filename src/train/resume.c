@@ -85,7 +85,8 @@ lm_status lm_trainer_save(lm_trainer *t, lm_error *err) {
                                     .keep_last = o->keep_last,
                                     .keep_every = o->keep_every,
                                     .keep_best = t->setup.val ? o->keep_best : 0,
-                                    .loss = lm_run_state_val_loss};
+                                    .loss = lm_run_state_val_loss,
+                                    .known = &t->losses};
     /* What cannot be deleted now may be at the next checkpoint: this one is there all the same. */
     lm_status kept = lm_checkpoint_retain(t->dir.checkpoints, &keep, &aside);
     t->save_seconds = fmax(t->save_seconds, lm_clock_seconds() - started);
@@ -132,7 +133,16 @@ out:
     return status;
 }
 
-/* The checkpoint to go on from: t->saved, NULL when there is none. */
+/* To begin again at step 0 would overwrite what may still be of use: that is for the user to say. */
+static lm_status none_is_good(const lm_trainer *t, const lm_text *skipped, lm_error *err) {
+    return lm_error_damaged(err,
+                            "%s: no good checkpoint to go on from; nothing was changed. Put a good"
+                            " copy in, name one kept elsewhere (--resume FILE), move the damaged"
+                            " ones away to begin at step 0, or choose another run.dir.\n%.*s",
+                            t->dir.checkpoints, (int)skipped->length - 1, lm_text_cstr(skipped));
+}
+
+/* The checkpoint to go on from: t->saved, NULL when there is none at all. */
 static lm_status choose(lm_trainer *t, lm_error *err) {
     const char *from = t->settings->resume_from;
     lm_text skipped = {0};
@@ -143,8 +153,13 @@ static lm_status choose(lm_trainer *t, lm_error *err) {
         return t->saved ? LM_OK : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", from);
     }
     status = lm_checkpoint_newest(t->dir.checkpoints, t->pool, &t->saved, &skipped, err);
-    if (skipped.length > 0)
-        lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));
+    if (status == LM_OK && skipped.length > 0) {
+        if (t->saved) {
+            lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));
+        } else {
+            status = none_is_good(t, &skipped, err);
+        }
+    }
     lm_text_free(&skipped);
     return status;
 }
@@ -161,8 +176,7 @@ static lm_status settle(lm_trainer *t, lm_error *err) {
         if (!lm_file_same(own, t->saved)) status = write_checkpoint(t, err);
     }
     if (status == LM_OK)
-        status =
-            lm_checkpoint_set_aside(t->dir.checkpoints, t->saved ? t->state.step : -1, &moved, err);
+        status = lm_checkpoint_set_aside(t->dir.checkpoints, t->state.step, &moved, err);
     if (moved.length > 0)
         lm_progress_warn(&t->progress, "set aside, since the run goes on before them:\n%s",
                          lm_text_cstr(&moved));
@@ -173,6 +187,7 @@ static lm_status settle(lm_trainer *t, lm_error *err) {
 
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
     lm_status status = choose(t, err);
-    if (status == LM_OK && t->saved) status = take_over(t, t->saved, err);
-    return status == LM_OK ? settle(t, err) : status;
+    if (status != LM_OK || !t->saved) return status;
+    if ((status = take_over(t, t->saved, err)) != LM_OK) return status;
+    return settle(t, err);
 }

@@ -17,7 +17,8 @@
 
 typedef struct lm_train_settings {
     lm_config *config; /* model.vocab_size and other derived values are filled in */
-    bool resume; /* go on from the newest good checkpoint; from the start when there is none */
+    bool
+        resume; /* go on from the newest good checkpoint; from the start when there is none at all */
     const char *resume_from; /* go on from this checkpoint or fail; NULL: the newest good one */
     bool quiet;
     int threads;      /* 0: the config's run.threads */

@@ -69,6 +69,7 @@ void lm_trainer_free(lm_trainer *t) {
     lm_progress_finish(&t->progress);
     lm_metrics_close(&t->metrics);
     free(t->saved);
+    lm_checkpoint_losses_free(&t->losses);
     free(t->arrays);
     free(t->segments);
     lm_audit_free(&t->audit);

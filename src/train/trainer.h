@@ -33,14 +33,15 @@ typedef struct lm_trainer {
     lm_metrics metrics;
     lm_progress progress;
     lm_run_state state;
-    char *saved;           /* path of the newest checkpoint; NULL: none */
-    int64_t saved_step;    /* its step; -1: none, or the state has moved on within the step */
-    double save_seconds;   /* the longest a checkpoint took in this session */
-    bool metrics_late;     /* lines of metrics wait, and the user was told */
-    double seconds_before; /* of the run's earlier sessions */
-    double started;        /* lm_clock_seconds() of this session */
-    double stepping;       /* seconds of this session spent in steps */
-    int64_t first_step;    /* done before this session */
+    char *saved;                 /* path of the newest checkpoint; NULL: none */
+    int64_t saved_step;          /* its step; -1: none, or the state has moved on within the step */
+    lm_checkpoint_losses losses; /* of the run's checkpoints, as far as they were read */
+    double save_seconds;         /* the longest a checkpoint took in this session */
+    bool metrics_late;           /* lines of metrics wait, and the user was told */
+    double seconds_before;       /* of the run's earlier sessions */
+    double started;              /* lm_clock_seconds() of this session */
+    double stepping;             /* seconds of this session spent in steps */
+    int64_t first_step;          /* done before this session */
     double grad_norm;
     lm_audit audit;
 } lm_trainer;
@@ -59,8 +60,9 @@ double lm_trainer_seconds(const lm_trainer *t);
 
 /* The weights of a new run: random ones, or those of run.init_from. */
 lm_status lm_trainer_init(lm_trainer *t, lm_error *err);
-/* Go on from the newest good checkpoint when there is one: weights, optimizer, state. Checks that
- * config and data are those of the checkpoint. */
+/* Go on from the newest good checkpoint: weights, optimizer, state. Checks that config and data are
+ * those of the checkpoint. Without any the state stays that of a new run; when there are some and
+ * none is good it is an error, and nothing was changed. */
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err);
 /* Write the checkpoint of the present step and read it back, then let old ones go. Weights that are
  * not finite are not written: LM_ERR_DIVERGED. */

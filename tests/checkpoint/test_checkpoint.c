@@ -210,100 +210,6 @@ static void test_a_failed_write_leaves_the_old_file(void **state) {
     free(new.data);
 }
 
-/* The names in a directory, a space behind each. */
-static void expect_files(const char *path, const char *names) {
-    lm_error err = {0};
-    lm_file_list list;
-    lm_text found = {0};
-    assert_int_equal(lm_file_list_directory(&list, path, &err), LM_OK);
-    for (size_t i = 0; i < list.count; i++) lm_text_printf(&found, "%s ", list.names[i]);
-    assert_string_equal(lm_text_cstr(&found), names);
-    lm_text_free(&found);
-    lm_file_list_free(&list);
-}
-
-static double loss_of(const char *meta) {
-    const char *at = strstr(meta, "\"loss\": ");
-    return at ? strtod(at + 8, NULL) : NAN;
-}
-
-static lm_status retain(const char *runs, int64_t newest, int64_t last, int64_t every,
-                        int64_t best) {
-    lm_error err = {0};
-    lm_checkpoint_retention keep = {newest, last, every, best, loss_of};
-    return lm_checkpoint_retain(runs, &keep, &err);
-}
-
-static void test_what_retention_keeps(void **state) {
-    (void)state;
-    lm_error err = {0};
-    char *runs = in("kept");
-    lm_checkpoint_array a = {"a", 1, {10, 0, 0, 0}, random_floats(10, 1)};
-    /* 0.5 was evaluated once, at 200: 300 repeats it. 600 has none, 700 is beyond the newest. */
-    const double losses[] = {0.9, 0.5, 0.5, 0.7, 0.6, NAN, 0.1};
-    assert_int_equal(lm_file_make_directory(runs, &err), LM_OK);
-    for (int i = 0; i < 7; i++) {
-        char meta[64], *path = lm_checkpoint_path(runs, 100 * (i + 1));
-        snprintf(meta, sizeof meta, isnan(losses[i]) ? "{}" : "{\"loss\": %g}", losses[i]);
-        assert_int_equal(lm_checkpoint_write(path, &a, 1, meta, pools[1], NULL, &err), LM_OK);
-        free(path);
-    }
-    uint64_t bytes = lm_checkpoint_bytes(runs);
-    assert_int_equal(retain(runs, 600, 1, 400, 2), LM_OK);
-    expect_files(runs, "step-0000000200.npz step-0000000400.npz step-0000000500.npz "
-                       "step-0000000600.npz step-0000000700.npz ");
-    assert_true(lm_checkpoint_bytes(runs) < bytes && lm_checkpoint_bytes(runs) > bytes / 2);
-    assert_int_equal(retain(runs, 700, 2, 0, 1), LM_OK);
-    expect_files(runs, "step-0000000600.npz step-0000000700.npz ");
-    free(runs);
-    free(a.data);
-}
-
-static void test_newest_and_retention(void **state) {
-    (void)state;
-    lm_error err = {0};
-    lm_text skipped = {0};
-    char *runs = in("checkpoints"), *newest;
-    assert_int_equal(lm_checkpoint_newest(runs, pools[1], &newest, &skipped, &err), LM_OK);
-    assert_null(newest);
-    assert_int_equal(lm_file_make_directory(runs, &err), LM_OK);
-    lm_checkpoint_array a = {"a", 1, {10, 0, 0, 0}, random_floats(10, 1)};
-    for (int64_t step = 100; step <= 500; step += 100) {
-        char *path = lm_checkpoint_path(runs, step);
-        assert_int_equal(lm_checkpoint_write(path, &a, 1, META, pools[1], NULL, &err), LM_OK);
-        free(path);
-    }
-    char *last = lm_checkpoint_path(runs, 500), *other = lm_file_join(runs, "notes.txt");
-    char *temporary = lm_file_join(runs, "step-0000000600.npz.tmp");
-    assert_int_equal(lm_file_replace(last, "not a checkpoint", 16, &err), LM_OK);
-    assert_int_equal(lm_file_replace(other, "x", 1, &err), LM_OK);
-    assert_int_equal(lm_file_replace(temporary, "x", 1, &err), LM_OK);
-    assert_int_equal(lm_checkpoint_newest(runs, pools[1], &newest, &skipped, &err), LM_OK);
-    assert_non_null(strstr(newest, "/step-0000000400.npz"));
-    assert_non_null(strstr(lm_text_cstr(&skipped), "step-0000000500.npz: expected the end of"));
-
-    /* Resumed at 400: the damaged one is set aside, and goes when its successor is there. */
-    lm_text moved = {0};
-    assert_int_equal(lm_checkpoint_set_aside(runs, 400, &moved, &err), LM_OK);
-    assert_non_null(strstr(lm_text_cstr(&moved), "step-0000000500.npz.aside\n"));
-    expect_files(runs, "notes.txt step-0000000100.npz step-0000000200.npz step-0000000300.npz "
-                       "step-0000000400.npz step-0000000500.npz.aside step-0000000600.npz.tmp ");
-    assert_int_equal(retain(runs, 400, 2, 0, 0), LM_OK);
-    expect_files(runs, "notes.txt step-0000000300.npz step-0000000400.npz "
-                       "step-0000000500.npz.aside ");
-    assert_int_equal(lm_checkpoint_write(last, &a, 1, META, pools[1], NULL, &err), LM_OK);
-    assert_int_equal(retain(runs, 500, 2, 0, 0), LM_OK);
-    expect_files(runs, "notes.txt step-0000000400.npz step-0000000500.npz ");
-    lm_text_free(&moved);
-    lm_text_free(&skipped);
-    free(newest);
-    free(last);
-    free(other);
-    free(temporary);
-    free(runs);
-    free(a.data);
-}
-
 /* ZIP64 records, on figures alone: sizes and offsets beyond 4 GiB, more than 65535 members. */
 static void test_zip64_records(void **state) {
     (void)state;
@@ -384,8 +290,6 @@ int main(void) {
         cmocka_unit_test(test_round_trip_on_any_number_of_threads),
         cmocka_unit_test(test_what_is_asked_for_must_be_there),
         cmocka_unit_test(test_a_failed_write_leaves_the_old_file),
-        cmocka_unit_test(test_what_retention_keeps),
-        cmocka_unit_test(test_newest_and_retention),
         cmocka_unit_test(test_zip64_records),
         cmocka_unit_test(test_a_file_beyond_4_gib),
     };

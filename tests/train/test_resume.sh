@@ -56,11 +56,25 @@ check "the newest is damaged: named, the one before it is used" \
 check "the damaged one was named with the reason" says "$(at 21): damaged: array"
 check "the end is the same for all that" same_end
 
+# None is good: that is not to begin again.
 again
-rm run/checkpoints/*
+for step in 7 14 21 28; do rm "$(at $step)"; done
 : >"$(at 40)"
-check "none is good: from the start" exits_saying 0 "set aside" "$lmtrain" --config a.json --resume
+printf damaged | dd of="$(at 35)" bs=1 seek=5000 conv=notrunc status=none
+cp -r run before
+check "all are damaged: refused" exits_saying 1 "checkpoints: no good checkpoint to go on from" \
+    "$lmtrain" --config a.json --resume
+check "the reason of each is said" bash -c \
+    "grep -q 'step-0000000040.npz: expected the end' out && grep -q 'step-0000000035.npz: damaged: array' out"
+check "and what to do" says "--resume FILE"
+check "nothing was changed" diff -r before run
+check "from one kept elsewhere it goes on" exits_saying 0 "after step 28" \
+    "$lmtrain" --config a.json --resume straight/checkpoints/step-0000000028.npz
 check "to the same end" same_end
+rm -rf run before
+check "without a run directory --resume begins one, and says so" \
+    exits_saying 0 "no checkpoint to go on from: from the start" "$lmtrain" --config a.json --resume
+check "to the same end again" same_end
 
 # A new run from another's weights only.
 first_loss() { sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
