@@ -37,21 +37,25 @@ static bool figure(const char *line, size_t length, const char *key, double *out
     return end != at + strlen(key);
 }
 
-/* Bytes of text to keep: whole lines whose step is at most last_step. */
-static size_t length_to_keep(const lm_mapping *map, int64_t last_step, bool evaluated,
-                             double *seconds) {
+/* Bytes of text to keep: up to the last whole line whose step is at most last_step. What is between
+ * such lines and not one of ours stays: somebody may want it. */
+static size_t length_to_keep(lm_metrics *m, const lm_mapping *map, int64_t last_step,
+                             bool evaluated, double *seconds) {
     const char *text = (const char *)map->data;
-    size_t keep = 0;
-    while (keep < map->size) {
-        const char *line = text + keep, *end = memchr(line, '\n', map->size - keep);
+    size_t at = 0, keep = 0;
+    while (at < map->size) {
+        const char *line = text + at, *end = memchr(line, '\n', map->size - at);
         double step, elapsed;
         if (!end) break;
         size_t length = (size_t)(end - line) + 1;
-        if (!figure(line, length, "\"step\":", &step) || step > (double)last_step) break;
+        at += length;
+        if (!figure(line, length, "\"step\":", &step)) continue;
+        if (step > (double)last_step) break;
         bool evaluation = memmem(line, length, "\"val_loss\":", 11) != NULL;
         if (evaluation && !evaluated && step == (double)last_step) break;
         if (figure(line, length, "\"seconds\":", &elapsed)) *seconds = elapsed;
-        keep += length;
+        m->last_step = (int64_t)step;
+        keep = at;
     }
     return keep;
 }
@@ -70,7 +74,7 @@ lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bo
         goto out;
     }
     if ((status = lm_file_map(&map, path, err)) != LM_OK) goto out;
-    size_t keep = length_to_keep(&map, last_step, evaluated, seconds);
+    size_t keep = length_to_keep(m, &map, last_step, evaluated, seconds);
     if (keep < map.size && ftruncate(m->fd, (off_t)keep) != 0)
         status = fail(m, "cut off the lines after the checkpoint", err);
     lm_text_reserve(&m->text, LINE_BYTES);

@@ -36,9 +36,10 @@ typedef struct lm_eval_figures {
 
 typedef struct lm_metrics {
     char *path;
-    int fd;       /* -1: closed */
-    lm_text text; /* what is not written yet; reused, so that a step allocates nothing */
-    bool late;    /* lines wait, since they could not be written: why says why not */
+    int fd;            /* -1: closed */
+    int64_t last_step; /* of the last line that was there when it was opened; 0: none */
+    lm_text text;      /* what is not written yet; reused, so that a step allocates nothing */
+    bool late;         /* lines wait, since they could not be written: why says why not */
     lm_error why;
 } lm_metrics;
 

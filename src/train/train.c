@@ -173,9 +173,12 @@ static void announce(lm_trainer *t) {
                      lm_cpu_describe(t->setup.kernels.isas, isas, sizeof isas));
     if (lm_setup_shared_shard(&t->setup))
         lm_progress_warn(&t->progress, LM_SHARED_SHARD, lm_setup_shared_shard(&t->setup));
-    if (t->state.step > 0)
+    if (t->saved) {
         lm_progress_note(&t->progress, "going on after step %" PRId64 ", from %s", t->state.step,
                          t->saved);
+    } else if (t->settings->resume) {
+        lm_progress_note(&t->progress, "no checkpoint to go on from: from the start");
+    }
 }
 
 static bool is_finished(const lm_trainer *t) {
@@ -200,7 +203,13 @@ static lm_status prepare(lm_trainer *t, lm_error *err) {
     if ((status = write_config(t, err)) != LM_OK) return status;
     status = lm_metrics_open(&t->metrics, t->dir.metrics, t->state.step,
                              t->state.val_step == t->state.step, &t->seconds_before, err);
-    return status == LM_OK ? lm_file_sync_directory(c->run.dir, err) : status;
+    if (status != LM_OK) return status;
+    if (t->metrics.last_step < t->state.step)
+        lm_progress_warn(&t->progress,
+                         "warning: %s has no lines of steps %" PRId64 " to %" PRId64
+                         ", which the checkpoint holds",
+                         t->dir.metrics, t->metrics.last_step + 1, t->state.step);
+    return lm_file_sync_directory(c->run.dir, err);
 }
 
 lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {

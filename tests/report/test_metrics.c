@@ -125,16 +125,20 @@ static void test_lines_taken_back(void **state) {
     double seconds;
     put(all);
     assert_int_equal(lm_metrics_open(&m, path, 2, false, &seconds, &err), LM_OK);
+    assert_int_equal(m.last_step, 2);
     lm_metrics_close(&m);
     expect_file(path, LINE1 LINE2);
     expect_kept(0, "", 0);
 
-    /* Half a line, whatever it says; a line that is none of ours, and what stands behind it. */
+    /* Half a line, whatever it says; lines that are none of ours stay between those that are. */
     put(LINE1 "{\"step\":2,\"tokens\":16,\"loss\":1,\"seconds\":1.5}");
     expect_kept(9, LINE1, 0.5);
     put(LINE1 "{\"st");
     expect_kept(9, LINE1, 0.5);
-    put(LINE1 "\n" LINE2);
+    put(LINE1 "\nnote\n" LINE2 "note\n" LINE3);
+    expect_kept(9, LINE1 "\nnote\n" LINE2 "note\n" LINE3, 2.5);
+    expect_kept(2, LINE1 "\nnote\n" LINE2, 1.5);
+    put(LINE1 "note\n");
     expect_kept(9, LINE1, 0.5);
     put("\n");
     expect_kept(9, "", 0);
