@@ -26,13 +26,9 @@ static lm_status print_help(lm_error *err) {
     for (int i = 0; i < COUNT; i++)
         lm_text_printf(&t, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     lm_text_printf(&t, "  %-10s %s\n", "help", "this text, or that of a command");
-    lm_text_printf(
-        &t, "\nOptions:\n  --help     this text\n  --version  version, compiler,"
-            " instruction sets\n\nlmtrain COMMAND --help explains a command, with an"
-            " example.\n\nExit codes:\n"
-            "  0 done; 1 runtime failure (I/O, memory, damaged file); 2 usage or config;\n"
-            "  3 diverged (a loss or gradient is not finite); 4 interrupted (or\n"
-            "  run.interrupt_exit_code), after a checkpoint was written (--resume goes on)\n");
+    lm_text_printf(&t, "\nOptions:\n  --help     this text\n  --version  version, compiler,"
+                       " instruction sets\n\nlmtrain COMMAND --help explains a command, with an"
+                       " example.\n" LM_EXIT_CODES);
     lm_status status = lm_print(&t, err);
     lm_text_free(&t);
     return status;

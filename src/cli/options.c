@@ -176,10 +176,5 @@ void lm_options_help(const lm_command *c, lm_text *out) {
                    c->summary, c->name, c->usage);
     for (int i = 0; c->options[i].name; i++) print_option(&c->options[i], out);
     print_option(&help_option, out);
-    lm_text_printf(out, "\nExample:\n%s", c->example);
-    lm_text_printf(
-        out, "\nExit codes:\n"
-             "  0 done; 1 runtime failure (I/O, memory, damaged file); 2 usage or config;\n"
-             "  3 diverged (a loss or gradient is not finite); 4 interrupted (or\n"
-             "  run.interrupt_exit_code), after a checkpoint was written (--resume goes on)\n");
+    lm_text_printf(out, "\nExample:\n%s" LM_EXIT_CODES, c->example);
 }

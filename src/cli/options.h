@@ -20,6 +20,14 @@
 #include "base/error.h"
 #include "base/text.h"
 
+/* For every help text. */
+#define LM_EXIT_CODES                                                                  \
+    "\nExit codes:\n"                                                                  \
+    "  0 done; 1 runtime failure (I/O, memory, damaged file); 2 usage or config;\n"    \
+    "  3 diverged (a loss or gradient is not finite); 4 interrupted (or\n"             \
+    "  run.interrupt_exit_code), after a checkpoint was written (--resume goes on);\n" \
+    "  130, 143 stopped at once by a second SIGINT, SIGTERM\n"
+
 typedef struct lm_option {
     const char *name;     /* without the dashes; NULL ends the table */
     const char *argument; /* what it takes, for help; NULL: a switch; "[X]": may be left out */

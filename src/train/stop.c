@@ -1,7 +1,9 @@
 #include "train/stop.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,7 +12,7 @@
 static volatile sig_atomic_t pending, save_asked;
 static struct timespec first; /* when pending was set */
 static struct sigaction before_int, before_term, before_hup, before_usr1;
-static bool listening, armed;
+static bool listening, armed, at_terminal;
 static double wall, expected; /* Unix time at which to have stopped, 0: none; seconds */
 
 static double seconds_of(clockid_t clock, struct timespec *at) {
@@ -18,19 +20,32 @@ static double seconds_of(clockid_t clock, struct timespec *at) {
     return (double)at->tv_sec + 1e-9 * (double)at->tv_nsec;
 }
 
+/* From a handler: by write alone. Behind a line of progress it begins a line of its own. */
+static void say(const char *text) {
+    char line[128] = "\n";
+    size_t n = at_terminal ? 1 : 0, length = strlen(text);
+    int before = errno;
+    memcpy(line + n, text, length);
+    ssize_t ignored = write(STDERR_FILENO, line, n + length);
+    (void)ignored;
+    errno = before;
+}
+
 static void on_stop(int number) {
     struct timespec now;
     if (!pending) {
         seconds_of(CLOCK_MONOTONIC, &first);
         pending = number;
+        say(number == SIGINT
+                ? "lmtrain: finishing the step, then saving; Ctrl-C again stops at once\n"
+                : "lmtrain: finishing the step, then saving; a second signal stops at"
+                  " once\n");
         return;
     }
     if (number == SIGHUP) return; /* the kernel and the shell may both tell that it is gone */
     double since = seconds_of(CLOCK_MONOTONIC, &now) - (double)first.tv_sec;
     if (since - 1e-9 * (double)first.tv_nsec < SAME_REQUEST) return;
-    static const char text[] = "\nlmtrain: second signal: stopped at once\n";
-    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)ignored;
+    say("lmtrain: second signal: stopped at once\n");
     _exit(128 + number);
 }
 
@@ -61,6 +76,7 @@ void lm_stop_arm(int64_t before_wall) {
     wall = before_wall > 0 && at > 0 ? at - (double)before_wall : 0;
     expected = 0;
     pending = 0;
+    at_terminal = isatty(STDERR_FILENO) == 1;
     handle(SIGINT, on_stop, &before_int);
     handle(SIGTERM, on_stop, &before_term);
     sigaction(SIGHUP, NULL, &before_hup);

@@ -1,10 +1,11 @@
 /* When training should stop or save: signals, and the end of the scheduler's job.
  *
  * SIGINT, SIGTERM and SIGHUP (the terminal is gone; not under nohup) ask the loop to stop after the
- * step at hand; a second SIGINT or SIGTERM ends the process at once (one that follows within a tenth
- * of a second is the same request by two ways: to the process and to its group). SIGUSR1 asks for a
- * checkpoint. Slurm tells when a job ends in SLURM_JOB_END_TIME (seconds since 1970; sbatch(1));
- * near it the loop is asked to stop too. */
+ * step at hand, and say so on stderr at once, since a step may take a while. A second SIGINT or
+ * SIGTERM ends the process at once, with exit code 128 + its number as shells have it; one that
+ * follows within a tenth of a second is the same request by two ways, to the process and to its
+ * group. SIGUSR1 asks for a checkpoint. Slurm tells when a job ends in SLURM_JOB_END_TIME (seconds
+ * since 1970; sbatch(1)); near it the loop is asked to stop too. */
 #ifndef LM_TRAIN_STOP_H
 #define LM_TRAIN_STOP_H
 

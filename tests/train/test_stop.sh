@@ -70,10 +70,32 @@ check "under nohup nothing happens" under_nohup
 slow=(--cpu scalar --set model.d_model=512 --set model.context_length=128 --set train.micro_batch=32)
 at_once() {
     start second "${slow[@]}" && until_true test -e second/metrics.jsonl && sleep 0.2 &&
-        kill -INT "$pid" && sleep 0.3 && kill -INT "$pid" && ends 130 second &&
-        ! ls second/checkpoints/*.npz 2>/dev/null && grep -q "stopped at once" second.out
+        kill -INT "$pid" &&
+        until_true grep -q "^lmtrain: finishing the step, then saving; Ctrl-C again stops" second.out &&
+        sleep 0.3 && kill -INT "$pid" && ends 130 second &&
+        ! ls second/checkpoints/*.npz 2>/dev/null && grep -q "^lmtrain: .*stopped at once" second.out
 }
-check "a second SIGINT ends it at once" at_once
+check "SIGINT is answered before the step ends; a second one ends it at once" at_once
+# Ctrl-C pressed at a terminal, which has a line of progress on it.
+pressed() {
+    mkfifo keys
+    script -qec "$lmtrain --config a.json --set run.dir=keyed --set train.steps=1000000" typed <keys \
+        >/dev/null &
+    pid=$!
+    exec 3>keys
+    until_true lines keyed 3 && printf '\003' >&3
+    wait "$pid"
+    local code=$?
+    exec 3>&-
+    tr '\r' '\n' <typed >keyed.out
+    [ $code -eq 4 ] && grep -q "^lmtrain: finishing the step" keyed.out &&
+        grep -q "^lmtrain: .*stopped by signal 2" keyed.out || { echo "exit code $code"; cat -v typed; return 1; }
+}
+if command -v script >/dev/null; then
+    check "Ctrl-C at a terminal is answered on a line of its own" pressed
+else
+    echo "skip - no script(1): no terminal to press Ctrl-C at"
+fi
 wall() {
     start wall --set checkpoint.before_wall=2 && ends 4 wall &&
         grep -q "the job's end is near" wall.out && [ "$(date +%s)" -le "$SLURM_JOB_END_TIME" ] &&
