@@ -38,6 +38,17 @@ static bool holds_anything(const char *directory) {
     return any;
 }
 
+/* Only a run that is to be gone on with may be there. */
+static lm_status check_unused(const lm_run_dir *r, const char *path, bool resume, lm_error *err) {
+    if (resume || !(lm_file_exists(r->config) || lm_file_exists(r->metrics) ||
+                    holds_anything(r->checkpoints)))
+        return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s: this run directory holds a run already: add --resume to go on with it,"
+                        " or choose another (--set run.dir=...)",
+                        path);
+}
+
 lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, lm_error *err) {
     *r = (lm_run_dir){.lock = -1};
     r->config = lm_file_join(path, "config.json");
@@ -49,17 +60,11 @@ lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, lm_error
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
         goto out;
     }
-    bool holds_run =
-        lm_file_exists(r->config) || lm_file_exists(r->metrics) || holds_anything(r->checkpoints);
-    if (holds_run && !resume) {
-        status = lm_error_set(err, LM_ERR_USAGE,
-                              "%s: this run directory holds a run already: add --resume to go on"
-                              " with it, or choose another (--set run.dir=...)",
-                              path);
-        goto out;
-    }
+    if ((status = check_unused(r, path, resume, err)) != LM_OK) goto out;
     if ((status = lm_file_make_directory(r->checkpoints, err)) != LM_OK) goto out;
-    status = take_lock(r, path, err);
+    if ((status = take_lock(r, path, err)) != LM_OK) goto out;
+    /* Another process may have begun and ended a run in between. */
+    status = check_unused(r, path, resume, err);
 out:
     if (status != LM_OK) lm_run_dir_close(r);
     return status;

@@ -87,7 +87,7 @@ static lm_status save(lm_trainer *t, bool must, lm_error *err) {
  * cut short before the run went on. */
 static bool evaluation_due(const lm_trainer *t) {
     return t->setup.val && t->state.step > 0 && t->state.val_step < t->state.step &&
-           due(t->state.step, t->config->eval.every, t->state.step >= t->config->train.steps);
+           due(t->state.step, t->config->eval.every, t->state.step == t->config->train.steps);
 }
 
 static lm_status stopped(const lm_trainer *t, lm_error *err) {
@@ -223,8 +223,10 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     if (status != LM_OK) goto out;
     if ((status = prepare(&t, err)) != LM_OK) goto out;
     if (is_finished(&t)) {
-        lm_progress_note(&t.progress, "%s: finished already: %" PRId64 " steps are done",
-                         t.config->run.dir, t.state.step);
+        lm_progress_note(&t.progress,
+                         "%s: finished already: %" PRId64
+                         " steps are done, train.steps is %" PRId64,
+                         t.config->run.dir, t.state.step, t.config->train.steps);
         goto out;
     }
     announce(&t);

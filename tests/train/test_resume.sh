@@ -11,7 +11,7 @@ cp -r run straight
 at() { printf 'run/checkpoints/step-%010d.npz' "$1"; }
 again() { rm -rf run && cp -r straight run; }
 # The metrics without what depends on the clock.
-figures() { sed -n 's/,"tokens_per_s.*//p' "$1/metrics.jsonl"; }
+figures() { sed -n 's/,"tokens_per_s.*//p; s/,"val_tokens.*//p' "$1/metrics.jsonl"; }
 same_end() {
     cmp straight/checkpoints/step-0000000040.npz "$(at 40)" &&
         cmp <(figures straight) <(figures run)
@@ -75,6 +75,32 @@ rm -rf run before
 check "without a run directory --resume begins one, and says so" \
     exits_saying 0 "no checkpoint to go on from: from the start" "$lmtrain" --config a.json --resume
 check "to the same end again" same_end
+
+again
+check "fewer steps than are done: nothing is" exits_saying 0 \
+    "finished already: 40 steps are done, train.steps is 25" \
+    "$lmtrain" --config a.json --resume --set train.steps=25
+check "as before" diff -r straight run
+
+# metrics.jsonl without its end, or without lines that the checkpoint knows of.
+again
+rm "$(at 28)" "$(at 35)" "$(at 40)"
+cp -r run half
+truncate -s -17 run/metrics.jsonl
+check "half a last line is written again" exits 0 "$lmtrain" --config a.json --resume --quiet
+check "none is missing" same_end
+rm -rf run && mv half run
+head -n 11 straight/metrics.jsonl >run/metrics.jsonl && printf '{"step":11,' >>run/metrics.jsonl
+check "lines that cannot be written again are missed" exits_saying 0 \
+    "warning: run/metrics.jsonl has no lines of steps 11 to 21, which the checkpoint holds" \
+    "$lmtrain" --config a.json --resume
+check "the others are there" cmp <(figures straight | sed '12,23d') <(figures run)
+
+again
+check "a link to the run directory is the run directory" bash -c "mv run real && ln -s real run &&
+    rm real/checkpoints/step-00000000{35,40}.npz && '$lmtrain' --config a.json --resume --quiet"
+check "its end is the same" same_end
+rm -rf run real
 
 # A new run from another's weights only.
 first_loss() { sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
