@@ -165,16 +165,14 @@ static lm_status choose(lm_trainer *t, lm_error *err) {
 }
 
 /* From now on the run's newest checkpoint is the one it goes on from: a copy is made of one that
- * lies elsewhere, and what lies beyond is set aside. Only then the metrics may be cut. */
+ * lies elsewhere or has the name of another step, and what lies beyond is set aside. Only then the
+ * metrics may be cut. */
 static lm_status settle(lm_trainer *t, lm_error *err) {
     lm_text moved = {0};
     lm_status status = LM_OK;
-    char *own = NULL;
-    if (t->settings->resume_from) {
-        own = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
-        if (!own) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
-        if (!lm_file_same(own, t->saved)) status = write_checkpoint(t, err);
-    }
+    char *own = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
+    if (!own) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (!lm_file_same(own, t->saved)) status = write_checkpoint(t, err);
     if (status == LM_OK)
         status = lm_checkpoint_set_aside(t->dir.checkpoints, t->state.step, &moved, err);
     if (moved.length > 0)

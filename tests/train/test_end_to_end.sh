@@ -83,6 +83,13 @@ check "the last good checkpoint is named and kept" exits_saying 3 \
     --set schedule.warmup_steps=20 --set checkpoint.every=2
 check "it is good" exits_saying 0 "verified" \
     "$lmtrain" inspect --verify diverged2/checkpoints/step-0000000002.npz
+check "weights that are not finite are not written over good ones" exits_saying 3 \
+    "step 2: the weights stopped being finite; no checkpoint was written; the last good one is" \
+    "$lmtrain" --config a.json --set run.dir=poisoned --set optimizer.lr=1e6 \
+    --set optimizer.weight_decay=1e6 --set schedule.name=constant --set schedule.warmup_steps=0 \
+    --set checkpoint.every=1 --set checkpoint.keep_last=1
+check "which stay" bash -c "ls poisoned/checkpoints | diff - <(echo step-0000000001.npz) &&
+    '$lmtrain' inspect --verify poisoned/checkpoints/step-0000000001.npz"
 locked() {
     "$lmtrain" --config a.json --set run.dir=locked --set train.steps=100000 --quiet &
     local pid=$!

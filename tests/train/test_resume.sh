@@ -40,6 +40,17 @@ check "the end is the same again" same_end
 check "the copy is the checkpoint" cmp other.npz "$(at 21)"
 
 again
+rm "$(at 28)" "$(at 35)"
+mv "$(at 40)" other.npz
+mv "$(at 21)" "$(at 28)"
+check "one with another step's name is copied to its own" exits_saying 0 "set aside" \
+    "$lmtrain" --config a.json --resume --set train.steps=21
+check "and what has that name is set aside" bash -c "cmp straight/$(at 21 | cut -d/ -f2-) $(at 28).aside"
+check "what was set aside can be gone on from" exits_saying 0 "going on after step 21" \
+    "$lmtrain" --config a.json --resume "$(at 28).aside"
+check "to the same end once more" same_end
+
+again
 printf damaged | dd of="$(at 21)" bs=1 seek=5000 conv=notrunc status=none
 check "inspect --verify of a run finds it" exits_saying 1 "1 damaged checkpoint" \
     "$lmtrain" inspect run --verify
