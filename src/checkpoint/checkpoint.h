@@ -18,11 +18,12 @@
  *     | the caller's object and, last, "arrays": for each name, dtype, shape, the stored size |
  *     | of every chunk (so that threads can read them at once), and xxh64: the digest of the  |
  *     | chunks' digests                                                                       |
- *     +-- central directory, [ZIP64 end,] end, comment "lmtrain xxh64=...": its digest -------+
+ *     +-- central directory, [ZIP64 end,] end, comment "lmtrain whole=...": digest of the tail +
  *
  * A chunk is one plane of 256 Ki floats, compressed on its own (planes.h): writing and reading run
- * on all threads and need memory for a few chunks only. Every byte is covered by a digest, a CRC or
- * by being what the directory implies (zip.h). In NumPy, three lines make floats of planes:
+ * on all threads and need memory for a few chunks only. The comment's digest covers meta.json and the
+ * directory, meta.json holds the digests of all arrays, and the rest is what these imply (zip.h): it
+ * is the digest of the whole file. In NumPy, three lines make floats of planes:
  *
  *     z = np.load(path)
  *     w = np.ascontiguousarray(np.moveaxis(z["wte.weight"], 0, -1)).view("<f4")[..., 0]

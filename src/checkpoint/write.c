@@ -209,7 +209,7 @@ static lm_status write_end(writer *w, const char *meta_json) {
     lm_zip_local_print(m, &records);
     lm_text_append(&records, text.data, text.length);
     size_t front = records.length;
-    lm_zip_end_print(w->members, (size_t)w->n + 1, w->offset + front, &records);
+    lm_zip_end_print(w->members, (size_t)w->n + 1, w->offset + front, 0, &records);
     if (records.failed) {
         status = no_memory(w);
         goto out;

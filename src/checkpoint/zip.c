@@ -19,8 +19,10 @@
 #define END_SIZE       22u
 #define END64_SIZE     56u
 #define LOCATOR64_SIZE 20u
-#define COMMENT        "lmtrain xxh64="
-#define COMMENT_SIZE   (sizeof COMMENT - 1 + 16)
+#define COMMENT        "lmtrain whole="
+#define COMMENT_BEFORE "lmtrain xxh64=" /* of files whose digest begins at the directory */
+#define COMMENT_SIZE   (sizeof COMMENT - 1 + DIGITS)
+#define DIGITS         16
 
 #define SATURATED32 0xFFFFFFFFu
 #define SATURATED16 0xFFFFu
@@ -107,7 +109,9 @@ static void print_central(const lm_zip_member *m, lm_text *out) {
     if (far) put64(out, m->offset);
 }
 
-void lm_zip_end_print(const lm_zip_member *members, size_t n, uint64_t start, lm_text *out) {
+/* All but the digits of the comment. */
+static void print_end(const lm_zip_member *members, size_t n, uint64_t start, const char *comment,
+                      lm_text *out) {
     size_t first = out->length;
     for (size_t i = 0; i < n; i++) print_central(&members[i], out);
     uint64_t size = out->length - first;
@@ -137,9 +141,18 @@ void lm_zip_end_print(const lm_zip_member *members, size_t n, uint64_t start, lm
     put32(out, far ? SATURATED32 : size);
     put32(out, far ? SATURATED32 : start);
     put16(out, COMMENT_SIZE);
-    if (out->failed) return;
-    uint64_t digest = lm_digest_of(out->data + first, out->length - first);
-    lm_text_printf(out, COMMENT "%016" PRIx64, digest);
+    lm_text_append(out, comment, strlen(comment));
+}
+
+/* Of what precedes the comment. */
+static void print_digest(const void *data, size_t size, lm_text *out) {
+    lm_text_printf(out, "%016" PRIx64, lm_digest_of(data, size));
+}
+
+void lm_zip_end_print(const lm_zip_member *members, size_t n, uint64_t start, size_t from,
+                      lm_text *out) {
+    print_end(members, n, start, COMMENT, out);
+    if (!out->failed) print_digest(out->data + from, out->length - strlen(COMMENT) - from, out);
 }
 
 /* ---- reading -----------------------------------------------------------------------------------*/
@@ -159,13 +172,33 @@ static lm_status damaged(const reader *r, uint64_t offset, const char *expected)
 /* Where the central directory starts and what it should hold. */
 typedef struct end_record {
     uint64_t start, size, count;
+    const char *comment;
 } end_record;
+
+/* The digest of what lies from `from` to the comment. */
+static lm_status check_digest(const reader *r, uint64_t from, const char *what) {
+    lm_text digest = {0};
+    const char *found = (const char *)r->data + r->size - DIGITS;
+    lm_status status = LM_OK;
+    print_digest(r->data + from, (size_t)(r->size - COMMENT_SIZE - from), &digest);
+    if (digest.failed) {
+        status = lm_error_set(r->err, LM_ERR_RUNTIME, "%s: out of memory", r->path);
+    } else if (memcmp(digest.data, found, DIGITS) != 0) {
+        status = lm_error_damaged(r->err, "%s: damaged: the digest of %s is %.16s, expected %s",
+                                  r->path, what, found, lm_text_cstr(&digest));
+    }
+    lm_text_free(&digest);
+    return status;
+}
 
 static lm_status parse_end(const reader *r, end_record *e) {
     const uint64_t tail = END_SIZE + COMMENT_SIZE;
-    if (r->size < tail ||
-        memcmp(r->data + r->size - COMMENT_SIZE, COMMENT, sizeof COMMENT - 1) != 0 ||
-        lm_read_u32(r->data + r->size - tail) != END)
+    if (r->size >= tail) {
+        const unsigned char *label = r->data + r->size - COMMENT_SIZE;
+        if (memcmp(label, COMMENT, sizeof COMMENT - 1) == 0) e->comment = COMMENT;
+        if (memcmp(label, COMMENT_BEFORE, sizeof COMMENT - 1) == 0) e->comment = COMMENT_BEFORE;
+    }
+    if (!e->comment || lm_read_u32(r->data + r->size - tail) != END)
         return lm_error_damaged(
             r->err,
             "%s: expected the end of an lmtrain checkpoint, found other data in its"
@@ -188,14 +221,7 @@ static lm_status parse_end(const reader *r, end_record *e) {
     }
     if (e->start > end || e->size != end - e->start || e->count > e->size / CENTRAL_SIZE)
         return damaged(r, end, "a central directory that ends here");
-    char digest[17];
-    snprintf(digest, sizeof digest, "%016" PRIx64,
-             lm_digest_of(r->data + e->start, (size_t)(r->size - COMMENT_SIZE - e->start)));
-    if (memcmp(digest, r->data + r->size - 16, 16) != 0)
-        return lm_error_damaged(r->err,
-                                "%s: damaged: the digest of its directory is %.16s, expected %s",
-                                r->path, (const char *)r->data + r->size - 16, digest);
-    return LM_OK;
+    return strcmp(e->comment, COMMENT) == 0 ? LM_OK : check_digest(r, e->start, "its directory");
 }
 
 /* The central entry at *at, which moves on; limits checked, nothing believed yet. */
@@ -270,12 +296,16 @@ lm_status lm_zip_parse(const char *path, const unsigned char *data, uint64_t siz
     if (status == LM_OK) status = check_members(&r, &e, *members);
     if (status == LM_OK) {
         /* What was not looked at must be what the writer writes. */
-        lm_zip_end_print(*members, (size_t)e.count, e.start, &again);
+        print_end(*members, (size_t)e.count, e.start, e.comment, &again);
         if (again.failed) {
             status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
-        } else if (again.length != size - e.start ||
+        } else if (again.length + DIGITS != size - e.start ||
                    memcmp(again.data, data + e.start, again.length) != 0) {
             status = damaged(&r, e.start, "a directory as lmtrain writes it");
+        } else if (e.count > 0) {
+            uint64_t last = (*members)[e.count - 1].offset;
+            if (strcmp(e.comment, COMMENT) == 0)
+                status = check_digest(&r, last, "its last member and the directory");
         }
     }
     *n = (size_t)e.count;

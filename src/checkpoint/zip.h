@@ -2,9 +2,10 @@
  * end, and their ZIP64 forms where a size, an offset or a count needs one.
  *
  * Only what the writer produces is read: names in ASCII, flags 0, no descriptors, members one after
- * the other without gaps, and the end record's comment "lmtrain xxh64=<16 digits>", a digest of
- * everything from the central directory to the comment. Member data is covered by digests and CRCs
- * of its own, local headers by being what the directory says they are: so no byte is uncovered. */
+ * the other without gaps, and the end record's comment "lmtrain whole=<16 digits>": XXH64 of
+ * everything from the last member (meta.json, which holds the digests of all other members) to the
+ * comment. Local headers are covered by being what the directory says they are, so it covers the
+ * whole file. Files of before say "lmtrain xxh64=", which begins at the central directory. */
 #ifndef LM_CHECKPOINT_ZIP_H
 #define LM_CHECKPOINT_ZIP_H
 
@@ -29,8 +30,10 @@ typedef struct lm_zip_member {
 size_t lm_zip_local_size(const lm_zip_member *m);
 /* Append the local header. */
 void lm_zip_local_print(const lm_zip_member *m, lm_text *out);
-/* Append central directory and end records; they start at file offset `start`. */
-void lm_zip_end_print(const lm_zip_member *members, size_t n, uint64_t start, lm_text *out);
+/* Append central directory and end records; they start at file offset `start`. *out holds the last
+ * member, from its local header at `from` on. */
+void lm_zip_end_print(const lm_zip_member *members, size_t n, uint64_t start, size_t from,
+                      lm_text *out);
 
 /* Find and check every record of a file: *members malloc'd. Any byte that is not as the writer
  * would have written it is an error that names path and offset. */

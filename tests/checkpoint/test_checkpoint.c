@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <zlib.h>
 
+#include "base/bytes.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/rng.h"
 #include "checkpoint/checkpoint.h"
@@ -223,7 +227,7 @@ static void test_zip64_records(void **state) {
     assert_int_equal(out.length, lm_zip_local_size(&m));
     assert_int_equal(out.length, 30 + 5 + 20);
     size_t local = out.length;
-    lm_zip_end_print(&m, 1, (uint64_t)12 << 30, &out);
+    lm_zip_end_print(&m, 1, (uint64_t)12 << 30, 0, &out);
     assert_int_equal(out.length - local, 46 + 5 + 28 + 56 + 20 + 22 + 30);
     lm_text_free(&out);
 }
@@ -249,8 +253,12 @@ static void test_a_file_beyond_4_gib(void **state) {
         assert_int_equal(lm_file_writer_write_at(&w, at, local.data, local.length, &err), LM_OK);
         at += local.length + m[i].stored;
     }
-    lm_zip_end_print(m, 3, at, &end);
-    assert_int_equal(lm_file_writer_write_at(&w, at, end.data, end.length, &err), LM_OK);
+    /* The last member and, from `at` on, what describes all. */
+    lm_text_append(&end, local.data, local.length);
+    lm_text_append(&end, "\0\0", m[2].stored);
+    size_t before = end.length;
+    lm_zip_end_print(m, 3, at, 0, &end);
+    assert_int_equal(lm_file_writer_write_at(&w, m[2].offset, end.data, end.length, &err), LM_OK);
     assert_int_equal(lm_file_writer_commit(&w, &err), LM_OK);
 
     lm_mapping map;
@@ -271,12 +279,12 @@ static void test_a_file_beyond_4_gib(void **state) {
     for (size_t i = 0; i < end.length; i++) {
         int fd = open(path, O_RDWR);
         char wrong = (char)(end.data[i] ^ 1 << i % 8);
-        assert_int_equal(pwrite(fd, &wrong, 1, (off_t)(at + i)), 1);
+        assert_int_equal(pwrite(fd, &wrong, 1, (off_t)(at - before + i)), 1);
         assert_int_equal(lm_file_map(&map, path, &err), LM_OK);
         assert_int_equal(lm_zip_parse(path, map.data, map.size, &found, &n, &err), LM_ERR_RUNTIME);
         assert_true(err.damaged);
         lm_file_unmap(&map);
-        assert_int_equal(pwrite(fd, &end.data[i], 1, (off_t)(at + i)), 1);
+        assert_int_equal(pwrite(fd, &end.data[i], 1, (off_t)(at - before + i)), 1);
         close(fd);
     }
     assert_int_equal(lm_file_remove(path, &err), LM_OK);
@@ -285,11 +293,60 @@ static void test_a_file_beyond_4_gib(void **state) {
     free(path);
 }
 
+static void put_digest(lm_text *file, const char *label, size_t from) {
+    char comment[31];
+    size_t covered = file->length - 30;
+    snprintf(comment, sizeof comment, "%s%016" PRIx64, label,
+             lm_digest_of(file->data + from, covered - from));
+    memcpy(file->data + covered, comment, 30);
+}
+
+/* meta.json with a CRC-32 that is right and other contents is found by the file's digest; a file of
+ * before, whose digest begins at the directory, is read still. */
+static void test_the_digest_of_the_file(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_text file = {0};
+    char *path = in("whole.npz");
+    lm_checkpoint_array a = {"a", 1, {10, 0, 0, 0}, random_floats(10, 1)};
+    assert_int_equal(lm_checkpoint_write(path, &a, 1, META, pools[1], NULL, &err), LM_OK);
+    assert_int_equal(lm_file_read(path, 1 << 20, &file, &err), LM_OK);
+    size_t start = lm_read_u32((unsigned char *)file.data + file.length - 30 - 22 + 16);
+    char *second = memmem(file.data + start + 1, file.length - start - 1, "PK\1\2", 4);
+    assert_non_null(second);
+    size_t last = lm_read_u32((unsigned char *)second + 42);
+
+    char comment[30];
+    memcpy(comment, file.data + file.length - 30, 30);
+    put_digest(&file, "lmtrain whole=", last);
+    assert_memory_equal(comment, file.data + file.length - 30, 30);
+    put_digest(&file, "lmtrain xxh64=", start);
+    assert_int_equal(lm_file_replace(path, file.data, file.length, &err), LM_OK);
+    if (lm_checkpoint_check(path, pools[1], &err) != LM_OK) fail_msg("%s", err.message);
+
+    memcpy(file.data + file.length - 30, comment, 30);
+    char *digit = memmem(file.data + last, start - last, "12", 2);
+    assert_non_null(digit);
+    *digit = '3'; /* "step": 32 */
+    const size_t body = last + 30 + strlen("meta.json");
+    uint32_t crc = (uint32_t)crc32_z(0, (unsigned char *)file.data + body, start - body);
+    lm_write_u32((unsigned char *)second + 16, crc);
+    lm_write_u32((unsigned char *)file.data + last + 14, crc);
+    assert_int_equal(lm_file_replace(path, file.data, file.length, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_check(path, pools[1], &err), LM_ERR_RUNTIME);
+    assert_true(err.damaged);
+    assert_non_null(strstr(err.message, "the digest of its last member and the directory is"));
+    lm_text_free(&file);
+    free(path);
+    free(a.data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_on_any_number_of_threads),
         cmocka_unit_test(test_what_is_asked_for_must_be_there),
         cmocka_unit_test(test_a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(test_the_digest_of_the_file),
         cmocka_unit_test(test_zip64_records),
         cmocka_unit_test(test_a_file_beyond_4_gib),
     };

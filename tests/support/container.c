@@ -79,23 +79,25 @@ bool lm_test_container_read(const unsigned char *data, size_t size) {
     return verified && read;
 }
 
-/* CRC of the last member, which should be meta.json, into its central entry and its local header. */
-static void seal_last_member(unsigned char *data, size_t start, size_t end) {
+/* CRC of the last member, which should be meta.json, into its central entry and its local header.
+ * Returns where it begins; `start` when it is not found. */
+static size_t seal_last_member(unsigned char *data, size_t start, size_t end) {
     size_t at = start, last = 0;
     while (end - at >= 46 && lm_read_u32(data + at) == 0x02014B50u) {
         size_t size = (size_t)46 + lm_read_u16(data + at + 28) + lm_read_u16(data + at + 30);
-        if (size > end - at) return;
+        if (size > end - at) return start;
         last = at;
         at += size;
     }
-    if (last < start || at == start) return;
+    if (last < start || at == start) return start;
     uint64_t local = lm_read_u32(data + last + 42), raw = lm_read_u32(data + last + 24);
-    if (local + 30 > start) return;
+    if (local + 30 > start) return start;
     uint64_t body = local + 30 + lm_read_u16(data + last + 28);
-    if (body > start || raw > start - body) return;
+    if (body > start || raw > start - body) return start;
     uint32_t crc = (uint32_t)crc32_z(0, data + body, raw);
     lm_write_u32(data + last + 16, crc);
     lm_write_u32(data + local + 14, crc);
+    return (size_t)local;
 }
 
 void lm_test_container_seal(unsigned char *data, size_t size) {
@@ -103,9 +105,9 @@ void lm_test_container_seal(unsigned char *data, size_t size) {
     size_t end = size - END - COMMENT;
     uint64_t start = lm_read_u32(data + end + 16);
     if (start > end) return;
-    seal_last_member(data, (size_t)start, end);
+    size_t from = seal_last_member(data, (size_t)start, end);
     char digest[17];
     snprintf(digest, sizeof digest, "%016" PRIx64,
-             lm_digest_of(data + start, (size_t)(size - COMMENT - start)));
+             lm_digest_of(data + from, size - COMMENT - from));
     memcpy(data + size - 16, digest, 16);
 }

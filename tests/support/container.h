@@ -14,7 +14,7 @@ void lm_test_container_make(lm_text *out);
  * accepted. Whatever the bytes are it must neither crash nor hang, nor ask for memory out of
  * proportion to the file. */
 bool lm_test_container_read(const unsigned char *data, size_t size);
-/* Makes the CRC of meta.json and the digest of the directory right again, where they can be found:
+/* Makes the CRC of meta.json and the digest of the file right again, where they can be found:
  * without it every change ends at the first check. */
 void lm_test_container_seal(unsigned char *data, size_t size);
 
