@@ -176,7 +176,28 @@ static lm_status compare_array(lm_checkpoint *const c[2], const lm_checkpoint_ar
     return status;
 }
 
-/* *same: all arrays have the same bits. */
+/* What else decides how a run goes on: where it stands in its data, and what it was trained on. */
+static bool same_state(lm_checkpoint *const c[2], lm_text *out) {
+    static const char *const keys[] = {"step", "samples", "tokens", "digest", "train_xxh64"};
+    cJSON *meta[2] = {cJSON_Parse(lm_checkpoint_meta(c[0])), cJSON_Parse(lm_checkpoint_meta(c[1]))};
+    bool same = true;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const cJSON *a = cJSON_GetObjectItemCaseSensitive(meta[0], keys[i]);
+        const cJSON *b = cJSON_GetObjectItemCaseSensitive(meta[1], keys[i]);
+        if ((!a && !b) || cJSON_Compare(a, b, 1)) continue;
+        lm_text_printf(out, "%s is ", keys[i]);
+        put_value(out, meta[0], keys[i]);
+        lm_text_printf(out, " and ");
+        put_value(out, meta[1], keys[i]);
+        lm_text_printf(out, "\n");
+        same = false;
+    }
+    cJSON_Delete(meta[0]);
+    cJSON_Delete(meta[1]);
+    return same;
+}
+
+/* *same: all arrays have the same bits, and the runs would go on alike. */
 static lm_status compare_checkpoints(const char *const paths[2], lm_pool *pool, bool *same,
                                      lm_text *out, lm_error *err) {
     lm_checkpoint *c[2] = {NULL, NULL};
@@ -186,10 +207,12 @@ static lm_status compare_checkpoints(const char *const paths[2], lm_pool *pool, 
     if (status != LM_OK) goto out;
     lm_text_printf(out, "%s\n%s\n", paths[0], paths[1]);
     n = lm_checkpoint_count(c[0]);
-    *same = n == lm_checkpoint_count(c[1]);
-    if (!*same)
+    *same = same_state(c, out);
+    if (n != lm_checkpoint_count(c[1])) {
         lm_text_printf(out, "they have %" PRId64 " and %" PRId64 " arrays\n", n,
                        lm_checkpoint_count(c[1]));
+        *same = false;
+    }
     for (int64_t i = 0; i < n; i++) {
         int64_t differing;
         status = compare_array(c, &lm_checkpoint_entry_at(c[0], i)->array, pool, arrays == 0,

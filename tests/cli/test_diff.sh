@@ -38,6 +38,12 @@ check "steps of one alone are" exits_saying 1 "is in a only; the steps before it
     "$lmtrain" diff a f
 check "two checkpoints" exits_saying 1 "the first element that differs" "$lmtrain" diff \
     a/checkpoints/step-0000000007.npz a/checkpoints/step-0000000014.npz
+check "with where they stand" says "step is 7 and 14"
+zero=(--set optimizer.name=sgd --set optimizer.lr=1e-30)
+check "a run that learns nothing" train g "${zero[@]}" --set train.steps=2 --set checkpoint.every=1
+check "equal arrays of different steps are not equal checkpoints" exits_saying 1 "samples is 8 and 16" \
+    "$lmtrain" diff g/checkpoints/step-0000000001.npz g/checkpoints/step-0000000002.npz
+check "though their arrays are" says "their arrays agree: "
 check "one and itself" exits_saying 0 "their arrays agree" "$lmtrain" diff \
     a/checkpoints/step-0000000007.npz b/checkpoints/step-0000000007.npz
 check "two are expected" exits_saying 2 "expected two runs" "$lmtrain" diff a
