@@ -45,9 +45,9 @@ static lm_status take_weights(lm_trainer *t, const char *path, lm_error *err) {
     int64_t count = 0;
     lm_checkpoint_array *arrays = NULL;
     lm_status status = lm_saved_open(&from, path, t->pool, &skipped, err);
+    if (status != LM_OK) goto out; /* the error names what was skipped */
     if (skipped.length > 0)
         lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));
-    if (status != LM_OK) goto out;
     if ((status = check_tokenizer(t, &from, err)) != LM_OK) goto out;
     if ((status = check_all_used(t, &from, err)) != LM_OK) goto out;
     arrays = lm_run_state_arrays(t->model, 0, lm_model_weights(t->model), NULL, 0, &count);
