@@ -172,7 +172,7 @@ static void run_with(uint64_t seed) {
     double loss[STEPS + 1];
     lm_checkpoint_losses known = {0};
     lm_text moved = {0};
-#define DRAW(n) ((int64_t)((double)(n) * lm_rng_uniform(&rng, draws++)))
+#define DRAW(n) ((int64_t)((double)(n)*lm_rng_uniform(&rng, draws++)))
     lm_checkpoint_retention keep = {.loss = loss_of, .known = &known};
     keep.keep_last = 1 + DRAW(3);
     if (DRAW(2) == 0) keep.keep_every = 2 + DRAW(5);
