@@ -134,6 +134,10 @@ static double digits(double x, int n) {
     return strtod(text, NULL);
 }
 
+static void put_digest(lm_text *line, uint64_t digest) {
+    lm_text_printf(line, ",\"digest\":\"%016" PRIx64 "\"", digest);
+}
+
 lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err) {
     lm_text *line = begin(m);
     put(line, "step", (double)f->step);
@@ -141,7 +145,7 @@ lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err
     put(line, "loss", f->loss);
     put(line, "lr", f->lr);
     put(line, "grad_norm", f->grad_norm);
-    lm_text_printf(line, ",\"digest\":\"%016" PRIx64 "\"", f->digest);
+    put_digest(line, f->digest);
     put(line, "tokens_per_s", digits(f->tokens_per_s, 6));
     put(line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
     return end(m, err);
@@ -151,6 +155,7 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err
     lm_text *line = begin(m);
     put(line, "step", (double)f->step);
     put(line, "tokens", (double)f->tokens);
+    put_digest(line, f->digest);
     put(line, "val_loss", f->val_loss);
     put(line, "val_perplexity", lm_perplexity(f->val_loss));
     if (f->bytes_per_token > 0)

@@ -2,8 +2,8 @@
  *
  *     {"step":1,"tokens":768,"loss":4.19,"lr":1e-05,"grad_norm":2.1,
  *      "digest":"5ff1c2d8b1a0e394","tokens_per_s":33000,"seconds":0.02}
- *     {"step":100,"tokens":76800,"val_loss":2.9,"val_perplexity":18.2,"val_bits_per_byte":4.18,
- *      "val_tokens":50000,"seconds":2.4}
+ *     {"step":100,"tokens":76800,"digest":"0b13f6a2c7d5e884","val_loss":2.9,"val_perplexity":18.2,
+ *      "val_bits_per_byte":4.18,"val_tokens":50000,"seconds":2.4}
  *
  * Figures that are not finite are null. Steps never fall from line to line; a resumed run takes
  * back the lines after the step it resumes from, and a half-written last line. */
@@ -28,6 +28,7 @@ typedef struct lm_step_figures {
 
 typedef struct lm_eval_figures {
     int64_t step, tokens;   /* as above */
+    uint64_t digest;        /* as above */
     int64_t val_tokens;     /* evaluated */
     double val_loss;        /* nats a token */
     double bytes_per_token; /* 0: not known, no bits per byte */

@@ -61,6 +61,7 @@ static lm_status evaluate(lm_trainer *t, lm_error *err) {
     lm_progress_eval(&t->progress, t->state.step, loss, t->setup.bytes_per_token);
     lm_eval_figures f = {.step = t->state.step,
                          .tokens = t->state.tokens,
+                         .digest = t->state.digest,
                          .val_tokens = evaluated,
                          .val_loss = loss,
                          .bytes_per_token = t->setup.bytes_per_token,

@@ -18,7 +18,7 @@ static const struct {
     {"128 wide, 12 x 64 tokens", 65,
      "\"d_model\": 128, \"n_layers\": 4, \"n_heads\": 4, \"context_length\": 64},"
      "\"train\": {\"micro_batch\": 12}",
-     300},
+     60},
     {"384 wide, 16 x 256 tokens", 65,
      "\"d_model\": 384, \"n_layers\": 6, \"n_heads\": 6, \"context_length\": 256},"
      "\"train\": {\"micro_batch\": 16}",
@@ -57,7 +57,7 @@ static double digest(lm_trainer *t) {
 }
 
 static lm_status measure(lm_trainer *t, lm_config *c, int row, lm_error *err) {
-    enum { MOST = 300 };
+    enum { MOST = 60 };
     double without[MOST], more[MOST], alone[MOST];
     int n = runs[row].pairs;
     for (int i = -1; i < n; i++) { /* the first pair meets memory for the first time */

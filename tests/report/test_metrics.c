@@ -82,6 +82,7 @@ static void test_lines(void **state) {
     assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
     lm_eval_figures eval = {.step = 9999999999,
                             .tokens = 768,
+                            .digest = 0xdef,
                             .val_tokens = 500,
                             .val_loss = 1.3862943611198906,
                             .bytes_per_token = 1,
@@ -99,9 +100,11 @@ static void test_lines(void **state) {
         "{\"step\":9999999999,\"tokens\":9007199254740992,\"loss\":null,\"lr\":0,"
         "\"grad_norm\":null,\"digest\":\"0000000000000000\",\"tokens_per_s\":1000000,\"seconds\":"
         "86400.5}\n"
-        "{\"step\":9999999999,\"tokens\":768,\"val_loss\":1.3862943611198906,\"val_perplexity\":4,"
+        "{\"step\":9999999999,\"tokens\":768,\"digest\":\"0000000000000def\",\"val_loss\":1."
+        "3862943611198906,\"val_perplexity\":4,"
         "\"val_bits_per_byte\":2,\"val_tokens\":500,\"seconds\":86401}\n"
-        "{\"step\":9999999999,\"tokens\":768,\"val_loss\":1000,\"val_perplexity\":null,"
+        "{\"step\":9999999999,\"tokens\":768,\"digest\":\"0000000000000def\",\"val_loss\":1000,"
+        "\"val_perplexity\":null,"
         "\"val_tokens\":500,\"seconds\":86401}\n");
 }
 
