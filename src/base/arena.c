@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -31,23 +32,34 @@ static size_t mapped(size_t capacity) {
     return capacity ? capacity : 1;
 }
 
+/* Private memory of zeros that begins at a huge page where it is large: from there on the system can
+ * use huge pages, with fewer page faults and TLB misses. MAP_FAILED: there is none. */
+static void *map_memory(size_t bytes) {
+    size_t slack = bytes >= HUGE_PAGE ? HUGE_PAGE : 0, page = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char *p =
+        mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED || slack == 0) return p;
+    size_t head = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE;
+    size_t end = head + (bytes + page - 1) / page * page;
+    if (head > 0) munmap(p, head);
+    if (end < bytes + slack) munmap(p + end, bytes + slack - end);
+    (void)madvise(p + head, bytes, MADV_HUGEPAGE); /* a refusal costs nothing */
+    return p + head;
+}
+
 lm_status lm_arena_init(lm_arena *arena, size_t capacity, const char *what, lm_error *err) {
     memset(arena, 0, sizeof *arena);
     void *p = MAP_FAILED;
-    if (capacity <= SIZE_MAX / 2) {
-        p = mmap(NULL, mapped(capacity), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                 0);
-    } else {
+    if (capacity <= SIZE_MAX / 2)
+        p = map_memory(mapped(capacity));
+    else
         errno = ENOMEM;
-    }
     if (p == MAP_FAILED) {
         char human[32];
         return lm_error_set(err, LM_ERR_RUNTIME, "cannot get %s of memory for %s: %s",
                             lm_text_bytes(human, sizeof human, (double)capacity), what,
                             lm_error_errno(errno));
     }
-    /* Fewer page faults and TLB misses; a refusal costs nothing. */
-    if (capacity >= HUGE_PAGE) (void)madvise(p, capacity, MADV_HUGEPAGE);
     arena->base = p;
     arena->capacity = capacity;
     return LM_OK;
