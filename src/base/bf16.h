@@ -9,8 +9,9 @@
 #include <string.h>
 
 typedef uint16_t lm_bf16;
-typedef uint32_t
-    lm_bf16_pair; /* two neighbours: the first in the low half, the second in the high */
+/* Two neighbours: the first in the low half, the second in the high. An array of lm_bf16 may be read
+ * as an array of pairs (both byte orders this runs on are little-endian). */
+typedef uint32_t __attribute__((may_alias)) lm_bf16_pair;
 
 static inline float lm_bf16_to_f32(lm_bf16 x) {
     uint32_t bits = (uint32_t)x << 16;

@@ -1,4 +1,5 @@
-/* lm_gemm_multiply on the shapes of training steps, on all threads, in each precision. */
+/* lm_gemm_multiply on the shapes of training steps, on all threads, in each precision. At bf16 the
+ * operands are what they are in a step: weights fp32, all else bf16. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -9,6 +10,7 @@ typedef enum form {
     FORWARD,  /* y[M,N] = x[M,K] W[N,K]^T */
     BACKWARD, /* dx[M,N] = dy[M,K] W[K,N] */
     WEIGHTS,  /* dW[M,N] += dy[K,M]^T x[K,N] */
+    HEAD,     /* logits[M,N] = W[M,K] x[N,K]^T */
     HEAD_DX,  /* dx[M,N] = dlogits[K,M]^T W[K,N] */
     HEAD_DW,  /* dW[M,N] += dlogits[M,K] x[K,N] */
 } form;
@@ -31,7 +33,7 @@ static const shape shapes[] = {
     {"124m projection dW", WEIGHTS, 768, 768, 1024},
     {"124m mlp up dW", WEIGHTS, 3072, 768, 1024},
     {"124m mlp down dW", WEIGHTS, 768, 3072, 1024},
-    {"124m head logits", FORWARD, 50304, 256, 768},
+    {"124m head logits", HEAD, 50304, 256, 768},
     {"124m head dx", HEAD_DX, 256, 768, 50304},
     {"124m head dW", HEAD_DW, 50304, 768, 256},
     {"384 qkv forward", FORWARD, 4096, 1152, 384},
@@ -47,7 +49,7 @@ static const shape shapes[] = {
     {"128 mlp down dx", BACKWARD, 768, 512, 128},
     {"128 mlp up dW", WEIGHTS, 512, 128, 768},
     {"128 projection dW", WEIGHTS, 128, 128, 768},
-    {"128 head logits", FORWARD, 65, 768, 128},
+    {"128 head logits", HEAD, 65, 768, 128},
     {"tiny forward", FORWARD, 64, 64, 64},
     {"prompt of 16 forward", FORWARD, 16, 768, 768},
 };
@@ -63,13 +65,14 @@ static void multiply(void *argument) {
     lm_gemm_multiply(w->compute, &w->gemm);
 }
 
-static lm_gemm describe(const shape *s, const float *a, const float *b, float *c) {
+static lm_gemm describe(const shape *s, lm_array a, lm_array b, float *c) {
     lm_gemm g = {.m = s->m, .n = s->n, .k = s->k, .a = a, .b = b, .c = c, .c_row = s->n};
     bool a_transposed = s->form == WEIGHTS || s->form == HEAD_DX;
+    bool b_transposed = s->form == FORWARD || s->form == HEAD;
     g.a_row = a_transposed ? 1 : s->k;
     g.a_col = a_transposed ? s->m : 1;
-    g.b_row = s->form == FORWARD ? 1 : s->n;
-    g.b_col = s->form == FORWARD ? s->k : 1;
+    g.b_row = b_transposed ? 1 : s->n;
+    g.b_col = b_transposed ? s->k : 1;
     if (s->form == WEIGHTS || s->form == HEAD_DW) {
         g.init = c;
         g.init_row = s->n;
@@ -77,11 +80,25 @@ static lm_gemm describe(const shape *s, const float *a, const float *b, float *c
     return g;
 }
 
+static bool a_is_weights(form f) {
+    return f == HEAD;
+}
+static bool b_is_weights(form f) {
+    return f == FORWARD || f == BACKWARD || f == HEAD_DX;
+}
+
 /* Small whole numbers over a power of two: the values do not matter, as long as they are ordinary. */
-static float *operand(lm_arena *arena, int64_t count, int64_t period) {
+static lm_array operand(lm_arena *arena, int64_t count, int64_t period, lm_precision type) {
     float *x = lm_arena_floats(arena, count);
-    for (int64_t i = 0; i < count; i++) x[i] = (float)(i % period - period / 2) * 0x1p-6f;
-    return x;
+    lm_bf16 *rounded = (lm_bf16 *)(void *)x;
+    for (int64_t i = 0; i < count; i++) {
+        float value = (float)(i % period - period / 2) * 0x1p-6f;
+        if (type == LM_BF16)
+            rounded[i] = lm_bf16_from_f32(value);
+        else
+            x[i] = value;
+    }
+    return (lm_array){x, type};
 }
 
 static lm_status measure(lm_bench *b, const shape *which, lm_error *err) {
@@ -95,13 +112,16 @@ static lm_status measure(lm_bench *b, const shape *which, lm_error *err) {
     size_t bytes = floats * sizeof(float) + 3 * LM_ALIGNMENT;
     lm_status status = lm_arena_init(&arena, bytes, "operands", err);
     if (status != LM_OK) return status;
-    float *x = operand(&arena, which->m * which->k, 17);
-    float *y = operand(&arena, which->k * which->n, 13);
+    lm_precision precision = b->compute.precision;
+    lm_array x =
+        operand(&arena, which->m * which->k, 17, a_is_weights(which->form) ? LM_FP32 : precision);
+    lm_array y =
+        operand(&arena, which->k * which->n, 13, b_is_weights(which->form) ? LM_FP32 : precision);
     float *z = lm_arena_floats(&arena, which->m * which->n);
     work w = {.compute = &b->compute, .gemm = describe(which, x, y, z)};
     lm_bench_subject s = {.run = multiply,
                           .argument = &w,
-                          .peak = lm_bench_peak_at(b->compute.precision),
+                          .peak = lm_bench_peak_at(precision),
                           .seconds = b->o->seconds};
     row.work = 2.0 * (double)which->m * (double)which->n * (double)which->k;
     lm_bench_measure_row(b, &s, &row);

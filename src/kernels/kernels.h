@@ -83,9 +83,17 @@ typedef struct lm_kernels {
 
     /* One panel of pairs, rounded to nearest even: out[p*width + i] = (x_i,2p, x_i,2p+1) for
      * p < (k+1)/2, with x_i,kk = x[i*x_row + kk*x_col] for i < count and kk < k, 0 beyond. Fast when
-     * x_row == 1 and when x_col == 1; with count = width = 1 it rounds a row as it lies. */
+     * x_row == 1 and when x_col == 1. */
     void (*pack_bf16)(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
                       int64_t x_col, lm_bf16_pair *out);
+    /* The same panel of what is bf16 already. */
+    void (*pack_pairs)(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
+                       int64_t x_col, lm_bf16_pair *out);
+
+    /* y_i = x_i rounded to nearest even (base/bf16.h), overwritten. */
+    void (*bf16_from_f32)(int64_t n, const float *x, lm_bf16 *y);
+    /* y_i = x_i, overwritten. */
+    void (*f32_from_bf16)(int64_t n, const lm_bf16 *x, float *y);
 
     /* y_i = init_i + dot16(W_i, x), W [m,k] with row stride w_row; init NULL means zeros. */
     void (*gemv_f32)(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,

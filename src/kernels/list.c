@@ -60,11 +60,32 @@ static void pair_gemm_sizes(kernel_call *c) { /* the same; k counts pairs */
     gemm_sizes(c);
     c->pairs = 1u << 0 | 1u << 1;
 }
-static void pair_pack_sizes(kernel_call *c) { /* x out */
-    bool row = c->variant == 3;
+static void bf16_pack_sizes(kernel_call *c) { /* x out */
     c->pairs = 1u << 1;
     c->size[0] = c->rows * c->k * (c->variant == 0 ? 2 : 1);
-    c->size[1] = (row ? c->rows : c->rows + c->n) * ((c->k + 1) / 2);
+    c->size[1] = (c->rows + c->n) * ((c->k + 1) / 2);
+}
+/* Arrays of bf16 end where the buffer of pairs does, so that an odd one begins with half a pair. */
+static int64_t halves(int64_t count) {
+    return (count + 1) / 2;
+}
+static lm_bf16 *bf16_in(float *b, int64_t count) {
+    return (lm_bf16 *)(void *)b + count % 2;
+}
+static void pair_pack_sizes(kernel_call *c) { /* x out */
+    bf16_pack_sizes(c);
+    c->pairs |= 1u << 0;
+    c->size[0] = halves(c->size[0]);
+}
+static void to_bf16(kernel_call *c) { /* x y */
+    c->pairs = 1u << 1;
+    c->size[0] = c->n;
+    c->size[1] = halves(c->n);
+}
+static void from_bf16(kernel_call *c) { /* x y */
+    c->pairs = 1u << 0;
+    c->size[0] = halves(c->n);
+    c->size[1] = c->n;
 }
 static void gemv_sizes(kernel_call *c) { /* w x init y */
     c->size[0] = strided(c);
@@ -87,11 +108,15 @@ static void gemm_both(const lm_kernels *k, const kernel_call *c) {
     gemm(k, c);
     gemm_accumulate(k, c);
 }
-static void pack(const lm_kernels *k, const kernel_call *c) { /* rows of rows + n, three strides */
-    int64_t width = c->rows + c->n;
-    int64_t x_row = c->variant == 0 ? 2 * c->k : c->variant == 1 ? 1 : c->k;
-    int64_t x_col = c->variant == 0 ? 2 : c->variant == 1 ? c->rows : 1;
-    k->pack_f32(c->rows, width, c->k, c->b[0], x_row, x_col, c->b[1]);
+/* Strides of the variants of packing: any, rows contiguous, k contiguous. */
+static int64_t pack_row(const kernel_call *c) {
+    return c->variant == 0 ? 2 * c->k : c->variant == 1 ? 1 : c->k;
+}
+static int64_t pack_col(const kernel_call *c) {
+    return c->variant == 0 ? 2 : c->variant == 1 ? c->rows : 1;
+}
+static void pack(const lm_kernels *k, const kernel_call *c) { /* panels of rows + n */
+    k->pack_f32(c->rows, c->rows + c->n, c->k, c->b[0], pack_row(c), pack_col(c), c->b[1]);
 }
 static const lm_bf16_pair *pairs_in(const float *b) {
     return (const lm_bf16_pair *)(const void *)b;
@@ -107,16 +132,20 @@ static void pair_gemm_both(const lm_kernels *k, const kernel_call *c) {
     k->gemm_bf16(c->rows, c->n, c->k, pairs_in(c->b[0]), c->k, 1, pairs_in(c->b[1]), c->stride,
                  c->b[3], c->stride, c->b[3], c->stride);
 }
-static void pair_pack(const lm_kernels *k, const kernel_call *c) { /* three strides; single rows */
-    int64_t width = c->rows + c->n, pairs = (c->k + 1) / 2;
-    int64_t x_row = c->variant == 0 ? 2 * c->k : c->variant == 1 ? 1 : c->k;
-    int64_t x_col = c->variant == 0 ? 2 : c->variant == 1 ? c->rows : 1;
-    lm_bf16_pair *out = (lm_bf16_pair *)(void *)c->b[1];
-    if (c->variant < 3)
-        k->pack_bf16(c->rows, width, c->k, c->b[0], x_row, x_col, out);
-    else
-        for (int64_t i = 0; i < c->rows; i++)
-            k->pack_bf16(1, 1, c->k, c->b[0] + i * c->k, c->k, 1, out + i * pairs);
+static void bf16_pack(const lm_kernels *k, const kernel_call *c) {
+    k->pack_bf16(c->rows, c->rows + c->n, c->k, c->b[0], pack_row(c), pack_col(c),
+                 (lm_bf16_pair *)(void *)c->b[1]);
+}
+static void pair_pack(const lm_kernels *k, const kernel_call *c) {
+    int64_t count = c->rows * c->k * (c->variant == 0 ? 2 : 1);
+    k->pack_pairs(c->rows, c->rows + c->n, c->k, bf16_in(c->b[0], count), pack_row(c), pack_col(c),
+                  (lm_bf16_pair *)(void *)c->b[1]);
+}
+static void bf16_from_f32(const lm_kernels *k, const kernel_call *c) {
+    k->bf16_from_f32(c->n, c->b[0], bf16_in(c->b[1], c->n));
+}
+static void f32_from_bf16(const lm_kernels *k, const kernel_call *c) {
+    k->f32_from_bf16(c->n, bf16_in(c->b[0], c->n), c->b[1]);
 }
 static void gemv(const lm_kernels *k, const kernel_call *c) {
     k->gemv_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->variant ? c->b[2] : NULL, c->b[3]);
@@ -244,7 +273,10 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(gemm_f32), LM_KERNEL_GEMM, 6, gemm_sizes, gemm_both, "0123", "3", 4},
     {MEMBER(pack_f32), LM_KERNEL_GEMM, 3, pack_sizes, pack, "0", "1", 0},
     {MEMBER(gemm_bf16), LM_KERNEL_GEMM, 6, pair_gemm_sizes, pair_gemm_both, "0123", "3", 8},
-    {MEMBER(pack_bf16), LM_KERNEL_GEMM, 4, pair_pack_sizes, pair_pack, "0", "1", 0},
+    {MEMBER(pack_bf16), LM_KERNEL_GEMM, 3, bf16_pack_sizes, bf16_pack, "0", "1", 0},
+    {MEMBER(pack_pairs), LM_KERNEL_GEMM, 3, pair_pack_sizes, pair_pack, "0", "1", 0},
+    {MEMBER(bf16_from_f32), LM_KERNEL_VECTOR, 1, to_bf16, bf16_from_f32, "0", "1", 0},
+    {MEMBER(f32_from_bf16), LM_KERNEL_VECTOR, 1, from_bf16, f32_from_bf16, "0", "1", 0},
     {MEMBER(gemv_f32), LM_KERNEL_MATRIX, 2, gemv_sizes, gemv, "012", "3", 0},
     {MEMBER(add_f32), LM_KERNEL_VECTOR, 1, vectors, add, "01", "1", 0},
     {MEMBER(mul_f32), LM_KERNEL_VECTOR, 1, vectors, mul, "01", "1", 0},

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/error.h"
+
 /* The loops around the micro-kernel (Goto & van de Geijn 2008), which take operands in elements of
  * four bytes: one float, or one pair of bf16 (kernels.h), which are two steps of k.
  *
@@ -19,11 +21,12 @@
 enum {
     BLOCK_K = 1024,
     PAD = 16, /* elements between copied rows of A: one cache line, so that no two share a set */
-    BLOCK_M = 192,    /* rows of A packed at once; a multiple of every mr, or it is rounded down */
-    SHARE_N = 1024,   /* columns of B that each worker's scratch holds */
-    PACK_LINES = 32,  /* elements of k that all panels take before going on */
-    PACK_PANELS = 4,  /* panels of B that a task packs */
-    PREFETCH_K = 256, /* below it, asking for the next tile of C costs more than it brings */
+    BLOCK_M = 192,     /* rows of A packed at once; a multiple of every mr, or it is rounded down */
+    SHARE_N = 1024,    /* columns of B that each worker's scratch holds */
+    PACK_LINES = 32,   /* elements of k that all panels take before going on */
+    PACK_PANELS = 4,   /* panels of B that a task packs */
+    FINISH_PANELS = 4, /* columns that are finished at once: 96 KiB of C, which are in cache yet */
+    PREFETCH_K = 256,  /* below it, asking for the next tile of C costs more than it brings */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
 };
 
@@ -85,27 +88,30 @@ static void *panel_of_b(const job *j, int64_t p) {
 }
 
 /* Steps k0.. of this block, `k` elements of them, of one panel: `count` <= width lines of x. */
-static void pack(const job *j, int64_t k0, int64_t k, int64_t count, int64_t width, const float *x,
+static void pack(const job *j, int64_t k0, int64_t k, int64_t count, int64_t width, lm_array x,
                  int64_t x_row, int64_t x_col, void *out) {
     const lm_kernels *kernel = j->compute->kernels;
-    x += k0 * j->steps * x_col;
+    int64_t steps =
+        minimum(k * j->steps, j->g->k - (j->k0 + k0) * j->steps); /* half a pair: last */
+    x = lm_array_from(x, k0 * j->steps * x_col);
     out = element(out, k0 * width);
-    if (j->steps == 2) /* the last pair may be half one */
-        kernel->pack_bf16(count, width, minimum(2 * k, j->g->k - 2 * (j->k0 + k0)), x, x_row, x_col,
-                          out);
+    if (x.type == LM_BF16)
+        kernel->pack_pairs(count, width, steps, x.at, x_row, x_col, out);
+    else if (j->steps == 2)
+        kernel->pack_bf16(count, width, steps, x.at, x_row, x_col, out);
     else
-        kernel->pack_f32(count, width, k, x, x_row, x_col, out);
+        kernel->pack_f32(count, width, steps, x.at, x_row, x_col, out);
 }
 
 /* This block's k of `count` lines of x as panels of `width`. Where k goes from line to line of memory,
  * all panels take a few lines before going on: a panel alone would use little of each page. */
-static void pack_panels(const job *j, int64_t count, int64_t width, const float *x, int64_t x_row,
+static void pack_panels(const job *j, int64_t count, int64_t width, lm_array x, int64_t x_row,
                         int64_t x_col, void *out) {
     int64_t chunk = x_row == 1 ? PACK_LINES : j->k;
     for (int64_t k0 = 0; k0 < j->k; k0 += chunk)
         for (int64_t i = 0; i < count; i += width)
-            pack(j, k0, minimum(j->k - k0, chunk), minimum(count - i, width), width, x + i * x_row,
-                 x_row, x_col, element(out, i * j->k));
+            pack(j, k0, minimum(j->k - k0, chunk), minimum(count - i, width), width,
+                 lm_array_from(x, i * x_row), x_row, x_col, element(out, i * j->k));
 }
 
 /* Task t packs PACK_PANELS panels of B, which may lie in two workers' scratch. */
@@ -117,9 +123,8 @@ static void pack_task(void *argument, int64_t t, int worker) {
     for (int64_t p = t * PACK_PANELS, next; p < end; p = next) {
         next = minimum(end, (p / each + 1) * each); /* of one worker's scratch */
         int64_t n = minimum(j->n - p * j->nr, (next - p) * j->nr);
-        pack_panels(j, n, j->nr,
-                    g->b + (j->n0 + p * j->nr) * g->b_col + j->k0 * j->steps * g->b_row, g->b_col,
-                    g->b_row, panel_of_b(j, p));
+        int64_t at = (j->n0 + p * j->nr) * g->b_col + j->k0 * j->steps * g->b_row;
+        pack_panels(j, n, j->nr, lm_array_from(g->b, at), g->b_col, g->b_row, panel_of_b(j, p));
     }
 }
 
@@ -136,25 +141,33 @@ typedef struct rows_of_a {
     int64_t next, row, col;
 } rows_of_a;
 
+/* One row of the block, as it lies. */
+static void copy_row(const job *j, lm_array x, void *out) {
+    int64_t steps = minimum(j->k * j->steps, j->g->k - j->k0 * j->steps);
+    if (x.type == LM_FP32 && j->steps == 2)
+        j->compute->kernels->bf16_from_f32(steps, x.at, out);
+    else
+        memcpy(out, x.at, lm_array_element_bytes(x.type) * (size_t)steps);
+    if (steps < j->k * j->steps) ((lm_bf16 *)out)[steps] = 0; /* half a pair */
+}
+
 static rows_of_a prepare_a(const job *j, int worker, int64_t m0, int64_t m) {
     const lm_gemm *g = j->g;
-    const float *a = g->a + m0 * g->a_row + j->k0 * j->steps * g->a_col;
+    lm_array a = lm_array_from(g->a, m0 * g->a_row + j->k0 * j->steps * g->a_col);
     void *scratch = worker_scratch(j, worker);
-    rows_of_a result = {a, g->a_row, g->a_row, g->a_col};
-    if (j->a == A_COPIED) {
-        for (int64_t i = 0; i < m; i++) {
-            void *to = element(scratch, i * (BLOCK_K + PAD));
-            if (j->steps == 2)
-                pack(j, 0, j->k, 1, 1, a + i * g->a_row, g->a_row, 1, to);
-            else
-                memcpy(to, a + i * g->a_row, sizeof *a * (size_t)j->k);
-        }
-        result = (rows_of_a){scratch, BLOCK_K + PAD, BLOCK_K + PAD, 1};
-    } else if (j->a == A_PACKED) {
+    switch (j->a) {
+    case A_COPIED:
+        for (int64_t i = 0; i < m; i++)
+            copy_row(j, lm_array_from(a, i * g->a_row), element(scratch, i * (BLOCK_K + PAD)));
+        return (rows_of_a){scratch, BLOCK_K + PAD, BLOCK_K + PAD, 1};
+    case A_PACKED:
         pack_panels(j, m, j->mr, a, g->a_row, g->a_col, scratch);
-        result = (rows_of_a){scratch, j->k, 1, j->mr};
+        return (rows_of_a){scratch, j->k, 1, j->mr};
+    case A_IN_PLACE:
+        break;
     }
-    return result;
+    int64_t row = g->a_row / j->steps; /* pairs run along k */
+    return (rows_of_a){a.at, row, row, g->a_col};
 }
 
 /* C[m0.., n0..] of `rows` by `columns` over this block of k. */
@@ -178,9 +191,10 @@ static void multiply_tile(const job *j, int64_t m0, int64_t rows, int64_t n0, in
 static void multiply(const job *j, int worker, int64_t m0, int64_t m, int64_t p0, int64_t p1) {
     const lm_gemm *g = j->g;
     rows_of_a a = prepare_a(j, worker, m0, m);
-    for (int64_t p = p0; p < p1; p++) {
+    for (int64_t p = p0, begin = p0; p < p1; p++) {
         int64_t n0 = j->n0 + p * j->nr, n = minimum(j->n - p * j->nr, j->nr);
-        const void *b = j->pack_b ? panel_of_b(j, p) : g->b + j->k0 * g->b_row + n0;
+        const void *b =
+            j->pack_b ? panel_of_b(j, p) : lm_array_from(g->b, j->k0 * g->b_row + n0).at;
         int64_t b_row = j->pack_b ? j->nr : g->b_row;
         int64_t step = j->k < PREFETCH_K && a.next == a.row ? m : j->mr;
         for (int64_t i = 0; i < m; i += step) {
@@ -190,9 +204,12 @@ static void multiply(const job *j, int worker, int64_t m0, int64_t m, int64_t p0
             multiply_tile(j, m0 + i, minimum(m - i, step), n0, n, &a, element(a.a, i * a.next), b,
                           b_row);
         }
+        bool flush = p + 1 == p1 || p + 1 - begin == FINISH_PANELS;
+        if (j->last && g->finish && flush) {
+            g->finish(g->argument, m0, m0 + m, j->n0 + begin * j->nr, n0 + n);
+            begin = p + 1;
+        }
     }
-    int64_t n_begin = j->n0 + p0 * j->nr, n_end = j->n0 + minimum(p1 * j->nr, j->n);
-    if (j->last && g->finish) g->finish(g->argument, m0, m0 + m, n_begin, n_end);
 }
 
 /* Where equal part i of `parts` begins. */
@@ -228,20 +245,31 @@ static void run(const job *j, int64_t tasks, lm_pool_task *task) {
     }
 }
 
-/* Rows this stride apart fall into the same set of a 4 KiB way of the first-level cache, and push
+/* Rows so many bytes apart fall into the same set of a 4 KiB way of the first-level cache, and push
  * each other out when a tile reads them side by side. */
-static bool same_set(int64_t stride) {
-    int64_t bytes = stride * (int64_t)sizeof(float) & 4095;
+static bool same_set(int64_t bytes) {
+    bytes &= 4095;
     return bytes < 64 || bytes > 4096 - 64;
+}
+
+static int64_t row_bytes(lm_array x, int64_t row) {
+    return row * (int64_t)lm_array_element_bytes(x.type);
+}
+
+/* bf16 along k whose every row can be read as pairs. */
+static bool has_pairs(const lm_gemm *g) {
+    return g->a.type == LM_BF16 && g->a_col == 1 && g->a_row % 2 == 0 && g->k % 2 == 0 &&
+           (uintptr_t)g->a.at % sizeof(lm_bf16_pair) == 0;
 }
 
 /* In place is best, as a tile's rows of A are short streams; unless they collide in the cache, or use
  * little of each line they touch, and are used often enough to repay moving them. */
 static a_form form_of_a(const job *j) {
     const lm_gemm *g = j->g;
-    if (j->steps == 2) return g->a_col == 1 ? A_COPIED : A_PACKED;
+    if (j->steps == 2 && g->a_col != 1) return A_PACKED;
+    if (j->steps == 2 && !has_pairs(g)) return A_COPIED;
     if (g->n <= 2 * j->nr) return A_IN_PLACE;
-    if (g->a_col == 1) return same_set(g->a_row) ? A_COPIED : A_IN_PLACE;
+    if (g->a_col == 1) return same_set(row_bytes(g->a, g->a_row)) ? A_COPIED : A_IN_PLACE;
     return g->a_row == 1 && j->mr >= 8 ? A_IN_PLACE : A_PACKED;
 }
 
@@ -249,6 +277,7 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     if (g->m <= 0 || g->n <= 0) return;
     const lm_kernels *kernel = compute->kernels;
     bool bf16 = compute->precision == LM_BF16;
+    LM_ASSERT(bf16 || (g->a.type == LM_FP32 && g->b.type == LM_FP32));
     bool small = (double)g->m * (double)g->n * (double)g->k < SMALL_WORK;
     job j = {.compute = compute,
              .g = g,
@@ -260,7 +289,8 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     int64_t block_n = even_block(g->n, SHARE_N / j.nr * j.nr * j.workers, j.nr);
     int64_t block_k = even_block(elements, BLOCK_K, 8);
     j.a = form_of_a(&j);
-    j.pack_b = bf16 || g->b_col != 1 || (g->m > 4 * j.mr && (same_set(g->b_row) || g->m >= 512));
+    j.pack_b = bf16 || g->b_col != 1 ||
+               (g->m > 4 * j.mr && (same_set(row_bytes(g->b, g->b_row)) || g->m >= 512));
     for (j.n0 = 0; j.n0 < g->n; j.n0 += block_n) {
         j.n = minimum(g->n - j.n0, block_n);
         cut_tasks(&j);

@@ -4,8 +4,8 @@
  * depends on the operands alone: not on threads, tiles or k-blocks.
  *
  *     // y[M,N] = x[M,K] W[N,K]^T + bias
- *     lm_gemm g = {.m = M, .n = N, .k = K, .a = x, .a_row = K, .a_col = 1,
- *                  .b = w, .b_row = 1, .b_col = K, .c = y, .c_row = N,
+ *     lm_gemm g = {.m = M, .n = N, .k = K, .a = lm_array_f32(x), .a_row = K, .a_col = 1,
+ *                  .b = lm_array_f32(w), .b_row = 1, .b_col = K, .c = y, .c_row = N,
  *                  .init = bias, .init_row = 0};
  *     lm_gemm_multiply(compute, &g);
  *
@@ -14,7 +14,7 @@
 #ifndef LM_OPS_GEMM_H
 #define LM_OPS_GEMM_H
 
-#include "ops/compute.h"
+#include "ops/array.h"
 
 /* Called when the block C[m0..m1, n0..n1] has its final value and is still in cache; from the
  * worker that computed it. Blocks are disjoint and cover C; their sizes are not part of the
@@ -23,9 +23,9 @@ typedef void lm_gemm_finish(void *argument, int64_t m0, int64_t m1, int64_t n0, 
 
 typedef struct lm_gemm {
     int64_t m, n, k;
-    const float *a;
+    lm_array a;           /* bf16 only where the precision is; fp32 there is rounded */
     int64_t a_row, a_col; /* element (i,k) at a[i*a_row + k*a_col] */
-    const float *b;
+    lm_array b;
     int64_t b_row, b_col; /* element (k,j) at b[k*b_row + j*b_col] */
     const float *init;    /* NULL: zeros; c itself: accumulate; a bias with init_row = 0 */
     int64_t init_row;

@@ -21,10 +21,17 @@ static float value(uint64_t *state) {
 typedef struct operands {
     lm_gemm g;
     float *a, *b, *init, *c, *expected;
+    lm_bf16 *a16, *b16; /* a and b, rounded */
     int64_t c_size;
 } operands;
 
 enum init_kind { INIT_ZERO, INIT_BIAS, INIT_ACCUMULATE, INIT_OTHER, INIT_KINDS };
+
+static lm_bf16 *rounded(const float *x, int64_t n) {
+    lm_bf16 *y = malloc(sizeof *y * (size_t)(n + 1));
+    for (int64_t i = 0; i < n; i++) y[i] = lm_bf16_from_f32(x[i]);
+    return y;
+}
 
 static operands make(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed,
                      enum init_kind kind, int64_t pad) {
@@ -41,9 +48,13 @@ static operands make(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_
     o.expected = malloc(bytes_c);
     for (int64_t i = 0; i < a_long * a_lines; i++) o.a[i] = value(&state);
     for (int64_t i = 0; i < b_long * b_lines; i++) o.b[i] = value(&state);
+    o.a16 = rounded(o.a, a_long * a_lines);
+    o.b16 = rounded(o.b, b_long * b_lines);
     for (int64_t i = 0; i < o.c_size + n; i++) o.init[i] = value(&state);
     for (int64_t i = 0; i < o.c_size; i++) o.c[i] = o.expected[i] = value(&state);
-    o.g = (lm_gemm){.m = m, .n = n, .k = k, .a = o.a, .b = o.b, .c = o.c, .c_row = c_row};
+    o.g = (lm_gemm){.m = m, .n = n, .k = k, .c = o.c, .c_row = c_row};
+    o.g.a = lm_array_f32(o.a);
+    o.g.b = lm_array_f32(o.b);
     o.g.a_row = a_transposed ? 1 : a_long;
     o.g.a_col = a_transposed ? a_long : 1;
     o.g.b_row = b_transposed ? 1 : b_long;
@@ -72,8 +83,8 @@ static void define(const operands *o, lm_precision precision) {
     memcpy(o->expected, o->c, sizeof(float) * (size_t)o->c_size);
     if (precision == LM_BF16) {
         int64_t half = (g->k + 1) / 2;
-        lm_bf16_pair *a = pairs(g->m, g->k, g->a, g->a_row, g->a_col, half, 1);
-        lm_bf16_pair *b = pairs(g->n, g->k, g->b, g->b_col, g->b_row, 1, g->n);
+        lm_bf16_pair *a = pairs(g->m, g->k, o->a, g->a_row, g->a_col, half, 1);
+        lm_bf16_pair *b = pairs(g->n, g->k, o->b, g->b_col, g->b_row, 1, g->n);
         scalar.gemm_bf16(g->m, g->n, half, a, half, 1, b, g->n, init, g->init_row, o->expected,
                          g->c_row);
         free(a), free(b);
@@ -81,14 +92,15 @@ static void define(const operands *o, lm_precision precision) {
     }
     float *b = malloc(sizeof(float) * (size_t)(g->k * g->n + 1));
     for (int64_t k = 0; k < g->k; k++)
-        for (int64_t j = 0; j < g->n; j++) b[k * g->n + j] = g->b[k * g->b_row + j * g->b_col];
-    scalar.gemm_f32(g->m, g->n, g->k, g->a, g->a_row, g->a_col, b, g->n, init, g->init_row,
+        for (int64_t j = 0; j < g->n; j++) b[k * g->n + j] = o->b[k * g->b_row + j * g->b_col];
+    scalar.gemm_f32(g->m, g->n, g->k, o->a, g->a_row, g->a_col, b, g->n, init, g->init_row,
                     o->expected, g->c_row);
     free(b);
 }
 
 static void release(operands *o) {
-    free(o->a), free(o->b), free(o->init), free(o->c), free(o->expected);
+    free(o->a), free(o->b), free(o->a16), free(o->b16), free(o->init), free(o->c),
+        free(o->expected);
 }
 
 typedef struct setup {
@@ -138,19 +150,28 @@ static const int64_t shapes[][3] = {
     {64, 8, 600}, {16, 96, 130}, {60, 2100, 12}, {97, 97, 97},  {3, 500, 1025}, {8, 15, 2},
 };
 
-static void same_bits(const int64_t shape[3], int form, enum init_kind kind,
-                      lm_precision precision) {
+static void on_every_cpu(const operands *o, lm_precision precision) {
     lm_isa_mask have = lm_cpu_detect();
-    operands o = make(shape[0], shape[1], shape[2], form & 1, form >> 1, kind, form == 0 ? 5 : 0);
-    define(&o, precision);
     for (int isa = 0; isa < LM_ISA_COUNT; isa++) {
         lm_isa_mask mask = next_mask(have, isa);
         for (int threads = 1; mask && threads <= 3; threads++) {
             setup s;
             begin(&s, mask, threads, precision);
-            check(&s, &o);
+            check(&s, o);
             end(&s);
         }
+    }
+}
+
+/* Of each operand as fp32, and at LM_BF16 as bf16 too. */
+static void same_bits(const int64_t shape[3], int form, enum init_kind kind,
+                      lm_precision precision) {
+    operands o = make(shape[0], shape[1], shape[2], form & 1, form >> 1, kind, form == 0 ? 5 : 0);
+    define(&o, precision);
+    for (unsigned types = 0; types < (precision == LM_BF16 ? 4u : 1u); types++) {
+        o.g.a = types & 1 ? lm_array_bf16(o.a16) : lm_array_f32(o.a);
+        o.g.b = types & 2 ? lm_array_bf16(o.b16) : lm_array_f32(o.b);
+        on_every_cpu(&o, precision);
     }
     release(&o);
 }
@@ -207,7 +228,13 @@ static void test_empty(void **unused) {
     begin(&s, lm_cpu_detect(), 2, LM_FP32);
     float c[4] = {1, 2, 3, 4};
     const float unread[1] = {NAN};
-    lm_gemm g = {.m = 0, .n = 2, .k = 3, .a = unread, .b = unread, .c = c, .c_row = 2};
+    lm_gemm g = {.m = 0,
+                 .n = 2,
+                 .k = 3,
+                 .a = lm_array_f32(unread),
+                 .b = lm_array_f32(unread),
+                 .c = c,
+                 .c_row = 2};
     lm_gemm_multiply(&s.compute, &g);
     g.m = 2, g.n = 0;
     lm_gemm_multiply(&s.compute, &g);

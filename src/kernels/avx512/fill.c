@@ -28,6 +28,9 @@ void lm_kernels_fill_avx512(lm_kernels *k) {
     k->gemm_bf16_nr = gemm_bf16_nr;
     k->gemm_bf16 = gemm_bf16_kernel;
     k->pack_bf16 = lm_avx512_pack_bf16;
+    k->pack_pairs = lm_avx512_pack_pairs;
+    k->bf16_from_f32 = lm_avx512_bf16_from_f32;
+    k->f32_from_bf16 = lm_avx512_f32_from_bf16;
     k->pack_f32 = lm_avx512_pack_f32;
     k->peak_f32 = k->peak_bf16 = peak_f32;
 }

@@ -4,7 +4,6 @@
 #include "kernels/avx2/avx2.h"
 #include "kernels/avx512/avx512.h"
 #include "kernels/avx512/transpose.h"
-#include "kernels/scalar/scalar.h"
 
 enum { AHEAD_K = 32 }; /* how early */
 
@@ -58,31 +57,4 @@ void lm_avx512_pack_f32(int64_t count, int64_t width, int64_t k, const float *x,
         transpose(count, width, k, x, x_row, out);
     else /* copies: 512-bit registers bring nothing */
         lm_avx2_pack_f32(count, width, k, x, x_row, x_col, out);
-}
-
-/* ---- bf16 --------------------------------------------------------------------------------------*/
-
-/* Each to nearest even as bf16, in the low half of its lane: lm_bf16_from_f32 on vectors. */
-static inline __m512i round_lanes(__m512 x) {
-    const __m512i exponent = _mm512_set1_epi32(0x7f800000), half = _mm512_set1_epi32(0x7fff);
-    __m512i bits = _mm512_castps_si512(x);
-    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, half), odd);
-    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-    __mmask16 tiny = _mm512_testn_epi32_mask(bits, exponent); /* zero or denormal */
-    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
-    rounded = _mm512_mask_and_epi32(rounded, tiny, bits, _mm512_set1_epi32((int)0x80000000u));
-    return _mm512_srli_epi32(rounded, 16);
-}
-static inline __m512i round_two(__m512 first, __m512 second) {
-    __m256i low = _mm512_cvtepi32_epi16(round_lanes(first));
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low),
-                              _mm512_cvtepi32_epi16(round_lanes(second)), 1);
-}
-
-#include "kernels/avx512/pack_bf16.inc"
-
-void lm_avx512_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
-                         int64_t x_col, lm_bf16_pair *out) {
-    pack_bf16(count, width, k, x, x_row, x_col, out);
 }

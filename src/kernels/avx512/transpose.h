@@ -10,6 +10,10 @@ static inline __mmask16 first16(int64_t count) {
     return (__mmask16)(count >= 16 ? 0xffffu : (1u << (count > 0 ? count : 0)) - 1u);
 }
 
+static inline __mmask32 first32(int64_t count) {
+    return (__mmask32)(count >= 32 ? 0xffffffffu : (1u << (count > 0 ? count : 0)) - 1u);
+}
+
 /* r[i] lane j <-> r[j] lane i. */
 static inline __attribute__((always_inline)) void transpose16(__m512 r[16]) {
     __m512 t[16];

@@ -99,11 +99,43 @@ static void pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, i
         if (whole && along)
             for (; done + 8 <= k; done += 8)
                 pack_block(width, from + done, x_row, out + done / 2 * width + i);
-        if (width == 1 && count == 1 && x_col == 1)
-            for (; done + 8 <= k; done += 8) vst1q_u32(out + done / 2, pairs_of_row(x + done));
         lm_scalar_pack_bf16_columns(i, i + lanes, count, width, k - done, x + done * x_col, x_row,
                                     x_col, out + done / 2 * width);
     }
+}
+
+static void pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
+                       int64_t x_col, lm_bf16_pair *out) {
+    if (x_col == 1 && x_row % 2 == 0 && k % 2 == 0) { /* pairs lie as they are: four bytes each */
+        pack_f32(count, width, k / 2, (const float *)(const void *)x, x_row / 2, 1,
+                 (float *)(void *)out);
+        return;
+    }
+    int64_t whole = x_row == 1 ? count / 4 * 4 : 0; /* columns whose lines are interleaved */
+    for (int64_t p = 0; p + 1 < k; p += 2)
+        for (int64_t i = 0; i < whole; i += 4) {
+            const lm_bf16 *from = x + p * x_col + i;
+            uint16x4x2_t both = vzip_u16(vld1_u16(from), vld1_u16(from + x_col));
+            vst1q_u32(out + p / 2 * width + i,
+                      vreinterpretq_u32_u16(vcombine_u16(both.val[0], both.val[1])));
+        }
+    lm_scalar_pack_pairs_columns(whole, width, count, width, k, x, x_row, x_col, out);
+    if (k % 2)
+        lm_scalar_pack_pairs_columns(0, whole, count, width, 1, x + (k - 1) * x_col, x_row, x_col,
+                                     out + k / 2 * width);
+}
+
+static void bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) vst1q_u16(y + i, vreinterpretq_u16_u32(pairs_of_row(x + i)));
+    lm_scalar_bf16_from_f32(n - i, x + i, y + i);
+}
+
+static void f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        vst1q_f32(y + i, vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(x + i), 16)));
+    lm_scalar_f32_from_bf16(n - i, x + i, y + i);
 }
 
 void lm_kernels_fill_neon(lm_kernels *k) {
@@ -115,6 +147,9 @@ void lm_kernels_fill_neon(lm_kernels *k) {
     k->gemm_bf16_nr = gemm_bf16_nr;
     k->gemm_bf16 = gemm_bf16_kernel;
     k->pack_bf16 = pack_bf16;
+    k->pack_pairs = pack_pairs;
+    k->bf16_from_f32 = bf16_from_f32;
+    k->f32_from_bf16 = f32_from_bf16;
     k->pack_f32 = pack_f32;
     k->peak_f32 = k->peak_bf16 = peak_f32;
 }

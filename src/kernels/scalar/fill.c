@@ -9,6 +9,9 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->pack_f32 = lm_scalar_pack_f32;
     k->gemm_bf16 = lm_scalar_gemm_bf16;
     k->pack_bf16 = lm_scalar_pack_bf16;
+    k->pack_pairs = lm_scalar_pack_pairs;
+    k->bf16_from_f32 = lm_scalar_bf16_from_f32;
+    k->f32_from_bf16 = lm_scalar_f32_from_bf16;
     k->gemv_f32 = lm_scalar_gemv_f32;
     k->add_f32 = lm_scalar_add_f32;
     k->mul_f32 = lm_scalar_mul_f32;

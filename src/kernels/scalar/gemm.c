@@ -46,21 +46,6 @@ void lm_scalar_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_bf16_pair
     }
 }
 
-void lm_scalar_pack_bf16_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
-                                 int64_t k, const float *x, int64_t x_row, int64_t x_col,
-                                 lm_bf16_pair *out) {
-    for (int64_t kk = 0; kk < k; kk += 2, out += width)
-        for (int64_t i = begin; i < end; i++) {
-            const float *xi = x + i * x_row + kk * x_col;
-            out[i] = i >= count ? 0 : lm_bf16_pair_from_f32(xi[0], kk + 1 < k ? xi[x_col] : 0.0f);
-        }
-}
-
-void lm_scalar_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
-                         int64_t x_col, lm_bf16_pair *out) {
-    lm_scalar_pack_bf16_columns(0, width, count, width, k, x, x_row, x_col, out);
-}
-
 void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
                         const float *init, float *y) {
     for (int64_t i = 0; i < m; i++) y[i] = (init ? init[i] : 0.0f) + dot16(k, w + i * w_row, x);

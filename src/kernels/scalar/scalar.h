@@ -15,14 +15,23 @@ void lm_scalar_pack_f32(int64_t count, int64_t width, int64_t k, const float *x,
 void lm_scalar_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_bf16_pair *a, int64_t a_row,
                          int64_t a_col, const lm_bf16_pair *b, int64_t b_row, const float *init,
                          int64_t init_row, float *c, int64_t c_row);
-/* Columns begin..end of the panel that pack_bf16 makes: what blocks of vectors leave over. */
+void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
+                        const float *init, float *y);
+
+/* bf16.c */
+/* Columns begin..end of the panel that pack_bf16 makes, or pack_pairs: what vectors leave over. */
 void lm_scalar_pack_bf16_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
                                  int64_t k, const float *x, int64_t x_row, int64_t x_col,
                                  lm_bf16_pair *out);
+void lm_scalar_pack_pairs_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
+                                  int64_t k, const lm_bf16 *x, int64_t x_row, int64_t x_col,
+                                  lm_bf16_pair *out);
 void lm_scalar_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
                          int64_t x_col, lm_bf16_pair *out);
-void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
-                        const float *init, float *y);
+void lm_scalar_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
+                          int64_t x_col, lm_bf16_pair *out);
+void lm_scalar_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y);
+void lm_scalar_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y);
 
 /* vector.c */
 void lm_scalar_add_f32(int64_t n, const float *x, float *y);

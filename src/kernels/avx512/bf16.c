@@ -1,0 +1,80 @@
+/* bf16 without the instructions for it: rounding with integer arithmetic; panels of pairs. */
+#include "kernels/avx512/avx512.h"
+#include "kernels/avx512/transpose.h"
+#include "kernels/scalar/scalar.h"
+
+/* Each to nearest even as bf16, in the low half of its lane: lm_bf16_from_f32 on vectors. */
+static inline __m512i round_lanes(__m512 x) {
+    const __m512i exponent = _mm512_set1_epi32(0x7f800000), half = _mm512_set1_epi32(0x7fff);
+    __m512i bits = _mm512_castps_si512(x);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, half), odd);
+    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    __mmask16 tiny = _mm512_testn_epi32_mask(bits, exponent); /* zero or denormal */
+    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    rounded = _mm512_mask_and_epi32(rounded, tiny, bits, _mm512_set1_epi32((int)0x80000000u));
+    return _mm512_srli_epi32(rounded, 16);
+}
+static inline __m512i round_two(__m512 first, __m512 second) {
+    __m256i low = _mm512_cvtepi32_epi16(round_lanes(first));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low),
+                              _mm512_cvtepi32_epi16(round_lanes(second)), 1);
+}
+
+#include "kernels/avx512/pack_bf16.inc"
+
+void lm_avx512_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                         int64_t x_col, lm_bf16_pair *out) {
+    pack_bf16(count, width, k, x, x_row, x_col, out);
+}
+
+void lm_avx512_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
+    bf16_from_f32(n, x, y);
+}
+
+/* x_row == 1: two lines of x, one for each step of k, become a line of pairs. */
+static void interleave_lines(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
+                             int64_t x_col, lm_bf16_pair *out) {
+    const __m512i half =
+        _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6,
+                         37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+    const __m512i other = _mm512_add_epi16(half, _mm512_set1_epi16(16));
+    for (int64_t p = 0; p < k; p += 2, x += 2 * x_col, out += width)
+        for (int64_t i = 0; i < width; i += 32) {
+            __mmask32 load = first32(count - i), second = p + 1 < k ? load : 0;
+            _mm_prefetch((const char *)(x + AHEAD_LINES * x_col + i), _MM_HINT_T0);
+            _mm_prefetch((const char *)(x + (AHEAD_LINES + 1) * x_col + i), _MM_HINT_T0);
+            __m512i a = _mm512_maskz_loadu_epi16(load, x + i);
+            __m512i b = _mm512_maskz_loadu_epi16(second, second ? x + x_col + i : x);
+            __m512i low = _mm512_permutex2var_epi16(a, half, b);
+            __m512i high = _mm512_permutex2var_epi16(a, other, b);
+            _mm512_mask_storeu_epi32(out + i, first16(width - i), low);
+            if (width - i > 16)
+                _mm512_mask_storeu_epi32(out + i + 16, first16(width - i - 16), high);
+        }
+}
+
+void lm_avx512_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
+                          int64_t x_col, lm_bf16_pair *out) {
+    if (x_row == 1)
+        interleave_lines(count, width, k, x, x_col, out);
+    else if (x_col == 1 && x_row % 2 == 0 &&
+             k % 2 == 0) /* pairs lie as they are: four bytes each */
+        lm_avx512_pack_f32(count, width, k / 2, (const float *)(const void *)x, x_row / 2, 1,
+                           (float *)(void *)out);
+    else
+        lm_scalar_pack_pairs(count, width, k, x, x_row, x_col, out);
+}
+
+void lm_avx512_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i halves = _mm256_loadu_si256((const __m256i *)(const void *)(x + i));
+        _mm512_storeu_si512(y + i, _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+    }
+    if (i < n) {
+        __m256i halves = _mm256_maskz_loadu_epi16(first16(n - i), x + i);
+        _mm512_mask_storeu_epi32(y + i, first16(n - i),
+                                 _mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+    }
+}

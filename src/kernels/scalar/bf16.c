@@ -1,0 +1,40 @@
+#include "kernels/scalar/scalar.h"
+
+void lm_scalar_pack_bf16_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
+                                 int64_t k, const float *x, int64_t x_row, int64_t x_col,
+                                 lm_bf16_pair *out) {
+    for (int64_t kk = 0; kk < k; kk += 2, out += width)
+        for (int64_t i = begin; i < end; i++) {
+            const float *xi = x + i * x_row + kk * x_col;
+            out[i] = i >= count ? 0 : lm_bf16_pair_from_f32(xi[0], kk + 1 < k ? xi[x_col] : 0.0f);
+        }
+}
+
+void lm_scalar_pack_pairs_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
+                                  int64_t k, const lm_bf16 *x, int64_t x_row, int64_t x_col,
+                                  lm_bf16_pair *out) {
+    for (int64_t kk = 0; kk < k; kk += 2, out += width)
+        for (int64_t i = begin; i < end; i++) {
+            const lm_bf16 *xi = x + i * x_row + kk * x_col;
+            lm_bf16_pair second = i < count && kk + 1 < k ? xi[x_col] : 0;
+            out[i] = i >= count ? 0 : second << 16 | xi[0];
+        }
+}
+
+void lm_scalar_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
+                         int64_t x_col, lm_bf16_pair *out) {
+    lm_scalar_pack_bf16_columns(0, width, count, width, k, x, x_row, x_col, out);
+}
+
+void lm_scalar_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
+                          int64_t x_col, lm_bf16_pair *out) {
+    lm_scalar_pack_pairs_columns(0, width, count, width, k, x, x_row, x_col, out);
+}
+
+void lm_scalar_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = lm_bf16_from_f32(x[i]);
+}
+
+void lm_scalar_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = lm_bf16_to_f32(x[i]);
+}

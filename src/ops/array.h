@@ -1,0 +1,30 @@
+/* Arrays whose elements are fp32 or bf16: operands of matrix products, and what is kept for backward.
+ *
+ * At LM_BF16, an array that only feeds matrix products is kept in bf16: half the memory, and the bits
+ * that its use would round it to anyway. Inputs are read, outputs written; the type says how. */
+#ifndef LM_OPS_ARRAY_H
+#define LM_OPS_ARRAY_H
+
+#include "ops/compute.h"
+
+typedef struct lm_array {
+    void *at; /* NULL: none */
+    lm_precision type;
+} lm_array;
+
+static inline lm_array lm_array_f32(const float *x) {
+    return (lm_array){(void *)x, LM_FP32};
+}
+static inline lm_array lm_array_bf16(const lm_bf16 *x) {
+    return (lm_array){(void *)x, LM_BF16};
+}
+static inline size_t lm_array_element_bytes(lm_precision type) {
+    return type == LM_BF16 ? sizeof(lm_bf16) : sizeof(float);
+}
+/* The array from element i on. */
+static inline lm_array lm_array_from(lm_array x, int64_t i) {
+    if (x.at) x.at = (char *)x.at + i * (int64_t)lm_array_element_bytes(x.type);
+    return x;
+}
+
+#endif
