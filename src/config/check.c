@@ -13,15 +13,21 @@ void lm_parser_problem(lm_parser *p, const char *place, const char *format, ...)
     lm_text_printf(&p->problems, "%s%s: %s", p->problems.length ? "\n" : "", place, line);
 }
 
-/* Place of the first key that the line names, as far as it was given. */
+/* Place of the first key that the line names, as far as it was given; an override before the file. */
 static const char *place_of_named(const lm_parser *p, const char *line, size_t length) {
-    const char *best = NULL, *first = line + length;
+    const char *best = NULL, *first = NULL;
+    bool best_is_override = false;
     for (int i = 0; i < lm_n_keys; i++) {
+        const char *place = p->origins[i].place;
         const char *at = memmem(line, length, lm_keys[i].path, strlen(lm_keys[i].path));
-        if (at && at < first && *p->origins[i].place) {
-            best = p->origins[i].place;
-            first = at;
-        }
+        bool is_override = strncmp(place, "--set", 5) == 0;
+        if (!at || !*place ||
+            (best &&
+             (is_override ? best_is_override && at > first : best_is_override || at > first)))
+            continue;
+        best = place;
+        first = at;
+        best_is_override = is_override;
     }
     return best ? best : p->name;
 }
@@ -71,6 +77,14 @@ static void check_keys(lm_parser *p) {
     }
 }
 
+/* A mask needs its boundary: the token's default is some token or other. */
+static void check_document_token(lm_parser *p) {
+    int mask = lm_key_find("model.document_mask");
+    if (p->config->model.document_mask && !*p->origins[lm_key_find("model.document_token")].place)
+        lm_parser_problem(p, p->origins[mask].place,
+                          "model.document_mask needs model.document_token, which is not given");
+}
+
 /* Warm-up by default is not more than a tenth of the run; given, it fits the run. */
 static void check_warmup(lm_parser *p) {
     lm_config *c = p->config;
@@ -90,5 +104,6 @@ void lm_parser_check(lm_parser *p) {
     apply_preset(p);
     check_keys(p);
     check_warmup(p);
+    check_document_token(p);
     check_model(p);
 }

@@ -98,6 +98,13 @@ static void check_heads(lm_text *problems, const lm_model_options *o) {
     }
 }
 
+static void check_document_token(lm_text *problems, const lm_model_options *o) {
+    if (!o->document_mask || (o->document_token >= 0 && o->document_token < o->vocab_size)) return;
+    problem_separator(problems);
+    lm_text_printf(problems, "model.document_token = %lld is no token: model.vocab_size = %lld",
+                   (long long)o->document_token, (long long)o->vocab_size);
+}
+
 /* 4 C as in GPT-2; 8/3 C for the gated kinds, which have three matrices instead of two (Shazeer
  * 2020), rounded up to a multiple of 32 so that kernels have whole tiles. */
 static int64_t default_d_ff(const lm_model_options *o) {
@@ -118,13 +125,15 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     check_range(&problems, "label_smoothing", o->label_smoothing, 1);
     check_range(&problems, "z_loss", o->z_loss, INFINITY);
     check_range(&problems, "dropout", o->dropout, 1);
-    if (o->document_mask)
-        check_range(&problems, "document_token", (double)o->document_token, (double)o->vocab_size);
+    check_document_token(&problems, o);
     if (sizes) check_heads(&problems, o);
     if (problems.length == 0 && !problems.failed) {
         if (o->n_kv_heads == 0) o->n_kv_heads = o->n_heads;
-        if (o->d_ff == 0) o->d_ff = default_d_ff(o);
-        check_size(&problems, "d_ff", o->d_ff, 1);
+        bool given = o->d_ff > 0;
+        if (!given) o->d_ff = default_d_ff(o);
+        if (!check_size(&problems, "d_ff", o->d_ff, 1) && !given)
+            lm_text_printf(&problems, "; it follows from model.d_model = %lld",
+                           (long long)o->d_model);
     }
     if (problems.failed)
         status = lm_error_set(err, LM_ERR_RUNTIME, "out of memory");

@@ -189,6 +189,23 @@ static void test_overrides(void **state) {
 }
 
 /* What is printed reads back to the same, whatever the values. */
+/* Of two keys that contradict each other, the override's place is told. */
+static void test_place_of_a_contradiction(void **state) {
+    (void)state;
+    lm_config c;
+    lm_error err = {0};
+    const char *text = SOUND ", \"model\": {\"n_heads\": 4,\n\"n_kv_heads\": 3}}";
+    const char *const set[] = {"model.n_kv_heads=5", "model.d_model=30"};
+    expect_error(text, "f.json:1:68: model.n_heads = 4 is not divisible by model.n_kv_heads = 3");
+    lm_config_defaults(&c);
+    assert_int_equal(lm_config_parse(&c, "f", text, strlen(text), set, 2, &err), LM_ERR_USAGE);
+    assert_string_equal(
+        err.message,
+        "--set model.d_model=30: model.d_model = 30 is not divisible by model.n_heads = 4\n"
+        "--set model.n_kv_heads=5: model.n_heads = 4 is not divisible by model.n_kv_heads = 5");
+    lm_config_free(&c);
+}
+
 static void test_print_reads_back(void **state) {
     (void)state;
     lm_rng rng = {.seed = 11, .purpose = LM_RNG_TEST};
@@ -359,6 +376,7 @@ int main(void) {
         cmocka_unit_test(test_warmup_follows_short_runs),
         cmocka_unit_test(test_presets),
         cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_place_of_a_contradiction),
         cmocka_unit_test(test_print_reads_back),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_mangled_texts),

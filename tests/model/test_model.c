@@ -80,11 +80,18 @@ static void test_problems_name_both_keys(void **state) {
                 "model.vocab_size = 1099511627776 is out of range: expected 1 to 2147483647\n"
                 "model.norm_eps = nan: expected a positive number");
     o = gpt2_124m();
+    o.document_token = 50304; /* of no interest */
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    o.document_mask = true;
+    refused(&o, "model.document_token = 50304 is no token: model.vocab_size = 50304");
+    o = gpt2_124m();
     o.mlp = LM_MLP_COUNT;
     refused(&o, "model.mlp: there is no choice number 4");
     o = gpt2_124m();
     o.d_model = o.n_heads = INT32_MAX; /* 4 d_model does not fit */
-    refused(&o, "model.d_ff = 8589934588 is out of range: expected 1 to 2147483647");
+    refused(&o,
+            "model.d_ff = 8589934588 is out of range: expected 1 to 2147483647; it follows from "
+            "model.d_model = 2147483647");
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -275,40 +282,51 @@ static void test_workspace_serves_fewer_tokens(void **state) {
 }
 
 /* ---- initial weights ------------------------------------------------------------------------- */
+/* Mean and standard deviation of a row's weights, and that constants are constant. */
+static void check_initial(const lm_param *row, const float *w, double std) {
+    double sum = 0, squares = 0, n = (double)row->count;
+    for (int64_t i = 0; i < row->count; i++) {
+        sum += (double)w[i];
+        squares += (double)w[i] * (double)w[i];
+        if (std == 0) assert_true((double)w[i] == row->init_value);
+    }
+    assert_true((row->init_std == 0) == (std == 0));
+    if (std == 0) return;
+    /* five standard deviations of the mean and of the variance */
+    assert_true(fabs(sum / n) < 5 * std / sqrt(n));
+    assert_true(fabs(squares / n / (std * std) - 1) < 5 * sqrt(2 / n));
+}
+
 static void test_init(void **state) {
     (void)state;
     lm_kernels k;
     lm_compute compute;
     lm_model_options o = transformer_options(&transformer_cases[0]);
+    const double into_residual[LM_INIT_COUNT] = {
+        [LM_INIT_GPT2] = 0.05 / sqrt(2.0 * 2), [LM_INIT_NORMAL] = 0.05, [LM_INIT_ZERO_OUTPUT] = 0};
     o.d_model = 96;
     o.d_ff = 384;
-    float *first = NULL;
-    for (int threads = 1; threads <= 3; threads++) {
-        layers_open(&compute, &k, threads, 0, 0);
-        lm_model *m = transformer_create(&o, 1, false, &compute);
-        int64_t n_rows, total = lm_model_total(m);
-        const lm_param *rows = lm_model_rows(m, &n_rows);
-        lm_model_init(m, 7);
-        for (int64_t r = 0; r < n_rows; r++) {
-            const float *w = lm_model_weights(m) + rows[r].offset;
-            double sum = 0, squares = 0, n = (double)rows[r].count;
-            for (int64_t i = 0; i < rows[r].count; i++) {
-                sum += (double)w[i];
-                squares += (double)w[i] * (double)w[i];
-                if (rows[r].init_std == 0) assert_true((double)w[i] == rows[r].init_value);
+    o.init_std = 0.05;
+    for (o.init = 0; o.init < LM_INIT_COUNT; o.init++) {
+        float *first = NULL;
+        for (int threads = 1; threads <= 3; threads++) {
+            layers_open(&compute, &k, threads, 0, 0);
+            lm_model *m = transformer_create(&o, 1, false, &compute);
+            int64_t n_rows, total = lm_model_total(m);
+            const lm_param *rows = lm_model_rows(m, &n_rows);
+            lm_model_init(m, 7);
+            for (int64_t r = 0; r < n_rows; r++) {
+                bool residual = strstr(rows[r].name, ".proj.weight") != NULL;
+                double std = rows[r].ndim == 1 ? 0 : residual ? into_residual[o.init] : 0.05;
+                check_initial(&rows[r], lm_model_weights(m) + rows[r].offset, std);
             }
-            if (rows[r].init_std == 0) continue;
-            double std = strstr(rows[r].name, ".proj.") ? 0.02 / sqrt(2.0 * 2) : 0.02;
-            /* five standard deviations of the mean and of the variance */
-            assert_true(fabs(sum / n) < 5 * std / sqrt(n));
-            assert_true(fabs(squares / n / (std * std) - 1) < 5 * sqrt(2 / n));
+            if (!first) first = layers_copy(lm_model_weights(m), total);
+            layers_same_bits("initial weights", first, lm_model_weights(m), total);
+            lm_model_init(m, 8);
+            assert_memory_not_equal(first, lm_model_weights(m), 4000);
+            lm_model_free(m);
+            layers_close(&compute);
         }
-        if (!first) first = layers_copy(lm_model_weights(m), total);
-        layers_same_bits("initial weights", first, lm_model_weights(m), total);
-        lm_model_init(m, 8);
-        assert_memory_not_equal(first, lm_model_weights(m), 4000);
-        lm_model_free(m);
-        layers_close(&compute);
     }
     layers_free_all();
 }

@@ -170,7 +170,7 @@ static void test_every_option(void **unused) {
     train_both(", \"mlp\": \"relu2\", \"qk_norm\": true, \"embedding_norm\": true, \"window\": 7,"
                " \"attention_softcap\": 5, \"logit_softcap\": 9, \"label_smoothing\": 0.1,"
                " \"z_loss\": 1e-3, \"dropout\": 0.2, \"document_mask\": true,"
-               " \"recompute\": \"block\"",
+               " \"document_token\": 25, \"recompute\": \"block\"",
                ", \"grad_accumulation\": 2");
 }
 
