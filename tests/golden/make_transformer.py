@@ -31,9 +31,10 @@ MODELS = {  # B, T, V, C, L, H, K, F
     "primer": dict(shape=(2, 8, 11, 16, 2, 4, 4, 64), norm="layernorm", position="none",
                    mlp="relu2", bias=True, tied=True),
     "qwen": dict(shape=(2, 9, 13, 24, 2, 4, 2, 64), norm="rmsnorm", position="rope",
-                 mlp="swiglu", bias=False, tied=False, qk_norm=True),
+                 mlp="swiglu", bias=False, tied=False, qk_norm=True, eps=0.02, theta=50.0),
     "bloom": dict(shape=(2, 7, 11, 16, 2, 2, 2, 64), norm="layernorm", position="none",
-                  mlp="gelu_tanh", bias=True, tied=True, qk_norm=True, embedding_norm=True),
+                  mlp="gelu_tanh", bias=True, tied=True, qk_norm=True, embedding_norm=True,
+                  eps=0.3),
     "gemma": dict(shape=(1, 80, 13, 16, 2, 2, 1, 24), norm="rmsnorm", position="rope",
                   mlp="gelu_tanh", bias=False, tied=True, window=9, attention_softcap=1.5,
                   logit_softcap=3.0),
@@ -47,7 +48,7 @@ MODELS = {  # B, T, V, C, L, H, K, F
                               mlp="relu2", bias=False, tied=True, qk_norm=True, document_token=2,
                               window=20, dropout=0.1),
 }
-EPS, THETA = 1e-5, 10000.0
+EPS, THETA = 1e-5, 10000.0  # where a model has none of its own
 SEED, FIRST_SAMPLE = 7, 5  # of dropout
 
 
@@ -158,23 +159,24 @@ def make_parameters(m):
 
 def normalise(m, p, name, x):
     if m["norm"] == "layernorm":
-        return functional.layer_norm(x, x.shape[-1:], p[name + ".w"], p.get(name + ".b"), EPS)
-    return rms(x, p[name + ".w"])
+        return functional.layer_norm(x, x.shape[-1:], p[name + ".w"], p.get(name + ".b"),
+                                     m.get("eps", EPS))
+    return rms(m, x, p[name + ".w"])
 
 
-def rms(x, w):
-    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + EPS) * w
+def rms(m, x, w):
+    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + m.get("eps", EPS)) * w
 
 
 def project(p, name, x):
     return functional.linear(x, p[name + ".w"], p.get(name + ".b"))
 
 
-def rotate(x):
+def rotate(m, x):
     """x [B, heads, T, D]: pairs (j, j + D/2) as complex numbers."""
     time, size = x.shape[-2:]
     pair = torch.complex(x[..., : size // 2], x[..., size // 2:])
-    frequency = THETA ** (-2.0 * torch.arange(size // 2) / size)
+    frequency = m.get("theta", THETA) ** (-2.0 * torch.arange(size // 2) / size)
     angle = torch.arange(time)[:, None] * frequency[None, :]
     turned = pair * torch.polar(torch.ones_like(angle), angle)
     return torch.cat([turned.real, turned.imag], -1)
@@ -189,9 +191,9 @@ def attend(m, p, i, x, begins):
     key = key.reshape(b, t, k, d).transpose(1, 2)
     v = v.reshape(b, t, k, d).transpose(1, 2)
     if m.get("qk_norm"):
-        q, key = rms(q, p[f"{i}.lnq.w"]), rms(key, p[f"{i}.lnk.w"])
+        q, key = rms(m, q, p[f"{i}.lnq.w"]), rms(m, key, p[f"{i}.lnk.w"])
     if m["position"] == "rope":
-        q, key = rotate(q), rotate(key)
+        q, key = rotate(m, q), rotate(m, key)
     key = key.repeat_interleave(h // k, 1)
     v = v.repeat_interleave(h // k, 1)
     scores = q @ key.transpose(-1, -2) / d**0.5

@@ -1,5 +1,5 @@
 /* What must not matter: the order of rows, how they are put into micro-batches, a window as long as
- * the row, heads shared by nobody, what is recomputed, and whether documents stand in one row or
+ * the row, whether heads are shared or equal, what is recomputed, and whether documents stand in one row or
  * apart. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,18 +92,82 @@ static void test_whole_window_is_none(void **state) {
     }
 }
 
-static void test_heads_shared_by_nobody(void **state) {
-    (void)state;
+/* Plain attention's weight or bias of queries, keys and values, or its gradient, from that of grouped
+ * heads: each key and value head stands once for every query head that reads it. wide [(3 H) D, n],
+ * grouped [(H + 2 K) D, n]. */
+static void repeat_heads(const lm_model_options *o, int64_t n, const float *grouped, float *wide) {
+    int64_t size = lm_model_head_size(o) * n, h = o->n_heads, k = o->n_kv_heads;
+    for (int64_t i = 0; i < h; i++) {
+        const int64_t from[] = {i, h + i / (h / k), h + k + i / (h / k)},
+                      to[] = {i, h + i, 2 * h + i};
+        for (int part = 0; part < 3; part++)
+            memcpy(wide + to[part] * size, grouped + from[part] * size,
+                   (size_t)size * sizeof *wide);
+    }
+}
+
+/* The way back, for gradients: those of a head's copies are summed. */
+static void sum_heads(const lm_model_options *o, int64_t n, const float *wide, float *grouped) {
+    int64_t size = lm_model_head_size(o) * n, h = o->n_heads, k = o->n_kv_heads;
+    memset(grouped, 0, (size_t)((h + 2 * k) * size) * sizeof *grouped);
+    for (int64_t i = 0; i < 3 * h; i++) {
+        int64_t to = i < h ? i : i < 2 * h ? h + (i - h) / (h / k) : h + k + (i - 2 * h) / (h / k);
+        for (int64_t j = 0; j < size; j++) grouped[to * size + j] += wide[i * size + j];
+    }
+}
+
+/* Grouped heads are plain attention whose key and value heads are equal within a group: the same
+ * losses, bit for bit, and the same gradients but for the sums over a group. With as many heads of
+ * both kinds, they are plain attention. */
+static void check_heads(const char *name, const lm_model_options *grouped, int64_t batch) {
     int32_t tokens[MOST_TOKENS];
-    lm_model_options o = transformer_options(&transformer_cases[1]), plain = transformer_cases[1].o;
-    static lm_error err;
-    transformer_tokens(tokens, 0, 2, o.context_length, o.vocab_size);
-    o.n_kv_heads = o.n_heads;
-    plain.n_kv_heads = 0;
-    assert_int_equal(lm_model_resolve(&plain, &err), LM_OK);
-    outcome a = run(&o, tokens, 2, o.context_length), b = run(&plain, tokens, 2, o.context_length);
-    same("heads", &a, &b);
+    lm_model_options plain = *grouped;
+    int64_t time = plain.context_length, n_rows, n_plain;
+    plain.n_kv_heads = plain.n_heads;
+    transformer_tokens(tokens, 0, batch, time, plain.vocab_size);
+    outcome shared = run(grouped, tokens, batch, time);
+    lm_model *g = transformer_create(grouped, 1, false, &layers_compute);
+    lm_model *m = transformer_create(&plain, batch, true, &layers_compute);
+    const lm_param *rows = lm_model_rows(g, &n_rows), *wide = lm_model_rows(m, &n_plain);
+    transformer_fill(g);
+    assert_int_equal(n_rows, n_plain);
+    for (int64_t r = 0; r < n_rows; r++) {
+        const float *from = lm_model_weights(g) + rows[r].offset;
+        float *to = lm_model_weights(m) + wide[r].offset;
+        if (strstr(rows[r].name, "attn.qkv."))
+            repeat_heads(grouped, rows[r].ndim == 2 ? rows[r].shape[1] : 1, from, to);
+        else
+            memcpy(to, from, (size_t)rows[r].count * sizeof *to);
+    }
+    double loss = lm_model_forward_backward(m, tokens, batch, time, 1.0f / 32);
+    if (loss < shared.loss || loss > shared.loss)
+        fail_msg("%s: losses %.17g and %.17g", name, loss, shared.loss);
+    float *gradients = layers_copy(shared.gradients, shared.total);
+    for (int64_t r = 0; r < n_rows; r++) {
+        const float *from = lm_model_gradients(m) + wide[r].offset;
+        if (strstr(rows[r].name, "attn.qkv."))
+            sum_heads(grouped, rows[r].ndim == 2 ? rows[r].shape[1] : 1, from,
+                      gradients + rows[r].offset);
+        else
+            memcpy(gradients + rows[r].offset, from, (size_t)rows[r].count * sizeof *from);
+    }
+    if (grouped->n_kv_heads == grouped->n_heads)
+        layers_same_bits(name, shared.gradients, gradients, shared.total);
+    else
+        close_to(name, &shared, gradients, 8);
+    lm_model_free(g);
+    lm_model_free(m);
     layers_free_all();
+}
+
+static void test_shared_heads_are_equal_heads(void **state) {
+    (void)state;
+    for (int c = 0; c < TRANSFORMERS; c++) {
+        const transformer_case *t = &transformer_cases[c];
+        lm_model_options o = transformer_options(t);
+        for (o.n_kv_heads = 1; o.n_kv_heads <= o.n_heads; o.n_kv_heads++)
+            if (o.n_heads % o.n_kv_heads == 0) check_heads(t->name, &o, t->batch);
+    }
 }
 
 /* Rows in another order: each has its loss, bit for bit; gradients up to rounding. (Dropout goes by
@@ -228,7 +292,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recomputing_changes_no_bit_and_saves),
         cmocka_unit_test(test_whole_window_is_none),
-        cmocka_unit_test(test_heads_shared_by_nobody),
+        cmocka_unit_test(test_shared_heads_are_equal_heads),
         cmocka_unit_test(test_rows_in_another_order),
         cmocka_unit_test(test_accumulation),
         cmocka_unit_test(test_documents_apart),
