@@ -1,12 +1,13 @@
 /* How fast lmtrain is on this machine, as shares of what the machine can do.
  *
- *     lm_bench_options o = {.sections = LM_BENCH_ALL, .isas = lm_cpu_detect(), ...};
+ *     lm_bench_options o = {.sections = LM_BENCH_USUAL, .isas = lm_cpu_detect(), ...};
  *     lm_bench_run(&o, err);
  *
  * Sections: `machine` measures the peaks that everything else is a share of; `kernels` every row of
  * kernels/list.h on one thread in cache, beside its scalar version; `gemm` the matrix shapes of
- * training steps; `step` whole training steps (batch, forward, backward, clip, update: the code that
- * trains, train/step.c), with their time by phase.
+ * training steps; `layers` attention, the loss head and the rest of a step; `step` whole training steps (batch, forward, backward, clip, update: the code that
+ * trains, train/step.c), with their time by phase; `options` what each option of the model costs a
+ * step, each measured in turns with the plain run.
  *
  * Each row is run again and again for about `seconds`, at least a few times; shown are the median,
  * the spread (half the distance between the quartiles, as a share of the median) and the best. Peaks
@@ -22,10 +23,12 @@ typedef enum lm_bench_section {
     LM_BENCH_MACHINE,
     LM_BENCH_KERNELS,
     LM_BENCH_GEMM,
+    LM_BENCH_LAYERS,
     LM_BENCH_STEP,
+    LM_BENCH_OPTIONS, /* the last: LM_BENCH_USUAL */
     LM_BENCH_SECTIONS
 } lm_bench_section;
-#define LM_BENCH_ALL ((1u << LM_BENCH_SECTIONS) - 1u)
+#define LM_BENCH_USUAL ((1u << LM_BENCH_OPTIONS) - 1u) /* all but options: they take many minutes */
 const char *lm_bench_section_name(int section); /* "machine", "kernels", ...; NULL past the end */
 
 /* A built-in config of the step section; NULL past the end. */
@@ -35,11 +38,11 @@ typedef struct lm_bench_options {
     unsigned sections; /* bit 1 << section */
     int threads;       /* 0: all usable CPUs */
     lm_isa_mask isas;
-    double seconds;     /* about how long a row is repeated */
-    const char *match;  /* only rows whose name contains it; "": all (of kernels and gemm) */
-    const char *config; /* the step section's run config; NULL: the presets */
-    const char *preset; /* only this one; NULL: all */
-    const char *const *overrides; /* "key.path=value" for the step section's configs */
+    double seconds;               /* about how long a row is repeated */
+    const char *match;            /* only rows whose name contains it; "": all (not of steps) */
+    const char *config;           /* the run config of steps and options; NULL: the presets */
+    const char *preset;           /* only this one; NULL: all (of options: the small ones) */
+    const char *const *overrides; /* "key.path=value" for these configs */
     int n_overrides;
     bool json;           /* one object at the end instead of tables on the way */
     const char *compare; /* a file of such an object: fail when a row fell; NULL: none */

@@ -32,6 +32,7 @@ typedef struct lm_bench_row {
     bool moves;            /* it is bytes */
     double peak;           /* the same a second; 0: this row is a peak itself */
     double scalar_seconds; /* the best of the scalar version; 0: not measured */
+    double of_plain;       /* share over the plain run's; 0: not measured */
     lm_text json;          /* further members, each beginning with ", " */
     lm_text table;         /* further lines */
 } lm_bench_row;
@@ -52,6 +53,8 @@ typedef struct lm_bench {
 } lm_bench;
 
 enum { LM_BENCH_SAMPLES = 20000 };
+/* Steps take longer than kernels: this many times as long. */
+enum { LM_BENCH_STEP_TIMES = 10 };
 
 /* A signal came. */
 bool lm_bench_stopped(void);
@@ -103,6 +106,8 @@ lm_status lm_bench_judge(lm_bench *b, lm_error *err);
 lm_status lm_bench_machine(lm_bench *b, lm_error *err);
 lm_status lm_bench_kernels(lm_bench *b, lm_error *err);
 lm_status lm_bench_gemm(lm_bench *b, lm_error *err);
+lm_status lm_bench_layers(lm_bench *b, lm_error *err);
 lm_status lm_bench_step(lm_bench *b, lm_error *err);
+lm_status lm_bench_model_options(lm_bench *b, lm_error *err);
 
 #endif

@@ -120,6 +120,7 @@ static void put_json(lm_bench *b, const lm_bench_row *row) {
         member(t, "best_share", best_share(row));
     }
     if (row->scalar_seconds > 0) member(t, "times_scalar", times_scalar(row));
+    if (row->of_plain > 0) member(t, "of_plain", row->of_plain);
     lm_text_append(t, lm_text_cstr(&row->json), row->json.length);
     lm_text_printf(t, "}");
 }
@@ -147,6 +148,7 @@ static void put_line(lm_text *t, const lm_bench_row *row) {
         lm_text_printf(t, " %7.1f%% %7.1f%%", 100 * row->work / row->times.median / row->peak,
                        100 * best_share(row));
     if (row->scalar_seconds > 0) lm_text_printf(t, " %7.1fx", times_scalar(row));
+    if (row->of_plain > 0) lm_text_printf(t, " %8.1f%%", 100 * row->of_plain);
     lm_text_printf(t, "\n");
     lm_text_append(t, lm_text_cstr(&row->table), row->table.length);
 }
@@ -196,6 +198,7 @@ lm_status lm_bench_begin(lm_bench *b, lm_bench_section section, const char *abou
                    "rate");
     if (section != LM_BENCH_MACHINE) lm_text_printf(&t, " %10s %8s", "share", "best");
     if (section == LM_BENCH_KERNELS) lm_text_printf(&t, " %8s", "x scalar");
+    if (section == LM_BENCH_OPTIONS) lm_text_printf(&t, " %9s", "of plain");
     lm_text_printf(&t, "\n");
     lm_status status = b->o->print(&t, err);
     lm_text_free(&t);

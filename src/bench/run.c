@@ -10,7 +10,9 @@ static const struct {
     [LM_BENCH_MACHINE] = {"machine", lm_bench_machine},
     [LM_BENCH_KERNELS] = {"kernels", lm_bench_kernels},
     [LM_BENCH_GEMM] = {"gemm", lm_bench_gemm},
+    [LM_BENCH_LAYERS] = {"layers", lm_bench_layers},
     [LM_BENCH_STEP] = {"step", lm_bench_step},
+    [LM_BENCH_OPTIONS] = {"options", lm_bench_model_options},
 };
 
 const char *lm_bench_section_name(int section) {

@@ -5,9 +5,9 @@
 #include "cli/commands.h"
 
 static const lm_option options[] = {
-    {"only", "SECTION", "machine, kernels, gemm or step; may be repeated", true},
-    {"match", "TEXT", "only kernels and matrix shapes whose name contains TEXT", false},
-    {"config", "FILE", "the run whose step is measured, on its data; nothing is written", false},
+    {"only", "SECTION", "machine, kernels, gemm, layers, step or options; may be repeated", true},
+    {"match", "TEXT", "only rows whose name contains TEXT (of steps: all)", false},
+    {"config", "FILE", "the run whose steps are measured, on its data; nothing is written", false},
     {"preset", "NAME", "instead, one of the built-in runs: 124m, 384, 128; else all of them",
      false},
     {"set", "KEY.PATH=VALUE", "override a key of the config or the presets; may be repeated", true},
@@ -43,7 +43,7 @@ static lm_status find(const char *option, const char *text, name_of *names, int 
 static lm_status take_sections(const lm_options *o, unsigned *sections, lm_error *err) {
     const char *only[LM_OPTIONS_MAX];
     int n = lm_options_values(o, "only", only), section;
-    *sections = n > 0 ? 0 : LM_BENCH_ALL;
+    *sections = n > 0 ? 0 : LM_BENCH_USUAL;
     for (int i = 0; i < n; i++) {
         if (find("only", only[i], lm_bench_section_name, &section, err) != LM_OK) return err->code;
         *sections |= 1u << section;
@@ -77,10 +77,11 @@ static lm_status run(const lm_options *o, lm_error *err) {
 
 const lm_command lm_command_bench = {
     .name = "bench",
-    .summary = "speed here: the machine's peaks, kernels, matrix shapes, training steps",
+    .summary = "speed here: the machine's peaks, kernels, matrix shapes, layers, steps, options",
     .usage = "[--only SECTION]... [--config FILE | --preset NAME] [OPTIONS]",
     .example = "  lmtrain bench --only machine --only step --preset 128\n"
                "  lmtrain bench --only step --config configs/quickstart.json\n"
+               "  lmtrain bench --only options --preset 128 --match dropout\n"
                "  lmtrain bench --json >before.json; lmtrain bench --compare before.json\n",
     .options = options,
     .run = run,

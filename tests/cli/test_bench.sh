@@ -31,6 +31,11 @@ check "gemm as JSON" bench_json gemm \
     "[r for r in j['gemm'] if r['best_share'] >= r['share'] > 0 and r['spread'] >= 0]" --match tiny
 cp out gemm.json
 
+check "layers" exits_saying 0 "bf16 128 loss head" "${bench[@]}" --only layers --match "128 loss"
+check "layers as JSON: attention and the loss head in each precision" bench_json layers \
+    "len(j['layers']) > 15 and sum('attention forward' in r['name'] for r in j['layers']) == 2 and
+    all(r['share'] > 0 for r in j['layers'])" --match " 128 "
+
 # A step of a run, on its data; the run directory is not touched.
 check "a step of a config" exits_saying 0 "tokens/s" "${bench[@]}" --only step --config a.json
 check "its phases" says "loss_head"
@@ -46,6 +51,18 @@ check "--set reaches it" bench_json step "j['step'][0]['step_tokens'] == 384" \
 check "nothing was written" test ! -e run
 check "a preset, made small" bench_json step "j['step'][0]['name'].startswith('128')" --preset 128 \
     --set model.n_layers=1 --set train.micro_batch=1
+check "options of a config, beside it" exits_saying 0 "of plain" "${bench[@]}" --only options \
+    --config a.json
+check "the plain run itself" says "a.json fp32 plain"
+check "options as JSON" bench_json options "len(j['options']) > 20 and
+    all(('of_plain' in r) != r['name'].endswith('plain') for r in j['options'] if 'skipped' not in r)
+    and all(r.get('of_plain', 1) > 0 for r in j['options'])" --config a.json
+check "an option that the run cannot have is skipped, and why" bench_json options \
+    "any('divisible' in r.get('skipped', '') for r in j['options'])" --config a.json \
+    --match n_kv_heads --set model.n_heads=1
+check "options of a preset" bench_json options "[r['name'] for r in j['options']] ==
+    ['128 fp32 plain', '128 fp32 z_loss', '128 bf16 plain', '128 bf16 z_loss']" --preset 128 \
+    --match z_loss --set model.n_layers=1 --set train.micro_batch=1
 check "sections together" exits 0 "${bench[@]}" --only machine --only step --config a.json
 check "in their order" bash -c "grep -n '^machine:' out | grep -q '^3:' && grep -q '^step:' out"
 
@@ -65,7 +82,7 @@ check "--compare with nothing" exits_saying 1 "none.json" \
 
 check "an unknown section gets a suggestion" exits_saying 2 'did you mean "kernels"?' \
     "$lmtrain" bench --only kernel
-check "sections are listed" says "machine, kernels, gemm"
+check "sections are listed" says "machine, kernels, gemm, layers, step, options"
 check "an unknown preset" exits_saying 2 "expected one of 124m" "$lmtrain" bench --preset 999
 check "a config or a preset" exits_saying 2 "not both" "$lmtrain" bench --config a --preset 128
 check "a config that is not there" exits_saying 2 "nowhere.json" \

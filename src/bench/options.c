@@ -1,0 +1,177 @@
+/* What each option of the model costs: steps of a run with it and without it, in turns. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bench/corpus.h"
+#include "bench/training.h"
+
+/* Each beside the plain run. Amounts do not matter for the time, but for `window`. */
+static const struct option {
+    const char *name;
+    const char *set[2];
+} options[] = {
+    {"norm=rmsnorm", {"model.norm=rmsnorm"}},
+    {"position=rope", {"model.position=rope"}},
+    {"position=none", {"model.position=none"}},
+    {"mlp=gelu", {"model.mlp=gelu"}},
+    {"mlp=swiglu", {"model.mlp=swiglu"}},
+    {"mlp=relu2", {"model.mlp=relu2"}},
+    {"n_kv_heads=2", {"model.n_kv_heads=2"}},
+    {"n_kv_heads=1", {"model.n_kv_heads=1"}},
+    {"qk_norm", {"model.qk_norm=true"}},
+    {"embedding_norm", {"model.embedding_norm=true"}},
+    {"window=32", {"model.window=32"}},
+    {"attention_softcap", {"model.attention_softcap=50"}},
+    {"logit_softcap", {"model.logit_softcap=30"}},
+    {"label_smoothing", {"model.label_smoothing=0.1"}},
+    {"z_loss", {"model.z_loss=1e-4"}},
+    {"bias=false", {"model.bias=false"}},
+    {"tie_embeddings=false", {"model.tie_embeddings=false"}},
+    {"dropout", {"model.dropout=0.1"}},
+    {"document_mask", {"model.document_mask=true", "model.document_token=1"}},
+    {"recompute=attention", {"model.recompute=attention"}},
+    {"recompute=block", {"model.recompute=block"}},
+};
+enum { OPTIONS = sizeof options / sizeof *options, MOST_PAIRS = 1000 };
+
+/* What the plain run is made from. */
+typedef struct basis {
+    const char *name;
+    int preset;
+    const char *tokens;
+    int precision; /* -1: as the config says */
+} basis;
+
+static lm_status load(lm_bench_training *t, const lm_bench *b, const basis *base,
+                      const struct option *option, lm_error *err) {
+    const lm_bench_options *o = b->o;
+    int n = o->n_overrides;
+    const char **overrides = malloc((size_t)(n + 2) * sizeof *overrides);
+    if (!overrides) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    for (int i = 0; i < n; i++) overrides[i] = o->overrides[i];
+    for (int i = 0; i < 2 && option && option->set[i]; i++) overrides[n++] = option->set[i];
+    lm_status status =
+        o->config ? lm_config_load(&t->config, o->config, overrides, n, err)
+                  : lm_bench_preset_load(&t->config, base->preset, base->tokens, overrides, n, err);
+    free(overrides);
+    if (base->precision >= 0) t->config.train.precision = base->precision;
+    if (status == LM_OK) status = lm_bench_training_plan(t, err);
+    if (status == LM_OK) status = lm_setup_check_memory(&t->trainer.setup, err);
+    return status == LM_OK ? lm_bench_training_start(t, err) : status;
+}
+
+/* ---- a pair -----------------------------------------------------------------------------------*/
+
+typedef struct pair {
+    lm_bench_training *plain, run;
+    double plain_seconds; /* of the step just taken */
+    double of_plain[MOST_PAIRS];
+    int steps;
+} pair;
+
+static void step_plain(void *argument) {
+    pair *p = argument;
+    double start = lm_clock_seconds();
+    lm_bench_training_step(p->plain);
+    p->plain_seconds = lm_clock_seconds() - start;
+}
+
+/* Shares of the peak: the work of one and of the other over their times. */
+static void step_option(void *argument) {
+    pair *p = argument;
+    double start = lm_clock_seconds();
+    lm_bench_training_step(&p->run);
+    double seconds = lm_clock_seconds() - start;
+    if (p->steps > 0 && p->steps <= MOST_PAIRS) /* the first meets memory for the first time */
+        p->of_plain[p->steps - 1] = p->run.work / seconds / (p->plain->work / p->plain_seconds);
+    p->steps++;
+}
+
+static lm_status measure(lm_bench *b, pair *p, lm_bench_row *row, lm_error *err) {
+    lm_bench_subject s = {.prepare = p->plain == &p->run ? NULL : step_plain,
+                          .run = step_option,
+                          .argument = p,
+                          .peak = lm_bench_peak_at(p->run.trainer.compute.precision),
+                          .seconds = LM_BENCH_STEP_TIMES * b->o->seconds};
+    row->work = p->run.work;
+    lm_bench_measure_row(b, &s, row);
+    if (p->run.status != LM_OK) return p->run.status;
+    if (p->plain->status != LM_OK) return p->plain->status;
+    int n = p->steps - 1 < MOST_PAIRS ? p->steps - 1 : MOST_PAIRS;
+    if (p->plain != &p->run) row->of_plain = lm_bench_summarise(p->of_plain, n).median;
+    return lm_bench_report(b, row, err);
+}
+
+static lm_status run_option(lm_bench *b, const basis *base, lm_bench_training *plain,
+                            const struct option *option, lm_error *err) {
+    pair p = {.plain = plain};
+    lm_bench_row row = {.section = LM_BENCH_OPTIONS};
+    snprintf(row.name, sizeof row.name, "%s %s %s", base->name,
+             lm_precision_name(plain->config.train.precision), option->name);
+    if (!lm_bench_wants(b, row.name)) return LM_OK;
+    lm_bench_training_begin(&p.run, b);
+    lm_status status = load(&p.run, b, base, option, err);
+    if (status == LM_OK)
+        status = measure(b, &p, &row, err);
+    else if (status == LM_ERR_USAGE) /* n_kv_heads=2 of three heads, say */
+        status = lm_bench_skip(b, row.name, err->message, err);
+    lm_bench_training_free(&p.run);
+    return status;
+}
+
+/* ---- the section ------------------------------------------------------------------------------*/
+
+static lm_status run_base(lm_bench *b, const basis *base, lm_error *err) {
+    pair p = {.plain = &p.run};
+    lm_bench_row row = {.section = LM_BENCH_OPTIONS};
+    lm_bench_training_begin(&p.run, b);
+    lm_status status = load(&p.run, b, base, NULL, err);
+    if (status == LM_OK) {
+        snprintf(row.name, sizeof row.name, "%s %s plain", base->name,
+                 lm_precision_name(p.run.config.train.precision));
+        status = measure(b, &p, &row, err);
+    }
+    for (int i = 0; i < OPTIONS && status == LM_OK && !lm_bench_stopped(); i++)
+        status = run_option(b, base, &p.run, &options[i], err);
+    lm_bench_training_free(&p.run);
+    return status;
+}
+
+/* In every precision, unless one was asked for. */
+static lm_status run_preset(lm_bench *b, int preset, lm_error *err) {
+    lm_bench_corpus corpus;
+    lm_status status = lm_bench_corpus_make(&corpus, lm_bench_preset_vocab(preset), err);
+    bool given = lm_bench_sets_precision(b->o);
+    for (int p = 0; lm_precision_name(p) && status == LM_OK && !lm_bench_stopped(); p++) {
+        basis base = {.name = lm_bench_preset_name(preset),
+                      .preset = preset,
+                      .tokens = corpus.path,
+                      .precision = given ? -1 : p};
+        if (given && p > 0) break;
+        status = run_base(b, &base, err);
+    }
+    lm_bench_corpus_free(&corpus);
+    return status;
+}
+
+lm_status lm_bench_model_options(lm_bench *b, lm_error *err) {
+    const char *config = b->o->config, *slash = config ? strrchr(config, '/') : NULL;
+    lm_status status =
+        lm_bench_begin(b, LM_BENCH_OPTIONS,
+                       "steps of runs that differ from the plain one in an option, each in turns"
+                       " with it; of plain: share over its share",
+                       err);
+    if (config && status == LM_OK) {
+        basis base = {.name = slash ? slash + 1 : config, .precision = -1};
+        status = run_base(b, &base, err);
+    }
+    for (int i = 0; lm_bench_preset_name(i) && status == LM_OK; i++)
+        if (!config && !lm_bench_stopped() &&
+            (b->o->preset ? strcmp(b->o->preset, lm_bench_preset_name(i)) == 0
+                          : lm_bench_preset_vocab(i) < 1000)) /* the small ones */
+            status = run_preset(b, i, err);
+    lm_bench_end(b);
+    return status;
+}
