@@ -3,6 +3,7 @@
 #define LM_KERNELS_AVX2_V16_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct v16 {
@@ -96,6 +97,10 @@ static inline v16 v16_if_gt(v16 a, v16 b, v16 x, v16 y) {
 static inline v16 v16_if_le(v16 a, v16 b, v16 x, v16 y) {
     return v16_make(_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LE_OQ)),
                     _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LE_OQ)));
+}
+static inline bool v16_all_le(v16 a, v16 b) {
+    __m256 lo = _mm256_cmp_ps(a.lo, b.lo, _CMP_LE_OQ), hi = _mm256_cmp_ps(a.hi, b.hi, _CMP_LE_OQ);
+    return _mm256_movemask_ps(_mm256_and_ps(lo, hi)) == 0xff;
 }
 /* a 2^n, n in the low bits of `shifted` (scalar/functions.h, exp1). */
 static inline __m256 v16_scale2_8(__m256 a, __m256 shifted) {

@@ -3,6 +3,7 @@
 #define LM_KERNELS_AVX512_V16_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef __m512 v16;
@@ -77,6 +78,9 @@ static inline v16 v16_if_gt(v16 a, v16 b, v16 x, v16 y) {
 }
 static inline v16 v16_if_le(v16 a, v16 b, v16 x, v16 y) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LE_OQ), y, x);
+}
+static inline bool v16_all_le(v16 a, v16 b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ) == 0xffff;
 }
 /* a 2^n, n in the low bits of `shifted` (scalar/functions.h, exp1). */
 static inline v16 v16_scale2(v16 a, v16 shifted) {

@@ -3,6 +3,7 @@
 #define LM_KERNELS_NEON_V16_H
 
 #include <arm_neon.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -90,6 +91,11 @@ static inline v16 v16_if_gt(v16 a, v16 b, v16 x, v16 y) {
 }
 static inline v16 v16_if_le(v16 a, v16 b, v16 x, v16 y) {
     V16_BUILD(vbslq_f32(vcleq_f32(a.q[i], b.q[i]), x.q[i], y.q[i]));
+}
+static inline bool v16_all_le(v16 a, v16 b) {
+    uint32x4_t le[4];
+    for (int i = 0; i < 4; i++) le[i] = vcleq_f32(a.q[i], b.q[i]);
+    return vminvq_u32(vandq_u32(vandq_u32(le[0], le[1]), vandq_u32(le[2], le[3]))) == ~0u;
 }
 /* a 2^n, n in the low bits of `shifted` (scalar/functions.h, exp1). */
 static inline v16 v16_scale2(v16 a, v16 shifted) {
