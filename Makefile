@@ -149,7 +149,7 @@ fuzz:  ## fuzz the reader of checkpoints (clang; FUZZ_SECONDS=60)
 	  -malloc_limit_mb=64 -timeout=10
 
 # ---- benchmarks ---------------------------------------------------------------------------------
-.PHONY: bench bench-check bench-record bench-checkpoint bench-audit
+.PHONY: bench bench-check bench-record bench-options bench-checkpoint bench-audit
 bench: lmtrain  ## speed of everything on this machine, as shares of its peaks (lmtrain bench --help)
 	$(Q)./lmtrain bench
 # Matrix shapes and whole steps, which hardly differ between quiet runs on one kind of machine.
@@ -159,6 +159,8 @@ bench-check: lmtrain  ## fails when a share of the peak is 15% lower than the on
 	$(Q)./lmtrain bench $(BENCH_PARTS) --compare $(BENCH_RECORD)
 bench-record: lmtrain  ## record the shares that bench-check compares with, on a quiet machine
 	$(Q)./lmtrain bench $(BENCH_PARTS) --json >$(BENCH_RECORD).new && mv $(BENCH_RECORD).new $(BENCH_RECORD)
+bench-options: lmtrain  ## what each option of the model costs a training step: minutes
+	$(Q)./lmtrain bench --only options
 bench-checkpoint: $(BUILD)/tests/bench/checkpoint  ## speed and size of checkpoints
 	$(Q)$<
 bench-audit: $(BUILD)/tests/bench/audit  ## what the digest of the weights costs a step

@@ -1,11 +1,19 @@
 /* The decoder-only transformer, described once.
  *
- *     lm_model_options o = ...;                       // from the config
- *     lm_model_resolve(&o, err)                       // defaults that depend on others;
- * consistency lm_model_plan plan;  lm_model_plan_make(&plan, &o, micro_batch, ...);   // before any
- * allocation lm_model *m;  lm_model_create(&m, &o, batch, training, &compute, err);
- *     lm_model_init(m, seed);                         // or fill m's parameters from a checkpoint
- *     loop: lm_model_zero_gradients(m); for each micro-batch: lm_model_forward_backward(...)
+ *     lm_model_options o = ...;              // from the config
+ *     lm_model_resolve(&o, err);             // defaults that depend on others; contradictions
+ *
+ *     lm_model_plan plan;                    // memory and work, before anything is allocated
+ *     lm_model_plan_make(&plan, &o, batch, training, kernels, threads);
+ *
+ *     lm_model *m;
+ *     lm_model_create(&m, &o, batch, training, &compute, err);
+ *     lm_model_init(m, seed);                // or fill lm_model_weights(m) from a checkpoint
+ *
+ *     each step:
+ *         lm_model_zero_gradients(m);
+ *         each micro-batch: lm_model_forward_backward(m, tokens, ...);
+ *
  *     lm_model_free(m);
  *
  * Everything else derives from the rows of parameters (name, shape, init, decay): counts, offsets
@@ -97,11 +105,11 @@ int64_t lm_model_params(const lm_model_options *o, lm_param *rows, int64_t *tota
 /* What a run will need, computed before anything is allocated. Bytes unless said. */
 typedef struct lm_model_plan {
     int64_t parameters; /* scalars, tied weights once */
-    int64_t
-        matrix_parameters;  /* N of the FLOP convention: all matrices but position embeddings; the
-                               embedding once (it is the head when tied; the head's copy when not) */
-    double flops_per_token; /* 6 N + 12 n_layers d_model context_length (or window): forward and
-                               backward */
+    /* N of the FLOP convention: all matrices but position embeddings; the token embedding once (it
+     * is the head when tied, else the head's own matrix counts). */
+    int64_t matrix_parameters;
+    /* Forward and backward: 6 N + 12 n_layers d_model context_length, or window where that is less. */
+    double flops_per_token;
     uint64_t weights, gradients, activations, scratch;
     bool overflow; /* some size does not fit 64 bits: refuse */
 } lm_model_plan;

@@ -55,7 +55,9 @@ static void add_up_share(const pass *p, int64_t layer, const float *dup) {
                  .init_row = c,
                  .c = dbranch,
                  .c_row = c};
+    lm_phase before = lm_phase_enter(p->m->compute->phases, LM_PHASE_GEMM);
     lm_gemm_multiply(p->m->compute, &g);
+    lm_phase_leave(p->m->compute->phases, before);
 }
 
 /* dx in: gradient of the layer's output; out: of mid. */
