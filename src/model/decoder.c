@@ -96,7 +96,7 @@ static void norm(lm_decoder *d, lm_param_id w, lm_param_id bias, int64_t layer) 
                  .bias = weight(d, bias, layer),
                  .mean = &d->mean,
                  .rstd = &d->rstd};
-    lm_norm_forward(d->m->compute, &n, d->x, d->norm);
+    lm_norm_forward(d->m->compute, &n, d->x, lm_array_f32(d->norm));
 }
 
 static void linear(const lm_decoder *d, lm_param_id w, lm_param_id bias, int64_t layer, int64_t in,
@@ -115,7 +115,7 @@ static void head_norm(lm_decoder *d, int64_t layer, bool keys) {
                       .weight = weight(d, keys ? LM_P_K_NORM_WEIGHT : LM_P_Q_NORM_WEIGHT, layer),
                       .rstd = d->att}; /* as many as heads, and written later */
     float *x = d->qkv + (keys ? o->n_heads * n.head_size : 0);
-    lm_head_norm_forward(d->m->compute, &n, x, x);
+    lm_head_norm_forward(d->m->compute, &n, lm_array_f32(x), x);
 }
 
 /* x += proj(attention(rope(qkv(norm1(x))))), the token's keys and values into the cache. */
@@ -133,7 +133,7 @@ static void attention(lm_decoder *d, int64_t layer) {
         int64_t at = d->length * (size / 2);
         lm_rope_forward(compute, 1, 1, o->n_heads + o->n_kv_heads, size,
                         d->m->buffer[LM_B_COS] + at, d->m->buffer[LM_B_SIN] + at, d->qkv,
-                        lm_model_qkv_size(o));
+                        lm_model_qkv_size(o), (lm_array){0});
     }
     float *rows = d->cache + layer * o->context_length * 2 * kd; /* [T, 2KD] */
     memcpy(rows + d->length * 2 * kd, d->qkv + o->n_heads * size, (size_t)(2 * kd) * sizeof *rows);
@@ -156,7 +156,8 @@ static void mlp(lm_decoder *d, int64_t layer) {
     linear(d, gated ? LM_P_GATE_WEIGHT : LM_P_FC_WEIGHT, gated ? LM_P_GATE_BIAS : LM_P_FC_BIAS,
            layer, c, f, d->norm, d->fc);
     if (gated) linear(d, LM_P_UP_WEIGHT, LM_P_UP_BIAS, layer, c, f, d->norm, d->up);
-    lm_activation_forward(compute, (lm_mlp_kind)o->mlp, f, d->fc, d->up, d->act);
+    lm_activation_forward(compute, (lm_mlp_kind)o->mlp, f, lm_array_f32(d->fc), lm_array_f32(d->up),
+                          lm_array_f32(d->act));
     linear(d, LM_P_MLP_PROJ_WEIGHT, LM_P_MLP_PROJ_BIAS, layer, f, c, d->act, d->branch);
     compute->kernels->add_f32(c, d->branch, d->x);
 }

@@ -49,7 +49,8 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t b
                           lm_compute *compute, lm_error *err) {
     lm_model_plan plan;
     *model = NULL;
-    lm_model_plan_make(&plan, o, batch, training, compute->kernels, lm_pool_threads(compute->pool));
+    lm_model_plan_make(&plan, o, batch, training, compute->kernels, compute->precision,
+                       lm_pool_threads(compute->pool));
     if (plan.overflow)
         return lm_error_set(err, LM_ERR_USAGE,
                             "the model is too large: its sizes do not fit 64 bits");
@@ -59,7 +60,7 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t b
     m->batch = batch;
     m->compute = compute;
     lm_param_layout_make(&m->params, o);
-    lm_buffer_layout_make(&m->buffers, o, batch, training);
+    lm_buffer_layout_make(&m->buffers, o, batch, training, compute->precision);
     if (allocate(m, &plan, training, err) != LM_OK) {
         lm_model_free(m);
         return err->code;

@@ -114,7 +114,8 @@ typedef struct lm_model_plan {
     bool overflow; /* some size does not fit 64 bits: refuse */
 } lm_model_plan;
 void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
-                        bool training, const lm_kernels *kernels, int threads);
+                        bool training, const lm_kernels *kernels, lm_precision precision,
+                        int threads);
 
 typedef struct lm_model lm_model;
 

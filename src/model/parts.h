@@ -84,7 +84,9 @@ typedef enum lm_buffer_id {
     LM_B_SIN,
     LM_B_DX,
     LM_B_DBRANCH,
-    LM_B_DWIDE,
+    LM_B_WIDE,
+    LM_B_DX_ROUNDED,
+    LM_B_WIDE_ROUNDED,
     LM_B_COUNT
 } lm_buffer_id;
 
@@ -95,7 +97,7 @@ typedef struct lm_buffer_layout {
 } lm_buffer_layout;
 
 bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, int64_t batch,
-                           bool training);
+                           bool training, lm_precision precision);
 
 /* Scratch a worker needs: the most any layer asks for, decoding included. */
 size_t lm_model_scratch_bytes(const lm_model_options *o, const lm_kernels *kernels);
@@ -111,7 +113,7 @@ struct lm_model {
     lm_buffer_layout buffers;
     uint64_t dropout_seed, first_sample;
     lm_arena weights, gradients, activations;
-    float *buffer[LM_B_COUNT]; /* [copies, count] */
+    float *buffer[LM_B_COUNT]; /* [copies, count]; operands may be bf16 (plan.c) */
 };
 
 static inline int64_t lm_model_head_size(const lm_model_options *o) {

@@ -1,7 +1,5 @@
 #include "model/pass.h"
 
-#include "nn/linear.h"
-
 /* ---- branches: what is added to the residual stream ------------------------------------------- */
 lm_dropout lm_pass_dropout(const pass *p, int64_t site) {
     const lm_model *m = p->m;
@@ -18,27 +16,39 @@ bool lm_pass_drops(const pass *p) {
     return p->training && p->m->o.dropout > 0;
 }
 
-void lm_pass_branch_forward(const pass *p, int64_t site, int64_t in, const float *branch,
-                            const float *w, const float *bias, const float *x, float *y) {
+lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, int64_t layer,
+                         int64_t in, int64_t out) {
+    return (lm_linear){.rows = p->rows,
+                       .in = in,
+                       .out = out,
+                       .w = lm_array_f32(weight(p, weights, layer)),
+                       .bias = weight(p, bias, layer)};
+}
+
+void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,
+                            const float *x, float *y) {
     const lm_compute *compute = p->m->compute;
-    int64_t c = p->m->o.d_model;
     if (!lm_pass_drops(p)) {
-        lm_linear_forward_residual(compute, p->rows, in, c, branch, w, bias, x, y);
+        lm_linear_forward_residual(compute, l, branch, x, y);
         return;
     }
     lm_dropout d = lm_pass_dropout(p, site);
-    float *out = buffer(p, LM_B_NORM, 0); /* [B*T, C]: the norm has served */
-    lm_linear_forward(compute, p->rows, in, c, branch, w, bias, out);
+    float *out = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C]: there is no gradient yet */
+    lm_linear_forward(compute, l, branch, lm_array_f32(out), NULL);
     lm_dropout_apply(compute, &d, out, x, y);
 }
 
-const float *lm_pass_branch_backward(const pass *p, int64_t site) {
-    const float *dx = buffer(p, LM_B_DX, 0);
-    if (!lm_pass_drops(p)) return dx;
-    lm_dropout d = lm_pass_dropout(p, site);
-    float *dout = buffer(p, LM_B_NORM, 0); /* [B*T, C]: there is no norm yet */
-    lm_dropout_apply(p->m->compute, &d, dx, NULL, dout);
-    return dout;
+lm_array lm_pass_branch_backward(const pass *p, int64_t site) {
+    const lm_compute *compute = p->m->compute;
+    const float *dout = buffer(p, LM_B_DX, 0);
+    if (lm_pass_drops(p)) {
+        lm_dropout d = lm_pass_dropout(p, site);
+        float *dropped = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C]: not begun yet */
+        lm_dropout_apply(compute, &d, dout, NULL, dropped);
+        dout = dropped;
+    }
+    return lm_array_operand(compute, p->rows * p->m->o.d_model, dout,
+                            operand(p, LM_B_DX_ROUNDED, 0));
 }
 
 /* ---- norms ----------------------------------------------------------------------------------- */
@@ -59,9 +69,9 @@ lm_norm lm_pass_norm(const pass *p, const norm_ids *ids, int64_t layer) {
                      .rstd = buffer(p, ids->rstd, layer)};
 }
 
-float *lm_pass_norm_forward(const pass *p, const norm_ids *ids, int64_t layer, const float *x) {
+lm_array lm_pass_norm_forward(const pass *p, const norm_ids *ids, int64_t layer, const float *x) {
     lm_norm n = lm_pass_norm(p, ids, layer);
-    float *y = buffer(p, LM_B_NORM, 0); /* [B*T, C] */
+    lm_array y = operand(p, LM_B_NORM, 0); /* [B*T, C] */
     lm_norm_forward(p->m->compute, &n, x, y);
     return y;
 }

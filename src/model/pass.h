@@ -7,12 +7,14 @@
  *     pass.c             what all of them share: norms, and the end of a branch
  *
  * Forward goes from residual(layer) over LM_B_MID to residual(layer + 1), whose gradient backward has
- * in LM_B_DX, in place. LM_B_NORM, ACT, DBRANCH and DWIDE are used by each part anew. */
+ * in LM_B_DX, in place. LM_B_NORM, ACT, DBRANCH and WIDE are used by each part anew. What matrix
+ * products read is an lm_array (ops/array.h), of floats or of bf16. */
 #ifndef LM_MODEL_PASS_H
 #define LM_MODEL_PASS_H
 
 #include "model/parts.h"
 #include "nn/dropout.h"
+#include "nn/linear.h"
 
 /* One micro-batch. Dimensions: B batch, T time, C d_model, F d_ff, A = (H + 2K) D. */
 typedef struct pass {
@@ -35,6 +37,10 @@ static inline float *buffer(const pass *p, lm_buffer_id id, int64_t layer) {
     if (b->count[id] == 0) return NULL;
     return p->m->buffer[id] + (b->copies[id] > 1 ? layer * (int64_t)b->count[id] : 0);
 }
+/* The same of one that matrix products read. */
+static inline lm_array operand(const pass *p, lm_buffer_id id, int64_t layer) {
+    return (lm_array){buffer(p, id, layer), p->m->compute->precision};
+}
 /* Where each token's document begins in its row, [B*T]; NULL: documents are not told apart. */
 static inline int32_t *documents(const pass *p) {
     return (int32_t *)(void *)buffer(p, LM_B_DOCUMENTS, 0);
@@ -53,7 +59,7 @@ extern const norm_ids lm_norm_e, lm_norm_1, lm_norm_2, lm_norm_f;
 
 lm_norm lm_pass_norm(const pass *p, const norm_ids *ids, int64_t layer);
 /* The norm of x [B*T, C] into LM_B_NORM, which is returned: forward, and again in backward. */
-float *lm_pass_norm_forward(const pass *p, const norm_ids *ids, int64_t layer, const float *x);
+lm_array lm_pass_norm_forward(const pass *p, const norm_ids *ids, int64_t layer, const float *x);
 /* LM_B_DX += its share through the norm of x, whose output's gradient LM_B_DBRANCH is. */
 void lm_pass_norm_backward(const pass *p, const norm_ids *ids, int64_t layer, const float *x);
 
@@ -61,11 +67,16 @@ void lm_pass_norm_backward(const pass *p, const norm_ids *ids, int64_t layer, co
 bool lm_pass_drops(const pass *p);
 lm_dropout lm_pass_dropout(const pass *p, int64_t site);
 
+/* The linear layer with these weights; in is their second dimension. */
+lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, int64_t layer,
+                         int64_t in, int64_t out);
+
 /* The end of a branch: y [B*T, C] = x + dropout(branch W^T + bias), branch [B*T, in]; overwritten. */
-void lm_pass_branch_forward(const pass *p, int64_t site, int64_t in, const float *branch,
-                            const float *w, const float *bias, const float *x, float *y);
-/* The gradient [B*T, C] of what W gave: LM_B_DX itself, or what dropout leaves of it in LM_B_NORM. */
-const float *lm_pass_branch_backward(const pass *p, int64_t site);
+void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,
+                            const float *x, float *y);
+/* The gradient [B*T, C] of what W gave: LM_B_DX or what dropout leaves of it in LM_B_DBRANCH, rounded
+ * where products want bf16. */
+lm_array lm_pass_branch_backward(const pass *p, int64_t site);
 
 /* ---- the parts ------------------------------------------------------------------------------- */
 void lm_pass_embedding_forward(const pass *p);

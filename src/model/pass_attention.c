@@ -1,7 +1,6 @@
 /* x += proj(attention(rope(qkv(norm1(x))))); qk_norm: rope(norm_qk(qkv(..))). */
 #include "model/pass.h"
 #include "nn/head_norm.h"
-#include "nn/linear.h"
 #include "nn/rope.h"
 #include "ops/attention.h"
 
@@ -18,59 +17,87 @@ static lm_head_norm head_norm_of(const pass *p, int64_t layer, bool keys) {
                           .rstd = buffer(p, keys ? LM_B_RSTD_K : LM_B_RSTD_Q, 0)};
 }
 
-/* From the projection to what attention reads: in place, and kept; with qk_norm into the shared
- * buffer, and once more in backward. */
-static void heads_forward(const pass *p, int64_t layer) {
+/* From the sums of the projection, in `wide`, to what attention reads. LM_B_QKV, which is kept, gets
+ * them rotated; with qk_norm as they are, and LM_B_HEADS normed and rotated, in backward once more. At
+ * fp32 `wide` is the one of those that is rotated. */
+static void rotate(const pass *p, float *wide, lm_array out) {
     const lm_model_options *o = &p->m->o;
-    const lm_compute *compute = p->m->compute;
-    int64_t d = lm_model_head_size(o);
-    float *heads = buffer(p, LM_B_QKV, layer); /* [B*T, A] */
-    if (o->qk_norm) {
-        const float *qkv = heads;
-        lm_head_norm q = head_norm_of(p, layer, false), k = head_norm_of(p, layer, true);
-        heads = buffer(p, LM_B_HEADS, 0);
-        lm_head_norm_forward(compute, &q, qkv, heads);
-        lm_head_norm_forward(compute, &k, qkv + o->n_heads * d, heads + o->n_heads * d);
-    }
-    if (o->position == LM_POSITION_ROPE)
-        lm_rope_forward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads, d,
-                        buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), heads,
-                        lm_model_qkv_size(o));
+    lm_rope_forward(p->m->compute, p->batch, p->time, o->n_heads + o->n_kv_heads,
+                    lm_model_head_size(o), buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), wide,
+                    lm_model_qkv_size(o), out);
 }
 
-/* dqkv in: of what attention read, out: of the projection. */
-static void heads_backward(const pass *p, int64_t layer, float *dqkv) {
+/* Where heads are computed before they are in `out`. */
+static float *wide_of(const pass *p, lm_array out) {
+    return lm_array_target(out, buffer(p, LM_B_WIDE, 0));
+}
+
+static void project(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, residual(p, layer));
+    lm_linear l =
+        lm_pass_linear(p, LM_P_QKV_WEIGHT, LM_P_QKV_BIAS, layer, o->d_model, lm_model_qkv_size(o));
+    lm_array qkv = operand(p, LM_B_QKV, layer); /* [B*T, A] */
+    float *wide = wide_of(p, qkv);
+    bool rotated = o->position == LM_POSITION_ROPE && !o->qk_norm;
+    lm_linear_forward(p->m->compute, &l, norm, rotated ? lm_array_f32(wide) : qkv, wide);
+    if (rotated) rotate(p, wide, qkv);
+}
+
+/* With qk_norm: LM_B_HEADS out of LM_B_QKV. */
+static void norm_heads(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
-    int64_t d = lm_model_head_size(o);
+    int64_t d = lm_model_head_size(o), at = o->n_heads * d;
+    if (!o->qk_norm) return;
+    lm_array qkv = operand(p, LM_B_QKV, layer), out = operand(p, LM_B_HEADS, 0);
+    float *wide = wide_of(p, out);
+    lm_head_norm q = head_norm_of(p, layer, false), k = head_norm_of(p, layer, true);
+    lm_head_norm_forward(compute, &q, qkv, wide);
+    lm_head_norm_forward(compute, &k, lm_array_from(qkv, at), wide + at);
+    if (o->position == LM_POSITION_ROPE)
+        rotate(p, wide, out);
+    else
+        lm_array_operand(compute, p->rows * lm_model_qkv_size(o), wide, out);
+}
+
+/* dqkv in: of what attention read, out: of the projection; returned as products read it. */
+static lm_array heads_backward(const pass *p, int64_t layer, float *dqkv) {
+    const lm_model_options *o = &p->m->o;
+    const lm_compute *compute = p->m->compute;
+    int64_t d = lm_model_head_size(o), at = o->n_heads * d, row = lm_model_qkv_size(o);
+    lm_array rounded = operand(p, LM_B_WIDE_ROUNDED, 0), none = {0}; /* [B*T, A] */
+    bool last = !o->qk_norm;                                         /* of what changes dqkv */
     if (o->position == LM_POSITION_ROPE)
         lm_rope_backward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads, d,
-                         buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), dqkv,
-                         lm_model_qkv_size(o));
+                         buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), dqkv, row,
+                         last ? rounded : none);
     if (o->qk_norm) {
-        const float *qkv = buffer(p, LM_B_QKV, layer);
+        lm_array qkv = operand(p, LM_B_QKV, layer);
         lm_head_norm q = head_norm_of(p, layer, false), k = head_norm_of(p, layer, true);
         lm_head_norm_backward(compute, &q, qkv, dqkv, gradient(p, LM_P_Q_NORM_WEIGHT, layer));
-        lm_head_norm_backward(compute, &k, qkv + o->n_heads * d, dqkv + o->n_heads * d,
+        lm_head_norm_backward(compute, &k, lm_array_from(qkv, at), dqkv + at,
                               gradient(p, LM_P_K_NORM_WEIGHT, layer));
     }
+    if (o->position == LM_POSITION_ROPE && last) return rounded.at ? rounded : lm_array_f32(dqkv);
+    return lm_array_operand(compute, p->rows * row, dqkv, rounded);
 }
 
 static lm_attention attention_of(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     int64_t d = lm_model_head_size(o);
-    const float *qkv = buffer(p, LM_B_QKV, layer); /* [B*T, A]: H queries, K keys, K values */
-    const float *heads = o->qk_norm ? buffer(p, LM_B_HEADS, 0) : qkv;
+    lm_array qkv = operand(p, LM_B_QKV, layer); /* [B*T, A]: H queries, K keys, K values */
+    lm_array heads = o->qk_norm ? operand(p, LM_B_HEADS, 0) : qkv;
     return (lm_attention){.batch = p->batch,
                           .time = p->time,
                           .heads = o->n_heads,
                           .kv_heads = o->n_kv_heads,
                           .head_size = d,
                           .q = heads,
-                          .k = heads + o->n_heads * d,
-                          .v = qkv + (o->n_heads + o->n_kv_heads) * d,
+                          .k = lm_array_from(heads, o->n_heads * d),
+                          .v = lm_array_from(qkv, (o->n_heads + o->n_kv_heads) * d),
                           .qkv_row = lm_model_qkv_size(o),
-                          .out = buffer(p, LM_B_ATT, layer),
+                          .out = operand(p, LM_B_ATT, layer),
                           .out_row = o->d_model,
                           .lse = buffer(p, LM_B_LSE, layer),
                           .window = o->window,
@@ -79,23 +106,21 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
 }
 
 void lm_pass_attention_inside(const pass *p, int64_t layer) {
-    const lm_model_options *o = &p->m->o;
-    const lm_compute *compute = p->m->compute;
-    int64_t c = o->d_model, a = lm_model_qkv_size(o);
-    float *qkv = buffer(p, LM_B_QKV, layer); /* [B*T, A] */
-    float *norm = lm_pass_norm_forward(p, &lm_norm_1, layer, residual(p, layer));
-    lm_linear_forward(compute, p->rows, c, a, norm, weight(p, LM_P_QKV_WEIGHT, layer),
-                      weight(p, LM_P_QKV_BIAS, layer), qkv);
-    heads_forward(p, layer);
+    project(p, layer);
+    norm_heads(p, layer);
     lm_attention attention = attention_of(p, layer);
-    lm_attention_forward_f32(compute, &attention);
+    lm_attention_forward(p->m->compute, &attention);
+}
+
+static lm_linear projection_of(const pass *p, int64_t layer) {
+    return lm_pass_linear(p, LM_P_ATTN_PROJ_WEIGHT, LM_P_ATTN_PROJ_BIAS, layer, p->m->o.d_model,
+                          p->m->o.d_model);
 }
 
 void lm_pass_attention_forward(const pass *p, int64_t layer) {
     lm_pass_attention_inside(p, layer);
-    lm_pass_branch_forward(p, 2 * layer + 1, p->m->o.d_model, buffer(p, LM_B_ATT, layer),
-                           weight(p, LM_P_ATTN_PROJ_WEIGHT, layer),
-                           weight(p, LM_P_ATTN_PROJ_BIAS, layer), residual(p, layer),
+    lm_linear l = projection_of(p, layer);
+    lm_pass_branch_forward(p, 2 * layer + 1, &l, operand(p, LM_B_ATT, layer), residual(p, layer),
                            buffer(p, LM_B_MID, layer));
 }
 
@@ -103,22 +128,26 @@ void lm_pass_attention_forward(const pass *p, int64_t layer) {
 void lm_pass_attention_backward(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
-    int64_t c = o->d_model, a = lm_model_qkv_size(o), d = lm_model_head_size(o);
+    int64_t a = lm_model_qkv_size(o), d = lm_model_head_size(o);
     const float *x = residual(p, layer);
     float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
-    float *dqkv = buffer(p, LM_B_DWIDE, 0);      /* [B*T, A] */
-    if (o->qk_norm) heads_forward(p, layer);
+    float *dqkv = buffer(p, LM_B_WIDE, 0);       /* [B*T, A] */
+    lm_array datt = operand(p, LM_B_NORM, 0);    /* [B*T, C]: there is no norm yet */
+    norm_heads(p, layer);
     lm_attention attention = attention_of(p, layer);
-    lm_linear_backward(
-        compute, p->rows, c, c, attention.out, weight(p, LM_P_ATTN_PROJ_WEIGHT, layer),
-        lm_pass_branch_backward(p, 2 * layer + 1), dbranch,
-        gradient(p, LM_P_ATTN_PROJ_WEIGHT, layer), gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
-    lm_attention_backward_f32(compute, &attention, dbranch, dqkv, dqkv + o->n_heads * d,
-                              dqkv + (o->n_heads + o->n_kv_heads) * d);
-    heads_backward(p, layer, dqkv);
-    float *norm = lm_pass_norm_forward(p, &lm_norm_1, layer, x);
-    lm_linear_backward(compute, p->rows, c, a, norm, weight(p, LM_P_QKV_WEIGHT, layer), dqkv,
-                       dbranch, gradient(p, LM_P_QKV_WEIGHT, layer),
-                       gradient(p, LM_P_QKV_BIAS, layer));
+    lm_linear projection = projection_of(p, layer);
+    lm_array dout = lm_pass_branch_backward(p, 2 * layer + 1);
+    lm_linear_backward_input(compute, &projection, dout, datt, dqkv);
+    lm_linear_backward_weights(compute, &projection, attention.out, dout,
+                               gradient(p, LM_P_ATTN_PROJ_WEIGHT, layer),
+                               gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
+    lm_attention_backward(compute, &attention, datt, dqkv, dqkv + o->n_heads * d,
+                          dqkv + (o->n_heads + o->n_kv_heads) * d);
+    lm_array dwide = heads_backward(p, layer, dqkv);
+    lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, x);
+    lm_linear l = lm_pass_linear(p, LM_P_QKV_WEIGHT, LM_P_QKV_BIAS, layer, o->d_model, a);
+    lm_linear_backward_input(compute, &l, dwide, lm_array_f32(dbranch), NULL);
+    lm_linear_backward_weights(compute, &l, norm, dwide, gradient(p, LM_P_QKV_WEIGHT, layer),
+                               gradient(p, LM_P_QKV_BIAS, layer));
     lm_pass_norm_backward(p, &lm_norm_1, layer, x);
 }

@@ -12,7 +12,7 @@ void lm_pass_embedding_forward(const pass *p) {
                          weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), 0, documents(p), x);
     if (normed) {
         lm_norm n = lm_pass_norm(p, &lm_norm_e, 0);
-        lm_norm_forward(p->m->compute, &n, x, residual(p, 0));
+        lm_norm_forward(p->m->compute, &n, x, lm_array_f32(residual(p, 0)));
     }
     if (lm_pass_drops(p)) {
         lm_dropout d = lm_pass_dropout(p, 0);

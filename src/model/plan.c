@@ -4,8 +4,10 @@
  * after attention, and the MLP's pre-activations. What is cheap to compute again (norms and their
  * statistics, activation outputs) is not kept. Buffers of backward are shared by all layers. Per token
  * of a GPT-2 layer that makes 10 C floats, and once 11 C more; recompute = attention (Korthikanti et
- * al. 2022) keeps 6 C of the 10, recompute = block (Chen et al. 2016) only x. */
+ * al. 2022) keeps 6 C of the 10, recompute = block (Chen et al. 2016) only x. At LM_BF16, what feeds
+ * matrix products is kept as bf16: half of 8 C of the 10. */
 #include "model/parts.h"
+#include "nn/activation.h"
 #include "nn/head_norm.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
@@ -32,7 +34,9 @@ enum { /* what the model must have, or be made for */
        IF_TRAINING = 8,
        IF_QK_NORM = 16,
        IF_EMBEDDING_NORM = 32,
-       IF_DOCUMENTS = 64
+       IF_DOCUMENTS = 64,
+       IF_BF16 = 128,
+       IF_WIDE = 256, /* training, or bf16 */
 };
 
 /* Whether a training model has a copy for every layer. */
@@ -43,10 +47,14 @@ typedef enum keeping {
     UNLESS_RECOMPUTE, /* nor when attention is */
 } keeping;
 
+/* What an element is: four bytes (a float, an int32), or what matrix products read at the precision. */
+typedef enum element { FLOAT, OPERAND } element;
+
 static const struct buffer_row {
     keeping kept;
     dim rows, columns;
     unsigned conditions;
+    element type;
 } table[LM_B_COUNT] = {
     /* the beginning */
     [LM_B_DOCUMENTS] = {ONCE, TOKENS, ONE, IF_DOCUMENTS},    /* int32 */
@@ -57,14 +65,14 @@ static const struct buffer_row {
     [LM_B_X] = {EACH, TOKENS, C, 0}, /* the layer's input */
     [LM_B_MEAN_1] = {ONCE, TOKENS, ONE, IF_LAYERNORM},
     [LM_B_RSTD_1] = {ONCE, TOKENS, ONE, 0},
-    [LM_B_QKV] = {UNLESS_RECOMPUTE, TOKENS, QKV, 0}, /* rotated in place, but with qk_norm */
-    [LM_B_ATT] = {UNLESS_RECOMPUTE, TOKENS, C, 0},   /* before the projection */
+    [LM_B_QKV] = {UNLESS_RECOMPUTE, TOKENS, QKV, 0, OPERAND}, /* rotated, but with qk_norm */
+    [LM_B_ATT] = {UNLESS_RECOMPUTE, TOKENS, C, 0, OPERAND},   /* before the projection */
     [LM_B_LSE] = {UNLESS_RECOMPUTE, HEAD_TOKENS, ONE, 0},
     [LM_B_MID] = {UNLESS_BLOCK, TOKENS, C, 0}, /* x + attention branch */
     [LM_B_MEAN_2] = {ONCE, TOKENS, ONE, IF_LAYERNORM},
     [LM_B_RSTD_2] = {ONCE, TOKENS, ONE, 0},
-    [LM_B_FC] = {UNLESS_BLOCK, TOKENS, F, 0}, /* pre-activation; the gate's where gated */
-    [LM_B_UP] = {UNLESS_BLOCK, TOKENS, F, IF_GATED},
+    [LM_B_FC] = {UNLESS_BLOCK, TOKENS, F, 0, OPERAND}, /* pre-activation; the gate's where gated */
+    [LM_B_UP] = {UNLESS_BLOCK, TOKENS, F, IF_GATED, OPERAND},
     /* the end of the network */
     [LM_B_X_F] = {ONCE, TOKENS, C, 0},
     [LM_B_MEAN_F] = {ONCE, TOKENS, ONE, IF_LAYERNORM},
@@ -73,18 +81,22 @@ static const struct buffer_row {
     [LM_B_LOSS] = {ONCE, TOKENS, ONE, 0},
     [LM_B_LOGITS] = {ONCE, LOGITS, ONE, 0},
     /* shared by all layers */
-    [LM_B_NORM] = {ONCE, TOKENS, C, 0}, /* output of the norm at hand */
+    [LM_B_NORM] = {ONCE, TOKENS, C, 0,
+                   OPERAND}, /* output of the norm at hand; attention's gradient */
     /* with qk_norm, the queries and keys of the layer at hand as attention reads them; the place of
      * the values stays empty, so that rows are as far apart as those of qkv */
-    [LM_B_HEADS] = {ONCE, TOKENS, QKV, IF_QK_NORM},
+    [LM_B_HEADS] = {ONCE, TOKENS, QKV, IF_QK_NORM, OPERAND},
     [LM_B_RSTD_Q] = {ONCE, HEAD_TOKENS, ONE, IF_QK_NORM},
     [LM_B_RSTD_K] = {ONCE, KV_HEAD_TOKENS, ONE, IF_QK_NORM},
-    [LM_B_ACT] = {ONCE, TOKENS, F, 0}, /* output of the activation at hand; then dup */
+    [LM_B_ACT] = {ONCE, TOKENS, F, 0, OPERAND}, /* output of the activation at hand; then dup */
     [LM_B_COS] = {ONCE, TIME, HALF_HEAD, IF_ROPE},
     [LM_B_SIN] = {ONCE, TIME, HALF_HEAD, IF_ROPE},
-    [LM_B_DX] = {ONCE, TOKENS, C, IF_TRAINING},       /* gradient of the residual stream */
-    [LM_B_DBRANCH] = {ONCE, TOKENS, C, IF_TRAINING},  /* of a branch's narrow parts */
-    [LM_B_DWIDE] = {ONCE, TOKENS, WIDE, IF_TRAINING}, /* of fc, then of qkv */
+    [LM_B_DX] = {ONCE, TOKENS, C, IF_TRAINING},      /* gradient of the residual stream */
+    [LM_B_DBRANCH] = {ONCE, TOKENS, C, IF_TRAINING}, /* of a branch's narrow parts */
+    /* of fc, then of qkv; at bf16 the sums that qkv, fc and up are rounded from too */
+    [LM_B_WIDE] = {ONCE, TOKENS, WIDE, IF_WIDE},
+    [LM_B_DX_ROUNDED] = {ONCE, TOKENS, C, IF_TRAINING | IF_BF16, OPERAND},
+    [LM_B_WIDE_ROUNDED] = {ONCE, TOKENS, WIDE, IF_TRAINING | IF_BF16, OPERAND},
 };
 
 /* The dimension d, checked; options are below 2^31 each (lm_param_layout_make saw to it). */
@@ -145,12 +157,14 @@ static bool keeps_each(const lm_model_options *o, keeping kept) {
 }
 
 bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, int64_t batch,
-                           bool training) {
+                           bool training, lm_precision precision) {
+    bool bf16 = precision == LM_BF16;
     unsigned truth = (o->norm == LM_NORM_LAYERNORM ? IF_LAYERNORM : 0u) |
                      (lm_mlp_is_gated((lm_mlp_kind)o->mlp) ? IF_GATED : 0u) |
                      (o->position == LM_POSITION_ROPE ? IF_ROPE : 0u) |
                      (o->qk_norm ? IF_QK_NORM : 0u) | (o->embedding_norm ? IF_EMBEDDING_NORM : 0u) |
-                     (o->document_mask ? IF_DOCUMENTS : 0u) | (training ? IF_TRAINING : 0u);
+                     (o->document_mask ? IF_DOCUMENTS : 0u) | (training ? IF_TRAINING : 0u) |
+                     (bf16 ? IF_BF16 : 0u) | (training || bf16 ? IF_WIDE : 0u);
     *layout = (lm_buffer_layout){0};
     for (int id = 0; id < LM_B_COUNT; id++) {
         size_t rows, columns, count, bytes;
@@ -158,6 +172,7 @@ bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, 
         if (!size_of(o, batch, table[id].rows, &rows) ||
             !size_of(o, batch, table[id].columns, &columns) || !lm_size_mul(rows, columns, &count))
             return false;
+        if (bf16 && table[id].type == OPERAND) count = (count + 1) / 2; /* in four bytes */
         layout->copies[id] = training && keeps_each(o, table[id].kept) ? o->n_layers : 1;
         layout->count[id] = count;
         if (!lm_size_mul(count, sizeof(float) * (size_t)layout->copies[id], &bytes) ||
@@ -175,6 +190,7 @@ size_t lm_model_scratch_bytes(const lm_model_options *o, const lm_kernels *kerne
         lm_norm_scratch_bytes(c),
         lm_linear_scratch_bytes(kernels, c, widest),
         lm_linear_scratch_bytes(kernels, widest, c),
+        lm_activation_scratch_bytes(),
         lm_rope_scratch_bytes(d),
         lm_head_norm_scratch_bytes(o->n_heads, d),
         lm_attention_scratch_bytes(kernels, o->context_length, d),
@@ -188,7 +204,8 @@ size_t lm_model_scratch_bytes(const lm_model_options *o, const lm_kernels *kerne
 }
 
 void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
-                        bool training, const lm_kernels *kernels, int threads) {
+                        bool training, const lm_kernels *kernels, lm_precision precision,
+                        int threads) {
     lm_param_layout params;
     lm_buffer_layout buffers;
     size_t weights, scratch, sum = 0;
@@ -196,7 +213,7 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t 
     *plan = (lm_model_plan){.overflow = true};
     if (!lm_param_layout_make(&params, o) ||
         !lm_size_mul((size_t)params.total, sizeof(float), &weights) ||
-        !lm_buffer_layout_make(&buffers, o, batch, training) ||
+        !lm_buffer_layout_make(&buffers, o, batch, training, precision) ||
         !lm_size_mul(lm_model_scratch_bytes(o, kernels), (size_t)threads, &scratch) ||
         !lm_size_add(weights, training ? weights : 0, &sum) ||
         !lm_size_add(sum, buffers.bytes, &sum) || !lm_size_add(sum, scratch, &sum))

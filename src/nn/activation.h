@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "ops/compute.h"
+#include "ops/array.h"
 
 typedef enum lm_mlp_kind {
     LM_MLP_GELU_TANH,
@@ -17,11 +17,11 @@ const char *lm_mlp_name(int kind);      /* "gelu_tanh", ..., "relu2"; NULL past 
 bool lm_mlp_is_gated(lm_mlp_kind kind); /* has a second input projection */
 
 /* y [count] = activation(x) or silu(x) * up; overwritten. */
-void lm_activation_forward(const lm_compute *compute, lm_mlp_kind kind, int64_t count,
-                           const float *x, const float *up, float *y);
+void lm_activation_forward(const lm_compute *compute, lm_mlp_kind kind, int64_t count, lm_array x,
+                           lm_array up, lm_array y);
 /* dx, dup overwritten from dy; dx may be dy. */
-void lm_activation_backward(const lm_compute *compute, lm_mlp_kind kind, int64_t count,
-                            const float *x, const float *up, const float *dy, float *dx,
-                            float *dup);
+void lm_activation_backward(const lm_compute *compute, lm_mlp_kind kind, int64_t count, lm_array x,
+                            lm_array up, const float *dy, lm_array dx, lm_array dup);
+size_t lm_activation_scratch_bytes(void);
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef LM_NN_HEAD_NORM_H
 #define LM_NN_HEAD_NORM_H
 
-#include "ops/compute.h"
+#include "ops/array.h"
 
 typedef struct lm_head_norm {
     int64_t tokens, heads, head_size;
@@ -17,12 +17,11 @@ typedef struct lm_head_norm {
 } lm_head_norm;
 
 /* y overwritten (y may be x); rstd overwritten. */
-void lm_head_norm_forward(const lm_compute *compute, const lm_head_norm *n, const float *x,
-                          float *y);
+void lm_head_norm_forward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *y);
 /* dy in: gradient of y, out: of x. dweight [D] accumulated into, in token chunks whose count depends
  * on the shape alone, the chunks added in order. */
-void lm_head_norm_backward(const lm_compute *compute, const lm_head_norm *n, const float *x,
-                           float *dy, float *dweight);
+void lm_head_norm_backward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *dy,
+                           float *dweight);
 size_t lm_head_norm_scratch_bytes(int64_t heads, int64_t head_size);
 
 #endif

@@ -1,127 +1,167 @@
 #include "nn/linear.h"
 
+#include "base/error.h"
+
 /* Columns a task of the bias gradient owns: each column is summed by one worker, rows rising, so
- * the split changes no bit. */
-enum { BIAS_COLUMNS = 128 };
+ * the split changes no bit. Rows of bf16 are widened so many at a time. */
+enum { BIAS_COLUMNS = 128, BIAS_ROWS = 64 };
 /* Below this many elements the bias gradient is one task. */
 enum { BIAS_SERIAL = 16384 };
 /* Weights a decode task reads at least: 256 kB, about 10 us of memory traffic. */
 enum { DECODE_ELEMENTS = 65536 };
 
-void lm_linear_forward(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
-                       const float *x, const float *w, const float *bias, float *y) {
-    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
-    lm_gemm g = {.m = rows,
-                 .n = out,
-                 .k = in,
-                 .a = lm_array_f32(x),
-                 .a_row = in,
-                 .a_col = 1,
-                 .b = lm_array_f32(w),
-                 .b_row = 1,
-                 .b_col = in,
-                 .init = bias,
-                 .init_row = 0,
-                 .c = y,
-                 .c_row = out};
-    lm_gemm_multiply(compute, &g);
-    lm_phase_leave(compute->phases, before);
-}
-
-typedef struct residual_job {
+/* What to do with a block of C that is still in cache. */
+typedef struct block_job {
     const lm_kernels *kernels;
-    const float *bias; /* [O] */
-    float *y;          /* [M, O] */
-    int64_t out;
-} residual_job;
+    int64_t width;     /* row length of C */
+    const float *bias; /* [width] */
+    float *c;          /* [M, width] */
+    lm_array rounded;  /* [M, width] */
+} block_job;
 
-/* y += bias on a block that is still in cache. */
 static void add_bias(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
-    const residual_job *j = argument;
+    const block_job *j = argument;
     for (int64_t i = m0; i < m1; i++)
-        j->kernels->add_f32(n1 - n0, j->bias + n0, j->y + i * j->out + n0);
+        j->kernels->add_f32(n1 - n0, j->bias + n0, j->c + i * j->width + n0);
 }
 
-void lm_linear_forward_residual(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
-                                const float *x, const float *w, const float *bias,
-                                const float *residual, float *y) {
+static void store_block(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+    const block_job *j = argument;
+    for (int64_t i = m0; i < m1; i++)
+        lm_array_store(j->kernels, n1 - n0, j->c + i * j->width + n0,
+                       lm_array_from(j->rounded, i * j->width + n0));
+}
+
+/* C = ..., by way of `wide` where y is bf16. */
+static void multiply_into(const lm_compute *compute, lm_gemm *g, lm_array y, float *wide) {
+    block_job j = {.kernels = compute->kernels, .width = g->n, .c = wide, .rounded = y};
+    g->c = lm_array_target(y, wide);
+    g->c_row = g->n;
+    LM_ASSERT(g->c);
+    if (y.type == LM_BF16) {
+        g->finish = store_block;
+        g->argument = &j;
+    }
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
-    residual_job j = {.kernels = compute->kernels, .bias = bias, .y = y, .out = out};
-    lm_gemm g = {.m = rows,
-                 .n = out,
-                 .k = in,
-                 .a = lm_array_f32(x),
-                 .a_row = in,
-                 .a_col = 1,
-                 .b = lm_array_f32(w),
-                 .b_row = 1,
-                 .b_col = in,
-                 .init = residual,
-                 .init_row = out,
-                 .c = y,
-                 .c_row = out,
-                 .finish = bias ? add_bias : NULL,
-                 .argument = &j};
-    lm_gemm_multiply(compute, &g);
+    lm_gemm_multiply(compute, g);
     lm_phase_leave(compute->phases, before);
+}
+
+static lm_gemm forward_of(const lm_linear *l, lm_array x) {
+    return (lm_gemm){.m = l->rows,
+                     .n = l->out,
+                     .k = l->in,
+                     .a = x,
+                     .a_row = l->in,
+                     .a_col = 1,
+                     .b = l->w,
+                     .b_row = 1,
+                     .b_col = l->in};
+}
+
+void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x, lm_array y,
+                       float *wide) {
+    lm_gemm g = forward_of(l, x);
+    g.init = l->bias;
+    multiply_into(compute, &g, y, wide);
+}
+
+void lm_linear_forward_residual(const lm_compute *compute, const lm_linear *l, lm_array x,
+                                const float *residual, float *y) {
+    block_job j = {.kernels = compute->kernels, .width = l->out, .bias = l->bias, .c = y};
+    lm_gemm g = forward_of(l, x);
+    g.init = residual;
+    g.init_row = l->out;
+    g.finish = l->bias ? add_bias : NULL;
+    g.argument = &j;
+    multiply_into(compute, &g, lm_array_f32(y), NULL);
+}
+
+static lm_gemm backward_input_of(const lm_linear *l, lm_array dy) {
+    return (lm_gemm){.m = l->rows,
+                     .n = l->in,
+                     .k = l->out,
+                     .a = dy,
+                     .a_row = l->out,
+                     .a_col = 1,
+                     .b = l->w,
+                     .b_row = l->in,
+                     .b_col = 1};
+}
+
+void lm_linear_backward_input(const lm_compute *compute, const lm_linear *l, lm_array dy,
+                              lm_array dx, float *wide) {
+    lm_gemm g = backward_input_of(l, dy);
+    multiply_into(compute, &g, dx, wide);
+}
+
+void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l, lm_array dy,
+                                  float *dx) {
+    lm_gemm g = backward_input_of(l, dy);
+    g.init = dx;
+    g.init_row = l->in;
+    multiply_into(compute, &g, lm_array_f32(dx), NULL);
 }
 
 typedef struct bias_job {
-    const lm_kernels *kernels;
-    const float *dy; /* [M, O] */
-    float *dbias;    /* [O] */
+    const lm_compute *compute;
+    lm_array dy;  /* [M, O] */
+    float *dbias; /* [O] */
     int64_t rows, out, chunk;
 } bias_job;
 
-static void bias_task(void *argument, int64_t task, int worker) {
-    const bias_job *j = argument;
-    int64_t begin = task * j->chunk;
-    int64_t n = j->out - begin < j->chunk ? j->out - begin : j->chunk;
-    (void)worker;
-    j->kernels->sum_rows_f32(j->rows, n, j->dy + begin, j->out, j->dbias + begin);
+/* dbias of columns begin..begin+n. */
+static void sum_bf16(const bias_job *j, int64_t begin, int64_t n, float *room) {
+    const lm_kernels *kernels = j->compute->kernels;
+    for (int64_t i = 0; i < j->rows; i += BIAS_ROWS) {
+        int64_t rows = j->rows - i < BIAS_ROWS ? j->rows - i : BIAS_ROWS;
+        for (int64_t r = 0; r < rows; r++)
+            kernels->f32_from_bf16(n, lm_array_from(j->dy, (i + r) * j->out + begin).at,
+                                   room + r * n);
+        kernels->sum_rows_f32(rows, n, room, n, j->dbias + begin);
+    }
 }
 
-void lm_linear_backward(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
-                        const float *x, const float *w, const float *dy, float *dx, float *dw,
-                        float *dbias) {
-    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
-    if (dx) {
-        lm_gemm g = {.m = rows,
-                     .n = in,
-                     .k = out,
-                     .a = lm_array_f32(dy),
-                     .a_row = out,
-                     .a_col = 1,
-                     .b = lm_array_f32(w),
-                     .b_row = in,
-                     .b_col = 1,
-                     .c = dx,
-                     .c_row = in};
-        lm_gemm_multiply(compute, &g);
+static void bias_task(void *argument, int64_t task, int worker) {
+    const bias_job *j = argument;
+    size_t room = BIAS_ROWS * BIAS_COLUMNS * sizeof(float);
+    int64_t end = j->out - task * j->chunk < j->chunk ? j->out : (task + 1) * j->chunk;
+    for (int64_t at = task * j->chunk; at < end; at += BIAS_COLUMNS) {
+        int64_t n = end - at < BIAS_COLUMNS ? end - at : BIAS_COLUMNS;
+        if (j->dy.type == LM_BF16)
+            sum_bf16(j, at, n, lm_compute_scratch(j->compute, worker, room));
+        else
+            j->compute->kernels->sum_rows_f32(j->rows, n, lm_array_from(j->dy, at).at, j->out,
+                                              j->dbias + at);
     }
-    lm_gemm g = {.m = out,
-                 .n = in,
-                 .k = rows,
-                 .a = lm_array_f32(dy),
+}
+
+void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
+                                lm_array dy, float *dw, float *dbias) {
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
+    lm_gemm g = {.m = l->out,
+                 .n = l->in,
+                 .k = l->rows,
+                 .a = dy,
                  .a_row = 1,
-                 .a_col = out,
-                 .b = lm_array_f32(x),
-                 .b_row = in,
+                 .a_col = l->out,
+                 .b = x,
+                 .b_row = l->in,
                  .b_col = 1,
                  .init = dw,
-                 .init_row = in,
+                 .init_row = l->in,
                  .c = dw,
-                 .c_row = in};
+                 .c_row = l->in};
     lm_gemm_multiply(compute, &g);
-    if (dbias) {
-        int64_t chunk = rows * out <= BIAS_SERIAL ? out : BIAS_COLUMNS;
-        bias_job j = {.kernels = compute->kernels,
+    if (l->bias) {
+        int64_t chunk = l->rows * l->out <= BIAS_SERIAL ? l->out : BIAS_COLUMNS;
+        bias_job j = {.compute = compute,
                       .dy = dy,
                       .dbias = dbias,
-                      .rows = rows,
-                      .out = out,
+                      .rows = l->rows,
+                      .out = l->out,
                       .chunk = chunk};
-        lm_pool_run(compute->pool, (out + chunk - 1) / chunk, bias_task, &j);
+        lm_pool_run(compute->pool, (l->out + chunk - 1) / chunk, bias_task, &j);
     }
     lm_phase_leave(compute->phases, before);
 }

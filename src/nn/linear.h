@@ -5,18 +5,28 @@
 
 #include "ops/gemm.h"
 
-/* y [M, O] overwritten = x [M, I] W^T + bias (NULL: none). */
-void lm_linear_forward(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
-                       const float *x, const float *w, const float *bias, float *y);
+typedef struct lm_linear {
+    int64_t rows, in, out;
+    lm_array w;        /* [O, I]; the same bits whether rounded before or as it is used */
+    const float *bias; /* [O] or NULL */
+} lm_linear;
+
+/* y [M, O] overwritten = x [M, I] W^T + bias. Where y is bf16, `wide` [M, O] holds the sums that it is
+ * rounded from, overwritten; else it is not used and may be NULL. */
+void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x, lm_array y,
+                       float *wide);
 /* y [M, O] overwritten = (residual + x W^T) + bias, the bias added last; residual may be y. */
-void lm_linear_forward_residual(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
-                                const float *x, const float *w, const float *bias,
+void lm_linear_forward_residual(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 const float *residual, float *y);
-/* dx [M, I] = dy W overwritten (or NULL); dW [O, I] += dy^T x; dbias [O] += sum over rows of dy
- * (NULL: none). */
-void lm_linear_backward(const lm_compute *compute, int64_t rows, int64_t in, int64_t out,
-                        const float *x, const float *w, const float *dy, float *dx, float *dw,
-                        float *dbias);
+/* dx [M, I] overwritten = dy W, dx and `wide` [M, I] as y and its above. */
+void lm_linear_backward_input(const lm_compute *compute, const lm_linear *l, lm_array dy,
+                              lm_array dx, float *wide);
+/* dx [M, I] += dy W */
+void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l, lm_array dy,
+                                  float *dx);
+/* dW [O, I] += dy^T x; dbias [O] += sum over rows of dy (where l has a bias). */
+void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
+                                lm_array dy, float *dw, float *dbias);
 /* One row, for generation: y [O] = W x + bias by gemv, rows of W shared out among workers. */
 void lm_linear_decode(const lm_compute *compute, int64_t in, int64_t out, const float *x,
                       const float *w, const float *bias, float *y);

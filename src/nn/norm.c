@@ -15,12 +15,17 @@ const char *lm_norm_name(int kind) {
     return kind >= 0 && kind < LM_NORM_COUNT ? names[kind] : NULL;
 }
 
+/* Elements that are rounded at once: with what they are rounded from, they fit the first cache. */
+enum { ROUNDED_ELEMENTS = 4096 };
+
 typedef struct job {
+    const lm_compute *compute;
     const lm_kernels *kernels;
     const lm_norm *norm;
     int64_t chunk; /* rows a task */
     const float *x, *dy;
-    float *y, *dx;
+    lm_array y;
+    float *dx;
     float *sums; /* [chunks, 2, C]: dweight and dbias of each chunk */
 } job;
 
@@ -28,24 +33,48 @@ static int64_t chunk_rows(const job *j, int64_t begin) {
     return j->norm->rows - begin < j->chunk ? j->norm->rows - begin : j->chunk;
 }
 
-static void forward_task(void *argument, int64_t task, int worker) {
-    const job *j = argument;
+static void forward_rows(const job *j, int64_t begin, int64_t rows, float *y) {
     const lm_norm *n = j->norm;
-    int64_t c = n->channels, begin = task * j->chunk, rows = chunk_rows(j, begin);
-    (void)worker;
+    int64_t c = n->channels;
     if (n->kind == LM_NORM_LAYERNORM)
-        j->kernels->layernorm_forward_f32(rows, c, n->eps, j->x + begin * c, n->weight, n->bias,
-                                          j->y + begin * c, n->mean + begin, n->rstd + begin);
+        j->kernels->layernorm_forward_f32(rows, c, n->eps, j->x + begin * c, n->weight, n->bias, y,
+                                          n->mean + begin, n->rstd + begin);
     else
-        j->kernels->rmsnorm_forward_f32(rows, c, n->eps, j->x + begin * c, n->weight,
-                                        j->y + begin * c, n->rstd + begin);
+        j->kernels->rmsnorm_forward_f32(rows, c, n->eps, j->x + begin * c, n->weight, y,
+                                        n->rstd + begin);
 }
 
-void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float *x, float *y) {
+/* Rows that are rounded at once. */
+static int64_t rounded_rows(int64_t channels) {
+    return ROUNDED_ELEMENTS / channels > 1 ? ROUNDED_ELEMENTS / channels : 1;
+}
+
+static void forward_task(void *argument, int64_t task, int worker) {
+    const job *j = argument;
+    int64_t c = j->norm->channels, begin = task * j->chunk, end = begin + chunk_rows(j, begin);
+    int64_t step = j->y.type == LM_BF16 ? rounded_rows(c) : j->chunk;
+    float *room = NULL;
+    if (j->y.type == LM_BF16)
+        room = lm_compute_scratch(j->compute, worker, lm_norm_scratch_bytes(c));
+    for (int64_t i = begin; i < end; i += step) {
+        int64_t rows = end - i < step ? end - i : step;
+        lm_array y = lm_array_from(j->y, i * c);
+        float *to = lm_array_target(y, room);
+        forward_rows(j, i, rows, to);
+        lm_array_store(j->kernels, rows * c, to, y);
+    }
+}
+
+void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float *x, lm_array y) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
     LM_ASSERT(norm->kind == LM_NORM_LAYERNORM || !norm->bias);
     int64_t chunk = FORWARD_ELEMENTS / norm->channels > 1 ? FORWARD_ELEMENTS / norm->channels : 1;
-    job j = {.kernels = compute->kernels, .norm = norm, .chunk = chunk, .x = x, .y = y};
+    job j = {.compute = compute,
+             .kernels = compute->kernels,
+             .norm = norm,
+             .chunk = chunk,
+             .x = x,
+             .y = y};
     lm_pool_run(compute->pool, (norm->rows + chunk - 1) / chunk, forward_task, &j);
     lm_phase_leave(compute->phases, before);
 }
@@ -94,5 +123,7 @@ void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const floa
 }
 
 size_t lm_norm_scratch_bytes(int64_t channels) {
-    return (size_t)BACKWARD_CHUNKS * 2 * (size_t)channels * sizeof(float);
+    size_t sums = (size_t)BACKWARD_CHUNKS * 2 * (size_t)channels;
+    size_t rounded = (size_t)(rounded_rows(channels) * channels);
+    return (sums > rounded ? sums : rounded) * sizeof(float);
 }

@@ -2,7 +2,7 @@
 #ifndef LM_NN_NORM_H
 #define LM_NN_NORM_H
 
-#include "ops/compute.h"
+#include "ops/array.h"
 
 typedef enum lm_norm_kind { LM_NORM_LAYERNORM, LM_NORM_RMSNORM, LM_NORM_COUNT } lm_norm_kind;
 const char *lm_norm_name(int kind); /* "layernorm", "rmsnorm"; NULL past the end */
@@ -18,7 +18,7 @@ typedef struct lm_norm {
 } lm_norm;
 
 /* y [rows, C] overwritten; mean, rstd overwritten. */
-void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float *x, float *y);
+void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float *x, lm_array y);
 /* dx [rows, C], dweight, dbias [C] (NULL without bias) accumulated into. Parameter gradients are
  * summed in row chunks whose count depends on the shape alone, the chunks added in order. */
 void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const float *x,

@@ -25,6 +25,7 @@ typedef struct job {
     int64_t chunk;          /* positions a task */
     const float *cos, *sin; /* [T, D/2] */
     float *x;
+    lm_array out;
     int backward;
 } job;
 
@@ -41,15 +42,19 @@ static void turn_task(void *argument, int64_t task, int worker) {
             for (int64_t i = 0; i < half; i++) back[i] = -sin[i];
             sin = back;
         }
-        for (int64_t b = 0; b < j->batch; b++)
+        for (int64_t b = 0; b < j->batch; b++) {
+            int64_t at = (b * j->time + t) * j->x_row;
             j->compute->kernels->rope_f32(j->heads, j->head_size, j->cos + t * half, sin,
-                                          j->x + (b * j->time + t) * j->x_row);
+                                          j->x + at);
+            if (j->out.at)
+                lm_array_store(j->compute->kernels, j->x_row, j->x + at, lm_array_from(j->out, at));
+        }
     }
 }
 
 static void turn(const lm_compute *compute, int64_t batch, int64_t time, int64_t heads,
                  int64_t head_size, const float *cos, const float *sin, float *x, int64_t x_row,
-                 int backward) {
+                 lm_array out, int backward) {
     LM_ASSERT(head_size % 2 == 0);
     int64_t chunk = CHUNK_ELEMENTS / (batch * heads * head_size + 1);
     if (chunk < 1) chunk = 1;
@@ -63,6 +68,7 @@ static void turn(const lm_compute *compute, int64_t batch, int64_t time, int64_t
              .cos = cos,
              .sin = sin,
              .x = x,
+             .out = out,
              .backward = backward};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);
     lm_pool_run(compute->pool, (time + chunk - 1) / chunk, turn_task, &j);
@@ -70,15 +76,15 @@ static void turn(const lm_compute *compute, int64_t batch, int64_t time, int64_t
 }
 
 void lm_rope_forward(const lm_compute *compute, int64_t batch, int64_t time, int64_t heads,
-                     int64_t head_size, const float *cos, const float *sin, float *x,
-                     int64_t x_row) {
-    turn(compute, batch, time, heads, head_size, cos, sin, x, x_row, 0);
+                     int64_t head_size, const float *cos, const float *sin, float *x, int64_t x_row,
+                     lm_array out) {
+    turn(compute, batch, time, heads, head_size, cos, sin, x, x_row, out, 0);
 }
 
 void lm_rope_backward(const lm_compute *compute, int64_t batch, int64_t time, int64_t heads,
                       int64_t head_size, const float *cos, const float *sin, float *dx,
-                      int64_t dx_row) {
-    turn(compute, batch, time, heads, head_size, cos, sin, dx, dx_row, 1);
+                      int64_t dx_row, lm_array out) {
+    turn(compute, batch, time, heads, head_size, cos, sin, dx, dx_row, out, 1);
 }
 
 size_t lm_rope_scratch_bytes(int64_t head_size) {

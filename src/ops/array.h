@@ -21,6 +21,19 @@ static inline lm_array lm_array_bf16(const lm_bf16 *x) {
 static inline size_t lm_array_element_bytes(lm_precision type) {
     return type == LM_BF16 ? sizeof(lm_bf16) : sizeof(float);
 }
+/* x [count] as an operand of products at the precision of `compute`: itself, or at LM_BF16 rounded into
+ * `room`, which is overwritten. */
+lm_array lm_array_operand(const lm_compute *compute, int64_t count, const float *x, lm_array room);
+
+/* n elements of x as floats: in place, or widened into `room` [n]. */
+const float *lm_array_widen(const lm_kernels *kernels, int64_t n, lm_array x, float *room);
+/* y [n] = x, rounded if y is bf16; nothing where y is x. */
+void lm_array_store(const lm_kernels *kernels, int64_t n, const float *x, lm_array y);
+/* Where to compute n elements of y: in place, or in `room` if y is bf16, for lm_array_store. */
+static inline float *lm_array_target(lm_array y, float *room) {
+    return y.type == LM_BF16 ? room : y.at;
+}
+
 /* The array from element i on. */
 static inline lm_array lm_array_from(lm_array x, int64_t i) {
     if (x.at) x.at = (char *)x.at + i * (int64_t)lm_array_element_bytes(x.type);

@@ -19,83 +19,105 @@ typedef struct forward_job {
     int64_t tiles_a_part;
 } forward_job;
 
-/* What a forward task keeps while it runs; [n] is the time its queries span. */
+/* What a forward task keeps while it runs. */
 typedef struct forward_scratch {
-    float *m, *l; /* [n] running maximum and sum of each query */
-    float *alpha; /* [TILE] */
-    float *s;     /* [TILE, TILE] scores, then probabilities */
-    float *kt;    /* [D, TILE] keys of the tile, transposed */
-    float *v;     /* [TILE, D] values of the tile */
+    float *m, *l;  /* [T] running maximum and sum of each query */
+    float *alpha;  /* [TILE] */
+    float *s;      /* [TILE, TILE] scores, then probabilities */
+    float *p;      /* [TILE, TILE] the same, rounded */
+    float *kt, *v; /* keys of the tile, transposed, and its values */
+    float *q;      /* a copy of the tile's queries, where one is needed */
+    float *out;    /* [T, D] sums of bf16 products: fp32 adds up in the output itself */
 } forward_scratch;
 
-/* One tile: scores, online softmax, and the tile's share of out (unnormalised). */
-static void forward_tile(const lm_kernels *kernels, const lm_attention *a, float scale,
-                         const forward_scratch *w, int64_t b, int64_t rows, int64_t cols,
-                         int64_t query, int64_t key, const float *q, float *m, float *l,
-                         float *out) {
-    int64_t d = a->head_size;
-    bool first = key / TILE == lm_attention_first_tile(a, b, query / TILE);
-    lm_attention_multiply_scores(kernels, rows, cols, d, key == query, q, a->qkv_row, w->kt, w->s);
-    scale = lm_attention_limit(kernels, a, b, query, key, rows, cols, scale, w->s, NULL);
-    kernels->attention_softmax_f32(rows, cols, query - key + 1, scale, w->s, TILE, m, l, w->alpha);
-    if (!first) kernels->scale_rows_f32(rows, d, w->alpha, out, a->out_row);
-    lm_attention_multiply_rows(kernels, rows, cols, d, key == query, first, w->s, w->v, out,
-                               a->out_row);
+static forward_scratch take_forward(const forward_job *j, int worker) {
+    int64_t d = j->a->head_size, time = j->a->time;
+    float *scratch = lm_compute_scratch(j->compute, worker,
+                                        lm_attention_scratch_bytes(j->compute->kernels, time, d));
+    forward_scratch w;
+    w.m = lm_attention_take(&scratch, time);
+    w.l = lm_attention_take(&scratch, time);
+    w.alpha = lm_attention_take(&scratch, TILE);
+    w.s = lm_attention_take(&scratch, TILE * TILE);
+    w.p = lm_attention_take(&scratch, TILE * TILE);
+    w.kt = lm_attention_take(&scratch, TILE * d);
+    w.v = lm_attention_take(&scratch, TILE * d);
+    w.q = lm_attention_take(&scratch, TILE * d);
+    w.out = lm_attention_take(&scratch, time * d);
+    return w;
 }
 
-static void forward_finish(const lm_kernels *kernels, const lm_attention *a, int64_t rows,
-                           const float *m, float *l, float *out, float *lse) {
+/* The sums of a head's outputs, from its first query on. */
+typedef struct sums {
+    float *at;
+    int64_t row;
+} sums;
+
+/* One tile: scores, online softmax, and the tile's share of out (unnormalised). */
+static void forward_tile(const forward_job *j, const forward_scratch *w, int64_t b, int64_t it,
+                         int64_t jt, lm_array q, sums out) {
+    const lm_attention *a = j->a;
+    const lm_kernels *kernels = j->compute->kernels;
+    int64_t d = a->head_size, query = it * TILE, key = jt * TILE;
+    int64_t rows = lm_attention_tile_rows(a->time, it), cols = lm_attention_tile_rows(a->time, jt);
+    bool first = jt == lm_attention_first_tile(a, b, it), diagonal = it == jt;
+    float *c = out.at + query * out.row;
+    tile_operand x = lm_attention_rows(j->compute, rows, d, lm_array_from(q, query * a->qkv_row),
+                                       a->qkv_row, w->q);
+    lm_attention_multiply_scores(j->compute, rows, cols, d, diagonal, x, w->kt, w->s);
+    float scale = lm_attention_limit(kernels, a, b, query, key, rows, cols, j->scale, w->s, NULL);
+    kernels->attention_softmax_f32(rows, cols, query - key + 1, scale, w->s, TILE, w->m + query,
+                                   w->l + query, w->alpha);
+    if (!first) kernels->scale_rows_f32(rows, d, w->alpha, c, out.row);
+    tile_operand p = lm_attention_tile_by_rows(j->compute, rows, cols, w->s, w->p);
+    lm_attention_multiply_rows(j->compute, rows, cols, d, diagonal, first, p, w->v, c, out.row);
+}
+
+/* Of the queries of tile `it`: out normalised, and lse. */
+static void forward_finish(const forward_job *j, const forward_scratch *w, int64_t it, sums from,
+                           lm_array out, float *lse) {
+    const lm_kernels *kernels = j->compute->kernels;
+    int64_t query = it * TILE, rows = lm_attention_tile_rows(j->a->time, it), d = j->a->head_size;
+    float *m = w->m + query, *l = w->l + query, *sum = from.at + query * from.row;
     for (int64_t i = 0; i < rows; i++) {
-        lse[i] = (float)((double)m[i] + lm_log((double)l[i]));
+        lse[query + i] = (float)((double)m[i] + lm_log((double)l[i]));
         l[i] = 1.0f / l[i];
     }
-    kernels->scale_rows_f32(rows, a->head_size, l, out, a->out_row);
+    kernels->scale_rows_f32(rows, d, l, sum, from.row);
+    for (int64_t i = 0; i < rows && out.type == LM_BF16; i++)
+        kernels->bf16_from_f32(d, sum + i * from.row,
+                               lm_array_from(out, (query + i) * j->a->out_row).at);
 }
 
 static void forward_task(void *argument, int64_t task, int worker) {
     const forward_job *j = argument;
     const lm_attention *a = j->a;
-    const lm_kernels *kernels = j->compute->kernels;
     int64_t d = a->head_size, part = task % j->parts, bh = task / j->parts;
     int64_t b = bh / a->heads, h = bh % a->heads, kv = h / (a->heads / a->kv_heads);
     int64_t first = part * j->tiles_a_part, last = first + j->tiles_a_part;
     if (last > lm_attention_tiles(a->time)) last = lm_attention_tiles(a->time);
 
-    float *scratch =
-        lm_compute_scratch(j->compute, worker, lm_attention_scratch_bytes(kernels, a->time, d));
-    forward_scratch w;
-    w.m = lm_attention_take(&scratch, a->time);
-    w.l = lm_attention_take(&scratch, a->time);
-    w.alpha = lm_attention_take(&scratch, TILE);
-    w.s = lm_attention_take(&scratch, TILE * TILE);
-    w.kt = lm_attention_take(&scratch, TILE * d);
-    w.v = lm_attention_take(&scratch, TILE * d);
+    forward_scratch w = take_forward(j, worker);
     for (int64_t t = first * TILE; t < last * TILE && t < a->time; t++) {
         w.m[t] = -INFINITY;
         w.l[t] = 0.0f;
     }
-
-    const float *q = a->q + b * a->time * a->qkv_row + h * d;  /* [T, D] */
-    const float *k = a->k + b * a->time * a->qkv_row + kv * d; /* [T, D] */
-    const float *v = a->v + b * a->time * a->qkv_row + kv * d; /* [T, D] */
-    float *out = a->out + b * a->time * a->out_row + h * d;    /* [T, D] */
+    int64_t at = b * a->time * a->qkv_row;
+    lm_array q = lm_array_from(a->q, at + h * d);                           /* [T, D] */
+    lm_array k = lm_array_from(a->k, at + kv * d);                          /* [T, D] */
+    lm_array v = lm_array_from(a->v, at + kv * d);                          /* [T, D] */
+    lm_array out = lm_array_from(a->out, b * a->time * a->out_row + h * d); /* [T, D] */
+    sums sum = out.type == LM_BF16 ? (sums){w.out, d} : (sums){out.at, a->out_row};
     for (int64_t jt = lm_attention_first_tile(a, b, first); jt < last; jt++) {
-        int64_t key = jt * TILE, cols = lm_attention_tile_rows(a->time, jt);
-        kernels->pack_f32(cols, TILE, d, k + key * a->qkv_row, a->qkv_row, 1, w.kt);
-        lm_attention_copy_rows(cols, d, v + key * a->qkv_row, a->qkv_row, w.v);
-        for (int64_t it = jt > first ? jt : first; it < last; it++) {
-            int64_t query = it * TILE;
-            if (!lm_attention_sees(a, b, it, jt)) break;
-            forward_tile(kernels, a, j->scale, &w, b, lm_attention_tile_rows(a->time, it), cols,
-                         query, key, q + query * a->qkv_row, w.m + query, w.l + query,
-                         out + query * a->out_row);
-        }
+        int64_t key = jt * TILE * a->qkv_row, cols = lm_attention_tile_rows(a->time, jt);
+        lm_attention_pack_transposed(j->compute, cols, d, lm_array_from(k, key), a->qkv_row, w.kt);
+        lm_attention_pack_lines(j->compute, cols, d, lm_array_from(v, key), a->qkv_row, w.v);
+        for (int64_t it = jt > first ? jt : first; it < last && lm_attention_sees(a, b, it, jt);
+             it++)
+            forward_tile(j, &w, b, it, jt, q, sum);
     }
-    for (int64_t it = first; it < last; it++) {
-        int64_t query = it * TILE;
-        forward_finish(kernels, a, lm_attention_tile_rows(a->time, it), w.m + query, w.l + query,
-                       out + query * a->out_row, a->lse + bh * a->time + query);
-    }
+    for (int64_t it = first; it < last; it++)
+        forward_finish(j, &w, it, sum, out, a->lse + bh * a->time);
 }
 
 /* Into how many runs of tiles each of n independent problems is cut: one, unless there are too few
@@ -107,9 +129,15 @@ static int64_t parts_for(const lm_compute *compute, int64_t n, int64_t most) {
     return parts;
 }
 
-void lm_attention_forward_f32(const lm_compute *compute, const lm_attention *a) {
-    int64_t n = a->batch * a->heads, t = lm_attention_tiles(a->time);
+void lm_attention_assert_types(const lm_compute *compute, const lm_attention *a) {
+    lm_precision type = compute->precision;
+    LM_ASSERT(a->q.type == type && a->k.type == type && a->v.type == type && a->out.type == type);
     LM_ASSERT(a->kv_heads > 0 && a->heads % a->kv_heads == 0);
+}
+
+void lm_attention_forward(const lm_compute *compute, const lm_attention *a) {
+    int64_t n = a->batch * a->heads, t = lm_attention_tiles(a->time);
+    lm_attention_assert_types(compute, a);
     if (n == 0 || t == 0) return;
     int64_t parts = parts_for(compute, n, t);
     forward_job j = {.compute = compute, .a = a, .scale = lm_attention_scale(a->head_size)};

@@ -18,15 +18,15 @@
 #ifndef LM_OPS_ATTENTION_H
 #define LM_OPS_ATTENTION_H
 
-#include "ops/compute.h"
+#include "ops/array.h"
 
 #define LM_ATTENTION_TILE 64 /* queries, and keys, a tile */
 
 typedef struct lm_attention {
     int64_t batch, time, heads, kv_heads, head_size;
-    const float *q, *k, *v; /* rows of tokens */
-    int64_t qkv_row;        /* row stride of q, k, v (and of dq, dk, dv) */
-    float *out;             /* [B*T, H*D], row stride out_row */
+    lm_array q, k, v; /* rows of tokens */
+    int64_t qkv_row;  /* row stride of q, k, v (and of dq, dk, dv) */
+    lm_array out;     /* [B*T, H*D], row stride out_row */
     int64_t out_row;
     float *lse;               /* [B, H, T]: log of the softmax denominator, kept for backward */
     int64_t window;           /* 0: none */
@@ -34,13 +34,15 @@ typedef struct lm_attention {
     float softcap;            /* 0: none */
 } lm_attention;
 
-/* Overwrites out and lse. */
-void lm_attention_forward_f32(const lm_compute *compute, const lm_attention *a);
+/* Overwrites out and lse. The arrays have the type of the precision. At LM_BF16 all products are of
+ * bf16 pairs: queries, keys and values as they are; probabilities, and in backward dS, rounded a tile
+ * at a time. Softmax, its sums and what adds up are fp32. */
+void lm_attention_forward(const lm_compute *compute, const lm_attention *a);
 
 /* Reads q, k, v, out, lse of the forward pass and dout (row stride out_row); overwrites dq, dk, dv
  * (row stride qkv_row; each may lie in one [B*T, (H+2K)*D] array like q, k, v). */
-void lm_attention_backward_f32(const lm_compute *compute, const lm_attention *a, const float *dout,
-                               float *dq, float *dk, float *dv);
+void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_array dout,
+                           float *dq, float *dk, float *dv);
 
 /* Scratch bytes a worker needs. */
 size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size);

@@ -17,27 +17,28 @@
 typedef struct backward_job {
     const lm_compute *compute;
     const lm_attention *a;
-    const float *dout;   /* rows of tokens, row stride out_row */
+    lm_array dout;       /* rows of tokens, row stride out_row */
     float *dq, *dk, *dv; /* rows of tokens, row stride qkv_row */
     float scale;         /* 1 / sqrt(D) */
 } backward_job;
 
 typedef struct backward_scratch {
-    float *delta; /* [T] */
-    float *s;     /* [TILE, TILE] scores, then P */
-    float *dp;    /* [TILE, TILE] dP, then dS */
-    float *kt;    /* [D, TILE] keys of the tile, transposed */
-    float *vt;    /* [D, TILE] values of the tile, transposed */
-    float *k;     /* [TILE, D] */
-    float *q;     /* [TILE, D] queries of the tile */
-    float *dout;  /* [TILE, D] */
-    float *slope; /* [TILE, TILE], with a soft cap */
+    float *delta;                /* [T] */
+    float *s;                    /* [TILE, TILE] scores, then P */
+    float *dp;                   /* [TILE, TILE] dP, then dS */
+    float *slope;                /* [TILE, TILE], with a soft cap */
+    float *p_columns;            /* [TILE, TILE] P, rounded; the same of dS: */
+    float *ds_columns, *ds_rows; /* [TILE, TILE] */
+    float *kt, *vt;              /* keys and values of the tile, transposed */
+    float *k, *q, *dout;         /* lines of the tile */
+    float *q_rows, *dout_rows;   /* copies by rows, where they are needed */
 } backward_scratch;
 
 /* One (b, query head): where its rows begin. */
 typedef struct head_view {
     int64_t b;
-    const float *q, *k, *v, *dout, *out, *lse;
+    lm_array q, k, v, dout, out;
+    const float *lse;
     float *dq, *dk, *dv;
 } head_view;
 
@@ -46,11 +47,11 @@ static head_view view_head(const backward_job *j, int64_t b, int64_t h) {
     int64_t d = a->head_size, kv = h / (a->heads / a->kv_heads);
     int64_t rows = b * a->time * a->qkv_row, out_rows = b * a->time * a->out_row;
     return (head_view){.b = b,
-                       .q = a->q + rows + h * d,
-                       .k = a->k + rows + kv * d,
-                       .v = a->v + rows + kv * d,
-                       .dout = j->dout + out_rows + h * d,
-                       .out = a->out + out_rows + h * d,
+                       .q = lm_array_from(a->q, rows + h * d),
+                       .k = lm_array_from(a->k, rows + kv * d),
+                       .v = lm_array_from(a->v, rows + kv * d),
+                       .dout = lm_array_from(j->dout, out_rows + h * d),
+                       .out = lm_array_from(a->out, out_rows + h * d),
                        .lse = a->lse + (b * a->heads + h) * a->time,
                        .dq = j->dq + rows + h * d,
                        .dk = j->dk + rows + kv * d,
@@ -59,28 +60,43 @@ static head_view view_head(const backward_job *j, int64_t b, int64_t h) {
 
 static backward_scratch take_backward(const backward_job *j, int worker) {
     const lm_attention *a = j->a;
-    int64_t d = a->head_size;
+    int64_t tile = TILE * TILE, lines = TILE * a->head_size;
     float *scratch = lm_compute_scratch(
-        j->compute, worker, lm_attention_scratch_bytes(j->compute->kernels, a->time, d));
+        j->compute, worker, lm_attention_scratch_bytes(j->compute->kernels, a->time, a->head_size));
     backward_scratch w;
     w.delta = lm_attention_take(&scratch, a->time);
-    w.s = lm_attention_take(&scratch, TILE * TILE);
-    w.dp = lm_attention_take(&scratch, TILE * TILE);
-    w.kt = lm_attention_take(&scratch, TILE * d);
-    w.vt = lm_attention_take(&scratch, TILE * d);
-    w.k = lm_attention_take(&scratch, TILE * d);
-    w.q = lm_attention_take(&scratch, TILE * d);
-    w.dout = lm_attention_take(&scratch, TILE * d);
-    w.slope = a->softcap > 0 ? lm_attention_take(&scratch, TILE * TILE) : NULL;
+    w.s = lm_attention_take(&scratch, tile);
+    w.dp = lm_attention_take(&scratch, tile);
+    w.slope = lm_attention_take(&scratch, tile);
+    if (a->softcap <= 0) w.slope = NULL;
+    w.p_columns = lm_attention_take(&scratch, tile);
+    w.ds_columns = lm_attention_take(&scratch, tile);
+    w.ds_rows = lm_attention_take(&scratch, tile);
+    w.kt = lm_attention_take(&scratch, lines);
+    w.vt = lm_attention_take(&scratch, lines);
+    w.k = lm_attention_take(&scratch, lines);
+    w.q = lm_attention_take(&scratch, lines);
+    w.dout = lm_attention_take(&scratch, lines);
+    w.q_rows = lm_attention_take(&scratch, lines);
+    w.dout_rows = lm_attention_take(&scratch, lines);
     return w;
 }
 
-static void compute_delta(const backward_job *j, const head_view *x, int64_t begin, int64_t end,
-                          float *delta) {
-    int64_t row = j->a->out_row;
-    for (int64_t t = begin; t < end; t++)
-        delta[t] =
-            j->compute->kernels->dot_f32(j->a->head_size, x->dout + t * row, x->out + t * row);
+/* delta_t = dout_t . out_t for begin <= t < end. */
+static void compute_delta(const backward_job *j, const backward_scratch *w, const head_view *x,
+                          int64_t begin, int64_t end) {
+    const lm_kernels *kernels = j->compute->kernels;
+    int64_t row = j->a->out_row, d = j->a->head_size;
+    for (int64_t t = begin; t < end; t++) {
+        lm_array dout = lm_array_from(x->dout, t * row), out = lm_array_from(x->out, t * row);
+        if (out.type == LM_BF16) {
+            kernels->f32_from_bf16(d, dout.at, w->dout); /* no tile is there yet */
+            kernels->f32_from_bf16(d, out.at, w->q);
+            w->delta[t] = kernels->dot_f32(d, w->dout, w->q);
+        } else {
+            w->delta[t] = kernels->dot_f32(d, dout.at, out.at);
+        }
+    }
 }
 
 static void pack_keys(const backward_job *j, const backward_scratch *w, const head_view *x,
@@ -88,28 +104,40 @@ static void pack_keys(const backward_job *j, const backward_scratch *w, const he
     const lm_attention *a = j->a;
     int64_t d = a->head_size, cols = lm_attention_tile_rows(a->time, jt),
             at = jt * TILE * a->qkv_row;
-    j->compute->kernels->pack_f32(cols, TILE, d, x->k + at, a->qkv_row, 1, w->kt);
-    j->compute->kernels->pack_f32(cols, TILE, d, x->v + at, a->qkv_row, 1, w->vt);
-    lm_attention_copy_rows(cols, d, x->k + at, a->qkv_row, w->k);
+    lm_array k = lm_array_from(x->k, at), v = lm_array_from(x->v, at);
+    lm_attention_pack_transposed(j->compute, cols, d, k, a->qkv_row, w->kt);
+    lm_attention_pack_transposed(j->compute, cols, d, v, a->qkv_row, w->vt);
+    lm_attention_pack_lines(j->compute, cols, d, k, a->qkv_row, w->k);
 }
 
-static void pack_queries(const backward_job *j, const backward_scratch *w, const head_view *x,
-                         int64_t it) {
+/* Queries of tile `it` and their dout as the scores read them: by rows. */
+typedef struct tile_rows {
+    tile_operand q, dout;
+} tile_rows;
+
+static tile_rows pack_queries(const backward_job *j, const backward_scratch *w, const head_view *x,
+                              int64_t it) {
     const lm_attention *a = j->a;
     int64_t d = a->head_size, rows = lm_attention_tile_rows(a->time, it);
-    lm_attention_copy_rows(rows, d, x->q + it * TILE * a->qkv_row, a->qkv_row, w->q);
-    lm_attention_copy_rows(rows, d, x->dout + it * TILE * a->out_row, a->out_row, w->dout);
+    lm_array q = lm_array_from(x->q, it * TILE * a->qkv_row);
+    lm_array dout = lm_array_from(x->dout, it * TILE * a->out_row);
+    lm_attention_pack_lines(j->compute, rows, d, q, a->qkv_row, w->q);
+    lm_attention_pack_lines(j->compute, rows, d, dout, a->out_row, w->dout);
+    if (j->compute->precision == LM_FP32) /* the lines are rows, closer together */
+        return (tile_rows){{w->q, d, 1}, {w->dout, d, 1}};
+    return (tile_rows){lm_attention_rows(j->compute, rows, d, q, a->qkv_row, w->q_rows),
+                       lm_attention_rows(j->compute, rows, d, dout, a->out_row, w->dout_rows)};
 }
 
 /* P into w->s and dS into w->dp of query tile it and key tile jt. */
 static void backward_scores(const backward_job *j, const backward_scratch *w, const head_view *x,
-                            int64_t it, int64_t jt) {
+                            const tile_rows *r, int64_t it, int64_t jt) {
     const lm_kernels *kernels = j->compute->kernels;
     const lm_attention *a = j->a;
     int64_t d = a->head_size, rows = lm_attention_tile_rows(a->time, it),
             cols = lm_attention_tile_rows(a->time, jt);
-    lm_attention_multiply_scores(kernels, rows, cols, d, it == jt, w->q, d, w->kt, w->s);
-    lm_attention_multiply_scores(kernels, rows, cols, d, it == jt, w->dout, d, w->vt, w->dp);
+    lm_attention_multiply_scores(j->compute, rows, cols, d, it == jt, r->q, w->kt, w->s);
+    lm_attention_multiply_scores(j->compute, rows, cols, d, it == jt, r->dout, w->vt, w->dp);
     float scale = lm_attention_limit(kernels, a, x->b, it * TILE, jt * TILE, rows, cols, j->scale,
                                      w->s, w->slope);
     kernels->attention_backward_f32(rows, cols, (it - jt) * TILE + 1, scale, w->s, TILE, w->dp,
@@ -122,14 +150,16 @@ static void backward_scores(const backward_job *j, const backward_scratch *w, co
 /* The tile's share of dV and dK; `first` starts them. */
 static void add_keys(const backward_job *j, const backward_scratch *w, const head_view *x,
                      int64_t it, int64_t jt, bool first) {
-    const lm_kernels *kernels = j->compute->kernels;
+    const lm_compute *compute = j->compute;
     const lm_attention *a = j->a;
     int64_t d = a->head_size, rows = lm_attention_tile_rows(a->time, it),
             cols = lm_attention_tile_rows(a->time, jt);
     float *dk = x->dk + jt * TILE * a->qkv_row, *dv = x->dv + jt * TILE * a->qkv_row;
-    lm_attention_multiply_columns(kernels, rows, cols, d, it == jt, first, w->s, w->dout, dv,
+    tile_operand p = lm_attention_tile_by_columns(compute, rows, cols, w->s, w->p_columns);
+    tile_operand ds = lm_attention_tile_by_columns(compute, rows, cols, w->dp, w->ds_columns);
+    lm_attention_multiply_columns(compute, rows, cols, d, it == jt, first, p, w->dout, dv,
                                   a->qkv_row);
-    lm_attention_multiply_columns(kernels, rows, cols, d, it == jt, first, w->dp, w->q, dk,
+    lm_attention_multiply_columns(compute, rows, cols, d, it == jt, first, ds, w->q, dk,
                                   a->qkv_row);
 }
 
@@ -140,8 +170,9 @@ static void add_queries(const backward_job *j, const backward_scratch *w, const 
     int64_t d = a->head_size, rows = lm_attention_tile_rows(a->time, it),
             cols = lm_attention_tile_rows(a->time, jt);
     float *dq = x->dq + it * TILE * a->qkv_row;
-    lm_attention_multiply_rows(j->compute->kernels, rows, cols, d, it == jt,
-                               jt == lm_attention_first_tile(a, x->b, it), w->dp, w->k, dq,
+    tile_operand ds = lm_attention_tile_by_rows(j->compute, rows, cols, w->dp, w->ds_rows);
+    lm_attention_multiply_rows(j->compute, rows, cols, d, it == jt,
+                               jt == lm_attention_first_tile(a, x->b, it), ds, w->k, dq,
                                a->qkv_row);
 }
 
@@ -153,13 +184,13 @@ static void backward_task(void *argument, int64_t task, int worker) {
     backward_scratch w = take_backward(j, worker);
     for (int64_t g = 0; g < group; g++) {
         head_view x = view_head(j, b, kv * group + g);
-        compute_delta(j, &x, 0, a->time, w.delta);
+        compute_delta(j, &w, &x, 0, a->time);
         for (int64_t jt = 0; jt < lm_attention_tiles(a->time); jt++) {
             pack_keys(j, &w, &x, jt);
             for (int64_t it = jt;
                  it < lm_attention_tiles(a->time) && lm_attention_sees(a, b, it, jt); it++) {
-                pack_queries(j, &w, &x, it);
-                backward_scores(j, &w, &x, it, jt);
+                tile_rows rows = pack_queries(j, &w, &x, it);
+                backward_scores(j, &w, &x, &rows, it, jt);
                 add_keys(j, &w, &x, it, jt, g == 0 && it == jt);
                 add_queries(j, &w, &x, it, jt);
             }
@@ -177,12 +208,12 @@ static void backward_keys_task(void *argument, int64_t task, int worker) {
     backward_scratch w = take_backward(j, worker);
     for (int64_t g = 0; g < group; g++) {
         head_view x = view_head(j, b, kv * group + g);
-        compute_delta(j, &x, jt * TILE, a->time, w.delta);
+        compute_delta(j, &w, &x, jt * TILE, a->time);
         pack_keys(j, &w, &x, jt);
         for (int64_t it = jt; it < lm_attention_tiles(a->time) && lm_attention_sees(a, b, it, jt);
              it++) {
-            pack_queries(j, &w, &x, it);
-            backward_scores(j, &w, &x, it, jt);
+            tile_rows rows = pack_queries(j, &w, &x, it);
+            backward_scores(j, &w, &x, &rows, it, jt);
             add_keys(j, &w, &x, it, jt, g == 0 && it == jt);
         }
     }
@@ -195,17 +226,17 @@ static void backward_queries_task(void *argument, int64_t task, int worker) {
     int64_t it = task % lm_attention_tiles(a->time), bh = task / lm_attention_tiles(a->time);
     backward_scratch w = take_backward(j, worker);
     head_view x = view_head(j, bh / a->heads, bh % a->heads);
-    compute_delta(j, &x, it * TILE, it * TILE + lm_attention_tile_rows(a->time, it), w.delta);
-    pack_queries(j, &w, &x, it);
+    compute_delta(j, &w, &x, it * TILE, it * TILE + lm_attention_tile_rows(a->time, it));
+    tile_rows rows = pack_queries(j, &w, &x, it);
     for (int64_t jt = lm_attention_first_tile(a, x.b, it); jt <= it; jt++) {
         pack_keys(j, &w, &x, jt);
-        backward_scores(j, &w, &x, it, jt);
+        backward_scores(j, &w, &x, &rows, it, jt);
         add_queries(j, &w, &x, it, jt);
     }
 }
 
-void lm_attention_backward_f32(const lm_compute *compute, const lm_attention *a, const float *dout,
-                               float *dq, float *dk, float *dv) {
+void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_array dout,
+                           float *dq, float *dk, float *dv) {
     backward_job j = {.compute = compute,
                       .a = a,
                       .dout = dout,
@@ -213,7 +244,8 @@ void lm_attention_backward_f32(const lm_compute *compute, const lm_attention *a,
                       .dk = dk,
                       .dv = dv,
                       .scale = lm_attention_scale(a->head_size)};
-    LM_ASSERT(a->kv_heads > 0 && a->heads % a->kv_heads == 0);
+    lm_attention_assert_types(compute, a);
+    LM_ASSERT(dout.type == compute->precision);
     if (a->time == 0) return;
     int64_t whole = a->batch * a->kv_heads;
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);

@@ -7,44 +7,115 @@ float lm_attention_scale(int64_t head_size) {
     return 1.0f / sqrtf((float)head_size);
 }
 
-enum { STRIP = 12 };
+static bool is_bf16(const lm_compute *compute) {
+    return compute->precision == LM_BF16;
+}
+
+static const void *element(const void *x, int64_t i) {
+    return (const char *)x + i * (int64_t)sizeof(float);
+}
+
+/* ---- operands -------------------------------------------------------------------------------- */
+tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
+                               int64_t x_row, void *copy) {
+    if (!is_bf16(compute)) return (tile_operand){x.at, x_row, 1};
+    if (d % 2 == 0 && x_row % 2 == 0 && (uintptr_t)x.at % sizeof(lm_bf16_pair) == 0)
+        return (tile_operand){x.at, x_row / 2, 1};
+    lm_bf16 *out = copy;
+    int64_t row = 2 * lm_attention_elements(compute, d);
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(out + i * row, lm_array_from(x, i * x_row).at, sizeof *out * (size_t)d);
+        if (d < row) out[i * row + d] = 0;
+    }
+    return (tile_operand){copy, row / 2, 1};
+}
+
+void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
+                                  int64_t x_row, void *out) {
+    if (is_bf16(compute))
+        compute->kernels->pack_pairs(n, TILE, d, x.at, x_row, 1, out);
+    else
+        compute->kernels->pack_f32(n, TILE, d, x.at, x_row, 1, out);
+}
+
+void lm_attention_pack_lines(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
+                             int64_t x_row, void *out) {
+    if (is_bf16(compute)) {
+        compute->kernels->pack_pairs(d, d, n, x.at, 1, x_row, out);
+        return;
+    }
+    const float *from = x.at;
+    float *to = out;
+    for (int64_t i = 0; i < n; i++) memcpy(to + i * d, from + i * x_row, (size_t)d * sizeof *to);
+}
+
+tile_operand lm_attention_tile_by_rows(const lm_compute *compute, int64_t rows, int64_t cols,
+                                       float *s, void *out) {
+    if (!is_bf16(compute)) return (tile_operand){s, TILE, 1};
+    for (int64_t i = 0; i < rows && cols % 2 != 0; i++) s[i * TILE + cols] = 0; /* half a pair */
+    compute->kernels->bf16_from_f32(rows * TILE, s, out);
+    return (tile_operand){out, TILE / 2, 1};
+}
+
+tile_operand lm_attention_tile_by_columns(const lm_compute *compute, int64_t rows, int64_t cols,
+                                          const float *s, void *out) {
+    if (!is_bf16(compute)) return (tile_operand){s, 1, TILE};
+    compute->kernels->pack_bf16(cols, TILE, rows, s, 1, TILE, out);
+    return (tile_operand){out, 1, TILE};
+}
+
+/* ---- products -------------------------------------------------------------------------------- */
+enum { STRIP = 12 }; /* even: a strip of k begins with a whole pair */
 static int64_t strip_rows(int64_t rows, bool diagonal) {
     return diagonal && rows > STRIP ? STRIP : rows;
 }
 
-void lm_attention_multiply_scores(const lm_kernels *kernels, int64_t rows, int64_t cols, int64_t d,
-                                  bool diagonal, const float *x, int64_t x_row, const float *yt,
-                                  float *s) {
-    int64_t strip = strip_rows(rows, diagonal);
+/* C [m, n] = (or +=, where not first) A B, k in elements. */
+static void multiply(const lm_compute *compute, int64_t m, int64_t n, int64_t k, tile_operand a,
+                     const void *b, int64_t b_row, bool first, float *c, int64_t c_row) {
+    const float *init = first ? NULL : c;
+    if (is_bf16(compute))
+        compute->kernels->gemm_bf16(m, n, k, a.at, a.row, a.col, b, b_row, init, c_row, c, c_row);
+    else
+        compute->kernels->gemm_f32(m, n, k, a.at, a.row, a.col, b, b_row, init, c_row, c, c_row);
+}
+
+static tile_operand operand_from(tile_operand x, int64_t i, int64_t k) {
+    x.at = element(x.at, i * x.row + k * x.col);
+    return x;
+}
+
+void lm_attention_multiply_scores(const lm_compute *compute, int64_t rows, int64_t cols, int64_t d,
+                                  bool diagonal, tile_operand x, const void *yt, float *s) {
+    int64_t strip = strip_rows(rows, diagonal), k = lm_attention_elements(compute, d);
     for (int64_t i = 0; i < rows; i += strip) {
         int64_t m = lm_attention_least(strip, rows - i);
         int64_t n = diagonal ? lm_attention_least((i + m + 15) / 16 * 16, cols) : cols;
-        kernels->gemm_f32(m, n, d, x + i * x_row, x_row, 1, yt, TILE, NULL, 0, s + i * TILE, TILE);
+        multiply(compute, m, n, k, operand_from(x, i, 0), yt, TILE, true, s + i * TILE, TILE);
     }
 }
 
-void lm_attention_multiply_rows(const lm_kernels *kernels, int64_t rows, int64_t cols, int64_t d,
-                                bool diagonal, bool first, const float *p, const float *y, float *c,
+void lm_attention_multiply_rows(const lm_compute *compute, int64_t rows, int64_t cols, int64_t d,
+                                bool diagonal, bool first, tile_operand p, const void *y, float *c,
                                 int64_t c_row) {
     int64_t strip = strip_rows(rows, diagonal);
     for (int64_t i = 0; i < rows; i += strip) {
         int64_t m = lm_attention_least(strip, rows - i);
         int64_t k = diagonal ? lm_attention_least(i + m, cols) : cols;
-        float *to = c + i * c_row;
-        kernels->gemm_f32(m, d, k, p + i * TILE, TILE, 1, y, d, first ? NULL : to, c_row, to,
-                          c_row);
+        multiply(compute, m, d, lm_attention_elements(compute, k), operand_from(p, i, 0), y, d,
+                 first, c + i * c_row, c_row);
     }
 }
 
-void lm_attention_multiply_columns(const lm_kernels *kernels, int64_t rows, int64_t cols, int64_t d,
-                                   bool diagonal, bool first, const float *p, const float *y,
+void lm_attention_multiply_columns(const lm_compute *compute, int64_t rows, int64_t cols, int64_t d,
+                                   bool diagonal, bool first, tile_operand p, const void *y,
                                    float *c, int64_t c_row) {
-    int64_t strip = strip_rows(cols, diagonal);
+    int64_t strip = strip_rows(cols, diagonal), end = lm_attention_elements(compute, rows);
     for (int64_t j = 0; j < cols; j += strip) {
-        int64_t m = lm_attention_least(strip, cols - j), from = diagonal ? j : 0;
-        float *to = c + j * c_row;
-        kernels->gemm_f32(m, d, rows - from, p + from * TILE + j, 1, TILE, y + from * d, d,
-                          first ? NULL : to, c_row, to, c_row);
+        int64_t m = lm_attention_least(strip, cols - j);
+        int64_t k = diagonal ? lm_attention_elements(compute, j) : 0; /* those before see nothing */
+        multiply(compute, m, d, end - k, operand_from(p, j, k), element(y, k * d), d, first,
+                 c + j * c_row, c_row);
     }
 }
 
@@ -54,14 +125,12 @@ float *lm_attention_take(float **scratch, int64_t floats) {
     return piece;
 }
 
-void lm_attention_copy_rows(int64_t rows, int64_t n, const float *x, int64_t x_row, float *out) {
-    for (int64_t i = 0; i < rows; i++) memcpy(out + i * n, x + i * x_row, (size_t)n * sizeof *out);
-}
-
 size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size) {
     (void)kernels;
-    /* backward: delta [T]; s, dp, slope; kt, vt, k, q, dout. forward: m, l [T]; alpha; s; kt, v. */
+    /* backward: delta [T]; s, dp, slope, rounded, two of pairs; kt, vt, k, q, dout, two copies; a row.
+     * forward: m, l [T]; alpha; s, rounded; kt, v, copy; out [T, D]. */
     size_t t = lm_size_align((size_t)time * sizeof(float));
     size_t d = lm_size_align((size_t)(TILE * head_size) * sizeof(float));
-    return 2 * t + 3 * TILE * TILE * sizeof(float) + 5 * d + LM_ALIGNMENT;
+    size_t out = lm_size_align((size_t)(time * head_size) * sizeof(float));
+    return 2 * t + 6 * TILE * TILE * sizeof(float) + 8 * d + out + LM_ALIGNMENT;
 }

@@ -26,26 +26,57 @@ static inline int64_t lm_attention_least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* Both: that arrays are of the precision, and heads divide. */
+void lm_attention_assert_types(const lm_compute *compute, const lm_attention *a);
+
 /* 1 / sqrt(D) */
 float lm_attention_scale(int64_t head_size);
 
-/* s [rows, cols] = x y^T (scores, or dP), overwritten, row stride TILE; x [rows, D] with row stride
- * x_row, yt [D, TILE]. Of a diagonal tile, what lies beyond the diagonal is overwritten or left. */
-void lm_attention_multiply_scores(const lm_kernels *kernels, int64_t rows, int64_t cols, int64_t d,
-                                  bool diagonal, const float *x, int64_t x_row, const float *yt,
-                                  float *s);
-/* c [rows, D] = or += p y (first: =), p [rows, TILE], y [cols, D]; row stride of c: c_row. */
-void lm_attention_multiply_rows(const lm_kernels *kernels, int64_t rows, int64_t cols, int64_t d,
-                                bool diagonal, bool first, const float *p, const float *y, float *c,
+/* Operands are read in elements of four bytes: a float, or a pair of bf16 along the k of the product,
+ * of which an odd k leaves half one. So a row of D holds lm_attention_elements(D) of them. */
+static inline int64_t lm_attention_elements(const lm_compute *compute, int64_t k) {
+    return compute->precision == LM_BF16 ? (k + 1) / 2 : k;
+}
+
+/* An operand: element (i, k) of a tile at `at` + i*row + k*col elements. */
+typedef struct tile_operand {
+    const void *at;
+    int64_t row, col;
+} tile_operand;
+
+/* ---- operands of a tile, out of arrays [n, D] with row stride x_row ---------------------------
+ * By rows, k = D: in place, unless pairs do not lie on even elements; then a copy in `copy`. */
+tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
+                               int64_t x_row, void *copy);
+/* Transposed, k = D: out [elements(D), TILE]. */
+void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
+                                  int64_t x_row, void *out);
+/* As they lie, k = n: out [elements(n), D]. */
+void lm_attention_pack_lines(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
+                             int64_t x_row, void *out);
+
+/* Of the tile s [rows, cols], row stride TILE: by rows with k = cols, and by columns with k = rows.
+ * fp32 in place, else rounded into out [TILE, TILE] of bf16. s may get a zero in column cols. */
+tile_operand lm_attention_tile_by_rows(const lm_compute *compute, int64_t rows, int64_t cols,
+                                       float *s, void *out);
+tile_operand lm_attention_tile_by_columns(const lm_compute *compute, int64_t rows, int64_t cols,
+                                          const float *s, void *out);
+
+/* ---- products ---------------------------------------------------------------------------------
+ * s [rows, cols] = x y^T (scores, or dP), overwritten, row stride TILE; x by rows, yt transposed. Of a
+ * diagonal tile, what lies beyond the diagonal is overwritten or left. */
+void lm_attention_multiply_scores(const lm_compute *compute, int64_t rows, int64_t cols, int64_t d,
+                                  bool diagonal, tile_operand x, const void *yt, float *s);
+/* c [rows, D] = or += p y (first: =), p by rows, y lines; row stride of c: c_row. */
+void lm_attention_multiply_rows(const lm_compute *compute, int64_t rows, int64_t cols, int64_t d,
+                                bool diagonal, bool first, tile_operand p, const void *y, float *c,
                                 int64_t c_row);
-/* c [cols, D] = or += p^T y (first: =), p [rows, TILE], y [rows, D]; row stride of c: c_row. */
-void lm_attention_multiply_columns(const lm_kernels *kernels, int64_t rows, int64_t cols, int64_t d,
-                                   bool diagonal, bool first, const float *p, const float *y,
+/* c [cols, D] = or += p^T y (first: =), p by columns, y lines; row stride of c: c_row. */
+void lm_attention_multiply_columns(const lm_compute *compute, int64_t rows, int64_t cols, int64_t d,
+                                   bool diagonal, bool first, tile_operand p, const void *y,
                                    float *c, int64_t c_row);
 
-/* The next piece of a worker's scratch, 64-byte aligned. */
+/* The next piece of a worker's scratch, 64-byte aligned: room for so many floats. */
 float *lm_attention_take(float **scratch, int64_t floats);
-/* out [rows, n], contiguous, = x. */
-void lm_attention_copy_rows(int64_t rows, int64_t n, const float *x, int64_t x_row, float *out);
 
 #endif

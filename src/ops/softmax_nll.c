@@ -44,7 +44,7 @@ typedef struct job {
     float *scale;           /* [n]: grad_scale / sum */
     float *xs;              /* [n, C]: x rows times scale */
     const int32_t *targets; /* [tokens] of this block */
-    const float *x;         /* [tokens, C] of this block */
+    lm_array x;             /* [tokens, C] of this block */
     float *dx;
 } job;
 
@@ -194,8 +194,11 @@ static void scale_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     int64_t c = j->s->channels, end = (task + 1) * SCALE_TOKENS;
     (void)worker;
-    for (int64_t t = task * SCALE_TOKENS; t < end && t < j->tokens; t++)
-        for (int64_t i = 0; i < c; i++) j->xs[t * c + i] = j->x[t * c + i] * j->scale[t];
+    for (int64_t t = task * SCALE_TOKENS; t < end && t < j->tokens; t++) {
+        float *to = j->xs + t * c;
+        const float *x = lm_array_widen(j->kernels, c, lm_array_from(j->x, t * c), to);
+        for (int64_t i = 0; i < c; i++) to[i] = x[i] * j->scale[t];
+    }
 }
 
 static void scale_dx(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
@@ -232,7 +235,7 @@ static void gradients(const lm_compute *compute, job *j) {
                   .a = lm_array_f32(j->logits),
                   .a_row = n,
                   .a_col = 1,
-                  .b = lm_array_f32(kept ? j->x : j->xs),
+                  .b = kept ? j->x : lm_array_f32(j->xs),
                   .b_row = c,
                   .b_col = 1,
                   .init = s->dw,
@@ -250,7 +253,7 @@ static void run_block(const lm_compute *compute, job *j, float *loss) {
                       .a = lm_array_f32(s->w),
                       .a_row = s->channels,
                       .a_col = 1,
-                      .b = lm_array_f32(j->x),
+                      .b = j->x,
                       .b_row = 1,
                       .b_col = s->channels,
                       .c = j->logits,
@@ -278,7 +281,7 @@ void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
     layout(&j, block_length(s->tokens, s->vocab), s->channels, s->vocab, s->block);
     for (int64_t t = 0; t < s->tokens; t += j.length) {
         j.tokens = s->tokens - t < j.length ? s->tokens - t : j.length;
-        j.x = s->x + t * s->channels;
+        j.x = lm_array_from(s->x, t * s->channels);
         j.dx = s->dx ? s->dx + t * s->channels : NULL;
         j.targets = s->targets + t;
         run_block(compute, &j, s->loss + t);

@@ -17,11 +17,11 @@
 #ifndef LM_OPS_SOFTMAX_NLL_H
 #define LM_OPS_SOFTMAX_NLL_H
 
-#include "ops/compute.h"
+#include "ops/array.h"
 
 typedef struct lm_softmax_nll {
     int64_t tokens, channels, vocab;
-    const float *x;         /* [tokens, C] */
+    lm_array x;             /* [tokens, C] */
     const float *w;         /* [V, C] */
     const int32_t *targets; /* [tokens], each in [0, V); LM_ASSERTed */
     float *block;           /* workspace of lm_softmax_nll_block_bytes() */

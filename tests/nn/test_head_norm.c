@@ -47,9 +47,9 @@ static void check(int64_t tokens, int64_t heads, int64_t size) {
                          .weight = w,
                          .rstd = layers_floats(rows)};
         memset(want_dx, 0, (size_t)(rows * size) * sizeof *want_dx);
-        lm_head_norm_forward(&compute, &n, y + gap, y + gap); /* in place */
-        lm_head_norm_backward(&compute, &n, wide + gap, dx + gap, dweight);
-        lm_norm_forward(&compute, &plain, x, want_y);
+        lm_head_norm_forward(&compute, &n, lm_array_f32(y + gap), y + gap); /* in place */
+        lm_head_norm_backward(&compute, &n, lm_array_f32(wide + gap), dx + gap, dweight);
+        lm_norm_forward(&compute, &plain, x, lm_array_f32(want_y));
         lm_norm_backward(&compute, &plain, x, dy, want_dx, want_dweight, NULL);
         layers_close(&compute);
         layers_same_bits("rstd", plain.rstd, n.rstd, rows);

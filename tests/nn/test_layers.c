@@ -86,7 +86,7 @@ static void check_norm(lm_norm_kind kind, int64_t rows, int64_t c, int with_bias
         float *y = layers_floats(rows * c), *dx = layers_random(rows * c, 5, -1, 1);
         float *dweight = layers_random(c, 6, -1, 1);
         float *dbias = with_bias ? layers_random(c, 7, -1, 1) : NULL;
-        lm_norm_forward(&compute, &norm, x, y);
+        lm_norm_forward(&compute, &norm, x, lm_array_f32(y));
         lm_norm_backward(&compute, &norm, x, dy, dx, dweight, dbias);
         layers_close(&compute);
         if (s == 0) {
@@ -153,7 +153,7 @@ static void test_norm_parameter_sums(void **state) {
                     layers_floats(rows)};
     float *y = layers_floats(rows * c), *dx = layers_random(rows * c, 5, 0, 0);
     float *dweight = layers_random(c, 6, 0, 0), *dbias = layers_random(c, 7, 0, 0);
-    lm_norm_forward(&compute, &norm, x, y);
+    lm_norm_forward(&compute, &norm, x, lm_array_f32(y));
     lm_norm_backward(&compute, &norm, x, dy, dx, dweight, dbias);
     layers_close(&compute);
     double *want_weight = layers_doubles(NULL, c), *want_bias = layers_doubles(NULL, c);
@@ -203,15 +203,19 @@ static void check_activation(lm_mlp_kind kind, int64_t n) {
     for (int s = 0; s < SETUPS; s++) {
         lm_kernels k;
         lm_compute compute;
-        layers_open(&compute, &k, setups[s].threads, setups[s].scalar, 64);
+        layers_open(&compute, &k, setups[s].threads, setups[s].scalar,
+                    lm_activation_scratch_bytes());
+        lm_array in = lm_array_f32(x), gate = lm_array_f32(up), none = {0};
         float *y = layers_floats(n), *dx = layers_floats(n), *dup = layers_floats(n);
-        lm_activation_forward(&compute, kind, n, x, up, y);
-        lm_activation_backward(&compute, kind, n, x, up, dy, dx, dup);
+        lm_activation_forward(&compute, kind, n, in, gate, lm_array_f32(y));
+        lm_activation_backward(&compute, kind, n, in, gate, dy, lm_array_f32(dx),
+                               lm_array_f32(dup));
         if (s == 0) {
             first[0] = y, first[1] = dx, first[2] = dup;
             float *in_place = layers_copy(dy, n);
             if (!lm_mlp_is_gated(kind)) {
-                lm_activation_backward(&compute, kind, n, x, up, in_place, in_place, NULL);
+                lm_activation_backward(&compute, kind, n, in, gate, in_place,
+                                       lm_array_f32(in_place), none);
                 layers_same_bits("dx in place", dx, in_place, n);
             }
         }
@@ -258,16 +262,20 @@ static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
         float *y = layers_floats(m * out), *z = layers_floats(m * out), *dx = layers_floats(m * in);
         float *in_place = layers_copy(residual, m * out), *row = layers_floats(out);
         float *dw = layers_copy(dw0, out * in), *dbias = layers_copy(dbias0, out);
-        lm_linear_forward(&compute, m, in, out, x, w, bias, y);
-        lm_linear_forward_residual(&compute, m, in, out, x, w, bias, residual, z);
-        lm_linear_forward_residual(&compute, m, in, out, x, w, bias, in_place, in_place);
-        lm_linear_backward(&compute, m, in, out, x, w, dy, dx, dw, with_bias ? dbias : NULL);
-        float *dw_only = layers_copy(dw0, out * in);
-        lm_linear_backward(&compute, m, in, out, x, w, dy, NULL, dw_only, NULL);
+        lm_linear l = {.rows = m, .in = in, .out = out, .w = lm_array_f32(w), .bias = bias};
+        lm_array xs = lm_array_f32(x), dys = lm_array_f32(dy);
+        float *dx_twice = layers_floats(m * in);
+        lm_linear_forward(&compute, &l, xs, lm_array_f32(y), NULL);
+        lm_linear_forward_residual(&compute, &l, xs, residual, z);
+        lm_linear_forward_residual(&compute, &l, xs, in_place, in_place);
+        lm_linear_backward_input(&compute, &l, dys, lm_array_f32(dx), NULL);
+        lm_linear_backward_weights(&compute, &l, xs, dys, dw, dbias);
+        for (int64_t i = 0; i < m * in; i++) dx_twice[i] = 0;
+        lm_linear_backward_input_add(&compute, &l, dys, dx_twice);
         lm_linear_decode(&compute, in, out, x, w, bias, row);
         layers_close(&compute);
         layers_same_bits("residual in place", z, in_place, m * out);
-        layers_same_bits("dW without dx", dw, dw_only, out * in);
+        layers_same_bits("dx added to zeros", dx, dx_twice, m * in);
         float *results[6] = {y, z, dx, dw, dbias, row};
         int64_t counts[6] = {m * out, m * out, m * in, out * in, out, out};
         for (int i = 0; i < 6; i++) {
@@ -379,8 +387,8 @@ static void check_rope(int64_t batch, int64_t time, int64_t heads, int64_t d) {
         lm_compute compute;
         layers_open(&compute, &k, setups[s].threads, setups[s].scalar, lm_rope_scratch_bytes(d));
         float *y = layers_copy(x, n), *z = layers_copy(x, n);
-        lm_rope_forward(&compute, batch, time, heads, d, cosines, sines, y, row);
-        lm_rope_backward(&compute, batch, time, heads, d, cosines, sines, z, row);
+        lm_rope_forward(&compute, batch, time, heads, d, cosines, sines, y, row, (lm_array){0});
+        lm_rope_backward(&compute, batch, time, heads, d, cosines, sines, z, row, (lm_array){0});
         layers_close(&compute);
         if (s == 0) first[0] = y, first[1] = z;
         layers_same_bits("forward", first[0], y, n);

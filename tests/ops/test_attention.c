@@ -30,6 +30,7 @@ typedef struct shape {
     int64_t window;   /* 0: none */
     int64_t document; /* a new one begins about every so many tokens; 0: one */
     double cap;       /* 0: none */
+    lm_precision precision;
 } shape;
 
 /* Where the document of token t of row b begins: lengths document, document + 1, ... */
@@ -140,13 +141,24 @@ typedef struct result {
     float *out, *lse, *dqkv;
 } result;
 
+/* x at the precision, guarded like the floats it comes from. */
+static lm_array at_precision(const shape *s, const float *x, int64_t n) {
+    if (s->precision == LM_FP32) return lm_array_f32(x);
+    lm_bf16 *y = (lm_bf16 *)(void *)layers_floats((n + 1) / 2) + n % 2;
+    for (int64_t i = 0; i < n; i++) y[i] = lm_bf16_from_f32(x[i]);
+    return lm_array_bf16(y);
+}
+
 static result run(const shape *s, int threads, int scalar, const float *qkv, const float *dout) {
     lm_kernels k;
     lm_compute compute;
     lm_kernels_fill(&k, lm_cpu_detect());
     layers_open(&compute, &k, threads, scalar, lm_attention_scratch_bytes(&k, s->time, s->d));
+    compute.precision = s->precision;
     result r = {layers_floats(out_count(s)), layers_floats(lse_count(s)),
                 layers_floats(qkv_count(s))};
+    lm_array in = at_precision(s, qkv, qkv_count(s)), out = at_precision(s, r.out, out_count(s));
+    lm_array gradient = at_precision(s, dout, out_count(s));
     int64_t k_at = s->heads * s->d, v_at = (s->heads + s->kv_heads) * s->d;
     int32_t *documents = s->document > 0 ? layers_ints(s->batch * s->time) : NULL;
     for (int64_t i = 0; i < s->batch * s->time && documents; i++)
@@ -156,18 +168,20 @@ static result run(const shape *s, int threads, int scalar, const float *qkv, con
                       .heads = s->heads,
                       .kv_heads = s->kv_heads,
                       .head_size = s->d,
-                      .q = qkv,
-                      .k = qkv + k_at,
-                      .v = qkv + v_at,
+                      .q = in,
+                      .k = lm_array_from(in, k_at),
+                      .v = lm_array_from(in, v_at),
                       .qkv_row = qkv_row(s),
-                      .out = r.out,
+                      .out = out,
                       .out_row = out_row(s),
                       .lse = r.lse,
                       .window = s->window,
                       .documents = documents,
                       .softcap = (float)s->cap};
-    lm_attention_forward_f32(&compute, &a);
-    lm_attention_backward_f32(&compute, &a, dout, r.dqkv, r.dqkv + k_at, r.dqkv + v_at);
+    lm_attention_forward(&compute, &a);
+    lm_attention_backward(&compute, &a, gradient, r.dqkv, r.dqkv + k_at, r.dqkv + v_at);
+    for (int64_t i = 0; i < out_count(s) && s->precision == LM_BF16; i++)
+        r.out[i] = lm_bf16_to_f32(((const lm_bf16 *)out.at)[i]);
     layers_close(&compute);
     return r;
 }
@@ -178,11 +192,20 @@ static void check_gaps(const float *x, int64_t rows, int64_t row, int64_t used) 
         for (int64_t j = used; j < row; j++) assert_true(isnan(x[i * row + j]) != 0);
 }
 
+/* What attention is given as bf16 the reference has as the same numbers. */
+static void round_inputs(const shape *s, float *qkv, float *dout) {
+    for (int64_t i = 0; i < qkv_count(s) && s->precision == LM_BF16; i++)
+        qkv[i] = lm_bf16_to_f32(lm_bf16_from_f32(qkv[i]));
+    for (int64_t i = 0; i < out_count(s) && s->precision == LM_BF16; i++)
+        dout[i] = lm_bf16_to_f32(lm_bf16_from_f32(dout[i]));
+}
+
 static void check_shape(shape s, double size) {
     int64_t batch = s.batch, time = s.time, heads = s.heads, kv_heads = s.kv_heads, d = s.d;
     int64_t width = (heads + 2 * kv_heads) * d;
     float *qkv = layers_random(qkv_count(&s), 1, -size, size);
     float *dout = layers_random(out_count(&s), 2, -1, 1);
+    round_inputs(&s, qkv, dout);
     result first = {0};
     for (int i = 0; i < SETUPS; i++) {
         result r = run(&s, setups[i].threads, setups[i].scalar, qkv, dout);
@@ -203,7 +226,10 @@ static void check_shape(shape s, double size) {
      * relative error of the probability. A gradient adds up to time * heads/kv_heads of them. */
     double score = EPS * (4 + size * size * sqrt((double)d) * 2);
     double sums = 4 + sqrt((double)(time * heads / kv_heads));
-    layers_close_to("lse", first.lse, want.lse, lse_count(&s), score);
+    double lse = score;
+    /* bf16 rounds P, out (and with it delta) and dS, by 2^-9 of each at most. */
+    if (s.precision == LM_BF16) score += 0x1p-8;
+    layers_close_to("lse", first.lse, want.lse, lse_count(&s), lse);
     for (int64_t t = 0; t < batch * time; t++) {
         layers_close_to("out", first.out + t * out_row(&s), want.out + t * out_row(&s), heads * d,
                         2 * score * (1 + size));
@@ -212,9 +238,16 @@ static void check_shape(shape s, double size) {
     }
 }
 
+static void check_both(shape s, double size) {
+    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+        s.precision = (lm_precision)precision;
+        check_shape(s, size);
+    }
+}
+
 static void check(int64_t batch, int64_t time, int64_t heads, int64_t kv_heads, int64_t d,
                   double size) {
-    check_shape((shape){batch, time, heads, kv_heads, d, 0, 0, 0}, size);
+    check_both((shape){batch, time, heads, kv_heads, d, 0, 0, 0, LM_FP32}, size);
 }
 
 static void test_small_shapes(void **state) {
@@ -255,34 +288,34 @@ static void test_window(void **state) {
         1, 2, 10, LM_ATTENTION_TILE - 1, LM_ATTENTION_TILE, LM_ATTENTION_TILE + 1, 140};
     (void)state;
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
-        check_shape((shape){2, 3 * LM_ATTENTION_TILE + 9, 2, 1, 8, windows[i], 0, 0}, 1);
+        check_both((shape){2, 3 * LM_ATTENTION_TILE + 9, 2, 1, 8, windows[i], 0, 0, LM_FP32}, 1);
 }
 
 static void test_documents(void **state) {
     static const int64_t documents[] = {1, 3, 40, LM_ATTENTION_TILE, 150};
     (void)state;
     for (size_t i = 0; i < sizeof documents / sizeof *documents; i++)
-        check_shape((shape){2, 3 * LM_ATTENTION_TILE + 9, 2, 1, 8, 0, documents[i], 0}, 1);
-    check_shape((shape){1, 300, 2, 2, 16, 33, 90, 0}, 1);
+        check_both((shape){2, 3 * LM_ATTENTION_TILE + 9, 2, 1, 8, 0, documents[i], 0, LM_FP32}, 1);
+    check_both((shape){1, 300, 2, 2, 16, 33, 90, 0, LM_FP32}, 1);
 }
 
 static void test_softcap(void **state) {
     (void)state;
-    check_shape((shape){1, 5, 2, 2, 8, 0, 0, 0.5}, 2);
-    check_shape((shape){2, 150, 4, 2, 16, 0, 0, 2}, 3);
-    check_shape((shape){2, 150, 2, 1, 16, 20, 50, 50}, 3);
+    check_both((shape){1, 5, 2, 2, 8, 0, 0, 0.5, LM_FP32}, 2);
+    check_both((shape){2, 150, 4, 2, 16, 0, 0, 2, LM_FP32}, 3);
+    check_both((shape){2, 150, 2, 1, 16, 20, 50, 50, LM_FP32}, 3);
 }
 
 /* Large scores before what is seen take nothing away from it. */
 static void test_unseen_scores_do_not_matter(void **state) {
     (void)state;
-    check_shape((shape){1, 150, 2, 1, 16, 5, 0, 0}, 12);
+    check_both((shape){1, 150, 2, 1, 16, 5, 0, 0, LM_FP32}, 12);
 }
 
 /* A window as long as the row is none: the same bits. */
 static void test_whole_window(void **state) {
     (void)state;
-    shape s = {2, 150, 2, 1, 8, 0, 0, 0}, windowed = s;
+    shape s = {2, 150, 2, 1, 8, 0, 0, 0, LM_FP32}, windowed = s;
     windowed.window = s.time;
     float *qkv = layers_random(qkv_count(&s), 1, -1, 1);
     float *dout = layers_random(out_count(&s), 2, -1, 1);
@@ -296,7 +329,7 @@ static void test_whole_window(void **state) {
 /* The reference's own gradients, and through them the formula. */
 static void test_reference_against_differences(void **state) {
     (void)state;
-    shape s = {2, 7, 4, 2, 3, 4, 3, 1};
+    shape s = {2, 7, 4, 2, 3, 4, 3, 1, LM_FP32};
     reference r = make_reference(&s, layers_random(qkv_count(&s), 1, -1, 1),
                                  layers_random(out_count(&s), 2, -1, 1));
     reference_run(&r);
@@ -311,7 +344,7 @@ static void test_reference_against_differences(void **state) {
 /* A NaN in one head's value reaches the outputs that may see it, and no others. */
 static void test_nan_stays_visible(void **state) {
     (void)state;
-    shape s = {1, 70, 2, 2, 4, 0, 0, 0};
+    shape s = {1, 70, 2, 2, 4, 0, 0, 0, LM_FP32};
     float *qkv = layers_random(qkv_count(&s), 1, -1, 1);
     float *dout = layers_random(out_count(&s), 2, -1, 1);
     qkv[66 * qkv_row(&s) + 3 * s.d] = NAN; /* key of head 1, position 66 */

@@ -127,7 +127,7 @@ static result run(const inputs *in, int threads, int scalar) {
     lm_softmax_nll s = {.tokens = in->tokens,
                         .channels = in->c,
                         .vocab = in->v,
-                        .x = in->x,
+                        .x = lm_array_f32(in->x),
                         .w = in->w,
                         .targets = in->targets,
                         .block = layers_floats((int64_t)(block / sizeof(float))),
