@@ -35,30 +35,31 @@ typedef struct work {
     lm_norm norm;
     lm_head_norm head_norm;
     lm_dropout dropout;
-    int32_t *tokens;  /* [B*T] */
-    float *x, *y;     /* [B*T, 4C] */
-    float *dy, *dx;   /* [B*T, 4C] */
-    float *w, *dw;    /* [V, C], and at least 4C */
-    float *cos, *sin; /* [T, D/2] */
+    int32_t *tokens;        /* [B*T] */
+    float *x, *y;           /* [B*T, 4C] */
+    float *dy, *dx;         /* [B*T, 4C] */
+    lm_array in, out, dout; /* x, y and dy as the precision has them */
+    float *w, *dw;          /* [V, C], and at least 4C */
+    float *cos, *sin;       /* [T, D/2] */
     void (*layer)(struct work *w);
 } work;
 
 /* ---- the layers -------------------------------------------------------------------------------*/
 
 static void attention_forward(work *w) {
-    lm_attention_forward_f32(w->compute, &w->attention);
+    lm_attention_forward(w->compute, &w->attention);
 }
 static void attention_backward(work *w) {
     const lm_attention *a = &w->attention;
     int64_t k = a->heads * a->head_size, v = k + a->kv_heads * a->head_size;
-    lm_attention_backward_f32(w->compute, a, w->dy, w->dx, w->dx + k, w->dx + v);
+    lm_attention_backward(w->compute, a, w->dout, w->dx, w->dx + k, w->dx + v);
 }
 static void loss_head(work *w) {
     lm_softmax_nll_f32(w->compute, &w->head);
 }
 static void layernorm_forward(work *w) {
     w->norm.kind = LM_NORM_LAYERNORM;
-    lm_norm_forward(w->compute, &w->norm, w->x, w->y);
+    lm_norm_forward(w->compute, &w->norm, w->x, w->out);
 }
 static void layernorm_backward(work *w) {
     w->norm.kind = LM_NORM_LAYERNORM;
@@ -66,29 +67,31 @@ static void layernorm_backward(work *w) {
 }
 static void rmsnorm_forward(work *w) {
     w->norm.kind = LM_NORM_RMSNORM;
-    lm_norm_forward(w->compute, &w->norm, w->x, w->y);
+    lm_norm_forward(w->compute, &w->norm, w->x, w->out);
 }
 static void rmsnorm_backward(work *w) {
     w->norm.kind = LM_NORM_RMSNORM;
     lm_norm_backward(w->compute, &w->norm, w->x, w->dy, w->dx, w->dw, NULL);
 }
 static void qk_norm_forward(work *w) {
-    lm_head_norm_forward(w->compute, &w->head_norm, w->x, w->y);
+    lm_head_norm_forward(w->compute, &w->head_norm, w->in, w->y);
 }
 static void qk_norm_backward(work *w) {
-    lm_head_norm_backward(w->compute, &w->head_norm, w->x, w->dx, w->dw);
+    lm_head_norm_backward(w->compute, &w->head_norm, w->in, w->dx, w->dw);
 }
 static void rope(work *w) {
     lm_rope_forward(w->compute, w->s->batch, w->s->time, w->s->heads + w->s->kv_heads, w->s->d,
-                    w->cos, w->sin, w->y, w->attention.qkv_row);
+                    w->cos, w->sin, w->y, w->attention.qkv_row, w->out);
 }
 static void gelu_forward(work *w) {
-    lm_activation_forward(w->compute, LM_MLP_GELU_TANH, w->rows * 4 * w->channels, w->x, NULL,
-                          w->y);
+    lm_array none = {0};
+    lm_activation_forward(w->compute, LM_MLP_GELU_TANH, w->rows * 4 * w->channels, w->in, none,
+                          w->out);
 }
 static void gelu_backward(work *w) {
-    lm_activation_backward(w->compute, LM_MLP_GELU_TANH, w->rows * 4 * w->channels, w->x, NULL,
-                           w->dy, w->dx, NULL);
+    lm_array none = {0};
+    lm_activation_backward(w->compute, LM_MLP_GELU_TANH, w->rows * 4 * w->channels, w->in, none,
+                           w->dy, w->out, none);
 }
 static void dropout(work *w) {
     lm_dropout_apply(w->compute, &w->dropout, w->x, w->dy, w->y);
@@ -145,8 +148,8 @@ static int64_t most_of(int64_t a, int64_t b) {
 }
 
 static size_t arena_bytes(const shape *s) {
-    int64_t rows = s->batch * s->time, c = s->heads * s->d, pieces = 16;
-    int64_t floats = 4 * rows * 4 * c + 2 * most_of(s->vocab, 4) * c + s->time * s->d +
+    int64_t rows = s->batch * s->time, c = s->heads * s->d, pieces = 19;
+    int64_t floats = (4 + 3) * rows * 4 * c + 2 * most_of(s->vocab, 4) * c + s->time * s->d +
                      rows * (2 * s->heads + 4);
     return (size_t)floats * sizeof(float) + lm_softmax_nll_block_bytes(rows, c, s->vocab) +
            (size_t)pieces * LM_ALIGNMENT;
@@ -156,12 +159,20 @@ static size_t scratch_bytes(const lm_kernels *kernels, const shape *s) {
     int64_t c = s->heads * s->d;
     const size_t needs[] = {lm_attention_scratch_bytes(kernels, s->time, s->d),
                             lm_softmax_nll_scratch_bytes(kernels, c, s->vocab),
-                            lm_norm_scratch_bytes(c), lm_head_norm_scratch_bytes(s->heads, s->d),
-                            lm_rope_scratch_bytes(s->d)};
+                            lm_norm_scratch_bytes(c),
+                            lm_head_norm_scratch_bytes(s->heads, s->d),
+                            lm_rope_scratch_bytes(s->d),
+                            lm_activation_scratch_bytes()};
     size_t most = 0;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
         if (needs[i] > most) most = needs[i];
     return most;
+}
+
+/* x as the precision has it. */
+static lm_array at_precision(const work *w, lm_arena *arena, const float *x, int64_t n) {
+    if (w->compute->precision == LM_FP32) return lm_array_f32(x);
+    return lm_array_operand(w->compute, n, x, lm_array_bf16(lm_arena_take(arena, (size_t)n * 2)));
 }
 
 static void fill_arrays(work *w, lm_arena *arena) {
@@ -171,6 +182,9 @@ static void fill_arrays(work *w, lm_arena *arena) {
     w->y = numbers(arena, wide, 1);
     w->dy = numbers(arena, wide, 1e-3f);
     w->dx = numbers(arena, wide, 1e-3f);
+    w->in = at_precision(w, arena, w->x, wide);
+    w->out = at_precision(w, arena, w->y, wide);
+    w->dout = at_precision(w, arena, w->dy, wide);
     w->w = numbers(arena, parameters, 0.02f);
     w->dw = numbers(arena, parameters, 0);
     w->cos = lm_arena_floats(arena, s->time * (s->d / 2));
@@ -188,11 +202,11 @@ static void describe_layers(work *w, lm_arena *arena) {
                                   .heads = s->heads,
                                   .kv_heads = s->kv_heads,
                                   .head_size = s->d,
-                                  .q = w->x,
-                                  .k = w->x + c,
-                                  .v = w->x + c + s->kv_heads * s->d,
+                                  .q = w->in,
+                                  .k = lm_array_from(w->in, c),
+                                  .v = lm_array_from(w->in, c + s->kv_heads * s->d),
                                   .qkv_row = qkv,
-                                  .out = w->y,
+                                  .out = w->out,
                                   .out_row = c,
                                   .lse = numbers(arena, s->heads * rows, 1)};
     w->norm = (lm_norm){.rows = rows,
@@ -214,7 +228,7 @@ static void describe_layers(work *w, lm_arena *arena) {
         .tokens = rows,
         .channels = c,
         .vocab = s->vocab,
-        .x = w->x,
+        .x = w->in,
         .w = w->w,
         .targets = w->tokens,
         .block = lm_arena_take(arena, lm_softmax_nll_block_bytes(rows, c, s->vocab)),
@@ -254,7 +268,7 @@ static lm_status measure(lm_bench *b, work *w, const struct line *l, lm_error *e
     return lm_bench_report(b, &row, err);
 }
 
-/* What moves memory is the same in every precision. */
+/* What moves memory is much the same in every precision. */
 static bool is_wanted(const lm_bench *b, const shape *s, const struct line *l) {
     lm_bench_row row;
     name_row(&row, b, s, l);
