@@ -57,44 +57,44 @@ static const struct buffer_row {
     element type;
 } table[LM_B_COUNT] = {
     /* the beginning */
-    [LM_B_DOCUMENTS] = {ONCE, TOKENS, ONE, IF_DOCUMENTS},    /* int32 */
-    [LM_B_EMBEDDING] = {ONCE, TOKENS, C, IF_EMBEDDING_NORM}, /* before its norm */
-    [LM_B_MEAN_E] = {ONCE, TOKENS, ONE, IF_EMBEDDING_NORM | IF_LAYERNORM},
-    [LM_B_RSTD_E] = {ONCE, TOKENS, ONE, IF_EMBEDDING_NORM},
+    [LM_B_DOCUMENTS] = {ONCE, TOKENS, ONE, IF_DOCUMENTS, FLOAT},    /* int32 */
+    [LM_B_EMBEDDING] = {ONCE, TOKENS, C, IF_EMBEDDING_NORM, FLOAT}, /* before its norm */
+    [LM_B_MEAN_E] = {ONCE, TOKENS, ONE, IF_EMBEDDING_NORM | IF_LAYERNORM, FLOAT},
+    [LM_B_RSTD_E] = {ONCE, TOKENS, ONE, IF_EMBEDDING_NORM, FLOAT},
     /* a layer's own */
-    [LM_B_X] = {EACH, TOKENS, C, 0}, /* the layer's input */
-    [LM_B_MEAN_1] = {ONCE, TOKENS, ONE, IF_LAYERNORM},
-    [LM_B_RSTD_1] = {ONCE, TOKENS, ONE, 0},
+    [LM_B_X] = {EACH, TOKENS, C, 0, FLOAT}, /* the layer's input */
+    [LM_B_MEAN_1] = {ONCE, TOKENS, ONE, IF_LAYERNORM, FLOAT},
+    [LM_B_RSTD_1] = {ONCE, TOKENS, ONE, 0, FLOAT},
     [LM_B_QKV] = {UNLESS_RECOMPUTE, TOKENS, QKV, 0, OPERAND}, /* rotated, but with qk_norm */
     [LM_B_ATT] = {UNLESS_RECOMPUTE, TOKENS, C, 0, OPERAND},   /* before the projection */
-    [LM_B_LSE] = {UNLESS_RECOMPUTE, HEAD_TOKENS, ONE, 0},
-    [LM_B_MID] = {UNLESS_BLOCK, TOKENS, C, 0}, /* x + attention branch */
-    [LM_B_MEAN_2] = {ONCE, TOKENS, ONE, IF_LAYERNORM},
-    [LM_B_RSTD_2] = {ONCE, TOKENS, ONE, 0},
+    [LM_B_LSE] = {UNLESS_RECOMPUTE, HEAD_TOKENS, ONE, 0, FLOAT},
+    [LM_B_MID] = {UNLESS_BLOCK, TOKENS, C, 0, FLOAT}, /* x + attention branch */
+    [LM_B_MEAN_2] = {ONCE, TOKENS, ONE, IF_LAYERNORM, FLOAT},
+    [LM_B_RSTD_2] = {ONCE, TOKENS, ONE, 0, FLOAT},
     [LM_B_FC] = {UNLESS_BLOCK, TOKENS, F, 0, OPERAND}, /* pre-activation; the gate's where gated */
     [LM_B_UP] = {UNLESS_BLOCK, TOKENS, F, IF_GATED, OPERAND},
     /* the end of the network */
-    [LM_B_X_F] = {ONCE, TOKENS, C, 0},
-    [LM_B_MEAN_F] = {ONCE, TOKENS, ONE, IF_LAYERNORM},
-    [LM_B_RSTD_F] = {ONCE, TOKENS, ONE, 0},
-    [LM_B_TARGETS] = {ONCE, TOKENS, ONE, 0}, /* int32 */
-    [LM_B_LOSS] = {ONCE, TOKENS, ONE, 0},
-    [LM_B_LOGITS] = {ONCE, LOGITS, ONE, 0},
+    [LM_B_X_F] = {ONCE, TOKENS, C, 0, FLOAT},
+    [LM_B_MEAN_F] = {ONCE, TOKENS, ONE, IF_LAYERNORM, FLOAT},
+    [LM_B_RSTD_F] = {ONCE, TOKENS, ONE, 0, FLOAT},
+    [LM_B_TARGETS] = {ONCE, TOKENS, ONE, 0, FLOAT}, /* int32 */
+    [LM_B_LOSS] = {ONCE, TOKENS, ONE, 0, FLOAT},
+    [LM_B_LOGITS] = {ONCE, LOGITS, ONE, 0, FLOAT},
     /* shared by all layers */
     [LM_B_NORM] = {ONCE, TOKENS, C, 0,
                    OPERAND}, /* output of the norm at hand; attention's gradient */
     /* with qk_norm, the queries and keys of the layer at hand as attention reads them; the place of
      * the values stays empty, so that rows are as far apart as those of qkv */
     [LM_B_HEADS] = {ONCE, TOKENS, QKV, IF_QK_NORM, OPERAND},
-    [LM_B_RSTD_Q] = {ONCE, HEAD_TOKENS, ONE, IF_QK_NORM},
-    [LM_B_RSTD_K] = {ONCE, KV_HEAD_TOKENS, ONE, IF_QK_NORM},
+    [LM_B_RSTD_Q] = {ONCE, HEAD_TOKENS, ONE, IF_QK_NORM, FLOAT},
+    [LM_B_RSTD_K] = {ONCE, KV_HEAD_TOKENS, ONE, IF_QK_NORM, FLOAT},
     [LM_B_ACT] = {ONCE, TOKENS, F, 0, OPERAND}, /* output of the activation at hand; then dup */
-    [LM_B_COS] = {ONCE, TIME, HALF_HEAD, IF_ROPE},
-    [LM_B_SIN] = {ONCE, TIME, HALF_HEAD, IF_ROPE},
-    [LM_B_DX] = {ONCE, TOKENS, C, IF_TRAINING},      /* gradient of the residual stream */
-    [LM_B_DBRANCH] = {ONCE, TOKENS, C, IF_TRAINING}, /* of a branch's narrow parts */
+    [LM_B_COS] = {ONCE, TIME, HALF_HEAD, IF_ROPE, FLOAT},
+    [LM_B_SIN] = {ONCE, TIME, HALF_HEAD, IF_ROPE, FLOAT},
+    [LM_B_DX] = {ONCE, TOKENS, C, IF_TRAINING, FLOAT},      /* gradient of the residual stream */
+    [LM_B_DBRANCH] = {ONCE, TOKENS, C, IF_TRAINING, FLOAT}, /* of a branch's narrow parts */
     /* of fc, then of qkv; at bf16 the sums that qkv, fc and up are rounded from too */
-    [LM_B_WIDE] = {ONCE, TOKENS, WIDE, IF_WIDE},
+    [LM_B_WIDE] = {ONCE, TOKENS, WIDE, IF_WIDE, FLOAT},
     [LM_B_DX_ROUNDED] = {ONCE, TOKENS, C, IF_TRAINING | IF_BF16, OPERAND},
     [LM_B_WIDE_ROUNDED] = {ONCE, TOKENS, WIDE, IF_TRAINING | IF_BF16, OPERAND},
 };
