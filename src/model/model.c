@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "model/parts.h"
 #include "nn/rope.h"
+#include "ops/array.h"
 
 /* Elements a task fills or clears: 256 kB. */
 enum { CHUNK = 65536 };
@@ -34,6 +35,9 @@ static lm_status allocate(lm_model *m, const lm_model_plan *plan, bool training,
     if ((status = lm_arena_init(&m->weights, plan->weights, "weights", err)) != LM_OK) goto out;
     if (training &&
         (status = lm_arena_init(&m->gradients, plan->gradients, "gradients", err)) != LM_OK)
+        goto out;
+    if (plan->rounded > 0 &&
+        (status = lm_arena_init(&m->rounded, plan->rounded, "rounded weights", err)) != LM_OK)
         goto out;
     if ((status = lm_arena_init(&m->activations, plan->activations, "activations", err)) != LM_OK)
         goto out;
@@ -76,6 +80,7 @@ void lm_model_free(lm_model *m) {
     if (!m) return;
     lm_arena_free(&m->weights);
     lm_arena_free(&m->gradients);
+    lm_arena_free(&m->rounded);
     lm_arena_free(&m->activations);
     free(m->rows);
     free(m);
@@ -107,22 +112,24 @@ void lm_model_init(lm_model *m, uint64_t seed) {
     }
 }
 
-typedef struct zero_job {
-    float *x;
-    int64_t count;
-} zero_job;
-
-static void zero_task(void *argument, int64_t task, int worker) {
-    const zero_job *j = argument;
-    int64_t n = j->count - task * CHUNK < CHUNK ? j->count - task * CHUNK : CHUNK;
-    (void)worker;
-    memset(j->x + task * CHUNK, 0, (size_t)n * sizeof *j->x);
+/* Matrices' gradients are overwritten by the product that makes them first; an embedding that is not
+ * the head too, and vectors, are added to from zero. */
+static bool begins_at_zero(const lm_model *m, const lm_param *row) {
+    bool head = m->o.tie_embeddings && row->offset == m->params.offset[LM_P_WTE];
+    return row->ndim < 2 || (row->offset < lm_param_layers_begin(m) && !head);
 }
 
-void lm_model_zero_gradients(lm_model *m) {
-    zero_job j = {.x = lm_model_gradients(m), .count = m->params.total};
-    LM_ASSERT(j.x);
-    lm_pool_run(m->compute->pool, (j.count + CHUNK - 1) / CHUNK, zero_task, &j);
+void lm_model_begin_step(lm_model *m) {
+    float *gradients = lm_model_gradients(m), *weights = lm_model_weights(m);
+    LM_ASSERT(gradients);
+    for (int64_t i = 0; i < m->n_rows; i++)
+        if (begins_at_zero(m, &m->rows[i]))
+            memset(gradients + m->rows[i].offset, 0, (size_t)m->rows[i].count * sizeof *gradients);
+    m->gradients_begin = true;
+    if (m->rounded.base)
+        lm_array_operand(m->compute, m->params.stride * m->o.n_layers,
+                         weights + lm_param_layers_begin(m),
+                         lm_array_bf16((lm_bf16 *)(void *)m->rounded.base));
 }
 
 const lm_model_options *lm_model_get_options(const lm_model *m) {

@@ -11,7 +11,7 @@
  *     lm_model_init(m, seed);                // or fill lm_model_weights(m) from a checkpoint
  *
  *     each step:
- *         lm_model_zero_gradients(m);
+ *         lm_model_begin_step(m);
  *         each micro-batch: lm_model_forward_backward(m, tokens, ...);
  *
  *     lm_model_free(m);
@@ -111,7 +111,8 @@ typedef struct lm_model_plan {
     /* Forward and backward: 6 N + 12 n_layers d_model context_length, or window where that is less. */
     double flops_per_token;
     uint64_t weights, gradients, activations, scratch;
-    bool overflow; /* some size does not fit 64 bits: refuse */
+    uint64_t rounded; /* bf16 copies of the layers' weights */
+    bool overflow;    /* some size does not fit 64 bits: refuse */
 } lm_model_plan;
 void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
                         bool training, const lm_kernels *kernels, lm_precision precision,
@@ -133,10 +134,12 @@ const lm_param *lm_model_rows(const lm_model *m, int64_t *count);
 float *lm_model_weights(lm_model *m);   /* flat [total]; padding between rows stays 0 */
 float *lm_model_gradients(lm_model *m); /* flat [total]; NULL without training */
 int64_t lm_model_total(const lm_model *m);
-void lm_model_zero_gradients(lm_model *m);
+/* Before the first micro-batch after the weights changed: gradients begin anew, and the weights that
+ * passes with gradients read are those of now. Until such a pass, gradients are what they were. */
+void lm_model_begin_step(lm_model *m);
 
 /* tokens [batch, time+1]: inputs are columns 0..time-1, targets 1..time (row stride time+1), time
- * <= context_length, batch <= the plan's. Adds grad_scale * d(sum of losses)/d(parameters) to the
+ * <= context_length, batch <= the plan's. Adds (the first one after lm_model_begin_step: sets) grad_scale * d(sum of losses)/d(parameters) to the
  * gradients; returns the sum of the losses in nats (double, tokens in rising order), label smoothing
  * and z-loss included. grad_scale is usually 1 / (tokens of the whole step). */
 double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,

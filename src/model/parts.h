@@ -112,7 +112,9 @@ struct lm_model {
     lm_param_layout params;
     lm_buffer_layout buffers;
     uint64_t dropout_seed, first_sample;
+    bool gradients_begin; /* the next pass overwrites the gradients of matrices */
     lm_arena weights, gradients, activations;
+    lm_arena rounded; /* of training at LM_BF16: the layers' rows as bf16, made anew each step */
     float *buffer[LM_B_COUNT]; /* [copies, count]; operands may be bf16 (plan.c) */
 };
 
@@ -122,6 +124,11 @@ static inline int64_t lm_model_head_size(const lm_model_options *o) {
 /* Width of a row of queries, keys and values: (H + 2K) D. */
 static inline int64_t lm_model_qkv_size(const lm_model_options *o) {
     return (o->n_heads + 2 * o->n_kv_heads) * lm_model_head_size(o);
+}
+
+/* Where the layers' rows begin in a flat array; they are n_layers * stride long. */
+static inline int64_t lm_param_layers_begin(const lm_model *m) {
+    return m->params.offset[LM_P_LN_1_WEIGHT];
 }
 
 /* A parameter of a layer (0 for those outside the layers) in a flat array; NULL: there is none. */

@@ -16,12 +16,21 @@ bool lm_pass_drops(const pass *p) {
     return p->training && p->m->o.dropout > 0;
 }
 
+/* A layer's matrix as products read it: in training at bf16 rounded once a step. */
+static lm_array matrix(const pass *p, lm_param_id id, int64_t layer) {
+    const lm_model *m = p->m;
+    int64_t at = m->params.offset[id] - lm_param_layers_begin(m) + layer * m->params.stride;
+    if (p->training && m->rounded.base)
+        return lm_array_from(lm_array_bf16((const lm_bf16 *)(const void *)m->rounded.base), at);
+    return lm_array_f32(weight(p, id, layer));
+}
+
 lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, int64_t layer,
                          int64_t in, int64_t out) {
     return (lm_linear){.rows = p->rows,
                        .in = in,
                        .out = out,
-                       .w = lm_array_f32(weight(p, weights, layer)),
+                       .w = matrix(p, weights, layer),
                        .bias = weight(p, bias, layer)};
 }
 

@@ -23,6 +23,7 @@ typedef struct pass {
     int64_t batch, time;
     int64_t rows;  /* B*T */
     bool training; /* dropout drops */
+    bool begins;   /* gradients of matrices: the first of the step */
 } pass;
 
 static inline const float *weight(const pass *p, lm_param_id id, int64_t layer) {

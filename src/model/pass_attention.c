@@ -138,7 +138,7 @@ void lm_pass_attention_backward(const pass *p, int64_t layer) {
     lm_linear projection = projection_of(p, layer);
     lm_array dout = lm_pass_branch_backward(p, 2 * layer + 1);
     lm_linear_backward_input(compute, &projection, dout, datt, dqkv);
-    lm_linear_backward_weights(compute, &projection, attention.out, dout,
+    lm_linear_backward_weights(compute, &projection, attention.out, dout, !p->begins,
                                gradient(p, LM_P_ATTN_PROJ_WEIGHT, layer),
                                gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
     lm_attention_backward(compute, &attention, datt, dqkv, dqkv + o->n_heads * d,
@@ -147,7 +147,8 @@ void lm_pass_attention_backward(const pass *p, int64_t layer) {
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, x);
     lm_linear l = lm_pass_linear(p, LM_P_QKV_WEIGHT, LM_P_QKV_BIAS, layer, o->d_model, a);
     lm_linear_backward_input(compute, &l, dwide, lm_array_f32(dbranch), NULL);
-    lm_linear_backward_weights(compute, &l, norm, dwide, gradient(p, LM_P_QKV_WEIGHT, layer),
+    lm_linear_backward_weights(compute, &l, norm, dwide, !p->begins,
+                               gradient(p, LM_P_QKV_WEIGHT, layer),
                                gradient(p, LM_P_QKV_BIAS, layer));
     lm_pass_norm_backward(p, &lm_norm_1, layer, x);
 }

@@ -64,7 +64,8 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
                         .z_loss = gradients ? (float)o->z_loss : 0.0f,
                         .grad_scale = grad_scale,
                         .dx = gradients ? buffer(p, LM_B_DBRANCH, 0) : NULL,
-                        .dw = gradients ? gradient(p, w, 0) : NULL};
+                        .dw = gradients ? gradient(p, w, 0) : NULL,
+                        .dw_begins = p->begins};
     lm_softmax_nll_f32(p->m->compute, &s);
     return s.loss;
 }

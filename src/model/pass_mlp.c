@@ -56,7 +56,7 @@ void lm_pass_mlp_backward(const pass *p, int64_t layer) {
     lm_array dout = lm_pass_branch_backward(p, 2 * layer + 2);
     lm_linear projection = projection_of(p, layer), fc = fc_of(p, layer), up = up_of(p, layer);
     lm_linear_backward_input(compute, &projection, dout, lm_array_f32(dact), NULL);
-    lm_linear_backward_weights(compute, &projection, act, dout,
+    lm_linear_backward_weights(compute, &projection, act, dout, !p->begins,
                                gradient(p, LM_P_MLP_PROJ_WEIGHT, layer),
                                gradient(p, LM_P_MLP_PROJ_BIAS, layer));
     bool gated = is_gated(p);
@@ -67,11 +67,12 @@ void lm_pass_mlp_backward(const pass *p, int64_t layer) {
                            operand(p, LM_B_FC, layer), operand(p, LM_B_UP, layer), dact, dfc, dup);
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_2, layer, mid);
     lm_linear_backward_input(compute, &fc, dfc, lm_array_f32(dbranch), NULL);
-    lm_linear_backward_weights(compute, &fc, norm, dfc,
+    lm_linear_backward_weights(compute, &fc, norm, dfc, !p->begins,
                                gradient(p, gated ? LM_P_GATE_WEIGHT : LM_P_FC_WEIGHT, layer),
                                gradient(p, gated ? LM_P_GATE_BIAS : LM_P_FC_BIAS, layer));
     if (gated) {
-        lm_linear_backward_weights(compute, &up, norm, dup, gradient(p, LM_P_UP_WEIGHT, layer),
+        lm_linear_backward_weights(compute, &up, norm, dup, !p->begins,
+                                   gradient(p, LM_P_UP_WEIGHT, layer),
                                    gradient(p, LM_P_UP_BIAS, layer));
         lm_linear_backward_input_add(compute, &up, dup, dbranch);
     }

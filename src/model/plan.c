@@ -208,22 +208,25 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t 
                         int threads) {
     lm_param_layout params;
     lm_buffer_layout buffers;
-    size_t weights, scratch, sum = 0;
+    size_t weights, scratch, rounded = 0, sum = 0;
     LM_ASSERT(batch > 0 && threads > 0);
     *plan = (lm_model_plan){.overflow = true};
     if (!lm_param_layout_make(&params, o) ||
         !lm_size_mul((size_t)params.total, sizeof(float), &weights) ||
+        !lm_size_mul((size_t)params.stride, (size_t)o->n_layers * sizeof(lm_bf16), &rounded) ||
         !lm_buffer_layout_make(&buffers, o, batch, training, precision) ||
         !lm_size_mul(lm_model_scratch_bytes(o, kernels), (size_t)threads, &scratch) ||
         !lm_size_add(weights, training ? weights : 0, &sum) ||
-        !lm_size_add(sum, buffers.bytes, &sum) || !lm_size_add(sum, scratch, &sum))
+        !lm_size_add(sum, buffers.bytes, &sum) || !lm_size_add(sum, scratch, &sum) ||
+        !lm_size_add(sum, rounded, &sum))
         return;
     *plan = (lm_model_plan){.parameters = params.scalars,
                             .matrix_parameters = params.matrix_scalars,
                             .weights = weights,
                             .gradients = training ? weights : 0,
                             .activations = buffers.bytes,
-                            .scratch = scratch};
+                            .scratch = scratch,
+                            .rounded = training && precision == LM_BF16 ? rounded : 0};
     int64_t seen = o->window > 0 && o->window < o->context_length ? o->window : o->context_length;
     plan->flops_per_token = 6.0 * (double)params.matrix_scalars +
                             12.0 * (double)o->n_layers * (double)o->d_model * (double)seen;

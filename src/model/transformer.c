@@ -37,7 +37,8 @@ static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t tim
               .batch = batch,
               .time = time,
               .rows = batch * time,
-              .training = training};
+              .training = training,
+              .begins = training && m->gradients_begin};
     find_documents(&p);
     return p;
 }
@@ -81,6 +82,7 @@ double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t bat
     forward(&p);
     double loss = sum_losses(lm_pass_head(&p, true, grad_scale), p.rows);
     backward(&p);
+    m->gradients_begin = false;
     return loss;
 }
 

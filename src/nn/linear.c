@@ -137,7 +137,7 @@ static void bias_task(void *argument, int64_t task, int worker) {
 }
 
 void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
-                                lm_array dy, float *dw, float *dbias) {
+                                lm_array dy, bool add, float *dw, float *dbias) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
     lm_gemm g = {.m = l->out,
                  .n = l->in,
@@ -148,7 +148,7 @@ void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, l
                  .b = x,
                  .b_row = l->in,
                  .b_col = 1,
-                 .init = dw,
+                 .init = add ? dw : NULL,
                  .init_row = l->in,
                  .c = dw,
                  .c_row = l->in};

@@ -3,6 +3,8 @@
 #ifndef LM_NN_LINEAR_H
 #define LM_NN_LINEAR_H
 
+#include <stdbool.h>
+
 #include "ops/gemm.h"
 
 typedef struct lm_linear {
@@ -24,9 +26,9 @@ void lm_linear_backward_input(const lm_compute *compute, const lm_linear *l, lm_
 /* dx [M, I] += dy W */
 void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l, lm_array dy,
                                   float *dx);
-/* dW [O, I] += dy^T x; dbias [O] += sum over rows of dy (where l has a bias). */
+/* dW [O, I] = dy^T x, or += with add; dbias [O] += sum over rows of dy (where l has a bias). */
 void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
-                                lm_array dy, float *dw, float *dbias);
+                                lm_array dy, bool add, float *dw, float *dbias);
 /* One row, for generation: y [O] = W x + bias by gemv, rows of W shared out among workers. */
 void lm_linear_decode(const lm_compute *compute, int64_t in, int64_t out, const float *x,
                       const float *w, const float *bias, float *y);

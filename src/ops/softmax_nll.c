@@ -45,6 +45,7 @@ typedef struct job {
     float *xs;              /* [n, C]: x rows times scale */
     const int32_t *targets; /* [tokens] of this block */
     lm_array x;             /* [tokens, C] of this block */
+    bool dw_begins;         /* with this block */
     float *dx;
 } job;
 
@@ -238,7 +239,7 @@ static void gradients(const lm_compute *compute, job *j) {
                   .b = kept ? j->x : lm_array_f32(j->xs),
                   .b_row = c,
                   .b_col = 1,
-                  .init = s->dw,
+                  .init = j->dw_begins ? NULL : s->dw,
                   .init_row = c,
                   .c = s->dw,
                   .c_row = c};
@@ -283,6 +284,7 @@ void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
         j.tokens = s->tokens - t < j.length ? s->tokens - t : j.length;
         j.x = lm_array_from(s->x, t * s->channels);
         j.dx = s->dx ? s->dx + t * s->channels : NULL;
+        j.dw_begins = s->dw_begins && t == 0;
         j.targets = s->targets + t;
         run_block(compute, &j, s->loss + t);
     }

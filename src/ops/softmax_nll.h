@@ -17,6 +17,8 @@
 #ifndef LM_OPS_SOFTMAX_NLL_H
 #define LM_OPS_SOFTMAX_NLL_H
 
+#include <stdbool.h>
+
 #include "ops/array.h"
 
 typedef struct lm_softmax_nll {
@@ -32,6 +34,7 @@ typedef struct lm_softmax_nll {
     float grad_scale;       /* usually 1 / tokens of the step */
     float *dx;              /* [tokens, C] overwritten, or NULL: loss only */
     float *dw;              /* [V, C] accumulated into, or NULL together with dx */
+    bool dw_begins;         /* dw is overwritten instead */
 } lm_softmax_nll;
 
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s);

@@ -56,7 +56,8 @@ static void make_plan(lm_setup *s) {
     p->disk = p->checkpoint;
     fits = fits && multiply(&p->disk, checkpoints_kept(c) + 1);
     const uint64_t parts[] = {p->model.weights,     p->model.gradients, p->optimizer,
-                              p->model.activations, p->model.scratch,   p->batch};
+                              p->model.activations, p->model.scratch,   p->batch,
+                              p->model.rounded};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fits = fits && add(&p->memory, parts[i]);
     p->overflow = !fits;
@@ -156,7 +157,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     lm_text_printf(out, "machine   %d thread%s, %s\n", s->threads, s->threads == 1 ? "" : "s",
                    lm_cpu_describe(s->kernels.isas, isas, sizeof isas));
     lm_text_printf(out, "memory\n");
-    put_bytes(out, "weights", p->model.weights);
+    put_bytes(out, "weights", p->model.weights + p->model.rounded);
     put_bytes(out, "gradients", p->model.gradients);
     put_bytes(out, "optimizer", p->optimizer);
     put_bytes(out, "activations", p->model.activations);

@@ -21,7 +21,7 @@ static double accumulate_gradients(lm_trainer *t) {
     const int64_t rows = c->train.micro_batch, time = c->model.context_length;
     float grad_scale = (float)(1.0 / (double)t->setup.plan.step_tokens);
     double sum = 0;
-    lm_model_zero_gradients(t->model);
+    lm_model_begin_step(t->model);
     for (int64_t micro = 0; micro < c->train.grad_accumulation; micro++) {
         lm_model_seed_dropout(t->model, (uint64_t)c->run.seed, (uint64_t)t->state.samples);
         read_batch(t);

@@ -68,7 +68,7 @@ static double update(training *t, const transformer_case *c, int64_t step) {
     const lm_model_options *o = lm_model_get_options(t->m);
     int64_t time = o->context_length;
     double loss = 0, mean = 1.0 / (double)(MICRO_BATCHES * c->batch * time);
-    lm_model_zero_gradients(t->m);
+    lm_model_begin_step(t->m);
     for (int64_t micro = 0; micro < MICRO_BATCHES; micro++) {
         int64_t first = ((step - 1) * MICRO_BATCHES + micro) * c->batch;
         transformer_tokens(tokens, first, c->batch, time, o->vocab_size);

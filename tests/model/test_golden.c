@@ -71,7 +71,7 @@ static void check(const transformer_case *c) {
     int64_t n = c->batch * o.context_length;
     transformer_fill(m);
     transformer_tokens(tokens, 0, c->batch, o.context_length, o.vocab_size);
-    lm_model_zero_gradients(m);
+    lm_model_begin_step(m);
     double got_loss =
         lm_model_forward_backward(m, tokens, c->batch, o.context_length, 1.0f / (float)n);
 

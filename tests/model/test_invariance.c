@@ -217,7 +217,7 @@ static void test_accumulation(void **state) {
         loss += lm_model_forward_backward(m, tokens + 2 * (time + 1), 2, time, 1.0f / 32);
         close_to(t->name, &once, lm_model_gradients(m), 8);
         assert_true(fabs(loss - once.loss) <= 1e-12 * loss); /* rows stand alone */
-        lm_model_zero_gradients(m);
+        lm_model_begin_step(m);
         lm_model_seed_dropout(m, 7, 5);
         lm_model_forward_backward(m, tokens, 4, time, 1.0f / 32);
         layers_same_bits("again", once.gradients, lm_model_gradients(m), once.total);

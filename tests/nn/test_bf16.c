@@ -148,8 +148,8 @@ static void check_linear(const lm_compute *c, int64_t m, int64_t in, int64_t out
     lm_linear_backward_input(c, &l, lm_array_f32(dy), lm_array_f32(dx), NULL);
     lm_linear_backward_input(c, &l16, dy16, lm_array_f32(dx2), NULL);
     layers_same_bits("dx", dx, dx2, m * in);
-    lm_linear_backward_weights(c, &l, lm_array_f32(x), lm_array_f32(dy), dw, db);
-    lm_linear_backward_weights(c, &l16, x16, dy16, dw2, db2);
+    lm_linear_backward_weights(c, &l, lm_array_f32(x), lm_array_f32(dy), true, dw, db);
+    lm_linear_backward_weights(c, &l16, x16, dy16, true, dw2, db2);
     layers_same_bits("dW", dw, dw2, out * in);
     layers_same_bits("dbias", db, db2, out);
 }

@@ -269,7 +269,12 @@ static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
         lm_linear_forward_residual(&compute, &l, xs, residual, z);
         lm_linear_forward_residual(&compute, &l, xs, in_place, in_place);
         lm_linear_backward_input(&compute, &l, dys, lm_array_f32(dx), NULL);
-        lm_linear_backward_weights(&compute, &l, xs, dys, dw, dbias);
+        lm_linear_backward_weights(&compute, &l, xs, dys, true, dw, dbias);
+        float *dw_begun = layers_floats(out * in), *zeros = layers_random(out * in, 1, 0, 0);
+        l.bias = NULL;
+        lm_linear_backward_weights(&compute, &l, xs, dys, false, dw_begun, NULL);
+        lm_linear_backward_weights(&compute, &l, xs, dys, true, zeros, NULL);
+        layers_same_bits("dW that begins", zeros, dw_begun, out * in);
         for (int64_t i = 0; i < m * in; i++) dx_twice[i] = 0;
         lm_linear_backward_input_add(&compute, &l, dys, dx_twice);
         lm_linear_decode(&compute, in, out, x, w, bias, row);

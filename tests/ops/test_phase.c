@@ -82,7 +82,7 @@ static double pass(lm_phase_clock *clock, float **gradients, int64_t *total) {
     assert_non_null(tokens);
     transformer_fill(m);
     transformer_tokens(tokens, 0, 2, o.context_length, o.vocab_size);
-    lm_model_zero_gradients(m);
+    lm_model_begin_step(m);
     compute.phases = clock;
     if (clock) lm_phase_start(clock);
     double loss = lm_model_forward_backward(m, tokens, 2, o.context_length, 0.5f);
