@@ -12,9 +12,8 @@
 #include "checkpoint/planes.h"
 #include "checkpoint/zip.h"
 
-/* Chunks compressed between two rounds of writing, for each thread. The bytes of the file do not
- * depend on it. */
-#define SLOTS_PER_THREAD 8
+/* Chunks of a batch, for each thread. The bytes of the file do not depend on it. */
+#define SLOTS_PER_THREAD 4
 
 typedef struct slot {
     int64_t array;
@@ -24,17 +23,23 @@ typedef struct slot {
     size_t size;
     uint32_t crc;
     uint64_t digest, offset;
-    lm_error err;
 } slot;
+
+/* Chunks that are compressed together, and then written together while the next are compressed. */
+typedef struct batch {
+    slot *slots;
+    int used;
+} batch;
 
 typedef struct writer {
     const lm_checkpoint_array *arrays;
     int64_t n;
     lm_pool *pool;
     lm_file_writer file;
-    uint64_t offset; /* where the next byte goes */
-    slot *slots;
-    int n_slots;
+    uint64_t offset;        /* where the next byte goes */
+    batch filling, writing; /* [room] slots each */
+    int room;
+    lm_error write_error;    /* of the thread that writes */
     lm_plane_coder **coders; /* a worker each */
     unsigned char **splits;  /* [LM_PLANE_CHUNK] a worker each */
     lm_zip_member *members;  /* n + 1 */
@@ -101,9 +106,7 @@ static lm_status end_member(writer *w, int64_t i) {
 
 /* ---- chunks ------------------------------------------------------------------------------------*/
 
-static void compress_task(void *argument, int64_t task, int worker) {
-    writer *w = argument;
-    slot *s = &w->slots[task];
+static void compress_slot(const writer *w, slot *s, int worker) {
     unsigned char *split = w->splits[worker];
     const float *x = w->arrays[s->array].data + s->chunk * LM_PLANE_CHUNK;
     lm_plane_split(s->length, x, s->plane, split);
@@ -112,12 +115,24 @@ static void compress_task(void *argument, int64_t task, int worker) {
     s->digest = lm_digest_of(s->out, s->size);
 }
 
-static void write_task(void *argument, int64_t task, int worker) {
-    (void)worker;
+static void write_batch(writer *w) {
+    lm_status status = LM_OK;
+    for (int i = 0; i < w->writing.used && status == LM_OK; i++) {
+        const slot *s = &w->writing.slots[i];
+        status = lm_file_writer_write_at(&w->file, s->offset, s->out, s->size, &w->write_error);
+    }
+    w->writing.used = 0;
+}
+
+/* One thread writes, since the kernel lets only one write to a file at a time; the others, and then it
+ * too, compress. */
+static void batch_task(void *argument, int64_t task, int worker) {
     writer *w = argument;
-    slot *s = &w->slots[task];
-    s->err.code = LM_OK;
-    (void)lm_file_writer_write_at(&w->file, s->offset, s->out, s->size, &s->err);
+    if (task == 0) {
+        write_batch(w);
+    } else {
+        compress_slot(w, &w->filling.slots[task - 1], worker);
+    }
 }
 
 /* Gives the compressed chunk its place in the file and in the index. */
@@ -139,46 +154,53 @@ static lm_status place(writer *w, slot *s) {
     return last ? end_member(w, s->array) : LM_OK;
 }
 
-static lm_status flush_slots(writer *w, int used) {
+/* Compresses what has been filled in and writes the batch before it, which takes the place of what
+ * is filled in next. */
+static lm_status turn(writer *w) {
     lm_status status = LM_OK;
-    lm_pool_run(w->pool, used, compress_task, w);
-    for (int i = 0; i < used && status == LM_OK; i++) status = place(w, &w->slots[i]);
-    if (status != LM_OK) return status;
-    lm_pool_run(w->pool, used, write_task, w);
-    for (int i = 0; i < used; i++) {
-        if (w->slots[i].err.code == LM_OK) continue;
-        *w->err = w->slots[i].err;
+    batch filled = w->filling;
+    lm_pool_run(w->pool, 1 + filled.used, batch_task, w);
+    if (w->write_error.code != LM_OK) {
+        *w->err = w->write_error;
         return w->err->code;
+    }
+    for (int i = 0; i < filled.used && status == LM_OK; i++) status = place(w, &filled.slots[i]);
+    w->filling = w->writing;
+    w->writing = filled;
+    return status;
+}
+
+static lm_status add_chunk(writer *w, slot chunk) {
+    batch *b = &w->filling;
+    slot *s = &b->slots[b->used++];
+    chunk.out = s->out;
+    *s = chunk;
+    return b->used < w->room ? LM_OK : turn(w);
+}
+
+static lm_status add_array(writer *w, int64_t i) {
+    lm_status status = LM_OK;
+    int64_t count = 0;
+    LM_ASSERT(lm_npy_count(&w->arrays[i], &count));
+    if (count == 0) { /* a member without chunks, behind what waits before it */
+        if ((status = turn(w)) != LM_OK || (status = begin_member(w, i)) != LM_OK) return status;
+        return end_member(w, i);
+    }
+    for (int plane = 0; plane < LM_PLANES; plane++) {
+        for (int64_t chunk = 0; chunk < lm_npy_chunks(count); chunk++) {
+            slot s = {i, plane, chunk, .length = lm_npy_chunk_length(count, chunk)};
+            if ((status = add_chunk(w, s)) != LM_OK) return status;
+        }
     }
     return LM_OK;
 }
 
 static lm_status write_arrays(writer *w) {
     lm_status status = LM_OK;
-    int used = 0;
-    for (int64_t i = 0; i < w->n; i++) {
-        int64_t count = 0;
-        LM_ASSERT(lm_npy_count(&w->arrays[i], &count));
-        if (count == 0) { /* a member without chunks, behind what waits before it */
-            if ((status = flush_slots(w, used)) != LM_OK) return status;
-            used = 0;
-            if ((status = begin_member(w, i)) != LM_OK || (status = end_member(w, i)) != LM_OK)
-                return status;
-        }
-        for (int plane = 0; plane < LM_PLANES; plane++) {
-            for (int64_t chunk = 0; chunk < lm_npy_chunks(count); chunk++) {
-                slot *s = &w->slots[used++];
-                s->array = i;
-                s->plane = plane;
-                s->chunk = chunk;
-                s->length = lm_npy_chunk_length(count, chunk);
-                if (used < w->n_slots) continue;
-                if ((status = flush_slots(w, used)) != LM_OK) return status;
-                used = 0;
-            }
-        }
-    }
-    return flush_slots(w, used);
+    for (int64_t i = 0; i < w->n; i++)
+        if ((status = add_array(w, i)) != LM_OK) return status;
+    if ((status = turn(w)) != LM_OK) return status;
+    return turn(w); /* compresses nothing: writes the last batch */
 }
 
 /* ---- the end -----------------------------------------------------------------------------------*/
@@ -235,14 +257,18 @@ static void check_names(const lm_checkpoint_array *arrays, int64_t n) {
 
 static lm_status reserve(writer *w) {
     int threads = lm_pool_threads(w->pool);
-    w->n_slots = SLOTS_PER_THREAD * threads;
-    w->slots = calloc((size_t)w->n_slots, sizeof *w->slots);
+    w->room = SLOTS_PER_THREAD * threads;
+    for (int b = 0; b < 2; b++) {
+        slot *slots = calloc((size_t)w->room, sizeof *slots);
+        *(b ? &w->writing : &w->filling) = (batch){.slots = slots};
+        if (!slots) return no_memory(w);
+        for (int i = 0; i < w->room; i++)
+            if (!(slots[i].out = malloc(LM_PLANE_BOUND))) return no_memory(w);
+    }
     w->coders = calloc((size_t)threads, sizeof(lm_plane_coder *));
     w->splits = calloc((size_t)threads, sizeof(unsigned char *));
     w->members = calloc((size_t)w->n + 1, sizeof *w->members);
-    if (!w->slots || !w->coders || !w->splits || !w->members) return no_memory(w);
-    for (int i = 0; i < w->n_slots; i++)
-        if (!(w->slots[i].out = malloc(LM_PLANE_BOUND))) return no_memory(w);
+    if (!w->coders || !w->splits || !w->members) return no_memory(w);
     for (int i = 0; i < threads; i++) {
         w->coders[i] = lm_plane_coder_create();
         w->splits[i] = malloc((size_t)LM_PLANE_CHUNK);
@@ -251,13 +277,18 @@ static lm_status reserve(writer *w) {
     return LM_OK;
 }
 
+static void free_batch(batch *b, int room) {
+    for (int i = 0; b->slots && i < room; i++) free(b->slots[i].out);
+    free(b->slots);
+}
+
 static void release(writer *w) {
-    for (int i = 0; w->slots && i < w->n_slots; i++) free(w->slots[i].out);
+    free_batch(&w->filling, w->room);
+    free_batch(&w->writing, w->room);
     for (int i = 0; i < lm_pool_threads(w->pool); i++) {
         if (w->coders) lm_plane_coder_free(w->coders[i]);
         if (w->splits) free(w->splits[i]);
     }
-    free(w->slots);
     free(w->coders);
     free(w->splits);
     free(w->members);
