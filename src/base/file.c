@@ -56,32 +56,74 @@ out:
     return status;
 }
 
-lm_status lm_file_map(lm_mapping *map, const char *path, lm_error *err) {
-    lm_status status = LM_OK;
+/* Opens a regular file: nothing else can be mapped, or read at places. */
+static lm_status open_regular(const char *path, int *fd, uint64_t *size, lm_error *err) {
     struct stat info;
-    memset(map, 0, sizeof *map);
     /* O_NONBLOCK: a named pipe is refused below instead of waited for; it is nothing to files. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return fail(err, path, "open");
-    if (fstat(fd, &info) != 0) {
-        status = fail(err, path, "stat");
-        goto out;
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) return fail(err, path, "open");
+    if (fstat(*fd, &info) != 0) {
+        fail(err, path, "stat");
+    } else if (!S_ISREG(info.st_mode)) {
+        lm_error_set(err, LM_ERR_RUNTIME, "%s: expected a regular file, found %s", path,
+                     S_ISDIR(info.st_mode) ? "a directory" : "something else");
+    } else {
+        *size = (uint64_t)info.st_size;
+        return LM_OK;
     }
-    if (!S_ISREG(info.st_mode)) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: expected a regular file, found %s", path,
-                              S_ISDIR(info.st_mode) ? "a directory" : "something else");
-        goto out;
+    close(*fd);
+    *fd = -1;
+    return err->code;
+}
+
+lm_status lm_file_reader_open(lm_file_reader *r, const char *path, lm_error *err) {
+    *r = (lm_file_reader){.fd = -1};
+    lm_status status = open_regular(path, &r->fd, &r->size, err);
+    if (status != LM_OK) return status;
+    if ((r->path = strdup(path))) return LM_OK;
+    close(r->fd);
+    return out_of_memory(err, path);
+}
+
+lm_status lm_file_reader_at(const lm_file_reader *r, uint64_t offset, void *data, size_t size,
+                            lm_error *err) {
+    unsigned char *p = data;
+    while (size > 0) {
+        ssize_t n = pread(r->fd, p, size, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno != EIO) return fail(err, r->path, "read");
+        if (n <= 0)
+            return lm_error_damaged(err, "%s: cannot read byte offset %llu: %s", r->path,
+                                    (unsigned long long)offset,
+                                    n < 0 ? lm_error_errno(errno) : "the file ends before it");
+        p += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
     }
-    if (info.st_size == 0) goto out;
-    void *p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    return LM_OK;
+}
+
+void lm_file_reader_close(lm_file_reader *r) {
+    if (r->path) close(r->fd);
+    free(r->path);
+    *r = (lm_file_reader){.fd = -1};
+}
+
+lm_status lm_file_map(lm_mapping *map, const char *path, lm_error *err) {
+    int fd;
+    uint64_t size;
+    memset(map, 0, sizeof *map);
+    lm_status status = open_regular(path, &fd, &size, err);
+    if (status != LM_OK || size == 0) goto out;
+    void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
     if (p == MAP_FAILED) {
         status = fail(err, path, "map");
         goto out;
     }
     map->data = p;
-    map->size = (size_t)info.st_size;
+    map->size = (size_t)size;
 out:
-    close(fd);
+    if (fd >= 0) close(fd);
     return status;
 }
 

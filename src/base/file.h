@@ -1,4 +1,4 @@
-/* Files: read whole, map read-only, replace atomically, list in one order on every machine.
+/* Files: read whole or at places, map read-only, replace atomically, list in one order on every machine.
  *
  * Replacing:  lm_file_writer w;  open(&w, "runs/a/config.json") -> write... -> commit.
  * The data goes to "<path>.tmp", is fsynced, renamed over path, and the directory is fsynced; until
@@ -23,6 +23,19 @@ typedef struct lm_mapping {
 } lm_mapping;
 lm_status lm_file_map(lm_mapping *map, const char *path, lm_error *err);
 void lm_file_unmap(lm_mapping *map); /* zero-initialised or twice is fine */
+
+/* A regular file that is read at places, by any number of threads. Unlike in a mapping, a disk that
+ * cannot be read and a file that is cut off meanwhile are errors here, and `damaged`. */
+typedef struct lm_file_reader {
+    int fd;
+    uint64_t size; /* bytes, when it was opened */
+    char *path;    /* NULL when closed */
+} lm_file_reader;
+lm_status lm_file_reader_open(lm_file_reader *r, const char *path, lm_error *err);
+/* All of [offset, offset + size) or an error. */
+lm_status lm_file_reader_at(const lm_file_reader *r, uint64_t offset, void *data, size_t size,
+                            lm_error *err);
+void lm_file_reader_close(lm_file_reader *r); /* zero-initialised or twice is fine */
 
 typedef struct lm_file_writer {
     int fd;          /* of the temporary file; -1 when closed */

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/bytes.h"
 #include "checkpoint/planes.h"
 
 bool lm_npy_count(const lm_checkpoint_array *a, int64_t *count) {
@@ -35,6 +36,15 @@ void lm_npy_header(const lm_checkpoint_array *a, lm_text *out) {
     lm_text_append(out, lm_text_cstr(&dict), dict.length);
     out->failed |= dict.failed;
     lm_text_free(&dict);
+}
+
+void lm_npy_block(const lm_checkpoint_array *a, lm_text *out) {
+    size_t start = out->length, front = start + LM_NPY_BLOCK_FRONT;
+    lm_text_append(out, "\0\0\0\0\0", LM_NPY_BLOCK_FRONT); /* not final, stored */
+    lm_npy_header(a, out);
+    if (out->failed) return;
+    lm_write_u16(out->data + start + 1, (uint16_t)(out->length - front));
+    lm_write_u16(out->data + start + 3, (uint16_t) ~(out->length - front));
 }
 
 int64_t lm_npy_chunks(int64_t count) {

@@ -61,17 +61,17 @@ static lm_status begin_member(writer *w, int64_t i) {
     int64_t count = 0;
     lm_text block = {0};
     LM_ASSERT(lm_npy_count(a, &count));
-    lm_text_append(&block, "\0\0\0\0\0", 5);
-    lm_npy_header(a, &block);
-    if (block.failed) return no_memory(w);
-    size_t size = block.length - 5;
-    lm_write_u16(block.data + 1, (uint16_t)size);
-    lm_write_u16(block.data + 3, (uint16_t)~size);
+    lm_npy_block(a, &block);
+    if (block.failed) {
+        lm_text_free(&block);
+        return no_memory(w);
+    }
+    size_t size = block.length - LM_NPY_BLOCK_FRONT;
     strcpy(m->name, a->name);
     strcat(m->name, ".npy");
     m->method = LM_ZIP_DEFLATE;
     m->raw = size + (uint64_t)LM_PLANES * (uint64_t)count;
-    m->crc32 = (uint32_t)crc32(0, (const Bytef *)block.data + 5, (uInt)size);
+    m->crc32 = (uint32_t)crc32(0, (const Bytef *)block.data + LM_NPY_BLOCK_FRONT, (uInt)size);
     m->offset = w->offset;
     w->offset += lm_zip_local_size(m);
     lm_status status =

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 
 #define LM_ZIP_STORED  0
@@ -37,7 +38,7 @@ void lm_zip_end_print(const lm_zip_member *members, size_t n, uint64_t start, si
 
 /* Find and check every record of a file: *members malloc'd. Any byte that is not as the writer
  * would have written it is an error that names path and offset. */
-lm_status lm_zip_parse(const char *path, const unsigned char *data, uint64_t size,
-                       lm_zip_member **members, size_t *n, lm_error *err);
+lm_status lm_zip_parse(const lm_file_reader *file, lm_zip_member **members, size_t *n,
+                       lm_error *err);
 
 #endif

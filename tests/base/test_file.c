@@ -226,6 +226,33 @@ static void test_directories(void **state) {
     free(deep);
 }
 
+/* Also of a file that is cut off while it is open: a mapping of it would end the process. */
+static void test_read_at_places(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_file_reader r;
+    char found[4] = "", *path = lm_file_join(directory, "places");
+    assert_int_equal(lm_file_replace(path, "0123456789", 10, &err), LM_OK);
+    assert_int_equal(lm_file_reader_open(&r, path, &err), LM_OK);
+    assert_int_equal(r.size, 10);
+    assert_int_equal(lm_file_reader_at(&r, 6, found, 4, &err), LM_OK);
+    assert_memory_equal(found, "6789", 4);
+    assert_int_equal(lm_file_reader_at(&r, 7, found, 4, &err), LM_ERR_RUNTIME);
+    assert_true(err.damaged);
+    assert_int_equal(truncate(path, 5), 0);
+    assert_int_equal(lm_file_reader_at(&r, 3, found, 4, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "places: cannot read byte offset 5: the file ends"));
+    assert_true(err.damaged);
+    lm_file_reader_close(&r);
+    lm_file_reader_close(&r);
+    assert_int_equal(lm_file_reader_open(&r, directory, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "found a directory"));
+    assert_int_equal(lm_file_reader_open(&r, "/nonexistent/a", &err), LM_ERR_RUNTIME);
+    assert_false(err.damaged);
+    lm_file_reader_close(&r);
+    free(path);
+}
+
 static void test_errors_name_the_path(void **state) {
     (void)state;
     lm_error err = {0};
@@ -250,6 +277,7 @@ int main(void) {
         cmocka_unit_test(test_write_at),
         cmocka_unit_test(test_read_appends_up_to_its_limit),
         cmocka_unit_test(test_a_leftover_temporary_is_overwritten),
+        cmocka_unit_test(test_read_at_places),
         cmocka_unit_test(test_directories),
         cmocka_unit_test(test_errors_name_the_path),
     };

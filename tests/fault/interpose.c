@@ -76,6 +76,10 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
     syscall(SYS_pwrite64, fd, data, size / 2, offset);
     FAIL(ENOSPC, -1);
 }
+ssize_t pread(int fd, void *data, size_t size, off_t offset) {
+    if (fails("pread")) FAIL(EIO, -1);
+    return syscall(SYS_pread64, fd, data, size, offset);
+}
 int fsync(int fd) {
     if (fails("fsync")) FAIL(EIO, -1);
     return (int)syscall(SYS_fsync, fd);

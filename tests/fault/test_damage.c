@@ -158,11 +158,29 @@ static void test_cuts(void **state) {
     expect_fallback();
 }
 
+/* Cut off, or replaced by other bytes, while somebody has it open. */
+static void test_changes_under_the_reader(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_checkpoint *c = NULL;
+    assert_int_equal(lm_file_replace(new, whole.data, whole.length, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_open(&c, new, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_verify(c, pool, &err), LM_OK);
+    assert_int_equal(truncate(new, 5000), 0);
+    assert_int_equal(lm_checkpoint_verify(c, pool, &err), LM_ERR_RUNTIME);
+    assert_true(err.damaged);
+    assert_non_null(strstr(err.message, "the file ends before it"));
+    put(0, whole.data, whole.length);
+    assert_int_equal(lm_checkpoint_verify(c, pool, &err), LM_OK);
+    lm_checkpoint_close(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_bit_of_the_structure),
         cmocka_unit_test(test_random_bits),
         cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_changes_under_the_reader),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

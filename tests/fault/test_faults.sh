@@ -47,7 +47,7 @@ chosen() {
     local call
     for call; do case " ${FAULT_CALLS:-$*} " in *" $call "*) echo "$call" ;; esac; done
 }
-for call in $(chosen open write pwrite fsync fdatasync rename unlink opendir mmap malloc calloc realloc); do
+for call in $(chosen open pread write pwrite fsync fdatasync rename unlink opendir mmap malloc calloc realloc); do
     check "$call fails in a new run" every nothing $call ""
     check "$call fails in a resumed run" every half $call ""
 done

@@ -1,0 +1,215 @@
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/bytes.h"
+#include "checkpoint/npy.h"
+#include "checkpoint/open.h"
+#include "checkpoint/planes.h"
+
+lm_status lm_checkpoint_no_memory(const lm_checkpoint *c, lm_error *err) {
+    return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", c->file.path);
+}
+
+static lm_status damaged(const lm_checkpoint *c, const char *what, lm_error *err) {
+    return lm_error_damaged(err, "%s: damaged: %s", c->file.path, what);
+}
+
+lm_status lm_checkpoint_damaged_array(const lm_checkpoint *c, const lm_stored_array *a,
+                                      const char *what, lm_error *err) {
+    return lm_error_damaged(err, "%s: damaged: array %s: %s", c->file.path, a->entry.array.name,
+                            what);
+}
+
+static lm_status read_meta(lm_checkpoint *c, const lm_zip_member *m, lm_error *err) {
+    if (strcmp(m->name, "meta.json") != 0 || m->method != LM_ZIP_STORED || m->raw != m->stored)
+        return damaged(c, "expected meta.json as the last member", err);
+    c->meta = malloc((size_t)m->raw + 1);
+    if (!c->meta) return lm_checkpoint_no_memory(c, err);
+    c->meta[m->raw] = '\0';
+    lm_status status =
+        lm_file_reader_at(&c->file, m->offset + lm_zip_local_size(m), c->meta, (size_t)m->raw, err);
+    if (status != LM_OK) return status;
+    if (crc32_z(0, (const Bytef *)c->meta, m->raw) != m->crc32)
+        return damaged(c, "CRC of meta.json", err);
+    return LM_OK;
+}
+
+static bool whole_number(const cJSON *item, int64_t *out) {
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 0x1p53))
+        return false;
+    *out = (int64_t)item->valuedouble;
+    return (double)*out == item->valuedouble;
+}
+
+/* Shape and digest of one object of "arrays". */
+static bool parse_array(const cJSON *object, lm_stored_array *a) {
+    lm_checkpoint_array *shape = &a->entry.array;
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(object, "name");
+    const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(object, "dtype");
+    const cJSON *dims = cJSON_GetObjectItemCaseSensitive(object, "shape");
+    const cJSON *digest = cJSON_GetObjectItemCaseSensitive(object, "xxh64");
+    if (!cJSON_IsString(name) || strlen(name->valuestring) >= sizeof shape->name) return false;
+    if (!cJSON_IsString(dtype) || strcmp(dtype->valuestring, "float32") != 0) return false;
+    if (!cJSON_IsArray(dims) || cJSON_GetArraySize(dims) > LM_CHECKPOINT_MAX_DIMS) return false;
+    if (!cJSON_IsString(digest) || strlen(digest->valuestring) != 16) return false;
+    strcpy(shape->name, name->valuestring);
+    const cJSON *dim;
+    cJSON_ArrayForEach(dim, dims) {
+        if (!whole_number(dim, &shape->shape[shape->ndim++])) return false;
+    }
+    a->digest = strtoumax(digest->valuestring, NULL, 16);
+    return lm_npy_count(shape, &a->count);
+}
+
+/* The member begins with the .npy header that the shape implies, as a stored block of *size bytes, and
+ * ends with the trailer. */
+static lm_status check_frame(lm_checkpoint *c, lm_stored_array *a, const lm_zip_member *m,
+                             uint64_t *size, lm_error *err) {
+    static const char wrong[] = "its .npy header is not that of its shape";
+    lm_text block = {0}, found = {0};
+    unsigned char trailer[LM_PLANE_TRAILER_SIZE];
+    uint64_t at = m->offset + lm_zip_local_size(m), end = at + m->stored;
+    lm_status status;
+    lm_npy_block(&a->entry.array, &block);
+    lm_text_reserve(&found, block.length);
+    if (block.failed || found.failed) {
+        status = lm_checkpoint_no_memory(c, err);
+        goto out;
+    }
+    size_t header = block.length - LM_NPY_BLOCK_FRONT;
+    *size = block.length;
+    if (m->method != LM_ZIP_DEFLATE || m->stored < block.length + LM_PLANE_TRAILER_SIZE ||
+        m->raw != header + (uint64_t)LM_PLANES * (uint64_t)a->count) {
+        status = lm_checkpoint_damaged_array(c, a, wrong, err);
+        goto out;
+    }
+    status = lm_file_reader_at(&c->file, at, found.data, block.length, err);
+    if (status != LM_OK) goto out;
+    status = lm_file_reader_at(&c->file, end - sizeof trailer, trailer, sizeof trailer, err);
+    if (status != LM_OK) goto out;
+    if (memcmp(found.data, block.data, block.length) != 0 ||
+        memcmp(trailer, LM_PLANE_TRAILER, sizeof trailer) != 0)
+        status = lm_checkpoint_damaged_array(c, a, wrong, err);
+    a->header_crc = (uint32_t)crc32_z(0, (const Bytef *)block.data + LM_NPY_BLOCK_FRONT, header);
+out:
+    lm_text_free(&block);
+    lm_text_free(&found);
+    return status;
+}
+
+/* Lays the chunks out: they must fill the member exactly, behind the .npy header and before the
+ * trailer. */
+static lm_status lay_out(lm_checkpoint *c, lm_stored_array *a, const lm_zip_member *m,
+                         const cJSON *sizes, lm_error *err) {
+    uint64_t at = m->offset + lm_zip_local_size(m), block = 0;
+    uint64_t end = at + m->stored - LM_PLANE_TRAILER_SIZE;
+    int64_t n = LM_PLANES * (a->chunks = lm_npy_chunks(a->count)), i = 0;
+    const cJSON *size;
+    /* Before anything is allocated by the count: each chunk has its size in the text. */
+    if (!cJSON_IsArray(sizes) || cJSON_GetArraySize(sizes) != n)
+        return lm_checkpoint_damaged_array(c, a, "expected the size of each of its chunks", err);
+    lm_status status = check_frame(c, a, m, &block, err);
+    if (status != LM_OK) return status;
+    a->starts = calloc((size_t)n + 1, sizeof *a->starts);
+    if (!a->starts) return lm_checkpoint_no_memory(c, err);
+    at += block;
+    cJSON_ArrayForEach(size, sizes) {
+        int64_t bytes;
+        a->starts[i++] = at;
+        if (!whole_number(size, &bytes) || (uint64_t)bytes > end - at)
+            return lm_checkpoint_damaged_array(c, a, "its chunks do not fit", err);
+        at += (uint64_t)bytes;
+    }
+    a->starts[n] = at;
+    return at == end ? LM_OK : lm_checkpoint_damaged_array(c, a, "its chunks do not fill it", err);
+}
+
+static lm_status read_index(lm_checkpoint *c, lm_error *err) {
+    lm_status status = LM_OK;
+    cJSON *root = cJSON_Parse(c->meta);
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "arrays"), *object;
+    int64_t i = 0;
+    /* Its CRC was right: this is want of memory, or not our doing. */
+    if (!root) return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot parse meta.json", c->file.path);
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != c->n) {
+        status = damaged(c, "meta.json: expected \"arrays\" with one object a member", err);
+        goto out;
+    }
+    cJSON_ArrayForEach(object, list) {
+        lm_stored_array *a = &c->arrays[i];
+        const lm_zip_member *m = &c->members[i++];
+        char name[sizeof a->entry.array.name + 4];
+        if (!parse_array(object, a)) {
+            status =
+                damaged(c, "meta.json: expected name, dtype, shape and xxh64 of an array", err);
+            goto out;
+        }
+        snprintf(name, sizeof name, "%s.npy", a->entry.array.name);
+        if (strcmp(name, m->name) != 0) {
+            status = lm_checkpoint_damaged_array(c, a, "expected as the next member", err);
+            goto out;
+        }
+        a->entry.stored_bytes = m->stored;
+        a->entry.raw_bytes = m->raw;
+        a->entry.crc32 = m->crc32;
+        status = lay_out(c, a, m, cJSON_GetObjectItemCaseSensitive(object, "chunks"), err);
+        if (status != LM_OK) goto out;
+    }
+out:
+    cJSON_Delete(root);
+    return status;
+}
+
+lm_status lm_checkpoint_open(lm_checkpoint **out, const char *path, lm_error *err) {
+    *out = NULL;
+    size_t members = 0;
+    lm_checkpoint *c = calloc(1, sizeof *c);
+    if (!c) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    lm_status status = lm_file_reader_open(&c->file, path, err);
+    if (status != LM_OK) goto out;
+    if ((status = lm_zip_parse(&c->file, &c->members, &members, err)) != LM_OK) goto out;
+    if (members == 0) {
+        status = damaged(c, "expected meta.json, found no members", err);
+        goto out;
+    }
+    c->n = (int64_t)members - 1;
+    c->arrays = calloc(members, sizeof *c->arrays);
+    if (!c->arrays) {
+        status = lm_checkpoint_no_memory(c, err);
+        goto out;
+    }
+    if ((status = read_meta(c, &c->members[c->n], err)) != LM_OK) goto out;
+    status = read_index(c, err);
+out:
+    if (status != LM_OK) {
+        lm_checkpoint_close(c);
+    } else {
+        *out = c;
+    }
+    return status;
+}
+
+void lm_checkpoint_close(lm_checkpoint *c) {
+    if (!c) return;
+    for (int64_t i = 0; c->arrays && i < c->n; i++) free(c->arrays[i].starts);
+    lm_file_reader_close(&c->file);
+    free(c->arrays);
+    free(c->members);
+    free(c->meta);
+    free(c);
+}
+
+const char *lm_checkpoint_meta(const lm_checkpoint *c) {
+    return c->meta;
+}
+int64_t lm_checkpoint_count(const lm_checkpoint *c) {
+    return c->n;
+}
+const lm_checkpoint_entry *lm_checkpoint_entry_at(const lm_checkpoint *c, int64_t i) {
+    LM_ASSERT(i >= 0 && i < c->n);
+    return &c->arrays[i].entry;
+}
