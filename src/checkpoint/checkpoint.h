@@ -59,7 +59,7 @@ lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *array
 
 typedef struct lm_checkpoint lm_checkpoint;
 
-/* Map the file and check its structure without reading the weights: every size, offset and count
+/* Open the file and check its structure without reading the weights: every size, offset and count
  * against the file, the directory's digest, and meta.json's CRC. */
 lm_status lm_checkpoint_open(lm_checkpoint **c, const char *path, lm_error *err);
 void lm_checkpoint_close(lm_checkpoint *c);             /* NULL is fine */
@@ -94,8 +94,8 @@ lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err);
  * cannot be read for want of memory, say, is an error: it may be good. */
 lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path, lm_text *skipped,
                                lm_error *err);
-/* A run goes on from `step`: what lies beyond is renamed to "<name>.aside", durably, so that it never counts as the newest again. Named in *moved, a line
- * each. */
+/* A run goes on from `step`: what lies beyond is renamed to "<name>.aside", durably, so that it never
+ * counts as the newest again. Named in *moved, a line each. */
 lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *moved,
                                   lm_error *err);
 /* Losses of checkpoints by step, so that each meta.json is read once. Zero-initialise. */
@@ -119,7 +119,10 @@ typedef struct lm_checkpoint_retention {
  * not in `known`, which then holds what stays. */
 lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err);
-/* Bytes of the checkpoints in directory, those set aside included. */
+/* Remove what writers that were killed left behind, which may be what fills the disk. For the holder
+ * of the run's lock only: another writer's temporary would go too. */
+lm_status lm_checkpoint_remove_temporaries(const char *directory, lm_error *err);
+/* Bytes of the checkpoints in directory, those set aside and temporaries included. */
 uint64_t lm_checkpoint_bytes(const char *directory);
 
 #endif

@@ -11,6 +11,7 @@
 #define PREFIX "step-"
 #define SUFFIX ".npz"
 #define ASIDE  ".aside"
+#define HALF   ".tmp" /* of lm_file_writer */
 #define DIGITS 10
 
 /* The step of "step-", ten digits, suffix; -1: it is not such a name. Ten digits always, so that the
@@ -160,7 +161,7 @@ static void choose(candidate *list, size_t n, const lm_checkpoint_retention *kee
 /* Of a name that is no checkpoint. */
 static bool left_over(const char *name, int64_t newest) {
     int64_t aside = step_of(name, SUFFIX ASIDE);
-    return step_of(name, SUFFIX ".tmp") >= 0 || (aside >= 0 && aside <= newest);
+    return step_of(name, SUFFIX HALF) >= 0 || (aside >= 0 && aside <= newest);
 }
 
 /* The list of checkpoints up to the newest, with room for one more. */
@@ -218,13 +219,28 @@ out:
     return status;
 }
 
+lm_status lm_checkpoint_remove_temporaries(const char *directory, lm_error *err) {
+    lm_file_list list;
+    lm_status status = lm_file_list_directory(&list, directory, err);
+    for (size_t i = 0; status == LM_OK && i < list.count; i++) {
+        if (step_of(list.names[i], SUFFIX HALF) < 0) continue;
+        char *path = lm_file_join(directory, list.names[i]);
+        status = path ? lm_file_remove(path, err) : no_memory(directory, err);
+        free(path);
+    }
+    lm_file_list_free(&list);
+    return status;
+}
+
 uint64_t lm_checkpoint_bytes(const char *directory) {
     lm_file_list list;
     lm_error err;
     uint64_t sum = 0;
     if (lm_file_list_directory(&list, directory, &err) != LM_OK) return 0;
     for (size_t i = 0; i < list.count; i++) {
-        if (step_of(list.names[i], SUFFIX) < 0 && step_of(list.names[i], SUFFIX ASIDE) < 0)
+        const char *name = list.names[i];
+        if (step_of(name, SUFFIX) < 0 && step_of(name, SUFFIX ASIDE) < 0 &&
+            step_of(name, SUFFIX HALF) < 0)
             continue;
         char *path = lm_file_join(directory, list.names[i]);
         if (path) sum += lm_file_size(path);

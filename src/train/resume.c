@@ -184,8 +184,13 @@ static lm_status settle(lm_trainer *t, lm_error *err) {
 }
 
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
+    lm_error aside;
     lm_status status = choose(t, err);
-    if (status != LM_OK || !t->saved) return status;
+    if (status != LM_OK) return status;
+    if (lm_checkpoint_remove_temporaries(t->dir.checkpoints, &aside) != LM_OK)
+        lm_progress_warn(&t->progress, "warning: what a killed writer left stays: %s",
+                         aside.message);
+    if (!t->saved) return LM_OK;
     if ((status = take_over(t, t->saved, err)) != LM_OK) return status;
     return settle(t, err);
 }

@@ -52,6 +52,17 @@ full_at_end() {
     "$lmtrain" --config small.json --quiet --resume
 }
 check "full when the run goes on: refused, and nothing is lost" full_at_end
+left_over() {
+    # Killed in writing: what it left would take the room that the next checkpoint needs.
+    "$lmtrain" --config small.json --quiet --set train.steps=20 || return 1
+    local half=disk/run/checkpoints/step-0000000025.npz.tmp
+    dd if=/dev/zero of=$half bs=4k count=1000 2>/dev/null
+    dd if=/dev/zero of=disk/ballast bs=4k 2>/dev/null
+    truncate -s -4k disk/ballast
+    "$lmtrain" --config small.json --quiet --resume && [ ! -e $half ] && rm disk/ballast
+}
+rm -rf disk/run
+check "what a killed writer left makes room" left_over
 rm -rf disk/run
 no_room_at_all() {
     dd if=/dev/zero of=disk/ballast bs=4k 2>/dev/null
