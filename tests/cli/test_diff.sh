@@ -44,6 +44,20 @@ check "a run that learns nothing" train g "${zero[@]}" --set train.steps=2 --set
 check "equal arrays of different steps are not equal checkpoints" exits_saying 1 "samples is 8 and 16" \
     "$lmtrain" diff g/checkpoints/step-0000000001.npz g/checkpoints/step-0000000002.npz
 check "though their arrays are" says "their arrays agree: "
+# Another optimizer has other arrays, another model other shapes: that is a difference, not an error.
+check "a run with another optimizer" train h --set optimizer.name=sgd
+for pair in "a h" "h a"; do
+    check "diff $pair" exits_saying 1 "arrays are only in a/checkpoints/step-0000000007.npz: m/wte.weight" \
+        "$lmtrain" diff $pair
+    check "says where the runs part" says "the runs differ first at step 2: loss is "
+    check "and how much of the rest does" says "of 16 arrays differ"
+done
+check "a run of another model" train i --set model.d_ff=64
+check "has other shapes" exits_saying 1 "h.0.mlp.proj.weight has shape [32, 96] and [32, 64]" "$lmtrain" diff a i
+cp -r a j
+printf damaged | dd of=j/checkpoints/step-0000000040.npz bs=1 seek=5000 conv=notrunc status=none
+check "a damaged checkpoint is an error" exits_saying 1 "step-0000000040.npz: damaged" "$lmtrain" diff a j
+check "behind what was found before it" says "metrics agree: 44 lines"
 check "one and itself" exits_saying 0 "their arrays agree" "$lmtrain" diff \
     a/checkpoints/step-0000000007.npz b/checkpoints/step-0000000007.npz
 check "two are expected" exits_saying 2 "expected two runs" "$lmtrain" diff a

@@ -1,0 +1,102 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/diff.h"
+
+/* A file of metrics, a line at a time. */
+typedef struct reader {
+    const char *run;
+    lm_mapping map;
+    size_t at;
+    cJSON *line; /* the present one; NULL at the end */
+    double step;
+    bool evaluation;
+} reader;
+
+static lm_status next_line(reader *r, lm_error *err) {
+    const char *text = (const char *)r->map.data + r->at;
+    const char *end = r->at < r->map.size ? memchr(text, '\n', r->map.size - r->at) : NULL;
+    cJSON_Delete(r->line);
+    r->line = NULL;
+    if (!end) return LM_OK; /* a torn last line is none */
+    r->line = cJSON_ParseWithLength(text, (size_t)(end - text));
+    const cJSON *step = cJSON_GetObjectItemCaseSensitive(r->line, "step");
+    if (!cJSON_IsNumber(step))
+        return lm_error_set(err, LM_ERR_RUNTIME,
+                            "%s/metrics.jsonl: byte offset %zu: expected an object with a step",
+                            r->run, r->at);
+    r->step = step->valuedouble;
+    r->evaluation = cJSON_HasObjectItem(r->line, "val_loss");
+    r->at += (size_t)(end - text) + 1;
+    return LM_OK;
+}
+
+static lm_status open_metrics(reader *r, const char *run, lm_error *err) {
+    *r = (reader){.run = run};
+    char *path = lm_file_join(run, "metrics.jsonl");
+    if (!path) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", run);
+    lm_status status = lm_file_map(&r->map, path, err);
+    free(path);
+    return status == LM_OK ? next_line(r, err) : status;
+}
+
+static void close_metrics(reader *r) {
+    cJSON_Delete(r->line);
+    lm_file_unmap(&r->map);
+}
+
+static bool depends_on_the_clock(const char *key) {
+    return strcmp(key, "tokens_per_s") == 0 || strcmp(key, "seconds") == 0;
+}
+
+/* The first figure of two lines that differs: its name; NULL: none. */
+static const char *differing_key(const cJSON *a, const cJSON *b) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, a) {
+        const cJSON *other = cJSON_GetObjectItemCaseSensitive(b, item->string);
+        if (other && !depends_on_the_clock(item->string) && !cJSON_Compare(item, other, 1))
+            return item->string;
+    }
+    return NULL;
+}
+
+static int order(const reader *a, const reader *b) {
+    if (!a->line || !b->line) return a->line ? -1 : b->line ? 1 : 0;
+    if (a->step != b->step) return a->step < b->step ? -1 : 1;
+    return (int)a->evaluation - (int)b->evaluation;
+}
+
+lm_status lm_diff_metrics(const char *const runs[2], int64_t *first, lm_text *out, lm_error *err) {
+    reader r[2] = {{0}, {0}};
+    int64_t lines = 0;
+    lm_status status = open_metrics(&r[0], runs[0], err);
+    if (status == LM_OK) status = open_metrics(&r[1], runs[1], err);
+    *first = -1;
+    while (status == LM_OK && *first < 0 && (r[0].line || r[1].line)) {
+        int o = order(&r[0], &r[1]);
+        const reader *alone = o == 0 ? NULL : &r[o > 0];
+        const char *key = o == 0 ? differing_key(r[0].line, r[1].line) : NULL;
+        lines += o == 0;
+        if (key) {
+            *first = (int64_t)r[0].step;
+            lm_text_printf(out, "the runs differ first at step %" PRId64 ": %s is ", *first, key);
+            lm_diff_put(out, r[0].line, key);
+            lm_text_printf(out, " in %s, ", runs[0]);
+            lm_diff_put(out, r[1].line, key);
+            lm_text_printf(out, " in %s\n", runs[1]);
+        } else if (alone && !alone->evaluation) {
+            *first = (int64_t)alone->step;
+            lm_text_printf(out, "step %" PRId64 " is in %s only; the steps before it agree\n",
+                           *first, alone->run);
+        }
+        if (*first < 0 && o <= 0) status = next_line(&r[0], err);
+        if (status == LM_OK && *first < 0 && o >= 0) status = next_line(&r[1], err);
+    }
+    if (status == LM_OK && *first < 0)
+        lm_text_printf(out, "metrics agree: %" PRId64 " lines\n", lines);
+    close_metrics(&r[0]);
+    close_metrics(&r[1]);
+    return status;
+}
