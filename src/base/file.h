@@ -62,6 +62,7 @@ uint64_t lm_file_size(const char *path);         /* bytes; 0 when it is not ther
 bool lm_file_same(const char *a, const char *b); /* both are there and one and the same */
 lm_status lm_file_remove(const char *path, lm_error *err);
 lm_status lm_file_sync_directory(const char *path, lm_error *err);
+lm_status lm_file_sync_parent(const char *path, lm_error *err); /* the directory that path is in */
 
 /* Names (not paths) in a directory, without "." and "..", in strcmp order. */
 typedef struct lm_file_list {

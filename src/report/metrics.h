@@ -53,7 +53,8 @@ lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bo
  * it waits (m->late) and goes before the next one. */
 lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err);
 lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err);
-/* Write what waits and make all durable (nothing when m is not open): before the checkpoint that refers to it. */
+/* Write what waits and make all durable (nothing when m is not open): before the checkpoint that
+ * refers to it. */
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);
 void lm_metrics_close(lm_metrics *m); /* zero-initialised or twice is fine */
 

@@ -1,7 +1,6 @@
 /* The state of a training run, shared by the files of this room: setup and memory (trainer.c), one
- * step (step.c), the loop (train.c), what is saved and restored (resume.c), a new run's
- * weights (init.c). lm_trainer_create and
- * lm_trainer_step are all that a measurement of the step needs. */
+ * step (step.c), the loop (train.c), what is saved and restored (resume.c), a new run's weights
+ * (init.c). lm_trainer_create and lm_trainer_step are all that a measurement of the step needs. */
 #ifndef LM_TRAIN_TRAINER_H
 #define LM_TRAIN_TRAINER_H
 
