@@ -64,8 +64,8 @@ static lm_status open_regular(const char *path, int *fd, uint64_t *size, lm_erro
     if (fstat(*fd, &info) != 0) {
         fail(err, path, "stat");
     } else if (!S_ISREG(info.st_mode)) {
-        lm_error_set(err, LM_ERR_RUNTIME, "%s: expected a regular file, found %s", path,
-                     S_ISDIR(info.st_mode) ? "a directory" : "something else");
+        lm_error_damaged(err, "%s: expected a regular file, found %s", path,
+                         S_ISDIR(info.st_mode) ? "a directory" : "something else");
     } else {
         *size = (uint64_t)info.st_size;
         return LM_OK;

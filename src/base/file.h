@@ -25,7 +25,8 @@ lm_status lm_file_map(lm_mapping *map, const char *path, lm_error *err);
 void lm_file_unmap(lm_mapping *map); /* zero-initialised or twice is fine */
 
 /* A regular file that is read at places, by any number of threads. Unlike in a mapping, a disk that
- * cannot be read and a file that is cut off meanwhile are errors here, and `damaged`. */
+ * cannot be read and a file that is cut off meanwhile are errors here, and `damaged`, as is anything
+ * that is not a regular file. */
 typedef struct lm_file_reader {
     int fd;
     uint64_t size; /* bytes, when it was opened */

@@ -115,7 +115,8 @@ typedef struct lm_checkpoint_retention {
     lm_checkpoint_losses *known;      /* from call to call, of this directory; likewise */
 } lm_checkpoint_retention;
 /* Delete the others, those set aside of steps up to `newest`, and left-over temporaries; nothing when
- * that of `newest` is not there. With keep_best > 0 it reads the meta.json of `newest` and of those
+ * that of `newest` is not there. One that cannot be deleted is an error when the others are gone. With
+ * keep_best > 0 it reads the meta.json of `newest` and of those
  * not in `known`, which then holds what stays. */
 lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err);

@@ -189,6 +189,17 @@ static void remember(lm_checkpoint_losses *known, candidate *list, size_t n) {
         if (list[i].kept) list[known->count++] = list[i];
 }
 
+/* *status and *err keep the first failure: one that cannot go must not keep the others, or the disk
+ * fills. */
+static void remove_one(const char *directory, const char *name, lm_status *status, lm_error *err) {
+    lm_error aside;
+    lm_error *e = *status == LM_OK ? err : &aside;
+    char *path = lm_file_join(directory, name);
+    lm_status removed = path ? lm_file_remove(path, e) : no_memory(directory, e);
+    if (*status == LM_OK) *status = removed;
+    free(path);
+}
+
 lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err) {
     lm_file_list names;
@@ -201,13 +212,11 @@ lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retent
     /* Without its successor nothing is deleted. */
     if (n == 0 || all[n - 1].step != keep->newest) goto out;
     choose(all, n, keep);
-    for (size_t i = 0; status == LM_OK && i < names.count; i++) {
+    for (size_t i = 0; i < names.count; i++) {
         int64_t step = step_of(names.names[i], SUFFIX);
         bool listed = step >= 0 && step <= keep->newest;
         if (listed ? all[at++].kept : !left_over(names.names[i], keep->newest)) continue;
-        char *path = lm_file_join(directory, names.names[i]);
-        status = path ? lm_file_remove(path, err) : no_memory(directory, err);
-        free(path);
+        remove_one(directory, names.names[i], &status, err);
     }
     if (keep->keep_best > 0) {
         remember(keep->known, all, n);
@@ -222,12 +231,9 @@ out:
 lm_status lm_checkpoint_remove_temporaries(const char *directory, lm_error *err) {
     lm_file_list list;
     lm_status status = lm_file_list_directory(&list, directory, err);
-    for (size_t i = 0; status == LM_OK && i < list.count; i++) {
-        if (step_of(list.names[i], SUFFIX HALF) < 0) continue;
-        char *path = lm_file_join(directory, list.names[i]);
-        status = path ? lm_file_remove(path, err) : no_memory(directory, err);
-        free(path);
-    }
+    for (size_t i = 0; i < list.count; i++)
+        if (step_of(list.names[i], SUFFIX HALF) >= 0)
+            remove_one(directory, list.names[i], &status, err);
     lm_file_list_free(&list);
     return status;
 }

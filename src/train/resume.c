@@ -153,6 +153,8 @@ static lm_status choose(lm_trainer *t, lm_error *err) {
         return t->saved ? LM_OK : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", from);
     }
     status = lm_checkpoint_newest(t->dir.checkpoints, t->pool, &t->saved, &skipped, err);
+    if (status != LM_OK)
+        lm_error_prefix(err, "cannot tell the newest good checkpoint (--resume FILE names one)");
     if (status == LM_OK && skipped.length > 0) {
         if (t->saved) {
             lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));

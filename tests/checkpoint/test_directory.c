@@ -219,6 +219,32 @@ static void test_rules_together(void **state) {
     for (uint64_t seed = 1; seed <= 5; seed++) run_with(seed);
 }
 
+/* Something in the way, a directory of that name say, must not keep the others: the disk would fill. */
+static void test_one_that_cannot_go(void **state) {
+    (void)state;
+    lm_error err = {0};
+    char *runs = in("stuck"), *way = lm_checkpoint_path(runs, 100), *newest;
+    char *half = lm_file_join(runs, "step-0000000050.npz.tmp");
+    lm_text skipped = {0};
+    assert_int_equal(lm_file_make_directory(way, &err), LM_OK);
+    assert_int_equal(lm_file_replace(half, "x", 1, &err), LM_OK);
+    for (int64_t step = 200; step <= 400; step += 100) write_one(runs, step, NAN);
+    assert_int_equal(retain(runs, 400, 1, 0, 0), LM_ERR_RUNTIME);
+    expect_files(runs, "step-0000000100.npz step-0000000400.npz ");
+    /* Nor be waited for when it is the newest. */
+    char *later = lm_checkpoint_path(runs, 500);
+    assert_int_equal(lm_file_make_directory(later, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_newest(runs, pool, &newest, &skipped, &err), LM_OK);
+    assert_non_null(strstr(newest, "/step-0000000400.npz"));
+    assert_non_null(strstr(lm_text_cstr(&skipped), "found a directory"));
+    lm_text_free(&skipped);
+    free(newest);
+    free(later);
+    free(half);
+    free(way);
+    free(runs);
+}
+
 /* What may be deleted is so because its successor is there. */
 static void test_nothing_goes_without_a_successor(void **state) {
     (void)state;
@@ -238,6 +264,7 @@ int main(void) {
         cmocka_unit_test(test_what_retention_keeps),
         cmocka_unit_test(test_newest_and_retention),
         cmocka_unit_test(test_rules_together),
+        cmocka_unit_test(test_one_that_cannot_go),
         cmocka_unit_test(test_nothing_goes_without_a_successor),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

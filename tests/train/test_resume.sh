@@ -88,6 +88,16 @@ check "without a run directory --resume begins one, and says so" \
 check "to the same end again" same_end
 
 again
+ln -s nowhere "$(at 42)"
+check "one that cannot be read now may be good: not passed over" exits_saying 1 \
+    "cannot tell the newest good checkpoint (--resume FILE names one): $(at 42): cannot open" \
+    "$lmtrain" --config a.json --resume
+rm "$(at 42)" && mkdir "$(at 42)"
+check "what is no file is none" exits_saying 0 "$(at 42): expected a regular file" \
+    "$lmtrain" --config a.json --resume --set train.steps=45
+check "it is set aside" test -d "$(at 42).aside"
+
+again
 check "fewer steps than are done: nothing is" exits_saying 0 \
     "finished already: 40 steps are done, train.steps is 25" \
     "$lmtrain" --config a.json --resume --set train.steps=25
