@@ -65,6 +65,8 @@ static lm_status run(const lm_options *o, lm_error *err) {
     } else {
         /* Of `lmtrain ... 2>&1 | tee log` Ctrl-C may end tee first: the run must still save. */
         signal(SIGPIPE, SIG_IGN);
+        /* A file beyond the limit (ulimit -f) is a write that fails, as on a full disk. */
+        signal(SIGXFSZ, SIG_IGN);
         status = lm_train_run(&s, err);
     }
 out:

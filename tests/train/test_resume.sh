@@ -123,6 +123,17 @@ check "a link to the run directory is the run directory" bash -c "mv run real &&
 check "its end is the same" same_end
 rm -rf run real
 
+# Checkpoints larger than files may be.
+rm -rf run
+check "a limit on the size of files: the run goes on without checkpoints" \
+    exits_saying 1 "$(at 40).tmp: cannot write: File too large" \
+    bash -c "ulimit -f 100; '$lmtrain' --config a.json"
+check "each was missed" bash -c "grep -q 'no checkpoint at step 7:' out && grep -q 'no checkpoint at step 35:' out"
+check "all steps were made" test "$(grep -c '"loss"' run/metrics.jsonl)" -eq 40
+check "without the limit it is made anew" exits_saying 0 finished "$lmtrain" --config a.json --resume
+check "to the same end as ever" same_end
+check "nothing is left over" bash -c "! ls run/checkpoints | grep tmp"
+
 # A new run from another's weights only.
 first_loss() { sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
 tune=(--set run.dir=tuned --set train.steps=5 --set optimizer.name=sgd --set optimizer.lr=0.01)
