@@ -1,0 +1,96 @@
+/* Never a poisoned checkpoint: each array in turn, weights and both moments, gets a value that is not
+ * finite; nothing is written, and the good checkpoint stays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "bench/corpus.h"
+#include "machine/cpu.h"
+#include "tests/support/tempdir.h"
+#include "train/trainer.h"
+
+static char *directory;
+static lm_bench_corpus corpus;
+static lm_config config;
+static lm_train_settings settings = {.config = &config};
+static lm_trainer trainer = {.settings = &settings, .config = &config, .dir = {.lock = -1}};
+static lm_error err;
+
+static int set_up(void **state) {
+    (void)state;
+    lm_text text = {0};
+    lm_step_figures f;
+    lm_trainer *t = &trainer;
+    t->metrics.fd = -1;
+    directory = lm_test_tempdir();
+    if (lm_bench_corpus_make(&corpus, 65, &err) != LM_OK) return -1;
+    lm_config_defaults(&config);
+    lm_text_printf(&text,
+                   "{\"run\": {\"dir\": \"%s/run\", \"threads\": 2}, \"data\": {\"train\": \"%s\"},"
+                   " \"model\": {\"vocab_size\": 65, \"d_model\": 8, \"n_layers\": 1,"
+                   " \"n_heads\": 1, \"context_length\": 8}, \"checkpoint\": {\"keep_last\": 1}}",
+                   directory, corpus.path);
+    lm_status status =
+        lm_config_parse(&config, "test", lm_text_cstr(&text), text.length, NULL, 0, &err);
+    lm_text_free(&text);
+    if (status != LM_OK) return -1;
+    if (lm_setup_open(&t->setup, &config, 0, lm_cpu_detect(), &err) != LM_OK) return -1;
+    if (lm_run_dir_open(&t->dir, config.run.dir, false, &err) != LM_OK) return -1;
+    if (lm_trainer_create(t, &err) != LM_OK || lm_trainer_init(t, &err) != LM_OK) return -1;
+    return lm_trainer_step(t, &f, &err) == LM_OK && lm_trainer_save(t, &err) == LM_OK ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    lm_trainer_free(&trainer);
+    lm_config_free(&config);
+    lm_bench_corpus_free(&corpus);
+    lm_test_tempdir_free(directory);
+    return 0;
+}
+
+static void expect_only_step_1(void) {
+    lm_file_list list;
+    assert_int_equal(lm_file_list_directory(&list, trainer.dir.checkpoints, &err), LM_OK);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.names[0], "step-0000000001.npz");
+    lm_file_list_free(&list);
+}
+
+static void test_every_array_and_value(void **state) {
+    (void)state;
+    const float values[] = {NAN, INFINITY, -INFINITY};
+    expect_only_step_1();
+    trainer.state.step = 2;
+    assert_int_equal(trainer.n_states, 2);
+    for (int64_t i = 0; i < trainer.n_arrays; i++) {
+        const lm_checkpoint_array *a = &trainer.arrays[i];
+        int64_t last = 1;
+        for (int d = 0; d < a->ndim; d++) last *= a->shape[d];
+        float *place = &a->data[last - 1], before = *place;
+        *place = values[i % 3];
+        assert_int_equal(lm_trainer_save(&trainer, &err), LM_ERR_DIVERGED);
+        assert_non_null(strstr(err.message, strchr(a->name, '/')
+                                                ? "the optimizer's state stopped being finite"
+                                                : "the weights stopped being finite"));
+        assert_non_null(strstr(err.message, "the last good one is "));
+        expect_only_step_1();
+        *place = before;
+    }
+    assert_int_equal(lm_trainer_save(&trainer, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_check(trainer.saved, trainer.pool, &err), LM_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_array_and_value)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
