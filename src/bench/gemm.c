@@ -1,5 +1,5 @@
 /* lm_gemm_multiply on the shapes of training steps, on all threads, in each precision. At bf16 the
- * operands are what they are in a step: weights fp32, all else bf16. */
+ * operands are what they are in a step: the head's weights fp32, all else bf16. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -80,13 +80,6 @@ static lm_gemm describe(const shape *s, lm_array a, lm_array b, float *c) {
     return g;
 }
 
-static bool a_is_weights(form f) {
-    return f == HEAD;
-}
-static bool b_is_weights(form f) {
-    return f == FORWARD || f == BACKWARD || f == HEAD_DX;
-}
-
 /* Small whole numbers over a power of two: the values do not matter, as long as they are ordinary. */
 static lm_array operand(lm_arena *arena, int64_t count, int64_t period, lm_precision type) {
     float *x = lm_arena_floats(arena, count);
@@ -114,9 +107,9 @@ static lm_status measure(lm_bench *b, const shape *which, lm_error *err) {
     if (status != LM_OK) return status;
     lm_precision precision = b->compute.precision;
     lm_array x =
-        operand(&arena, which->m * which->k, 17, a_is_weights(which->form) ? LM_FP32 : precision);
+        operand(&arena, which->m * which->k, 17, which->form == HEAD ? LM_FP32 : precision);
     lm_array y =
-        operand(&arena, which->k * which->n, 13, b_is_weights(which->form) ? LM_FP32 : precision);
+        operand(&arena, which->k * which->n, 13, which->form == HEAD_DX ? LM_FP32 : precision);
     float *z = lm_arena_floats(&arena, which->m * which->n);
     work w = {.compute = &b->compute, .gemm = describe(which, x, y, z)};
     lm_bench_subject s = {.run = multiply,
