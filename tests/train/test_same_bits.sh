@@ -53,17 +53,22 @@ for option in preset=llama mlp=relu2 qk_norm=true embedding_norm=true window=5 a
     document_token=101 recompute=block; do
     options+=(--set "model.$option")
 done
-check "every option, one thread" run_in options-t1 --threads 1 "${options[@]}"
-for isa in $isas; do
-    same() {
-        run_in options-$isa --cpu $isa --threads 3 "${options[@]}" &&
-            cmp options-t1/$final options-$isa/$final &&
-            resume_in options-$isa-r options-t1 --cpu $isa --threads 2 "${options[@]}" &&
-            cmp options-t1/$final options-$isa-r/$final
-    }
-    check "every option, $isa, straight and resumed: same final checkpoint" same
+for precision in fp32 bf16; do
+    options+=(--set "train.precision=$precision")
+    check "every option, $precision, one thread" run_in options-$precision --threads 1 "${options[@]}"
+    for isa in $isas; do
+        same() {
+            local where=options-$precision-$isa
+            run_in $where --cpu $isa --threads 3 "${options[@]}" &&
+                cmp options-$precision/$final $where/$final &&
+                resume_in $where-r options-$precision --cpu $isa --threads 2 "${options[@]}" &&
+                cmp options-$precision/$final $where-r/$final
+        }
+        check "every option, $precision, $isa, straight and resumed: same final checkpoint" same
+    done
+    unset 'options[-1]' 'options[-1]'
 done
-check "options are another model" bash -c "! cmp -s options-t1/$final t1/$final"
+check "options are another model" bash -c "! cmp -s options-fp32/$final t1/$final"
 
 # SIGKILL at several moments, resumed each time.
 killed() {
