@@ -119,12 +119,32 @@ static bool begins_at_zero(const lm_model *m, const lm_param *row) {
     return row->ndim < 2 || (row->offset < lm_param_layers_begin(m) && !head);
 }
 
+typedef struct clear_job {
+    float *x;
+    int64_t count;
+} clear_job;
+
+static void clear_task(void *argument, int64_t task, int worker) {
+    const clear_job *j = argument;
+    int64_t n = j->count - task * CHUNK < CHUNK ? j->count - task * CHUNK : CHUNK;
+    (void)worker;
+    memset(j->x + task * CHUNK, 0, (size_t)n * sizeof *j->x);
+}
+
+static void clear(const lm_model *m, float *x, int64_t count) {
+    clear_job j = {.x = x, .count = count};
+    if (count <= CHUNK)
+        clear_task(&j, 0, 0);
+    else
+        lm_pool_run(m->compute->pool, (count + CHUNK - 1) / CHUNK, clear_task, &j);
+}
+
 void lm_model_begin_step(lm_model *m) {
     float *gradients = lm_model_gradients(m), *weights = lm_model_weights(m);
     LM_ASSERT(gradients);
     for (int64_t i = 0; i < m->n_rows; i++)
         if (begins_at_zero(m, &m->rows[i]))
-            memset(gradients + m->rows[i].offset, 0, (size_t)m->rows[i].count * sizeof *gradients);
+            clear(m, gradients + m->rows[i].offset, m->rows[i].count);
     m->gradients_begin = true;
     if (m->rounded.base)
         lm_array_operand(m->compute, m->params.stride * m->o.n_layers,

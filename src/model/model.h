@@ -4,7 +4,7 @@
  *     lm_model_resolve(&o, err);             // defaults that depend on others; contradictions
  *
  *     lm_model_plan plan;                    // memory and work, before anything is allocated
- *     lm_model_plan_make(&plan, &o, batch, training, kernels, threads);
+ *     lm_model_plan_make(&plan, &o, batch, training, kernels, precision, threads);
  *
  *     lm_model *m;
  *     lm_model_create(&m, &o, batch, training, &compute, err);
@@ -135,7 +135,8 @@ float *lm_model_weights(lm_model *m);   /* flat [total]; padding between rows st
 float *lm_model_gradients(lm_model *m); /* flat [total]; NULL without training */
 int64_t lm_model_total(const lm_model *m);
 /* Before the first micro-batch after the weights changed: gradients begin anew, and the weights that
- * passes with gradients read are those of now. Until such a pass, gradients are what they were. */
+ * passes with gradients read are those of now. Until such a pass, the gradients mean nothing: some are
+ * cleared, those that it will overwrite are left. */
 void lm_model_begin_step(lm_model *m);
 
 /* tokens [batch, time+1]: inputs are columns 0..time-1, targets 1..time (row stride time+1), time

@@ -84,7 +84,7 @@ static const struct buffer_row {
     [LM_B_NORM] = {ONCE, TOKENS, C, 0,
                    OPERAND}, /* output of the norm at hand; attention's gradient */
     /* with qk_norm, the queries and keys of the layer at hand as attention reads them; the place of
-     * the values stays empty, so that rows are as far apart as those of qkv */
+     * the values is not read, so that rows are as far apart as those of qkv */
     [LM_B_HEADS] = {ONCE, TOKENS, QKV, IF_QK_NORM, OPERAND},
     [LM_B_RSTD_Q] = {ONCE, HEAD_TOKENS, ONE, IF_QK_NORM, FLOAT},
     [LM_B_RSTD_K] = {ONCE, KV_HEAD_TOKENS, ONE, IF_QK_NORM, FLOAT},
