@@ -5,6 +5,7 @@
 #ifndef LM_BASE_BF16_H
 #define LM_BASE_BF16_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -12,6 +13,11 @@ typedef uint16_t lm_bf16;
 /* Two neighbours: the first in the low half, the second in the high. An array of lm_bf16 may be read
  * as an array of pairs (both byte orders this runs on are little-endian). */
 typedef uint32_t __attribute__((may_alias)) lm_bf16_pair;
+
+/* Whether rows of k elements, `row` apart, can be read as arrays of whole pairs. */
+static inline bool lm_bf16_is_pairs(const void *x, int64_t row, int64_t k) {
+    return row % 2 == 0 && k % 2 == 0 && (uintptr_t)x % sizeof(lm_bf16_pair) == 0;
+}
 
 static inline float lm_bf16_to_f32(lm_bf16 x) {
     uint32_t bits = (uint32_t)x << 16;

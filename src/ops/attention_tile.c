@@ -19,8 +19,7 @@ static const void *element(const void *x, int64_t i) {
 tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                int64_t x_row, void *copy) {
     if (!is_bf16(compute)) return (tile_operand){x.at, x_row, 1};
-    if (d % 2 == 0 && x_row % 2 == 0 && (uintptr_t)x.at % sizeof(lm_bf16_pair) == 0)
-        return (tile_operand){x.at, x_row / 2, 1};
+    if (lm_bf16_is_pairs(x.at, x_row, d)) return (tile_operand){x.at, x_row / 2, 1};
     lm_bf16 *out = copy;
     int64_t row = 2 * lm_attention_elements(compute, d);
     for (int64_t i = 0; i < n; i++) {

@@ -258,8 +258,7 @@ static int64_t row_bytes(lm_array x, int64_t row) {
 
 /* bf16 along k whose every row can be read as pairs. */
 static bool has_pairs(const lm_gemm *g) {
-    return g->a.type == LM_BF16 && g->a_col == 1 && g->a_row % 2 == 0 && g->k % 2 == 0 &&
-           (uintptr_t)g->a.at % sizeof(lm_bf16_pair) == 0;
+    return g->a.type == LM_BF16 && g->a_col == 1 && lm_bf16_is_pairs(g->a.at, g->a_row, g->k);
 }
 
 /* In place is best, as a tile's rows of A are short streams; unless they collide in the cache, or use

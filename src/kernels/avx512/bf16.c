@@ -58,8 +58,8 @@ void lm_avx512_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16
                           int64_t x_col, lm_bf16_pair *out) {
     if (x_row == 1)
         interleave_lines(count, width, k, x, x_col, out);
-    else if (x_col == 1 && x_row % 2 == 0 &&
-             k % 2 == 0) /* pairs lie as they are: four bytes each */
+    else if (x_col == 1 &&
+             lm_bf16_is_pairs(x, x_row, k)) /* pairs lie as they are: four bytes each */
         lm_avx512_pack_f32(count, width, k / 2, (const float *)(const void *)x, x_row / 2, 1,
                            (float *)(void *)out);
     else

@@ -106,7 +106,7 @@ static void pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, i
 
 static void pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
                        int64_t x_col, lm_bf16_pair *out) {
-    if (x_col == 1 && x_row % 2 == 0 && k % 2 == 0) { /* pairs lie as they are: four bytes each */
+    if (x_col == 1 && lm_bf16_is_pairs(x, x_row, k)) { /* pairs lie as they are: four bytes each */
         pack_f32(count, width, k / 2, (const float *)(const void *)x, x_row / 2, 1,
                  (float *)(void *)out);
         return;
