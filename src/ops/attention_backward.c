@@ -89,13 +89,8 @@ static void compute_delta(const backward_job *j, const backward_scratch *w, cons
     int64_t row = j->a->out_row, d = j->a->head_size;
     for (int64_t t = begin; t < end; t++) {
         lm_array dout = lm_array_from(x->dout, t * row), out = lm_array_from(x->out, t * row);
-        if (out.type == LM_BF16) {
-            kernels->f32_from_bf16(d, dout.at, w->dout); /* no tile is there yet */
-            kernels->f32_from_bf16(d, out.at, w->q);
-            w->delta[t] = kernels->dot_f32(d, w->dout, w->q);
-        } else {
-            w->delta[t] = kernels->dot_f32(d, dout.at, out.at);
-        }
+        const float *x_dout = lm_array_widen(kernels, d, dout, w->dout); /* no tile is there yet */
+        w->delta[t] = kernels->dot_f32(d, x_dout, lm_array_widen(kernels, d, out, w->q));
     }
 }
 
