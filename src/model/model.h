@@ -140,9 +140,10 @@ int64_t lm_model_total(const lm_model *m);
 void lm_model_begin_step(lm_model *m);
 
 /* tokens [batch, time+1]: inputs are columns 0..time-1, targets 1..time (row stride time+1), time
- * <= context_length, batch <= the plan's. Adds (the first one after lm_model_begin_step: sets) grad_scale * d(sum of losses)/d(parameters) to the
- * gradients; returns the sum of the losses in nats (double, tokens in rising order), label smoothing
- * and z-loss included. grad_scale is usually 1 / (tokens of the whole step). */
+ * <= context_length, batch <= the plan's. Adds grad_scale * d(sum of losses)/d(parameters) to the
+ * gradients, or sets them to it where lm_model_begin_step was called since the last pass; returns the sum
+ * of the losses in nats (double, tokens in rising order), label smoothing and z-loss included. grad_scale
+ * is usually 1 / (tokens of the whole step). */
 double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
                                  float grad_scale);
 /* What dropout of the next pass is a function of: a seed, and the number within the whole run of its
