@@ -13,34 +13,34 @@ enum { DECODE_ELEMENTS = 65536 };
 /* What to do with a block of C that is still in cache. */
 typedef struct block_job {
     const lm_kernels *kernels;
-    int64_t width;     /* row length of C */
-    const float *bias; /* [width] */
-    float *c;          /* [M, width] */
-    lm_array rounded;  /* [M, width] */
+    const float *bias; /* [N] */
+    lm_array y;        /* [M, N], rounded */
+    int64_t width;     /* N */
 } block_job;
 
-static void add_bias(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+static void add_bias(void *argument, const lm_gemm_block *b) {
     const block_job *j = argument;
-    for (int64_t i = m0; i < m1; i++)
-        j->kernels->add_f32(n1 - n0, j->bias + n0, j->c + i * j->width + n0);
+    for (int64_t i = b->m0; i < b->m1; i++)
+        j->kernels->add_f32(b->n1 - b->n0, j->bias + b->n0, b->c + (i - b->m0) * b->c_row);
 }
 
-static void store_block(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+static void store_block(void *argument, const lm_gemm_block *b) {
     const block_job *j = argument;
-    for (int64_t i = m0; i < m1; i++)
-        lm_array_store(j->kernels, n1 - n0, j->c + i * j->width + n0,
-                       lm_array_from(j->rounded, i * j->width + n0));
+    for (int64_t i = b->m0; i < b->m1; i++)
+        lm_array_store(j->kernels, b->n1 - b->n0, b->c + (i - b->m0) * b->c_row,
+                       lm_array_from(j->y, i * j->width + b->n0));
 }
 
 /* C = ..., by way of `wide` where y is bf16. */
 static void multiply_into(const lm_compute *compute, lm_gemm *g, lm_array y, float *wide) {
-    block_job j = {.kernels = compute->kernels, .width = g->n, .c = wide, .rounded = y};
+    block_job j = {.kernels = compute->kernels, .y = y, .width = g->n};
     g->c = lm_array_target(y, wide);
     g->c_row = g->n;
     LM_ASSERT(g->c);
     if (y.type == LM_BF16) {
         g->finish = store_block;
         g->argument = &j;
+        g->passing = true;
     }
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
     lm_gemm_multiply(compute, g);
@@ -68,7 +68,7 @@ void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x
 
 void lm_linear_forward_residual(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 const float *residual, float *y) {
-    block_job j = {.kernels = compute->kernels, .width = l->out, .bias = l->bias, .c = y};
+    block_job j = {.kernels = compute->kernels, .bias = l->bias};
     lm_gemm g = forward_of(l, x);
     g.init = residual;
     g.init_row = l->out;

@@ -21,18 +21,26 @@
 enum {
     BLOCK_K = 1024,
     PAD = 16, /* elements between copied rows of A: one cache line, so that no two share a set */
-    BLOCK_M = 192,     /* rows of A packed at once; a multiple of every mr, or it is rounded down */
-    SHARE_N = 1024,    /* columns of B that each worker's scratch holds */
-    PACK_LINES = 32,   /* elements of k that all panels take before going on */
-    PACK_PANELS = 4,   /* panels of B that a task packs */
-    FINISH_PANELS = 4, /* columns that are finished at once: 96 KiB of C, which are in cache yet */
-    PREFETCH_K = 256,  /* below it, asking for the next tile of C costs more than it brings */
+    BLOCK_M = 192,    /* rows of A packed at once; a multiple of every mr, or it is rounded down */
+    SHARE_N = 1024,   /* columns of B that each worker's scratch holds */
+    PACK_LINES = 32,  /* elements of k that all panels take before going on */
+    PACK_PANELS = 4,  /* panels of B that a task packs */
+    PREFETCH_K = 256, /* below it, asking for the next tile of C costs more than it brings */
+    FINISH_N = 128,   /* columns that are finished at once: 96 KiB of C, which are in cache yet */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
+};
+
+/* A worker's scratch, in elements: a block of A; its share of the panels of B; a block of C that
+ * passes; room for finish. */
+enum {
+    B_AT = BLOCK_M * (BLOCK_K + PAD),
+    C_AT = B_AT + BLOCK_K * SHARE_N,
+    ROOM_AT = C_AT + BLOCK_M * FINISH_N
 };
 
 size_t lm_gemm_scratch_bytes(const lm_kernels *kernels) {
     (void)kernels;
-    return sizeof(float) * (BLOCK_M * (BLOCK_K + PAD) + BLOCK_K * SHARE_N);
+    return sizeof(float) * (ROOM_AT + LM_GEMM_ROOM);
 }
 
 /* Where the micro-kernel reads A. */
@@ -50,6 +58,7 @@ typedef struct job {
     int64_t mr, nr;
     int64_t n0, n, k0, k;       /* this block of B; k in elements */
     int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
+    int64_t pack_parts, pack_k; /* how k is cut into tasks of packing */
     a_form a;
     bool pack_b, first, last;
 } job;
@@ -84,7 +93,7 @@ static void *panel_of_b(const job *j, int64_t p) {
     int64_t each = SHARE_N / j->nr;
     void *share = worker_scratch(j, (int)(p / each));
     /* close together: no two in the same sets */
-    return element(share, BLOCK_M * (BLOCK_K + PAD) + p % each * (j->k * j->nr));
+    return element(share, B_AT + p % each * (j->k * j->nr));
 }
 
 /* Steps k0.. of this block, `k` elements of them, of one panel: `count` <= width lines of x. */
@@ -103,35 +112,35 @@ static void pack(const job *j, int64_t k0, int64_t k, int64_t count, int64_t wid
         kernel->pack_f32(count, width, steps, x.at, x_row, x_col, out);
 }
 
-/* This block's k of `count` lines of x as panels of `width`. Where k goes from line to line of memory,
- * all panels take a few lines before going on: a panel alone would use little of each page. */
-static void pack_panels(const job *j, int64_t count, int64_t width, lm_array x, int64_t x_row,
-                        int64_t x_col, void *out) {
-    int64_t chunk = x_row == 1 ? PACK_LINES : j->k;
-    for (int64_t k0 = 0; k0 < j->k; k0 += chunk)
+/* Elements k0..k1 of this block of `count` lines of x as panels of `width`. Where k goes from line to
+ * line of memory, all panels take a few lines before going on: a panel alone would use little of each
+ * page. */
+static void pack_panels(const job *j, int64_t k0, int64_t k1, int64_t count, int64_t width,
+                        lm_array x, int64_t x_row, int64_t x_col, void *out) {
+    int64_t chunk = x_row == 1 ? PACK_LINES : k1 - k0;
+    for (int64_t next; k0 < k1; k0 = next) {
+        next = minimum(k0 + chunk, k1);
         for (int64_t i = 0; i < count; i += width)
-            pack(j, k0, minimum(j->k - k0, chunk), minimum(count - i, width), width,
-                 lm_array_from(x, i * x_row), x_row, x_col, element(out, i * j->k));
+            pack(j, k0, next - k0, minimum(count - i, width), width, lm_array_from(x, i * x_row),
+                 x_row, x_col, element(out, i * j->k));
+    }
 }
 
-/* Task t packs PACK_PANELS panels of B, which may lie in two workers' scratch. */
+/* Task t packs a part of k of PACK_PANELS panels of B, which may lie in two workers' scratch. */
 static void pack_task(void *argument, int64_t t, int worker) {
     (void)worker;
     const job *j = argument;
     const lm_gemm *g = j->g;
-    int64_t each = SHARE_N / j->nr, end = minimum((t + 1) * PACK_PANELS, divide_up(j->n, j->nr));
-    for (int64_t p = t * PACK_PANELS, next; p < end; p = next) {
+    int64_t run = t / j->pack_parts, k0 = t % j->pack_parts * j->pack_k;
+    int64_t k1 = minimum(k0 + j->pack_k, j->k);
+    int64_t each = SHARE_N / j->nr, end = minimum((run + 1) * PACK_PANELS, divide_up(j->n, j->nr));
+    for (int64_t p = run * PACK_PANELS, next; p < end; p = next) {
         next = minimum(end, (p / each + 1) * each); /* of one worker's scratch */
         int64_t n = minimum(j->n - p * j->nr, (next - p) * j->nr);
         int64_t at = (j->n0 + p * j->nr) * g->b_col + j->k0 * j->steps * g->b_row;
-        pack_panels(j, n, j->nr, lm_array_from(g->b, at), g->b_col, g->b_row, panel_of_b(j, p));
+        pack_panels(j, k0, k1, n, j->nr, lm_array_from(g->b, at), g->b_col, g->b_row,
+                    panel_of_b(j, p));
     }
-}
-
-/* Ask for the lines of a tile that will be wanted after the one now being computed. */
-static void prefetch_tile(const float *c, int64_t c_row, int64_t rows, int64_t columns) {
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_row + j, 0, 2);
 }
 
 /* Element (i,k) of the block at a[i*next + k*col] where i begins a tile, its further rows `row`
@@ -161,7 +170,7 @@ static rows_of_a prepare_a(const job *j, int worker, int64_t m0, int64_t m) {
             copy_row(j, lm_array_from(a, i * g->a_row), element(scratch, i * (BLOCK_K + PAD)));
         return (rows_of_a){scratch, BLOCK_K + PAD, BLOCK_K + PAD, 1};
     case A_PACKED:
-        pack_panels(j, m, j->mr, a, g->a_row, g->a_col, scratch);
+        pack_panels(j, 0, j->k, m, j->mr, a, g->a_row, g->a_col, scratch);
         return (rows_of_a){scratch, j->k, 1, j->mr};
     case A_IN_PLACE:
         break;
@@ -170,45 +179,76 @@ static rows_of_a prepare_a(const job *j, int worker, int64_t m0, int64_t m) {
     return (rows_of_a){a.at, row, row, g->a_col};
 }
 
-/* C[m0.., n0..] of `rows` by `columns` over this block of k. */
-static void multiply_tile(const job *j, int64_t m0, int64_t rows, int64_t n0, int64_t columns,
-                          const rows_of_a *a, const void *a_tile, const void *b, int64_t b_row) {
-    const lm_gemm *g = j->g;
-    const lm_kernels *kernel = j->compute->kernels;
-    float *c = g->c + m0 * g->c_row + n0;
-    const float *init = j->first ? g->init : g->c;
-    int64_t init_row = j->first ? g->init_row : g->c_row;
-    if (init) init += m0 * init_row + n0;
-    if (j->steps == 2)
-        kernel->gemm_bf16(rows, columns, j->k, a_tile, a->row, a->col, b, b_row, init, init_row, c,
-                          g->c_row);
-    else
-        kernel->gemm_f32(rows, columns, j->k, a_tile, a->row, a->col, b, b_row, init, init_row, c,
-                         g->c_row);
+/* Ask for the lines of a tile that will be wanted after the one now being computed. */
+static void prefetch_tile(const float *c, int64_t c_row, int64_t rows, int64_t columns) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_row + j, 0, 2);
 }
 
-/* C[m0..m0+m, n0+p0*nr .. n0+p1*nr] over this block of k. */
-static void multiply(const job *j, int worker, int64_t m0, int64_t m, int64_t p0, int64_t p1) {
+/* A panel of C, and what its sums begin with. */
+typedef struct panel_of_c {
+    int64_t n; /* columns */
+    float *c;
+    const float *init;
+    int64_t c_row, init_row;
+} panel_of_c;
+
+static void multiply_tile(const job *j, int64_t rows, const panel_of_c *c, int64_t i,
+                          const rows_of_a *a, const void *b, int64_t b_row) {
+    const lm_kernels *kernel = j->compute->kernels;
+    const void *a_tile = element(a->a, i * a->next);
+    const float *init = c->init ? c->init + i * c->init_row : NULL;
+    float *to = c->c + i * c->c_row;
+    if (j->steps == 2)
+        kernel->gemm_bf16(rows, c->n, j->k, a_tile, a->row, a->col, b, b_row, init, c->init_row, to,
+                          c->c_row);
+    else
+        kernel->gemm_f32(rows, c->n, j->k, a_tile, a->row, a->col, b, b_row, init, c->init_row, to,
+                         c->c_row);
+}
+
+/* Panel p of B by the block's rows. */
+static void multiply_panel(const job *j, const rows_of_a *a, const lm_gemm_block *block,
+                           int64_t p) {
     const lm_gemm *g = j->g;
-    rows_of_a a = prepare_a(j, worker, m0, m);
-    for (int64_t p = p0, begin = p0; p < p1; p++) {
-        int64_t n0 = j->n0 + p * j->nr, n = minimum(j->n - p * j->nr, j->nr);
-        const void *b =
-            j->pack_b ? panel_of_b(j, p) : lm_array_from(g->b, j->k0 * g->b_row + n0).at;
-        int64_t b_row = j->pack_b ? j->nr : g->b_row;
-        int64_t step = j->k < PREFETCH_K && a.next == a.row ? m : j->mr;
-        for (int64_t i = 0; i < m; i += step) {
-            if (i + step < m && j->k >= PREFETCH_K)
-                prefetch_tile(g->c + (m0 + i + step) * g->c_row + n0, g->c_row,
-                              minimum(m - i - step, step), n);
-            multiply_tile(j, m0 + i, minimum(m - i, step), n0, n, &a, element(a.a, i * a.next), b,
-                          b_row);
+    int64_t n0 = j->n0 + p * j->nr, m = block->m1 - block->m0;
+    const void *b = j->pack_b ? panel_of_b(j, p) : lm_array_from(g->b, j->k0 * g->b_row + n0).at;
+    int64_t b_row = j->pack_b ? j->nr : g->b_row;
+    panel_of_c c = {
+        .n = minimum(block->n1 - n0, j->nr), .c = block->c + n0 - block->n0, .c_row = block->c_row};
+    c.init = j->first ? g->init : c.c;
+    c.init_row = j->first ? g->init_row : c.c_row;
+    if (j->first && c.init) c.init += block->m0 * c.init_row + n0;
+    bool far = j->k >= PREFETCH_K && !g->passing;
+    int64_t step = !far && a->next == a->row ? m : j->mr;
+    for (int64_t i = 0; i < m; i += step) {
+        int64_t rows = minimum(m - i, step), after = minimum(m - i - rows, step);
+        if (far) prefetch_tile(c.c + (i + rows) * c.c_row, c.c_row, after, c.n);
+        multiply_tile(j, rows, &c, i, a, b, b_row);
+    }
+}
+
+/* C[m0..m1, n0+p0*nr .. n0+p1*nr] over this block of k. */
+static void multiply(const job *j, int worker, int64_t m0, int64_t m1, int64_t p0, int64_t p1) {
+    const lm_gemm *g = j->g;
+    rows_of_a a = prepare_a(j, worker, m0, m1 - m0);
+    float *scratch = worker_scratch(j, worker);
+    for (int64_t p = p0, next; p < p1; p = next) {
+        next = minimum(p + FINISH_N / j->nr, p1);
+        lm_gemm_block block = {.m0 = m0,
+                               .m1 = m1,
+                               .n0 = j->n0 + p * j->nr,
+                               .n1 = j->n0 + minimum(next * j->nr, j->n),
+                               .c = scratch + C_AT,
+                               .c_row = FINISH_N,
+                               .room = scratch + ROOM_AT,
+                               .worker = worker};
+        if (!(g->passing && j->first && j->last)) {
+            block.c = g->c + m0 * g->c_row + block.n0;
+            block.c_row = g->c_row;
         }
-        bool flush = p + 1 == p1 || p + 1 - begin == FINISH_PANELS;
-        if (j->last && g->finish && flush) {
-            g->finish(g->argument, m0, m0 + m, j->n0 + begin * j->nr, n0 + n);
-            begin = p + 1;
-        }
+        for (int64_t q = p; q < next; q++) multiply_panel(j, &a, &block, q);
+        if (j->last && g->finish) g->finish(g->argument, &block);
     }
 }
 
@@ -221,8 +261,7 @@ static void multiply_task(void *argument, int64_t index, int worker) {
     const job *j = argument;
     int64_t bm = index / j->blocks_n, bn = index % j->blocks_n, panels = divide_up(j->n, j->nr);
     int64_t m0 = part(j->g->m, j->blocks_m, bm), m1 = part(j->g->m, j->blocks_m, bm + 1);
-    multiply(j, worker, m0, m1 - m0, part(panels, j->blocks_n, bn),
-             part(panels, j->blocks_n, bn + 1));
+    multiply(j, worker, m0, m1, part(panels, j->blocks_n, bn), part(panels, j->blocks_n, bn + 1));
 }
 
 /* Blocks of rows no larger than the scratch holds, a multiple of the workers where there are rows
@@ -235,6 +274,14 @@ static void cut_tasks(job *j) {
     j->blocks_n = 1;
     if (j->blocks_m < j->workers)
         j->blocks_n = minimum(panels, divide_up(2 * j->workers, j->blocks_m));
+}
+
+/* Few panels are cut along k too, so that all workers pack. */
+static void cut_packing(job *j) {
+    int64_t runs = divide_up(j->n, PACK_PANELS * j->nr);
+    int64_t parts = runs < j->workers ? divide_up(2 * j->workers, runs) : 1;
+    j->pack_k = maximum(divide_up(divide_up(j->k, parts), PACK_LINES), 1) * PACK_LINES;
+    j->pack_parts = maximum(divide_up(j->k, j->pack_k), 1);
 }
 
 static void run(const job *j, int64_t tasks, lm_pool_task *task) {
@@ -297,7 +344,8 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
             j.k = minimum(elements - j.k0, block_k);
             j.first = j.k0 == 0;
             j.last = j.k0 + j.k >= elements;
-            if (j.pack_b) run(&j, divide_up(j.n, PACK_PANELS * j.nr), pack_task);
+            cut_packing(&j);
+            if (j.pack_b) run(&j, divide_up(j.n, PACK_PANELS * j.nr) * j.pack_parts, pack_task);
             run(&j, j.blocks_m * j.blocks_n, multiply_task);
         }
     }

@@ -14,12 +14,22 @@
 #ifndef LM_OPS_GEMM_H
 #define LM_OPS_GEMM_H
 
+#include <stdbool.h>
+
 #include "ops/array.h"
 
-/* Called when the block C[m0..m1, n0..n1] has its final value and is still in cache; from the
- * worker that computed it. Blocks are disjoint and cover C; their sizes are not part of the
- * contract. */
-typedef void lm_gemm_finish(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1);
+/* A block of C that has its final values and is still in cache. */
+typedef struct lm_gemm_block {
+    int64_t m0, m1, n0, n1; /* C[m0..m1, n0..n1] */
+    float *c;               /* element (i,j) of C at c[(i-m0)*c_row + j-n0] */
+    int64_t c_row;
+    float *room; /* LM_GEMM_ROOM floats for the callback, 64-byte aligned */
+    int worker;  /* who computed it, and calls */
+} lm_gemm_block;
+enum { LM_GEMM_ROOM = 4096 };
+
+/* Blocks are disjoint and cover C; their sizes are not part of the contract. */
+typedef void lm_gemm_finish(void *argument, const lm_gemm_block *block);
 
 typedef struct lm_gemm {
     int64_t m, n, k;
@@ -33,6 +43,7 @@ typedef struct lm_gemm {
     int64_t c_row;
     lm_gemm_finish *finish; /* NULL: none */
     void *argument;
+    bool passing; /* only finish wants C: what c holds afterwards is undefined, and init is not c */
 } lm_gemm;
 
 /* From the thread that owns the pool, at the precision of `compute`. For bf16 the chain takes k in

@@ -202,10 +202,9 @@ static void scale_task(void *argument, int64_t task, int worker) {
     }
 }
 
-static void scale_dx(void *argument, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+static void scale_dx(void *argument, const lm_gemm_block *b) {
     const job *j = argument;
-    int64_t c = j->s->channels;
-    j->kernels->scale_rows_f32(m1 - m0, n1 - n0, j->scale + m0, j->dx + m0 * c + n0, c);
+    j->kernels->scale_rows_f32(b->m1 - b->m0, b->n1 - b->n0, j->scale + b->m0, b->c, b->c_row);
 }
 
 static void gradients(const lm_compute *compute, job *j) {
