@@ -91,7 +91,7 @@ static void gelu_forward(work *w) {
 static void gelu_backward(work *w) {
     lm_array none = {0};
     lm_activation_backward(w->compute, LM_MLP_GELU_TANH, w->rows * 4 * w->channels, w->in, none,
-                           w->dy, w->out, none);
+                           w->dy, w->out, none, (lm_array){w->dx, w->out.type});
 }
 static void dropout(work *w) {
     lm_dropout_apply(w->compute, &w->dropout, w->x, w->dy, w->y);
@@ -123,7 +123,7 @@ static const struct line {
     {"qk_norm backward", qk_norm_backward, 0, 0, 12},
     {"rope", rope, 0, 0, 16},
     {"gelu forward", gelu_forward, 0, 0, 32},
-    {"gelu backward", gelu_backward, 0, 0, 48},
+    {"gelu backward", gelu_backward, 0, 0, 64},
     {"dropout", dropout, 0, 0, 12},
     {"embedding forward", embedding_forward, 0, 0, 12},
     {"embedding backward", embedding_backward, 0, 0, 20},

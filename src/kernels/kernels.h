@@ -135,20 +135,21 @@ typedef struct lm_kernels {
      * gelu_tanh (Hendrycks & Gimpel 2016, tanh form) as x * sigmoid(2u), u = sqrt(2/pi)(x +
      * 0.044715 x^3), which equals 0.5x(1+tanh u) and loses nothing near 0. y overwritten. */
     void (*gelu_tanh_forward_f32)(int64_t n, const float *x, float *y);
-    /* dx = dy * gelu'(x); dx overwritten; dx may be dy (in place). */
-    void (*gelu_tanh_backward_f32)(int64_t n, const float *x, const float *dy, float *dx);
+    /* dx = dy * gelu'(x), and y as forward gives it; both overwritten. dx may be dy (in place). So do
+     * the backward kernels below: y for little more than its store, most of the work being shared. */
+    void (*gelu_tanh_backward_f32)(int64_t n, const float *x, const float *dy, float *dx, float *y);
     /* The exact form x * Phi(x), Phi by the project's own erf polynomial. */
     void (*gelu_erf_forward_f32)(int64_t n, const float *x, float *y);
-    void (*gelu_erf_backward_f32)(int64_t n, const float *x, const float *dy, float *dx);
+    void (*gelu_erf_backward_f32)(int64_t n, const float *x, const float *dy, float *dx, float *y);
     /* SwiGLU (Shazeer 2020): y = gate*sigmoid(gate) * up. */
     void (*swiglu_forward_f32)(int64_t n, const float *gate, const float *up, float *y);
-    /* dgate, dup overwritten; dgate may be dy (in place). */
+    /* dgate, dup, y overwritten; dgate may be dy, dup may be up (in place). */
     void (*swiglu_backward_f32)(int64_t n, const float *gate, const float *up, const float *dy,
-                                float *dgate, float *dup);
+                                float *dgate, float *dup, float *y);
     /* Squared ReLU (So et al. 2021, Primer): r = (x < 0 ? 0 : x) + 0; y = r*r. */
     void (*relu2_forward_f32)(int64_t n, const float *x, float *y);
-    /* dx = dy * (r + r); dx overwritten; dx may be dy (in place). */
-    void (*relu2_backward_f32)(int64_t n, const float *x, const float *dy, float *dx);
+    /* dx = dy * (r + r); dx, y overwritten; dx may be dy (in place). */
+    void (*relu2_backward_f32)(int64_t n, const float *x, const float *dy, float *dx, float *y);
 
     /* ---- rotary positions (Su et al. 2021), half-split pairs -----------------------------------
      * For each of `heads` heads of x [heads, size], contiguous, in place; j < size/2, (lo, hi) =

@@ -10,7 +10,7 @@ static int64_t strided(const kernel_call *c) {
 
 /* ---- sizes of the buffers ------------------------------------------------------------------- */
 static void vectors(kernel_call *c) {
-    for (int i = 0; i < 5; i++) c->size[i] = c->n;
+    for (int i = 0; i < 6; i++) c->size[i] = c->n;
 }
 static void reduction(kernel_call *c) {
     c->size[0] = c->size[1] = c->n;
@@ -187,25 +187,26 @@ static void gelu_tanh_forward(const lm_kernels *k, const kernel_call *c) {
     k->gelu_tanh_forward_f32(c->n, c->b[0], c->b[1]);
 }
 static void gelu_tanh_backward(const lm_kernels *k, const kernel_call *c) {
-    k->gelu_tanh_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2]);
+    k->gelu_tanh_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2], c->b[3]);
 }
 static void gelu_erf_forward(const lm_kernels *k, const kernel_call *c) {
     k->gelu_erf_forward_f32(c->n, c->b[0], c->b[1]);
 }
 static void gelu_erf_backward(const lm_kernels *k, const kernel_call *c) {
-    k->gelu_erf_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2]);
+    k->gelu_erf_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2], c->b[3]);
 }
 static void swiglu_forward(const lm_kernels *k, const kernel_call *c) {
     k->swiglu_forward_f32(c->n, c->b[0], c->b[1], c->b[2]);
 }
 static void swiglu_backward(const lm_kernels *k, const kernel_call *c) {
-    k->swiglu_backward_f32(c->n, c->b[0], c->b[1], c->b[2], c->b[3], c->b[4]);
+    k->swiglu_backward_f32(c->n, c->b[0], c->b[1], c->b[2], c->b[c->variant ? 2 : 3],
+                           c->b[c->variant ? 1 : 4], c->b[5]);
 }
 static void relu2_forward(const lm_kernels *k, const kernel_call *c) {
     k->relu2_forward_f32(c->n, c->b[0], c->b[1]);
 }
 static void relu2_backward(const lm_kernels *k, const kernel_call *c) {
-    k->relu2_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2]);
+    k->relu2_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2], c->b[3]);
 }
 static void rope(const lm_kernels *k, const kernel_call *c) {
     k->rope_f32(c->rows, c->n / 2 * 2, c->b[0], c->b[1], c->b[2]);
@@ -293,14 +294,14 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(rmsnorm_backward_f32), LM_KERNEL_MATRIX, 1, norm_backward, rmsnorm_backward, "013456",
      "56", 0},
     {MEMBER(gelu_tanh_forward_f32), LM_KERNEL_VECTOR, 1, vectors, gelu_tanh_forward, "0", "1", 0},
-    {MEMBER(gelu_tanh_backward_f32), LM_KERNEL_VECTOR, 2, vectors, gelu_tanh_backward, "01", "1",
+    {MEMBER(gelu_tanh_backward_f32), LM_KERNEL_VECTOR, 2, vectors, gelu_tanh_backward, "01", "13",
      0},
     {MEMBER(gelu_erf_forward_f32), LM_KERNEL_VECTOR, 1, vectors, gelu_erf_forward, "0", "1", 0},
-    {MEMBER(gelu_erf_backward_f32), LM_KERNEL_VECTOR, 2, vectors, gelu_erf_backward, "01", "1", 0},
+    {MEMBER(gelu_erf_backward_f32), LM_KERNEL_VECTOR, 2, vectors, gelu_erf_backward, "01", "13", 0},
     {MEMBER(swiglu_forward_f32), LM_KERNEL_VECTOR, 1, vectors, swiglu_forward, "01", "2", 0},
-    {MEMBER(swiglu_backward_f32), LM_KERNEL_VECTOR, 1, vectors, swiglu_backward, "012", "34", 0},
+    {MEMBER(swiglu_backward_f32), LM_KERNEL_VECTOR, 2, vectors, swiglu_backward, "012", "125", 0},
     {MEMBER(relu2_forward_f32), LM_KERNEL_VECTOR, 1, vectors, relu2_forward, "0", "1", 0},
-    {MEMBER(relu2_backward_f32), LM_KERNEL_VECTOR, 2, vectors, relu2_backward, "01", "1", 0},
+    {MEMBER(relu2_backward_f32), LM_KERNEL_VECTOR, 2, vectors, relu2_backward, "01", "13", 0},
     {MEMBER(rope_f32), LM_KERNEL_MATRIX, 1, rope_sizes, rope, "012", "2", 0},
     {MEMBER(attention_softmax_f32), LM_KERNEL_MATRIX, 5, attention_forward, attention_softmax,
      "012", "0123", 0},

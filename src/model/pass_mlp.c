@@ -20,15 +20,6 @@ static lm_linear projection_of(const pass *p, int64_t layer) {
                           p->m->o.d_model);
 }
 
-/* The activation of the kept pre-activations into the shared buffer. */
-static lm_array activation_forward(const pass *p, int64_t layer) {
-    const lm_model_options *o = &p->m->o;
-    lm_array act = operand(p, LM_B_ACT, 0); /* [B*T, F] */
-    lm_activation_forward(p->m->compute, (lm_mlp_kind)o->mlp, p->rows * o->d_ff,
-                          operand(p, LM_B_FC, layer), operand(p, LM_B_UP, layer), act);
-    return act;
-}
-
 void lm_pass_mlp_inside(const pass *p, int64_t layer) {
     const lm_compute *compute = p->m->compute;
     float *wide = buffer(p, LM_B_WIDE, 0);
@@ -39,10 +30,14 @@ void lm_pass_mlp_inside(const pass *p, int64_t layer) {
 }
 
 void lm_pass_mlp_forward(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    lm_array act = operand(p, LM_B_ACT, 0); /* [B*T, F] */
     lm_pass_mlp_inside(p, layer);
+    lm_activation_forward(p->m->compute, (lm_mlp_kind)o->mlp, p->rows * o->d_ff,
+                          operand(p, LM_B_FC, layer), operand(p, LM_B_UP, layer), act);
     lm_linear l = projection_of(p, layer);
-    lm_pass_branch_forward(p, 2 * layer + 2, &l, activation_forward(p, layer),
-                           buffer(p, LM_B_MID, layer), residual(p, layer + 1));
+    lm_pass_branch_forward(p, 2 * layer + 2, &l, act, buffer(p, LM_B_MID, layer),
+                           residual(p, layer + 1));
 }
 
 /* dx in: gradient of the layer's output; out: of mid. */
@@ -52,19 +47,20 @@ void lm_pass_mlp_backward(const pass *p, int64_t layer) {
     const float *mid = buffer(p, LM_B_MID, layer);
     float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
     float *dact = buffer(p, LM_B_WIDE, 0);       /* [B*T, F] */
-    lm_array act = activation_forward(p, layer); /* [B*T, F] */
+    lm_array rounded = operand(p, LM_B_WIDE_ROUNDED, 0);
+    lm_array dfc = rounded.at ? rounded : lm_array_f32(dact); /* [B*T, F] */
+    lm_array act = operand(p, LM_B_ACT, 0);                   /* [B*T, F] */
+    lm_array pre = operand(p, LM_B_FC, layer);                /* [B*T, F] */
+    lm_array dup = operand(p, LM_B_UP, layer);                /* up, then its gradient */
     lm_array dout = lm_pass_branch_backward(p, 2 * layer + 2);
     lm_linear projection = projection_of(p, layer), fc = fc_of(p, layer), up = up_of(p, layer);
     lm_linear_backward_input(compute, &projection, dout, lm_array_f32(dact), NULL);
+    lm_activation_backward(compute, (lm_mlp_kind)o->mlp, p->rows * o->d_ff, pre, dup, dact, dfc,
+                           dup, act);
     lm_linear_backward_weights(compute, &projection, act, dout, !p->begins,
                                gradient(p, LM_P_MLP_PROJ_WEIGHT, layer),
                                gradient(p, LM_P_MLP_PROJ_BIAS, layer));
     bool gated = is_gated(p);
-    lm_array rounded = operand(p, LM_B_WIDE_ROUNDED, 0), none = {0};
-    lm_array dfc = rounded.at ? rounded : lm_array_f32(dact); /* [B*T, F] */
-    lm_array dup = gated ? act : none;                        /* the activation has served */
-    lm_activation_backward(compute, (lm_mlp_kind)o->mlp, p->rows * o->d_ff,
-                           operand(p, LM_B_FC, layer), operand(p, LM_B_UP, layer), dact, dfc, dup);
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_2, layer, mid);
     lm_linear_backward_input(compute, &fc, dfc, lm_array_f32(dbranch), NULL);
     lm_linear_backward_weights(compute, &fc, norm, dfc, !p->begins,

@@ -72,7 +72,7 @@ static const struct buffer_row {
     [LM_B_MEAN_2] = {ONCE, TOKENS, ONE, IF_LAYERNORM, FLOAT},
     [LM_B_RSTD_2] = {ONCE, TOKENS, ONE, 0, FLOAT},
     [LM_B_FC] = {UNLESS_BLOCK, TOKENS, F, 0, OPERAND}, /* pre-activation; the gate's where gated */
-    [LM_B_UP] = {UNLESS_BLOCK, TOKENS, F, IF_GATED, OPERAND},
+    [LM_B_UP] = {UNLESS_BLOCK, TOKENS, F, IF_GATED, OPERAND}, /* in backward, then its gradient */
     /* the end of the network */
     [LM_B_X_F] = {ONCE, TOKENS, C, 0, FLOAT},
     [LM_B_MEAN_F] = {ONCE, TOKENS, ONE, IF_LAYERNORM, FLOAT},
@@ -88,7 +88,7 @@ static const struct buffer_row {
     [LM_B_HEADS] = {ONCE, TOKENS, QKV, IF_QK_NORM, OPERAND},
     [LM_B_RSTD_Q] = {ONCE, HEAD_TOKENS, ONE, IF_QK_NORM, FLOAT},
     [LM_B_RSTD_K] = {ONCE, KV_HEAD_TOKENS, ONE, IF_QK_NORM, FLOAT},
-    [LM_B_ACT] = {ONCE, TOKENS, F, 0, OPERAND}, /* output of the activation at hand; then dup */
+    [LM_B_ACT] = {ONCE, TOKENS, F, 0, OPERAND}, /* output of the activation at hand */
     [LM_B_COS] = {ONCE, TIME, HALF_HEAD, IF_ROPE, FLOAT},
     [LM_B_SIN] = {ONCE, TIME, HALF_HEAD, IF_ROPE, FLOAT},
     [LM_B_DX] = {ONCE, TOKENS, C, IF_TRAINING, FLOAT},      /* gradient of the residual stream */

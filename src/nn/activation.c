@@ -30,23 +30,23 @@ typedef struct job {
     lm_mlp_kind kind;
     int64_t count;
     lm_array x, up;   /* [count] */
-    lm_array y;       /* forward [count] */
+    lm_array y;       /* [count] */
     const float *dy;  /* backward [count] */
     lm_array dx, dup; /* backward [count] */
 } job;
 
 /* Room for each array's block. */
 typedef struct rooms {
-    float *x, *up, *y, *dup;
+    float *x, *up, *y, *dx, *dup;
 } rooms;
 
 static rooms rooms_of(const job *j, int worker) {
     float *room = lm_compute_scratch(j->compute, worker, lm_activation_scratch_bytes());
-    return (rooms){room, room + BLOCK, room + 2 * BLOCK, room + 3 * BLOCK};
+    return (rooms){room, room + BLOCK, room + 2 * BLOCK, room + 3 * BLOCK, room + 4 * BLOCK};
 }
 
 size_t lm_activation_scratch_bytes(void) {
-    return 4 * BLOCK * sizeof(float);
+    return 5 * BLOCK * sizeof(float);
 }
 
 static void forward_block(const lm_kernels *k, lm_mlp_kind kind, int64_t n, const float *x,
@@ -70,19 +70,19 @@ static void forward_block(const lm_kernels *k, lm_mlp_kind kind, int64_t n, cons
 }
 
 static void backward_block(const lm_kernels *k, lm_mlp_kind kind, int64_t n, const float *x,
-                           const float *up, const float *dy, float *dx, float *dup) {
+                           const float *up, const float *dy, float *dx, float *dup, float *y) {
     switch (kind) {
     case LM_MLP_GELU_TANH:
-        k->gelu_tanh_backward_f32(n, x, dy, dx);
+        k->gelu_tanh_backward_f32(n, x, dy, dx, y);
         break;
     case LM_MLP_GELU:
-        k->gelu_erf_backward_f32(n, x, dy, dx);
+        k->gelu_erf_backward_f32(n, x, dy, dx, y);
         break;
     case LM_MLP_SWIGLU:
-        k->swiglu_backward_f32(n, x, up, dy, dx, dup);
+        k->swiglu_backward_f32(n, x, up, dy, dx, dup, y);
         break;
     case LM_MLP_RELU2:
-        k->relu2_backward_f32(n, x, dy, dx);
+        k->relu2_backward_f32(n, x, dy, dx, y);
         break;
     case LM_MLP_COUNT:
         break;
@@ -120,10 +120,13 @@ static void backward_task(void *argument, int64_t task, int worker) {
         int64_t n = block_length(at, end);
         const float *x = lm_array_widen(k, n, lm_array_from(j->x, at), room.x), *up = NULL;
         lm_array dx = lm_array_from(j->dx, at), dup = lm_array_from(j->dup, at);
-        float *to = lm_array_target(dx, room.y), *to_up = lm_array_target(dup, room.dup);
+        lm_array y = lm_array_from(j->y, at);
+        float *to = lm_array_target(dx, room.dx), *to_up = lm_array_target(dup, room.dup);
+        float *to_y = lm_array_target(y, room.y);
         if (kinds[j->kind].gated) up = lm_array_widen(k, n, lm_array_from(j->up, at), room.up);
-        backward_block(k, j->kind, n, x, up, j->dy + at, to, to_up);
+        backward_block(k, j->kind, n, x, up, j->dy + at, to, to_up, to_y);
         lm_array_store(k, n, to, dx);
+        lm_array_store(k, n, to_y, y);
         if (kinds[j->kind].gated) lm_array_store(k, n, to_up, dup);
     }
 }
@@ -138,7 +141,7 @@ void lm_activation_forward(const lm_compute *compute, lm_mlp_kind kind, int64_t 
 }
 
 void lm_activation_backward(const lm_compute *compute, lm_mlp_kind kind, int64_t count, lm_array x,
-                            lm_array up, const float *dy, lm_array dx, lm_array dup) {
+                            lm_array up, const float *dy, lm_array dx, lm_array dup, lm_array y) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ACTIVATION);
     LM_ASSERT(kind < LM_MLP_COUNT && ((up.at && dup.at) || !kinds[kind].gated));
     job j = {.compute = compute,
@@ -148,7 +151,8 @@ void lm_activation_backward(const lm_compute *compute, lm_mlp_kind kind, int64_t
              .up = up,
              .dy = dy,
              .dx = dx,
-             .dup = dup};
+             .dup = dup,
+             .y = y};
     lm_pool_run(compute->pool, (count + CHUNK - 1) / CHUNK, backward_task, &j);
     lm_phase_leave(compute->phases, before);
 }

@@ -19,9 +19,10 @@ bool lm_mlp_is_gated(lm_mlp_kind kind); /* has a second input projection */
 /* y [count] = activation(x) or silu(x) * up; overwritten. */
 void lm_activation_forward(const lm_compute *compute, lm_mlp_kind kind, int64_t count, lm_array x,
                            lm_array up, lm_array y);
-/* dx, dup overwritten from dy; dx may be dy. */
+/* dx, dup [count] overwritten from dy; y [count] overwritten with what forward gave (its exp is that
+ * of the gradient). dx may be dy, dup may be up; y is none of the others. */
 void lm_activation_backward(const lm_compute *compute, lm_mlp_kind kind, int64_t count, lm_array x,
-                            lm_array up, const float *dy, lm_array dx, lm_array dup);
+                            lm_array up, const float *dy, lm_array dx, lm_array dup, lm_array y);
 size_t lm_activation_scratch_bytes(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <string.h>
 
 #include "machine/cpu.h"
@@ -35,6 +36,37 @@ static void test_every_isa_equals_scalar(void **unused) {
     assert_int_equal(failures, 0);
 }
 
+/* The value that backward gives beside its gradient is forward's, beyond backward's clamps too. */
+static void test_backward_gives_forward(void **unused) {
+    (void)unused;
+    enum {
+        N = 4001
+    }; /* from -125 to 125; the ends, and some in the middle, are no ordinary numbers */
+    static float x[N], up[N], want[N], got[N], dx[N], dup[N];
+    const float special[] = {INFINITY, -INFINITY, NAN, 3e38f, -3e38f, -0.0f, 1e-40f, 1e20f, -1e20f};
+    for (int i = 0; i < N; i++) x[i] = (float)(i - N / 2) * 0x1p-4f, up[i] = 3.0f - x[i];
+    for (int i = 0; i < 9; i++) x[i] = x[N - 1 - i] = x[N / 2 + 40 * i] = special[i];
+    for (int isa = LM_ISA_SCALAR; isa < LM_ISA_COUNT; isa++) {
+        lm_kernels k;
+        lm_kernels_fill(&k, up_to(isa));
+        for (int kind = 0; kind < 4; kind++) {
+            if (kind == 0) k.gelu_tanh_forward_f32(N, x, want);
+            if (kind == 0) k.gelu_tanh_backward_f32(N, x, up, dx, got);
+            if (kind == 1) k.gelu_erf_forward_f32(N, x, want);
+            if (kind == 1) k.gelu_erf_backward_f32(N, x, up, dx, got);
+            if (kind == 2) k.swiglu_forward_f32(N, x, up, want);
+            if (kind == 2) k.swiglu_backward_f32(N, x, up, up, dx, dup, got);
+            if (kind == 3) k.relu2_forward_f32(N, x, want);
+            if (kind == 3) k.relu2_backward_f32(N, x, up, dx, got);
+            for (int i = 0; i < N; i++)
+                if (memcmp(&want[i], &got[i], sizeof want[i]) != 0 &&
+                    !(isnan(want[i]) && isnan(got[i])))
+                    fail_msg("%s, activation %d: f(%a) is %a, beside the gradient %a",
+                             lm_isa_name(isa), kind, (double)x[i], (double)want[i], (double)got[i]);
+        }
+    }
+}
+
 /* A member of the table without a row here would go untested. */
 static void test_every_kernel_has_a_row(void **unused) {
     (void)unused;
@@ -63,6 +95,7 @@ static void test_ladder_fills_everything(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_isa_equals_scalar),
+                                       cmocka_unit_test(test_backward_gives_forward),
                                        cmocka_unit_test(test_every_kernel_has_a_row),
                                        cmocka_unit_test(test_ladder_fills_everything)};
     lm_fpmode_set();

@@ -207,17 +207,22 @@ static void check_activation(lm_mlp_kind kind, int64_t n) {
                     lm_activation_scratch_bytes());
         lm_array in = lm_array_f32(x), gate = lm_array_f32(up), none = {0};
         float *y = layers_floats(n), *dx = layers_floats(n), *dup = layers_floats(n);
+        float *again = layers_floats(n);
+        lm_array to = lm_array_f32(again);
         lm_activation_forward(&compute, kind, n, in, gate, lm_array_f32(y));
-        lm_activation_backward(&compute, kind, n, in, gate, dy, lm_array_f32(dx),
-                               lm_array_f32(dup));
+        lm_activation_backward(&compute, kind, n, in, gate, dy, lm_array_f32(dx), lm_array_f32(dup),
+                               to);
+        layers_same_bits("y of backward", y, again, n);
         if (s == 0) {
             first[0] = y, first[1] = dx, first[2] = dup;
-            float *in_place = layers_copy(dy, n);
-            if (!lm_mlp_is_gated(kind)) {
-                lm_activation_backward(&compute, kind, n, in, gate, in_place,
-                                       lm_array_f32(in_place), none);
-                layers_same_bits("dx in place", dx, in_place, n);
-            }
+            float *in_place = layers_copy(dy, n), *up_too = layers_copy(up, n);
+            bool gated = lm_mlp_is_gated(kind);
+            lm_activation_backward(&compute, kind, n, in, gated ? lm_array_f32(up_too) : gate,
+                                   in_place, lm_array_f32(in_place),
+                                   gated ? lm_array_f32(up_too) : none, to);
+            layers_same_bits("dx in place", dx, in_place, n);
+            if (gated) layers_same_bits("dup in place", dup, up_too, n);
+            layers_same_bits("y of backward in place", y, again, n);
         }
         layers_same_bits("y", first[0], y, n);
         layers_same_bits("dx", first[1], dx, n);

@@ -10,16 +10,20 @@ void lm_scalar_gelu_tanh_forward_f32(int64_t n, const float *x, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] = gelu_tanh1(x[i]);
 }
 
-void lm_scalar_gelu_tanh_backward_f32(int64_t n, const float *x, const float *dy, float *dx) {
+void lm_scalar_gelu_tanh_backward_f32(int64_t n, const float *x, const float *dy, float *dx,
+                                      float *y) {
     for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * gelu_tanh_slope1(x[i]);
+    lm_scalar_gelu_tanh_forward_f32(n, x, y);
 }
 
 void lm_scalar_gelu_erf_forward_f32(int64_t n, const float *x, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] = x[i] * normal1(x[i]).cdf;
 }
 
-void lm_scalar_gelu_erf_backward_f32(int64_t n, const float *x, const float *dy, float *dx) {
+void lm_scalar_gelu_erf_backward_f32(int64_t n, const float *x, const float *dy, float *dx,
+                                     float *y) {
     for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * gelu_erf_slope1(x[i]);
+    lm_scalar_gelu_erf_forward_f32(n, x, y);
 }
 
 void lm_scalar_swiglu_forward_f32(int64_t n, const float *gate, const float *up, float *y) {
@@ -27,10 +31,11 @@ void lm_scalar_swiglu_forward_f32(int64_t n, const float *gate, const float *up,
 }
 
 void lm_scalar_swiglu_backward_f32(int64_t n, const float *gate, const float *up, const float *dy,
-                                   float *dgate, float *dup) {
+                                   float *dgate, float *dup, float *y) {
+    lm_scalar_swiglu_forward_f32(n, gate, up, y);
     for (int64_t i = 0; i < n; i++) {
         silu z = silu1(gate[i]);
-        float d = dy[i]; /* dgate may be dy */
+        float d = dy[i]; /* dgate may be dy, dup may be up */
         dgate[i] = (d * up[i]) * z.slope;
         dup[i] = d * z.value;
     }
@@ -45,6 +50,7 @@ void lm_scalar_relu2_forward_f32(int64_t n, const float *x, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] = relu1(x[i]) * relu1(x[i]);
 }
 
-void lm_scalar_relu2_backward_f32(int64_t n, const float *x, const float *dy, float *dx) {
+void lm_scalar_relu2_backward_f32(int64_t n, const float *x, const float *dy, float *dx, float *y) {
     for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * (relu1(x[i]) + relu1(x[i]));
+    lm_scalar_relu2_forward_f32(n, x, y);
 }

@@ -57,14 +57,16 @@ void lm_scalar_rmsnorm_backward_f32(int64_t rows, int64_t n, const float *x, con
 /* activation.c */
 void lm_scalar_exp_f32(int64_t n, const float *x, float *y);
 void lm_scalar_gelu_tanh_forward_f32(int64_t n, const float *x, float *y);
-void lm_scalar_gelu_tanh_backward_f32(int64_t n, const float *x, const float *dy, float *dx);
+void lm_scalar_gelu_tanh_backward_f32(int64_t n, const float *x, const float *dy, float *dx,
+                                      float *y);
 void lm_scalar_gelu_erf_forward_f32(int64_t n, const float *x, float *y);
-void lm_scalar_gelu_erf_backward_f32(int64_t n, const float *x, const float *dy, float *dx);
+void lm_scalar_gelu_erf_backward_f32(int64_t n, const float *x, const float *dy, float *dx,
+                                     float *y);
 void lm_scalar_swiglu_forward_f32(int64_t n, const float *gate, const float *up, float *y);
 void lm_scalar_swiglu_backward_f32(int64_t n, const float *gate, const float *up, const float *dy,
-                                   float *dgate, float *dup);
+                                   float *dgate, float *dup, float *y);
 void lm_scalar_relu2_forward_f32(int64_t n, const float *x, float *y);
-void lm_scalar_relu2_backward_f32(int64_t n, const float *x, const float *dy, float *dx);
+void lm_scalar_relu2_backward_f32(int64_t n, const float *x, const float *dy, float *dx, float *y);
 
 /* attention.c */
 void lm_scalar_attention_softmax_f32(int64_t rows, int64_t cols, int64_t first_valid, float scale,
