@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "bench/harness.h"
-#include "nn/activation.h"
 #include "nn/dropout.h"
 #include "nn/embedding.h"
 #include "nn/head_norm.h"
@@ -83,16 +82,6 @@ static void rope(work *w) {
     lm_rope_forward(w->compute, w->s->batch, w->s->time, w->s->heads + w->s->kv_heads, w->s->d,
                     w->cos, w->sin, w->y, w->attention.qkv_row, w->out);
 }
-static void gelu_forward(work *w) {
-    lm_array none = {0};
-    lm_activation_forward(w->compute, LM_MLP_GELU_TANH, w->rows * 4 * w->channels, w->in, none,
-                          w->out);
-}
-static void gelu_backward(work *w) {
-    lm_array none = {0};
-    lm_activation_backward(w->compute, LM_MLP_GELU_TANH, w->rows * 4 * w->channels, w->in, none,
-                           w->dy, w->out, none, (lm_array){w->dx, w->out.type});
-}
 static void dropout(work *w) {
     lm_dropout_apply(w->compute, &w->dropout, w->x, w->dy, w->y);
 }
@@ -122,8 +111,6 @@ static const struct line {
     {"qk_norm forward", qk_norm_forward, 0, 0, 8},
     {"qk_norm backward", qk_norm_backward, 0, 0, 12},
     {"rope", rope, 0, 0, 16},
-    {"gelu forward", gelu_forward, 0, 0, 32},
-    {"gelu backward", gelu_backward, 0, 0, 64},
     {"dropout", dropout, 0, 0, 12},
     {"embedding forward", embedding_forward, 0, 0, 12},
     {"embedding backward", embedding_backward, 0, 0, 20},
@@ -159,10 +146,8 @@ static size_t scratch_bytes(const lm_kernels *kernels, const shape *s) {
     int64_t c = s->heads * s->d;
     const size_t needs[] = {lm_attention_scratch_bytes(kernels, s->time, s->d),
                             lm_softmax_nll_scratch_bytes(kernels, c, s->vocab),
-                            lm_norm_scratch_bytes(c),
-                            lm_head_norm_scratch_bytes(s->heads, s->d),
-                            lm_rope_scratch_bytes(s->d),
-                            lm_activation_scratch_bytes()};
+                            lm_norm_scratch_bytes(c), lm_head_norm_scratch_bytes(s->heads, s->d),
+                            lm_rope_scratch_bytes(s->d)};
     size_t most = 0;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
         if (needs[i] > most) most = needs[i];

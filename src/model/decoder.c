@@ -156,8 +156,11 @@ static void mlp(lm_decoder *d, int64_t layer) {
     linear(d, gated ? LM_P_GATE_WEIGHT : LM_P_FC_WEIGHT, gated ? LM_P_GATE_BIAS : LM_P_FC_BIAS,
            layer, c, f, d->norm, d->fc);
     if (gated) linear(d, LM_P_UP_WEIGHT, LM_P_UP_BIAS, layer, c, f, d->norm, d->up);
-    lm_activation_forward(compute, (lm_mlp_kind)o->mlp, f, lm_array_f32(d->fc), lm_array_f32(d->up),
-                          lm_array_f32(d->act));
+    lm_activation a = {.kind = (lm_mlp_kind)o->mlp,
+                       .x = lm_array_f32(d->fc),
+                       .up = lm_array_f32(d->up),
+                       .y = lm_array_f32(d->act)};
+    lm_activation_forward(compute->kernels, &a, 0, f, NULL); /* fp32: needs no room */
     linear(d, LM_P_MLP_PROJ_WEIGHT, LM_P_MLP_PROJ_BIAS, layer, f, c, d->act, d->branch);
     compute->kernels->add_f32(c, d->branch, d->x);
 }

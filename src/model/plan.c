@@ -7,7 +7,6 @@
  * al. 2022) keeps 6 C of the 10, recompute = block (Chen et al. 2016) only x. At LM_BF16, what feeds
  * matrix products is kept as bf16: half of 8 C of the 10. */
 #include "model/parts.h"
-#include "nn/activation.h"
 #include "nn/head_norm.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
@@ -190,7 +189,6 @@ size_t lm_model_scratch_bytes(const lm_model_options *o, const lm_kernels *kerne
         lm_norm_scratch_bytes(c),
         lm_linear_scratch_bytes(kernels, c, widest),
         lm_linear_scratch_bytes(kernels, widest, c),
-        lm_activation_scratch_bytes(),
         lm_rope_scratch_bytes(d),
         lm_head_norm_scratch_bytes(o->n_heads, d),
         lm_attention_scratch_bytes(kernels, o->context_length, d),

@@ -1,4 +1,7 @@
-/* The non-linearity of the MLP, elementwise over [rows, F]; `up` only for the gated kinds. */
+/* The non-linearity of the MLP, elementwise over [M, F]; `up` only for the gated kinds.
+ *
+ * One thread, a run of elements at a time: linear layers apply it to each block of their output while
+ * it is in cache (nn/linear.h), so that it costs no pass over memory. */
 #ifndef LM_NN_ACTIVATION_H
 #define LM_NN_ACTIVATION_H
 
@@ -16,13 +19,21 @@ typedef enum lm_mlp_kind {
 const char *lm_mlp_name(int kind);      /* "gelu_tanh", ..., "relu2"; NULL past the end */
 bool lm_mlp_is_gated(lm_mlp_kind kind); /* has a second input projection */
 
-/* y [count] = activation(x) or silu(x) * up; overwritten. */
-void lm_activation_forward(const lm_compute *compute, lm_mlp_kind kind, int64_t count, lm_array x,
-                           lm_array up, lm_array y);
-/* dx, dup [count] overwritten from dy; y [count] overwritten with what forward gave (its exp is that
- * of the gradient). dx may be dy, dup may be up; y is none of the others. */
-void lm_activation_backward(const lm_compute *compute, lm_mlp_kind kind, int64_t count, lm_array x,
-                            lm_array up, const float *dy, lm_array dx, lm_array dup, lm_array y);
-size_t lm_activation_scratch_bytes(void);
+typedef struct lm_activation {
+    lm_mlp_kind kind;
+    lm_array x, up; /* [M, F]: what it is applied to; the gate and what it lets through */
+    lm_array y;     /* [M, F] = activation(x), or silu(x) * up */
+} lm_activation;
+
+/* Floats a call needs for itself. */
+enum { LM_ACTIVATION_BLOCK = 512, LM_ACTIVATION_ROOM = 4 * LM_ACTIVATION_BLOCK };
+
+/* y of the n elements from `at` on, overwritten. */
+void lm_activation_forward(const lm_kernels *kernels, const lm_activation *a, int64_t at, int64_t n,
+                           float *room);
+/* From dy [n], their gradient, which is overwritten: y as forward gave it; x and up become their own
+ * gradients. */
+void lm_activation_backward(const lm_kernels *kernels, const lm_activation *a, int64_t at,
+                            int64_t n, float *dy, float *room);
 
 #endif

@@ -13,10 +13,12 @@ enum { DECODE_ELEMENTS = 65536 };
 /* What to do with a block of C that is still in cache. */
 typedef struct block_job {
     const lm_kernels *kernels;
-    const float *bias; /* [N] */
-    lm_array y;        /* [M, N], rounded */
-    int64_t width;     /* N */
+    const float *bias;      /* [N] */
+    lm_array y;             /* [M, N] */
+    const lm_activation *a; /* of arrays [M, N] */
+    int64_t width;          /* N */
 } block_job;
+_Static_assert((int)LM_ACTIVATION_ROOM <= (int)LM_GEMM_ROOM, "an activation has room in a product");
 
 static void add_bias(void *argument, const lm_gemm_block *b) {
     const block_job *j = argument;
@@ -26,25 +28,46 @@ static void add_bias(void *argument, const lm_gemm_block *b) {
 
 static void store_block(void *argument, const lm_gemm_block *b) {
     const block_job *j = argument;
-    for (int64_t i = b->m0; i < b->m1; i++)
+    for (int64_t i = b->m0; i < b->m1; i++) {
         lm_array_store(j->kernels, b->n1 - b->n0, b->c + (i - b->m0) * b->c_row,
                        lm_array_from(j->y, i * j->width + b->n0));
+    }
 }
 
-/* C = ..., by way of `wide` where y is bf16. */
+static void activate_block(void *argument, const lm_gemm_block *b) {
+    const block_job *j = argument;
+    store_block(argument, b);
+    for (int64_t i = b->m0; i < b->m1; i++) {
+        lm_activation_forward(j->kernels, j->a, i * j->width + b->n0, b->n1 - b->n0, b->room);
+    }
+}
+
+static void activate_backward_block(void *argument, const lm_gemm_block *b) {
+    const block_job *j = argument;
+    for (int64_t i = b->m0; i < b->m1; i++) {
+        lm_activation_backward(j->kernels, j->a, i * j->width + b->n0, b->n1 - b->n0,
+                               b->c + (i - b->m0) * b->c_row, b->room);
+    }
+}
+
+static void multiply(const lm_compute *compute, lm_gemm *g, float *c) {
+    LM_ASSERT(c);
+    g->c = c;
+    g->c_row = g->n;
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
+    lm_gemm_multiply(compute, g);
+    lm_phase_leave(compute->phases, before);
+}
+
+/* y = ..., by way of `wide` where y is bf16. */
 static void multiply_into(const lm_compute *compute, lm_gemm *g, lm_array y, float *wide) {
     block_job j = {.kernels = compute->kernels, .y = y, .width = g->n};
-    g->c = lm_array_target(y, wide);
-    g->c_row = g->n;
-    LM_ASSERT(g->c);
     if (y.type == LM_BF16) {
         g->finish = store_block;
         g->argument = &j;
         g->passing = true;
     }
-    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
-    lm_gemm_multiply(compute, g);
-    lm_phase_leave(compute->phases, before);
+    multiply(compute, g, lm_array_target(y, wide));
 }
 
 static lm_gemm forward_of(const lm_linear *l, lm_array x) {
@@ -66,6 +89,17 @@ void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x
     multiply_into(compute, &g, y, wide);
 }
 
+void lm_linear_forward_activated(const lm_compute *compute, const lm_linear *l, lm_array x,
+                                 lm_array y, const lm_activation *a, float *wide) {
+    block_job j = {.kernels = compute->kernels, .y = y, .a = a, .width = l->out};
+    lm_gemm g = forward_of(l, x);
+    g.init = l->bias;
+    g.finish = activate_block;
+    g.argument = &j;
+    g.passing = y.type == LM_BF16;
+    multiply(compute, &g, lm_array_target(y, wide));
+}
+
 void lm_linear_forward_residual(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 const float *residual, float *y) {
     block_job j = {.kernels = compute->kernels, .bias = l->bias};
@@ -74,7 +108,7 @@ void lm_linear_forward_residual(const lm_compute *compute, const lm_linear *l, l
     g.init_row = l->out;
     g.finish = l->bias ? add_bias : NULL;
     g.argument = &j;
-    multiply_into(compute, &g, lm_array_f32(y), NULL);
+    multiply(compute, &g, y);
 }
 
 static lm_gemm backward_input_of(const lm_linear *l, lm_array dy) {
@@ -95,12 +129,22 @@ void lm_linear_backward_input(const lm_compute *compute, const lm_linear *l, lm_
     multiply_into(compute, &g, dx, wide);
 }
 
+void lm_linear_backward_activated(const lm_compute *compute, const lm_linear *l, lm_array dy,
+                                  const lm_activation *a, float *wide) {
+    block_job j = {.kernels = compute->kernels, .a = a, .width = l->in};
+    lm_gemm g = backward_input_of(l, dy);
+    g.finish = activate_backward_block;
+    g.argument = &j;
+    g.passing = true;
+    multiply(compute, &g, wide);
+}
+
 void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l, lm_array dy,
                                   float *dx) {
     lm_gemm g = backward_input_of(l, dy);
     g.init = dx;
     g.init_row = l->in;
-    multiply_into(compute, &g, lm_array_f32(dx), NULL);
+    multiply(compute, &g, dx);
 }
 
 typedef struct bias_job {

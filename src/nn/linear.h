@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "nn/activation.h"
 #include "ops/gemm.h"
 
 typedef struct lm_linear {
@@ -17,12 +18,20 @@ typedef struct lm_linear {
  * rounded from, overwritten; else it is not used and may be NULL. */
 void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x, lm_array y,
                        float *wide);
+/* The same, and the activation of it, block by block: y is a->x, or a->up where a->x is there already;
+ * a->y [M, O] overwritten. */
+void lm_linear_forward_activated(const lm_compute *compute, const lm_linear *l, lm_array x,
+                                 lm_array y, const lm_activation *a, float *wide);
 /* y [M, O] overwritten = (residual + x W^T) + bias, the bias added last; residual may be y. */
 void lm_linear_forward_residual(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 const float *residual, float *y);
 /* dx [M, I] overwritten = dy W, dx and `wide` [M, I] as y and its above. */
 void lm_linear_backward_input(const lm_compute *compute, const lm_linear *l, lm_array dy,
                               lm_array dx, float *wide);
+/* From the gradient dy of a layer whose input was a->y [M, I]: a->y overwritten with what it was, a->x
+ * and a->up with their gradients. `wide` [M, I] is room for dy W, and undefined afterwards. */
+void lm_linear_backward_activated(const lm_compute *compute, const lm_linear *l, lm_array dy,
+                                  const lm_activation *a, float *wide);
 /* dx [M, I] += dy W */
 void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l, lm_array dy,
                                   float *dx);

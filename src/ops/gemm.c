@@ -26,7 +26,9 @@ enum {
     PACK_LINES = 32,  /* elements of k that all panels take before going on */
     PACK_PANELS = 4,  /* panels of B that a task packs */
     PREFETCH_K = 256, /* below it, asking for the next tile of C costs more than it brings */
-    FINISH_N = 128,   /* columns that are finished at once: 96 KiB of C, which are in cache yet */
+    FINISH_N =
+        256, /* columns that are finished at once: C[192,256] is in cache yet; double where A is
+                       small, so that what finish reads and writes comes in long runs */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
 };
 
@@ -35,7 +37,7 @@ enum {
 enum {
     B_AT = BLOCK_M * (BLOCK_K + PAD),
     C_AT = B_AT + BLOCK_K * SHARE_N,
-    ROOM_AT = C_AT + BLOCK_M * FINISH_N
+    ROOM_AT = C_AT + BLOCK_M * 2 * FINISH_N
 };
 
 size_t lm_gemm_scratch_bytes(const lm_kernels *kernels) {
@@ -228,25 +230,31 @@ static void multiply_panel(const job *j, const rows_of_a *a, const lm_gemm_block
     }
 }
 
-/* C[m0..m1, n0+p0*nr .. n0+p1*nr] over this block of k. */
+/* C[m0..m1] by panels p0..p1: in this worker's scratch where C passes and has no more to come. */
+static lm_gemm_block block_of(const job *j, int worker, int64_t m0, int64_t m1, int64_t p0,
+                              int64_t p1) {
+    const lm_gemm *g = j->g;
+    float *scratch = worker_scratch(j, worker);
+    lm_gemm_block b = {.m0 = m0,
+                       .m1 = m1,
+                       .n0 = j->n0 + p0 * j->nr,
+                       .n1 = j->n0 + minimum(p1 * j->nr, j->n),
+                       .room = scratch + ROOM_AT,
+                       .worker = worker};
+    bool passes = g->passing && j->first && j->last;
+    b.c = passes ? scratch + C_AT : g->c + m0 * g->c_row + b.n0;
+    b.c_row = passes ? (p1 - p0) * j->nr : g->c_row;
+    return b;
+}
+
+/* C[m0..m1] by panels p0..p1 over this block of k. */
 static void multiply(const job *j, int worker, int64_t m0, int64_t m1, int64_t p0, int64_t p1) {
     const lm_gemm *g = j->g;
     rows_of_a a = prepare_a(j, worker, m0, m1 - m0);
-    float *scratch = worker_scratch(j, worker);
+    int64_t panels = FINISH_N * (j->k < PREFETCH_K ? 2 : 1) / j->nr;
     for (int64_t p = p0, next; p < p1; p = next) {
-        next = minimum(p + FINISH_N / j->nr, p1);
-        lm_gemm_block block = {.m0 = m0,
-                               .m1 = m1,
-                               .n0 = j->n0 + p * j->nr,
-                               .n1 = j->n0 + minimum(next * j->nr, j->n),
-                               .c = scratch + C_AT,
-                               .c_row = FINISH_N,
-                               .room = scratch + ROOM_AT,
-                               .worker = worker};
-        if (!(g->passing && j->first && j->last)) {
-            block.c = g->c + m0 * g->c_row + block.n0;
-            block.c_row = g->c_row;
-        }
+        next = minimum(p + panels, p1);
+        lm_gemm_block block = block_of(j, worker, m0, m1, p, next);
         for (int64_t q = p; q < next; q++) multiply_panel(j, &a, &block, q);
         if (j->last && g->finish) g->finish(g->argument, &block);
     }

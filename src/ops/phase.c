@@ -7,10 +7,10 @@
 
 const char *lm_phase_name(int phase) {
     static const char *const names[LM_PHASE_COUNT] = {
-        [LM_PHASE_OTHER] = "other",           [LM_PHASE_GEMM] = "gemm",
-        [LM_PHASE_ATTENTION] = "attention",   [LM_PHASE_NORM] = "norm",
-        [LM_PHASE_ACTIVATION] = "activation", [LM_PHASE_LOSS_HEAD] = "loss_head",
-        [LM_PHASE_OPTIMIZER] = "optimizer",   [LM_PHASE_DATA] = "data",
+        [LM_PHASE_OTHER] = "other",         [LM_PHASE_GEMM] = "gemm",
+        [LM_PHASE_ATTENTION] = "attention", [LM_PHASE_NORM] = "norm",
+        [LM_PHASE_LOSS_HEAD] = "loss_head", [LM_PHASE_OPTIMIZER] = "optimizer",
+        [LM_PHASE_DATA] = "data",
     };
     return phase >= 0 && phase < LM_PHASE_COUNT ? names[phase] : NULL;
 }

@@ -19,10 +19,9 @@
 
 typedef enum lm_phase {
     LM_PHASE_OTHER, /* what no operation claims: embedding, residual sums, clearing gradients */
-    LM_PHASE_GEMM,  /* linear layers, their biases included */
+    LM_PHASE_GEMM,  /* linear layers, with their biases and activations */
     LM_PHASE_ATTENTION,
     LM_PHASE_NORM,
-    LM_PHASE_ACTIVATION,
     LM_PHASE_LOSS_HEAD,
     LM_PHASE_OPTIMIZER, /* the gradients' norm and the update */
     LM_PHASE_DATA,      /* reading windows of tokens */

@@ -200,33 +200,22 @@ static double activation_double(lm_mlp_kind kind, double x, double up) {
 static void check_activation(lm_mlp_kind kind, int64_t n) {
     float *x = layers_random(n, 1, -6, 6), *up = layers_random(n, 2, -2, 2);
     float *dy = layers_random(n, 3, -1, 1), *first[3] = {0};
-    for (int s = 0; s < SETUPS; s++) {
+    for (int scalar = 1; scalar >= 0; scalar--) {
         lm_kernels k;
         lm_compute compute;
-        layers_open(&compute, &k, setups[s].threads, setups[s].scalar,
-                    lm_activation_scratch_bytes());
-        lm_array in = lm_array_f32(x), gate = lm_array_f32(up), none = {0};
-        float *y = layers_floats(n), *dx = layers_floats(n), *dup = layers_floats(n);
-        float *again = layers_floats(n);
-        lm_array to = lm_array_f32(again);
-        lm_activation_forward(&compute, kind, n, in, gate, lm_array_f32(y));
-        lm_activation_backward(&compute, kind, n, in, gate, dy, lm_array_f32(dx), lm_array_f32(dup),
-                               to);
-        layers_same_bits("y of backward", y, again, n);
-        if (s == 0) {
-            first[0] = y, first[1] = dx, first[2] = dup;
-            float *in_place = layers_copy(dy, n), *up_too = layers_copy(up, n);
-            bool gated = lm_mlp_is_gated(kind);
-            lm_activation_backward(&compute, kind, n, in, gated ? lm_array_f32(up_too) : gate,
-                                   in_place, lm_array_f32(in_place),
-                                   gated ? lm_array_f32(up_too) : none, to);
-            layers_same_bits("dx in place", dx, in_place, n);
-            if (gated) layers_same_bits("dup in place", dup, up_too, n);
-            layers_same_bits("y of backward in place", y, again, n);
-        }
+        layers_open(&compute, &k, 1, scalar, 0);
+        float *dx = layers_copy(x, n), *dup = layers_copy(up, n), *y = layers_floats(n);
+        float *used = layers_copy(dy, n), *room = layers_floats(LM_ACTIVATION_ROOM);
+        lm_activation a = {kind, lm_array_f32(dx), lm_array_f32(dup),
+                           lm_array_f32(layers_floats(n))};
+        lm_activation_forward(&k, &a, 0, n, room);
+        lm_activation b = {kind, a.x, a.up, lm_array_f32(y)};
+        lm_activation_backward(&k, &b, 0, n, used, room);
+        layers_same_bits("y of backward", a.y.at, y, n);
+        if (scalar) first[0] = y, first[1] = dx, first[2] = dup;
         layers_same_bits("y", first[0], y, n);
         layers_same_bits("dx", first[1], dx, n);
-        if (lm_mlp_is_gated(kind)) layers_same_bits("dup", first[2], dup, n);
+        layers_same_bits("dup", first[2], dup, n);
         layers_close(&compute);
     }
     for (int64_t i = 0; i < n; i++) {

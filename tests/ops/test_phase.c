@@ -99,8 +99,8 @@ static double pass(lm_phase_clock *clock, float **gradients, int64_t *total) {
 
 static void test_same_bits_with_and_without(void **unused) {
     (void)unused;
-    static const lm_phase met[] = {LM_PHASE_OTHER, LM_PHASE_GEMM,       LM_PHASE_ATTENTION,
-                                   LM_PHASE_NORM,  LM_PHASE_ACTIVATION, LM_PHASE_LOSS_HEAD};
+    static const lm_phase met[] = {LM_PHASE_OTHER, LM_PHASE_GEMM, LM_PHASE_ATTENTION, LM_PHASE_NORM,
+                                   LM_PHASE_LOSS_HEAD};
     lm_phase_clock clock;
     float *with, *without;
     int64_t total;
