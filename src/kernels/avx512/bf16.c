@@ -1,4 +1,6 @@
 /* bf16 without the instructions for it: rounding with integer arithmetic; panels of pairs. */
+#include <stdbool.h>
+
 #include "kernels/avx512/avx512.h"
 #include "kernels/avx512/transpose.h"
 #include "kernels/scalar/scalar.h"
@@ -32,9 +34,11 @@ void lm_avx512_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
     bf16_from_f32(n, x, y);
 }
 
-/* x_row == 1: two lines of x, one for each step of k, become a line of pairs. */
-static void interleave_lines(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
-                             int64_t x_col, lm_bf16_pair *out) {
+/* x_row == 1: two lines of x, one for each step of k, become a line of pairs. Inlined where the sizes
+ * are known, so that no mask is left. */
+static inline __attribute__((always_inline)) void interleave(int64_t count, int64_t width,
+                                                             int64_t k, const lm_bf16 *x,
+                                                             int64_t x_col, lm_bf16_pair *out) {
     const __m512i half =
         _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6,
                          37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
@@ -42,8 +46,7 @@ static void interleave_lines(int64_t count, int64_t width, int64_t k, const lm_b
     for (int64_t p = 0; p < k; p += 2, x += 2 * x_col, out += width)
         for (int64_t i = 0; i < width; i += 32) {
             __mmask32 load = first32(count - i), second = p + 1 < k ? load : 0;
-            _mm_prefetch((const char *)(x + AHEAD_LINES * x_col + i), _MM_HINT_T0);
-            _mm_prefetch((const char *)(x + (AHEAD_LINES + 1) * x_col + i), _MM_HINT_T0);
+            ask_for_lines(x + (i + 32 < width ? i + 31 : width - 1), x_col * (int64_t)sizeof *x);
             __m512i a = _mm512_maskz_loadu_epi16(load, x + i);
             __m512i b = _mm512_maskz_loadu_epi16(second, second ? x + x_col + i : x);
             __m512i low = _mm512_permutex2var_epi16(a, half, b);
@@ -52,6 +55,33 @@ static void interleave_lines(int64_t count, int64_t width, int64_t k, const lm_b
             if (width - i > 16)
                 _mm512_mask_storeu_epi32(out + i + 16, first16(width - i - 16), high);
         }
+}
+
+/* Whole panels of 12, k even: small registers, whose stores never cross a line of the cache. */
+static void interleave_12(int64_t k, const lm_bf16 *x, int64_t x_col, lm_bf16_pair *out) {
+    for (int64_t p = 0; p < k; p += 2, x += 2 * x_col, out += 12) {
+        const lm_bf16 *next = x + x_col;
+        __m128i *to = (__m128i *)(void *)out;
+        ask_for_lines(x + 11, x_col * (int64_t)sizeof *x);
+        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)x);
+        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)next);
+        __m128i a8 = _mm_loadl_epi64((const __m128i *)(const void *)(x + 8));
+        __m128i b8 = _mm_loadl_epi64((const __m128i *)(const void *)(next + 8));
+        _mm_storeu_si128(to, _mm_unpacklo_epi16(a, b));
+        _mm_storeu_si128(to + 1, _mm_unpackhi_epi16(a, b));
+        _mm_storeu_si128(to + 2, _mm_unpacklo_epi16(a8, b8));
+    }
+}
+
+static void interleave_lines(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
+                             int64_t x_col, lm_bf16_pair *out) {
+    bool whole = count == width && k % 2 == 0;
+    if (whole && width == 12)
+        interleave_12(k, x, x_col, out);
+    else if (whole && width == 32)
+        interleave(32, 32, k / 2 * 2, x, x_col, out);
+    else
+        interleave(count, width, k, x, x_col, out);
 }
 
 void lm_avx512_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,

@@ -1,5 +1,7 @@
 /* AVX512_BF16: the dot product of pairs does in one instruction what two multiply-adds do elsewhere
  * (kernels.h), and rounding to bf16 is an instruction. The tile is that of avx512/. */
+#include <stdbool.h>
+
 #include "kernels/avx512/transpose.h"
 #include "kernels/avx512/vec.h"
 #include "kernels/kernels.h"
