@@ -107,6 +107,8 @@ typedef struct lm_kernels {
     float (*sum_squares_f32)(int64_t n, const float *x);         /* dot16(x, x) */
     /* out[j] += x[0,j] + x[1,j] + ...: one addition a row, rows rising; x has row stride x_row. */
     void (*sum_rows_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, float *out);
+    /* The same of x in bf16, which widening does not change. */
+    void (*sum_rows_bf16)(int64_t rows, int64_t n, const lm_bf16 *x, int64_t x_row, float *out);
 
     /* ---- normalisation, one row of n a token ---------------------------------------------------
      * Ba, Kiros & Hinton 2016. mean = sum16(x)/n; var = dot16(x-mean, x-mean)/n;

@@ -87,6 +87,11 @@ static void from_bf16(kernel_call *c) { /* x y */
     c->size[0] = halves(c->n);
     c->size[1] = c->n;
 }
+static void bf16_rows_then_vector(kernel_call *c) { /* x, a vector of n */
+    c->pairs = 1u << 0;
+    c->size[0] = halves(strided(c));
+    c->size[1] = c->n;
+}
 static void gemv_sizes(kernel_call *c) { /* w x init y */
     c->size[0] = strided(c);
     c->size[1] = c->n;
@@ -167,6 +172,9 @@ static void sum_squares(const lm_kernels *k, const kernel_call *c) {
 }
 static void sum_rows(const lm_kernels *k, const kernel_call *c) {
     k->sum_rows_f32(c->rows, c->n, c->b[0], c->stride, c->b[1]);
+}
+static void sum_rows_bf16(const lm_kernels *k, const kernel_call *c) {
+    k->sum_rows_bf16(c->rows, c->n, bf16_in(c->b[0], strided(c)), c->stride, c->b[1]);
 }
 static void layernorm_forward(const lm_kernels *k, const kernel_call *c) {
     k->layernorm_forward_f32(c->rows, c->n, 1e-5f, c->b[0], c->b[1], c->variant ? c->b[2] : NULL,
@@ -285,6 +293,8 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(dot_f32), LM_KERNEL_VECTOR, 1, reduction, dot, "01", "2", 0},
     {MEMBER(sum_squares_f32), LM_KERNEL_VECTOR, 1, reduction, sum_squares, "0", "2", 0},
     {MEMBER(sum_rows_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, sum_rows, "01", "1", 0},
+    {MEMBER(sum_rows_bf16), LM_KERNEL_MATRIX, 1, bf16_rows_then_vector, sum_rows_bf16, "01", "1",
+     0},
     {MEMBER(layernorm_forward_f32), LM_KERNEL_MATRIX, 2, norm_forward, layernorm_forward, "012",
      "345", 0},
     {MEMBER(layernorm_backward_f32), LM_KERNEL_MATRIX, 2, norm_backward, layernorm_backward,

@@ -3,8 +3,8 @@
 #include "base/error.h"
 
 /* Columns a task of the bias gradient owns: each column is summed by one worker, rows rising, so
- * the split changes no bit. Rows of bf16 are widened so many at a time. */
-enum { BIAS_COLUMNS = 128, BIAS_ROWS = 64 };
+ * the split changes no bit. */
+enum { BIAS_COLUMNS = 64 };
 /* Below this many elements the bias gradient is one task. */
 enum { BIAS_SERIAL = 16384 };
 /* Weights a decode task reads at least: 256 kB, about 10 us of memory traffic. */
@@ -154,30 +154,16 @@ typedef struct bias_job {
     int64_t rows, out, chunk;
 } bias_job;
 
-/* dbias of columns begin..begin+n. */
-static void sum_bf16(const bias_job *j, int64_t begin, int64_t n, float *room) {
-    const lm_kernels *kernels = j->compute->kernels;
-    for (int64_t i = 0; i < j->rows; i += BIAS_ROWS) {
-        int64_t rows = j->rows - i < BIAS_ROWS ? j->rows - i : BIAS_ROWS;
-        for (int64_t r = 0; r < rows; r++)
-            kernels->f32_from_bf16(n, lm_array_from(j->dy, (i + r) * j->out + begin).at,
-                                   room + r * n);
-        kernels->sum_rows_f32(rows, n, room, n, j->dbias + begin);
-    }
-}
-
 static void bias_task(void *argument, int64_t task, int worker) {
+    (void)worker;
     const bias_job *j = argument;
-    size_t room = BIAS_ROWS * BIAS_COLUMNS * sizeof(float);
-    int64_t end = j->out - task * j->chunk < j->chunk ? j->out : (task + 1) * j->chunk;
-    for (int64_t at = task * j->chunk; at < end; at += BIAS_COLUMNS) {
-        int64_t n = end - at < BIAS_COLUMNS ? end - at : BIAS_COLUMNS;
-        if (j->dy.type == LM_BF16)
-            sum_bf16(j, at, n, lm_compute_scratch(j->compute, worker, room));
-        else
-            j->compute->kernels->sum_rows_f32(j->rows, n, lm_array_from(j->dy, at).at, j->out,
-                                              j->dbias + at);
-    }
+    const lm_kernels *k = j->compute->kernels;
+    int64_t begin = task * j->chunk, n = j->out - begin < j->chunk ? j->out - begin : j->chunk;
+    lm_array dy = lm_array_from(j->dy, begin);
+    if (dy.type == LM_BF16)
+        k->sum_rows_bf16(j->rows, n, dy.at, j->out, j->dbias + begin);
+    else
+        k->sum_rows_f32(j->rows, n, dy.at, j->out, j->dbias + begin);
 }
 
 void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bf16.h"
+
 typedef struct v16 {
     __m256 lo, hi;
 } v16;
@@ -117,6 +119,13 @@ static inline v16 v16_load_u16(const uint16_t *x) {
     __m128i hi = _mm_loadu_si128((const __m128i *)(const void *)(x + 8));
     return v16_make(_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(lo)),
                     _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(hi)));
+}
+
+static inline v16 v16_load_bf16(const lm_bf16 *x) {
+    __m128i lo = _mm_loadu_si128((const __m128i *)(const void *)x);
+    __m128i hi = _mm_loadu_si128((const __m128i *)(const void *)(x + 8));
+    return v16_make(_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(lo), 16)),
+                    _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(hi), 16)));
 }
 
 /* The largest lane by max1. */

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bf16.h"
+
 typedef __m512 v16;
 
 /* The first n < 16 lanes. */
@@ -92,6 +94,11 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
 static inline v16 v16_load_u16(const uint16_t *x) {
     __m256i bits = _mm256_loadu_si256((const __m256i *)(const void *)x);
     return _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(bits));
+}
+
+static inline v16 v16_load_bf16(const lm_bf16 *x) {
+    __m256i halves = _mm256_loadu_si256((const __m256i *)(const void *)x);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 
 /* The largest lane by max1. */

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bf16.h"
+
 typedef struct v16 {
     float32x4_t q[4];
 } v16;
@@ -106,6 +108,10 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
 /* 16 integers as floats. */
 static inline v16 v16_load_u16(const uint16_t *x) {
     V16_BUILD(vcvtq_f32_u32(vmovl_u16(vld1_u16(x + 4 * i))));
+}
+
+static inline v16 v16_load_bf16(const lm_bf16 *x) {
+    V16_BUILD(vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(x + 4 * i), 16)));
 }
 
 /* The largest lane by max1: fmaxv, too, returns a NaN when there is one. */

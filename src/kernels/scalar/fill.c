@@ -19,6 +19,7 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->dot_f32 = lm_scalar_dot_f32;
     k->sum_squares_f32 = lm_scalar_sum_squares_f32;
     k->sum_rows_f32 = lm_scalar_sum_rows_f32;
+    k->sum_rows_bf16 = lm_scalar_sum_rows_bf16;
     k->scale_rows_f32 = lm_scalar_scale_rows_f32;
     k->layernorm_forward_f32 = lm_scalar_layernorm_forward_f32;
     k->layernorm_backward_f32 = lm_scalar_layernorm_backward_f32;

@@ -40,6 +40,7 @@ void lm_scalar_scale_f32(int64_t n, float a, float *x);
 float lm_scalar_dot_f32(int64_t n, const float *x, const float *y);
 float lm_scalar_sum_squares_f32(int64_t n, const float *x);
 void lm_scalar_sum_rows_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, float *out);
+void lm_scalar_sum_rows_bf16(int64_t rows, int64_t n, const lm_bf16 *x, int64_t x_row, float *out);
 void lm_scalar_scale_rows_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
 
 /* norm.c */

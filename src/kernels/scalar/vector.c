@@ -27,6 +27,11 @@ void lm_scalar_sum_rows_f32(int64_t rows, int64_t n, const float *x, int64_t x_r
         for (int64_t j = 0; j < n; j++) out[j] = out[j] + x[i * x_row + j];
 }
 
+void lm_scalar_sum_rows_bf16(int64_t rows, int64_t n, const lm_bf16 *x, int64_t x_row, float *out) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++) out[j] = out[j] + lm_bf16_to_f32(x[i * x_row + j]);
+}
+
 void lm_scalar_scale_rows_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row) {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < n; j++) x[i * x_row + j] = x[i * x_row + j] * a[i];
