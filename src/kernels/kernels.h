@@ -194,8 +194,6 @@ typedef struct lm_kernels {
      * place; inv_cap = 0 makes the last factor 1. */
     void (*column_gradient_f32)(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
                                 const float *a, float b, float inv_cap);
-    /* x[i,j] *= a[j], in place. */
-    void (*column_scale_f32)(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
 
     /* y_i = exp(x_i), overwritten, in place allowed. */
     void (*exp_f32)(int64_t n, const float *x, float *y);

@@ -247,9 +247,6 @@ static void column_gradient(const lm_kernels *k, const kernel_call *c) {
     k->column_gradient_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2], 0.01f,
                            c->variant ? 0.03f : 0.0f);
 }
-static void column_scale(const lm_kernels *k, const kernel_call *c) {
-    k->column_scale_f32(c->rows, c->n, c->b[1], c->b[0], c->stride);
-}
 static void exponential(const lm_kernels *k, const kernel_call *c) {
     k->exp_f32(c->n, c->b[0], c->b[c->variant ? 0 : 1]);
 }
@@ -326,7 +323,6 @@ const lm_kernel_row lm_kernel_list[] = {
      0},
     {MEMBER(column_gradient_f32), LM_KERNEL_MATRIX, 2, rows_then_vector, column_gradient, "012",
      "0", 0},
-    {MEMBER(column_scale_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_scale, "01", "0", 0},
     {MEMBER(exp_f32), LM_KERNEL_VECTOR, 2, vectors, exponential, "0", "0", 0},
     {MEMBER(dropout_f32), LM_KERNEL_VECTOR, 1, vectors, dropout, "001", "12", 0},
     {MEMBER(sgd_f32), LM_KERNEL_VECTOR, 1, vectors, sgd, "01", "1", 0},

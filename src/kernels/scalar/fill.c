@@ -42,7 +42,6 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->column_exp_sum_f32 = lm_scalar_column_exp_sum_f32;
     k->column_sum_exp_f32 = lm_scalar_column_sum_exp_f32;
     k->column_gradient_f32 = lm_scalar_column_gradient_f32;
-    k->column_scale_f32 = lm_scalar_column_scale_f32;
     k->dropout_f32 = lm_scalar_dropout_f32;
     k->sgd_f32 = lm_scalar_sgd_f32;
     k->momentum_f32 = lm_scalar_momentum_f32;

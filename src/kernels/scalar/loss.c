@@ -32,8 +32,3 @@ void lm_scalar_column_gradient_f32(int64_t rows, int64_t n, float *x, int64_t x_
         }
     }
 }
-
-void lm_scalar_column_scale_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row) {
-    for (int64_t i = 0; i < rows; i++, x += x_row)
-        for (int64_t j = 0; j < n; j++) x[j] = x[j] * a[j];
-}

@@ -86,7 +86,6 @@ void lm_scalar_column_sum_exp_f32(int64_t rows, int64_t n, const float *x, int64
                                   const float *m, float *l);
 void lm_scalar_column_gradient_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
                                    const float *a, float b, float inv_cap);
-void lm_scalar_column_scale_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
 
 /* dropout.c */
 void lm_scalar_dropout_f32(int64_t n, const lm_rng *rng, uint64_t block, uint32_t threshold,
