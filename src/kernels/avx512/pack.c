@@ -1,35 +1,54 @@
 /* Packing with 512-bit registers: 16x16 transposes, so that every cache line read or written is
  * moved once, whole. Rows of x are a stride apart, often a page: the hardware does not foresee the
- * next one, so it is asked for early. */
+ * next one. So each panel asks for the rows of the next, `width` rows on, into the second-level cache,
+ * which has room for both. */
 #include "kernels/avx2/avx2.h"
 #include "kernels/avx512/avx512.h"
 #include "kernels/avx512/transpose.h"
 
-enum { AHEAD_K = 32 }; /* how early */
+static inline __attribute__((always_inline)) void ask_for_rows(int64_t rows, const float *x,
+                                                               int64_t x_row) {
+    for (int i = 0; i < rows; i++) _mm_prefetch((const char *)(x + i * x_row), _MM_HINT_T1);
+}
 
-/* `lanes` <= 16 columns of a panel from `rows` <= lanes rows of x that run along k, 16 steps of k;
- * fewer when the masks say so. Zeros where there are no rows. */
-static inline __attribute__((always_inline)) void transpose_block(int64_t rows, int64_t lanes,
-                                                                  int64_t steps, const float *x,
-                                                                  int64_t x_row, float *out,
-                                                                  int64_t width) {
+/* Four steps of k of every fourth row, a block of 128 bits each. */
+static inline __attribute__((always_inline)) __m512 load_blocks(int64_t rows, const float *x,
+                                                                int64_t x_row) {
+    __m512 r = _mm512_zextps128_ps512(_mm_loadu_ps(x));
+    r = _mm512_insertf32x4(r, _mm_loadu_ps(x + 4 * x_row), 1);
+    r = _mm512_insertf32x4(r, _mm_loadu_ps(x + 8 * x_row), 2);
+    return rows == 12 ? r : _mm512_insertf32x4(r, _mm_loadu_ps(x + 12 * x_row), 3);
+}
+
+/* `rows` (16 or 12) whole columns of a panel from 16 steps of as many rows. Loads put blocks of 4 x 4
+ * where their columns go, so that only the blocks are left to transpose: half the shuffles. */
+static inline __attribute__((always_inline)) void
+transpose_whole(int64_t rows, const float *x, int64_t x_row, float *out, int64_t width) {
+    __mmask16 store = first16(rows);
+    ask_for_rows(rows, x + width * x_row, x_row);
+    for (int p = 0; p < 16; p += 4, x += 4, out += 4 * width) {
+        __m512 r[4] = {load_blocks(rows, x, x_row), load_blocks(rows, x + x_row, x_row),
+                       load_blocks(rows, x + 2 * x_row, x_row),
+                       load_blocks(rows, x + 3 * x_row, x_row)};
+        transpose_blocks(r);
+        _mm512_mask_storeu_ps(out, store, r[0]);
+        _mm512_mask_storeu_ps(out + width, store, r[1]);
+        _mm512_mask_storeu_ps(out + 2 * width, store, r[2]);
+        _mm512_mask_storeu_ps(out + 3 * width, store, r[3]);
+    }
+}
+
+/* `lanes` <= 16 columns of a panel from `rows` <= lanes rows of x that run along k, `steps` <= 16 of k.
+ * Zeros where there are no rows. */
+static void transpose_part(int64_t rows, int64_t lanes, int64_t steps, const float *x,
+                           int64_t x_row, float *out, int64_t width) {
     __m512 r[16];
     __mmask16 in = first16(steps), store = first16(lanes);
-    for (int i = 0; i < 16; i++) {
-        r[i] = _mm512_setzero_ps();
-        if (i < rows) {
-            r[i] = _mm512_maskz_loadu_ps(in, x + i * x_row);
-            _mm_prefetch((const char *)(x + i * x_row + AHEAD_K), _MM_HINT_T0);
-        }
-    }
+    for (int i = 0; i < 16; i++)
+        r[i] = i < rows ? _mm512_maskz_loadu_ps(in, x + i * x_row) : _mm512_setzero_ps();
     transpose16(r);
     for (int j = 0; j < 16; j++)
-        if (j < steps) {
-            if (lanes == 16)
-                _mm512_storeu_ps(out + j * width, r[j]);
-            else
-                _mm512_mask_storeu_ps(out + j * width, store, r[j]);
-        }
+        if (j < steps) _mm512_mask_storeu_ps(out + j * width, store, r[j]);
 }
 
 static void transpose(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
@@ -41,12 +60,12 @@ static void transpose(int64_t count, int64_t width, int64_t k, const float *x, i
             const float *from = x + i * x_row + p;
             float *to = out + p * width + i;
             if (rows >= 16 && steps == 16)
-                transpose_block(16, 16, 16, from, x_row, to, width);
+                transpose_whole(16, from, x_row, to, width);
             else if (rows == 12 && lanes == 12 && steps == 16)
-                transpose_block(12, 12, 16, from, x_row, to, width);
+                transpose_whole(12, from, x_row, to, width);
             else
-                transpose_block(rows < lanes ? rows : lanes, lanes, steps, rows > 0 ? from : x,
-                                x_row, to, width);
+                transpose_part(rows < lanes ? rows : lanes, lanes, steps, rows > 0 ? from : x,
+                               x_row, to, width);
         }
     }
 }
