@@ -155,7 +155,7 @@ bench: lmtrain  ## speed of everything on this machine, as shares of its peaks (
 # Matrix shapes and whole steps, which hardly differ between quiet runs on one kind of machine.
 BENCH_RECORD := tests/bench/recorded.json
 BENCH_PARTS  := --only gemm --only step
-bench-check: lmtrain  ## fails when a share of the peak is 15% lower than the one on record
+bench-check: lmtrain  ## fails when a share of the peak is 15% lower than on record, in quiet
 	$(Q)./lmtrain bench $(BENCH_PARTS) --compare $(BENCH_RECORD)
 bench-record: lmtrain  ## record the shares that bench-check compares with, on a quiet machine
 	$(Q)./lmtrain bench $(BENCH_PARTS) --json >$(BENCH_RECORD).new && mv $(BENCH_RECORD).new $(BENCH_RECORD)

@@ -51,7 +51,9 @@ typedef struct lm_bench_options {
 
 /* Rows of kernels are compared by how many times faster than scalar they are, others by their best
  * share of the peak. A row that is more than LM_BENCH_TOLERANCE lower than in `compare` is measured
- * again twice, and the best counts; what is still lower is named in the error, LM_ERR_RUNTIME.
+ * again a few times, the peak beside it too, and the best counts. What is still lower, in quiet, is
+ * named in the error, LM_ERR_RUNTIME; what was lower only while the peak was 5% lower too is named as
+ * noise, which is no error (compare.h).
  * SIGINT and SIGTERM end the run after the repetition at hand with what is measured so far printed,
  * LM_ERR_INTERRUPTED. From a thread that owns no pool. */
 #define LM_BENCH_TOLERANCE 0.15

@@ -34,12 +34,14 @@ lm_bench_times lm_bench_summarise(double *samples, int count) {
 }
 
 void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *times) {
-    int count = 0;
+    int count = 0, looks = 0;
+    double peaks = 0;
     if (s->prepare) s->prepare(s->argument);
     s->run(s->argument);
     double now, end = lm_clock_seconds() + s->seconds;
     do {
-        lm_bench_look(b, s->peak);
+        peaks += lm_bench_look(b, s->peak);
+        looks++;
         double turn = lm_clock_seconds() + fmin(TURN_SECONDS, s->seconds);
         do {
             if (lm_bench_stopped()) break;
@@ -52,4 +54,5 @@ void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *ti
     } while (!lm_bench_stopped() && count < LM_BENCH_SAMPLES &&
              (count < LEAST_REPETITIONS || lm_clock_seconds() < end));
     *times = lm_bench_summarise(b->samples, count);
+    times->peak = peaks / looks;
 }

@@ -22,7 +22,17 @@ typedef struct lm_bench_times {
     int count;
     double median, best; /* seconds */
     double spread;       /* half the distance of the quartiles / median */
+    double peak;         /* mean of the looks at it between repetitions; 0: there were none */
 } lm_bench_times;
+
+/* Of a row beside the recorded one (compare.h). */
+typedef enum lm_bench_verdict {
+    LM_BENCH_AGAIN, /* not known yet: to be measured again */
+    LM_BENCH_HELD,
+    LM_BENCH_FELL,
+    LM_BENCH_NOISE,
+} lm_bench_verdict;
+const char *lm_bench_verdict_name(lm_bench_verdict verdict);
 
 typedef struct lm_bench_row {
     lm_bench_section section;
@@ -33,8 +43,11 @@ typedef struct lm_bench_row {
     double peak;           /* the same a second; 0: this row is a peak itself */
     double scalar_seconds; /* the best of the scalar version; 0: not measured */
     double of_plain;       /* share over the plain run's; 0: not measured */
-    lm_text json;          /* further members, each beginning with ", " */
-    lm_text table;         /* further lines */
+    double recorded;       /* best_share, of kernels times_scalar; NAN: none */
+    int measured;          /* times, of which `times` are the best */
+    lm_bench_verdict verdict;
+    lm_text json;  /* further members, each beginning with ", " */
+    lm_text table; /* further lines */
 } lm_bench_row;
 
 typedef struct lm_bench {
@@ -50,6 +63,7 @@ typedef struct lm_bench {
     cJSON *recorded; /* of o->compare */
     int compared;    /* rows */
     lm_text fallen;  /* rows that fell, a line each */
+    lm_text noise;   /* rows that cannot be judged, likewise */
 } lm_bench;
 
 enum { LM_BENCH_SAMPLES = 20000 };
@@ -68,8 +82,10 @@ lm_bench_times lm_bench_summarise(double *samples, int count);
 double lm_bench_peak_of(lm_bench *b, lm_bench_peak peak);
 /* Of arithmetic at a precision, on all threads. */
 lm_bench_peak lm_bench_peak_at(lm_precision precision);
-/* A short look at a peak of arithmetic (at memory: none), which counts when it is the best so far. */
-void lm_bench_look(lm_bench *b, lm_bench_peak peak);
+/* A short look at a peak of arithmetic (at memory: none, 0), which counts when it is the best so far. */
+double lm_bench_look(lm_bench *b, lm_bench_peak peak);
+/* Any peak, measured now; likewise. */
+double lm_bench_peak_now(lm_bench *b, lm_bench_peak peak);
 
 /* ---- rows -------------------------------------------------------------------------------------*/
 
@@ -85,7 +101,7 @@ typedef struct lm_bench_subject {
 
 /* *times is overwritten; count 0: a signal came first. */
 void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *times);
-/* The same into row->times, again when the row fell; fills row->peak too. */
+/* The same into row->times, again when the row fell, and compares it; fills row->peak too. */
 void lm_bench_measure_row(lm_bench *b, const lm_bench_subject *s, lm_bench_row *row);
 
 /* Prints the row, or adds it to the JSON object, and frees its texts. A row without times, since a

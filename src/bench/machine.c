@@ -108,14 +108,21 @@ static lm_bench_times measure(lm_bench *b, lm_bench_peak peak, double seconds) {
     return times;
 }
 
+double lm_bench_peak_now(lm_bench *b, lm_bench_peak peak) {
+    lm_bench_times times = measure(b, peak, fmin(FIRST_SECONDS, b->o->seconds));
+    return times.count > 0 ? 1 / times.median : 0;
+}
+
 double lm_bench_peak_of(lm_bench *b, lm_bench_peak peak) {
-    if (b->peaks[peak] == 0) measure(b, peak, fmin(FIRST_SECONDS, b->o->seconds));
+    if (b->peaks[peak] == 0) lm_bench_peak_now(b, peak);
     return b->peaks[peak];
 }
 
-void lm_bench_look(lm_bench *b, lm_bench_peak peak) {
-    if (!peaks[peak].moves)
-        b->peaks[peak] = fmax(b->peaks[peak], look(b, peak, fmin(LOOK_SECONDS, b->o->seconds)));
+double lm_bench_look(lm_bench *b, lm_bench_peak peak) {
+    if (peaks[peak].moves) return 0;
+    double now = look(b, peak, fmin(LOOK_SECONDS, b->o->seconds));
+    b->peaks[peak] = fmax(b->peaks[peak], now);
+    return now;
 }
 
 lm_status lm_bench_machine(lm_bench *b, lm_error *err) {

@@ -1,98 +1,13 @@
-/* Rows for people and for scripts, and their comparison with recorded ones. */
+/* Rows for people and for scripts. */
 #include <math.h>
-#include <string.h>
 
-#include "base/file.h"
 #include "bench/harness.h"
-
-enum { MOST_RECORDED_BYTES = 1 << 22, ATTEMPTS = 3 };
 
 static double best_share(const lm_bench_row *row) {
     return row->work / row->times.best / row->peak;
 }
 static double times_scalar(const lm_bench_row *row) {
     return row->scalar_seconds / row->times.best;
-}
-
-/* ---- comparison -------------------------------------------------------------------------------*/
-
-/* What of a row is compared, under its name in JSON: a figure that another clock speed leaves alone. */
-static const char *figure_name(const lm_bench_row *row) {
-    return row->section == LM_BENCH_KERNELS ? "times_scalar" : "best_share";
-}
-static double figure_of(const lm_bench_row *row) {
-    return row->section == LM_BENCH_KERNELS ? times_scalar(row) : best_share(row);
-}
-
-/* NAN: there is none. */
-static double recorded_figure(const lm_bench *b, const lm_bench_row *row) {
-    const char *section_name = lm_bench_section_name((int)row->section);
-    const cJSON *item, *section = cJSON_GetObjectItemCaseSensitive(b->recorded, section_name);
-    cJSON_ArrayForEach(item, section) {
-        const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
-        if (!cJSON_IsString(name) || strcmp(name->valuestring, row->name) != 0) continue;
-        const cJSON *figure = cJSON_GetObjectItemCaseSensitive(item, figure_name(row));
-        return cJSON_IsNumber(figure) ? figure->valuedouble : (double)NAN;
-    }
-    return (double)NAN;
-}
-
-static bool fell(const lm_bench *b, const lm_bench_row *row) {
-    return figure_of(row) < (1 - LM_BENCH_TOLERANCE) * recorded_figure(b, row); /* NAN: false */
-}
-
-static void compare(lm_bench *b, const lm_bench_row *row) {
-    double recorded = recorded_figure(b, row), now = figure_of(row);
-    if (row->times.count == 0 || isnan(recorded)) return;
-    b->compared++;
-    if (fell(b, row))
-        lm_text_printf(&b->fallen, "\n  %s %s: %s %.3g, recorded %.3g: %.0f%% lower",
-                       lm_bench_section_name((int)row->section), row->name, figure_name(row), now,
-                       recorded, 100 * (1 - now / recorded));
-}
-
-void lm_bench_measure_row(lm_bench *b, const lm_bench_subject *s, lm_bench_row *row) {
-    lm_bench_measure(b, s, &row->times);
-    row->peak = lm_bench_peak_of(b, s->peak);
-    for (int i = 1; i < ATTEMPTS && row->times.count > 0 && fell(b, row); i++) {
-        lm_bench_times again;
-        lm_bench_measure(b, s, &again);
-        row->peak = lm_bench_peak_of(b, s->peak);
-        if (again.count > 0 && again.best < row->times.best) row->times = again;
-    }
-    compare(b, row);
-}
-
-lm_status lm_bench_read_recorded(lm_bench *b, lm_error *err) {
-    const char *path = b->o->compare;
-    lm_text text = {0};
-    lm_status status = lm_file_read(path, MOST_RECORDED_BYTES, &text, err);
-    if (status != LM_OK) goto out;
-    b->recorded = cJSON_ParseWithLength(lm_text_cstr(&text), text.length);
-    if (!cJSON_IsObject(b->recorded))
-        status = lm_error_set(
-            err, LM_ERR_RUNTIME,
-            "%s: expected what lmtrain bench --json printed, found something else", path);
-out:
-    lm_text_free(&text);
-    return status;
-}
-
-lm_status lm_bench_judge(lm_bench *b, lm_error *err) {
-    if (!b->recorded) return LM_OK;
-    if (b->compared == 0)
-        return lm_error_set(err, LM_ERR_RUNTIME, "%s: has none of the rows that were measured",
-                            b->o->compare);
-    if (b->fallen.length > 0)
-        return lm_error_set(err, LM_ERR_RUNTIME, "slower than recorded in %s:%s", b->o->compare,
-                            lm_text_cstr(&b->fallen));
-    if (b->o->json) return LM_OK;
-    lm_text t = {0};
-    lm_text_printf(&t, "\n%d rows, none more than %.0f%% below %s\n", b->compared,
-                   100 * LM_BENCH_TOLERANCE, b->o->compare);
-    lm_status status = b->o->print(&t, err);
-    lm_text_free(&t);
-    return status;
 }
 
 /* ---- for scripts ------------------------------------------------------------------------------*/
@@ -121,6 +36,11 @@ static void put_json(lm_bench *b, const lm_bench_row *row) {
     }
     if (row->scalar_seconds > 0) member(t, "times_scalar", times_scalar(row));
     if (row->of_plain > 0) member(t, "of_plain", row->of_plain);
+    if (row->measured > 0 && !isnan(row->recorded)) {
+        member(t, "recorded", row->recorded);
+        lm_text_printf(t, ", \"measured\": %d, \"verdict\": \"%s\"", row->measured,
+                       lm_bench_verdict_name(row->verdict));
+    }
     lm_text_append(t, lm_text_cstr(&row->json), row->json.length);
     lm_text_printf(t, "}");
 }
@@ -150,6 +70,9 @@ static void put_line(lm_text *t, const lm_bench_row *row) {
     if (row->scalar_seconds > 0) lm_text_printf(t, " %7.1fx", times_scalar(row));
     if (row->of_plain > 0) lm_text_printf(t, " %8.1f%%", 100 * row->of_plain);
     lm_text_printf(t, "\n");
+    if (row->measured > 1)
+        lm_text_printf(t, "  measured %d times: %s\n", row->measured,
+                       lm_bench_verdict_name(row->verdict));
     lm_text_append(t, lm_text_cstr(&row->table), row->table.length);
 }
 

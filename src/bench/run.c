@@ -75,6 +75,7 @@ lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
 out:
     lm_text_free(&b.json);
     lm_text_free(&b.fallen);
+    lm_text_free(&b.noise);
     cJSON_Delete(b.recorded);
     lm_pool_free(b.one);
     lm_pool_free(b.compute.pool);

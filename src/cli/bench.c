@@ -13,7 +13,11 @@ static const lm_option options[] = {
     {"set", "KEY.PATH=VALUE", "override a key of the config or the presets; may be repeated", true},
     {"seconds", "S", "about how long a row is repeated; steps ten times as long (0.2)", false},
     {"json", NULL, "one JSON object at the end instead of tables", false},
-    {"compare", "FILE", "fail when a row is 15% lower than in FILE, which --json printed", false},
+    {"compare", "FILE",
+     "fail when a row is 15% lower than in FILE, which --json printed, each time\n"
+     "                             of 3 in quiet; lower only beside a peak that is lower too: "
+     "noise",
+     false},
     LM_MACHINE_OPTIONS,
     {0},
 };

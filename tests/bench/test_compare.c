@@ -1,0 +1,124 @@
+/* When a row counts as slower than recorded: by given figures, without measuring anything. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "bench/compare.h"
+
+/* Of a row that is recorded at 0.90, where the best peak of the run is 200: limits 0.765 and 190. */
+static lm_bench_verdict verdict(const lm_bench_attempt *attempts, int n) {
+    return lm_bench_verdict_of(0.90, 200, attempts, n);
+}
+
+static void test_limit(void **unused) {
+    (void)unused;
+    assert_true(lm_bench_fell(0.76, 0.90));
+    assert_false(lm_bench_fell(0.77, 0.90));
+    assert_false(lm_bench_fell(2, 0.90));
+    assert_false(lm_bench_fell(0.01, (double)NAN));
+}
+
+static void test_a_row_that_holds_is_measured_once(void **unused) {
+    (void)unused;
+    const lm_bench_attempt good = {0.88, 200}, beside_noise = {0.80, 100};
+    assert_int_equal(verdict(&good, 1), LM_BENCH_HELD);
+    assert_int_equal(verdict(&beside_noise, 1), LM_BENCH_HELD);
+    assert_int_equal(lm_bench_verdict_of((double)NAN, 200, &beside_noise, 1), LM_BENCH_HELD);
+}
+
+static void test_three_falls_in_quiet_are_slower(void **unused) {
+    (void)unused;
+    const lm_bench_attempt a[] = {{0.70, 200}, {0.75, 191}, {0.71, 199}};
+    assert_int_equal(verdict(a, 1), LM_BENCH_AGAIN);
+    assert_int_equal(verdict(a, 2), LM_BENCH_AGAIN);
+    assert_int_equal(verdict(a, 3), LM_BENCH_FELL);
+}
+
+static void test_the_best_counts(void **unused) {
+    (void)unused;
+    const lm_bench_attempt a[] = {{0.40, 200}, {0.41, 200}, {0.77, 200}};
+    assert_int_equal(verdict(a, 3), LM_BENCH_HELD);
+}
+
+static void test_falls_beside_a_peak_that_moved_do_not_count(void **unused) {
+    (void)unused;
+    const lm_bench_attempt noise[] = {{0.45, 120}, {0.45, 189}, {0.45, 100},
+                                      {0.45, 110}, {0.45, 120}, {0.45, 130}};
+    for (int n = 1; n < 6; n++) assert_int_equal(verdict(noise, n), LM_BENCH_AGAIN);
+    assert_int_equal(verdict(noise, 6), LM_BENCH_NOISE);
+    /* Twice in quiet is not enough, thrice is. */
+    lm_bench_attempt mixed[6];
+    memcpy(mixed, noise, sizeof mixed);
+    mixed[0].peak = mixed[4].peak = 200;
+    assert_int_equal(verdict(mixed, 6), LM_BENCH_NOISE);
+    mixed[5].peak = 191;
+    assert_int_equal(verdict(mixed, 5), LM_BENCH_AGAIN);
+    assert_int_equal(verdict(mixed, 6), LM_BENCH_FELL);
+}
+
+/* What seemed quiet was not, once the machine has shown more. */
+static void test_quiet_is_by_the_best_peak_of_the_run(void **unused) {
+    (void)unused;
+    const lm_bench_attempt a[] = {{0.70, 120}, {0.70, 120}, {0.70, 120}};
+    assert_int_equal(lm_bench_verdict_of(0.90, 120, a, 3), LM_BENCH_FELL);
+    assert_int_equal(lm_bench_verdict_of(0.90, 200, a, 3), LM_BENCH_AGAIN);
+}
+
+/* ---- the end of a run -------------------------------------------------------------------------*/
+
+static lm_text printed;
+
+static lm_status print(const lm_text *text, lm_error *err) {
+    (void)err;
+    lm_text_append(&printed, lm_text_cstr(text), text->length);
+    return LM_OK;
+}
+
+/* The result of a run with rows that fell and rows that are noise; 0: none. */
+static lm_status judge(bool fell, bool noise, lm_error *err) {
+    const lm_bench_options o = {.compare = "before.json", .print = print};
+    lm_bench b = {.o = &o, .compared = 5, .recorded = cJSON_CreateObject()};
+    if (fell) lm_text_printf(&b.fallen, "\n  gemm slow");
+    if (noise) lm_text_printf(&b.noise, "\n  step noisy");
+    lm_text_free(&printed);
+    lm_status status = lm_bench_judge(&b, err);
+    lm_text_free(&b.fallen);
+    lm_text_free(&b.noise);
+    cJSON_Delete(b.recorded);
+    return status;
+}
+
+static void test_noise_is_named_and_no_failure(void **unused) {
+    (void)unused;
+    lm_error err = {0};
+    assert_int_equal(judge(false, false, &err), LM_OK);
+    assert_string_equal(lm_text_cstr(&printed), "\n5 rows, none more than 15% below before.json\n");
+    assert_int_equal(judge(false, true, &err), LM_OK);
+    assert_non_null(strstr(lm_text_cstr(&printed), "before.json in quiet\nnoise: "));
+    assert_non_null(strstr(lm_text_cstr(&printed), "\n  step noisy\n"));
+    assert_int_equal(judge(true, false, &err), LM_ERR_RUNTIME);
+    assert_string_equal(err.message, "slower than recorded in before.json:\n  gemm slow");
+    assert_int_equal(judge(true, true, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "\n  gemm slow\nnoise: "));
+    assert_non_null(strstr(err.message, "\n  step noisy"));
+    lm_text_free(&printed);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_a_row_that_holds_is_measured_once),
+        cmocka_unit_test(test_three_falls_in_quiet_are_slower),
+        cmocka_unit_test(test_the_best_counts),
+        cmocka_unit_test(test_falls_beside_a_peak_that_moved_do_not_count),
+        cmocka_unit_test(test_quiet_is_by_the_best_peak_of_the_run),
+        cmocka_unit_test(test_noise_is_named_and_no_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
