@@ -19,7 +19,7 @@ typedef enum lm_status {
     LM_ERR_RUNTIME = 1,     /* I/O, memory, damaged file */
     LM_ERR_USAGE = 2,       /* command line or config */
     LM_ERR_DIVERGED = 3,    /* loss or gradients stopped being finite */
-    LM_ERR_INTERRUPTED = 4, /* stopped by a signal after a checkpoint was written */
+    LM_ERR_INTERRUPTED = 4, /* stopped by a signal; training after a checkpoint was written */
 } lm_status;
 
 typedef struct lm_error {

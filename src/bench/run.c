@@ -69,7 +69,7 @@ lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
     if (o->compare && (status = lm_bench_read_recorded(&b, err)) != LM_OK) goto out;
     if ((status = lm_pool_create(&b.compute.pool, b.threads, err)) != LM_OK) goto out;
     if ((status = lm_pool_create(&b.one, 1, err)) != LM_OK) goto out;
-    lm_stop_arm(0);
+    lm_stop_arm(0, "stopping after the repetition at hand");
     status = run_sections(&b, err);
     lm_stop_restore();
 out:

@@ -21,12 +21,13 @@
 #include "base/text.h"
 
 /* For every help text. */
-#define LM_EXIT_CODES                                                                  \
-    "\nExit codes:\n"                                                                  \
-    "  0 done; 1 runtime failure (I/O, memory, damaged file); 2 usage or config;\n"    \
-    "  3 diverged (a loss or gradient is not finite); 4 interrupted (or\n"             \
-    "  run.interrupt_exit_code), after a checkpoint was written (--resume goes on);\n" \
-    "  130, 143 stopped at once by a second SIGINT, SIGTERM\n"
+#define LM_EXIT_CODES                                                                 \
+    "\nExit codes:\n"                                                                 \
+    "  0 done; 1 runtime failure (I/O, memory, damaged file); 2 usage or config;\n"   \
+    "  3 diverged (a loss or gradient is not finite); 4 interrupted: training (or\n"  \
+    "  with run.interrupt_exit_code) after a checkpoint was written (--resume goes\n" \
+    "  on), bench with what was measured printed; 130, 143 stopped at once by a\n"    \
+    "  second SIGINT, SIGTERM\n"
 
 typedef struct lm_option {
     const char *name;     /* without the dashes; NULL ends the table */

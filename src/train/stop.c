@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +14,8 @@ static volatile sig_atomic_t pending, save_asked;
 static struct timespec first; /* when pending was set */
 static struct sigaction before_int, before_term, before_hup, before_usr1;
 static bool listening, armed, at_terminal;
-static double wall, expected; /* Unix time at which to have stopped, 0: none; seconds */
+static char answer[128], answer_int[128]; /* what is said of the first signal, of a first SIGINT */
+static double wall, expected;             /* Unix time at which to have stopped, 0: none; seconds */
 
 static double seconds_of(clockid_t clock, struct timespec *at) {
     clock_gettime(clock, at);
@@ -22,7 +24,7 @@ static double seconds_of(clockid_t clock, struct timespec *at) {
 
 /* From a handler: by write alone. Behind a line of progress it begins a line of its own. */
 static void say(const char *text) {
-    char line[128] = "\n";
+    char line[1 + sizeof answer] = "\n";
     size_t n = at_terminal ? 1 : 0, length = strlen(text);
     int before = errno;
     memcpy(line + n, text, length);
@@ -36,10 +38,7 @@ static void on_stop(int number) {
     if (!pending) {
         seconds_of(CLOCK_MONOTONIC, &first);
         pending = number;
-        say(number == SIGINT
-                ? "lmtrain: finishing the step, then saving; Ctrl-C again stops at once\n"
-                : "lmtrain: finishing the step, then saving; a second signal stops at"
-                  " once\n");
+        say(number == SIGINT ? answer_int : answer);
         return;
     }
     if (number == SIGHUP) return; /* the kernel and the shell may both tell that it is gone */
@@ -70,13 +69,16 @@ void lm_stop_listen(void) {
     listening = true;
 }
 
-void lm_stop_arm(int64_t before_wall) {
+void lm_stop_arm(int64_t before_wall, const char *finishing) {
     const char *end = getenv("SLURM_JOB_END_TIME");
     double at = end ? strtod(end, NULL) : 0;
     wall = before_wall > 0 && at > 0 ? at - (double)before_wall : 0;
     expected = 0;
     pending = 0;
     at_terminal = isatty(STDERR_FILENO) == 1;
+    snprintf(answer, sizeof answer, "lmtrain: %.70s; a second signal stops at once\n", finishing);
+    snprintf(answer_int, sizeof answer_int, "lmtrain: %.70s; Ctrl-C again stops at once\n",
+             finishing);
     handle(SIGINT, on_stop, &before_int);
     handle(SIGTERM, on_stop, &before_term);
     sigaction(SIGHUP, NULL, &before_hup);

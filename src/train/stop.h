@@ -1,4 +1,4 @@
-/* When training should stop or save: signals, and the end of the scheduler's job.
+/* When training (or measuring) should stop or save: signals, and the end of the scheduler's job.
  *
  * SIGINT, SIGTERM and SIGHUP (the terminal is gone; not under nohup) ask the loop to stop after the
  * step at hand, and say so on stderr at once, since a step may take a while. A second SIGINT or
@@ -15,8 +15,9 @@
 /* From the start of the process's work: SIGUSR1 no longer ends it. */
 void lm_stop_listen(void);
 /* From the first step: SIGINT, SIGTERM, SIGHUP. before_wall: seconds that should be left of the job; 0:
- * its end is not looked at. */
-void lm_stop_arm(int64_t before_wall);
+ * its end is not looked at. `finishing` is what the caller does when asked to stop, which is said at once:
+ * "finishing the step, then saving"; 70 characters at most. */
+void lm_stop_arm(int64_t before_wall, const char *finishing);
 void lm_stop_restore(void); /* the handlers that were there before */
 
 #define LM_STOP_WALL (-1)

@@ -231,7 +231,7 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
         goto out;
     }
     announce(&t);
-    lm_stop_arm(t.config->checkpoint.before_wall);
+    lm_stop_arm(t.config->checkpoint.before_wall, "finishing the step, then saving");
     status = run_steps(&t, err);
     /* A failure to write the summary must not hide how the run ended. */
     int code = status != LM_OK && err->exit_code ? err->exit_code : (int)status;

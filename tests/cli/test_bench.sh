@@ -113,8 +113,12 @@ check "a step that diverges" exits_saying 3 "stopped being finite" "${bench[@]}"
     --config a.json --set optimizer.lr=1e6 --set schedule.warmup_steps=0 --set optimizer.name=sgd \
     --set train.clip_norm=0
 
-# A signal, once the handler is there: what was measured so far is printed.
+# A signal, once the handler is there: what was measured so far is printed, and nothing promised that
+# only training does.
+# interrupted SIGNAL SAYS OPTIONS...
 interrupted() {
+    local signal=$1 says=$2
+    shift 2
     "$lmtrain" bench --seconds 1000 --only machine --only kernels "$@" >out 2>err &
     local pid=$! mask=0
     for _ in $(seq 1 1000); do
@@ -122,12 +126,14 @@ interrupted() {
         [ $((0x${mask:-0} & 2)) -ne 0 ] && break
         sleep 0.01
     done
-    kill -INT $pid
+    kill -"$signal" $pid
     wait $pid
     local code=$?
-    [ $code -eq 4 ] && grep -q "stopped by signal 2" err || { echo "code $code"; cat err; false; }
+    [ $code -eq 4 ] && grep -q "stopped by signal $(kill -l "$signal")" err &&
+        grep -qx "lmtrain: stopping after the repetition at hand; $says at once" err &&
+        ! grep -q "sav\|the step" err || { echo "code $code"; cat err; false; }
 }
-check "a signal ends it" interrupted
+check "a signal ends it" interrupted INT "Ctrl-C again stops"
 check "what was measured is printed" says "machine:"
-check "and JSON too" interrupted --json
+check "another one too, and JSON is printed" interrupted TERM "a second signal stops" --json
 check "which is whole" json "j['interrupted']"
