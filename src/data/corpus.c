@@ -61,7 +61,8 @@ static const format *format_of(const shard *s) {
 struct lm_corpus {
     shard *shards;
     int64_t count, tokens;
-    bool validated;
+    int64_t watch; /* -1: none */
+    bool validated, watched;
     uint64_t digest;
 };
 
@@ -148,6 +149,7 @@ lm_status lm_corpus_open(lm_corpus **corpus, const char *path, lm_error *err) {
     *corpus = NULL;
     lm_corpus *c = calloc(1, sizeof *c);
     if (!c) return no_memory(path, err);
+    c->watch = -1;
     lm_status status;
     if (lm_file_is_directory(path)) {
         status = add_directory(c, path, err);
@@ -215,13 +217,20 @@ const char *lm_corpus_tokenizer(const lm_corpus *c) {
 
 #define BLOCK 4096 /* tokens read at a time */
 
-static lm_status validate_ids(const shard *s, int64_t vocab_size, lm_error *err) {
+static bool occurs(int64_t id, const int32_t *ids, int64_t n) {
+    bool found = false;
+    for (int64_t i = 0; i < n; i++) found |= ids[i] == id;
+    return found;
+}
+
+static lm_status validate_ids(lm_corpus *c, const shard *s, int64_t vocab_size, lm_error *err) {
     int32_t ids[BLOCK];
     for (int64_t first = 0; first < s->tokens; first += BLOCK) {
         int64_t n = s->tokens - first < BLOCK ? s->tokens - first : BLOCK;
         int32_t most = 0;
         s->format->read(s, first, n, ids);
         for (int64_t i = 0; i < n; i++) most = ids[i] > most ? ids[i] : most;
+        if (c->watch >= 0 && !c->watched) c->watched = occurs(c->watch, ids, n);
         if (most < vocab_size) continue;
         int64_t i = 0;
         while (ids[i] < vocab_size) i++;
@@ -236,9 +245,10 @@ static lm_status validate_ids(const shard *s, int64_t vocab_size, lm_error *err)
 lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, lm_error *err) {
     lm_digest whole;
     lm_digest_init(&whole);
+    c->watched = false;
     for (int64_t i = 0; i < c->count; i++) {
         const shard *s = &c->shards[i];
-        lm_status status = validate_ids(s, vocab_size, err);
+        lm_status status = validate_ids(c, s, vocab_size, err);
         if (status != LM_OK) return status;
         uint64_t digest = lm_digest_of(s->map.data, s->map.size);
         if (s->manifest.found && s->manifest.digest != digest)
@@ -253,6 +263,16 @@ lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, lm_error *err) {
     c->digest = lm_digest_end(&whole);
     c->validated = true;
     return LM_OK;
+}
+
+void lm_corpus_watch(lm_corpus *c, int64_t id) {
+    c->watch = id;
+    c->validated = false;
+}
+
+bool lm_corpus_watched(const lm_corpus *c) {
+    LM_ASSERT(c->validated);
+    return c->watched;
 }
 
 uint64_t lm_corpus_digest(const lm_corpus *c) {

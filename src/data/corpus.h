@@ -37,6 +37,11 @@ void lm_corpus_read(const lm_corpus *c, int64_t shard, int64_t first, int64_t n,
 int64_t lm_corpus_vocab_size(const lm_corpus *c);
 const char *lm_corpus_tokenizer(const lm_corpus *c);
 
+/* An id for lm_corpus_validate to look out for, as it reads everything anyway; -1, as at first: none. */
+void lm_corpus_watch(lm_corpus *c, int64_t id);
+/* Does it occur? Known after lm_corpus_validate (asserted). */
+bool lm_corpus_watched(const lm_corpus *c);
+
 /* Reads everything once: every id below vocab_size, else an error naming the shard, the byte
  * offset, the id and the bound; every digest as its manifest says. */
 lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, lm_error *err);

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "data/manifest.h"
 #include "machine/limits.h"
 #include "tokenizer/tokenizer.h"
 
@@ -148,6 +149,9 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
                        lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->val)));
     if (lm_setup_shared_shard(s))
         lm_text_printf(out, "\n          " LM_SHARED_SHARD, lm_setup_shared_shard(s));
+    if (lm_setup_no_documents(s))
+        lm_text_printf(out, "\n          " LM_NO_DOCUMENTS, (long long)m->document_token,
+                       c->data.train);
     lm_text_printf(
         out, "\ntraining  %" PRId64 " steps of %" PRId64 " tokens: %s tokens, %.3g epochs\n",
         c->train.steps, p->step_tokens, lm_text_count(a, sizeof a, p->tokens), p->epochs);
@@ -228,9 +232,31 @@ static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
     return LM_OK;
 }
 
+/* Of a vocabulary that is the data's: what the config says of its own, config/ has checked. */
+static lm_status check_document_token(const lm_setup *s, lm_error *err) {
+    const lm_model_options *m = &s->config->model;
+    char *manifest = NULL;
+    lm_text origin = {0};
+    if (!m->document_mask || m->document_token < m->vocab_size) return LM_OK;
+    if (lm_corpus_vocab_size(s->train) > 0) {
+        if ((manifest = lm_manifest_path(lm_corpus_shard_path(s->train, 0))))
+            lm_text_printf(&origin, "%s: vocab_size", manifest);
+    } else {
+        lm_text_printf(&origin, "data.tokenizer = \"%s\"", s->config->data.tokenizer);
+    }
+    lm_error_set(err, LM_ERR_USAGE,
+                 "model.document_token: expected a token from 0 to %" PRId64
+                 " (%s), found %" PRId64,
+                 m->vocab_size - 1, lm_text_cstr(&origin), m->document_token);
+    lm_text_free(&origin);
+    free(manifest);
+    return err->code;
+}
+
 /* Everything that the config leaves to the data. */
 static lm_status resolve(lm_setup *s, lm_error *err) {
     lm_config *c = s->config;
+    bool given = c->model.vocab_size > 0;
     lm_status status =
         open_corpus(&s->train, &s->sampler, c, "data.train", c->data.train, c->data.shuffle, err);
     if (status != LM_OK) return status;
@@ -245,6 +271,7 @@ static lm_status resolve(lm_setup *s, lm_error *err) {
                             "model.vocab_size: expected a value, since %s has no manifest that"
                             " gives one",
                             c->data.train);
+    if (!given && (status = check_document_token(s, err)) != LM_OK) return status;
     return lm_model_resolve(&c->model, err);
 }
 
@@ -254,6 +281,10 @@ const char *lm_setup_shared_shard(const lm_setup *s) {
             if (lm_file_same(lm_corpus_shard_path(s->val, i), lm_corpus_shard_path(s->train, k)))
                 return lm_corpus_shard_path(s->val, i);
     return NULL;
+}
+
+bool lm_setup_no_documents(const lm_setup *s) {
+    return s->config->model.document_mask && !lm_corpus_watched(s->train);
 }
 
 lm_status lm_setup_resolve(lm_config *config, lm_error *err) {
@@ -279,6 +310,7 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
     lm_kernels_fill(&s->kernels, isas);
     if ((status = resolve(s, err)) != LM_OK) goto out;
     make_plan(s);
+    if (config->model.document_mask) lm_corpus_watch(s->train, config->model.document_token);
     if ((status = lm_corpus_validate(s->train, config->model.vocab_size, err)) != LM_OK) goto out;
     if (s->val) status = lm_corpus_validate(s->val, config->model.vocab_size, err);
 out:

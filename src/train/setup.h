@@ -45,6 +45,12 @@ const char *lm_setup_shared_shard(const lm_setup *s);
 #define LM_SHARED_SHARD \
     "warning: %s is in data.train too, so that validation says nothing about other text"
 
+/* Documents are masked, but no token of data.train begins one. */
+bool lm_setup_no_documents(const lm_setup *s);
+#define LM_NO_DOCUMENTS                                                                 \
+    "warning: model.document_token = %lld never occurs in %s: model.document_mask does" \
+    " nothing"
+
 /* Refuses a plan that this machine's memory cannot hold, with figures. */
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 /* The same, and one that the run directory's disk cannot hold. */

@@ -174,6 +174,9 @@ static void announce(lm_trainer *t) {
                      lm_cpu_describe(t->setup.kernels.isas, isas, sizeof isas));
     if (lm_setup_shared_shard(&t->setup))
         lm_progress_warn(&t->progress, LM_SHARED_SHARD, lm_setup_shared_shard(&t->setup));
+    if (lm_setup_no_documents(&t->setup))
+        lm_progress_warn(&t->progress, LM_NO_DOCUMENTS, (long long)t->config->model.document_token,
+                         t->config->data.train);
     if (t->saved) {
         lm_progress_note(&t->progress, "going on after step %" PRId64 ", from %s", t->state.step,
                          t->saved);

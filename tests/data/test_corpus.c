@@ -91,6 +91,32 @@ static void test_write_and_read(void **state) {
     lm_corpus_close(NULL);
 }
 
+/* Whether shards of ids 0 ... 9999 and of 12000 ... 12007 have it. */
+static bool occurs(int64_t id) {
+    lm_error err = {0};
+    lm_corpus *c;
+    assert_int_equal(lm_corpus_open(&c, in("watched"), &err), LM_OK);
+    lm_corpus_watch(c, id);
+    assert_int_equal(lm_corpus_validate(c, 20000, &err), LM_OK);
+    bool found = lm_corpus_watched(c);
+    lm_corpus_close(c);
+    return found;
+}
+
+static void test_an_id_is_looked_out_for(void **state) {
+    (void)state;
+    lm_error err = {0};
+    assert_int_equal(lm_file_make_directory(in("watched"), &err), LM_OK);
+    put_shard(in("watched/1.bin"), 10000, 0, 20000);
+    put_shard(in("watched/2.bin"), 8, 12000, 20000);
+    assert_true(occurs(0));
+    assert_true(occurs(9999));
+    assert_true(occurs(12007));
+    assert_false(occurs(10000));
+    assert_false(occurs(12008));
+    assert_false(occurs(-1));
+}
+
 static void test_errors(void **state) {
     (void)state;
     expect_error(in("missing.bin"), 256, "missing.bin: cannot open: No such file");
@@ -222,6 +248,7 @@ static void test_large_files(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_read),
+        cmocka_unit_test(test_an_id_is_looked_out_for),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_manifests_are_held_to),
         cmocka_unit_test(test_directories_and_patterns),

@@ -39,6 +39,27 @@ check "the plan says so too" exits_saying 0 "warning: val.bin is in data.train t
 check "other data is not warned of" bash -c \
     "! '$lmtrain' --config a.json --set run.dir=r2 --dry-run | grep warning"
 
+# The token that begins a document.
+masked=(--dry-run --set run.dir=r2 --set model.document_mask=true)
+check "a document_token beyond the manifest's vocabulary" exits_saying 2 \
+    "model.document_token: expected a token from 0 to 255 (train.json: vocab_size), found 256" \
+    "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=256
+cp train.bin bare.bin
+check "beyond the tokenizer's" exits_saying 2 \
+    'model.document_token: expected a token from 0 to 255 (data.tokenizer = "bytes"), found 300' \
+    "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=300 \
+    --set data.train=bare.bin --set data.tokenizer=bytes
+check "beyond the config's own" exits_saying 2 "document_token = 256 is no token: model.vocab_size = 256" \
+    "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=256 --set model.vocab_size=256
+check "a document_token that never occurs is warned of" exits_saying 0 \
+    "warning: model.document_token = 0 never occurs in train.bin: model.document_mask does nothing" \
+    "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=0
+once() { exits 0 "$lmtrain" --config a.json --quiet --set run.dir=r6 --set model.document_mask=true \
+    --set model.document_token=0 && [ "$(grep -c "never occurs in train.bin" out)" -eq 1 ]; }
+check "by a run too, once" once
+check "one that occurs is not" bash -c \
+    "! '$lmtrain' --config a.json ${masked[*]} --set model.document_token=10 | grep warning"
+
 # The plan.
 check "keeping every checkpoint is a plan of those there are" exits_saying 0 "finished" \
     "$lmtrain" --config a.json --set run.dir=all --set checkpoint.keep_last=1000000000
