@@ -57,6 +57,10 @@ lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *array
                               const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
                               lm_error *err);
 
+/* The memory that writing takes beside the arrays on so many threads, but for the index: some 100 bytes for
+ * each MiB of them. Reading and verifying take less. */
+uint64_t lm_checkpoint_write_bytes(int threads);
+
 typedef struct lm_checkpoint lm_checkpoint;
 
 /* Open the file and check its structure without reading the weights: every size, offset and count

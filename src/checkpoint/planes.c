@@ -8,8 +8,9 @@
 #include "base/elementary.h"
 #include "checkpoint/huffman.h"
 
-#define RAW_DEFLATE (-15)
-#define STORED_MAX  65535u /* bytes in a stored block */
+#define RAW_DEFLATE  (-15)
+#define MEMORY_LEVEL 9
+#define STORED_MAX   65535u /* bytes in a stored block */
 
 _Static_assert(LM_PLANE_BOUND >= LM_PLANE_CHUNK + LM_HUFFMAN_SLACK, "room for coders");
 
@@ -21,7 +22,7 @@ struct lm_plane_coder {
 lm_plane_coder *lm_plane_coder_create(void) {
     lm_plane_coder *c = calloc(1, sizeof *c);
     if (!c) return NULL;
-    if (deflateInit2(&c->deflate, 1, Z_DEFLATED, RAW_DEFLATE, 9, Z_RLE) != Z_OK ||
+    if (deflateInit2(&c->deflate, 1, Z_DEFLATED, RAW_DEFLATE, MEMORY_LEVEL, Z_RLE) != Z_OK ||
         inflateInit2(&c->inflate, RAW_DEFLATE) != Z_OK) {
         lm_plane_coder_free(c);
         return NULL;
@@ -34,6 +35,12 @@ void lm_plane_coder_free(lm_plane_coder *c) {
     deflateEnd(&c->deflate);
     inflateEnd(&c->inflate);
     free(c);
+}
+
+/* Of zlib as zconf.h has it: what deflate takes for its window and its tables. */
+size_t lm_plane_coder_bytes(void) {
+    return sizeof(lm_plane_coder) + ((size_t)1 << (-RAW_DEFLATE + 2)) +
+           ((size_t)1 << (MEMORY_LEVEL + 9));
 }
 
 void lm_plane_split(int64_t count, const float *x, int plane, unsigned char *out) {

@@ -27,6 +27,7 @@
 typedef struct lm_plane_coder lm_plane_coder;
 lm_plane_coder *lm_plane_coder_create(void); /* NULL without memory */
 void lm_plane_coder_free(lm_plane_coder *c); /* NULL is fine */
+size_t lm_plane_coder_bytes(void);           /* of memory, to within some 16 KiB */
 
 /* out[i] = byte `plane` of x[i]. */
 void lm_plane_split(int64_t count, const float *x, int plane, unsigned char *out);

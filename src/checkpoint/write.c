@@ -255,6 +255,11 @@ static void check_names(const lm_checkpoint_array *arrays, int64_t n) {
     }
 }
 
+uint64_t lm_checkpoint_write_bytes(int threads) {
+    uint64_t slots = 2 * SLOTS_PER_THREAD * (LM_PLANE_BOUND + sizeof(slot));
+    return (uint64_t)threads * (slots + (uint64_t)LM_PLANE_CHUNK + lm_plane_coder_bytes());
+}
+
 static lm_status reserve(writer *w) {
     int threads = lm_pool_threads(w->pool);
     w->room = SLOTS_PER_THREAD * threads;

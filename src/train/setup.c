@@ -48,6 +48,7 @@ static void make_plan(lm_setup *s) {
     uint64_t step = (uint64_t)c->train.micro_batch;
     p->optimizer = p->model.weights;
     p->batch = (uint64_t)c->train.micro_batch * sizeof(int32_t);
+    p->saving = lm_checkpoint_write_bytes(s->threads);
     p->checkpoint = p->model.weights;
     bool fits = !p->model.overflow && multiply(&p->optimizer, states) &&
                 multiply(&p->batch, (uint64_t)c->model.context_length + 1) &&
@@ -58,7 +59,7 @@ static void make_plan(lm_setup *s) {
     fits = fits && multiply(&p->disk, checkpoints_kept(c) + 1);
     const uint64_t parts[] = {p->model.weights,     p->model.gradients, p->optimizer,
                               p->model.activations, p->model.scratch,   p->batch,
-                              p->model.rounded};
+                              p->model.rounded,     p->saving};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fits = fits && add(&p->memory, parts[i]);
     p->overflow = !fits;
@@ -167,6 +168,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     put_bytes(out, "activations", p->model.activations);
     put_bytes(out, "scratch", p->model.scratch);
     put_bytes(out, "batch", p->batch);
+    put_bytes(out, "saving", p->saving);
     put_bytes(out, "total", p->memory);
     put_bytes(out, "available", lm_limits_memory());
     put_recompute(out, s);

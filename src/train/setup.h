@@ -10,6 +10,7 @@
 typedef struct lm_train_plan {
     lm_model_plan model;
     uint64_t optimizer, batch; /* bytes: optimizer states; token buffers */
+    uint64_t saving;           /* bytes: what writing a checkpoint takes, for a while */
     uint64_t memory;           /* bytes: all of it */
     uint64_t checkpoint;       /* bytes of one checkpoint, at most */
     uint64_t disk;             /* bytes of all that are kept, and the one being written */

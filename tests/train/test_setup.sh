@@ -61,6 +61,19 @@ check "one that occurs is not" bash -c \
     "! '$lmtrain' --config a.json ${masked[*]} --set model.document_token=10 | grep warning"
 
 # The plan.
+# plan_adds_up OPTIONS...: the lines of memory, that of writing a checkpoint among them, make the total,
+# but for the digits that are not printed.
+plan_adds_up() {
+    exits 0 "$lmtrain" --config a.json --set run.dir=r2 --dry-run "$@" && awk '
+        BEGIN { unit["B"] = 1; unit["KiB"] = 1024; unit["MiB"] = 1048576; unit["GiB"] = 1073741824 }
+        /^memory/ { inside = 1; next }
+        inside && $1 == "total" { total = $2 * unit[$3]; exit }
+        inside { sum += $2 * unit[$3]; if ($1 == "saving") saving = $2 * unit[$3] }
+        END { print sum, total, saving
+              exit !(saving > 2e6 && sum > 0.99 * total && sum < 1.01 * total) }' out
+}
+check "the plan adds up, writing a checkpoint included" plan_adds_up
+check "on more threads too" plan_adds_up --threads 5
 check "keeping every checkpoint is a plan of those there are" exits_saying 0 "finished" \
     "$lmtrain" --config a.json --set run.dir=all --set checkpoint.keep_last=1000000000
 check "all are kept" test "$(find all/checkpoints -name 'step-*' | wc -l)" -eq 6
