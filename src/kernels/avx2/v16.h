@@ -39,7 +39,7 @@ static inline void v16_store_n(float *x, int64_t n, v16 a) {
     _mm256_maskstore_ps(x, v16_mask(n, 0), a.lo);
     if (n > 8) _mm256_maskstore_ps(x + 8, v16_mask(n, 8), a.hi);
 }
-/* Lanes below n < 16 from a, the others from b. */
+/* Lanes below n <= 16 from a, the others from b. */
 static inline v16 v16_first(int64_t n, v16 a, v16 b) {
     return v16_make(_mm256_blendv_ps(b.lo, a.lo, _mm256_castsi256_ps(v16_mask(n, 0))),
                     _mm256_blendv_ps(b.hi, a.hi, _mm256_castsi256_ps(v16_mask(n, 8))));
@@ -142,6 +142,18 @@ static inline float v16_sum(v16 a) {
     c = _mm_add_ps(c, _mm_movehl_ps(c, c));
     c = _mm_add_ss(c, _mm_movehdup_ps(c));
     return _mm_cvtss_f32(c);
+}
+
+/* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]). */
+static inline v16 v16_sum_rows(const v16 r[16]) {
+    float sum[16];
+    for (int i = 0; i < 16; i++) sum[i] = v16_sum(r[i]);
+    return v16_load(sum);
+}
+static inline v16 v16_max_rows(const v16 r[16]) {
+    float max[16];
+    for (int i = 0; i < 16; i++) max[i] = v16_max_lanes(r[i]);
+    return v16_load(max);
 }
 
 /* ---- eight 64-bit integers ---- */

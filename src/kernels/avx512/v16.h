@@ -28,7 +28,7 @@ static inline v16 v16_load_n(const float *x, int64_t n) {
 static inline void v16_store_n(float *x, int64_t n, v16 a) {
     _mm512_mask_storeu_ps(x, v16_mask(n), a);
 }
-/* Lanes below n < 16 from a, the others from b. */
+/* Lanes below n <= 16 from a, the others from b. */
 static inline v16 v16_first(int64_t n, v16 a, v16 b) {
     return _mm512_mask_blend_ps(v16_mask(n), b, a);
 }
@@ -115,6 +115,30 @@ static inline float v16_sum(v16 a) {
     c = _mm_add_ps(c, _mm_movehl_ps(c, c));
     c = _mm_add_ss(c, _mm_movehdup_ps(c));
     return _mm_cvtss_f32(c);
+}
+
+/* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]): a step folds two vectors into one, where the halves
+ * of each lie side by side. */
+#define V16_FOLD_ROWS(fold)                                                                        \
+    v16 a[8], b[4], c[2];                                                                          \
+    for (int i = 0; i < 8; i++) /* lanes j of r[i], r[i+8]; j + 8 */                               \
+        a[i] = fold(_mm512_shuffle_f32x4(r[i], r[i + 8], 0x44),                                    \
+                    _mm512_shuffle_f32x4(r[i], r[i + 8], 0xee));                                   \
+    for (int i = 0; i < 4; i++) /* of i, i+8, i+4, i+12; j + 4 */                                  \
+        b[i] = fold(_mm512_shuffle_f32x4(a[i], a[i + 4], 0x88),                                    \
+                    _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd));                                   \
+    for (int i = 0; i < 2; i++) /* each 128 bits: of i, i+2; j + 2 */                              \
+        c[i] = fold(_mm512_shuffle_ps(b[i], b[i + 2], 0x44),                                       \
+                    _mm512_shuffle_ps(b[i], b[i + 2], 0xee));                                      \
+    v16 d = fold(_mm512_shuffle_ps(c[0], c[1], 0x88), _mm512_shuffle_ps(c[0], c[1], 0xdd));        \
+    /* d: 0 2 1 3, 8 10 9 11, 4 6 5 7, 12 14 13 15 */                                              \
+    d = _mm512_permute_ps(d, 0xd8);                                                                \
+    return _mm512_shuffle_f32x4(d, d, 0xd8)
+static inline v16 v16_sum_rows(const v16 r[16]) {
+    V16_FOLD_ROWS(v16_add);
+}
+static inline v16 v16_max_rows(const v16 r[16]) {
+    V16_FOLD_ROWS(v16_max);
 }
 
 /* ---- eight 64-bit integers ---- */

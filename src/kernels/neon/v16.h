@@ -36,13 +36,10 @@ static inline void v16_store_n(float *x, int64_t n, v16 a) {
     v16_store(copy, a);
     memcpy(x, copy, (size_t)n * sizeof *x);
 }
-/* Lanes below n < 16 from a, the others from b. */
+/* Lanes below n <= 16 from a, the others from b. */
 static inline v16 v16_first(int64_t n, v16 a, v16 b) {
-    float from[16], to[16];
-    v16_store(from, a);
-    v16_store(to, b);
-    memcpy(to, from, (size_t)n * sizeof *to);
-    return v16_load(to);
+    const int32x4_t lane = {0, 1, 2, 3};
+    V16_BUILD(vbslq_f32(vcltq_s32(lane, vdupq_n_s32((int32_t)n - 4 * i)), a.q[i], b.q[i]));
 }
 
 static inline v16 v16_set1(float x) {
@@ -124,6 +121,18 @@ static inline float v16_sum(v16 a) {
     float32x4_t d = vaddq_f32(b, c);
     float32x2_t e = vadd_f32(vget_low_f32(d), vget_high_f32(d));
     return vget_lane_f32(e, 0) + vget_lane_f32(e, 1);
+}
+
+/* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]). */
+static inline v16 v16_sum_rows(const v16 r[16]) {
+    float sum[16];
+    for (int i = 0; i < 16; i++) sum[i] = v16_sum(r[i]);
+    return v16_load(sum);
+}
+static inline v16 v16_max_rows(const v16 r[16]) {
+    float max[16];
+    for (int i = 0; i < 16; i++) max[i] = v16_max_lanes(r[i]);
+    return v16_load(max);
 }
 
 /* ---- eight 64-bit integers ---- */
