@@ -6,15 +6,11 @@
 
 #include "base/error.h"
 
-/* ln 2 = LN2_HIGH + LN2_LOW; the high part ends in enough zeros that k * LN2_HIGH is exact for
- * every exponent k. pi/2 = HALF_PI_HIGH + HALF_PI_LOW to 2^-107. */
-#define LN2_HIGH     0x1.62e42fefa3800p-1
-#define LN2_LOW      0x1.ef35793c76730p-45
+/* pi/2 = HALF_PI_HIGH + HALF_PI_LOW to 2^-107. */
 #define LOG2_E       0x1.71547652b82fep+0
 #define HALF_PI_HIGH 0x1.921fb54442d18p+0
 #define HALF_PI_LOW  0x1.1a62633145c07p-54
 #define TWO_OVER_PI  0x1.45f306dc9c883p-1
-#define SQRT_HALF    0x1.6a09e667f3bcdp-1
 
 static double from_bits(uint64_t bits) {
     double x;
@@ -38,7 +34,7 @@ double lm_exp(double x) {
     if (x < -745.2) return 0;
     /* x = k ln2 + r, |r| <= ln2/2; Taylor to r^13, whose remainder is below 1e-17. */
     double k = floor(fma(x, LOG2_E, 0.5));
-    double r = fma(-k, LN2_LOW, fma(-k, LN2_HIGH, x));
+    double r = fma(-k, LM_LN2_LOW, fma(-k, LM_LN2_HIGH, x));
     static const double inverse_factorial[] = {1.0 / 6227020800,
                                                1.0 / 479001600,
                                                1.0 / 39916800,
@@ -66,7 +62,7 @@ double lm_exp(double x) {
 static double split_exponent(double x, int *k) {
     bool denormal = x < 0x1p-1022;
     uint64_t bits = to_bits(denormal ? x * 0x1p54 : x);
-    int64_t shift = ((int64_t)(bits - to_bits(SQRT_HALF)) >> 52);
+    int64_t shift = ((int64_t)(bits - to_bits(LM_SQRT_HALF)) >> 52);
     *k = (int)shift - (denormal ? 54 : 0);
     return from_bits(bits - ((uint64_t)shift << 52));
 }
@@ -87,8 +83,8 @@ static void log_two_parts(double x, double *high, double *low) {
     double d = m + 1, d_low = m - (d - 1);
     double s = numerator / d;
     double s_low = (fma(-s, d, numerator) - s * d_low) / d;
-    double small = fma(2 * s, atanh_tail(s * s), fma((double)k, LN2_LOW, 2 * s_low));
-    double a = k * LN2_HIGH, b = 2 * s;
+    double small = fma(2 * s, atanh_tail(s * s), fma((double)k, LM_LN2_LOW, 2 * s_low));
+    double a = k * LM_LN2_HIGH, b = 2 * s;
     double sum = a + b, b_part = sum - a;
     double sum_low = (a - (sum - b_part)) + (b - b_part);
     double rest = sum_low + small;
@@ -110,7 +106,7 @@ double lm_log(double x) {
     even = even * z2 + 1.0 / 13, odd = odd * z2 + 1.0 / 11;
     even = even * z2 + 1.0 / 9, odd = odd * z2 + 1.0 / 7;
     even = even * z2 + 1.0 / 5, odd = odd * z2 + 1.0 / 3;
-    return k * LN2_HIGH + (2 * s + (2 * s * (z * (odd + z * even)) + k * LN2_LOW));
+    return k * LM_LN2_HIGH + (2 * s + (2 * s * (z * (odd + z * even)) + k * LM_LN2_LOW));
 }
 
 double lm_pow(double x, double y) {

@@ -10,6 +10,12 @@
 
 #include <stdint.h>
 
+/* ln 2 = LM_LN2_HIGH + LM_LN2_LOW; the high part ends in enough zeros that k * LM_LN2_HIGH is exact for
+ * every exponent k. These and LM_SQRT_HALF for who takes the steps of lm_log in vectors. */
+#define LM_LN2_HIGH  0x1.62e42fefa3800p-1
+#define LM_LN2_LOW   0x1.ef35793c76730p-45
+#define LM_SQRT_HALF 0x1.6a09e667f3bcdp-1
+
 double lm_exp(double x);
 double lm_log(double x); /* x > 0; log(0) = -inf, log(<0) = NaN */
 double lm_sin(double x); /* NaN beyond 2^52, where neighbouring x are a radian apart */

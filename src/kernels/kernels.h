@@ -92,6 +92,9 @@ typedef struct lm_kernels {
 
     /* y_i = x_i rounded to nearest even (base/bf16.h), overwritten. */
     void (*bf16_from_f32)(int64_t n, const float *x, lm_bf16 *y);
+    /* The same of rows of n, strides x_row and y_row. */
+    void (*bf16_rows_from_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
+                               int64_t y_row);
     /* y_i = x_i, overwritten. */
     void (*f32_from_bf16)(int64_t n, const lm_bf16 *x, float *y);
 
@@ -105,6 +108,9 @@ typedef struct lm_kernels {
     void (*scale_f32)(int64_t n, float a, float *x);             /* x *= a, in place */
     float (*dot_f32)(int64_t n, const float *x, const float *y); /* dot16(x, y) */
     float (*sum_squares_f32)(int64_t n, const float *x);         /* dot16(x, x) */
+    /* out_i = dot16(x_i, y_i) of rows of n, strides x_row and y_row; overwritten. */
+    void (*dot_rows_bf16)(int64_t rows, int64_t n, const lm_bf16 *x, int64_t x_row,
+                          const lm_bf16 *y, int64_t y_row, float *out);
     /* out[j] += x[0,j] + x[1,j] + ...: one addition a row, rows rising; x has row stride x_row. */
     void (*sum_rows_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, float *out);
     /* The same of x in bf16, which widening does not change. */
@@ -168,6 +174,9 @@ typedef struct lm_kernels {
      * alpha 1. scale > 0. */
     void (*attention_softmax_f32)(int64_t rows, int64_t cols, int64_t first_valid, float scale,
                                   float *s, int64_t s_row, float *m, float *l, float *alpha);
+    /* Of rows that have met all they see: lse_i = m_i + log(l_i), in double by the steps of lm_log
+     * (base/elementary.h) and rounded, overwritten; l_i = 1 / l_i, in place. */
+    void (*attention_finish_f32)(int64_t rows, const float *m, float *l, float *lse);
     /* x[i,j] *= a[i], rows of n with stride x_row, in place. */
     void (*scale_rows_f32)(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
     /* s in: scores, out: p_ij = exp(fma(s_ij, scale, -lse_i)), 0 at j >= valid_i;

@@ -24,6 +24,9 @@ static void rows_and_factors(kernel_call *c) {
     c->size[0] = strided(c);
     c->size[1] = c->rows;
 }
+static void row_numbers(kernel_call *c) { /* m l lse */
+    c->size[0] = c->size[1] = c->size[2] = c->rows;
+}
 static void norm_forward(kernel_call *c) { /* x weight bias y mean rstd */
     c->size[0] = c->size[3] = c->rows * c->n;
     c->size[1] = c->size[2] = c->n;
@@ -81,6 +84,16 @@ static void to_bf16(kernel_call *c) { /* x y */
     c->pairs = 1u << 1;
     c->size[0] = c->n;
     c->size[1] = halves(c->n);
+}
+static void rows_to_bf16(kernel_call *c) { /* x y */
+    c->pairs = 1u << 1;
+    c->size[0] = strided(c);
+    c->size[1] = halves(strided(c));
+}
+static void rows_of_bf16(kernel_call *c) { /* x y out */
+    c->pairs = 1u << 0 | 1u << 1;
+    c->size[0] = c->size[1] = halves(strided(c));
+    c->size[2] = c->rows;
 }
 static void from_bf16(kernel_call *c) { /* x y */
     c->pairs = 1u << 0;
@@ -149,6 +162,10 @@ static void pair_pack(const lm_kernels *k, const kernel_call *c) {
 static void bf16_from_f32(const lm_kernels *k, const kernel_call *c) {
     k->bf16_from_f32(c->n, c->b[0], bf16_in(c->b[1], c->n));
 }
+static void bf16_rows_from_f32(const lm_kernels *k, const kernel_call *c) {
+    k->bf16_rows_from_f32(c->rows, c->n, c->b[0], c->stride, bf16_in(c->b[1], strided(c)),
+                          c->stride);
+}
 static void f32_from_bf16(const lm_kernels *k, const kernel_call *c) {
     k->f32_from_bf16(c->n, bf16_in(c->b[0], c->n), c->b[1]);
 }
@@ -169,6 +186,10 @@ static void dot(const lm_kernels *k, const kernel_call *c) {
 }
 static void sum_squares(const lm_kernels *k, const kernel_call *c) {
     c->b[2][0] = k->sum_squares_f32(c->n, c->b[0]);
+}
+static void dot_rows(const lm_kernels *k, const kernel_call *c) {
+    k->dot_rows_bf16(c->rows, c->n, bf16_in(c->b[0], strided(c)), c->stride,
+                     bf16_in(c->b[1], strided(c)), c->stride, c->b[2]);
 }
 static void sum_rows(const lm_kernels *k, const kernel_call *c) {
     k->sum_rows_f32(c->rows, c->n, c->b[0], c->stride, c->b[1]);
@@ -223,6 +244,9 @@ static const int64_t first_valid[] = {1, -3, 0, 7, 1000}; /* 1: the diagonal; 10
 static void attention_softmax(const lm_kernels *k, const kernel_call *c) {
     k->attention_softmax_f32(c->rows, c->n, first_valid[c->variant], 0.125f, c->b[0], c->stride,
                              c->b[1], c->b[2], c->b[3]);
+}
+static void attention_finish(const lm_kernels *k, const kernel_call *c) {
+    k->attention_finish_f32(c->rows, c->b[0], c->b[1], c->b[2]);
 }
 static void attention_gradient(const lm_kernels *k, const kernel_call *c) {
     k->attention_backward_f32(c->rows, c->n, first_valid[c->variant], 0.125f, c->b[0], c->stride,
@@ -282,6 +306,8 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(pack_bf16), LM_KERNEL_GEMM, 3, bf16_pack_sizes, bf16_pack, "0", "1", 0},
     {MEMBER(pack_pairs), LM_KERNEL_GEMM, 3, pair_pack_sizes, pair_pack, "0", "1", 0},
     {MEMBER(bf16_from_f32), LM_KERNEL_VECTOR, 1, to_bf16, bf16_from_f32, "0", "1", 0},
+    {MEMBER(bf16_rows_from_f32), LM_KERNEL_MATRIX, 1, rows_to_bf16, bf16_rows_from_f32, "0", "1",
+     0},
     {MEMBER(f32_from_bf16), LM_KERNEL_VECTOR, 1, from_bf16, f32_from_bf16, "0", "1", 0},
     {MEMBER(gemv_f32), LM_KERNEL_MATRIX, 2, gemv_sizes, gemv, "012", "3", 0},
     {MEMBER(add_f32), LM_KERNEL_VECTOR, 1, vectors, add, "01", "1", 0},
@@ -289,6 +315,7 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(scale_f32), LM_KERNEL_VECTOR, 1, vectors, scale, "0", "0", 0},
     {MEMBER(dot_f32), LM_KERNEL_VECTOR, 1, reduction, dot, "01", "2", 0},
     {MEMBER(sum_squares_f32), LM_KERNEL_VECTOR, 1, reduction, sum_squares, "0", "2", 0},
+    {MEMBER(dot_rows_bf16), LM_KERNEL_MATRIX, 1, rows_of_bf16, dot_rows, "01", "2", 0},
     {MEMBER(sum_rows_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, sum_rows, "01", "1", 0},
     {MEMBER(sum_rows_bf16), LM_KERNEL_MATRIX, 1, bf16_rows_then_vector, sum_rows_bf16, "01", "1",
      0},
@@ -313,6 +340,8 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(attention_softmax_f32), LM_KERNEL_MATRIX, 5, attention_forward, attention_softmax,
      "012", "0123", 0},
     {MEMBER(scale_rows_f32), LM_KERNEL_MATRIX, 1, rows_and_factors, scale_rows, "01", "0", 0},
+    {MEMBER(attention_finish_f32), LM_KERNEL_MATRIX, 1, row_numbers, attention_finish, "01", "12",
+     0},
     {MEMBER(attention_backward_f32), LM_KERNEL_MATRIX, 5, attention_backward, attention_gradient,
      "0123", "01", 0},
     {MEMBER(softcap_f32), LM_KERNEL_VECTOR, 2, vectors, softcap, "0", "01", 0},

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "base/elementary.h"
 #include "base/error.h"
 #include "ops/attention_mask.h"
 #include "ops/attention_tile.h"
@@ -78,15 +77,12 @@ static void forward_finish(const forward_job *j, const forward_scratch *w, int64
                            lm_array out, float *lse) {
     const lm_kernels *kernels = j->compute->kernels;
     int64_t query = it * TILE, rows = lm_attention_tile_rows(j->a->time, it), d = j->a->head_size;
-    float *m = w->m + query, *l = w->l + query, *sum = from.at + query * from.row;
-    for (int64_t i = 0; i < rows; i++) {
-        lse[query + i] = (float)((double)m[i] + lm_log((double)l[i]));
-        l[i] = 1.0f / l[i];
-    }
+    float *l = w->l + query, *sum = from.at + query * from.row;
+    kernels->attention_finish_f32(rows, w->m + query, l, lse + query);
     kernels->scale_rows_f32(rows, d, l, sum, from.row);
-    for (int64_t i = 0; i < rows && out.type == LM_BF16; i++)
-        kernels->bf16_from_f32(d, sum + i * from.row,
-                               lm_array_from(out, (query + i) * j->a->out_row).at);
+    if (out.type == LM_BF16)
+        kernels->bf16_rows_from_f32(rows, d, sum, from.row,
+                                    lm_array_from(out, query * j->a->out_row).at, j->a->out_row);
 }
 
 static void forward_task(void *argument, int64_t task, int worker) {

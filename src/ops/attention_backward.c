@@ -87,11 +87,14 @@ static void compute_delta(const backward_job *j, const backward_scratch *w, cons
                           int64_t begin, int64_t end) {
     const lm_kernels *kernels = j->compute->kernels;
     int64_t row = j->a->out_row, d = j->a->head_size;
-    for (int64_t t = begin; t < end; t++) {
-        lm_array dout = lm_array_from(x->dout, t * row), out = lm_array_from(x->out, t * row);
-        const float *x_dout = lm_array_widen(kernels, d, dout, w->dout); /* no tile is there yet */
-        w->delta[t] = kernels->dot_f32(d, x_dout, lm_array_widen(kernels, d, out, w->q));
+    lm_array dout = lm_array_from(x->dout, begin * row), out = lm_array_from(x->out, begin * row);
+    if (dout.type == LM_BF16) {
+        kernels->dot_rows_bf16(end - begin, d, dout.at, row, out.at, row, w->delta + begin);
+        return;
     }
+    const float *y = dout.at, *z = out.at;
+    for (int64_t t = begin; t < end; t++, y += row, z += row)
+        w->delta[t] = kernels->dot_f32(d, y, z);
 }
 
 static void pack_keys(const backward_job *j, const backward_scratch *w, const head_view *x,

@@ -122,6 +122,11 @@ void lm_avx2_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
     lm_scalar_bf16_from_f32(n - i, x + i, y + i);
 }
 
+void lm_avx2_bf16_rows_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
+                                int64_t y_row) {
+    for (int64_t i = 0; i < rows; i++) lm_avx2_bf16_from_f32(n, x + i * x_row, y + i * y_row);
+}
+
 void lm_avx2_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {
     int64_t i = 0;
     for (; i + 8 <= n; i += 8) {

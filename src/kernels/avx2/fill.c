@@ -30,6 +30,7 @@ void lm_kernels_fill_avx2(lm_kernels *k) {
     k->pack_bf16 = lm_avx2_pack_bf16;
     k->pack_pairs = lm_avx2_pack_pairs;
     k->bf16_from_f32 = lm_avx2_bf16_from_f32;
+    k->bf16_rows_from_f32 = lm_avx2_bf16_rows_from_f32;
     k->f32_from_bf16 = lm_avx2_f32_from_bf16;
     k->pack_f32 = lm_avx2_pack_f32;
     k->peak_f32 = k->peak_bf16 = peak_f32;

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/bf16.h"
 
@@ -113,19 +114,25 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
     return v16_make(v16_scale2_8(a.lo, shifted.lo), v16_scale2_8(a.hi, shifted.hi));
 }
 
+/* 16 bf16. */
+static inline __m256 v16_widen8(const uint16_t *x) {
+    __m128i halves = _mm_loadu_si128((const __m128i *)(const void *)x);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+static inline v16 v16_load_bf16(const lm_bf16 *x) {
+    return v16_make(v16_widen8(x), v16_widen8(x + 8));
+}
+static inline v16 v16_load_bf16_n(const lm_bf16 *x, int64_t n) {
+    uint16_t copy[16] = {0};
+    memcpy(copy, x, (size_t)n * sizeof *x);
+    return v16_load_bf16(copy);
+}
 /* 16 integers as floats. */
 static inline v16 v16_load_u16(const uint16_t *x) {
     __m128i lo = _mm_loadu_si128((const __m128i *)(const void *)x);
     __m128i hi = _mm_loadu_si128((const __m128i *)(const void *)(x + 8));
     return v16_make(_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(lo)),
                     _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(hi)));
-}
-
-static inline v16 v16_load_bf16(const lm_bf16 *x) {
-    __m128i lo = _mm_loadu_si128((const __m128i *)(const void *)x);
-    __m128i hi = _mm_loadu_si128((const __m128i *)(const void *)(x + 8));
-    return v16_make(_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(lo), 16)),
-                    _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(hi), 16)));
 }
 
 /* The largest lane by max1. */

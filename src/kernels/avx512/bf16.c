@@ -34,6 +34,11 @@ void lm_avx512_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
     bf16_from_f32(n, x, y);
 }
 
+void lm_avx512_bf16_rows_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+                                  lm_bf16 *y, int64_t y_row) {
+    bf16_rows_from_f32(rows, n, x, x_row, y, y_row);
+}
+
 /* x_row == 1: two lines of x, one for each step of k, become a line of pairs. Inlined where the sizes
  * are known, so that no mask is left. */
 static inline __attribute__((always_inline)) void interleave(int64_t count, int64_t width,

@@ -30,7 +30,9 @@ void lm_kernels_fill_avx512(lm_kernels *k) {
     k->pack_bf16 = lm_avx512_pack_bf16;
     k->pack_pairs = lm_avx512_pack_pairs;
     k->bf16_from_f32 = lm_avx512_bf16_from_f32;
+    k->bf16_rows_from_f32 = lm_avx512_bf16_rows_from_f32;
     k->f32_from_bf16 = lm_avx512_f32_from_bf16;
+    k->attention_finish_f32 = lm_avx512_attention_finish_f32;
     k->pack_f32 = lm_avx512_pack_f32;
     k->peak_f32 = k->peak_bf16 = peak_f32;
 }

@@ -90,15 +90,19 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), n));
 }
 
+/* 16 bf16. */
+static inline v16 v16_load_bf16(const lm_bf16 *x) {
+    __m256i halves = _mm256_loadu_si256((const __m256i *)(const void *)x);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+static inline v16 v16_load_bf16_n(const lm_bf16 *x, int64_t n) {
+    __m256i halves = _mm256_maskz_loadu_epi16(v16_mask(n), x);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
 /* 16 integers as floats. */
 static inline v16 v16_load_u16(const uint16_t *x) {
     __m256i bits = _mm256_loadu_si256((const __m256i *)(const void *)x);
     return _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(bits));
-}
-
-static inline v16 v16_load_bf16(const lm_bf16 *x) {
-    __m256i halves = _mm256_loadu_si256((const __m256i *)(const void *)x);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 
 /* The largest lane by max1. */
@@ -119,20 +123,20 @@ static inline float v16_sum(v16 a) {
 
 /* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]): a step folds two vectors into one, where the halves
  * of each lie side by side. */
-#define V16_FOLD_ROWS(fold)                                                                        \
-    v16 a[8], b[4], c[2];                                                                          \
-    for (int i = 0; i < 8; i++) /* lanes j of r[i], r[i+8]; j + 8 */                               \
-        a[i] = fold(_mm512_shuffle_f32x4(r[i], r[i + 8], 0x44),                                    \
-                    _mm512_shuffle_f32x4(r[i], r[i + 8], 0xee));                                   \
-    for (int i = 0; i < 4; i++) /* of i, i+8, i+4, i+12; j + 4 */                                  \
-        b[i] = fold(_mm512_shuffle_f32x4(a[i], a[i + 4], 0x88),                                    \
-                    _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd));                                   \
-    for (int i = 0; i < 2; i++) /* each 128 bits: of i, i+2; j + 2 */                              \
-        c[i] = fold(_mm512_shuffle_ps(b[i], b[i + 2], 0x44),                                       \
-                    _mm512_shuffle_ps(b[i], b[i + 2], 0xee));                                      \
-    v16 d = fold(_mm512_shuffle_ps(c[0], c[1], 0x88), _mm512_shuffle_ps(c[0], c[1], 0xdd));        \
-    /* d: 0 2 1 3, 8 10 9 11, 4 6 5 7, 12 14 13 15 */                                              \
-    d = _mm512_permute_ps(d, 0xd8);                                                                \
+#define V16_FOLD_ROWS(fold)                                                                 \
+    v16 a[8], b[4], c[2];                                                                   \
+    for (int i = 0; i < 8; i++) /* lanes j of r[i], r[i+8]; j + 8 */                        \
+        a[i] = fold(_mm512_shuffle_f32x4(r[i], r[i + 8], 0x44),                             \
+                    _mm512_shuffle_f32x4(r[i], r[i + 8], 0xee));                            \
+    for (int i = 0; i < 4; i++) /* of i, i+8, i+4, i+12; j + 4 */                           \
+        b[i] = fold(_mm512_shuffle_f32x4(a[i], a[i + 4], 0x88),                             \
+                    _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd));                            \
+    for (int i = 0; i < 2; i++) /* each 128 bits: of i, i+2; j + 2 */                       \
+        c[i] = fold(_mm512_shuffle_ps(b[i], b[i + 2], 0x44),                                \
+                    _mm512_shuffle_ps(b[i], b[i + 2], 0xee));                               \
+    v16 d = fold(_mm512_shuffle_ps(c[0], c[1], 0x88), _mm512_shuffle_ps(c[0], c[1], 0xdd)); \
+    /* d: 0 2 1 3, 8 10 9 11, 4 6 5 7, 12 14 13 15 */                                       \
+    d = _mm512_permute_ps(d, 0xd8);                                                         \
     return _mm512_shuffle_f32x4(d, d, 0xd8)
 static inline v16 v16_sum_rows(const v16 r[16]) {
     V16_FOLD_ROWS(v16_add);

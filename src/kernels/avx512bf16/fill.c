@@ -41,5 +41,6 @@ void lm_kernels_fill_avx512bf16(lm_kernels *k) {
     k->gemm_bf16 = gemm_bf16_kernel;
     k->pack_bf16 = pack_bf16;
     k->bf16_from_f32 = bf16_from_f32;
+    k->bf16_rows_from_f32 = bf16_rows_from_f32;
     k->peak_bf16 = peak_bf16;
 }

@@ -102,13 +102,18 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
         vreinterpretq_u32_f32(a.q[i]), vshlq_n_u32(vreinterpretq_u32_f32(shifted.q[i]), 23))));
 }
 
+/* 16 bf16. */
+static inline v16 v16_load_bf16(const lm_bf16 *x) {
+    V16_BUILD(vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(x + 4 * i), 16)));
+}
+static inline v16 v16_load_bf16_n(const lm_bf16 *x, int64_t n) {
+    uint16_t copy[16] = {0};
+    memcpy(copy, x, (size_t)n * sizeof *x);
+    return v16_load_bf16(copy);
+}
 /* 16 integers as floats. */
 static inline v16 v16_load_u16(const uint16_t *x) {
     V16_BUILD(vcvtq_f32_u32(vmovl_u16(vld1_u16(x + 4 * i))));
-}
-
-static inline v16 v16_load_bf16(const lm_bf16 *x) {
-    V16_BUILD(vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(x + 4 * i), 16)));
 }
 
 /* The largest lane by max1: fmaxv, too, returns a NaN when there is one. */

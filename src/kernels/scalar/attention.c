@@ -1,3 +1,4 @@
+#include "base/elementary.h"
 #include "kernels/scalar/scalar.h"
 
 #include "kernels/scalar/functions.h"
@@ -19,6 +20,13 @@ void lm_scalar_attention_softmax_f32(int64_t rows, int64_t cols, int64_t first_v
         for (int64_t j = 0; j < valid; j++) s[j] = exp1(fma1(s[j], scale, -max));
         l[i] = fma1(l[i], alpha[i], sum16(valid, s));
         m[i] = max;
+    }
+}
+
+void lm_scalar_attention_finish_f32(int64_t rows, const float *m, float *l, float *lse) {
+    for (int64_t i = 0; i < rows; i++) {
+        lse[i] = (float)((double)m[i] + lm_log((double)l[i]));
+        l[i] = 1.0f / l[i];
     }
 }
 

@@ -35,6 +35,11 @@ void lm_scalar_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
     for (int64_t i = 0; i < n; i++) y[i] = lm_bf16_from_f32(x[i]);
 }
 
+void lm_scalar_bf16_rows_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+                                  lm_bf16 *y, int64_t y_row) {
+    for (int64_t i = 0; i < rows; i++) lm_scalar_bf16_from_f32(n, x + i * x_row, y + i * y_row);
+}
+
 void lm_scalar_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] = lm_bf16_to_f32(x[i]);
 }

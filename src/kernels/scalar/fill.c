@@ -11,6 +11,7 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->pack_bf16 = lm_scalar_pack_bf16;
     k->pack_pairs = lm_scalar_pack_pairs;
     k->bf16_from_f32 = lm_scalar_bf16_from_f32;
+    k->bf16_rows_from_f32 = lm_scalar_bf16_rows_from_f32;
     k->f32_from_bf16 = lm_scalar_f32_from_bf16;
     k->gemv_f32 = lm_scalar_gemv_f32;
     k->add_f32 = lm_scalar_add_f32;
@@ -18,6 +19,7 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->scale_f32 = lm_scalar_scale_f32;
     k->dot_f32 = lm_scalar_dot_f32;
     k->sum_squares_f32 = lm_scalar_sum_squares_f32;
+    k->dot_rows_bf16 = lm_scalar_dot_rows_bf16;
     k->sum_rows_f32 = lm_scalar_sum_rows_f32;
     k->sum_rows_bf16 = lm_scalar_sum_rows_bf16;
     k->scale_rows_f32 = lm_scalar_scale_rows_f32;
@@ -35,6 +37,7 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->relu2_forward_f32 = lm_scalar_relu2_forward_f32;
     k->relu2_backward_f32 = lm_scalar_relu2_backward_f32;
     k->attention_softmax_f32 = lm_scalar_attention_softmax_f32;
+    k->attention_finish_f32 = lm_scalar_attention_finish_f32;
     k->attention_backward_f32 = lm_scalar_attention_backward_f32;
     k->softcap_f32 = lm_scalar_softcap_f32;
     k->rope_f32 = lm_scalar_rope_f32;

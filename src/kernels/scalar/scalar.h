@@ -31,6 +31,8 @@ void lm_scalar_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x
 void lm_scalar_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
                           int64_t x_col, lm_bf16_pair *out);
 void lm_scalar_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y);
+void lm_scalar_bf16_rows_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+                                  lm_bf16 *y, int64_t y_row);
 void lm_scalar_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y);
 
 /* vector.c */
@@ -39,6 +41,8 @@ void lm_scalar_mul_f32(int64_t n, const float *x, float *y);
 void lm_scalar_scale_f32(int64_t n, float a, float *x);
 float lm_scalar_dot_f32(int64_t n, const float *x, const float *y);
 float lm_scalar_sum_squares_f32(int64_t n, const float *x);
+void lm_scalar_dot_rows_bf16(int64_t rows, int64_t n, const lm_bf16 *x, int64_t x_row,
+                             const lm_bf16 *y, int64_t y_row, float *out);
 void lm_scalar_sum_rows_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, float *out);
 void lm_scalar_sum_rows_bf16(int64_t rows, int64_t n, const lm_bf16 *x, int64_t x_row, float *out);
 void lm_scalar_scale_rows_f32(int64_t rows, int64_t n, const float *a, float *x, int64_t x_row);
@@ -72,6 +76,7 @@ void lm_scalar_relu2_backward_f32(int64_t n, const float *x, const float *dy, fl
 /* attention.c */
 void lm_scalar_attention_softmax_f32(int64_t rows, int64_t cols, int64_t first_valid, float scale,
                                      float *s, int64_t s_row, float *m, float *l, float *alpha);
+void lm_scalar_attention_finish_f32(int64_t rows, const float *m, float *l, float *lse);
 void lm_scalar_attention_backward_f32(int64_t rows, int64_t cols, int64_t first_valid, float scale,
                                       float *s, int64_t s_row, float *dp, int64_t dp_row,
                                       const float *lse, const float *delta);

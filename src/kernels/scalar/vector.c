@@ -22,6 +22,16 @@ float lm_scalar_sum_squares_f32(int64_t n, const float *x) {
     return dot16(n, x, x);
 }
 
+void lm_scalar_dot_rows_bf16(int64_t rows, int64_t n, const lm_bf16 *x, int64_t x_row,
+                             const lm_bf16 *y, int64_t y_row, float *out) {
+    for (int64_t i = 0; i < rows; i++, x += x_row, y += y_row) {
+        float lane[16] = {0};
+        for (int64_t j = 0; j < n; j++)
+            lane[j & 15] = fma1(lm_bf16_to_f32(x[j]), lm_bf16_to_f32(y[j]), lane[j & 15]);
+        out[i] = sum16_tree(lane);
+    }
+}
+
 void lm_scalar_sum_rows_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, float *out) {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < n; j++) out[j] = out[j] + x[i * x_row + j];
