@@ -44,9 +44,11 @@ static bool canary_alive(const float *begin) {
 
 /* ---- values --------------------------------------------------------------------------------- */
 static const float special[] = {
-    0.0f,   -0.0f,   INFINITY, -INFINITY, NAN,     1e-40f,  -1e-40f,   1.2e-38f,   3e38f,
-    -3e38f, 88.722f, 88.73f,   -87.336f,  -87.34f, -103.0f, 0x1p-126f, -0x1p-149f, 1.0f,
-    -13.3f, 16.0f,   -16.0f,   10.0f,     -80.0f,  1e20f,   -1e20f,    0.5f,       1e-20f,
+    0.0f,     -0.0f,  INFINITY, -INFINITY,      NAN,           1e-40f,          -1e-40f,
+    1.2e-38f, 3e38f,  -3e38f,   0x1.62e42ep+6f, 0x1.62e43p+6f, -0x1.5d589ep+6f, -0x1.5d58ap+6f,
+    88.722f,  88.73f, -87.336f, -87.34f,        -103.0f,       0x1p-126f,       -0x1p-149f,
+    1.0f,     -13.3f, 16.0f,    -16.0f,         10.0f,         -80.0f,          1e20f,
+    -1e20f,   0.5f,   1e-20f,
 };
 enum { FILL_PLAIN, FILL_WIDE, FILL_SPECIAL, FILLS };
 

@@ -84,10 +84,14 @@ static inline v16 v16_if_le(v16 a, v16 b, v16 x, v16 y) {
 static inline bool v16_all_le(v16 a, v16 b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ) == 0xffff;
 }
-/* a 2^n, n in the low bits of `shifted` (scalar/functions.h, exp1). */
-static inline v16 v16_scale2(v16 a, v16 shifted) {
-    __m512i n = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
-    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), n));
+/* a 2^n, inf and 0 where it leaves the range. */
+#define V16_SCALEF
+static inline v16 v16_scalef(v16 a, v16 n) {
+    return _mm512_scalef_ps(a, n);
+}
+/* x limited to low .. high, a NaN left alone. */
+static inline v16 v16_limit(v16 x, float low, float high) {
+    return _mm512_min_ps(v16_set1(high), _mm512_max_ps(v16_set1(low), x));
 }
 
 /* 16 bf16. */
