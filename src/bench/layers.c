@@ -38,6 +38,7 @@ typedef struct work {
     float *x, *y;           /* [B*T, 4C] */
     float *dy, *dx;         /* [B*T, 4C] */
     lm_array in, out, dout; /* x, y and dy as the precision has them */
+    lm_array dqkv;          /* [B*T, (H+2K)*D] likewise */
     float *w, *dw;          /* [V, C], and at least 4C */
     float *cos, *sin;       /* [T, D/2] */
     void (*layer)(struct work *w);
@@ -51,7 +52,8 @@ static void attention_forward(work *w) {
 static void attention_backward(work *w) {
     const lm_attention *a = &w->attention;
     int64_t k = a->heads * a->head_size, v = k + a->kv_heads * a->head_size;
-    lm_attention_backward(w->compute, a, w->dout, w->dx, w->dx + k, w->dx + v);
+    lm_attention_backward(w->compute, a, w->dout, w->dqkv, lm_array_from(w->dqkv, k),
+                          lm_array_from(w->dqkv, v));
 }
 static void loss_head(work *w) {
     lm_softmax_nll_f32(w->compute, &w->head);
@@ -135,8 +137,8 @@ static int64_t most_of(int64_t a, int64_t b) {
 }
 
 static size_t arena_bytes(const shape *s) {
-    int64_t rows = s->batch * s->time, c = s->heads * s->d, pieces = 19;
-    int64_t floats = (4 + 3) * rows * 4 * c + 2 * most_of(s->vocab, 4) * c + s->time * s->d +
+    int64_t rows = s->batch * s->time, c = s->heads * s->d, pieces = 20;
+    int64_t floats = (4 + 4) * rows * 4 * c + 2 * most_of(s->vocab, 4) * c + s->time * s->d +
                      rows * (2 * s->heads + 4);
     return (size_t)floats * sizeof(float) + lm_softmax_nll_block_bytes(rows, c, s->vocab) +
            (size_t)pieces * LM_ALIGNMENT;
@@ -170,6 +172,7 @@ static void fill_arrays(work *w, lm_arena *arena) {
     w->in = at_precision(w, arena, w->x, wide);
     w->out = at_precision(w, arena, w->y, wide);
     w->dout = at_precision(w, arena, w->dy, wide);
+    w->dqkv = at_precision(w, arena, w->dx, wide);
     w->w = numbers(arena, parameters, 0.02f);
     w->dw = numbers(arena, parameters, 0);
     w->cos = lm_arena_floats(arena, s->time * (s->d / 2));

@@ -61,10 +61,21 @@ static void norm_heads(const pass *p, int64_t layer) {
         lm_array_operand(compute, p->rows * lm_model_qkv_size(o), wide, out);
 }
 
+/* Where attention's backward pass leaves dqkv: rotations and norms want fp32, else it is rounded as
+ * products read it at once. */
+static lm_array dqkv_of(const pass *p) {
+    const lm_model_options *o = &p->m->o;
+    lm_array rounded = operand(p, LM_B_WIDE_ROUNDED, 0); /* [B*T, A] */
+    if (o->position != LM_POSITION_ROPE && !o->qk_norm && rounded.at) return rounded;
+    return lm_array_f32(buffer(p, LM_B_WIDE, 0));
+}
+
 /* dqkv in: of what attention read, out: of the projection; returned as products read it. */
-static lm_array heads_backward(const pass *p, int64_t layer, float *dqkv) {
+static lm_array heads_backward(const pass *p, int64_t layer, lm_array of_heads) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
+    if (of_heads.type == LM_BF16) return of_heads;
+    float *dqkv = of_heads.at;
     int64_t d = lm_model_head_size(o), at = o->n_heads * d, row = lm_model_qkv_size(o);
     lm_array rounded = operand(p, LM_B_WIDE_ROUNDED, 0), none = {0}; /* [B*T, A] */
     bool last = !o->qk_norm;                                         /* of what changes dqkv */
@@ -131,18 +142,18 @@ void lm_pass_attention_backward(const pass *p, int64_t layer) {
     int64_t a = lm_model_qkv_size(o), d = lm_model_head_size(o);
     const float *x = residual(p, layer);
     float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
-    float *dqkv = buffer(p, LM_B_WIDE, 0);       /* [B*T, A] */
+    lm_array dqkv = dqkv_of(p);                  /* [B*T, A] */
     lm_array datt = operand(p, LM_B_NORM, 0);    /* [B*T, C]: there is no norm yet */
     norm_heads(p, layer);
     lm_attention attention = attention_of(p, layer);
     lm_linear projection = projection_of(p, layer);
     lm_array dout = lm_pass_branch_backward(p, 2 * layer + 1);
-    lm_linear_backward_input(compute, &projection, dout, datt, dqkv);
+    lm_linear_backward_input(compute, &projection, dout, datt, buffer(p, LM_B_WIDE, 0));
     lm_linear_backward_weights(compute, &projection, attention.out, dout, !p->begins,
                                gradient(p, LM_P_ATTN_PROJ_WEIGHT, layer),
                                gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
-    lm_attention_backward(compute, &attention, datt, dqkv, dqkv + o->n_heads * d,
-                          dqkv + (o->n_heads + o->n_kv_heads) * d);
+    lm_attention_backward(compute, &attention, datt, dqkv, lm_array_from(dqkv, o->n_heads * d),
+                          lm_array_from(dqkv, (o->n_heads + o->n_kv_heads) * d));
     lm_array dwide = heads_backward(p, layer, dqkv);
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, x);
     lm_linear l = lm_pass_linear(p, LM_P_QKV_WEIGHT, LM_P_QKV_BIAS, layer, o->d_model, a);

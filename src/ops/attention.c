@@ -26,7 +26,7 @@ typedef struct forward_scratch {
     float *p;      /* [TILE, TILE] the same, rounded */
     float *kt, *v; /* keys of the tile, transposed, and its values */
     float *q;      /* a copy of the tile's queries, where one is needed */
-    float *out;    /* [T, D] sums of bf16 products: fp32 adds up in the output itself */
+    float *out;    /* [T, D] sums, where the output is bf16 */
 } forward_scratch;
 
 static forward_scratch take_forward(const forward_job *j, int worker) {
@@ -46,15 +46,9 @@ static forward_scratch take_forward(const forward_job *j, int worker) {
     return w;
 }
 
-/* The sums of a head's outputs, from its first query on. */
-typedef struct sums {
-    float *at;
-    int64_t row;
-} sums;
-
 /* One tile: scores, online softmax, and the tile's share of out (unnormalised). */
 static void forward_tile(const forward_job *j, const forward_scratch *w, int64_t b, int64_t it,
-                         int64_t jt, lm_array q, sums out) {
+                         int64_t jt, lm_array q, tile_sums out) {
     const lm_attention *a = j->a;
     const lm_kernels *kernels = j->compute->kernels;
     int64_t d = a->head_size, query = it * TILE, key = jt * TILE;
@@ -73,16 +67,14 @@ static void forward_tile(const forward_job *j, const forward_scratch *w, int64_t
 }
 
 /* Of the queries of tile `it`: out normalised, and lse. */
-static void forward_finish(const forward_job *j, const forward_scratch *w, int64_t it, sums from,
-                           lm_array out, float *lse) {
+static void forward_finish(const forward_job *j, const forward_scratch *w, int64_t it,
+                           tile_sums from, lm_array out, float *lse) {
     const lm_kernels *kernels = j->compute->kernels;
     int64_t query = it * TILE, rows = lm_attention_tile_rows(j->a->time, it), d = j->a->head_size;
     float *l = w->l + query, *sum = from.at + query * from.row;
     kernels->attention_finish_f32(rows, w->m + query, l, lse + query);
     kernels->scale_rows_f32(rows, d, l, sum, from.row);
-    if (out.type == LM_BF16)
-        kernels->bf16_rows_from_f32(rows, d, sum, from.row,
-                                    lm_array_from(out, query * j->a->out_row).at, j->a->out_row);
+    lm_attention_store(j->compute, query, rows, d, from, out, j->a->out_row);
 }
 
 static void forward_task(void *argument, int64_t task, int worker) {
@@ -103,7 +95,7 @@ static void forward_task(void *argument, int64_t task, int worker) {
     lm_array k = lm_array_from(a->k, at + kv * d);                          /* [T, D] */
     lm_array v = lm_array_from(a->v, at + kv * d);                          /* [T, D] */
     lm_array out = lm_array_from(a->out, b * a->time * a->out_row + h * d); /* [T, D] */
-    sums sum = out.type == LM_BF16 ? (sums){w.out, d} : (sums){out.at, a->out_row};
+    tile_sums sum = lm_attention_sums(out, a->out_row, d, w.out);
     for (int64_t jt = lm_attention_first_tile(a, b, first); jt < last; jt++) {
         int64_t key = jt * TILE * a->qkv_row, cols = lm_attention_tile_rows(a->time, jt);
         lm_attention_pack_transposed(j->compute, cols, d, lm_array_from(k, key), a->qkv_row, w.kt);

@@ -40,9 +40,10 @@ typedef struct lm_attention {
 void lm_attention_forward(const lm_compute *compute, const lm_attention *a);
 
 /* Reads q, k, v, out, lse of the forward pass and dout (row stride out_row); overwrites dq, dk, dv
- * (row stride qkv_row; each may lie in one [B*T, (H+2K)*D] array like q, k, v). */
+ * (row stride qkv_row; each may lie in one [B*T, (H+2K)*D] array like q, k, v): fp32, or the same sums
+ * rounded to bf16 for what only feeds products. */
 void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_array dout,
-                           float *dq, float *dk, float *dv);
+                           lm_array dq, lm_array dk, lm_array dv);
 
 /* Scratch bytes a worker needs. */
 size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size);

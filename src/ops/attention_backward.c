@@ -18,7 +18,7 @@ typedef struct backward_job {
     const lm_compute *compute;
     const lm_attention *a;
     lm_array dout;       /* rows of tokens, row stride out_row */
-    float *dq, *dk, *dv; /* rows of tokens, row stride qkv_row */
+    lm_array dq, dk, dv; /* rows of tokens, row stride qkv_row */
     float scale;         /* 1 / sqrt(D) */
 } backward_job;
 
@@ -32,6 +32,7 @@ typedef struct backward_scratch {
     float *kt, *vt;              /* keys and values of the tile, transposed */
     float *k, *q, *dout;         /* lines of the tile */
     float *q_rows, *dout_rows;   /* copies by rows, where they are needed */
+    float *dq, *dk, *dv;         /* [T, D] sums, where the outputs are bf16 */
 } backward_scratch;
 
 /* One (b, query head): where its rows begin. */
@@ -39,23 +40,28 @@ typedef struct head_view {
     int64_t b;
     lm_array q, k, v, dout, out;
     const float *lse;
-    float *dq, *dk, *dv;
+    lm_array dq, dk, dv;
+    tile_sums dq_sums, dk_sums, dv_sums;
 } head_view;
 
-static head_view view_head(const backward_job *j, int64_t b, int64_t h) {
+static head_view view_head(const backward_job *j, const backward_scratch *w, int64_t b, int64_t h) {
     const lm_attention *a = j->a;
     int64_t d = a->head_size, kv = h / (a->heads / a->kv_heads);
     int64_t rows = b * a->time * a->qkv_row, out_rows = b * a->time * a->out_row;
-    return (head_view){.b = b,
-                       .q = lm_array_from(a->q, rows + h * d),
-                       .k = lm_array_from(a->k, rows + kv * d),
-                       .v = lm_array_from(a->v, rows + kv * d),
-                       .dout = lm_array_from(j->dout, out_rows + h * d),
-                       .out = lm_array_from(a->out, out_rows + h * d),
-                       .lse = a->lse + (b * a->heads + h) * a->time,
-                       .dq = j->dq + rows + h * d,
-                       .dk = j->dk + rows + kv * d,
-                       .dv = j->dv + rows + kv * d};
+    head_view x = {.b = b,
+                   .q = lm_array_from(a->q, rows + h * d),
+                   .k = lm_array_from(a->k, rows + kv * d),
+                   .v = lm_array_from(a->v, rows + kv * d),
+                   .dout = lm_array_from(j->dout, out_rows + h * d),
+                   .out = lm_array_from(a->out, out_rows + h * d),
+                   .lse = a->lse + (b * a->heads + h) * a->time,
+                   .dq = lm_array_from(j->dq, rows + h * d),
+                   .dk = lm_array_from(j->dk, rows + kv * d),
+                   .dv = lm_array_from(j->dv, rows + kv * d)};
+    x.dq_sums = lm_attention_sums(x.dq, a->qkv_row, d, w->dq);
+    x.dk_sums = lm_attention_sums(x.dk, a->qkv_row, d, w->dk);
+    x.dv_sums = lm_attention_sums(x.dv, a->qkv_row, d, w->dv);
+    return x;
 }
 
 static backward_scratch take_backward(const backward_job *j, int worker) {
@@ -79,6 +85,9 @@ static backward_scratch take_backward(const backward_job *j, int worker) {
     w.dout = lm_attention_take(&scratch, lines);
     w.q_rows = lm_attention_take(&scratch, lines);
     w.dout_rows = lm_attention_take(&scratch, lines);
+    w.dq = lm_attention_take(&scratch, a->time * a->head_size);
+    w.dk = lm_attention_take(&scratch, a->time * a->head_size);
+    w.dv = lm_attention_take(&scratch, a->time * a->head_size);
     return w;
 }
 
@@ -152,13 +161,13 @@ static void add_keys(const backward_job *j, const backward_scratch *w, const hea
     const lm_attention *a = j->a;
     int64_t d = a->head_size, rows = lm_attention_tile_rows(a->time, it),
             cols = lm_attention_tile_rows(a->time, jt);
-    float *dk = x->dk + jt * TILE * a->qkv_row, *dv = x->dv + jt * TILE * a->qkv_row;
+    tile_sums dk = x->dk_sums, dv = x->dv_sums;
     tile_operand p = lm_attention_tile_by_columns(compute, rows, cols, w->s, w->p_columns);
     tile_operand ds = lm_attention_tile_by_columns(compute, rows, cols, w->dp, w->ds_columns);
-    lm_attention_multiply_columns(compute, rows, cols, d, it == jt, first, p, w->dout, dv,
-                                  a->qkv_row);
-    lm_attention_multiply_columns(compute, rows, cols, d, it == jt, first, ds, w->q, dk,
-                                  a->qkv_row);
+    lm_attention_multiply_columns(compute, rows, cols, d, it == jt, first, p, w->dout,
+                                  dv.at + jt * TILE * dv.row, dv.row);
+    lm_attention_multiply_columns(compute, rows, cols, d, it == jt, first, ds, w->q,
+                                  dk.at + jt * TILE * dk.row, dk.row);
 }
 
 /* The tile's share of dQ; the first key tile that is seen starts it. */
@@ -167,11 +176,24 @@ static void add_queries(const backward_job *j, const backward_scratch *w, const 
     const lm_attention *a = j->a;
     int64_t d = a->head_size, rows = lm_attention_tile_rows(a->time, it),
             cols = lm_attention_tile_rows(a->time, jt);
-    float *dq = x->dq + it * TILE * a->qkv_row;
+    tile_sums dq = x->dq_sums;
     tile_operand ds = lm_attention_tile_by_rows(j->compute, rows, cols, w->dp, w->ds_rows);
     lm_attention_multiply_rows(j->compute, rows, cols, d, it == jt,
-                               jt == lm_attention_first_tile(a, x->b, it), ds, w->k, dq,
-                               a->qkv_row);
+                               jt == lm_attention_first_tile(a, x->b, it), ds, w->k,
+                               dq.at + it * TILE * dq.row, dq.row);
+}
+
+/* The finished dK and dV of key tile jt, dQ of query tile it. */
+static void store_keys(const backward_job *j, const head_view *x, int64_t jt) {
+    const lm_attention *a = j->a;
+    int64_t cols = lm_attention_tile_rows(a->time, jt), d = a->head_size, t = jt * TILE;
+    lm_attention_store(j->compute, t, cols, d, x->dk_sums, x->dk, a->qkv_row);
+    lm_attention_store(j->compute, t, cols, d, x->dv_sums, x->dv, a->qkv_row);
+}
+static void store_queries(const backward_job *j, const head_view *x, int64_t it) {
+    const lm_attention *a = j->a;
+    lm_attention_store(j->compute, it * TILE, lm_attention_tile_rows(a->time, it), a->head_size,
+                       x->dq_sums, x->dq, a->qkv_row);
 }
 
 /* Task (b, key/value head): everything. */
@@ -181,7 +203,7 @@ static void backward_task(void *argument, int64_t task, int worker) {
     int64_t group = a->heads / a->kv_heads, b = task / a->kv_heads, kv = task % a->kv_heads;
     backward_scratch w = take_backward(j, worker);
     for (int64_t g = 0; g < group; g++) {
-        head_view x = view_head(j, b, kv * group + g);
+        head_view x = view_head(j, &w, b, kv * group + g);
         compute_delta(j, &w, &x, 0, a->time);
         for (int64_t jt = 0; jt < lm_attention_tiles(a->time); jt++) {
             pack_keys(j, &w, &x, jt);
@@ -192,6 +214,8 @@ static void backward_task(void *argument, int64_t task, int worker) {
                 add_keys(j, &w, &x, it, jt, g == 0 && it == jt);
                 add_queries(j, &w, &x, it, jt);
             }
+            store_queries(j, &x, jt); /* it has met all keys it sees */
+            if (g == group - 1) store_keys(j, &x, jt);
         }
     }
 }
@@ -205,7 +229,7 @@ static void backward_keys_task(void *argument, int64_t task, int worker) {
             kv = task / lm_attention_tiles(a->time) % a->kv_heads;
     backward_scratch w = take_backward(j, worker);
     for (int64_t g = 0; g < group; g++) {
-        head_view x = view_head(j, b, kv * group + g);
+        head_view x = view_head(j, &w, b, kv * group + g);
         compute_delta(j, &w, &x, jt * TILE, a->time);
         pack_keys(j, &w, &x, jt);
         for (int64_t it = jt; it < lm_attention_tiles(a->time) && lm_attention_sees(a, b, it, jt);
@@ -214,6 +238,7 @@ static void backward_keys_task(void *argument, int64_t task, int worker) {
             backward_scores(j, &w, &x, &rows, it, jt);
             add_keys(j, &w, &x, it, jt, g == 0 && it == jt);
         }
+        if (g == group - 1) store_keys(j, &x, jt);
     }
 }
 
@@ -223,7 +248,7 @@ static void backward_queries_task(void *argument, int64_t task, int worker) {
     const lm_attention *a = j->a;
     int64_t it = task % lm_attention_tiles(a->time), bh = task / lm_attention_tiles(a->time);
     backward_scratch w = take_backward(j, worker);
-    head_view x = view_head(j, bh / a->heads, bh % a->heads);
+    head_view x = view_head(j, &w, bh / a->heads, bh % a->heads);
     compute_delta(j, &w, &x, it * TILE, it * TILE + lm_attention_tile_rows(a->time, it));
     tile_rows rows = pack_queries(j, &w, &x, it);
     for (int64_t jt = lm_attention_first_tile(a, x.b, it); jt <= it; jt++) {
@@ -231,10 +256,11 @@ static void backward_queries_task(void *argument, int64_t task, int worker) {
         backward_scores(j, &w, &x, &rows, it, jt);
         add_queries(j, &w, &x, it, jt);
     }
+    store_queries(j, &x, it);
 }
 
 void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_array dout,
-                           float *dq, float *dk, float *dv) {
+                           lm_array dq, lm_array dk, lm_array dv) {
     backward_job j = {.compute = compute,
                       .a = a,
                       .dout = dout,

@@ -118,6 +118,19 @@ void lm_attention_multiply_columns(const lm_compute *compute, int64_t rows, int6
     }
 }
 
+/* ---- outputs ---------------------------------------------------------------------------------- */
+tile_sums lm_attention_sums(lm_array out, int64_t out_row, int64_t d, float *room) {
+    return out.type == LM_BF16 ? (tile_sums){room, d} : (tile_sums){out.at, out_row};
+}
+
+void lm_attention_store(const lm_compute *compute, int64_t t, int64_t rows, int64_t d,
+                        tile_sums sums, lm_array out, int64_t out_row) {
+    if (out.type == LM_BF16)
+        compute->kernels->bf16_rows_from_f32(rows, d, sums.at + t * sums.row, sums.row,
+                                             lm_array_from(out, t * out_row).at, out_row);
+}
+
+/* ---- scratch ---------------------------------------------------------------------------------- */
 float *lm_attention_take(float **scratch, int64_t floats) {
     float *piece = *scratch;
     *scratch += (floats + 15) / 16 * 16;
@@ -126,10 +139,10 @@ float *lm_attention_take(float **scratch, int64_t floats) {
 
 size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size) {
     (void)kernels;
-    /* backward: delta [T]; s, dp, slope, rounded, two of pairs; kt, vt, k, q, dout, two copies; a row.
-     * forward: m, l [T]; alpha; s, rounded; kt, v, copy; out [T, D]. */
+    /* backward: delta [T]; s, dp, slope, rounded, two of pairs; kt, vt, k, q, dout, two copies; dq,
+     * dk, dv [T, D]. forward: m, l [T]; alpha; s, rounded; kt, v, copy; out [T, D]. */
     size_t t = lm_size_align((size_t)time * sizeof(float));
     size_t d = lm_size_align((size_t)(TILE * head_size) * sizeof(float));
     size_t out = lm_size_align((size_t)(time * head_size) * sizeof(float));
-    return 2 * t + 6 * TILE * TILE * sizeof(float) + 8 * d + out + LM_ALIGNMENT;
+    return 2 * t + 6 * TILE * TILE * sizeof(float) + 8 * d + 3 * out + LM_ALIGNMENT;
 }

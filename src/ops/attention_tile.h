@@ -76,6 +76,18 @@ void lm_attention_multiply_columns(const lm_compute *compute, int64_t rows, int6
                                    bool diagonal, bool first, tile_operand p, const void *y,
                                    float *c, int64_t c_row);
 
+/* ---- outputs ----------------------------------------------------------------------------------
+ * Rows of D that add up in fp32, a row apart, from a head's first token on: in the output `out` itself
+ * (its row stride: out_row), or if that is bf16 in `room` [T, D], for lm_attention_store. */
+typedef struct tile_sums {
+    float *at;
+    int64_t row;
+} tile_sums;
+tile_sums lm_attention_sums(lm_array out, int64_t out_row, int64_t d, float *room);
+/* Of tokens t .. t+rows-1: the sums as out has them. */
+void lm_attention_store(const lm_compute *compute, int64_t t, int64_t rows, int64_t d,
+                        tile_sums sums, lm_array out, int64_t out_row);
+
 /* The next piece of a worker's scratch, 64-byte aligned: room for so many floats. */
 float *lm_attention_take(float **scratch, int64_t floats);
 

@@ -149,6 +149,21 @@ static lm_array at_precision(const shape *s, const float *x, int64_t n) {
     return lm_array_bf16(y);
 }
 
+/* The gradients in bf16 are those in fp32, rounded, and nothing is written between rows. */
+static void check_rounded(const lm_compute *compute, const shape *s, const lm_attention *a,
+                          lm_array dout, const float *dqkv) {
+    int64_t n = qkv_count(s), k_at = s->heads * s->d, v_at = (s->heads + s->kv_heads) * s->d;
+    lm_array want = at_precision(s, dqkv, n), got = at_precision(s, layers_floats(n), n);
+    if (s->precision == LM_FP32) return;
+    lm_attention_backward(compute, a, dout, got, lm_array_from(got, k_at),
+                          lm_array_from(got, v_at));
+    for (int64_t i = 0; i < n; i++) {
+        float x = lm_bf16_to_f32(((const lm_bf16 *)want.at)[i]);
+        float y = lm_bf16_to_f32(((const lm_bf16 *)got.at)[i]);
+        assert_true(x == y || (isnan(x) && isnan(y)));
+    }
+}
+
 static result run(const shape *s, int threads, int scalar, const float *qkv, const float *dout) {
     lm_kernels k;
     lm_compute compute;
@@ -179,7 +194,10 @@ static result run(const shape *s, int threads, int scalar, const float *qkv, con
                       .documents = documents,
                       .softcap = (float)s->cap};
     lm_attention_forward(&compute, &a);
-    lm_attention_backward(&compute, &a, gradient, r.dqkv, r.dqkv + k_at, r.dqkv + v_at);
+    lm_array dqkv = lm_array_f32(r.dqkv);
+    lm_attention_backward(&compute, &a, gradient, dqkv, lm_array_from(dqkv, k_at),
+                          lm_array_from(dqkv, v_at));
+    check_rounded(&compute, s, &a, gradient, r.dqkv);
     for (int64_t i = 0; i < out_count(s) && s->precision == LM_BF16; i++)
         r.out[i] = lm_bf16_to_f32(((const lm_bf16 *)out.at)[i]);
     layers_close(&compute);
