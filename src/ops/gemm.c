@@ -344,7 +344,7 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     int64_t block_k = even_block(elements, BLOCK_K, 8);
     j.a = form_of_a(&j);
     j.pack_b = bf16 || g->b_col != 1 ||
-               (g->m > 4 * j.mr && (same_set(row_bytes(g->b, g->b_row)) || g->m >= 512));
+               (g->m > 4 * j.mr && (same_set(row_bytes(g->b, g->b_row)) || g->m >= 256));
     for (j.n0 = 0; j.n0 < g->n; j.n0 += block_n) {
         j.n = minimum(g->n - j.n0, block_n);
         cut_tasks(&j);

@@ -52,18 +52,44 @@ static void transpose_rows(int64_t rows, int64_t lanes, int64_t k, const float *
     }
 }
 
-static void copy_rows(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_col,
-                      float *out) {
+/* Lines lie far apart, so that the hardware does not foresee them: as many ahead as the caller packs at a
+ * time, into the second cache. Inlined where the sizes are known, so that no loop over a line is left. */
+enum { AHEAD_LINES = 32 };
+static inline __attribute__((always_inline)) void copy(int64_t count, int64_t width, int64_t k,
+                                                       const float *x, int64_t x_col, float *out) {
     for (int64_t p = 0; p < k; p++, x += x_col, out += width) {
         int64_t i = 0;
-        for (; i + 8 <= count; i += 8) _mm256_storeu_ps(out + i, _mm256_loadu_ps(x + i));
+        for (; i + 8 <= count; i += 8) {
+            if (i % 16 == 0) _mm_prefetch((const char *)(x + AHEAD_LINES * x_col + i), _MM_HINT_T1);
+            _mm256_storeu_ps(out + i, _mm256_loadu_ps(x + i));
+        }
+        if (i % 16 == 0) _mm_prefetch((const char *)(x + AHEAD_LINES * x_col + i), _MM_HINT_T1);
         if (i + 4 <= count) {
             _mm_storeu_ps(out + i, _mm_loadu_ps(x + i));
             i += 4;
         }
-        for (; i < count; i++) out[i] = x[i];
+        if (i + 2 <= count) {
+            memcpy(out + i, x + i, 2 * sizeof *x);
+            i += 2;
+        }
+        if (i < count) out[i] = x[i], i++;
         for (; i < width; i++) out[i] = 0.0f;
     }
+}
+
+/* Whole panels, of every register tile's width. */
+static void copy_rows(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_col,
+                      float *out) {
+    if (count == 6 && width == 6)
+        copy(6, 6, k, x, x_col, out);
+    else if (count == 12 && width == 12)
+        copy(12, 12, k, x, x_col, out);
+    else if (count == 16 && width == 16)
+        copy(16, 16, k, x, x_col, out);
+    else if (count == 32 && width == 32)
+        copy(32, 32, k, x, x_col, out);
+    else
+        copy(count, width, k, x, x_col, out);
 }
 
 void lm_avx2_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
