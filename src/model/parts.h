@@ -86,7 +86,7 @@ typedef enum lm_buffer_id {
     LM_B_DBRANCH,
     LM_B_WIDE,
     LM_B_DX_ROUNDED,
-    LM_B_WIDE_ROUNDED,
+    LM_B_DQKV,
     LM_B_COUNT
 } lm_buffer_id;
 

@@ -65,7 +65,7 @@ static void norm_heads(const pass *p, int64_t layer) {
  * products read it at once. */
 static lm_array dqkv_of(const pass *p) {
     const lm_model_options *o = &p->m->o;
-    lm_array rounded = operand(p, LM_B_WIDE_ROUNDED, 0); /* [B*T, A] */
+    lm_array rounded = operand(p, LM_B_DQKV, 0); /* [B*T, A] */
     if (o->position != LM_POSITION_ROPE && !o->qk_norm && rounded.at) return rounded;
     return lm_array_f32(buffer(p, LM_B_WIDE, 0));
 }
@@ -77,8 +77,8 @@ static lm_array heads_backward(const pass *p, int64_t layer, lm_array of_heads) 
     if (of_heads.type == LM_BF16) return of_heads;
     float *dqkv = of_heads.at;
     int64_t d = lm_model_head_size(o), at = o->n_heads * d, row = lm_model_qkv_size(o);
-    lm_array rounded = operand(p, LM_B_WIDE_ROUNDED, 0), none = {0}; /* [B*T, A] */
-    bool last = !o->qk_norm;                                         /* of what changes dqkv */
+    lm_array rounded = operand(p, LM_B_DQKV, 0), none = {0}; /* [B*T, A] */
+    bool last = !o->qk_norm;                                 /* of what changes dqkv */
     if (o->position == LM_POSITION_ROPE)
         lm_rope_backward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads, d,
                          buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), dqkv, row,

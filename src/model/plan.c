@@ -92,10 +92,11 @@ static const struct buffer_row {
     [LM_B_SIN] = {ONCE, TIME, HALF_HEAD, IF_ROPE, FLOAT},
     [LM_B_DX] = {ONCE, TOKENS, C, IF_TRAINING, FLOAT},      /* gradient of the residual stream */
     [LM_B_DBRANCH] = {ONCE, TOKENS, C, IF_TRAINING, FLOAT}, /* of a branch's narrow parts */
-    /* of fc, then of qkv; at bf16 the sums that qkv, fc and up are rounded from too */
+    /* the gradient of qkv in fp32; at bf16 what qkv is rounded from after rotating or norming; the sums of
+     * a product whose k takes several blocks, on their way to what is rounded or activated */
     [LM_B_WIDE] = {ONCE, TOKENS, WIDE, IF_WIDE, FLOAT},
     [LM_B_DX_ROUNDED] = {ONCE, TOKENS, C, IF_TRAINING | IF_BF16, OPERAND},
-    [LM_B_WIDE_ROUNDED] = {ONCE, TOKENS, WIDE, IF_TRAINING | IF_BF16, OPERAND},
+    [LM_B_DQKV] = {ONCE, TOKENS, QKV, IF_TRAINING | IF_BF16, OPERAND},
 };
 
 /* The dimension d, checked; options are below 2^31 each (lm_param_layout_make saw to it). */
