@@ -25,6 +25,7 @@ enum {
     SHARE_N = 1024,   /* columns of B that each worker's scratch holds */
     PACK_LINES = 32,  /* elements of k that all panels take before going on */
     PACK_PANELS = 4,  /* panels of B that a task packs */
+    FAR_C = 1 << 22,  /* elements of C that are more than the caches hold */
     PREFETCH_K = 256, /* below it, asking for the next tile of C costs more than it brings */
     FINISH_N =
         256, /* columns that are finished at once: C[192,256] is in cache yet; double where A is
@@ -62,7 +63,7 @@ typedef struct job {
     int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
     int64_t pack_parts, pack_k; /* how k is cut into tasks of packing */
     a_form a;
-    bool pack_b, first, last;
+    bool pack_b, first, last, prefetch_c;
 } job;
 
 static int64_t divide_up(int64_t a, int64_t b) {
@@ -221,11 +222,10 @@ static void multiply_panel(const job *j, const rows_of_a *a, const lm_gemm_block
     c.init = j->first ? g->init : c.c;
     c.init_row = j->first ? g->init_row : c.c_row;
     if (j->first && c.init) c.init += block->m0 * c.init_row + n0;
-    bool far = j->k >= PREFETCH_K && !g->passing;
-    int64_t step = !far && a->next == a->row ? m : j->mr;
+    int64_t step = !j->prefetch_c && a->next == a->row ? m : j->mr;
     for (int64_t i = 0; i < m; i += step) {
         int64_t rows = minimum(m - i, step), after = minimum(m - i - rows, step);
-        if (far) prefetch_tile(c.c + (i + rows) * c.c_row, c.c_row, after, c.n);
+        if (j->prefetch_c) prefetch_tile(c.c + (i + rows) * c.c_row, c.c_row, after, c.n);
         multiply_tile(j, rows, &c, i, a, b, b_row);
     }
 }
@@ -327,6 +327,13 @@ static a_form form_of_a(const job *j) {
     return g->a_row == 1 && j->mr >= 8 ? A_IN_PLACE : A_PACKED;
 }
 
+/* Whether a tile of C is far away when its turn comes, and worth the instructions that ask for it. */
+static bool prefetches_c(const job *j) {
+    const lm_gemm *g = j->g;
+    bool reads_c = !j->first || g->init == g->c;
+    return (j->k >= PREFETCH_K && !g->passing) || (reads_c && g->m * g->n >= FAR_C);
+}
+
 void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     if (g->m <= 0 || g->n <= 0) return;
     const lm_kernels *kernel = compute->kernels;
@@ -352,6 +359,7 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
             j.k = minimum(elements - j.k0, block_k);
             j.first = j.k0 == 0;
             j.last = j.k0 + j.k >= elements;
+            j.prefetch_c = prefetches_c(&j);
             cut_packing(&j);
             if (j.pack_b) run(&j, divide_up(j.n, PACK_PANELS * j.nr) * j.pack_parts, pack_task);
             run(&j, j.blocks_m * j.blocks_n, multiply_task);

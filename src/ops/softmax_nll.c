@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/elementary.h"
 #include "base/error.h"
@@ -198,7 +199,8 @@ static void scale_task(void *argument, int64_t task, int worker) {
     for (int64_t t = task * SCALE_TOKENS; t < end && t < j->tokens; t++) {
         float *to = j->xs + t * c;
         const float *x = lm_array_widen(j->kernels, c, lm_array_from(j->x, t * c), to);
-        for (int64_t i = 0; i < c; i++) to[i] = x[i] * j->scale[t];
+        if (x != to) memcpy(to, x, (size_t)c * sizeof *to);
+        j->kernels->scale_f32(c, j->scale[t], to);
     }
 }
 
