@@ -126,7 +126,7 @@ static bool compare_call(const lm_kernel_row *row, const lm_kernels *tables[2], 
 static const int64_t lengths[] = {0,  1,  2,  3,  7,  8,  9,  15, 16,  17,  31,  32,
                                   33, 47, 48, 49, 63, 64, 65, 97, 100, 127, 191, 257};
 static const int64_t row_counts[] = {0, 1, 2, 3, 4, 5, 13, 17};
-static const int64_t gemm_rows[] = {0, 1, 2, 3, 5, 6, 7, 11, 12, 13, 25, 32};
+static const int64_t gemm_rows[] = {0, 1, 2, 3, 5, 6, 7, 11, 12, 13, 16, 25, 32};
 static const int64_t gemm_columns[] = {0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 49, 65};
 static const int64_t gemm_depths[] = {0, 1, 2, 7, 8, 16, 33, 50};
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
