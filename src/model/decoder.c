@@ -160,7 +160,8 @@ static void mlp(lm_decoder *d, int64_t layer) {
                        .x = lm_array_f32(d->fc),
                        .up = lm_array_f32(d->up),
                        .y = lm_array_f32(d->act)};
-    lm_activation_forward(compute->kernels, &a, 0, f, NULL); /* fp32: needs no room */
+    float room[LM_ACTIVATION_ROOM];
+    lm_activation_forward(compute->kernels, &a, 0, f, room);
     linear(d, LM_P_MLP_PROJ_WEIGHT, LM_P_MLP_PROJ_BIAS, layer, f, c, d->act, d->branch);
     compute->kernels->add_f32(c, d->branch, d->x);
 }

@@ -25,7 +25,7 @@ typedef struct lm_activation {
     lm_array y;     /* [M, F] = activation(x), or silu(x) * up */
 } lm_activation;
 
-/* Floats a call needs for itself. */
+/* Floats a call needs for itself: its `room`, undefined afterwards. */
 enum { LM_ACTIVATION_BLOCK = 512, LM_ACTIVATION_ROOM = 4 * LM_ACTIVATION_BLOCK };
 
 /* y of the n elements from `at` on, overwritten. */
