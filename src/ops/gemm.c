@@ -339,6 +339,7 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     const lm_kernels *kernel = compute->kernels;
     bool bf16 = compute->precision == LM_BF16;
     LM_ASSERT(bf16 || (g->a.type == LM_FP32 && g->b.type == LM_FP32));
+    LM_ASSERT(!g->passing || (g->finish && g->init != g->c));
     bool small = (double)g->m * (double)g->n * (double)g->k < SMALL_WORK;
     job j = {.compute = compute,
              .g = g,
