@@ -122,11 +122,6 @@ static inline __m256 v16_widen8(const uint16_t *x) {
 static inline v16 v16_load_bf16(const lm_bf16 *x) {
     return v16_make(v16_widen8(x), v16_widen8(x + 8));
 }
-static inline v16 v16_load_bf16_n(const lm_bf16 *x, int64_t n) {
-    uint16_t copy[16] = {0};
-    memcpy(copy, x, (size_t)n * sizeof *x);
-    return v16_load_bf16(copy);
-}
 /* 16 integers as floats. */
 static inline v16 v16_load_u16(const uint16_t *x) {
     __m128i lo = _mm_loadu_si128((const __m128i *)(const void *)x);
@@ -151,17 +146,7 @@ static inline float v16_sum(v16 a) {
     return _mm_cvtss_f32(c);
 }
 
-/* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]). */
-static inline v16 v16_sum_rows(const v16 r[16]) {
-    float sum[16];
-    for (int i = 0; i < 16; i++) sum[i] = v16_sum(r[i]);
-    return v16_load(sum);
-}
-static inline v16 v16_max_rows(const v16 r[16]) {
-    float max[16];
-    for (int i = 0; i < 16; i++) max[i] = v16_max_lanes(r[i]);
-    return v16_load(max);
-}
+#include "kernels/v16/lanes.inc"
 
 /* ---- eight 64-bit integers ---- */
 typedef struct u64x8 {

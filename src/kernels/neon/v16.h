@@ -106,11 +106,6 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
 static inline v16 v16_load_bf16(const lm_bf16 *x) {
     V16_BUILD(vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(x + 4 * i), 16)));
 }
-static inline v16 v16_load_bf16_n(const lm_bf16 *x, int64_t n) {
-    uint16_t copy[16] = {0};
-    memcpy(copy, x, (size_t)n * sizeof *x);
-    return v16_load_bf16(copy);
-}
 /* 16 integers as floats. */
 static inline v16 v16_load_u16(const uint16_t *x) {
     V16_BUILD(vcvtq_f32_u32(vmovl_u16(vld1_u16(x + 4 * i))));
@@ -128,17 +123,7 @@ static inline float v16_sum(v16 a) {
     return vget_lane_f32(e, 0) + vget_lane_f32(e, 1);
 }
 
-/* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]). */
-static inline v16 v16_sum_rows(const v16 r[16]) {
-    float sum[16];
-    for (int i = 0; i < 16; i++) sum[i] = v16_sum(r[i]);
-    return v16_load(sum);
-}
-static inline v16 v16_max_rows(const v16 r[16]) {
-    float max[16];
-    for (int i = 0; i < 16; i++) max[i] = v16_max_lanes(r[i]);
-    return v16_load(max);
-}
+#include "kernels/v16/lanes.inc"
 
 /* ---- eight 64-bit integers ---- */
 typedef struct u64x8 {
