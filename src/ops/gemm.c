@@ -239,8 +239,7 @@ static lm_gemm_block block_of(const job *j, int worker, int64_t m0, int64_t m1, 
                        .m1 = m1,
                        .n0 = j->n0 + p0 * j->nr,
                        .n1 = j->n0 + minimum(p1 * j->nr, j->n),
-                       .room = scratch + ROOM_AT,
-                       .worker = worker};
+                       .room = scratch + ROOM_AT};
     bool passes = g->passing && j->first && j->last;
     b.c = passes ? scratch + C_AT : g->c + m0 * g->c_row + b.n0;
     b.c_row = passes ? (p1 - p0) * j->nr : g->c_row;

@@ -18,13 +18,12 @@
 
 #include "ops/array.h"
 
-/* A block of C that has its final values and is still in cache. */
+/* A block of C that has its final values and is still in the cache of the worker, which calls. */
 typedef struct lm_gemm_block {
     int64_t m0, m1, n0, n1; /* C[m0..m1, n0..n1] */
     float *c;               /* element (i,j) of C at c[(i-m0)*c_row + j-n0] */
     int64_t c_row;
     float *room; /* LM_GEMM_ROOM floats for the callback, 64-byte aligned */
-    int worker;  /* who computed it, and calls */
 } lm_gemm_block;
 enum { LM_GEMM_ROOM = 4096 };
 

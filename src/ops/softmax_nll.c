@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include "base/elementary.h"
 #include "base/error.h"
@@ -199,7 +198,7 @@ static void scale_task(void *argument, int64_t task, int worker) {
     for (int64_t t = task * SCALE_TOKENS; t < end && t < j->tokens; t++) {
         float *to = j->xs + t * c;
         const float *x = lm_array_widen(j->kernels, c, lm_array_from(j->x, t * c), to);
-        if (x != to) memcpy(to, x, (size_t)c * sizeof *to);
+        lm_array_store(j->kernels, c, x, lm_array_f32(to));
         j->kernels->scale_f32(c, j->scale[t], to);
     }
 }
