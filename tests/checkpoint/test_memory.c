@@ -13,25 +13,12 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "tests/support/own_malloc.h"
 #include "tests/support/tempdir.h"
 
 static atomic_long held, most; /* bytes */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define REPLACED 0 /* malloc is the sanitizer's */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define REPLACED 0
-#endif
-#endif
-#ifndef REPLACED
-#define REPLACED 1
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t size);
-void __libc_free(void *p);
-
+#if REPLACED
 /* From several threads: `most` may only rise. */
 static void *counted(void *p) {
     long size = (long)malloc_usable_size(p), now = atomic_fetch_add(&held, size) + size;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "data/shard_writer.h"
+#include "tests/support/own_malloc.h"
 #include "tests/support/tempdir.h"
 #include "train/train.h"
 
@@ -28,21 +29,7 @@ static atomic_long allocations;
 static long at_mark[MARKS]; /* allocations so far, at each line of metrics */
 static int marks;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define REPLACED 0 /* malloc is the sanitizer's */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define REPLACED 0
-#endif
-#endif
-#ifndef REPLACED
-#define REPLACED 1
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-
+#if REPLACED
 void *malloc(size_t size) {
     atomic_fetch_add(&allocations, 1);
     return __libc_malloc(size);
