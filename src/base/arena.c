@@ -9,20 +9,6 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-bool lm_size_mul(size_t a, size_t b, size_t *out) {
-    size_t product;
-    if (__builtin_mul_overflow(a, b, &product)) return false;
-    *out = product;
-    return true;
-}
-
-bool lm_size_add(size_t a, size_t b, size_t *out) {
-    size_t sum;
-    if (__builtin_add_overflow(a, b, &sum)) return false;
-    *out = sum;
-    return true;
-}
-
 size_t lm_size_align(size_t bytes) {
     return (bytes + LM_ALIGNMENT - 1) / LM_ALIGNMENT * LM_ALIGNMENT;
 }

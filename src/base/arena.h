@@ -1,4 +1,4 @@
-/* Checked sizes, and arenas: one allocation, handed out in 64-byte aligned pieces.
+/* Arenas: one allocation, handed out in 64-byte aligned pieces.
  *
  *     size_t bytes;
  *     if (!lm_size_mul(rows, cols * sizeof(float), &bytes)) return lm_error_set(...too large...);
@@ -18,12 +18,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/numbers.h"
 
 #define LM_ALIGNMENT 64 /* a cache line, and the widest vector register */
-
-/* *out = a*b or a+b; false (and *out untouched) when that overflows size_t. */
-bool lm_size_mul(size_t a, size_t b, size_t *out);
-bool lm_size_add(size_t a, size_t b, size_t *out);
 
 /* bytes rounded up to a multiple of LM_ALIGNMENT: what a piece of an arena occupies. */
 size_t lm_size_align(size_t bytes);

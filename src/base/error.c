@@ -40,6 +40,11 @@ lm_status lm_error_damaged(lm_error *err, const char *format, ...) {
     return err->code;
 }
 
+lm_status lm_error_no_memory(lm_error *err, const char *what) {
+    return lm_error_set(err, LM_ERR_RUNTIME, "%s%sout of memory", what ? what : "",
+                        what ? ": " : "");
+}
+
 lm_status lm_error_prefix(lm_error *err, const char *format, ...) {
     char prefix[1024];
     va_list arguments;

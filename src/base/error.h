@@ -37,6 +37,9 @@ lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...)
 lm_status lm_error_damaged(lm_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* LM_ERR_RUNTIME, "WHAT: out of memory" (what may be NULL: "out of memory"). */
+lm_status lm_error_no_memory(lm_error *err, const char *what);
+
 /* Put "prefix: " in front of the message already there; returns err->code. */
 lm_status lm_error_prefix(lm_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

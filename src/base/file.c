@@ -15,7 +15,7 @@ static lm_status fail(lm_error *err, const char *path, const char *verb) {
 }
 
 static lm_status out_of_memory(lm_error *err, const char *path) {
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    return lm_error_no_memory(err, path);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------*/

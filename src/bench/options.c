@@ -49,7 +49,7 @@ static lm_status load(lm_bench_training *t, const lm_bench *b, const basis *base
     const lm_bench_options *o = b->o;
     int n = o->n_overrides;
     const char **overrides = malloc((size_t)(n + 2) * sizeof *overrides);
-    if (!overrides) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (!overrides) return lm_error_no_memory(err, NULL);
     for (int i = 0; i < n; i++) overrides[i] = o->overrides[i];
     for (int i = 0; i < 2 && option && option->set[i]; i++) overrides[n++] = option->set[i];
     lm_status status =

@@ -63,7 +63,7 @@ lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
     b.compute.kernels = &b.kernels;
     b.samples = malloc(LM_BENCH_SAMPLES * sizeof *b.samples);
     if (!b.samples) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+        status = lm_error_no_memory(err, NULL);
         goto out;
     }
     if (o->compare && (status = lm_bench_read_recorded(&b, err)) != LM_OK) goto out;

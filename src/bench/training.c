@@ -39,7 +39,7 @@ lm_status lm_bench_preset_load(lm_config *c, int preset, const char *tokens,
                    " \"train\": {%s, \"steps\": 1000000, \"clip_norm\": 1},"
                    " \"optimizer\": {\"name\": \"adamw\"}}",
                    presets[preset].model, presets[preset].vocab, tokens, presets[preset].train);
-    lm_status status = t.failed ? lm_error_set(err, LM_ERR_RUNTIME, "out of memory")
+    lm_status status = t.failed ? lm_error_no_memory(err, NULL)
                                 : lm_config_parse(c, presets[preset].name, lm_text_cstr(&t),
                                                   t.length, overrides, n_overrides, err);
     lm_text_free(&t);

@@ -36,7 +36,7 @@ int64_t lm_checkpoint_step(const char *name) {
 }
 
 static lm_status no_memory(const char *directory, lm_error *err) {
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
+    return lm_error_no_memory(err, directory);
 }
 
 lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err) {

@@ -11,7 +11,7 @@
 #include "checkpoint/planes.h"
 
 lm_status lm_checkpoint_no_memory(const lm_checkpoint *c, lm_error *err) {
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", c->file.path);
+    return lm_error_no_memory(err, c->file.path);
 }
 
 static lm_status damaged(const lm_checkpoint *c, const char *what, lm_error *err) {
@@ -168,7 +168,7 @@ lm_status lm_checkpoint_open(lm_checkpoint **out, const char *path, lm_error *er
     *out = NULL;
     size_t members = 0;
     lm_checkpoint *c = calloc(1, sizeof *c);
-    if (!c) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    if (!c) return lm_error_no_memory(err, path);
     lm_status status = lm_file_reader_open(&c->file, path, err);
     if (status != LM_OK) goto out;
     if ((status = lm_zip_parse(&c->file, &c->members, &members, err)) != LM_OK) goto out;

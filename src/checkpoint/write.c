@@ -49,7 +49,7 @@ typedef struct writer {
 } writer;
 
 static lm_status no_memory(const writer *w) {
-    return lm_error_set(w->err, LM_ERR_RUNTIME, "%s: out of memory", w->file.path);
+    return lm_error_no_memory(w->err, w->file.path);
 }
 
 /* ---- members -----------------------------------------------------------------------------------*/

@@ -13,7 +13,7 @@ typedef struct reader {
 } reader;
 
 static lm_status no_memory(const reader *r) {
-    return lm_error_set(r->err, LM_ERR_RUNTIME, "%s: out of memory", r->file->path);
+    return lm_error_no_memory(r->err, r->file->path);
 }
 
 static lm_status damaged(const reader *r, uint64_t offset, const char *expected) {

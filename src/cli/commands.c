@@ -11,7 +11,7 @@ static const lm_command *const commands[] = {
 enum { COUNT = sizeof commands / sizeof *commands };
 
 lm_status lm_print(const lm_text *text, lm_error *err) {
-    if (text->failed) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (text->failed) return lm_error_no_memory(err, NULL);
     if (fwrite(lm_text_cstr(text), 1, text->length, stdout) == text->length && fflush(stdout) == 0)
         return LM_OK;
     return lm_error_set(err, LM_ERR_RUNTIME, "standard output: cannot write: %s",

@@ -27,7 +27,7 @@ static lm_status common_checkpoints(const char *const runs[2], int64_t from, cha
                             lm_file_join(runs[1], "checkpoints")};
     lm_status status = LM_OK;
     if (!directories[0] || !directories[1]) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+        status = lm_error_no_memory(err, NULL);
         goto out;
     }
     if ((status = lm_file_list_directory(&list, directories[0], err)) != LM_OK) goto out;

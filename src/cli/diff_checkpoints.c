@@ -38,7 +38,7 @@ static lm_status compare_array(lm_checkpoint *const c[2], const lm_checkpoint_ar
     *differing = 0;
     for (int i = 0; i < 2; i++) {
         a[i].data = malloc((size_t)n * sizeof(float) + 1);
-        if (!a[i].data) status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", row->name);
+        if (!a[i].data) status = lm_error_no_memory(err, row->name);
         if (status == LM_OK) status = lm_checkpoint_read(c[i], &a[i], 1, pool, err);
     }
     for (int64_t i = 0; status == LM_OK && i < n; i++) {

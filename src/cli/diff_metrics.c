@@ -36,7 +36,7 @@ static lm_status next_line(reader *r, lm_error *err) {
 static lm_status open_metrics(reader *r, const char *run, lm_error *err) {
     *r = (reader){.run = run};
     char *path = lm_file_join(run, "metrics.jsonl");
-    if (!path) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", run);
+    if (!path) return lm_error_no_memory(err, run);
     lm_status status = lm_file_map(&r->map, path, err);
     free(path);
     return status == LM_OK ? next_line(r, err) : status;

@@ -104,7 +104,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
     if ((status = lm_saved_model(&saved, batch, &compute, &model, err)) != LM_OK) goto out;
     tokens = calloc((size_t)batch * (size_t)(m->context_length + 1), sizeof *tokens);
     if (!tokens) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+        status = lm_error_no_memory(err, NULL);
         goto out;
     }
     lm_evaluation e = {.model = model,

@@ -63,7 +63,7 @@ static lm_status generate(const request *r, const lm_tokenizer *t, lm_decoder *d
     lm_text text = {0};
     const float *logits = NULL;
     double *workspace = calloc(2 * (size_t)vocab, sizeof *workspace);
-    if (!workspace) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (!workspace) return lm_error_no_memory(err, NULL);
     status = lm_tokenizer_encode(t, r->prompt, strlen(r->prompt), &prompt, &count, &capacity, err);
     for (int64_t i = 0; i < count && status == LM_OK; i++) {
         if (prompt[i] >= vocab) {

@@ -134,7 +134,7 @@ static lm_status inspect_corpus(const lm_options *o, const char *path, lm_text *
 static lm_status append_file(const char *directory, const char *name, lm_text *out, lm_error *err) {
     char *path = lm_file_join(directory, name);
     lm_status status = LM_OK;
-    if (!path) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
+    if (!path) return lm_error_no_memory(err, directory);
     if (lm_file_exists(path)) {
         lm_text_printf(out, "\n%s:\n", name);
         status = lm_file_read(path, (size_t)1 << 20, out, err);
@@ -152,8 +152,8 @@ static bool is_checkpoint(const char *name) {
 static lm_status verify_listed(const char *directory, const char *name, lm_pool *pool, lm_text *out,
                                int *damaged, lm_error *err) {
     char *path = lm_file_join(directory, name);
-    lm_status status = path ? lm_checkpoint_check(path, pool, err)
-                            : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", directory);
+    lm_status status =
+        path ? lm_checkpoint_check(path, pool, err) : lm_error_no_memory(err, directory);
     free(path);
     if (status == LM_OK) {
         lm_text_printf(out, "  verified");
@@ -194,7 +194,7 @@ static lm_status list_checkpoints(const lm_options *o, const char *directory, co
 static lm_status inspect_run(const lm_options *o, const char *path, lm_text *out, lm_error *err) {
     size_t count = 0;
     char *checkpoints = lm_file_join(path, "checkpoints");
-    if (!checkpoints) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    if (!checkpoints) return lm_error_no_memory(err, path);
     lm_status status = LM_OK;
     lm_text_printf(out, "%s: a run directory\n", path);
     if (lm_file_is_directory(checkpoints))

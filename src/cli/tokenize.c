@@ -87,7 +87,7 @@ static lm_status open_writers(job *j, const char *output, bool validation, bool 
     lm_status status = lm_file_make_directory(output, err);
     for (int side = 0; side < 2 && status == LM_OK; side++) {
         j->paths[side] = lm_file_join(output, side_names[side]);
-        if (!j->paths[side]) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", output);
+        if (!j->paths[side]) return lm_error_no_memory(err, output);
         if (lm_file_exists(j->paths[side]) && !force)
             return lm_error_set(err, LM_ERR_USAGE,
                                 "%s exists already: add --force to overwrite what is in %s, or"
@@ -107,7 +107,7 @@ static lm_status remove_stale(const job *j, lm_error *err) {
     lm_status status = LM_OK;
     if (j->open[1]) return LM_OK;
     char *manifest = lm_manifest_path(j->paths[1]);
-    if (!manifest) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", j->paths[1]);
+    if (!manifest) return lm_error_no_memory(err, j->paths[1]);
     if (lm_file_exists(j->paths[1])) status = lm_file_remove(j->paths[1], err);
     if (status == LM_OK && lm_file_exists(manifest)) status = lm_file_remove(manifest, err);
     free(manifest);

@@ -250,7 +250,7 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
         if (lm_keys[i].type == LM_KEY_TEXT)
             complete = complete && *(char *const *)((const char *)c + lm_keys[i].offset);
     if (!copy || !p.origins || !complete) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", name);
+        status = lm_error_no_memory(err, name);
         goto out;
     }
     memcpy(copy, text, size);
@@ -261,7 +261,7 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
         lm_parser_check(&p);
     }
     if (p.no_memory || p.problems.failed) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", name);
+        status = lm_error_no_memory(err, name);
     } else if (p.problems.length > 0) {
         status = tell(&p.problems, err);
     }

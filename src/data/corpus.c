@@ -67,7 +67,7 @@ struct lm_corpus {
 };
 
 static lm_status no_memory(const char *path, lm_error *err) {
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    return lm_error_no_memory(err, path);
 }
 
 static lm_status add_shard(lm_corpus *c, const char *path, lm_error *err) {

@@ -78,7 +78,7 @@ lm_status lm_manifest_read(lm_manifest *m, const char *shard_path, lm_error *err
     cJSON *root = NULL;
     memset(m, 0, sizeof *m);
     char *path = lm_manifest_path(shard_path);
-    if (!path) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", shard_path);
+    if (!path) return lm_error_no_memory(err, shard_path);
     if (!lm_file_exists(path)) goto out;
     if ((status = lm_file_read(path, MAX_SIZE, &text, err)) != LM_OK) goto out;
     root = cJSON_Parse(lm_text_cstr(&text));

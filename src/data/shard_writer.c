@@ -41,14 +41,14 @@ lm_status lm_shard_writer_commit(lm_shard_writer *w, lm_error *err) {
     char *path = lm_manifest_path(w->file.path);
     lm_status status = LM_OK;
     if (!path) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", w->file.path);
+        status = lm_error_no_memory(err, w->file.path);
         goto out;
     }
     if (lm_file_exists(path) && (status = lm_file_remove(path, err)) != LM_OK) goto out;
     if ((status = lm_file_writer_commit(&w->file, err)) != LM_OK) goto out;
     w->manifest.digest = lm_digest_end(&w->digest);
     lm_manifest_print(&w->manifest, &text);
-    status = text.failed ? lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path)
+    status = text.failed ? lm_error_no_memory(err, path)
                          : lm_file_replace(path, lm_text_cstr(&text), text.length, err);
 out:
     if (status != LM_OK) lm_shard_writer_abort(w);

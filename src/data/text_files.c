@@ -19,7 +19,7 @@ typedef struct finder {
 } finder;
 
 static lm_status no_memory(const finder *f, const char *path) {
-    return lm_error_set(f->err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    return lm_error_no_memory(f->err, path);
 }
 
 static bool wanted(const finder *f, const char *name) {

@@ -61,7 +61,7 @@ lm_status lm_decoder_create(lm_decoder **decoder, lm_model *model, lm_error *err
     if (!piece_sizes(&model->o, count, &bytes))
         return lm_error_set(err, LM_ERR_USAGE, "the key/value cache does not fit 64 bits");
     lm_decoder *d = calloc(1, sizeof *d);
-    if (!d) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (!d) return lm_error_no_memory(err, NULL);
     if (lm_arena_init(&d->arena, bytes, "the key/value cache", err) != LM_OK) {
         free(d);
         return err->code;

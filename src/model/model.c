@@ -30,7 +30,7 @@ static lm_status allocate(lm_model *m, const lm_model_plan *plan, bool training,
     lm_status status = LM_OK;
     m->n_rows = lm_model_params(&m->o, NULL, &total);
     m->rows = calloc((size_t)m->n_rows, sizeof *m->rows);
-    if (!m->rows) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (!m->rows) return lm_error_no_memory(err, NULL);
     lm_model_params(&m->o, m->rows, &total);
     if ((status = lm_arena_init(&m->weights, plan->weights, "weights", err)) != LM_OK) goto out;
     if (training &&
@@ -59,7 +59,7 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t b
         return lm_error_set(err, LM_ERR_USAGE,
                             "the model is too large: its sizes do not fit 64 bits");
     lm_model *m = calloc(1, sizeof *m);
-    if (!m) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (!m) return lm_error_no_memory(err, NULL);
     m->o = *o;
     m->batch = batch;
     m->compute = compute;

@@ -68,7 +68,7 @@ lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bo
     *m = (lm_metrics){0};
     m->path = strdup(path);
     m->fd = m->path ? open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
-    if (!m->path) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    if (!m->path) return lm_error_no_memory(err, path);
     if (m->fd < 0) {
         status = fail(m, "open", err);
         goto out;
@@ -118,7 +118,7 @@ static lm_status flush(lm_metrics *m, lm_error *err) {
 
 static lm_status end(lm_metrics *m, lm_error *err) {
     lm_text_append(&m->text, "}\n", 2);
-    if (m->text.failed) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", m->path);
+    if (m->text.failed) return lm_error_no_memory(err, m->path);
     m->late = flush(m, &m->why) != LM_OK;
     return LM_OK;
 }

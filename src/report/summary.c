@@ -43,7 +43,7 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err)
     number(&t, "peak_resident_bytes", s->peak_resident);
     string(&t, "checkpoint", s->checkpoint);
     lm_text_printf(&t, "  \"version\": \"%s\"\n}\n", LM_VERSION);
-    lm_status status = t.failed ? lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path)
+    lm_status status = t.failed ? lm_error_no_memory(err, path)
                                 : lm_file_replace(path, lm_text_cstr(&t), t.length, err);
     lm_text_free(&t);
     return status;

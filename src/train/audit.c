@@ -14,7 +14,7 @@ static int64_t pieces(const lm_audit *a) {
 lm_status lm_audit_create(lm_audit *a, int64_t count, lm_error *err) {
     *a = (lm_audit){.count = count};
     a->digests = calloc((size_t)pieces(a) + 1, sizeof *a->digests);
-    return a->digests ? LM_OK : lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    return a->digests ? LM_OK : lm_error_no_memory(err, NULL);
 }
 
 void lm_audit_free(lm_audit *a) {

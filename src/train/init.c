@@ -52,7 +52,7 @@ static lm_status take_weights(lm_trainer *t, const char *path, lm_error *err) {
     if ((status = check_all_used(t, &from, err)) != LM_OK) goto out;
     arrays = lm_run_state_arrays(t->model, 0, lm_model_weights(t->model), NULL, 0, &count);
     status = arrays ? lm_checkpoint_read(from.checkpoint, arrays, count, t->pool, err)
-                    : lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+                    : lm_error_no_memory(err, NULL);
     if (status == LM_OK) say_differences(t, &from);
 out:
     if (status != LM_OK) lm_error_prefix(err, "run.init_from");

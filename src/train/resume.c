@@ -56,7 +56,7 @@ static lm_status write_checkpoint(lm_trainer *t, lm_error *err) {
     path = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
     lm_run_state_print(&t->state, t->config, &meta);
     if (!path || meta.failed) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", t->dir.checkpoints);
+        status = lm_error_no_memory(err, t->dir.checkpoints);
         goto out;
     }
     /* The metrics up to here first: a checkpoint never knows of more than they do. */
@@ -150,7 +150,7 @@ static lm_status choose(lm_trainer *t, lm_error *err) {
     if (from) {
         if ((status = lm_checkpoint_check(from, t->pool, err)) != LM_OK) return status;
         t->saved = strdup(from);
-        return t->saved ? LM_OK : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", from);
+        return t->saved ? LM_OK : lm_error_no_memory(err, from);
     }
     status = lm_checkpoint_newest(t->dir.checkpoints, t->pool, &t->saved, &skipped, err);
     if (status != LM_OK)
@@ -173,7 +173,7 @@ static lm_status settle(lm_trainer *t, lm_error *err) {
     lm_text moved = {0};
     lm_status status = LM_OK;
     char *own = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
-    if (!own) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (!own) return lm_error_no_memory(err, NULL);
     if (!lm_file_same(own, t->saved)) status = write_checkpoint(t, err);
     if (status == LM_OK)
         status = lm_checkpoint_set_aside(t->dir.checkpoints, t->state.step, &moved, err);

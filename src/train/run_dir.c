@@ -12,7 +12,7 @@
 static lm_status take_lock(lm_run_dir *r, const char *path, lm_error *err) {
     lm_status status = LM_OK;
     char *name = lm_file_join(path, ".lock");
-    if (!name) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    if (!name) return lm_error_no_memory(err, path);
     r->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (r->lock < 0) {
         status =
@@ -57,7 +57,7 @@ lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, lm_error
     r->summary = lm_file_join(path, "summary.json");
     lm_status status = LM_OK;
     if (!r->config || !r->metrics || !r->checkpoints || !r->summary) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+        status = lm_error_no_memory(err, path);
         goto out;
     }
     if ((status = check_unused(r, path, resume, err)) != LM_OK) goto out;

@@ -218,7 +218,7 @@ static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
     if (status != LM_OK) return status;
     if (!*c->data.tokenizer && lm_corpus_tokenizer(s->train)) {
         char *name = strdup(lm_corpus_tokenizer(s->train));
-        if (!name) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+        if (!name) return lm_error_no_memory(err, NULL);
         free(c->data.tokenizer);
         c->data.tokenizer = name;
     }

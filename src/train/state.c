@@ -165,10 +165,10 @@ static lm_status resolve(const char *path, lm_pool *pool, char **file, lm_text *
     *file = NULL;
     if (!lm_file_is_directory(path)) {
         *file = strdup(path);
-        return *file ? LM_OK : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+        return *file ? LM_OK : lm_error_no_memory(err, path);
     }
     char *inside = lm_file_join(path, "checkpoints");
-    if (!inside) return lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", path);
+    if (!inside) return lm_error_no_memory(err, path);
     const char *directory = lm_file_is_directory(inside) ? inside : path;
     lm_status status = lm_checkpoint_newest(directory, pool, file, skipped, err);
     if (status == LM_OK && !*file)
@@ -204,7 +204,7 @@ lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, 
     lm_checkpoint_array *arrays =
         lm_run_state_arrays(*model, 0, lm_model_weights(*model), NULL, 0, &count);
     status = arrays ? lm_checkpoint_read(s->checkpoint, arrays, count, compute->pool, err)
-                    : lm_error_set(err, LM_ERR_RUNTIME, "%s: out of memory", s->path);
+                    : lm_error_no_memory(err, s->path);
     free(arrays);
     if (status != LM_OK) {
         lm_model_free(*model);

@@ -155,7 +155,7 @@ static lm_status write_config(const lm_trainer *t, lm_error *err) {
                 strcmp(lm_text_cstr(&old), lm_text_cstr(&text)) == 0;
     lm_status status = LM_OK;
     if (text.failed) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+        status = lm_error_no_memory(err, NULL);
     } else if (!same) {
         status = lm_file_replace(t->dir.config, lm_text_cstr(&text), text.length, err);
     }

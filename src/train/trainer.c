@@ -14,7 +14,7 @@ static lm_status make_segments(lm_trainer *t, lm_error *err) {
     int64_t rows, total = lm_model_total(t->model);
     const lm_param *params = lm_model_rows(t->model, &rows);
     t->segments = calloc((size_t)rows, sizeof *t->segments);
-    if (!t->segments) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (!t->segments) return lm_error_no_memory(err, NULL);
     for (int64_t i = 0; i < rows; i++) {
         int64_t end = i + 1 < rows ? params[i + 1].offset : total;
         lm_optimizer_segment *last = &t->segments[t->n_segments - 1];
@@ -48,7 +48,7 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     t->batch = lm_arena_take(&t->batch_arena, s->plan.batch);
     t->arrays = lm_run_state_arrays(t->model, c->optimizer.kind, lm_model_weights(t->model),
                                     t->states, t->n_states, &t->n_arrays);
-    if (!t->arrays) return lm_error_set(err, LM_ERR_RUNTIME, "out of memory");
+    if (!t->arrays) return lm_error_no_memory(err, NULL);
     if ((status = make_segments(t, err)) != LM_OK) return status;
     if ((status = lm_audit_create(&t->audit, lm_model_total(t->model), err)) != LM_OK)
         return status;
