@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "train/stop.h"
+#include "machine/stop.h"
 
 enum { LEAST_REPETITIONS = 5 };
 /* Repetitions between two looks at the peak, which take 20 ms: short enough that the rest of the

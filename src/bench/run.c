@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "bench/harness.h"
-#include "train/stop.h"
+#include "machine/stop.h"
 
 static const struct {
     const char *name;

@@ -5,9 +5,9 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "report/metrics.h"
+#include "saved/saved.h"
 #include "tokenizer/tokenizer.h"
 #include "train/evaluate.h"
-#include "train/state.h"
 
 static const lm_option options[] = {
     {"checkpoint", "RUN_OR_FILE", "a checkpoint, or a run directory: its newest good one", false},

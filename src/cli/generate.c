@@ -3,8 +3,8 @@
 
 #include "cli/commands.h"
 #include "model/generate.h"
+#include "saved/saved.h"
 #include "tokenizer/tokenizer.h"
-#include "train/state.h"
 
 static const lm_option options[] = {
     {"checkpoint", "RUN_OR_FILE", "a checkpoint, or a run directory: its newest good one", false},

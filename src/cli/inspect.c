@@ -5,9 +5,10 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "data/corpus.h"
-#include "train/state.h"
+#include "saved/meta.h"
 
 static const lm_option options[] = {
     {"config", NULL, "of a checkpoint: also its whole config", false},

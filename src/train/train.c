@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "machine/peak.h"
+#include "machine/stop.h"
 #include "train/evaluate.h"
-#include "train/stop.h"
 #include "train/trainer.h"
 
 #define PEAK_SECONDS 0.03 /* of measuring the machine, at the start and at evaluations */

@@ -46,8 +46,8 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     status = lm_arena_init(&t->batch_arena, lm_size_align(s->plan.batch), "the batch", err);
     if (status != LM_OK) return status;
     t->batch = lm_arena_take(&t->batch_arena, s->plan.batch);
-    t->arrays = lm_run_state_arrays(t->model, c->optimizer.kind, lm_model_weights(t->model),
-                                    t->states, t->n_states, &t->n_arrays);
+    t->arrays = lm_saved_arrays(t->model, c->optimizer.kind, lm_model_weights(t->model), t->states,
+                                t->n_states, &t->n_arrays);
     if (!t->arrays) return lm_error_no_memory(err, NULL);
     if ((status = make_segments(t, err)) != LM_OK) return status;
     if ((status = lm_audit_create(&t->audit, lm_model_total(t->model), err)) != LM_OK)

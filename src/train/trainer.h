@@ -6,10 +6,10 @@
 
 #include "report/metrics.h"
 #include "report/progress.h"
+#include "saved/saved.h"
 #include "train/audit.h"
 #include "train/run_dir.h"
 #include "train/setup.h"
-#include "train/state.h"
 #include "train/train.h"
 
 typedef struct lm_trainer {

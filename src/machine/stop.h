@@ -6,8 +6,8 @@
  * follows within a tenth of a second is the same request by two ways, to the process and to its
  * group. SIGUSR1 asks for a checkpoint. Slurm tells when a job ends in SLURM_JOB_END_TIME (seconds
  * since 1970; sbatch(1)); near it the loop is asked to stop too. */
-#ifndef LM_TRAIN_STOP_H
-#define LM_TRAIN_STOP_H
+#ifndef LM_MACHINE_STOP_H
+#define LM_MACHINE_STOP_H
 
 #include <stdbool.h>
 #include <stdint.h>

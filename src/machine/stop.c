@@ -1,4 +1,4 @@
-#include "train/stop.h"
+#include "machine/stop.h"
 
 #include <errno.h>
 #include <signal.h>

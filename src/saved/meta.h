@@ -1,0 +1,38 @@
+/* meta.json: what a checkpoint holds beside its arrays, the state of the run and its resolved config.
+ *
+ * Nothing that differs between two runs of one config is stored: no times, no threads, no
+ * instruction set. So equal runs give equal files. */
+#ifndef LM_SAVED_META_H
+#define LM_SAVED_META_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "config/config.h"
+
+typedef struct lm_run_state {
+    int64_t step;         /* updates done */
+    int64_t tokens;       /* trained on */
+    int64_t samples;      /* windows taken from the training data: where the sampler goes on */
+    double train_loss;    /* of the last step; NaN: none */
+    double val_loss;      /* latest; NaN: none */
+    int64_t val_step;     /* when it was evaluated; 0: never */
+    double best_val_loss; /* NaN: none */
+    int64_t best_val_step;
+    int64_t parameters;
+    uint64_t digest;                   /* the running one of metrics.jsonl (train/audit.h) */
+    char tokenizer[64];                /* "" when not known */
+    uint64_t train_digest, val_digest; /* of the corpora; 0: no such corpus */
+} lm_run_state;
+
+/* The text of meta.json. */
+void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text *out);
+/* Reads it back; config is filled (free it) and `path` names the checkpoint in errors. */
+lm_status lm_run_state_parse(lm_run_state *s, lm_config *config, const char *path, const char *meta,
+                             lm_error *err);
+
+/* The "val_loss" of such a text; NaN: none, or not such a text. */
+double lm_run_state_val_loss(const char *meta);
+
+#endif

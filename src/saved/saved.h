@@ -1,0 +1,39 @@
+/* A saved model: how a checkpoint, a model and its optimizer meet.
+ *
+ *     lm_saved_open(&saved, "runs/x", pool, &skipped, err);       // checkpoint, state, config
+ *     lm_saved_model(&saved, batch, &compute, &model, err);       // its weights in a model
+ *     ...
+ *     lm_saved_close(&saved);                                     // the model stays
+ *
+ * A checkpoint has one array per parameter under the parameter's name ("h.0.attn.qkv.weight"), one
+ * per state that the optimizer keeps of it ("m/h.0.attn.qkv.weight"), and meta.json (meta.h). */
+#ifndef LM_SAVED_SAVED_H
+#define LM_SAVED_SAVED_H
+
+#include "checkpoint/checkpoint.h"
+#include "model/model.h"
+#include "saved/meta.h"
+
+typedef struct lm_saved {
+    char *path; /* of the checkpoint */
+    lm_checkpoint *checkpoint;
+    lm_run_state state;
+    lm_config config;
+} lm_saved;
+
+/* path is a checkpoint, a directory of checkpoints or a run directory: the newest checkpoint that
+ * verifies is taken, and those passed over are described in *skipped. */
+lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *skipped,
+                        lm_error *err);
+/* The model with its weights, for micro-batches of `batch`, without gradients. `compute` is given the
+ * precision that it was trained at, so that an evaluation gives the figures of the run. */
+lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, lm_model **model,
+                         lm_error *err);
+void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */
+
+/* The arrays of a model's parameters, over weights [lm_model_total], and of n_states optimizer
+ * states named by the optimizer. malloc'd; *count receives their number; NULL without memory. */
+lm_checkpoint_array *lm_saved_arrays(const lm_model *m, int optimizer, float *weights,
+                                     float *const *states, int n_states, int64_t *count);
+
+#endif
