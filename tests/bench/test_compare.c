@@ -1,10 +1,5 @@
 /* When a row counts as slower than recorded: by given figures, without measuring anything. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,10 +1,5 @@
 /* A directory of checkpoints: the newest good one, what is set aside, what is kept. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,11 +1,6 @@
 /* Deflate blocks of our own making: what zlib makes of them, how small they are, and what the decoder
  * makes of anything else. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <stdlib.h>
 #include <string.h>

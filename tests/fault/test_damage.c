@@ -1,11 +1,6 @@
 /* Checkpoints cut off and with flipped bits: always noticed, never a crash, and the one before it is
  * used. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,11 +1,6 @@
 /* The same few thousand mutations of a checkpoint every time: numbers, bytes, pieces moved, cut out
  * and doubled, mostly with the digests made right again. `make fuzz` goes on from there. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,6 @@
 /* The scalar kernels against float64 arithmetic and libm, under bounds that follow from the length,
  * the magnitudes and eps = 2^-24 (half an ulp of 1: what one rounding may lose, relatively). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 #include <math.h>
 
 #include "kernels/kernels.h"

@@ -1,10 +1,5 @@
 /* Every kernel of every ISA this CPU has returns exactly the bits of the scalar one. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,12 +1,7 @@
 /* Thirty updates of every model against PyTorch in float64 (tests/golden/make_curves.py): losses and
  * gradients, AdamW with its decay groups, clipping, two micro-batches an update, warm-up and cosine,
  * all in one run. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <stdlib.h>

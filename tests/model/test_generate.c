@@ -1,10 +1,5 @@
 /* The decoder against the training forward, and sampling against its definition. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <string.h>

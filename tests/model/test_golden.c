@@ -1,11 +1,6 @@
 /* Losses, logits and the gradient of every parameter against PyTorch in float64
  * (tests/golden/make_transformer.py). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <stdio.h>

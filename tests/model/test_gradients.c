@@ -10,12 +10,7 @@
  * are around 1e-2 to 1, a forgotten or doubled term is far larger than the widest bound, 1.5e-3, and
  * no more than one element in fifty may need a smaller h. The oracle of test_golden.c is sharper;
  * this one needs no second program, and meets every pair of choices. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 

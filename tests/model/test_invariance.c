@@ -1,12 +1,7 @@
 /* What must not matter: the order of rows, how they are put into micro-batches, a window as long as
  * the row, whether heads are shared or equal, what is recomputed, and whether documents stand in one row or
  * apart. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,10 +1,5 @@
 /* Options, the rows of parameters, the plan, initial weights, and what must not change a result. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,10 +1,5 @@
 /* Layers between arrays of bf16: exactly what the fp32 layer makes of the widened input, rounded. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <string.h>
 

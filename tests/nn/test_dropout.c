@@ -1,10 +1,5 @@
 /* Dropout: what is kept is scaled, how often, that threads and micro-batches change nothing. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,10 +1,5 @@
 /* The norm of heads against the norm of rows: the same rows, elsewhere. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <stdbool.h>
 #include <string.h>

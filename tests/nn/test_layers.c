@@ -1,11 +1,6 @@
 /* The layers of nn/ against plain double-precision code, their gradients against finite differences
  * of that code, and equal bits for 1, 2 and 3 threads and for the scalar kernels. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <string.h>

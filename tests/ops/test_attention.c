@@ -1,12 +1,7 @@
 /* Attention against plain double-precision code, its gradients against that code's own (themselves
  * checked by finite differences), equal bits for 1, 2, 3 and 16 threads (which cut the work in
  * different ways) and for the scalar kernels. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <string.h>

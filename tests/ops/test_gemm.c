@@ -1,11 +1,6 @@
 /* lm_gemm_multiply against its definition, bit for bit: every ISA, thread counts 1 to 3, every operand
  * form a layer uses, shapes below, at and above each block size. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

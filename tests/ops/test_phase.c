@@ -1,10 +1,5 @@
 /* The phase clock: the outermost phase has the time, nothing is lost, no bit changes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,6 @@
 /* The loss head against plain double-precision code whose gradient is checked by finite
  * differences; equal bits for 1, 2 and 3 threads and for the scalar kernels. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <string.h>

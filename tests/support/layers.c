@@ -1,13 +1,6 @@
 #include "tests/support/layers.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
+#include "tests/support/test.h"
 
 enum { MOST = 4096 };
 static struct {

@@ -1,16 +1,10 @@
 #include "tests/support/options.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #include "base/rng.h"
+#include "tests/support/test.h"
 
 static void set_norm(lm_model_options *o, int level) {
     o->norm = level;

@@ -1,13 +1,8 @@
 #include "tests/support/transformer.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <string.h>
+
+#include "tests/support/test.h"
 
 #define COMMON .norm_eps = 1e-5, .rope_theta = 10000.0, .init_std = 0.02
 const transformer_case transformer_cases[TRANSFORMERS] = {

@@ -2,12 +2,7 @@
  * by its line of metrics and of progress, nor by an evaluation. The whole of lm_train_run is run
  * here; malloc and its kind are this program's own and count, and a line that is written to
  * metrics.jsonl marks the end of a step or of an evaluation. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <errno.h>
 #include <fcntl.h>

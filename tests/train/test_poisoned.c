@@ -1,11 +1,6 @@
 /* Never a poisoned checkpoint: each array in turn, weights and both moments, gets a value that is not
  * finite; nothing is written, and the good checkpoint stays. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <math.h>
 #include <stdio.h>
