@@ -51,7 +51,24 @@ lm_status lm_arena_init(lm_arena *arena, size_t capacity, const char *what, lm_e
     return LM_OK;
 }
 
+lm_arena lm_arena_measuring(void) {
+    return (lm_arena){.measuring = true};
+}
+
+lm_arena lm_arena_over(void *base, size_t capacity) {
+    LM_ASSERT((uintptr_t)base % LM_ALIGNMENT == 0);
+    return (lm_arena){.base = base, .capacity = capacity};
+}
+
+/* Counts a piece of so many bytes, or that the sum does not fit. */
+static void *measure(lm_arena *arena, size_t bytes) {
+    size_t piece = lm_size_align(bytes);
+    if (piece < bytes || !lm_size_add(arena->used, piece, &arena->used)) arena->used = SIZE_MAX;
+    return NULL;
+}
+
 void *lm_arena_take(lm_arena *arena, size_t bytes) {
+    if (arena->measuring) return measure(arena, bytes);
     size_t piece = lm_size_align(bytes);
     LM_ASSERT(arena->base && piece >= bytes && piece <= arena->capacity - arena->used);
     unsigned char *p = arena->base + arena->used;
@@ -59,10 +76,17 @@ void *lm_arena_take(lm_arena *arena, size_t bytes) {
     return p;
 }
 
-float *lm_arena_floats(lm_arena *arena, int64_t count) {
+void *lm_arena_array(lm_arena *arena, int64_t rows, int64_t columns, size_t element_bytes) {
     size_t bytes;
-    LM_ASSERT(count >= 0 && lm_size_mul((size_t)count, sizeof(float), &bytes));
-    return lm_arena_take(arena, bytes);
+    LM_ASSERT(rows >= 0 && columns >= 0);
+    bool fits = lm_size_mul((size_t)rows, (size_t)columns, &bytes) &&
+                lm_size_mul(bytes, element_bytes, &bytes);
+    LM_ASSERT(fits || arena->measuring);
+    return lm_arena_take(arena, fits ? bytes : SIZE_MAX);
+}
+
+float *lm_arena_floats(lm_arena *arena, int64_t count) {
+    return lm_arena_array(arena, count, 1, sizeof(float));
 }
 
 void lm_arena_free(lm_arena *arena) {

@@ -1,10 +1,16 @@
-/* Arenas: one allocation, handed out in 64-byte aligned pieces.
+/* Arenas: one allocation, handed out in 64-byte aligned pieces. What takes the pieces also says how
+ * large the arena must be, as it takes them from a measuring arena first, which has no memory:
  *
- *     size_t bytes;
- *     if (!lm_size_mul(rows, cols * sizeof(float), &bytes)) return lm_error_set(...too large...);
+ *     static void take_pieces(thing *t, lm_arena *arena) {
+ *         t->x = lm_arena_floats(arena, t->channels);
+ *         t->cache = lm_arena_array(arena, t->rows, t->channels, sizeof *t->cache);
+ *     }
+ *
+ *     lm_arena measure = lm_arena_measuring();
+ *     take_pieces(&t, &measure);                              // every piece is NULL
  *     lm_arena arena = {0};
- *     if (lm_arena_init(&arena, bytes, "activations", err) != LM_OK) goto out;
- *     float *x = lm_arena_floats(&arena, rows * cols);        // zeroed
+ *     if (lm_arena_init(&arena, measure.used, "things", err) != LM_OK) goto out;
+ *     take_pieces(&t, &arena);                                // zeroed
  *     ...
  *     lm_arena_free(&arena);                                  // zero-initialised or twice is fine
  *
@@ -28,14 +34,23 @@ size_t lm_size_align(size_t bytes);
 typedef struct lm_arena {
     unsigned char *base; /* LM_ALIGNMENT-aligned, zeroed when obtained */
     size_t capacity;     /* bytes */
-    size_t used;         /* bytes */
+    size_t used;         /* bytes; SIZE_MAX: more than a size_t counts (measuring only) */
+    bool measuring;      /* there is no memory: `used` counts, pieces are NULL */
 } lm_arena;
 
 /* Obtain capacity bytes, zeroed (fresh pages, so that untouched parts cost no memory; large arenas
- * ask for huge pages). `what` names the arena in the error. */
+ * ask for huge pages). `what` names the arena in the error. SIZE_MAX, as of an overflow measured, is
+ * refused like any size that the system cannot give. */
 lm_status lm_arena_init(lm_arena *arena, size_t capacity, const char *what, lm_error *err);
+lm_arena lm_arena_measuring(void);
+/* Hands out memory that somebody else owns and has used: pieces are not zeroed. base is
+ * LM_ALIGNMENT-aligned. Not for lm_arena_free. */
+lm_arena lm_arena_over(void *base, size_t capacity);
+void lm_arena_free(lm_arena *arena);
+
+/* The next piece: so many bytes, floats, or rows * columns elements. Counts are not negative. */
 void *lm_arena_take(lm_arena *arena, size_t bytes);
 float *lm_arena_floats(lm_arena *arena, int64_t count);
-void lm_arena_free(lm_arena *arena);
+void *lm_arena_array(lm_arena *arena, int64_t rows, int64_t columns, size_t element_bytes);
 
 #endif

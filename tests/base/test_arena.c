@@ -90,12 +90,58 @@ static void test_running_out_is_our_mistake(void **state) {
     lm_arena_free(&arena);
 }
 
+/* The pieces of a thing, as its owner takes them. */
+static float *take_pieces(lm_arena *arena, int64_t n) {
+    lm_arena_take(arena, 1);
+    lm_arena_floats(arena, n);
+    lm_arena_floats(arena, 0);
+    return lm_arena_array(arena, n, 3, sizeof(float));
+}
+
+static void test_what_was_measured_is_what_is_taken(void **state) {
+    (void)state;
+    for (int64_t n = 0; n < 100; n += 7) {
+        lm_error err = {0};
+        lm_arena arena, measure = lm_arena_measuring();
+        assert_null(take_pieces(&measure, n));
+        assert_int_equal(lm_arena_init(&arena, measure.used, "pieces", &err), LM_OK);
+        float *last = take_pieces(&arena, n);
+        assert_non_null(last);
+        assert_int_equal(arena.used, arena.capacity);
+        lm_arena view = lm_arena_over(arena.base, arena.capacity);
+        assert_ptr_equal(take_pieces(&view, n), last);
+        lm_arena_free(&arena);
+        lm_arena_free(&measure);
+    }
+}
+
+static void test_measuring_notes_an_overflow(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_arena measure = lm_arena_measuring(), arena;
+    lm_arena_take(&measure, SIZE_MAX / 2);
+    lm_arena_take(&measure, SIZE_MAX / 2);
+    assert_int_equal(measure.used, SIZE_MAX);
+    lm_arena_take(&measure, 1); /* and stays so */
+    assert_int_equal(measure.used, SIZE_MAX);
+    measure = lm_arena_measuring();
+    lm_arena_array(&measure, INT64_MAX, INT64_MAX, 1);
+    assert_int_equal(measure.used, SIZE_MAX);
+    assert_int_equal(lm_arena_init(&arena, measure.used, "too much", &err), LM_ERR_RUNTIME);
+    measure = lm_arena_measuring();
+    lm_arena_floats(&measure, INT64_MAX);
+    assert_int_equal(measure.used, SIZE_MAX);
+    assert_true(lm_test_aborts(take_fewer_than_none, &measure, "arena.c"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes_and_arena),
         cmocka_unit_test(test_large_arena),
         cmocka_unit_test(test_empty_arena),
         cmocka_unit_test(test_running_out_is_our_mistake),
+        cmocka_unit_test(test_what_was_measured_is_what_is_taken),
+        cmocka_unit_test(test_measuring_notes_an_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
