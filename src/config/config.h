@@ -14,55 +14,15 @@
 #ifndef LM_CONFIG_CONFIG_H
 #define LM_CONFIG_CONFIG_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/error.h"
 #include "base/text.h"
+#include "checkpoint/options.h"
+#include "config/run.h"
+#include "data/options.h"
 #include "model/model.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
-
-typedef struct lm_run_options {
-    char *dir; /* the run directory */
-    int64_t seed;
-    int64_t threads; /* 0: all usable CPUs */
-    int64_t interrupt_exit_code;
-    char *
-        init_from; /* a checkpoint or run whose weights a new run begins with; empty: random ones */
-} lm_run_options;
-
-typedef struct lm_data_options {
-    char *train, *val; /* paths; val may be empty: no validation */
-    char *tokenizer;   /* empty: from the manifest */
-    bool shuffle;
-} lm_data_options;
-
-typedef struct lm_train_options {
-    int64_t steps, micro_batch, grad_accumulation;
-    double clip_norm; /* 0: off */
-    int precision;    /* lm_precision (ops/compute.h) */
-} lm_train_options;
-
-const char *lm_preset_name(int preset); /* "none", "gpt2", "llama"; NULL past the end */
-
-typedef struct lm_eval_options {
-    int64_t every;  /* steps; 0: only at the end */
-    int64_t tokens; /* of validation data an evaluation reads; 0: all */
-} lm_eval_options;
-
-typedef struct lm_checkpoint_options {
-    int64_t every;       /* steps; 0: only at the end */
-    int64_t keep_last;   /* >= 1: the newest ones */
-    int64_t keep_every;  /* those of multiples of it, steps; 0: none */
-    int64_t keep_best;   /* those of lowest validation loss */
-    int64_t before_wall; /* seconds left of the scheduler's job; 0: not looked at */
-} lm_checkpoint_options;
-
-typedef struct lm_log_options {
-    int64_t every;        /* steps between progress lines */
-    int64_t digest_every; /* steps between digests of the weights; 0: none */
-} lm_log_options;
+#include "report/options.h"
 
 typedef struct lm_config {
     lm_run_options run;

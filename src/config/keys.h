@@ -2,6 +2,9 @@
 #ifndef LM_CONFIG_KEYS_H
 #define LM_CONFIG_KEYS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "config/config.h"
 
 typedef enum lm_key_type {
@@ -33,6 +36,7 @@ extern const lm_key lm_keys[];
 extern const int lm_n_keys;
 
 /* What a preset of the model sets (presets.c). */
+const char *lm_preset_name(int preset); /* "none", "gpt2", "llama"; NULL past the end */
 typedef struct lm_preset_row {
     int preset;
     const char *path, *value; /* as lm_key.standard has it */
