@@ -97,7 +97,7 @@ static lm_array operand(lm_arena *arena, int64_t count, int64_t period, lm_preci
 static lm_status measure(lm_bench *b, const shape *which, lm_error *err) {
     lm_bench_row row = {.section = LM_BENCH_GEMM};
     snprintf(row.name, sizeof row.name, "%s %s %" PRId64 "x%" PRId64 "x%" PRId64,
-             lm_precision_name((int)b->compute.precision), which->name, which->m, which->n,
+             lm_precision_name((int)b->session.compute.precision), which->name, which->m, which->n,
              which->k);
     if (!lm_bench_wants(b, row.name)) return LM_OK;
     lm_arena arena = {0};
@@ -105,13 +105,13 @@ static lm_status measure(lm_bench *b, const shape *which, lm_error *err) {
     size_t bytes = floats * sizeof(float) + 3 * LM_ALIGNMENT;
     lm_status status = lm_arena_init(&arena, bytes, "operands", err);
     if (status != LM_OK) return status;
-    lm_precision precision = b->compute.precision;
+    lm_precision precision = b->session.compute.precision;
     lm_array x =
         operand(&arena, which->m * which->k, 17, which->form == HEAD ? LM_FP32 : precision);
     lm_array y =
         operand(&arena, which->k * which->n, 13, which->form == HEAD_DX ? LM_FP32 : precision);
     float *z = lm_arena_floats(&arena, which->m * which->n);
-    work w = {.compute = &b->compute, .gemm = describe(which, x, y, z)};
+    work w = {.compute = &b->session.compute, .gemm = describe(which, x, y, z)};
     lm_bench_subject s = {.run = multiply,
                           .argument = &w,
                           .peak = lm_bench_peak_at(precision),
@@ -123,15 +123,16 @@ static lm_status measure(lm_bench *b, const shape *which, lm_error *err) {
 }
 
 lm_status lm_bench_gemm(lm_bench *b, lm_error *err) {
-    lm_status status = lm_compute_reserve(&b->compute, lm_gemm_scratch_bytes(&b->kernels), err);
+    lm_status status =
+        lm_compute_reserve(&b->session.compute, lm_gemm_scratch_bytes(&b->session.kernels), err);
     if (status != LM_OK) return status;
     status = lm_bench_begin(b, LM_BENCH_GEMM, "C[m,n] = A[m,k] B[k,n], named m x n x k", err);
     for (int p = 0; p < LM_PRECISION_COUNT; p++) {
-        b->compute.precision = (lm_precision)p;
+        b->session.compute.precision = (lm_precision)p;
         for (int i = 0; i < SHAPES && status == LM_OK && !lm_bench_stopped(); i++)
             status = measure(b, &shapes[i], err);
     }
     lm_bench_end(b);
-    lm_compute_free(&b->compute);
+    lm_compute_free(&b->session.compute);
     return status;
 }

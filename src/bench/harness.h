@@ -5,7 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "bench/bench.h"
-#include "ops/compute.h"
+#include "ops/session.h"
 
 /* What the machine can do: what rows are shares of. */
 typedef enum lm_bench_peak {
@@ -53,8 +53,7 @@ typedef struct lm_bench_row {
 typedef struct lm_bench {
     const lm_bench_options *o;
     int threads;
-    lm_kernels kernels;
-    lm_compute compute;           /* on all threads; sections reserve and free its scratch */
+    lm_session session;           /* on all threads; sections reserve and free its scratch */
     lm_pool *one;                 /* of one thread */
     double peaks[LM_BENCH_PEAKS]; /* best so far; 0: not measured yet */
     double *samples;              /* [LM_BENCH_SAMPLES] */

@@ -73,7 +73,7 @@ static lm_status measure(lm_bench *b, const lm_kernels *scalar, const lm_kernel_
                           .seconds = b->o->seconds / 2};
     lm_bench_measure(b, &s, &row.times);
     row.scalar_seconds = row.times.best;
-    w.table = &b->kernels;
+    w.table = &b->session.kernels;
     lm_bench_measure_row(b, &s, &row);
     return lm_bench_report(b, &row, err);
 }

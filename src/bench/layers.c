@@ -234,8 +234,8 @@ static void run(void *argument) {
 }
 
 static void name_row(lm_bench_row *row, const lm_bench *b, const shape *s, const struct line *l) {
-    snprintf(row->name, sizeof row->name, "%s %s %s", lm_precision_name((int)b->compute.precision),
-             s->name, l->name);
+    snprintf(row->name, sizeof row->name, "%s %s %s",
+             lm_precision_name((int)b->session.compute.precision), s->name, l->name);
 }
 
 static lm_status measure(lm_bench *b, work *w, const struct line *l, lm_error *err) {
@@ -249,7 +249,7 @@ static lm_status measure(lm_bench *b, work *w, const struct line *l, lm_error *e
     lm_bench_subject subject = {.run = run,
                                 .argument = w,
                                 .peak = row.moves ? LM_BENCH_PEAK_MEMORY
-                                                  : lm_bench_peak_at(b->compute.precision),
+                                                  : lm_bench_peak_at(b->session.compute.precision),
                                 .seconds = b->o->seconds};
     w->layer = l->layer;
     lm_bench_measure_row(b, &subject, &row);
@@ -260,7 +260,7 @@ static lm_status measure(lm_bench *b, work *w, const struct line *l, lm_error *e
 static bool is_wanted(const lm_bench *b, const shape *s, const struct line *l) {
     lm_bench_row row;
     name_row(&row, b, s, l);
-    return (b->compute.precision == LM_FP32 || l->bytes_a_value == 0) &&
+    return (b->session.compute.precision == LM_FP32 || l->bytes_a_value == 0) &&
            lm_bench_wants(b, row.name);
 }
 
@@ -268,12 +268,12 @@ static lm_status run_shape(lm_bench *b, const shape *s, lm_error *err) {
     int some = 0;
     while (some < LINES && !is_wanted(b, s, &lines[some])) some++;
     if (some == LINES) return LM_OK;
-    work w = {.compute = &b->compute, .s = s, .rows = s->batch * s->time};
+    work w = {.compute = &b->session.compute, .s = s, .rows = s->batch * s->time};
     w.channels = s->heads * s->d;
     lm_arena arena = {0};
     lm_status status = lm_arena_init(&arena, arena_bytes(s), "operands", err);
     if (status != LM_OK) return status;
-    status = lm_compute_reserve(&b->compute, scratch_bytes(&b->kernels, s), err);
+    status = lm_compute_reserve(&b->session.compute, scratch_bytes(&b->session.kernels, s), err);
     if (status != LM_OK) goto out;
     fill_arrays(&w, &arena);
     describe_layers(&w, &arena);
@@ -281,7 +281,7 @@ static lm_status run_shape(lm_bench *b, const shape *s, lm_error *err) {
     for (int i = 0; i < LINES && status == LM_OK && !lm_bench_stopped(); i++)
         if (is_wanted(b, s, &lines[i])) status = measure(b, &w, &lines[i], err);
 out:
-    lm_compute_free(&b->compute);
+    lm_compute_free(&b->session.compute);
     lm_arena_free(&arena);
     return status;
 }
@@ -293,11 +293,11 @@ lm_status lm_bench_layers(lm_bench *b, lm_error *err) {
                        " may be above 100%, in cache",
                        err);
     for (int p = 0; p < LM_PRECISION_COUNT; p++) {
-        b->compute.precision = (lm_precision)p;
+        b->session.compute.precision = (lm_precision)p;
         for (int i = 0; i < SHAPES && status == LM_OK && !lm_bench_stopped(); i++)
             status = run_shape(b, &shapes[i], err);
     }
-    b->compute.precision = LM_FP32;
+    b->session.compute.precision = LM_FP32;
     lm_bench_end(b);
     return status;
 }

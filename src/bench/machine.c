@@ -63,7 +63,7 @@ static int measure_memory(const lm_bench *b, lm_pool *pool, double seconds) {
     int count = 0;
     if (n == 0 || lm_arena_init(&arena, 2 * (size_t)n * sizeof(float), "arrays", &aside) != LM_OK)
         return 0;
-    sum s = {.kernels = &b->kernels, .x = (float *)(void *)arena.base};
+    sum s = {.kernels = &b->session.kernels, .x = (float *)(void *)arena.base};
     s.y = s.x + n;
     for (int64_t i = 0; i < n; i++) s.x[i] = 0x1p-20f; /* untouched pages may all be one */
     lm_pool_run(pool, n / CHUNK, add_task, &s);
@@ -82,9 +82,9 @@ static int measure_memory(const lm_bench *b, lm_pool *pool, double seconds) {
 /* ---- arithmetic -------------------------------------------------------------------------------*/
 
 static double look(const lm_bench *b, lm_bench_peak peak, double seconds) {
-    lm_compute c = {.kernels = &b->kernels, .precision = peaks[peak].precision};
-    return lm_peak_flops(peaks[peak].one ? b->one : b->compute.pool, lm_compute_peak_loop(&c),
-                         seconds);
+    lm_compute c = {.kernels = &b->session.kernels, .precision = peaks[peak].precision};
+    return lm_peak_flops(peaks[peak].one ? b->one : b->session.compute.pool,
+                         lm_compute_peak_loop(&c), seconds);
 }
 
 /* Seconds an operation, likewise. */
@@ -100,7 +100,7 @@ static int measure_flops(const lm_bench *b, lm_bench_peak peak, double seconds) 
 /* ---- both -------------------------------------------------------------------------------------*/
 
 static lm_bench_times measure(lm_bench *b, lm_bench_peak peak, double seconds) {
-    lm_pool *pool = peaks[peak].one ? b->one : b->compute.pool;
+    lm_pool *pool = peaks[peak].one ? b->one : b->session.compute.pool;
     int count =
         peaks[peak].moves ? measure_memory(b, pool, seconds) : measure_flops(b, peak, seconds);
     lm_bench_times times = lm_bench_summarise(b->samples, count);

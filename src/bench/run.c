@@ -57,18 +57,17 @@ static lm_status run_sections(lm_bench *b, lm_error *err) {
 }
 
 lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
-    lm_bench b = {.o = o, .threads = o->threads > 0 ? o->threads : lm_cpu_usable()};
+    lm_bench b = {.o = o};
     lm_status status;
-    lm_kernels_fill(&b.kernels, o->isas);
-    b.compute.kernels = &b.kernels;
     b.samples = malloc(LM_BENCH_SAMPLES * sizeof *b.samples);
     if (!b.samples) {
         status = lm_error_no_memory(err, NULL);
         goto out;
     }
     if (o->compare && (status = lm_bench_read_recorded(&b, err)) != LM_OK) goto out;
-    if ((status = lm_pool_create(&b.compute.pool, b.threads, err)) != LM_OK) goto out;
+    if ((status = lm_session_open(&b.session, o->threads, o->isas, err)) != LM_OK) goto out;
     if ((status = lm_pool_create(&b.one, 1, err)) != LM_OK) goto out;
+    b.threads = lm_pool_threads(b.session.compute.pool);
     lm_stop_arm(0, "stopping after the repetition at hand");
     status = run_sections(&b, err);
     lm_stop_restore();
@@ -78,7 +77,7 @@ out:
     lm_text_free(&b.noise);
     cJSON_Delete(b.recorded);
     lm_pool_free(b.one);
-    lm_pool_free(b.compute.pool);
+    lm_session_close(&b.session);
     free(b.samples);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "ops/session.h"
 #include "report/metrics.h"
 #include "saved/saved.h"
 #include "tokenizer/tokenizer.h"
@@ -72,8 +73,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
     int threads;
     int64_t max_tokens, batch;
     lm_isa_mask isas;
-    lm_kernels kernels;
-    lm_compute compute = {.kernels = &kernels};
+    lm_session session = {0};
     lm_saved saved = {0};
     lm_corpus *corpus = NULL;
     lm_sampler sampler;
@@ -89,10 +89,9 @@ static lm_status run(const lm_options *o, lm_error *err) {
     status = lm_options_integer(o, "batch", 1, 1 << 20, 8, &batch, err);
     if (status != LM_OK) return status;
 
-    lm_kernels_fill(&kernels, isas);
-    if ((status = lm_pool_create(&compute.pool, threads ? threads : lm_cpu_usable(), err)) != LM_OK)
-        return status;
-    if ((status = lm_saved_open(&saved, path, compute.pool, &skipped, err)) != LM_OK) goto out;
+    if ((status = lm_session_open(&session, threads, isas, err)) != LM_OK) goto out;
+    status = lm_saved_open(&saved, path, session.compute.pool, &skipped, err);
+    if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
     const lm_model_options *m = &saved.config.model;
     if ((status = lm_corpus_open(&corpus, data, err)) != LM_OK) goto out;
@@ -101,7 +100,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
         goto out;
     if ((status = lm_corpus_validate(corpus, m->vocab_size, err)) != LM_OK) goto out;
     if (batch > sampler.windows) batch = sampler.windows;
-    if ((status = lm_saved_model(&saved, batch, &compute, &model, err)) != LM_OK) goto out;
+    if ((status = lm_saved_model(&saved, batch, &session.compute, &model, err)) != LM_OK) goto out;
     tokens = calloc((size_t)batch * (size_t)(m->context_length + 1), sizeof *tokens);
     if (!tokens) {
         status = lm_error_no_memory(err, NULL);
@@ -125,8 +124,7 @@ out:
     lm_model_free(model);
     lm_corpus_close(corpus);
     lm_saved_close(&saved);
-    lm_compute_free(&compute);
-    lm_pool_free(compute.pool);
+    lm_session_close(&session);
     return status;
 }
 

@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "model/generate.h"
+#include "ops/session.h"
 #include "saved/saved.h"
 #include "tokenizer/tokenizer.h"
 
@@ -93,8 +94,7 @@ static lm_status generate(const request *r, const lm_tokenizer *t, lm_decoder *d
 
 static lm_status run(const lm_options *o, lm_error *err) {
     request r = {0};
-    lm_kernels kernels;
-    lm_compute compute = {.kernels = &kernels};
+    lm_session session = {0};
     lm_saved saved = {0};
     lm_model *model = NULL;
     lm_decoder *decoder = NULL;
@@ -102,10 +102,8 @@ static lm_status run(const lm_options *o, lm_error *err) {
     lm_text skipped = {0};
     lm_status status = read_request(o, &r, err);
     if (status != LM_OK) return status;
-    lm_kernels_fill(&kernels, r.isas);
-    status = lm_pool_create(&compute.pool, r.threads ? r.threads : lm_cpu_usable(), err);
-    if (status != LM_OK) return status;
-    status = lm_saved_open(&saved, r.checkpoint, compute.pool, &skipped, err);
+    if ((status = lm_session_open(&session, r.threads, r.isas, err)) != LM_OK) goto out;
+    status = lm_saved_open(&saved, r.checkpoint, session.compute.pool, &skipped, err);
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
     if (!*saved.state.tokenizer) {
@@ -117,7 +115,7 @@ static lm_status run(const lm_options *o, lm_error *err) {
         goto out;
     }
     if ((status = lm_tokenizer_open(&tokenizer, saved.state.tokenizer, err)) != LM_OK) goto out;
-    if ((status = lm_saved_model(&saved, 1, &compute, &model, err)) != LM_OK) goto out;
+    if ((status = lm_saved_model(&saved, 1, &session.compute, &model, err)) != LM_OK) goto out;
     if ((status = lm_decoder_create(&decoder, model, err)) != LM_OK) goto out;
     status = generate(&r, tokenizer, decoder, saved.config.model.vocab_size, err);
 out:
@@ -126,8 +124,7 @@ out:
     lm_tokenizer_close(tokenizer);
     lm_saved_close(&saved);
     lm_text_free(&skipped);
-    lm_compute_free(&compute);
-    lm_pool_free(compute.pool);
+    lm_session_close(&session);
     return status;
 }
 
