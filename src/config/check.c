@@ -38,7 +38,8 @@ static void check_model(lm_parser *p) {
     lm_error err = {0};
     for (int i = 0; i < lm_n_keys; i++)
         if (p->origins[i].wrong && strncmp(lm_keys[i].path, "model.", 6) == 0) return;
-    if (model.vocab_size == 0) model.vocab_size = INT32_MAX; /* comes with the data */
+    if (!*p->origins[lm_key_find("model.document_token")].place)
+        model.document_token = LM_TOKEN_UNKNOWN; /* the key's default is some token or other */
     if (lm_model_resolve(&model, &err) == LM_OK) return;
     for (const char *line = err.message; *line;) {
         size_t n = strcspn(line, "\n");
@@ -77,14 +78,6 @@ static void check_keys(lm_parser *p) {
     }
 }
 
-/* A mask needs its boundary: the token's default is some token or other. */
-static void check_document_token(lm_parser *p) {
-    int mask = lm_key_find("model.document_mask");
-    if (p->config->model.document_mask && !*p->origins[lm_key_find("model.document_token")].place)
-        lm_parser_problem(p, p->origins[mask].place,
-                          "model.document_mask needs model.document_token, which is not given");
-}
-
 /* Warm-up by default is not more than a tenth of the run; given, it fits the run. */
 static void check_warmup(lm_parser *p) {
     lm_config *c = p->config;
@@ -104,6 +97,5 @@ void lm_parser_check(lm_parser *p) {
     apply_preset(p);
     check_keys(p);
     check_warmup(p);
-    check_document_token(p);
     check_model(p);
 }

@@ -57,12 +57,18 @@ typedef enum lm_recompute_kind {
 } lm_recompute_kind;
 const char *lm_recompute_name(int kind); /* "none", "attention", "block"; NULL past the end */
 
+/* Values that the config leaves to the data: lm_model_resolve checks everything else. */
+enum {
+    LM_VOCAB_UNKNOWN = 0, /* vocab_size: not known yet */
+    LM_TOKEN_UNKNOWN = -1 /* document_token: not given; an error when document_mask needs it */
+};
+
 typedef struct lm_model_options {
     int64_t d_model, n_layers, n_heads;
     int64_t n_kv_heads; /* 0: n_heads */
     int64_t d_ff;       /* 0: 4 d_model, or 8/3 d_model rounded up to a multiple of 32 when gated */
-    int64_t context_length, vocab_size;
-    int norm; /* lm_norm_kind */
+    int64_t context_length, vocab_size; /* vocab_size may be LM_VOCAB_UNKNOWN until the plan */
+    int norm;                           /* lm_norm_kind */
     double norm_eps;
     int position; /* lm_position_kind */
     double rope_theta;
@@ -80,11 +86,12 @@ typedef struct lm_model_options {
     double dropout;         /* of the embedding and of what each branch adds, in training */
     int recompute;          /* lm_recompute_kind */
     bool document_mask;     /* attention and learned positions begin anew at each document_token */
-    int64_t document_token; /* the first token of a document */
+    int64_t document_token; /* the first token of a document; or LM_TOKEN_UNKNOWN */
 } lm_model_options;
 
 /* Fill the zeros; refuse inconsistent values, naming both keys ("model.d_model = 100 is not
- * divisible by model.n_heads = 3"). LM_ERR_USAGE; all problems in one message, a line each. */
+ * divisible by model.n_heads = 3"). LM_VOCAB_UNKNOWN stays, and what depends on it is not checked:
+ * call again once it is known. LM_ERR_USAGE; all problems in one message, one per line. */
 lm_status lm_model_resolve(lm_model_options *o, lm_error *err);
 
 /* One row of the parameter table. */

@@ -42,12 +42,14 @@ static bool check_sizes(lm_text *problems, const lm_model_options *o) {
     ok &= check_size(problems, "n_kv_heads", o->n_kv_heads, 0);
     ok &= check_size(problems, "d_ff", o->d_ff, 0);
     ok &= check_size(problems, "context_length", o->context_length, 1);
-    ok &= check_size(problems, "vocab_size", o->vocab_size, 1);
+    if (o->vocab_size != LM_VOCAB_UNKNOWN)
+        ok &= check_size(problems, "vocab_size", o->vocab_size, 1);
     ok &= check_size(problems, "window", o->window, 0);
     return ok;
 }
 
-static void check_choices(lm_text *problems, const lm_model_options *o) {
+static bool check_choices(lm_text *problems, const lm_model_options *o) {
+    bool ok = true;
     const struct {
         const char *key, *name;
         int value;
@@ -58,10 +60,12 @@ static void check_choices(lm_text *problems, const lm_model_options *o) {
                    {"recompute", lm_recompute_name(o->recompute), o->recompute}};
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
         if (choices[i].name) continue;
+        ok = false;
         problem_separator(problems);
         lm_text_printf(problems, "model.%s: there is no choice number %d", choices[i].key,
                        choices[i].value);
     }
+    return ok;
 }
 
 static void check_positive(lm_text *problems, const char *key, double value) {
@@ -98,11 +102,19 @@ static void check_heads(lm_text *problems, const lm_model_options *o) {
     }
 }
 
+/* A mask needs a token that begins documents, and the vocabulary has it. */
 static void check_document_token(lm_text *problems, const lm_model_options *o) {
-    if (!o->document_mask || (o->document_token >= 0 && o->document_token < o->vocab_size)) return;
+    int64_t vocab = o->vocab_size == LM_VOCAB_UNKNOWN ? most : o->vocab_size;
+    if (!o->document_mask || (o->document_token >= 0 && o->document_token < vocab)) return;
     problem_separator(problems);
-    lm_text_printf(problems, "model.document_token = %lld is no token: model.vocab_size = %lld",
-                   (long long)o->document_token, (long long)o->vocab_size);
+    if (o->document_token == LM_TOKEN_UNKNOWN)
+        lm_text_printf(problems,
+                       "model.document_mask needs model.document_token, which is not given");
+    else
+        lm_text_printf(problems,
+                       "model.document_token: expected a token from 0 to %lld"
+                       " (model.vocab_size - 1), found %lld",
+                       (long long)(vocab - 1), (long long)o->document_token);
 }
 
 /* 4 C as in GPT-2; 8/3 C for the gated kinds, which have three matrices instead of two (Shazeer
@@ -115,8 +127,7 @@ static int64_t default_d_ff(const lm_model_options *o) {
 lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     lm_text problems = {0};
     lm_status status = LM_OK;
-    bool sizes = check_sizes(&problems, o);
-    check_choices(&problems, o);
+    bool sizes = check_sizes(&problems, o), choices = check_choices(&problems, o);
     check_positive(&problems, "norm_eps", o->norm_eps);
     check_positive(&problems, "init_std", o->init_std);
     if (o->position == LM_POSITION_ROPE) check_positive(&problems, "rope_theta", o->rope_theta);
@@ -127,7 +138,7 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     check_range(&problems, "dropout", o->dropout, 1);
     check_document_token(&problems, o);
     if (sizes) check_heads(&problems, o);
-    if (problems.length == 0 && !problems.failed) {
+    if (sizes && choices) {
         if (o->n_kv_heads == 0) o->n_kv_heads = o->n_heads;
         bool given = o->d_ff > 0;
         if (!given) o->d_ff = default_d_ff(o);

@@ -63,6 +63,8 @@ lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *s
         lm_run_state_parse(&s->state, &s->config, s->path, lm_checkpoint_meta(s->checkpoint), err);
     if (status != LM_OK) goto out;
     status = lm_model_resolve(&s->config.model, err);
+    if (status == LM_OK && s->config.model.vocab_size == LM_VOCAB_UNKNOWN)
+        status = lm_error_set(err, LM_ERR_RUNTIME, "model.vocab_size: expected a value, found 0");
     if (status != LM_OK) lm_error_prefix(err, "%s", s->path);
 out:
     if (status != LM_OK) lm_saved_close(s);

@@ -229,36 +229,27 @@ static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
     }
     snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
     s->bytes_per_token = lm_tokenizer_bytes_per_token(tokenizer);
-    if (c->model.vocab_size == 0) c->model.vocab_size = lm_tokenizer_vocab_size(tokenizer);
+    if (c->model.vocab_size == LM_VOCAB_UNKNOWN)
+        c->model.vocab_size = lm_tokenizer_vocab_size(tokenizer);
     lm_tokenizer_close(tokenizer);
     return LM_OK;
 }
 
-/* Of a vocabulary that is the data's: what the config says of its own, config/ has checked. */
-static lm_status check_document_token(const lm_setup *s, lm_error *err) {
-    const lm_model_options *m = &s->config->model;
-    char *manifest = NULL;
-    lm_text origin = {0};
-    if (!m->document_mask || m->document_token < m->vocab_size) return LM_OK;
+/* An error that follows from a vocabulary of the data names where its size stands. */
+static void name_vocabulary(const lm_setup *s, lm_error *err) {
     if (lm_corpus_vocab_size(s->train) > 0) {
-        if ((manifest = lm_manifest_path(lm_corpus_shard_path(s->train, 0))))
-            lm_text_printf(&origin, "%s: vocab_size", manifest);
+        char *manifest = lm_manifest_path(lm_corpus_shard_path(s->train, 0));
+        if (manifest) lm_error_prefix(err, "%s: vocab_size", manifest);
+        free(manifest);
     } else {
-        lm_text_printf(&origin, "data.tokenizer = \"%s\"", s->config->data.tokenizer);
+        lm_error_prefix(err, "data.tokenizer = \"%s\"", s->config->data.tokenizer);
     }
-    lm_error_set(err, LM_ERR_USAGE,
-                 "model.document_token: expected a token from 0 to %" PRId64
-                 " (%s), found %" PRId64,
-                 m->vocab_size - 1, lm_text_cstr(&origin), m->document_token);
-    lm_text_free(&origin);
-    free(manifest);
-    return err->code;
 }
 
 /* Everything that the config leaves to the data. */
 static lm_status resolve(lm_setup *s, lm_error *err) {
     lm_config *c = s->config;
-    bool given = c->model.vocab_size > 0;
+    bool given = c->model.vocab_size != LM_VOCAB_UNKNOWN;
     lm_status status =
         open_corpus(&s->train, &s->sampler, c, "data.train", c->data.train, c->data.shuffle, err);
     if (status != LM_OK) return status;
@@ -266,15 +257,16 @@ static lm_status resolve(lm_setup *s, lm_error *err) {
         status = open_corpus(&s->val, &s->val_sampler, c, "data.val", c->data.val, false, err);
         if (status != LM_OK) return status;
     }
-    if (c->model.vocab_size == 0) c->model.vocab_size = lm_corpus_vocab_size(s->train);
+    if (!given) c->model.vocab_size = lm_corpus_vocab_size(s->train);
     if ((status = find_tokenizer(s, err)) != LM_OK) return status;
-    if (c->model.vocab_size == 0)
+    if (c->model.vocab_size == LM_VOCAB_UNKNOWN)
         return lm_error_set(err, LM_ERR_USAGE,
                             "model.vocab_size: expected a value, since %s has no manifest that"
                             " gives one",
                             c->data.train);
-    if (!given && (status = check_document_token(s, err)) != LM_OK) return status;
-    return lm_model_resolve(&c->model, err);
+    status = lm_model_resolve(&c->model, err);
+    if (status != LM_OK && !given) name_vocabulary(s, err);
+    return status;
 }
 
 const char *lm_setup_shared_shard(const lm_setup *s) {
@@ -294,11 +286,8 @@ lm_status lm_setup_resolve(lm_config *config, lm_error *err) {
     lm_error aside;
     lm_status status = resolve(&s, err);
     lm_setup_close(&s);
-    if (status == LM_OK || config->model.vocab_size > 0) return status;
-    /* The rest of the model does not depend on how many ids there are. */
-    config->model.vocab_size = 1;
-    (void)lm_model_resolve(&config->model, &aside);
-    config->model.vocab_size = 0;
+    if (config->model.vocab_size == LM_VOCAB_UNKNOWN)
+        (void)lm_model_resolve(&config->model, &aside); /* what does not depend on the data */
     return status;
 }
 

@@ -44,6 +44,19 @@ static void test_defaults(void **state) {
     assert_string_equal(lm_position_name(LM_POSITION_ROPE), "rope");
 }
 
+static void test_unknown_vocabulary(void **state) {
+    (void)state;
+    lm_model_options o = gpt2_124m();
+    o.vocab_size = LM_VOCAB_UNKNOWN;
+    o.document_mask = true;
+    o.document_token = 60000; /* some vocabularies have it */
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    assert_int_equal(o.vocab_size, LM_VOCAB_UNKNOWN);
+    assert_int_equal(o.d_ff, 3072);
+    o.vocab_size = 50304;
+    assert_int_equal(lm_model_resolve(&o, &err), LM_ERR_USAGE);
+}
+
 static void refused(const lm_model_options *o, const char *message) {
     lm_model_options copy = *o;
     assert_int_equal(lm_model_resolve(&copy, &err), LM_ERR_USAGE);
@@ -78,7 +91,10 @@ static void test_problems_name_both_keys(void **state) {
     o.document_token = 50304; /* of no interest */
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     o.document_mask = true;
-    refused(&o, "model.document_token = 50304 is no token: model.vocab_size = 50304");
+    refused(&o, "model.document_token: expected a token from 0 to 50303 (model.vocab_size - 1),"
+                " found 50304");
+    o.document_token = LM_TOKEN_UNKNOWN;
+    refused(&o, "model.document_mask needs model.document_token, which is not given");
     o = gpt2_124m();
     o.mlp = LM_MLP_COUNT;
     refused(&o, "model.mlp: there is no choice number 4");
@@ -396,6 +412,7 @@ static void test_causality(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_unknown_vocabulary),
         cmocka_unit_test(test_problems_name_both_keys),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_row_names),

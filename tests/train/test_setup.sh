@@ -42,14 +42,14 @@ check "other data is not warned of" bash -c \
 # The token that begins a document.
 masked=(--dry-run --set run.dir=r2 --set model.document_mask=true)
 check "a document_token beyond the manifest's vocabulary" exits_saying 2 \
-    "model.document_token: expected a token from 0 to 255 (train.json: vocab_size), found 256" \
+    "train.json: vocab_size: model.document_token: expected a token from 0 to 255 (model.vocab_size - 1), found 256" \
     "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=256
 cp train.bin bare.bin
 check "beyond the tokenizer's" exits_saying 2 \
-    'model.document_token: expected a token from 0 to 255 (data.tokenizer = "bytes"), found 300' \
+    'data.tokenizer = "bytes": model.document_token: expected a token from 0 to 255 (model.vocab_size - 1), found 300' \
     "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=300 \
     --set data.train=bare.bin --set data.tokenizer=bytes
-check "beyond the config's own" exits_saying 2 "document_token = 256 is no token: model.vocab_size = 256" \
+check "beyond the config's own" exits_saying 2 "model.document_token: expected a token from 0 to 255 (model.vocab_size - 1), found 256" \
     "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=256 --set model.vocab_size=256
 check "a document_token that never occurs is warned of" exits_saying 0 \
     "warning: model.document_token = 0 never occurs in train.bin: model.document_mask does nothing" \
