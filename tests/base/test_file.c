@@ -11,19 +11,6 @@
 #include "base/file.h"
 #include "tests/support/tempdir.h"
 
-static char *directory;
-
-static int set_up(void **state) {
-    (void)state;
-    directory = lm_test_tempdir();
-    return 0;
-}
-static int tear_down(void **state) {
-    (void)state;
-    lm_test_tempdir_free(directory);
-    return 0;
-}
-
 static void check_content(const char *path, const char *want) {
     lm_error err = {0};
     lm_text t = {0};
@@ -35,7 +22,7 @@ static void check_content(const char *path, const char *want) {
 static void test_replace_read_map(void **state) {
     (void)state;
     lm_error err = {0};
-    char *path = lm_file_join(directory, "a.txt");
+    char *path = lm_file_join(tempdir, "a.txt");
     assert_int_equal(lm_file_replace(path, "hello", 5, &err), LM_OK);
     check_content(path, "hello");
     assert_int_equal(lm_file_replace(path, "world!", 6, &err), LM_OK);
@@ -63,8 +50,7 @@ static void test_replace_read_map(void **state) {
 static void test_aborted_and_failed_writes_leave_the_old_file(void **state) {
     (void)state;
     lm_error err = {0};
-    char *path = lm_file_join(directory, "b.txt"),
-         *temporary = lm_file_join(directory, "b.txt.tmp");
+    char *path = lm_file_join(tempdir, "b.txt"), *temporary = lm_file_join(tempdir, "b.txt.tmp");
     assert_int_equal(lm_file_replace(path, "old", 3, &err), LM_OK);
     lm_file_writer w;
     assert_int_equal(lm_file_writer_open(&w, path, &err), LM_OK);
@@ -118,7 +104,7 @@ static void test_write_at(void **state) {
     pthread_t threads[THREADS];
     range *ranges = calloc(THREADS, sizeof *ranges);
     assert_non_null(ranges);
-    char *path = lm_file_join(directory, "ranges");
+    char *path = lm_file_join(tempdir, "ranges");
     assert_int_equal(lm_file_writer_open(&w, path, &err), LM_OK);
     for (int i = THREADS - 1; i >= 0; i--) {
         ranges[i].writer = &w;
@@ -149,7 +135,7 @@ static void test_read_appends_up_to_its_limit(void **state) {
     (void)state;
     lm_error err = {0};
     lm_text t = {0};
-    char *path = lm_file_join(directory, "c.txt");
+    char *path = lm_file_join(tempdir, "c.txt");
     assert_int_equal(lm_file_replace(path, "hello", 5, &err), LM_OK);
     lm_text_append(&t, "say ", 4);
     assert_int_equal(lm_file_read(path, 5, &t, &err), LM_OK); /* exactly at the limit */
@@ -173,8 +159,7 @@ static void test_read_appends_up_to_its_limit(void **state) {
 static void test_a_leftover_temporary_is_overwritten(void **state) {
     (void)state;
     lm_error err = {0};
-    char *path = lm_file_join(directory, "d.txt"),
-         *temporary = lm_file_join(directory, "d.txt.tmp");
+    char *path = lm_file_join(tempdir, "d.txt"), *temporary = lm_file_join(tempdir, "d.txt.tmp");
     assert_int_equal(lm_file_replace(temporary, "a killed run's longer rest", 26, &err), LM_OK);
     assert_int_equal(lm_file_replace(path, "new", 3, &err), LM_OK);
     check_content(path, "new");
@@ -186,7 +171,7 @@ static void test_a_leftover_temporary_is_overwritten(void **state) {
 static void test_directories(void **state) {
     (void)state;
     lm_error err = {0};
-    char *deep = lm_file_join(directory, "x/y/z");
+    char *deep = lm_file_join(tempdir, "x/y/z");
     assert_int_equal(lm_file_make_directory(deep, &err), LM_OK);
     assert_int_equal(lm_file_make_directory(deep, &err), LM_OK);
     assert_true(lm_file_is_directory(deep));
@@ -204,7 +189,7 @@ static void test_directories(void **state) {
     lm_file_list_free(&list);
     lm_file_list_free(&list);
 
-    char *slashes = lm_file_join(directory, "p//q/");
+    char *slashes = lm_file_join(tempdir, "p//q/");
     assert_int_equal(lm_file_make_directory(slashes, &err), LM_OK);
     assert_true(lm_file_is_directory(slashes));
     free(slashes);
@@ -226,7 +211,7 @@ static void test_read_at_places(void **state) {
     (void)state;
     lm_error err = {0};
     lm_file_reader r;
-    char found[4] = "", *path = lm_file_join(directory, "places");
+    char found[4] = "", *path = lm_file_join(tempdir, "places");
     assert_int_equal(lm_file_replace(path, "0123456789", 10, &err), LM_OK);
     assert_int_equal(lm_file_reader_open(&r, path, &err), LM_OK);
     assert_int_equal(r.size, 10);
@@ -240,7 +225,7 @@ static void test_read_at_places(void **state) {
     assert_true(err.damaged);
     lm_file_reader_close(&r);
     lm_file_reader_close(&r);
-    assert_int_equal(lm_file_reader_open(&r, directory, &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_file_reader_open(&r, tempdir, &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "found a directory"));
     assert_int_equal(lm_file_reader_open(&r, "/nonexistent/a", &err), LM_ERR_RUNTIME);
     assert_false(err.damaged);
@@ -256,9 +241,9 @@ static void test_errors_name_the_path(void **state) {
     lm_file_list list;
     assert_int_equal(lm_file_map(&map, "/nonexistent/a", &err), LM_ERR_RUNTIME);
     assert_string_equal(err.message, "/nonexistent/a: cannot open: No such file or directory");
-    assert_int_equal(lm_file_map(&map, directory, &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_file_map(&map, tempdir, &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "found a directory"));
-    assert_int_equal(lm_file_read(directory, 10, &t, &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_file_read(tempdir, 10, &t, &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "found a directory"));
     assert_int_equal(lm_file_list_directory(&list, "/nonexistent", &err), LM_ERR_RUNTIME);
     assert_int_equal(lm_file_replace("/nonexistent/a", "", 0, &err), LM_ERR_RUNTIME);
@@ -276,5 +261,5 @@ int main(void) {
         cmocka_unit_test(test_directories),
         cmocka_unit_test(test_errors_name_the_path),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, tempdir_open, tempdir_close);
 }

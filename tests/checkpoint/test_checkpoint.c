@@ -20,22 +20,18 @@
 #include "checkpoint/zip.h"
 #include "tests/support/tempdir.h"
 
-static char *directory;
 static lm_pool *pools[4]; /* by threads */
 
 static int set_up(void **state) {
-    (void)state;
     lm_error err = {0};
-    directory = lm_test_tempdir();
+    tempdir_open(state);
     for (int i = 1; i <= 3; i++)
         if (lm_pool_create(&pools[i], i, &err) != LM_OK) return -1;
     return 0;
 }
 static int tear_down(void **state) {
-    (void)state;
     for (int i = 1; i <= 3; i++) lm_pool_free(pools[i]);
-    lm_test_tempdir_free(directory);
-    return 0;
+    return tempdir_close(state);
 }
 
 static float *random_floats(int64_t n, uint64_t seed) {
@@ -96,7 +92,7 @@ static bool same(const lm_checkpoint_array *a, const lm_checkpoint_array *b, int
 }
 
 static char *in(const char *name) {
-    return lm_file_join(directory, name);
+    return lm_file_join(tempdir, name);
 }
 
 static void test_round_trip_on_any_number_of_threads(void **state) {

@@ -11,25 +11,21 @@
 #include "checkpoint/checkpoint.h"
 #include "tests/support/tempdir.h"
 
-static char *directory;
 static lm_pool *pool;
 static float data[10];
 
 static int set_up(void **state) {
-    (void)state;
     lm_error err = {0};
-    directory = lm_test_tempdir();
-    return directory && lm_pool_create(&pool, 1, &err) == LM_OK ? 0 : -1;
+    tempdir_open(state);
+    return lm_pool_create(&pool, 1, &err) == LM_OK ? 0 : -1;
 }
 static int tear_down(void **state) {
-    (void)state;
     lm_pool_free(pool);
-    lm_test_tempdir_free(directory);
-    return 0;
+    return tempdir_close(state);
 }
 
 static char *in(const char *name) {
-    char *path = lm_file_join(directory, name);
+    char *path = lm_file_join(tempdir, name);
     assert_non_null(path);
     return path;
 }

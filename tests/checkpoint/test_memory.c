@@ -41,19 +41,6 @@ void free(void *p) {
 }
 #endif
 
-static char *directory;
-
-static int set_up(void **unused) {
-    (void)unused;
-    directory = lm_test_tempdir();
-    return 0;
-}
-static int tear_down(void **unused) {
-    (void)unused;
-    lm_test_tempdir_free(directory);
-    return 0;
-}
-
 static double begin(void) {
     long now = atomic_load(&held);
     atomic_store(&most, now);
@@ -67,7 +54,7 @@ static void test_memory(int threads) {
     lm_error err = {0};
     lm_pool *pool;
     lm_checkpoint *c;
-    char *path = lm_file_join(directory, "a.npz");
+    char *path = lm_file_join(tempdir, "a.npz");
     float *x = calloc(700000, sizeof *x);
     assert_true(path && x);
     for (int i = 0; i < 700000; i++) x[i] = (float)(i % 1001) * 0.01f;
@@ -104,5 +91,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_of_writing_and_reading),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, tempdir_open, tempdir_close);
 }

@@ -11,25 +11,17 @@
 #include "data/shard_writer.h"
 #include "tests/support/tempdir.h"
 
-static char *directory;
 static char *made[64]; /* paths made by in(), freed at the end */
 static int n_made;
 
 static const char *in(const char *name) {
     assert_true(n_made < 64);
-    return made[n_made++] = lm_file_join(directory, name);
+    return made[n_made++] = lm_file_join(tempdir, name);
 }
 
-static int set_up(void **state) {
-    (void)state;
-    directory = lm_test_tempdir();
-    return 0;
-}
 static int tear_down(void **state) {
-    (void)state;
     while (n_made > 0) free(made[--n_made]);
-    lm_test_tempdir_free(directory);
-    return 0;
+    return tempdir_close(state);
 }
 
 /* n ids first, first+1, ... modulo vocab_size. */
@@ -251,5 +243,5 @@ int main(void) {
         cmocka_unit_test(test_epochs_and_seeds_differ),
         cmocka_unit_test(test_large_files),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, tempdir_open, tear_down);
 }

@@ -10,15 +10,13 @@
 #include "data/text_files.h"
 #include "tests/support/tempdir.h"
 
-static char *directory;
-
 /* Valid until the next call but one. */
 static const char *in(const char *name) {
     static char *paths[2];
     static int next;
     next = !next;
     free(paths[next]);
-    return paths[next] = lm_file_join(directory, name);
+    return paths[next] = lm_file_join(tempdir, name);
 }
 
 static void put(const char *name, const char *bytes, size_t size) {
@@ -31,9 +29,8 @@ static void put_text(const char *name, const char *text) {
 }
 
 static int set_up(void **state) {
-    (void)state;
     lm_error err = {0};
-    directory = lm_test_tempdir();
+    tempdir_open(state);
     if (lm_file_make_directory(in("tree/b/deep"), &err) != LM_OK) return 1;
     if (lm_file_make_directory(in("tree/.git"), &err) != LM_OK) return 1;
     put_text("tree/z.h", "zz");
@@ -50,10 +47,8 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
-    (void)state;
     in(""), in("");
-    lm_test_tempdir_free(directory);
-    return 0;
+    return tempdir_close(state);
 }
 
 static const char *const dot_h[] = {".h"};
@@ -63,7 +58,7 @@ static void find(lm_text_files *list, const lm_text_files_options *o, const char
                  size_t size) {
     lm_error err = {0};
     if (lm_text_files_find(list, o, &path, 1, &err) != LM_OK) fail_msg("%s", err.message);
-    size_t root = strlen(directory) + 1, used = 0;
+    size_t root = strlen(tempdir) + 1, used = 0;
     uint64_t bytes = 0;
     names[0] = '\0';
     for (size_t i = 0; i < list->count; i++) {
@@ -113,8 +108,8 @@ static void test_links_and_repeats(void **state) {
     lm_text_files_free(&list);
 
     /* The same again by other ways: still once, so nothing of training is in validation. */
-    char *paths[3] = {lm_file_join(directory, "links"), lm_file_join(directory, "links/./one"),
-                      lm_file_join(directory, "links/soft")};
+    char *paths[3] = {lm_file_join(tempdir, "links"), lm_file_join(tempdir, "links/./one"),
+                      lm_file_join(tempdir, "links/soft")};
     lm_text_files_options half = {.val_fraction = 0.5};
     assert_int_equal(lm_text_files_find(&list, &half, (const char *const *)paths, 3, &err), LM_OK);
     assert_int_equal(list.count, 1);
@@ -164,7 +159,7 @@ static void test_held_out(void **state) {
     held = 0;
     for (size_t i = 0; i < list.count; i++) {
         char line[128];
-        snprintf(line, sizeof line, "%s held out\n", list.files[i].path + strlen(directory) + 1);
+        snprintf(line, sizeof line, "%s held out\n", list.files[i].path + strlen(tempdir) + 1);
         if (strstr(first, line)) assert_true(list.files[i].validation);
         held += list.files[i].validation;
     }
@@ -198,7 +193,7 @@ static void test_max_bytes(void **state) {
         lm_text_files_free(&list);
     }
     /* At most: not even one file of more. */
-    char *path = lm_file_join(directory, "sample/f49");
+    char *path = lm_file_join(tempdir, "sample/f49");
     lm_text_files_options o = {.max_bytes = 49};
     assert_int_equal(lm_text_files_find(&list, &o, (const char *const *)&path, 1, &err),
                      LM_ERR_USAGE);

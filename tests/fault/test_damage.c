@@ -15,22 +15,21 @@
 
 enum { COUNT = 3000, ARRAYS = 3 };
 
-static char *directory, *old, *new; /* two checkpoints; damage is done to the new one */
+static char *old, *new; /* two checkpoints; damage is done to the new one */
 static lm_pool *pool;
 static lm_text whole;
 static uint64_t structure[2 * ARRAYS + 4][2]; /* [from, to) of what is not compressed data */
 static int structures;
 
 static int set_up(void **state) {
-    (void)state;
     lm_error err = {0};
     lm_rng rng = {.seed = 1, .purpose = LM_RNG_TEST};
     static float data[ARRAYS][COUNT];
     lm_checkpoint_array arrays[ARRAYS];
-    directory = lm_test_tempdir();
-    old = lm_checkpoint_path(directory, 1);
-    new = lm_checkpoint_path(directory, 2);
-    if (!directory || !old || !new || lm_pool_create(&pool, 1, &err) != LM_OK) return -1;
+    tempdir_open(state);
+    old = lm_checkpoint_path(tempdir, 1);
+    new = lm_checkpoint_path(tempdir, 2);
+    if (!old || !new || lm_pool_create(&pool, 1, &err) != LM_OK) return -1;
     for (int i = 0; i < ARRAYS; i++) {
         for (int j = 0; j < COUNT; j++)
             data[i][j] = (float)(0.02 * lm_rng_normal(&rng, (uint64_t)(i * COUNT + j)));
@@ -45,13 +44,11 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
-    (void)state;
     lm_pool_free(pool);
     lm_text_free(&whole);
     free(old);
     free(new);
-    lm_test_tempdir_free(directory);
-    return 0;
+    return tempdir_close(state);
 }
 
 static void add(uint64_t from, uint64_t to) {
@@ -93,7 +90,7 @@ static void expect_fallback(void) {
     lm_error err = {0};
     lm_text skipped = {0};
     char *path = NULL;
-    assert_int_equal(lm_checkpoint_newest(directory, pool, &path, &skipped, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_newest(tempdir, pool, &path, &skipped, &err), LM_OK);
     assert_string_equal(path, old);
     assert_non_null(strstr(lm_text_cstr(&skipped), new));
     lm_text_free(&skipped);

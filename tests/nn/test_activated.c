@@ -6,12 +6,6 @@
 #include "nn/linear.h"
 #include "tests/support/layers.h"
 
-static int teardown(void **state) {
-    (void)state;
-    layers_free_all();
-    return 0;
-}
-
 /* n random elements of the precision. */
 static lm_array numbers(const lm_compute *c, int64_t n, uint64_t seed) {
     float *x = layers_random(n, seed, -2, 2);
@@ -79,6 +73,6 @@ static void test_activated(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_activated, teardown)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_activated, layers_tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

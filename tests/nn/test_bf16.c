@@ -10,12 +10,6 @@
 #include "nn/rope.h"
 #include "tests/support/layers.h"
 
-static int teardown(void **state) {
-    (void)state;
-    layers_free_all();
-    return 0;
-}
-
 /* n elements that end where memory does. */
 static lm_array bf16_array(int64_t n) {
     return lm_array_bf16((lm_bf16 *)(void *)layers_floats((n + 1) / 2) + n % 2);
@@ -199,11 +193,11 @@ static void test_heads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_operand, teardown),
-        cmocka_unit_test_teardown(test_norm, teardown),
-        cmocka_unit_test_teardown(test_activation, teardown),
-        cmocka_unit_test_teardown(test_linear, teardown),
-        cmocka_unit_test_teardown(test_heads, teardown),
+        cmocka_unit_test_teardown(test_operand, layers_tear_down),
+        cmocka_unit_test_teardown(test_norm, layers_tear_down),
+        cmocka_unit_test_teardown(test_activation, layers_tear_down),
+        cmocka_unit_test_teardown(test_linear, layers_tear_down),
+        cmocka_unit_test_teardown(test_heads, layers_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,12 +20,6 @@
 static const struct { int threads, scalar; } setups[] = {{1, 0}, {2, 0}, {3, 0}, {2, 1}};
 enum { SETUPS = sizeof setups / sizeof setups[0] };
 
-static int teardown(void **state) {
-    (void)state;
-    layers_free_all();
-    return 0;
-}
-
 static size_t scratch_bytes(int64_t channels) {
     lm_kernels k;
     lm_kernels_fill(&k, lm_cpu_detect());
@@ -411,14 +405,14 @@ static void test_rope(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_layernorm, teardown),
-        cmocka_unit_test_teardown(test_rmsnorm, teardown),
-        cmocka_unit_test_teardown(test_norm_parameter_sums, teardown),
-        cmocka_unit_test_teardown(test_norm_names, teardown),
-        cmocka_unit_test_teardown(test_activation, teardown),
-        cmocka_unit_test_teardown(test_linear, teardown),
-        cmocka_unit_test_teardown(test_embedding, teardown),
-        cmocka_unit_test_teardown(test_rope, teardown),
+        cmocka_unit_test_teardown(test_layernorm, layers_tear_down),
+        cmocka_unit_test_teardown(test_rmsnorm, layers_tear_down),
+        cmocka_unit_test_teardown(test_norm_parameter_sums, layers_tear_down),
+        cmocka_unit_test_teardown(test_norm_names, layers_tear_down),
+        cmocka_unit_test_teardown(test_activation, layers_tear_down),
+        cmocka_unit_test_teardown(test_linear, layers_tear_down),
+        cmocka_unit_test_teardown(test_embedding, layers_tear_down),
+        cmocka_unit_test_teardown(test_rope, layers_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

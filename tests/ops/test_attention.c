@@ -14,12 +14,6 @@
 static const struct { int threads, scalar; } setups[] = {{1, 0}, {2, 0}, {3, 0}, {16, 0}, {2, 1}};
 enum { SETUPS = sizeof setups / sizeof setups[0] };
 
-static int teardown(void **state) {
-    (void)state;
-    layers_free_all();
-    return 0;
-}
-
 typedef struct shape {
     int64_t batch, time, heads, kv_heads, d;
     int64_t window;   /* 0: none */
@@ -416,19 +410,19 @@ static void test_decode(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_small_shapes, teardown),
-        cmocka_unit_test_teardown(test_tile_edges, teardown),
-        cmocka_unit_test_teardown(test_many_tiles, teardown),
-        cmocka_unit_test_teardown(test_head_sizes, teardown),
-        cmocka_unit_test_teardown(test_large_scores, teardown),
-        cmocka_unit_test_teardown(test_window, teardown),
-        cmocka_unit_test_teardown(test_documents, teardown),
-        cmocka_unit_test_teardown(test_softcap, teardown),
-        cmocka_unit_test_teardown(test_unseen_scores_do_not_matter, teardown),
-        cmocka_unit_test_teardown(test_whole_window, teardown),
-        cmocka_unit_test_teardown(test_reference_against_differences, teardown),
-        cmocka_unit_test_teardown(test_nan_stays_visible, teardown),
-        cmocka_unit_test_teardown(test_decode, teardown),
+        cmocka_unit_test_teardown(test_small_shapes, layers_tear_down),
+        cmocka_unit_test_teardown(test_tile_edges, layers_tear_down),
+        cmocka_unit_test_teardown(test_many_tiles, layers_tear_down),
+        cmocka_unit_test_teardown(test_head_sizes, layers_tear_down),
+        cmocka_unit_test_teardown(test_large_scores, layers_tear_down),
+        cmocka_unit_test_teardown(test_window, layers_tear_down),
+        cmocka_unit_test_teardown(test_documents, layers_tear_down),
+        cmocka_unit_test_teardown(test_softcap, layers_tear_down),
+        cmocka_unit_test_teardown(test_unseen_scores_do_not_matter, layers_tear_down),
+        cmocka_unit_test_teardown(test_whole_window, layers_tear_down),
+        cmocka_unit_test_teardown(test_reference_against_differences, layers_tear_down),
+        cmocka_unit_test_teardown(test_nan_stays_visible, layers_tear_down),
+        cmocka_unit_test_teardown(test_decode, layers_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,12 +13,6 @@
 static const struct { int threads, scalar; } setups[] = {{1, 0}, {2, 0}, {3, 0}, {2, 1}};
 enum { SETUPS = sizeof setups / sizeof setups[0] };
 
-static int teardown(void **state) {
-    (void)state;
-    layers_free_all();
-    return 0;
-}
-
 /* What is added to the plain loss. */
 typedef struct objective {
     double cap, smoothing, z;
@@ -262,19 +256,19 @@ static void test_nan_reaches_the_loss(void **state) {
 int main(void) {
     static objective every = {.cap = 1.5, .smoothing = 0.2, .z = 0.02};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_small_shapes, teardown),
-        cmocka_unit_test_teardown(test_vocabulary_chunks, teardown),
-        cmocka_unit_test_teardown(test_token_blocks, teardown),
-        cmocka_unit_test_teardown(test_large_logits, teardown),
-        cmocka_unit_test_teardown(test_softcap, teardown),
-        cmocka_unit_test_teardown(test_label_smoothing, teardown),
-        cmocka_unit_test_teardown(test_z_loss, teardown),
-        cmocka_unit_test_teardown(test_all_of_them, teardown),
-        cmocka_unit_test_teardown(test_reference_against_differences, teardown),
-        cmocka_unit_test_prestate_setup_teardown(test_reference_against_differences, NULL, teardown,
-                                                 &every),
-        cmocka_unit_test_teardown(test_workspace_grows_with_tokens, teardown),
-        cmocka_unit_test_teardown(test_nan_reaches_the_loss, teardown),
+        cmocka_unit_test_teardown(test_small_shapes, layers_tear_down),
+        cmocka_unit_test_teardown(test_vocabulary_chunks, layers_tear_down),
+        cmocka_unit_test_teardown(test_token_blocks, layers_tear_down),
+        cmocka_unit_test_teardown(test_large_logits, layers_tear_down),
+        cmocka_unit_test_teardown(test_softcap, layers_tear_down),
+        cmocka_unit_test_teardown(test_label_smoothing, layers_tear_down),
+        cmocka_unit_test_teardown(test_z_loss, layers_tear_down),
+        cmocka_unit_test_teardown(test_all_of_them, layers_tear_down),
+        cmocka_unit_test_teardown(test_reference_against_differences, layers_tear_down),
+        cmocka_unit_test_prestate_setup_teardown(test_reference_against_differences, NULL,
+                                                 layers_tear_down, &every),
+        cmocka_unit_test_teardown(test_workspace_grows_with_tokens, layers_tear_down),
+        cmocka_unit_test_teardown(test_nan_reaches_the_loss, layers_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,20 +10,17 @@
 #include "report/summary.h"
 #include "tests/support/tempdir.h"
 
-static char *directory, *path;
+static char *path;
 
 static int set_up(void **state) {
-    (void)state;
-    directory = lm_test_tempdir();
-    path = lm_file_join(directory, "metrics.jsonl");
+    tempdir_open(state);
+    path = lm_file_join(tempdir, "metrics.jsonl");
     return path ? 0 : 1;
 }
 
 static int tear_down(void **state) {
-    (void)state;
     free(path);
-    lm_test_tempdir_free(directory);
-    return 0;
+    return tempdir_close(state);
 }
 
 static void expect_file(const char *name, const char *expected) {
@@ -163,9 +160,9 @@ static void test_errors(void **state) {
     lm_metrics m;
     lm_error err = {0};
     double seconds;
-    assert_int_equal(lm_metrics_open(&m, directory, 0, true, &seconds, &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_metrics_open(&m, tempdir, 0, true, &seconds, &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "cannot open: Is a directory"));
-    char *deep = lm_file_join(directory, "none/metrics.jsonl");
+    char *deep = lm_file_join(tempdir, "none/metrics.jsonl");
     assert_int_equal(lm_metrics_open(&m, deep, 0, true, &seconds, &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "none/metrics.jsonl: cannot open: No such file"));
     free(deep);
@@ -186,7 +183,7 @@ static void test_units(void **state) {
 static void test_summary(void **state) {
     (void)state;
     lm_error err = {0};
-    char *name = lm_file_join(directory, "summary.json");
+    char *name = lm_file_join(tempdir, "summary.json");
     lm_summary s = {.reason = "finished",
                     .exit_code = 0,
                     .step = 40,

@@ -67,6 +67,12 @@ void layers_free_all(void) {
     }
 }
 
+int layers_tear_down(void **state) {
+    (void)state;
+    layers_free_all();
+    return 0;
+}
+
 void layers_open(lm_compute *c, lm_kernels *k, int threads, int scalar_only, size_t scratch_bytes) {
     static lm_error err;
     lm_kernels_fill(k, scalar_only ? 1u << LM_ISA_SCALAR : lm_cpu_detect());

@@ -17,6 +17,7 @@ float *layers_random(int64_t n, uint64_t seed, double low, double high);
 float *layers_copy(const float *x, int64_t n);
 double *layers_doubles(const float *x, int64_t n); /* x as doubles; zeros when x is NULL */
 void layers_free_all(void);
+int layers_tear_down(void **state); /* the same as a cmocka test's teardown */
 
 /* Kernels of this CPU (or the scalar ones only), a pool, and scratch. */
 void layers_open(lm_compute *c, lm_kernels *k, int threads, int scalar_only, size_t scratch_bytes);

@@ -31,3 +31,18 @@ void lm_test_tempdir_free(char *path) {
     if (path) nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(path);
 }
+
+char *tempdir;
+
+int tempdir_open(void **state) {
+    (void)state;
+    tempdir = lm_test_tempdir();
+    return 0;
+}
+
+int tempdir_close(void **state) {
+    (void)state;
+    lm_test_tempdir_free(tempdir);
+    tempdir = NULL;
+    return 0;
+}

@@ -60,13 +60,11 @@ ssize_t write(int fd, const void *data, size_t size) {
 
 /* ---- a run -------------------------------------------------------------------------------------*/
 
-static char *directory;
 static lm_error err;
 
 static int set_up(void **unused) {
-    (void)unused;
-    directory = lm_test_tempdir();
-    if (chdir(directory) != 0) return -1;
+    tempdir_open(unused);
+    if (chdir(tempdir) != 0) return -1;
     lm_shard_writer w;
     if (lm_shard_writer_open(&w, "tokens.bin", "bytes", 256, &err) != LM_OK) return -1;
     for (int32_t i = 0; i < 5000; i++) {
@@ -77,10 +75,8 @@ static int set_up(void **unused) {
 }
 
 static int tear_down(void **unused) {
-    (void)unused;
     if (chdir("/") != 0) return -1;
-    lm_test_tempdir_free(directory);
-    return 0;
+    return tempdir_close(unused);
 }
 
 static void train(const char *precision, const char *model, const char *more) {

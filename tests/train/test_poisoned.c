@@ -13,7 +13,6 @@
 #include "tests/support/tempdir.h"
 #include "train/trainer.h"
 
-static char *directory;
 static lm_bench_corpus corpus;
 static lm_config config;
 static lm_train_settings settings = {.config = &config};
@@ -21,19 +20,18 @@ static lm_trainer trainer = {.settings = &settings, .config = &config, .dir = {.
 static lm_error err;
 
 static int set_up(void **state) {
-    (void)state;
     lm_text text = {0};
     lm_step_figures f;
     lm_trainer *t = &trainer;
     t->metrics.fd = -1;
-    directory = lm_test_tempdir();
+    tempdir_open(state);
     if (lm_bench_corpus_make(&corpus, 65, &err) != LM_OK) return -1;
     lm_config_defaults(&config);
     lm_text_printf(&text,
                    "{\"run\": {\"dir\": \"%s/run\", \"threads\": 2}, \"data\": {\"train\": \"%s\"},"
                    " \"model\": {\"vocab_size\": 65, \"d_model\": 8, \"n_layers\": 1,"
                    " \"n_heads\": 1, \"context_length\": 8}, \"checkpoint\": {\"keep_last\": 1}}",
-                   directory, corpus.path);
+                   tempdir, corpus.path);
     lm_status status =
         lm_config_parse(&config, "test", lm_text_cstr(&text), text.length, NULL, 0, &err);
     lm_text_free(&text);
@@ -45,12 +43,10 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
-    (void)state;
     lm_trainer_free(&trainer);
     lm_config_free(&config);
     lm_bench_corpus_free(&corpus);
-    lm_test_tempdir_free(directory);
-    return 0;
+    return tempdir_close(state);
 }
 
 static void expect_only_step_1(void) {
