@@ -167,6 +167,12 @@ const char *lm_text_nearest(const char *word, const char *(*candidate)(int i, co
     return nearest;
 }
 
+const char *lm_text_did_you_mean(char out[LM_TEXT_SUGGESTION_SIZE], const char *name) {
+    *out = '\0';
+    if (name) snprintf(out, LM_TEXT_SUGGESTION_SIZE, "; did you mean \"%.128s\"?", name);
+    return out;
+}
+
 /* ---- for people -------------------------------------------------------------------------------*/
 
 static const char *scaled(char *out, size_t size, double x, double base, const char *const *units,

@@ -39,6 +39,11 @@ void lm_text_json_number(lm_text *t, double x);
 const char *lm_text_nearest(const char *word, const char *(*candidate)(int i, const void *context),
                             const void *context);
 
+/* What follows an error about an unknown name: "; did you mean \"NAME\"?", or "" when name (as
+ * lm_text_nearest or a relative finds it) is NULL. Overwrites out, returns it. */
+#define LM_TEXT_SUGGESTION_SIZE 160
+const char *lm_text_did_you_mean(char out[LM_TEXT_SUGGESTION_SIZE], const char *name);
+
 /* "1.5 GiB", "912 B"; "12.3 M", "50.3 k": for people. Writes at most size bytes, returns out. */
 const char *lm_text_bytes(char *out, size_t size, double bytes);
 const char *lm_text_count(char *out, size_t size, double count);

@@ -36,10 +36,10 @@ static lm_status find(const char *option, const char *text, name_of *names, int 
         if (strcmp(names(*index), text) == 0) return LM_OK;
     lm_text all = {0};
     for (int i = 0; names(i); i++) lm_text_printf(&all, "%s%s", i ? ", " : "", names(i));
-    const char *near = lm_text_nearest(text, candidate, &names);
-    lm_error_set(err, LM_ERR_USAGE, "lmtrain bench: --%s: expected one of %s, found \"%s\"%s%s%s",
-                 option, lm_text_cstr(&all), text, near ? "; did you mean \"" : "",
-                 near ? near : "", near ? "\"?" : "");
+    char near[LM_TEXT_SUGGESTION_SIZE];
+    lm_text_did_you_mean(near, lm_text_nearest(text, candidate, &names));
+    lm_error_set(err, LM_ERR_USAGE, "lmtrain bench: --%s: expected one of %s, found \"%s\"%s",
+                 option, lm_text_cstr(&all), text, near);
     lm_text_free(&all);
     return LM_ERR_USAGE;
 }

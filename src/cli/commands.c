@@ -63,10 +63,10 @@ static const lm_command *find(const char *name) {
 }
 
 static lm_status unknown_command(const char *name, lm_error *err) {
-    const char *near = lm_text_nearest(name, candidate, NULL);
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "unknown command \"%s\"%s%s%s (lmtrain --help lists them)", name,
-                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    char near[LM_TEXT_SUGGESTION_SIZE];
+    lm_text_did_you_mean(near, lm_text_nearest(name, candidate, NULL));
+    return lm_error_set(err, LM_ERR_USAGE, "unknown command \"%s\"%s (lmtrain --help lists them)",
+                        name, near);
 }
 
 static lm_status run(const lm_command *command, int argc, const char *const *argv, lm_error *err) {

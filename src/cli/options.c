@@ -23,10 +23,12 @@ static const char *candidate(int i, const void *command) {
 }
 
 static lm_status unknown(const lm_command *c, const char *name, lm_error *err) {
-    const char *near = lm_text_nearest(name, candidate, c);
-    return lm_error_set(
-        err, LM_ERR_USAGE, "%s: unknown option --%s%s%s%s (lmtrain %s --help lists them)", c->name,
-        name, near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", c->name);
+    char option[80], near[LM_TEXT_SUGGESTION_SIZE];
+    const char *found = lm_text_nearest(name, candidate, c);
+    if (found) snprintf(option, sizeof option, "--%s", found);
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s: unknown option --%s%s (lmtrain %s --help lists them)", c->name, name,
+                        lm_text_did_you_mean(near, found ? option : NULL), c->name);
 }
 
 /* May it stand without its argument? */

@@ -38,13 +38,13 @@ static void set_choice(lm_parser *p, const lm_key *k, const char *place, const c
         lm_key_set_number(k, p->config, i);
         return;
     }
-    const char *near = lm_text_nearest(name, choice_candidate, k);
+    char near[LM_TEXT_SUGGESTION_SIZE];
     lm_text expected = {0};
     p->origins[k - lm_keys].wrong = true;
     lm_key_describe(k, &expected);
-    lm_parser_problem(p, place, "%s: expected %s, found \"%.100s\"%s%s%s", k->path,
-                      lm_text_cstr(&expected), name, near ? "; did you mean \"" : "",
-                      near ? near : "", near ? "\"?" : "");
+    lm_parser_problem(p, place, "%s: expected %s, found \"%.100s\"%s", k->path,
+                      lm_text_cstr(&expected), name,
+                      lm_text_did_you_mean(near, lm_text_nearest(name, choice_candidate, k)));
     lm_text_free(&expected);
 }
 
@@ -69,11 +69,11 @@ static void set_value(lm_parser *p, const lm_key *k, const char *place, const cJ
 /* ---- keys --------------------------------------------------------------------------------------*/
 
 static void unknown_key(lm_parser *p, const char *place, const char *section, const char *name) {
-    char near[LM_SUGGESTION_SIZE];
-    lm_key_suggest(section, name, near);
-    lm_parser_problem(p, place, "unknown key \"%s%s%.100s\"%s%s%s", section ? section : "",
-                      section ? "." : "", name, *near ? "; did you mean \"" : "", near,
-                      *near ? "\"?" : "");
+    char path[LM_SUGGESTION_SIZE], near[LM_TEXT_SUGGESTION_SIZE];
+    lm_key_suggest(section, name, path);
+    lm_text_did_you_mean(near, *path ? path : NULL);
+    lm_parser_problem(p, place, "unknown key \"%s%s%.100s\"%s", section ? section : "",
+                      section ? "." : "", name, near);
 }
 
 /* One member's value at `at`: the text between is what the error shows. */

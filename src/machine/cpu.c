@@ -103,10 +103,11 @@ lm_status lm_cpu_limit(const char *name, lm_isa_mask *mask, lm_error *err) {
         *mask &= rungs[isa].keeps;
         return LM_OK;
     }
-    const char *near = lm_text_nearest(name, name_candidate, NULL);
+    char near[LM_TEXT_SUGGESTION_SIZE];
+    lm_text_did_you_mean(near, lm_text_nearest(name, name_candidate, NULL));
     return lm_error_set(err, LM_ERR_USAGE,
-                        "--cpu %s: no such instruction set%s%s%s; this CPU has: %s (or auto)", name,
-                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "", has);
+                        "--cpu %s: no such instruction set%s; this CPU has: %s (or auto)", name,
+                        near, has);
 }
 
 const char *lm_cpu_model(char *out, size_t size) {

@@ -49,11 +49,11 @@ lm_status lm_tokenizer_open(lm_tokenizer **t, const char *name, lm_error *err) {
         (*t)->kind = &kinds[i];
         return LM_OK;
     }
-    const char *near = lm_text_nearest(name, candidate, NULL);
+    char near[LM_TEXT_SUGGESTION_SIZE];
+    lm_text_did_you_mean(near, lm_text_nearest(name, candidate, NULL));
     lm_text known = {0};
     for (int i = 0; i < COUNT; i++) lm_text_printf(&known, "%s%s", i ? ", " : "", kinds[i].name);
-    lm_error_set(err, LM_ERR_USAGE, "no tokenizer \"%s\"%s%s%s; expected one of: %s", name,
-                 near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "",
+    lm_error_set(err, LM_ERR_USAGE, "no tokenizer \"%s\"%s; expected one of: %s", name, near,
                  lm_text_cstr(&known));
     lm_text_free(&known);
     return err->code;

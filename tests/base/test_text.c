@@ -93,6 +93,9 @@ static void test_nearest(void **state) {
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     assert_null(lm_text_nearest(longest, animal, NULL));
+    char out[LM_TEXT_SUGGESTION_SIZE];
+    assert_string_equal(lm_text_did_you_mean(out, "lr"), "; did you mean \"lr\"?");
+    assert_string_equal(lm_text_did_you_mean(out, NULL), "");
 }
 
 static void test_for_people(void **state) {

@@ -19,9 +19,9 @@ for command in train tokenize generate eval inspect diff; do
 done
 check "unknown command gets a suggestion" exits_saying 2 'did you mean "generate"?' \
     "$lmtrain" genrate
-check "unknown option gets a suggestion" exits_saying 2 "did you mean --checkpoint?" \
+check "unknown option gets a suggestion" exits_saying 2 'did you mean "--checkpoint"?' \
     "$lmtrain" eval --checkpont x
-check "so do those of lmtrain itself" exits_saying 2 "did you mean --version?" "$lmtrain" --verison
+check "so do those of lmtrain itself" exits_saying 2 'did you mean "--version"?' "$lmtrain" --verison
 check "they work behind a command too" exits_saying 0 "instruction sets: scalar" \
     "$lmtrain" eval --version
 check "the value of an option is not a cry for help" exits_saying 1 "nowhere: cannot open" \
