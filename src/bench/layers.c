@@ -33,6 +33,8 @@ typedef struct work {
     lm_softmax_nll head;
     lm_norm norm;
     lm_head_norm head_norm;
+    lm_rope rope;
+    lm_embedding embedding;
     lm_dropout dropout;
     int32_t *tokens;        /* [B*T] */
     float *x, *y;           /* [B*T, 4C] */
@@ -81,19 +83,16 @@ static void qk_norm_backward(work *w) {
     lm_head_norm_backward(w->compute, &w->head_norm, w->in, w->dx, w->dw);
 }
 static void rope(work *w) {
-    lm_rope_forward(w->compute, w->s->batch, w->s->time, w->s->heads + w->s->kv_heads, w->s->d,
-                    w->cos, w->sin, w->y, w->attention.qkv_row, w->out);
+    lm_rope_forward(w->compute, &w->rope, w->y, w->out);
 }
 static void dropout(work *w) {
     lm_dropout_apply(w->compute, &w->dropout, w->x, w->dy, w->y);
 }
 static void embedding_forward(work *w) {
-    lm_embedding_forward(w->compute, w->s->batch, w->s->time, w->channels, w->tokens, w->s->time,
-                         w->w, w->x, 0, NULL, w->y);
+    lm_embedding_forward(w->compute, &w->embedding, w->w, w->x, w->y);
 }
 static void embedding_backward(work *w) {
-    lm_embedding_backward(w->compute, w->s->batch, w->s->time, w->channels, w->tokens, w->s->time,
-                          NULL, w->dy, w->dw, w->dx);
+    lm_embedding_backward(w->compute, &w->embedding, w->dy, w->dw, w->dx);
 }
 
 /* Work, one of the three: FLOP for each pair of positions and channel (attention to the diagonal),
@@ -210,6 +209,18 @@ static void describe_layers(work *w, lm_arena *arena) {
                                   .eps = 1e-5f,
                                   .weight = w->w,
                                   .rstd = numbers(arena, rows * s->heads, 1)};
+    w->rope = (lm_rope){.batch = s->batch,
+                        .time = s->time,
+                        .heads = s->heads + s->kv_heads,
+                        .head_size = s->d,
+                        .row = qkv,
+                        .cos = w->cos,
+                        .sin = w->sin};
+    w->embedding = (lm_embedding){.batch = s->batch,
+                                  .time = s->time,
+                                  .channels = c,
+                                  .tokens = w->tokens,
+                                  .tokens_row = s->time};
     w->dropout = (lm_dropout){
         .rate = 0.1, .batch = s->batch, .time = s->time, .channels = c, .context = s->time};
     w->head = (lm_softmax_nll){

@@ -131,17 +131,30 @@ static void attention(lm_decoder *d, int64_t layer) {
     }
     if (o->position == LM_POSITION_ROPE) {
         int64_t at = d->length * (size / 2);
-        lm_rope_forward(compute, 1, 1, o->n_heads + o->n_kv_heads, size,
-                        d->m->buffer[LM_B_COS] + at, d->m->buffer[LM_B_SIN] + at, d->qkv,
-                        lm_model_qkv_size(o), (lm_array){0});
+        lm_rope r = {.batch = 1,
+                     .time = 1,
+                     .heads = o->n_heads + o->n_kv_heads,
+                     .head_size = size,
+                     .row = lm_model_qkv_size(o),
+                     .cos = d->m->buffer[LM_B_COS] + at,
+                     .sin = d->m->buffer[LM_B_SIN] + at};
+        lm_rope_forward(compute, &r, d->qkv, (lm_array){0});
     }
     float *rows = d->cache + layer * o->context_length * 2 * kd; /* [T, 2KD] */
     memcpy(rows + d->length * 2 * kd, d->qkv + o->n_heads * size, (size_t)(2 * kd) * sizeof *rows);
     int64_t unseen = o->window > 0 && d->length + 1 > o->window ? d->length + 1 - o->window : 0;
     if (d->document > unseen) unseen = d->document;
     rows += unseen * 2 * kd;
-    lm_attention_decode_f32(compute, d->length + 1 - unseen, o->n_heads, o->n_kv_heads, size,
-                            d->qkv, rows, rows + kd, 2 * kd, (float)o->attention_softcap, d->att);
+    lm_attention_token t = {.length = d->length + 1 - unseen,
+                            .heads = o->n_heads,
+                            .kv_heads = o->n_kv_heads,
+                            .head_size = size,
+                            .q = d->qkv,
+                            .keys = rows,
+                            .values = rows + kd,
+                            .cache_row = 2 * kd,
+                            .softcap = (float)o->attention_softcap};
+    lm_attention_decode_f32(compute, &t, d->att);
     linear(d, LM_P_ATTN_PROJ_WEIGHT, LM_P_ATTN_PROJ_BIAS, layer, c, c, d->att, d->branch);
     compute->kernels->add_f32(c, d->branch, d->x);
 }
@@ -171,8 +184,13 @@ static void feed(lm_decoder *d, int32_t token) {
     const lm_model_options *o = &d->m->o;
     d->tokens[d->length] = token;
     if (o->document_mask && token == o->document_token) d->document = d->length;
-    lm_embedding_forward(d->m->compute, 1, 1, o->d_model, &token, 1, weight(d, LM_P_WTE, 0),
-                         weight(d, LM_P_WPE, 0), d->length - d->document, NULL, d->x);
+    lm_embedding e = {.batch = 1,
+                      .time = 1,
+                      .channels = o->d_model,
+                      .tokens = &token,
+                      .tokens_row = 1,
+                      .first_position = d->length - d->document};
+    lm_embedding_forward(d->m->compute, &e, weight(d, LM_P_WTE, 0), weight(d, LM_P_WPE, 0), d->x);
     if (o->embedding_norm) {
         norm(d, LM_P_LN_E_WEIGHT, LM_P_LN_E_BIAS, 0);
         memcpy(d->x, d->norm, (size_t)o->d_model * sizeof *d->x);

@@ -17,14 +17,24 @@ static lm_head_norm head_norm_of(const pass *p, int64_t layer, bool keys) {
                           .rstd = buffer(p, keys ? LM_B_RSTD_K : LM_B_RSTD_Q, 0)};
 }
 
+/* The rotation of all queries and keys. */
+static lm_rope rope_of(const pass *p) {
+    const lm_model_options *o = &p->m->o;
+    return (lm_rope){.batch = p->batch,
+                     .time = p->time,
+                     .heads = o->n_heads + o->n_kv_heads,
+                     .head_size = lm_model_head_size(o),
+                     .row = lm_model_qkv_size(o),
+                     .cos = buffer(p, LM_B_COS, 0),
+                     .sin = buffer(p, LM_B_SIN, 0)};
+}
+
 /* From the sums of the projection, in `wide`, to what attention reads. LM_B_QKV, which is kept, gets
  * them rotated; with qk_norm as they are, and LM_B_HEADS normed and rotated, in backward once more. At
  * fp32 `wide` is the one of those that is rotated. */
 static void rotate(const pass *p, float *wide, lm_array out) {
-    const lm_model_options *o = &p->m->o;
-    lm_rope_forward(p->m->compute, p->batch, p->time, o->n_heads + o->n_kv_heads,
-                    lm_model_head_size(o), buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), wide,
-                    lm_model_qkv_size(o), out);
+    lm_rope r = rope_of(p);
+    lm_rope_forward(p->m->compute, &r, wide, out);
 }
 
 /* Where heads are computed before they are in `out`. */
@@ -79,10 +89,10 @@ static lm_array heads_backward(const pass *p, int64_t layer, lm_array of_heads) 
     int64_t d = lm_model_head_size(o), at = o->n_heads * d, row = lm_model_qkv_size(o);
     lm_array rounded = operand(p, LM_B_DQKV, 0), none = {0}; /* [B*T, A] */
     bool last = !o->qk_norm;                                 /* of what changes dqkv */
-    if (o->position == LM_POSITION_ROPE)
-        lm_rope_backward(compute, p->batch, p->time, o->n_heads + o->n_kv_heads, d,
-                         buffer(p, LM_B_COS, 0), buffer(p, LM_B_SIN, 0), dqkv, row,
-                         last ? rounded : none);
+    if (o->position == LM_POSITION_ROPE) {
+        lm_rope r = rope_of(p);
+        lm_rope_backward(compute, &r, dqkv, last ? rounded : none);
+    }
     if (o->qk_norm) {
         lm_array qkv = operand(p, LM_B_QKV, layer);
         lm_head_norm q = head_norm_of(p, layer, false), k = head_norm_of(p, layer, true);

@@ -5,11 +5,20 @@
 #include "nn/embedding.h"
 #include "ops/softmax_nll.h"
 
+static lm_embedding embedding_of(const pass *p) {
+    return (lm_embedding){.batch = p->batch,
+                          .time = p->time,
+                          .channels = p->m->o.d_model,
+                          .tokens = p->tokens,
+                          .tokens_row = p->time + 1,
+                          .documents = documents(p)};
+}
+
 void lm_pass_embedding_forward(const pass *p) {
     bool normed = p->m->o.embedding_norm;
     float *x = normed ? buffer(p, LM_B_EMBEDDING, 0) : residual(p, 0); /* [B*T, C] */
-    lm_embedding_forward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
-                         weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), 0, documents(p), x);
+    lm_embedding e = embedding_of(p);
+    lm_embedding_forward(p->m->compute, &e, weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), x);
     if (normed) {
         lm_norm n = lm_pass_norm(p, &lm_norm_e, 0);
         lm_norm_forward(p->m->compute, &n, x, lm_array_f32(residual(p, 0)));
@@ -32,8 +41,9 @@ void lm_pass_embedding_backward(const pass *p) {
         memset(dx, 0, bytes);
         lm_pass_norm_backward(p, &lm_norm_e, 0, buffer(p, LM_B_EMBEDDING, 0));
     }
-    lm_embedding_backward(p->m->compute, p->batch, p->time, p->m->o.d_model, p->tokens, p->time + 1,
-                          documents(p), dx, gradient(p, LM_P_WTE, 0), gradient(p, LM_P_WPE, 0));
+    lm_embedding e = embedding_of(p);
+    lm_embedding_backward(p->m->compute, &e, dx, gradient(p, LM_P_WTE, 0),
+                          gradient(p, LM_P_WPE, 0));
 }
 
 static int32_t *copy_targets(const pass *p) {

@@ -5,17 +5,21 @@
 
 #include "ops/compute.h"
 
+typedef struct lm_embedding {
+    int64_t batch, time, channels; /* B, T, C */
+    const int32_t *tokens;         /* row b at tokens + b*tokens_row; each in [0, V) */
+    int64_t tokens_row;
+    int64_t first_position;   /* of each row's first token */
+    const int32_t *documents; /* [B*T]: where positions begin to count, NULL: at 0 */
+} lm_embedding;
+
 /* y[b,t] = W[token[b,t]] + P[first_position + t - documents[b,t]]; y [B*T, C] overwritten, W [V, C],
- * P [>= first+T, C] or NULL; documents [B*T]: where positions begin to count, NULL: at 0. */
-void lm_embedding_forward(const lm_compute *compute, int64_t batch, int64_t time, int64_t channels,
-                          const int32_t *tokens, int64_t tokens_row, const float *w,
-                          const float *positions, int64_t first_position, const int32_t *documents,
-                          float *y);
-/* dW[token[b,t]] += dy[b,t]; dP[t - documents[b,t]] += dy[b,t]; tokens in rising order, columns shared out
- * among workers. Both accumulated into; dP may be NULL. tokens row b starts at tokens +
- * b*tokens_row. */
-void lm_embedding_backward(const lm_compute *compute, int64_t batch, int64_t time, int64_t channels,
-                           const int32_t *tokens, int64_t tokens_row, const int32_t *documents,
-                           const float *dy, float *dw, float *dpositions);
+ * P [>= first_position + T, C] or NULL. */
+void lm_embedding_forward(const lm_compute *compute, const lm_embedding *e, const float *w,
+                          const float *positions, float *y);
+/* dW[token[b,t]] += dy[b,t]; dP[first_position + t - documents[b,t]] += dy[b,t], dP NULL without P.
+ * Tokens go in rising order, columns are shared out among the workers. */
+void lm_embedding_backward(const lm_compute *compute, const lm_embedding *e, const float *dy,
+                           float *dw, float *dpositions);
 
 #endif

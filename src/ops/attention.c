@@ -136,28 +136,25 @@ void lm_attention_forward(const lm_compute *compute, const lm_attention *a) {
     lm_phase_leave(compute->phases, before);
 }
 
-/* ---- decode -------------------------------------------------------------------------------------
- */
-void lm_attention_decode_f32(const lm_compute *compute, int64_t length, int64_t heads,
-                             int64_t kv_heads, int64_t head_size, const float *q, const float *keys,
-                             const float *values, int64_t cache_row, float softcap, float *out) {
+/* ---- one token --------------------------------------------------------------------------------- */
+void lm_attention_decode_f32(const lm_compute *compute, const lm_attention_token *t, float *out) {
     const lm_kernels *kernels = compute->kernels;
+    int64_t length = t->length, d = t->head_size;
     float *s = lm_compute_scratch(compute, 0, lm_attention_decode_scratch_bytes(length));
-    LM_ASSERT(length > 0 && kv_heads > 0 && heads % kv_heads == 0);
-    for (int64_t h = 0; h < heads; h++) {
-        int64_t kv = h / (heads / kv_heads);
-        float *o = out + h * head_size, m = -INFINITY, l = 0.0f, alpha;
-        kernels->gemv_f32(length, head_size, keys + kv * head_size, cache_row, q + h * head_size,
-                          NULL, s);
-        float scale = lm_attention_scale(head_size);
-        if (softcap > 0) {
-            kernels->softcap_f32(length, scale / softcap, softcap, s, NULL);
+    LM_ASSERT(length > 0 && t->kv_heads > 0 && t->heads % t->kv_heads == 0);
+    for (int64_t h = 0; h < t->heads; h++) {
+        int64_t kv = h / (t->heads / t->kv_heads);
+        float *o = out + h * d, m = -INFINITY, l = 0.0f, alpha;
+        kernels->gemv_f32(length, d, t->keys + kv * d, t->cache_row, t->q + h * d, NULL, s);
+        float scale = lm_attention_scale(d);
+        if (t->softcap > 0) {
+            kernels->softcap_f32(length, scale / t->softcap, t->softcap, s, NULL);
             scale = 1.0f;
         }
         kernels->attention_softmax_f32(1, length, length, scale, s, length, &m, &l, &alpha);
-        kernels->gemm_f32(1, head_size, length, s, length, 1, values + kv * head_size, cache_row,
-                          NULL, 0, o, head_size);
-        kernels->scale_f32(head_size, 1.0f / l, o);
+        kernels->gemm_f32(1, d, length, s, length, 1, t->values + kv * d, t->cache_row, NULL, 0, o,
+                          d);
+        kernels->scale_f32(d, 1.0f / l, o);
     }
 }
 

@@ -48,12 +48,18 @@ void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_
 /* Scratch bytes a worker needs. */
 size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size);
 
-/* One new token against a cache, for generation: q [H, D]; keys, values [length, K*D] with row
- * stride cache_row, the new token's included, those not to be seen left out; softcap as above; out
- * [H, D] overwritten. Runs on the calling thread. */
-void lm_attention_decode_f32(const lm_compute *compute, int64_t length, int64_t heads,
-                             int64_t kv_heads, int64_t head_size, const float *q, const float *keys,
-                             const float *values, int64_t cache_row, float softcap, float *out);
+/* One new token against a cache, for generation. */
+typedef struct lm_attention_token {
+    int64_t length; /* tokens it sees, itself included */
+    int64_t heads, kv_heads, head_size;
+    const float *q;             /* [H, D] */
+    const float *keys, *values; /* [length, K*D], row stride cache_row */
+    int64_t cache_row;
+    float softcap; /* 0: none */
+} lm_attention_token;
+
+/* out [H, D] overwritten. Runs on the calling thread. */
+void lm_attention_decode_f32(const lm_compute *compute, const lm_attention_token *t, float *out);
 size_t lm_attention_decode_scratch_bytes(int64_t max_length);
 
 #endif

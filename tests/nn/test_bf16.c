@@ -175,9 +175,16 @@ static void check_heads(const lm_compute *c, int64_t tokens, int64_t heads, int6
     layers_same_bits("dweight", dw, dw2, d);
     float *cosines = layers_floats(tokens * half), *sines = layers_floats(tokens * half);
     lm_rope_table(tokens, d, 10000, cosines, sines);
-    lm_rope_forward(c, 1, tokens, heads, d, cosines, sines, y, row, y16);
+    lm_rope r = {.batch = 1,
+                 .time = tokens,
+                 .heads = heads,
+                 .head_size = d,
+                 .row = row,
+                 .cos = cosines,
+                 .sin = sines};
+    lm_rope_forward(c, &r, y, y16);
     is_rounded("rope", y16, y, n); /* what lies behind the heads included */
-    lm_rope_backward(c, 1, tokens, heads, d, cosines, sines, y, row, y16);
+    lm_rope_backward(c, &r, y, y16);
     is_rounded("rope backward", y16, y, n);
 }
 

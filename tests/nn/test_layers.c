@@ -318,41 +318,46 @@ static void check_embedding(int64_t batch, int64_t time, int64_t c, int64_t voca
     float *w = layers_random(vocab * c, 1, -1, 1), *dy = layers_random(batch * time * c, 2, -1, 1);
     int64_t positions = first_position + time;
     float *p = with_positions ? layers_random(positions * c, 3, -1, 1) : NULL;
-    float *dw0 = layers_random(vocab * c, 4, -1, 1), *dp0 = layers_random(time * c, 5, -1, 1);
+    float *dw0 = layers_random(vocab * c, 4, -1, 1), *dp0 = layers_random(positions * c, 5, -1, 1);
     float *first[3] = {0};
     int32_t *documents = batch > 1 ? layers_ints(batch * time) : NULL; /* one every 6 tokens */
     for (int64_t i = 0; i < batch * time && documents; i++)
         documents[i] = (int32_t)(i % time / 6 * 6);
+    lm_embedding e = {.batch = batch,
+                      .time = time,
+                      .channels = c,
+                      .tokens = tokens,
+                      .tokens_row = row,
+                      .first_position = first_position,
+                      .documents = documents};
     for (int s = 0; s < SETUPS; s++) {
         lm_kernels k;
         lm_compute compute;
         layers_open(&compute, &k, setups[s].threads, setups[s].scalar, 64);
         float *y = layers_floats(batch * time * c);
-        float *dw = layers_copy(dw0, vocab * c), *dp = layers_copy(dp0, time * c);
-        lm_embedding_forward(&compute, batch, time, c, tokens, row, w, p, first_position, documents,
-                             y);
-        lm_embedding_backward(&compute, batch, time, c, tokens, row, documents, dy, dw,
-                              with_positions ? dp : NULL);
+        float *dw = layers_copy(dw0, vocab * c), *dp = layers_copy(dp0, positions * c);
+        lm_embedding_forward(&compute, &e, w, p, y);
+        lm_embedding_backward(&compute, &e, dy, dw, with_positions ? dp : NULL);
         layers_close(&compute);
         if (s == 0) first[0] = y, first[1] = dw, first[2] = dp;
         layers_same_bits("y", first[0], y, batch * time * c);
         layers_same_bits("dW", first[1], dw, vocab * c);
-        layers_same_bits("dP", first[2], dp, time * c);
+        layers_same_bits("dP", first[2], dp, positions * c);
     }
-    double *dw = layers_doubles(dw0, vocab * c), *dp = layers_doubles(dp0, time * c);
+    double *dw = layers_doubles(dw0, vocab * c), *dp = layers_doubles(dp0, positions * c);
     for (int64_t b = 0; b < batch; b++)
         for (int64_t t = 0; t < time; t++)
             for (int64_t i = 0; i < c; i++) {
                 int64_t token = tokens[b * row + t], at = (b * time + t) * c + i;
-                int64_t position = documents ? t % 6 : t;
-                float y = w[token * c + i] + (p ? p[(first_position + position) * c + i] : 0.0f);
+                int64_t position = first_position + (documents ? t % 6 : t);
+                float y = w[token * c + i] + (p ? p[position * c + i] : 0.0f);
                 assert_true(first[0][at] == y);
                 dw[token * c + i] += (double)dy[at];
                 if (with_positions) dp[position * c + i] += (double)dy[at];
             }
     double tolerance = EPS * (double)(batch * time + 2);
     layers_close_to("dW", first[1], dw, vocab * c, tolerance);
-    layers_close_to("dP", first[2], dp, time * c, tolerance);
+    layers_close_to("dP", first[2], dp, positions * c, tolerance);
 }
 
 static void test_embedding(void **state) {
@@ -369,14 +374,21 @@ static void check_rope(int64_t batch, int64_t time, int64_t heads, int64_t d) {
     double theta = 10000;
     float *cosines = layers_floats(time * half), *sines = layers_floats(time * half);
     lm_rope_table(time, d, theta, cosines, sines);
+    lm_rope r = {.batch = batch,
+                 .time = time,
+                 .heads = heads,
+                 .head_size = d,
+                 .row = row,
+                 .cos = cosines,
+                 .sin = sines};
     float *x = layers_random(n, 1, -1, 1), *first[2] = {0};
     for (int s = 0; s < SETUPS; s++) {
         lm_kernels k;
         lm_compute compute;
         layers_open(&compute, &k, setups[s].threads, setups[s].scalar, lm_rope_scratch_bytes(d));
         float *y = layers_copy(x, n), *z = layers_copy(x, n);
-        lm_rope_forward(&compute, batch, time, heads, d, cosines, sines, y, row, (lm_array){0});
-        lm_rope_backward(&compute, batch, time, heads, d, cosines, sines, z, row, (lm_array){0});
+        lm_rope_forward(&compute, &r, y, (lm_array){0});
+        lm_rope_backward(&compute, &r, z, (lm_array){0});
         layers_close(&compute);
         if (s == 0) first[0] = y, first[1] = z;
         layers_same_bits("forward", first[0], y, n);

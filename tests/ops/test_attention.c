@@ -373,8 +373,16 @@ static void check_decode(int64_t length, int64_t heads, int64_t kv_heads, int64_
         layers_open(&compute, &k, setups[i].threads, setups[i].scalar,
                     lm_attention_decode_scratch_bytes(length));
         float *out = layers_floats(heads * d);
-        lm_attention_decode_f32(&compute, length, heads, kv_heads, d, q, keys, values, row, cap,
-                                out);
+        lm_attention_token t = {.length = length,
+                                .heads = heads,
+                                .kv_heads = kv_heads,
+                                .head_size = d,
+                                .q = q,
+                                .keys = keys,
+                                .values = values,
+                                .cache_row = row,
+                                .softcap = cap};
+        lm_attention_decode_f32(&compute, &t, out);
         layers_close(&compute);
         if (i == 0) first = out;
         layers_same_bits("decode", first, out, heads * d);
