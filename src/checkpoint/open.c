@@ -1,11 +1,9 @@
-#include <cjson/cJSON.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-#include "base/bytes.h"
+#include "base/json.h"
 #include "checkpoint/npy.h"
 #include "checkpoint/open.h"
 #include "checkpoint/planes.h"
@@ -38,31 +36,18 @@ static lm_status read_meta(lm_checkpoint *c, const lm_zip_member *m, lm_error *e
     return LM_OK;
 }
 
-static bool whole_number(const cJSON *item, int64_t *out) {
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 0x1p53))
-        return false;
-    *out = (int64_t)item->valuedouble;
-    return (double)*out == item->valuedouble;
-}
-
-/* Shape and digest of one object of "arrays". */
-static bool parse_array(const cJSON *object, lm_stored_array *a) {
+/* Name, shape and digest: the present object of "arrays". */
+static void parse_array(lm_json_reader *r, lm_stored_array *a) {
     lm_checkpoint_array *shape = &a->entry.array;
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(object, "name");
-    const cJSON *dtype = cJSON_GetObjectItemCaseSensitive(object, "dtype");
-    const cJSON *dims = cJSON_GetObjectItemCaseSensitive(object, "shape");
-    const cJSON *digest = cJSON_GetObjectItemCaseSensitive(object, "xxh64");
-    if (!cJSON_IsString(name) || strlen(name->valuestring) >= sizeof shape->name) return false;
-    if (!cJSON_IsString(dtype) || strcmp(dtype->valuestring, "float32") != 0) return false;
-    if (!cJSON_IsArray(dims) || cJSON_GetArraySize(dims) > LM_CHECKPOINT_MAX_DIMS) return false;
-    if (!cJSON_IsString(digest) || strlen(digest->valuestring) != 16) return false;
-    strcpy(shape->name, name->valuestring);
-    const cJSON *dim;
-    cJSON_ArrayForEach(dim, dims) {
-        if (!whole_number(dim, &shape->shape[shape->ndim++])) return false;
-    }
-    a->digest = strtoumax(digest->valuestring, NULL, 16);
-    return lm_npy_count(shape, &a->count);
+    lm_json_get_string(r, "name", shape->name, sizeof shape->name);
+    lm_json_expect_string(r, "dtype", "float32");
+    if (lm_json_enter(r, "shape") > LM_CHECKPOINT_MAX_DIMS)
+        lm_json_wrong(r, NULL, "at most as many dimensions as arrays have here");
+    while (lm_json_next(r))
+        shape->shape[shape->ndim++] = lm_json_get_count(r, NULL, 0, (int64_t)1 << 53);
+    lm_json_leave(r);
+    if (!lm_npy_count(shape, &a->count)) lm_json_wrong(r, "shape", "a product below 2^60");
+    a->digest = lm_json_get_digest(r, "xxh64");
 }
 
 /* The member begins with the .npy header that the shape implies, as a stored block of *size bytes, and
@@ -104,69 +89,63 @@ out:
 /* Lays the chunks out: they must fill the member exactly, behind the .npy header and before the
  * trailer. */
 static lm_status lay_out(lm_checkpoint *c, lm_stored_array *a, const lm_zip_member *m,
-                         const cJSON *sizes, lm_error *err) {
+                         lm_json_reader *r, lm_error *err) {
     uint64_t at = m->offset + lm_zip_local_size(m), block = 0;
     uint64_t end = at + m->stored - LM_PLANE_TRAILER_SIZE;
     int64_t n = LM_PLANES * (a->chunks = lm_npy_chunks(a->count)), i = 0;
-    const cJSON *size;
     /* Before anything is allocated by the count: each chunk has its size in the text. */
-    if (!cJSON_IsArray(sizes) || cJSON_GetArraySize(sizes) != n)
-        return lm_checkpoint_damaged_array(c, a, "expected the size of each of its chunks", err);
-    lm_status status = check_frame(c, a, m, &block, err);
-    if (status != LM_OK) return status;
+    if (lm_json_enter(r, "chunks") != n) lm_json_wrong(r, NULL, "the size of each chunk");
+    lm_status status = r->status;
+    if (status != LM_OK || (status = check_frame(c, a, m, &block, err)) != LM_OK) goto out;
     a->starts = calloc((size_t)n + 1, sizeof *a->starts);
-    if (!a->starts) return lm_checkpoint_no_memory(c, err);
-    at += block;
-    cJSON_ArrayForEach(size, sizes) {
-        int64_t bytes;
-        a->starts[i++] = at;
-        if (!whole_number(size, &bytes) || (uint64_t)bytes > end - at)
-            return lm_checkpoint_damaged_array(c, a, "its chunks do not fit", err);
-        at += (uint64_t)bytes;
-    }
-    a->starts[n] = at;
-    return at == end ? LM_OK : lm_checkpoint_damaged_array(c, a, "its chunks do not fill it", err);
-}
-
-static lm_status read_index(lm_checkpoint *c, lm_error *err) {
-    lm_status status = LM_OK;
-    cJSON *root = cJSON_Parse(c->meta);
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "arrays"), *object;
-    int64_t i = 0;
-    /* Its CRC was right: this is want of memory, or not our doing. */
-    if (!root) return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot parse meta.json", c->file.path);
-    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != c->n) {
-        status = damaged(c, "meta.json: expected \"arrays\" with one object a member", err);
+    if (!a->starts) {
+        status = lm_checkpoint_no_memory(c, err);
         goto out;
     }
-    cJSON_ArrayForEach(object, list) {
+    at += block;
+    while (lm_json_next(r)) {
+        uint64_t bytes = (uint64_t)lm_json_get_count(r, NULL, 0, (int64_t)1 << 53);
+        a->starts[i++] = at;
+        if (bytes > end - at) lm_json_wrong(r, NULL, "a chunk that fits the member");
+        at += bytes;
+    }
+    a->starts[n] = at;
+    if (at != end) lm_json_wrong(r, NULL, "chunks that fill the member");
+    status = r->status;
+out:
+    lm_json_leave(r);
+    return status;
+}
+
+/* The "arrays" of meta.json, of which `file` is the name in errors. */
+static lm_status read_index(lm_checkpoint *c, const char *file, lm_error *err) {
+    lm_json_reader r;
+    lm_status status = lm_json_open(&r, file, c->meta, strlen(c->meta), err);
+    /* Its CRC was right: this is want of memory, or not our doing. */
+    if (status != LM_OK) return status;
+    r.damaged = true;
+    if (lm_json_enter(&r, "arrays") != c->n) lm_json_wrong(&r, NULL, "one object per member");
+    for (int64_t i = 0; status == LM_OK && lm_json_next(&r); i++) {
         lm_stored_array *a = &c->arrays[i];
-        const lm_zip_member *m = &c->members[i++];
+        const lm_zip_member *m = &c->members[i];
         char name[sizeof a->entry.array.name + 4];
-        if (!parse_array(object, a)) {
-            status =
-                damaged(c, "meta.json: expected name, dtype, shape and xxh64 of an array", err);
-            goto out;
-        }
+        parse_array(&r, a);
         snprintf(name, sizeof name, "%s.npy", a->entry.array.name);
-        if (strcmp(name, m->name) != 0) {
-            status = lm_checkpoint_damaged_array(c, a, "expected as the next member", err);
-            goto out;
-        }
+        if (strcmp(name, m->name) != 0) lm_json_wrong(&r, "name", "the name of the next member");
+        if (r.status != LM_OK) break;
         a->entry.stored_bytes = m->stored;
         a->entry.raw_bytes = m->raw;
         a->entry.crc32 = m->crc32;
-        status = lay_out(c, a, m, cJSON_GetObjectItemCaseSensitive(object, "chunks"), err);
-        if (status != LM_OK) goto out;
+        status = lay_out(c, a, m, &r, err);
     }
-out:
-    cJSON_Delete(root);
-    return status;
+    lm_status read = lm_json_close(&r);
+    return status != LM_OK ? status : read;
 }
 
 lm_status lm_checkpoint_open(lm_checkpoint **out, const char *path, lm_error *err) {
     *out = NULL;
     size_t members = 0;
+    lm_text meta = {0};
     lm_checkpoint *c = calloc(1, sizeof *c);
     if (!c) return lm_error_no_memory(err, path);
     lm_status status = lm_file_reader_open(&c->file, path, err);
@@ -183,8 +162,11 @@ lm_status lm_checkpoint_open(lm_checkpoint **out, const char *path, lm_error *er
         goto out;
     }
     if ((status = read_meta(c, &c->members[c->n], err)) != LM_OK) goto out;
-    status = read_index(c, err);
+    lm_text_printf(&meta, "%s: damaged: meta.json", path);
+    status =
+        meta.failed ? lm_checkpoint_no_memory(c, err) : read_index(c, lm_text_cstr(&meta), err);
 out:
+    lm_text_free(&meta);
     if (status != LM_OK) {
         lm_checkpoint_close(c);
     } else {

@@ -1,5 +1,4 @@
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -7,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/npy.h"
 #include "checkpoint/planes.h"
@@ -43,7 +43,8 @@ typedef struct writer {
     lm_plane_coder **coders; /* a worker each */
     unsigned char **splits;  /* [LM_PLANE_CHUNK] a worker each */
     lm_zip_member *members;  /* n + 1 */
-    lm_text index;           /* the value of "arrays" */
+    lm_text meta;            /* meta.json: the caller's object, and "arrays" as its last member, */
+    lm_json_writer index;    /* written array by array */
     lm_digest digest;        /* of the present array */
     lm_error *err;
 } writer;
@@ -79,11 +80,13 @@ static lm_status begin_member(writer *w, int64_t i) {
     w->offset += block.length;
     lm_text_free(&block);
 
-    lm_text_printf(&w->index, "%s\n    {\"name\": \"%s\", \"dtype\": \"float32\", \"shape\": [",
-                   i ? "," : "", a->name);
-    for (int d = 0; d < a->ndim; d++)
-        lm_text_printf(&w->index, "%s%" PRId64, d ? ", " : "", a->shape[d]);
-    lm_text_printf(&w->index, "], \"chunks\": [");
+    lm_json_object(&w->index, NULL, LM_JSON_LINE);
+    lm_json_string(&w->index, "name", a->name);
+    lm_json_string(&w->index, "dtype", "float32");
+    lm_json_array(&w->index, "shape", LM_JSON_LINE);
+    for (int d = 0; d < a->ndim; d++) lm_json_integer(&w->index, NULL, a->shape[d]);
+    lm_json_end(&w->index);
+    lm_json_array(&w->index, "chunks", LM_JSON_LINE);
     lm_digest_init(&w->digest);
     return status;
 }
@@ -99,7 +102,9 @@ static lm_status end_member(writer *w, int64_t i) {
     if (status == LM_OK && header.failed) status = no_memory(w);
     if (status == LM_OK)
         status = lm_file_writer_write_at(&w->file, m->offset, header.data, header.length, w->err);
-    lm_text_printf(&w->index, "], \"xxh64\": \"%016" PRIx64 "\"}", lm_digest_end(&w->digest));
+    lm_json_end(&w->index);
+    lm_json_digest(&w->index, "xxh64", lm_digest_end(&w->digest));
+    lm_json_end(&w->index);
     lm_text_free(&header);
     return status;
 }
@@ -146,7 +151,7 @@ static lm_status place(writer *w, slot *s) {
     unsigned char digest[8];
     lm_write_u64(digest, s->digest);
     lm_digest_add(&w->digest, digest, sizeof digest);
-    lm_text_printf(&w->index, "%s%zu", first ? "" : ", ", s->size);
+    lm_json_integer(&w->index, NULL, (int64_t)s->size);
     m->crc32 = (uint32_t)crc32_combine(m->crc32, s->crc, s->length);
     s->offset = w->offset;
     w->offset += s->size;
@@ -205,31 +210,25 @@ static lm_status write_arrays(writer *w) {
 
 /* ---- the end -----------------------------------------------------------------------------------*/
 
-/* meta.json: the caller's object with "arrays" as its last key; then the directory. */
-static lm_status write_end(writer *w, const char *meta_json) {
+/* meta.json, which is whole now; then the directory. */
+static lm_status write_end(writer *w) {
     lm_status status = LM_OK;
-    lm_text text = {0}, records = {0};
+    lm_text records = {0};
     lm_zip_member *m = &w->members[w->n];
-    size_t length = strlen(meta_json);
-    while (length > 0 && isspace((unsigned char)meta_json[length - 1])) length--;
-    LM_ASSERT(length >= 2 && meta_json[0] == '{' && meta_json[length - 1] == '}');
-    length--;
-    while (isspace((unsigned char)meta_json[length - 1])) length--;
-    lm_text_append(&text, meta_json, length);
-    lm_text_printf(&text, "%s\n  \"arrays\": [", length > 1 ? "," : "");
-    lm_text_append(&text, lm_text_cstr(&w->index), w->index.length);
-    lm_text_printf(&text, "\n  ]\n}\n");
-    if (text.failed || w->index.failed) {
+    lm_json_end(&w->index);
+    lm_json_end(&w->index);
+    lm_text_append(&w->meta, "\n", 1);
+    if (w->meta.failed) {
         status = no_memory(w);
         goto out;
     }
     strcpy(m->name, "meta.json");
     m->method = LM_ZIP_STORED;
-    m->raw = m->stored = text.length;
-    m->crc32 = (uint32_t)crc32_z(0, (const Bytef *)text.data, text.length);
+    m->raw = m->stored = w->meta.length;
+    m->crc32 = (uint32_t)crc32_z(0, (const Bytef *)w->meta.data, w->meta.length);
     m->offset = w->offset;
     lm_zip_local_print(m, &records);
-    lm_text_append(&records, text.data, text.length);
+    lm_text_append(&records, w->meta.data, w->meta.length);
     size_t front = records.length;
     lm_zip_end_print(w->members, (size_t)w->n + 1, w->offset + front, 0, &records);
     if (records.failed) {
@@ -239,9 +238,15 @@ static lm_status write_end(writer *w, const char *meta_json) {
     status = lm_file_writer_write_at(&w->file, w->offset, records.data, records.length, w->err);
     w->offset += records.length;
 out:
-    lm_text_free(&text);
     lm_text_free(&records);
     return status;
+}
+
+static void begin_meta(writer *w, const char *meta_json) {
+    lm_text_append(&w->meta, meta_json, strlen(meta_json));
+    w->index.out = &w->meta;
+    lm_json_reopen(&w->index, LM_JSON_LINES);
+    lm_json_array(&w->index, "arrays", LM_JSON_LINES);
 }
 
 static void check_names(const lm_checkpoint_array *arrays, int64_t n) {
@@ -297,7 +302,7 @@ static void release(writer *w) {
     free(w->coders);
     free(w->splits);
     free(w->members);
-    lm_text_free(&w->index);
+    lm_text_free(&w->meta);
 }
 
 lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *arrays, int64_t n,
@@ -308,8 +313,9 @@ lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *array
     lm_status status = lm_file_writer_open(&w.file, path, err);
     if (status != LM_OK) return status;
     if ((status = reserve(&w)) != LM_OK) goto out;
+    begin_meta(&w, meta_json);
     if ((status = write_arrays(&w)) != LM_OK) goto out;
-    if ((status = write_end(&w, meta_json)) != LM_OK) goto out;
+    if ((status = write_end(&w)) != LM_OK) goto out;
     status = lm_file_writer_commit(&w.file, err);
     if (file_bytes) *file_bytes = w.offset;
 out:

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 
 enum { LINE_BYTES = 512 }; /* more than a line has, so that none allocates */
 
@@ -86,15 +86,10 @@ out:
 
 /* ---- appending ---------------------------------------------------------------------------------*/
 
-static void put(lm_text *text, const char *key, double x) {
-    bool first = text->length > 0 && text->data[text->length - 1] == '{';
-    lm_text_printf(text, "%s\"%s\":", first ? "" : ",", key);
-    lm_text_json_number(text, x);
-}
-
-static lm_text *begin(lm_metrics *m) {
-    lm_text_append(&m->text, "{", 1);
-    return &m->text;
+static lm_json_writer begin(lm_metrics *m) {
+    lm_json_writer line = {.out = &m->text};
+    lm_json_object(&line, NULL, LM_JSON_TIGHT);
+    return line;
 }
 
 /* Writes what waits; what was written is forgotten even when the rest cannot be. */
@@ -116,8 +111,9 @@ static lm_status flush(lm_metrics *m, lm_error *err) {
     return status;
 }
 
-static lm_status end(lm_metrics *m, lm_error *err) {
-    lm_text_append(&m->text, "}\n", 2);
+static lm_status end(lm_metrics *m, lm_json_writer *line, lm_error *err) {
+    lm_json_end(line);
+    lm_text_append(&m->text, "\n", 1);
     if (m->text.failed) return lm_error_no_memory(err, m->path);
     m->late = flush(m, &m->why) != LM_OK;
     return LM_OK;
@@ -134,35 +130,32 @@ static double digits(double x, int n) {
     return strtod(text, NULL);
 }
 
-static void put_digest(lm_text *line, uint64_t digest) {
-    lm_text_printf(line, ",\"digest\":\"%016" PRIx64 "\"", digest);
-}
-
 lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err) {
-    lm_text *line = begin(m);
-    put(line, "step", (double)f->step);
-    put(line, "tokens", (double)f->tokens);
-    put(line, "loss", f->loss);
-    put(line, "lr", f->lr);
-    put(line, "grad_norm", f->grad_norm);
-    put_digest(line, f->digest);
-    put(line, "tokens_per_s", digits(f->tokens_per_s, 6));
-    put(line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
-    return end(m, err);
+    lm_json_writer line = begin(m);
+    lm_json_integer(&line, "step", f->step);
+    lm_json_integer(&line, "tokens", f->tokens);
+    lm_json_number(&line, "loss", f->loss);
+    lm_json_number(&line, "lr", f->lr);
+    lm_json_number(&line, "grad_norm", f->grad_norm);
+    lm_json_digest(&line, "digest", f->digest);
+    lm_json_number(&line, "tokens_per_s", digits(f->tokens_per_s, 6));
+    lm_json_number(&line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
+    return end(m, &line, err);
 }
 
 lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err) {
-    lm_text *line = begin(m);
-    put(line, "step", (double)f->step);
-    put(line, "tokens", (double)f->tokens);
-    put_digest(line, f->digest);
-    put(line, "val_loss", f->val_loss);
-    put(line, "val_perplexity", lm_perplexity(f->val_loss));
+    lm_json_writer line = begin(m);
+    lm_json_integer(&line, "step", f->step);
+    lm_json_integer(&line, "tokens", f->tokens);
+    lm_json_digest(&line, "digest", f->digest);
+    lm_json_number(&line, "val_loss", f->val_loss);
+    lm_json_number(&line, "val_perplexity", lm_perplexity(f->val_loss));
     if (f->bytes_per_token > 0)
-        put(line, "val_bits_per_byte", lm_bits_per_byte(f->val_loss, f->bytes_per_token));
-    put(line, "val_tokens", (double)f->val_tokens);
-    put(line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
-    return end(m, err);
+        lm_json_number(&line, "val_bits_per_byte",
+                       lm_bits_per_byte(f->val_loss, f->bytes_per_token));
+    lm_json_integer(&line, "val_tokens", f->val_tokens);
+    lm_json_number(&line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
+    return end(m, &line, err);
 }
 
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err) {
