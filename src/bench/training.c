@@ -57,7 +57,6 @@ bool lm_bench_sets_precision(const lm_bench_options *o) {
 
 void lm_bench_training_begin(lm_bench_training *t, const lm_bench *b) {
     *t = (lm_bench_training){0};
-    lm_config_defaults(&t->config);
     t->settings =
         (lm_train_settings){.config = &t->config, .threads = b->threads, .isas = b->o->isas};
     t->trainer = (lm_trainer){.settings = &t->settings, .config = &t->config, .dir = {.lock = -1}};

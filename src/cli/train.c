@@ -45,7 +45,6 @@ static lm_status run(const lm_options *o, lm_error *err) {
     if (printed || status != LM_OK) goto out;
     if ((status = lm_options_required(o, "config", &path, err)) != LM_OK) goto out;
     if ((status = lm_machine_options(o, &s.threads, &s.isas, err)) != LM_OK) goto out;
-    lm_config_defaults(&config);
     status = lm_config_load(&config, path, overrides, n_overrides, err);
     if (status != LM_OK) goto out;
     if (lm_options_has(o, "print-config")) {

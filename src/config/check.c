@@ -17,14 +17,12 @@ void lm_parser_problem(lm_parser *p, const char *place, const char *format, ...)
 static const char *place_of_named(const lm_parser *p, const char *line, size_t length) {
     const char *best = NULL, *first = NULL;
     bool best_is_override = false;
-    for (int i = 0; i < lm_n_keys; i++) {
-        const char *place = p->origins[i].place;
-        const char *at = memmem(line, length, lm_keys[i].path, strlen(lm_keys[i].path));
+    for (int key = 0; key < lm_key_count(); key++) {
+        const char *place = p->origins[key].place, *path = lm_key_at(key)->path;
+        const char *at = memmem(line, length, path, strlen(path));
+        if (!at || !*place) continue;
         bool is_override = strncmp(place, "--set", 5) == 0;
-        if (!at || !*place ||
-            (best &&
-             (is_override ? best_is_override && at > first : best_is_override || at > first)))
-            continue;
+        if (best && (is_override == best_is_override ? at > first : best_is_override)) continue;
         best = place;
         first = at;
         best_is_override = is_override;
@@ -36,8 +34,8 @@ static const char *place_of_named(const lm_parser *p, const char *line, size_t l
 static void check_model(lm_parser *p) {
     lm_model_options model = p->config->model;
     lm_error err = {0};
-    for (int i = 0; i < lm_n_keys; i++)
-        if (p->origins[i].wrong && strncmp(lm_keys[i].path, "model.", 6) == 0) return;
+    for (int key = 0; key < lm_key_count(); key++)
+        if (p->origins[key].wrong && strncmp(lm_key_at(key)->path, "model.", 6) == 0) return;
     if (!*p->origins[lm_key_find("model.document_token")].place)
         model.document_token = LM_TOKEN_UNKNOWN; /* the key's default is some token or other */
     if (lm_model_resolve(&model, &err) == LM_OK) return;
@@ -51,31 +49,31 @@ static void check_model(lm_parser *p) {
 /* The preset's values where a key is not given itself. */
 static void apply_preset(lm_parser *p) {
     for (int i = 0; i < lm_n_presets; i++) {
-        int row = lm_key_find(lm_presets[i].path);
-        if (lm_presets[i].preset == p->config->preset && !*p->origins[row].place)
-            lm_key_set_standard(&lm_keys[row], p->config, lm_presets[i].value);
+        int key = lm_key_find(lm_presets[i].path);
+        if (lm_presets[i].preset == p->config->preset && !*p->origins[key].place)
+            p->no_memory |= !lm_key_set_literal(lm_key_at(key), p->config, lm_presets[i].value);
     }
 }
 
-static void check_keys(lm_parser *p) {
-    lm_config *c = p->config;
-    for (int i = 0; i < lm_n_keys; i++) {
-        const lm_key *k = &lm_keys[i];
-        bool given = *p->origins[i].place != '\0';
-        if (k->required && !given)
-            lm_parser_problem(p, p->name, "%s: required, but not given", k->path);
-        if (k->required && given && !p->origins[i].wrong &&
-            !**(char *const *)((const char *)c + k->offset))
-            lm_parser_problem(p, p->origins[i].place, "%s: expected a path, found an empty text",
-                              k->path);
-        if (given && !lm_key_applies(k, c) && !p->origins[lm_key_find(k->depends)].wrong) {
-            lm_text value = {0};
-            lm_key_print(&lm_keys[lm_key_find(k->depends)], c, &value);
-            lm_parser_problem(p, p->origins[i].place, "%s has no effect when %s is %s", k->path,
-                              k->depends, lm_text_cstr(&value));
-            lm_text_free(&value);
-        }
+static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
+    if (!*origin->place) {
+        if (k->required) lm_parser_problem(p, p->name, "%s: required, but not given", k->path);
+        return;
     }
+    if (k->required && !origin->wrong && !*lm_key_text(k, p->config))
+        lm_parser_problem(p, origin->place, "%s: expected a path, found an empty text", k->path);
+    if (lm_key_applies(k, p->config)) return;
+    int depends = lm_key_find(k->depends);
+    if (p->origins[depends].wrong) return;
+    lm_text value = {0};
+    lm_key_print(lm_key_at(depends), p->config, &value);
+    lm_parser_problem(p, origin->place, "%s has no effect when %s is %s", k->path, k->depends,
+                      lm_text_cstr(&value));
+    lm_text_free(&value);
+}
+
+static void check_keys(lm_parser *p) {
+    for (int key = 0; key < lm_key_count(); key++) check_key(p, lm_key_at(key), &p->origins[key]);
 }
 
 /* Warm-up by default is not more than a tenth of the run; given, it fits the run. */

@@ -1,12 +1,11 @@
 /* The run config: JSON text to each room's own options, by one table of keys.
  *
  *     lm_config c;
- *     lm_config_defaults(&c);
- *     lm_config_load(&c, "run.json", overrides, n_overrides, err);  // parse, apply --set, validate
+ *     lm_config_load(&c, "run.json", overrides, n_overrides, err);  // defaults, file, --set; validated
  *     lm_config_print(&c, &text);                                   // fully resolved, every key
  *     lm_config_free(&c);
  *
- * One row a key (config/keys.c): path, type, default, range, choices, help, where it is stored.
+ * One row per key (config/keys/): path, type, default, range, choices, help, where it is stored.
  * Parsing, defaults, validation, --set, --print-config, the reference in README and the JSON Schema
  * derive from it; the names of choices come from the rooms' registries. Comments (// and
  * slash-star) are allowed. Errors carry file:line:column; all problems of a file are reported at
@@ -37,28 +36,25 @@ typedef struct lm_config {
     lm_log_options log;
 } lm_config;
 
-/* Every key at its default; strings are owned by the config (NULL when memory runs out, which
- * lm_config_parse and lm_config_load report). */
-void lm_config_defaults(lm_config *c);
-void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
-
-/* Reads path, then applies overrides ("key.path=value", the value as JSON or as a bare string),
- * then validates the whole (required keys, ranges, values that contradict each other). path
- * relative paths inside stay as written. model.vocab_size may still be 0 (taken from the data): the
- * train room resolves the model (lm_model_resolve) once the data is open. LM_ERR_USAGE with all
- * problems, a line each. */
+/* Overwrites *c: every key at its default, then what the file at `path` gives, then the overrides
+ * ("key.path=value", the value as JSON or as a bare string); then validates the whole: required
+ * keys, ranges, values that contradict each other. Paths inside the file stay as written.
+ * model.vocab_size may still be 0 (taken from the data): whoever opens the data resolves the model
+ * (lm_model_resolve). LM_ERR_USAGE with all problems, a line each. lm_config_free frees what *c owns,
+ * after an error too. */
 lm_status lm_config_load(lm_config *c, const char *path, const char *const *overrides,
                          int n_overrides, lm_error *err);
 /* The same from text already in memory; `name` stands for the path in messages. */
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
                           const char *const *overrides, int n_overrides, lm_error *err);
+void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
 
 /* A run is resumed: may `now` go on where `saved` stopped? Keys that differ and may are described in
  * *changed, a line each; others give LM_ERR_USAGE, a line each with both values. */
 lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
                             lm_error *err);
 
-/* The keys of a section ("model.") that differ, a line each, as *changed above. */
+/* The keys of a section ("model") that differ, a line each, as *changed above. */
 void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
                            lm_text *out);
 

@@ -1,4 +1,9 @@
-/* The table of config keys: one row a key, from which everything else about it derives. */
+/* The table of config keys: one row per key, from which everything else about the key derives.
+ *
+ * The table is cut by section: keys/NAME.c holds the rows of a section, keys/rows.h lists the
+ * sections and says how rows are written. Keys are numbered through all sections:
+ *
+ *     for (int key = 0; key < lm_key_count(); key++) ... lm_key_at(key)->path ... */
 #ifndef LM_CONFIG_KEYS_H
 #define LM_CONFIG_KEYS_H
 
@@ -11,17 +16,17 @@ typedef enum lm_key_type {
     LM_KEY_INTEGER, /* int64_t */
     LM_KEY_REAL,    /* double */
     LM_KEY_BOOLEAN, /* bool */
-    LM_KEY_TEXT,    /* char *, malloc'd, never NULL after lm_config_defaults */
+    LM_KEY_TEXT,    /* char *, malloc'd, never NULL once the config has been parsed */
     LM_KEY_CHOICE,  /* int: index into choice() */
 } lm_key_type;
 
 typedef struct lm_key {
-    const char *path; /* "section.name"; rows of a section stand together */
+    const char *path; /* "section.name" */
     lm_key_type type;
     size_t offset;              /* in lm_config */
     double low, high;           /* of numbers, both allowed */
     bool above_low;             /* low itself is not allowed */
-    const char *standard;       /* default: a number, true or false, a choice's name or a text */
+    const char *default_value;  /* a literal: see lm_key_set_literal */
     const char *(*choice)(int); /* name of choice i, NULL past the end */
     bool required;
     bool may_change; /* when a run is resumed */
@@ -32,33 +37,46 @@ typedef struct lm_key {
     const char *help;
 } lm_key;
 
-extern const lm_key lm_keys[];
-extern const int lm_n_keys;
+typedef struct lm_section {
+    const char *name;
+    const lm_key *keys;
+    int n_keys;
+} lm_section;
+
+/* Section i, in the order in which they are printed; NULL past the end. */
+const lm_section *lm_section_at(int i);
+/* NULL when there is no section of this name. */
+const lm_section *lm_section_find(const char *name);
+
+int lm_key_count(void);            /* keys of all sections */
+const lm_key *lm_key_at(int key);  /* 0 <= key < lm_key_count() */
+int lm_key_find(const char *path); /* -1 when there is none */
+/* "name" of "section.name". */
+const char *lm_key_name(const lm_key *k);
+bool lm_key_applies(const lm_key *k, const lm_config *c);
 
 /* What a preset of the model sets (presets.c). */
 const char *lm_preset_name(int preset); /* "none", "gpt2", "llama"; NULL past the end */
 typedef struct lm_preset_row {
     int preset;
-    const char *path, *value; /* as lm_key.standard has it */
+    const char *path, *value; /* a literal */
 } lm_preset_row;
 extern const lm_preset_row lm_presets[];
 extern const int lm_n_presets;
-
-/* Row of a path, -1 when there is none. */
-int lm_key_find(const char *path);
-bool lm_key_applies(const lm_key *k, const lm_config *c);
 
 /* The value as JSON. */
 void lm_key_print(const lm_key *k, const lm_config *c, lm_text *out);
 /* "a number from 0 to 1", "one of: sgd, adam": what the key takes, for errors and help. */
 void lm_key_describe(const lm_key *k, lm_text *out);
 
-/* Store a value. Numbers and choices are checked by the caller's lm_key_accepts. */
-void lm_key_set_number(const lm_key *k, lm_config *c, double x);
+/* Store a value of the key's type, which the caller has checked. */
+void lm_key_set_number(const lm_key *k, lm_config *c, double x); /* also the index of a choice */
 void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x);
 bool lm_key_set_text(const lm_key *k, lm_config *c, const char *x); /* false: out of memory */
-/* The value from a text like `standard`, which fits the key. */
-void lm_key_set_standard(const lm_key *k, lm_config *c, const char *standard);
+/* The same from a literal of the table: a number, true or false, a choice's name, a text. */
+bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal);
+const char *lm_key_text(const lm_key *k, const lm_config *c); /* the value of a text */
+
 /* Is x in the key's range, and whole when the key is an integer? */
 bool lm_key_accepts_number(const lm_key *k, double x);
 /* Index of a choice's name, -1 when there is none. */

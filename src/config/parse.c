@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/numbers.h"
 #include "config/parser.h"
 #include "config/scan.h"
 #include "config/suggest.h"
@@ -22,37 +23,39 @@ static const char *choice_candidate(int i, const void *key) {
     return ((const lm_key *)key)->choice(i);
 }
 
-/* `found` is the text of the value as it stands in the file or on the command line. */
-static void wrong_value(lm_parser *p, const lm_key *k, const char *place, const char *found) {
+/* `found` is the value as the user wrote it; near: a choice that may have been meant, or NULL. */
+static void wrong_value(lm_parser *p, int key, const char *place, const char *found,
+                        const char *near) {
+    const lm_key *k = lm_key_at(key);
+    char suggestion[LM_TEXT_SUGGESTION_SIZE];
     lm_text expected = {0};
-    p->origins[k - lm_keys].wrong = true;
+    p->origins[key].wrong = true;
     lm_key_describe(k, &expected);
-    lm_parser_problem(p, place, "%s: expected %s, found %.100s", k->path, lm_text_cstr(&expected),
-                      found);
+    lm_parser_problem(p, place, "%s: expected %s, found %s%s", k->path, lm_text_cstr(&expected),
+                      found, lm_text_did_you_mean(suggestion, near));
+    p->no_memory |= expected.failed;
     lm_text_free(&expected);
 }
 
-static void set_choice(lm_parser *p, const lm_key *k, const char *place, const char *name) {
-    int i = lm_key_choice(k, name);
-    if (i >= 0) {
-        lm_key_set_number(k, p->config, i);
+static void set_choice(lm_parser *p, int key, const char *place, const char *name) {
+    const lm_key *k = lm_key_at(key);
+    char found[128];
+    int choice = lm_key_choice(k, name);
+    if (choice >= 0) {
+        lm_key_set_number(k, p->config, choice);
         return;
     }
-    char near[LM_TEXT_SUGGESTION_SIZE];
-    lm_text expected = {0};
-    p->origins[k - lm_keys].wrong = true;
-    lm_key_describe(k, &expected);
-    lm_parser_problem(p, place, "%s: expected %s, found \"%.100s\"%s", k->path,
-                      lm_text_cstr(&expected), name,
-                      lm_text_did_you_mean(near, lm_text_nearest(name, choice_candidate, k)));
-    lm_text_free(&expected);
+    snprintf(found, sizeof found, "\"%.100s\"", name);
+    wrong_value(p, key, place, found, lm_text_nearest(name, choice_candidate, k));
 }
 
-static void set_value(lm_parser *p, const lm_key *k, const char *place, const cJSON *item,
+/* Take one value from the file or the command line: the last one counts. */
+static void set_value(lm_parser *p, int key, const char *place, const cJSON *item,
                       const char *found) {
+    const lm_key *k = lm_key_at(key);
     bool number = k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL;
-    snprintf(p->origins[k - lm_keys].place, LM_PLACE_SIZE, "%s", place);
-    p->origins[k - lm_keys].wrong = false; /* the last one counts */
+    snprintf(p->origins[key].place, LM_PLACE_SIZE, "%s", place);
+    p->origins[key].wrong = false;
     if (number && cJSON_IsNumber(item) && lm_key_accepts_number(k, item->valuedouble)) {
         lm_key_set_number(k, p->config, item->valuedouble);
     } else if (k->type == LM_KEY_BOOLEAN && cJSON_IsBool(item)) {
@@ -60,56 +63,60 @@ static void set_value(lm_parser *p, const lm_key *k, const char *place, const cJ
     } else if (k->type == LM_KEY_TEXT && cJSON_IsString(item)) {
         p->no_memory |= !lm_key_set_text(k, p->config, item->valuestring);
     } else if (k->type == LM_KEY_CHOICE && cJSON_IsString(item)) {
-        set_choice(p, k, place, item->valuestring);
+        set_choice(p, key, place, item->valuestring);
     } else {
-        wrong_value(p, k, place, found);
+        wrong_value(p, key, place, found, NULL);
     }
 }
 
 /* ---- keys --------------------------------------------------------------------------------------*/
 
-static void unknown_key(lm_parser *p, const char *place, const char *section, const char *name) {
-    char path[LM_SUGGESTION_SIZE], near[LM_TEXT_SUGGESTION_SIZE];
-    lm_key_suggest(section, name, path);
-    lm_text_did_you_mean(near, *path ? path : NULL);
-    lm_parser_problem(p, place, "unknown key \"%s%s%.100s\"%s", section ? section : "",
+/* section: NULL outside any. */
+static void unknown_key(lm_parser *p, const char *place, const lm_section *section,
+                        const char *name) {
+    char near[LM_TEXT_SUGGESTION_SIZE];
+    lm_text_did_you_mean(near, lm_key_suggest(section, name));
+    lm_parser_problem(p, place, "unknown key \"%s%s%.100s\"%s", section ? section->name : "",
                       section ? "." : "", name, near);
 }
 
 /* One member's value at `at`: the text between is what the error shows. */
 static void found_text(const lm_parser *p, size_t at, char found[128]) {
-    size_t end = lm_scan_skip_value(p->text, at), n = end - at < 100 ? end - at : 100;
+    size_t end = lm_scan_skip_value(p->text, at), n = lm_size_min(end - at, 100);
     snprintf(found, 128, "%.*s%s", (int)n, p->text + at, n < end - at ? "..." : "");
     for (char *c = found; *c; c++)
         if (*c == '\n' || *c == '\r' || *c == '\t') *c = ' ';
 }
 
-static void read_section(lm_parser *p, const char *section, const cJSON *object, size_t at) {
+static void read_section(lm_parser *p, const lm_section *section, const cJSON *object, size_t at) {
     const cJSON *item;
     at = lm_scan_skip_blanks(p->text, at) + 1; /* behind { */
     cJSON_ArrayForEach(item, object) {
         char path[160], place[LM_PLACE_SIZE], found[128];
         size_t key_at = lm_scan_skip_blanks(p->text, at);
         size_t value_at = lm_scan_skip_blanks(p->text, lm_scan_skip_value(p->text, key_at));
-        snprintf(path, sizeof path, "%s.%.100s", section, item->string);
-        int row = lm_key_find(path);
+        snprintf(path, sizeof path, "%s.%.100s", section->name, item->string);
+        int key = lm_key_find(path);
         place_of(p, key_at, place);
         at = lm_scan_skip_value(p->text, value_at);
-        if (row < 0) {
+        if (key < 0) {
             unknown_key(p, place, section, item->string);
-        } else if (*p->origins[row].place) {
+            continue;
+        }
+        lm_origin *origin = &p->origins[key];
+        if (*origin->place) {
             lm_parser_problem(p, place, "duplicate key \"%s\", given before at %s", path,
-                              p->origins[row].place);
-        } else if (cJSON_IsNumber(item) && !lm_scan_is_number(p->text, value_at, at)) {
-            found_text(p, value_at, found);
-            place_of(p, value_at, place);
-            snprintf(p->origins[row].place, LM_PLACE_SIZE, "%s", place);
-            p->origins[row].wrong = true;
+                              origin->place);
+            continue;
+        }
+        found_text(p, value_at, found);
+        place_of(p, value_at, place);
+        if (cJSON_IsNumber(item) && !lm_scan_is_number(p->text, value_at, at)) {
+            *origin = (lm_origin){.wrong = true};
+            snprintf(origin->place, LM_PLACE_SIZE, "%s", place);
             lm_parser_problem(p, place, "%s: not a JSON number: %s", path, found);
         } else {
-            found_text(p, value_at, found);
-            place_of(p, value_at, place);
-            set_value(p, &lm_keys[row], place, item, found);
+            set_value(p, key, place, item, found);
         }
     }
 }
@@ -130,6 +137,7 @@ static bool read_root(lm_parser *p, const cJSON *root) {
     cJSON_ArrayForEach(item, root) {
         size_t key_at = lm_scan_skip_blanks(p->text, at);
         size_t value_at = lm_scan_skip_blanks(p->text, lm_scan_skip_value(p->text, key_at));
+        const lm_section *section = lm_section_find(item->string);
         bool twice = false;
         at = lm_scan_skip_value(p->text, value_at);
         place_of(p, key_at, place);
@@ -141,20 +149,29 @@ static bool read_root(lm_parser *p, const cJSON *root) {
             lm_parser_problem(p, place, "duplicate key \"%.100s\"", item->string);
         } else if (strcmp(item->string, "$schema") == 0) {
             if (!cJSON_IsString(item)) lm_parser_problem(p, place, "$schema: expected a text");
-        } else if (!lm_key_is_section(item->string)) {
+        } else if (!section) {
             unknown_key(p, place, NULL, item->string);
         } else if (!cJSON_IsObject(item)) {
             place_of(p, value_at, place);
             found_text(p, value_at, found);
             lm_parser_problem(p, place, "%s: expected an object, found %s", item->string, found);
         } else {
-            read_section(p, item->string, item, value_at);
+            read_section(p, section, item, value_at);
         }
     }
     return true;
 }
 
 /* ---- the command line --------------------------------------------------------------------------*/
+
+/* path: changed on the way. */
+static void unknown_override(lm_parser *p, const char *place, char *path) {
+    char *dot = strchr(path, '.');
+    if (dot) *dot = '\0';
+    const lm_section *section = dot ? lm_section_find(path) : NULL;
+    if (dot && !section) *dot = '.';
+    unknown_key(p, place, section, section ? dot + 1 : path);
+}
 
 static void read_override(lm_parser *p, const char *text) {
     char place[LM_PLACE_SIZE], path[128];
@@ -166,17 +183,13 @@ static void read_override(lm_parser *p, const char *text) {
     }
     snprintf(path, sizeof path, "%.*s", (int)(equals - text), text);
     const char *value = equals + 1;
-    int row = lm_key_find(path);
-    if (row < 0) {
-        char *dot = strchr(path, '.');
-        if (dot) *dot = '\0';
-        bool section = dot && lm_key_is_section(path);
-        if (dot && !section) *dot = '.';
-        unknown_key(p, place, section ? path : NULL, section ? dot + 1 : path);
+    int key = lm_key_find(path);
+    if (key < 0) {
+        unknown_override(p, place, path);
         return;
     }
-    const lm_key *k = &lm_keys[row];
-    bool bare = k->type == LM_KEY_TEXT || k->type == LM_KEY_CHOICE;
+    lm_key_type type = lm_key_at(key)->type;
+    bool bare = type == LM_KEY_TEXT || type == LM_KEY_CHOICE;
     size_t length = strlen(value);
     bool quoted = length >= 2 && value[0] == '"' && value[length - 1] == '"';
     bool number = lm_scan_is_number(value, 0, length);
@@ -184,7 +197,7 @@ static void read_override(lm_parser *p, const char *text) {
                   : !bare && !number && !strchr("tf", value[0])
                       ? NULL
                       : cJSON_ParseWithOpts(value, NULL, 1);
-    set_value(p, k, place, item, *value ? value : "nothing");
+    set_value(p, key, place, item, *value ? value : "nothing");
     cJSON_Delete(item);
 }
 
@@ -238,18 +251,24 @@ static lm_status tell(const lm_text *problems, lm_error *err) {
                         more == 1 ? "" : "s");
 }
 
+/* Every key at its default. */
+static void set_defaults(lm_parser *p) {
+    memset(p->config, 0, sizeof *p->config);
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
+        p->no_memory |= !lm_key_set_literal(k, p->config, k->default_value);
+    }
+}
+
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
                           const char *const *overrides, int n_overrides, lm_error *err) {
     lm_parser p = {.config = c, .name = name};
     lm_status status = LM_OK;
     cJSON *root = NULL;
     char *copy = malloc(size + 1);
-    p.origins = calloc((size_t)lm_n_keys, sizeof *p.origins);
-    bool complete = true; /* did lm_config_defaults get all it needed? */
-    for (int i = 0; i < lm_n_keys; i++)
-        if (lm_keys[i].type == LM_KEY_TEXT)
-            complete = complete && *(char *const *)((const char *)c + lm_keys[i].offset);
-    if (!copy || !p.origins || !complete) {
+    p.origins = calloc((size_t)lm_key_count(), sizeof *p.origins);
+    set_defaults(&p);
+    if (!copy || !p.origins || p.no_memory) {
         status = lm_error_no_memory(err, name);
         goto out;
     }
@@ -276,13 +295,15 @@ out:
 lm_status lm_config_load(lm_config *c, const char *path, const char *const *overrides,
                          int n_overrides, lm_error *err) {
     lm_text text = {0};
+    memset(c, 0, sizeof *c);
     lm_status status = lm_file_read(path, MAX_CONFIG_BYTES, &text, err);
-    if (status == LM_OK) {
-        status =
-            lm_config_parse(c, path, lm_text_cstr(&text), text.length, overrides, n_overrides, err);
-    } else {
+    if (status != LM_OK) {
         err->code = status = LM_ERR_USAGE;
+        goto out;
     }
+    status =
+        lm_config_parse(c, path, lm_text_cstr(&text), text.length, overrides, n_overrides, err);
+out:
     lm_text_free(&text);
     return status;
 }

@@ -17,9 +17,9 @@ typedef struct lm_parser {
     lm_config *config;
     const char *name;   /* of the file */
     const char *text;   /* comments blanked */
-    lm_origin *origins; /* a key each */
+    lm_origin *origins; /* [lm_key_count()] */
     lm_text problems;   /* a line each */
-    bool no_memory;
+    bool no_memory;     /* a value or message is missing for it */
 } lm_parser;
 
 /* Add a line "place: ..." to the problems. */

@@ -1,5 +1,5 @@
-/* What model.preset sets: a row a key. Keys that are given win; keys without a row keep their
- * defaults. */
+/* What model.preset sets: one row per key. Keys that are given win; keys without a row keep
+ * their defaults. */
 #include "config/keys.h"
 
 enum { NONE, GPT2, LLAMA, PRESETS };

@@ -2,46 +2,33 @@
 
 #include "config/keys.h"
 
-/* Length of "section" in "section.name". */
-static int section_length(const char *path) {
-    return (int)(strchr(path, '.') - path);
-}
-
-static bool same_section(const char *a, const char *b) {
-    int n = section_length(a);
-    return n == section_length(b) && strncmp(a, b, (size_t)n) == 0;
-}
-
-static const char *name_of(const lm_key *k) {
-    return strchr(k->path, '.') + 1;
-}
-
 /* ---- the config itself -------------------------------------------------------------------------*/
 
 void lm_config_print(const lm_config *c, lm_text *out) {
-    const lm_key *before = NULL;
+    const lm_section *s;
+    bool any_section = false;
     lm_text_printf(out, "{");
-    for (int i = 0; i < lm_n_keys; i++) {
-        const lm_key *k = &lm_keys[i];
-        if (!lm_key_applies(k, c)) continue;
-        bool again = before && same_section(before->path, k->path);
-        if (!again)
-            lm_text_printf(out, "%s\n  \"%.*s\": {", before ? "\n  }," : "",
-                           section_length(k->path), k->path);
-        lm_text_printf(out, "%s\n    \"%s\": ", again ? "," : "", name_of(k));
-        lm_key_print(k, c, out);
-        before = k;
+    for (int i = 0; (s = lm_section_at(i)) != NULL; i++) {
+        bool any_key = false;
+        for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
+            if (!lm_key_applies(k, c)) continue;
+            if (!any_key) lm_text_printf(out, "%s\n  \"%s\": {", any_section ? "," : "", s->name);
+            lm_text_printf(out, "%s\n    \"%s\": ", any_key ? "," : "", lm_key_name(k));
+            lm_key_print(k, c, out);
+            any_key = any_section = true;
+        }
+        if (any_key) lm_text_printf(out, "\n  }");
     }
-    lm_text_printf(out, "\n  }\n}\n");
+    lm_text_printf(out, "\n}\n");
 }
 
 /* ---- the schema --------------------------------------------------------------------------------*/
 
 static void print_default(const lm_key *k, lm_text *out) {
     if (k->type == LM_KEY_TEXT || k->type == LM_KEY_CHOICE) {
-        lm_text_json_string(out, k->standard);
+        lm_text_json_string(out, k->default_value);
     } else {
-        lm_text_printf(out, "%s", k->standard);
+        lm_text_printf(out, "%s", k->default_value);
     }
 }
 
@@ -50,7 +37,7 @@ static void print_property(const lm_key *k, lm_text *out) {
         [LM_KEY_INTEGER] = "integer", [LM_KEY_REAL] = "number",   [LM_KEY_BOOLEAN] = "boolean",
         [LM_KEY_TEXT] = "string",     [LM_KEY_CHOICE] = "string",
     };
-    lm_text_printf(out, "        \"%s\": {\n          \"description\": ", name_of(k));
+    lm_text_printf(out, "        \"%s\": {\n          \"description\": ", lm_key_name(k));
     lm_text_json_string(out, k->help);
     lm_text_printf(out, ",\n          \"type\": \"%s\"", types[k->type]);
     if (k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL) {
@@ -76,59 +63,63 @@ static void print_property(const lm_key *k, lm_text *out) {
     lm_text_printf(out, "\n        }");
 }
 
-/* The "required" names of rows first .. last-1, at the section's level. */
-static void print_required(int first, int last, lm_text *out) {
+/* The names of the section's required keys, separated by commas. */
+static void print_required(const lm_section *s, lm_text *out) {
     bool any = false;
-    for (int i = first; i < last; i++) {
-        if (!lm_keys[i].required) continue;
-        lm_text_printf(out, "%s\"%s\"", any ? ", " : ",\n      \"required\": [",
-                       name_of(&lm_keys[i]));
+    for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
+        if (!k->required) continue;
+        lm_text_printf(out, "%s\"%s\"", any ? ", " : "", lm_key_name(k));
         any = true;
     }
-    if (any) lm_text_printf(out, "]");
+}
+
+static void print_section(const lm_section *s, const char *required, lm_text *out) {
+    lm_text_printf(out,
+                   ",\n    \"%s\": {\n      \"type\": \"object\",\n"
+                   "      \"additionalProperties\": false,\n      \"properties\": {\n",
+                   s->name);
+    for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
+        if (k > s->keys) lm_text_printf(out, ",\n");
+        print_property(k, out);
+    }
+    lm_text_printf(out, "\n      }");
+    if (*required) lm_text_printf(out, ",\n      \"required\": [%s]", required);
+    lm_text_printf(out, "\n    }");
 }
 
 void lm_config_print_schema(lm_text *out) {
-    lm_text needed = {0};
+    const lm_section *s;
+    lm_text sections = {0};
     lm_text_printf(out, "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
                         "  \"title\": \"lmtrain run config\",\n  \"type\": \"object\",\n"
                         "  \"additionalProperties\": false,\n  \"properties\": {\n"
                         "    \"$schema\": {\"type\": \"string\"}");
-    for (int first = 0, last; first < lm_n_keys; first = last) {
-        const char *path = lm_keys[first].path;
-        bool required = false;
-        lm_text_printf(out,
-                       ",\n    \"%.*s\": {\n      \"type\": \"object\",\n"
-                       "      \"additionalProperties\": false,\n      \"properties\": {\n",
-                       section_length(path), path);
-        for (last = first; last < lm_n_keys && same_section(path, lm_keys[last].path); last++) {
-            if (last > first) lm_text_printf(out, ",\n");
-            print_property(&lm_keys[last], out);
-            required |= lm_keys[last].required;
-        }
-        lm_text_printf(out, "\n      }");
-        print_required(first, last, out);
-        lm_text_printf(out, "\n    }");
-        if (required)
-            lm_text_printf(&needed, "%s\"%.*s\"", needed.length ? ", " : "", section_length(path),
-                           path);
+    for (int i = 0; (s = lm_section_at(i)) != NULL; i++) {
+        lm_text keys = {0};
+        print_required(s, &keys);
+        print_section(s, lm_text_cstr(&keys), out);
+        if (keys.length)
+            lm_text_printf(&sections, "%s\"%s\"", sections.length ? ", " : "", s->name);
+        out->failed |= keys.failed;
+        lm_text_free(&keys);
     }
-    lm_text_printf(out, "\n  },\n  \"required\": [%s]\n}\n", lm_text_cstr(&needed));
-    lm_text_free(&needed);
+    lm_text_printf(out, "\n  },\n  \"required\": [%s]\n}\n", lm_text_cstr(&sections));
+    out->failed |= sections.failed;
+    lm_text_free(&sections);
 }
 
 /* ---- the reference -----------------------------------------------------------------------------*/
 
 void lm_config_print_reference(lm_text *out) {
     lm_text_printf(out, "| key | takes | default | meaning |\n|---|---|---|---|\n");
-    for (int i = 0; i < lm_n_keys; i++) {
-        const lm_key *k = &lm_keys[i];
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
         lm_text_printf(out, "| `%s` | ", k->path);
         lm_key_describe(k, out);
         if (k->required) {
             lm_text_printf(out, " | required");
-        } else if (*k->standard) {
-            lm_text_printf(out, " | `%s`", k->standard);
+        } else if (*k->default_value) {
+            lm_text_printf(out, " | `%s`", k->default_value);
         } else {
             lm_text_printf(out, " | empty");
         }
@@ -156,6 +147,7 @@ static void compare(const lm_key *k, const lm_config *before, const lm_config *n
                                : "  %s: %s -> %s",
                        k->path, lm_text_cstr(&old), lm_text_cstr(&new));
     }
+    out->failed |= old.failed || new.failed;
     lm_text_free(&old);
     lm_text_free(&new);
 }
@@ -163,19 +155,23 @@ static void compare(const lm_key *k, const lm_config *before, const lm_config *n
 lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
                             lm_error *err) {
     lm_text problems = {0};
-    for (int i = 0; i < lm_n_keys; i++) {
-        const lm_key *k = &lm_keys[i];
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
         compare(k, saved, now, !k->may_change, k->may_change ? changed : &problems);
     }
     lm_status status = LM_OK;
-    if (problems.length) status = lm_error_set(err, LM_ERR_USAGE, "%s", lm_text_cstr(&problems));
+    if (problems.failed) {
+        status = lm_error_no_memory(err, "comparing two configs");
+    } else if (problems.length) {
+        status = lm_error_set(err, LM_ERR_USAGE, "%s", lm_text_cstr(&problems));
+    }
     lm_text_free(&problems);
     return status;
 }
 
 void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
                            lm_text *out) {
-    for (int i = 0; i < lm_n_keys; i++)
-        if (strncmp(lm_keys[i].path, section, strlen(section)) == 0)
-            compare(&lm_keys[i], before, now, false, out);
+    const lm_section *s = lm_section_find(section);
+    LM_ASSERT(s);
+    for (int i = 0; i < s->n_keys; i++) compare(&s->keys[i], before, now, false, out);
 }

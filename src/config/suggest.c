@@ -1,78 +1,45 @@
 #include "config/suggest.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "config/keys.h"
 
-enum { MAX_SECTIONS = 32 };
-
-/* Names of the sections, in the table's order. */
-typedef struct sections {
-    int n;
-    char names[MAX_SECTIONS][32];
-} sections;
-
-static size_t section_length(const char *path) {
-    return (size_t)(strchr(path, '.') - path);
-}
-
-static void list_sections(sections *s) {
-    s->n = 0;
-    for (int k = 0; k < lm_n_keys && s->n < MAX_SECTIONS; k++) {
-        size_t n = section_length(lm_keys[k].path);
-        if (k > 0 && strncmp(lm_keys[k - 1].path, lm_keys[k].path, n + 1) == 0) continue;
-        snprintf(s->names[s->n++], sizeof s->names[0], "%.*s", (int)n, lm_keys[k].path);
-    }
-}
-
 static const char *section_candidate(int i, const void *context) {
-    const sections *s = context;
-    return i < s->n ? s->names[i] : NULL;
+    (void)context;
+    const lm_section *s = lm_section_at(i);
+    return s ? s->name : NULL;
 }
 
-static const char *path_candidate(int i, const void *context) {
+static const char *path_candidate(int key, const void *context) {
     (void)context;
-    return i < lm_n_keys ? lm_keys[i].path : NULL;
+    return key < lm_key_count() ? lm_key_at(key)->path : NULL;
 }
 
 /* Names of one section's keys, for a typo in the last part alone. */
 static const char *name_candidate(int i, const void *section) {
-    size_t n = strlen(section);
-    for (int k = 0; k < lm_n_keys; k++) {
-        if (strncmp(lm_keys[k].path, section, n) != 0 || lm_keys[k].path[n] != '.') continue;
-        if (i-- == 0) return lm_keys[k].path + n + 1;
-    }
-    return NULL;
+    const lm_section *s = section;
+    return i < s->n_keys ? lm_key_name(&s->keys[i]) : NULL;
 }
 
-bool lm_key_is_section(const char *name) {
-    return name_candidate(0, name) != NULL;
-}
-
-/* The section that alone has a key of this name: people leave sections out. */
+/* The path of the only key of this name: people leave sections out. */
 static const char *whole_path(const char *name) {
     const char *found = NULL;
-    for (int k = 0; k < lm_n_keys; k++)
-        if (strcmp(strchr(lm_keys[k].path, '.') + 1, name) == 0) {
-            if (found) return NULL;
-            found = lm_keys[k].path;
-        }
+    for (int key = 0; key < lm_key_count(); key++) {
+        if (strcmp(lm_key_name(lm_key_at(key)), name) != 0) continue;
+        if (found) return NULL;
+        found = lm_key_at(key)->path;
+    }
     return found;
 }
 
-void lm_key_suggest(const char *section, const char *name, char near[LM_SUGGESTION_SIZE]) {
-    sections all;
-    const char *found = section ? lm_text_nearest(name, name_candidate, section) : NULL;
-    if (found) {
-        snprintf(near, LM_SUGGESTION_SIZE, "%s.%s", section, found);
-        return;
+const char *lm_key_suggest(const lm_section *section, const char *name) {
+    if (section) {
+        const char *near = lm_text_nearest(name, name_candidate, section);
+        if (near) return near - strlen(section->name) - 1; /* the path that this name ends */
+        return whole_path(name);
     }
-    found = whole_path(name);
-    if (!found && !section) found = lm_text_nearest(name, path_candidate, NULL);
-    if (!found && !section) {
-        list_sections(&all);
-        found = lm_text_nearest(name, section_candidate, &all);
-    }
-    snprintf(near, LM_SUGGESTION_SIZE, "%s", found ? found : "");
+    const char *found = whole_path(name);
+    if (!found) found = lm_text_nearest(name, path_candidate, NULL);
+    if (!found) found = lm_text_nearest(name, section_candidate, NULL);
+    return found;
 }

@@ -2,13 +2,10 @@
 #ifndef LM_CONFIG_SUGGEST_H
 #define LM_CONFIG_SUGGEST_H
 
-#include <stdbool.h>
+#include "config/keys.h"
 
-bool lm_key_is_section(const char *name);
-
-#define LM_SUGGESTION_SIZE 128
-/* The path that `name`, found inside `section` (NULL: outside any), is likely to stand for: a typo in
- * either part, or a key whose section was left out; empty when nothing is near. */
-void lm_key_suggest(const char *section, const char *name, char near[LM_SUGGESTION_SIZE]);
+/* The path or section that `name`, found inside `section` (NULL: outside any), is likely to stand
+ * for: a typo in either part, or a key whose section was left out; NULL when nothing is near. */
+const char *lm_key_suggest(const lm_section *section, const char *name);
 
 #endif

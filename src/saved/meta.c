@@ -79,7 +79,6 @@ static lm_status parse_config(reader *r, lm_config *config) {
         wrong(r, "config", "an object");
         return r->status;
     }
-    lm_config_defaults(config);
     lm_status status = lm_config_parse(config, r->path, text, strlen(text), NULL, 0, r->err);
     cJSON_free(text);
     if (status != LM_OK) lm_config_free(config);

@@ -30,7 +30,7 @@ static lm_status check_tokenizer(const lm_trainer *t, const lm_saved *from, lm_e
 /* Shapes are checked by reading; other keys of the model may differ on purpose (rope_theta, say). */
 static void say_differences(lm_trainer *t, const lm_saved *from) {
     lm_text differences = {0};
-    lm_config_differences(&from->config, t->config, "model.", &differences);
+    lm_config_differences(&from->config, t->config, "model", &differences);
     lm_progress_note(&t->progress, "weights from %s, step %lld", from->path,
                      (long long)from->state.step);
     if (differences.length > 0)

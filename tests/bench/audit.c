@@ -87,7 +87,6 @@ static lm_status run(int row, lm_error *err) {
     t.metrics.fd = -1;
     lm_status status = lm_bench_corpus_make(&corpus, runs[row].vocab, err);
     if (status != LM_OK) return status;
-    lm_config_defaults(&c);
     lm_text_printf(&text,
                    "{\"run\": {\"dir\": \"none\"}, \"data\": {\"train\": \"%s\"},"
                    " \"model\": {\"vocab_size\": %lld, %s}",

@@ -12,7 +12,6 @@
 #define SOUND "{\"run\": {\"dir\": \"r\"}, \"data\": {\"train\": \"t\"}"
 
 static lm_status parse(lm_config *c, const char *text, lm_error *err) {
-    lm_config_defaults(c);
     return lm_config_parse(c, "f.json", text, strlen(text), NULL, 0, err);
 }
 
@@ -41,7 +40,6 @@ static void test_bad_files(void **state) {
                  (int)(dot - list.names[i]), list.names[i]);
         lm_config c;
         lm_text want = {0};
-        lm_config_defaults(&c);
         assert_int_equal(lm_config_load(&c, path, NULL, 0, &err), LM_ERR_USAGE);
         lm_config_free(&c);
         char message[sizeof err.message + 1];
@@ -126,7 +124,6 @@ static void test_presets(void **state) {
     lm_config_free(&c);
     lm_text_free(&printed);
     const char *const set[] = {"model.preset=llama", "model.init=gpt2"};
-    lm_config_defaults(&c);
     assert_int_equal(lm_config_parse(&c, "f.json", text, strlen(text), set, 2, &err), LM_OK);
     assert_int_equal(c.model.position, LM_POSITION_ROPE);
     assert_int_equal(c.model.mlp, LM_MLP_SWIGLU);
@@ -134,9 +131,9 @@ static void test_presets(void **state) {
     assert_false(c.model.bias || c.model.tie_embeddings);
     lm_config_free(&c);
     for (int i = 0; i < lm_n_presets; i++) { /* the rows are of keys, and in their ranges */
-        int row = lm_key_find(lm_presets[i].path);
-        assert_true(row >= 0 && lm_preset_name(lm_presets[i].preset));
-        const lm_key *k = &lm_keys[row];
+        int key = lm_key_find(lm_presets[i].path);
+        assert_true(key >= 0 && lm_preset_name(lm_presets[i].preset));
+        const lm_key *k = lm_key_at(key);
         if (k->type == LM_KEY_CHOICE) assert_true(lm_key_choice(k, lm_presets[i].value) >= 0);
         if (k->type == LM_KEY_REAL)
             assert_true(lm_key_accepts_number(k, strtod(lm_presets[i].value, NULL)));
@@ -151,7 +148,6 @@ static void test_overrides(void **state) {
     const char *const set[] = {"optimizer.lr=3e-4",  "run.dir=a=b",         "model.bias=true",
                                "optimizer.name=sgd", "optimizer.lr=0.25",   "data.val=\"q\"",
                                "eval.every=7",       "model.norm=layernorm"};
-    lm_config_defaults(&c);
     assert_int_equal(lm_config_parse(&c, "f", text, strlen(text), set, 8, &err), LM_OK);
     assert_true(c.optimizer.lr == 0.25);
     assert_string_equal(c.run.dir, "a=b");
@@ -173,7 +169,6 @@ static void test_overrides(void **state) {
         {"optimizer.momentum=0.5", "optimizer.momentum has no effect when optimizer.name is"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        lm_config_defaults(&c);
         lm_status status =
             lm_config_parse(&c, "f", SOUND "}", strlen(SOUND "}"), &bad[i].set, 1, &err);
         assert_int_equal(status, LM_ERR_USAGE);
@@ -183,7 +178,6 @@ static void test_overrides(void **state) {
     }
 }
 
-/* What is printed reads back to the same, whatever the values. */
 /* Of two keys that contradict each other, the override's place is told. */
 static void test_place_of_a_contradiction(void **state) {
     (void)state;
@@ -192,7 +186,6 @@ static void test_place_of_a_contradiction(void **state) {
     const char *text = SOUND ", \"model\": {\"n_heads\": 4,\n\"n_kv_heads\": 3}}";
     const char *const set[] = {"model.n_kv_heads=5", "model.d_model=30"};
     expect_error(text, "f.json:1:68: model.n_heads = 4 is not divisible by model.n_kv_heads = 3");
-    lm_config_defaults(&c);
     assert_int_equal(lm_config_parse(&c, "f", text, strlen(text), set, 2, &err), LM_ERR_USAGE);
     assert_string_equal(
         err.message,
@@ -201,6 +194,7 @@ static void test_place_of_a_contradiction(void **state) {
     lm_config_free(&c);
 }
 
+/* What is printed reads back to the same, whatever the values. */
 static void test_print_reads_back(void **state) {
     (void)state;
     lm_rng rng = {.seed = 11, .purpose = LM_RNG_TEST};
@@ -209,9 +203,9 @@ static void test_print_reads_back(void **state) {
         lm_config c, again;
         lm_error err = {0};
         lm_text first = {0}, second = {0};
-        lm_config_defaults(&c);
-        for (int i = 0; i < lm_n_keys; i++) {
-            const lm_key *k = &lm_keys[i];
+        assert_int_equal(parse(&c, SOUND "}", &err), LM_OK);
+        for (int i = 0; i < lm_key_count(); i++) {
+            const lm_key *k = lm_key_at(i);
             double u = lm_rng_uniform(&rng, draws++);
             int choices = 0;
             if (k->type == LM_KEY_REAL)
@@ -223,7 +217,7 @@ static void test_print_reads_back(void **state) {
             if (choices) lm_key_set_number(k, &c, (double)(int)(u * choices));
         }
         c.run.seed = (int64_t)(lm_rng_uniform(&rng, draws++) * 9007199254740991.0);
-        assert_true(lm_key_set_text(&lm_keys[lm_key_find("data.tokenizer")], &c, "bytes"));
+        assert_true(lm_key_set_text(lm_key_at(lm_key_find("data.tokenizer")), &c, "bytes"));
         lm_config_print(&c, &first);
         if (parse(&again, lm_text_cstr(&first), &err) != LM_OK)
             fail_msg("%s\n%s", err.message, lm_text_cstr(&first));
@@ -276,7 +270,6 @@ static void test_mangled_texts(void **state) {
     lm_config_print(&c, &good);
     lm_config_free(&c);
     for (size_t n = 0; n + 2 < good.length; n++) { /* all but the last brace and newline */
-        lm_config_defaults(&c);
         assert_int_equal(lm_config_parse(&c, "cut", good.data, n, NULL, 0, &err), LM_ERR_USAGE);
         lm_config_free(&c);
     }
@@ -292,7 +285,6 @@ static void test_mangled_texts(void **state) {
             text[(size_t)(where * (double)good.length)] =
                 bytes[(size_t)(what * (sizeof bytes - 1))];
         }
-        lm_config_defaults(&c);
         if (lm_config_parse(&c, "mangled", text, good.length, NULL, 0, &err) == LM_OK)
             assert_true(*c.run.dir && *c.data.train);
         lm_config_free(&c);
@@ -315,8 +307,8 @@ static void test_schema(void **state) {
     cJSON *root = cJSON_Parse(lm_text_cstr(&text));
     assert_non_null(root);
     int required = 0;
-    for (int i = 0; i < lm_n_keys; i++) {
-        const lm_key *k = &lm_keys[i];
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
         char section[64];
         const char *name = strchr(k->path, '.') + 1;
         snprintf(section, sizeof section, "%.*s", (int)(name - 1 - k->path), k->path);
@@ -350,16 +342,26 @@ static void test_schema(void **state) {
 
 static void test_table(void **state) {
     (void)state;
-    for (int i = 0; i < lm_n_keys; i++) {
-        const lm_key *k = &lm_keys[i];
-        assert_non_null(strchr(k->path, '.'));
-        assert_int_equal(lm_key_find(k->path), i);
+    const lm_section *s;
+    int rows = 0;
+    for (int i = 0; (s = lm_section_at(i)) != NULL; i++) { /* a row stands in its section's file */
+        size_t n = strlen(s->name);
+        assert_true(lm_section_find(s->name) == s);
+        for (int j = 0; j < s->n_keys; j++, rows++) {
+            assert_true(strncmp(s->keys[j].path, s->name, n) == 0 && s->keys[j].path[n] == '.');
+            assert_true(lm_key_at(rows) == &s->keys[j]);
+        }
+    }
+    assert_int_equal(rows, lm_key_count());
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
+        assert_int_equal(lm_key_find(k->path), key);
         assert_non_null(k->help);
         assert_true(!k->applies == !k->depends);
         if (k->depends) assert_true(lm_key_find(k->depends) >= 0);
-        if (k->type == LM_KEY_CHOICE) assert_true(lm_key_choice(k, k->standard) >= 0);
+        if (k->type == LM_KEY_CHOICE) assert_true(lm_key_choice(k, k->default_value) >= 0);
         if (k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL)
-            assert_true(lm_key_accepts_number(k, strtod(k->standard, NULL)));
+            assert_true(lm_key_accepts_number(k, strtod(k->default_value, NULL)));
     }
 }
 

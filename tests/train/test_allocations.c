@@ -92,7 +92,6 @@ static void train(const char *precision, const char *model, const char *more) {
         " \"eval\": {\"every\": %d, \"tokens\": 200}, \"checkpoint\": {\"every\": 0},"
         " \"log\": {\"every\": 1, \"digest_every\": 2}}",
         runs++, model, STEPS, precision, more, STEPS / EVALUATIONS);
-    lm_config_defaults(&c);
     if (lm_config_parse(&c, "test", text, strlen(text), NULL, 0, &err) != LM_OK)
         fail_msg("%s", err.message);
     lm_train_settings s = {.config = &c, .isas = lm_cpu_detect()};

@@ -26,7 +26,6 @@ static int set_up(void **state) {
     t->metrics.fd = -1;
     tempdir_open(state);
     if (lm_bench_corpus_make(&corpus, 65, &err) != LM_OK) return -1;
-    lm_config_defaults(&config);
     lm_text_printf(&text,
                    "{\"run\": {\"dir\": \"%s/run\", \"threads\": 2}, \"data\": {\"train\": \"%s\"},"
                    " \"model\": {\"vocab_size\": 65, \"d_model\": 8, \"n_layers\": 1,"

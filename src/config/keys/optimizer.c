@@ -1,0 +1,31 @@
+#include "config/keys/rows.h"
+
+#define USES(option)                                          \
+    static bool uses_##option(const lm_config *c) {           \
+        return lm_optimizer_uses(c->optimizer.kind, #option); \
+    }
+USES(beta1)
+USES(beta2)
+USES(eps)
+USES(momentum)
+USES(weight_decay)
+
+/* clang-format off */
+static const lm_key keys[] = {
+    {"optimizer.name", CHOICE(optimizer.kind, lm_optimizer_name, "adamw"),
+     .help = "Kingma & Ba 2015 (adam), Loshchilov & Hutter 2019 (adamw), Sutskever et al. 2013 (momentum)"},
+    {"optimizer.lr", POSITIVE(optimizer.lr, 1e6, "0.001"), MAY_CHANGE, .help = "learning rate at the schedule's top"},
+    {"optimizer.beta1", REAL(optimizer.beta1, 0, 0.9999999, "0.9"), MAY_CHANGE, WHEN(uses_beta1, "optimizer.name"),
+     .help = "decay of the first moment"},
+    {"optimizer.beta2", REAL(optimizer.beta2, 0, 0.9999999, "0.99"), MAY_CHANGE, WHEN(uses_beta2, "optimizer.name"),
+     .help = "decay of the second moment"},
+    {"optimizer.eps", REAL(optimizer.eps, TINY, 1, "1e-08"), MAY_CHANGE, WHEN(uses_eps, "optimizer.name"),
+     .help = "added to the root of the second moment"},
+    {"optimizer.momentum", REAL(optimizer.momentum, 0, 0.9999999, "0.9"), MAY_CHANGE,
+     WHEN(uses_momentum, "optimizer.name"), .help = "share of the last update kept"},
+    {"optimizer.weight_decay", REAL(optimizer.weight_decay, 0, 1e6, "0.1"), MAY_CHANGE,
+     WHEN(uses_weight_decay, "optimizer.name"),
+     .help = "pull towards 0 of matrices and embeddings, times the learning rate"},
+};
+/* clang-format on */
+SECTION(optimizer);
