@@ -123,8 +123,7 @@ static lm_status measure(lm_bench *b, const shape *which, lm_error *err) {
 }
 
 lm_status lm_bench_gemm(lm_bench *b, lm_error *err) {
-    lm_status status =
-        lm_compute_reserve(&b->session.compute, lm_gemm_scratch_bytes(&b->session.kernels), err);
+    lm_status status = lm_compute_reserve(&b->session.compute, lm_gemm_scratch_bytes(), err);
     if (status != LM_OK) return status;
     status = lm_bench_begin(b, LM_BENCH_GEMM, "C[m,n] = A[m,k] B[k,n], named m x n x k", err);
     for (int p = 0; p < LM_PRECISION_COUNT; p++) {

@@ -10,6 +10,7 @@
 #include "nn/norm.h"
 #include "nn/rope.h"
 #include "ops/attention.h"
+#include "ops/gemm.h"
 #include "ops/softmax_nll.h"
 
 typedef struct shape {
@@ -143,11 +144,10 @@ static size_t arena_bytes(const shape *s) {
            (size_t)pieces * LM_ALIGNMENT;
 }
 
-static size_t scratch_bytes(const lm_kernels *kernels, const shape *s) {
-    int64_t c = s->heads * s->d;
-    const size_t needs[] = {lm_attention_scratch_bytes(kernels, s->time, s->d),
-                            lm_softmax_nll_scratch_bytes(kernels, c, s->vocab),
-                            lm_norm_scratch_bytes(c), lm_head_norm_scratch_bytes(s->heads, s->d),
+static size_t scratch_bytes(const shape *s) {
+    const size_t needs[] = {lm_attention_scratch_bytes(s->time, s->d), lm_gemm_scratch_bytes(),
+                            lm_norm_scratch_bytes(s->heads * s->d),
+                            lm_head_norm_scratch_bytes(s->heads, s->d),
                             lm_rope_scratch_bytes(s->d)};
     size_t most = 0;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
@@ -284,7 +284,7 @@ static lm_status run_shape(lm_bench *b, const shape *s, lm_error *err) {
     lm_arena arena = {0};
     lm_status status = lm_arena_init(&arena, arena_bytes(s), "operands", err);
     if (status != LM_OK) return status;
-    status = lm_compute_reserve(&b->session.compute, scratch_bytes(&b->session.kernels, s), err);
+    status = lm_compute_reserve(&b->session.compute, scratch_bytes(s), err);
     if (status != LM_OK) goto out;
     fill_arrays(&w, &arena);
     describe_layers(&w, &arena);

@@ -44,7 +44,7 @@ static lm_status allocate(lm_model *m, const lm_model_plan *plan, bool training,
     lm_arena_floats(&m->weights, total);
     if (training) lm_arena_floats(&m->gradients, total);
     hand_out_buffers(m);
-    status = reserve_scratch(m->compute, lm_model_scratch_bytes(&m->o, m->compute->kernels), err);
+    status = reserve_scratch(m->compute, lm_model_scratch_bytes(&m->o), err);
 out:
     return status;
 }
@@ -53,7 +53,7 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t b
                           lm_compute *compute, lm_error *err) {
     lm_model_plan plan;
     *model = NULL;
-    lm_model_plan_make(&plan, o, batch, training, compute->kernels, compute->precision,
+    lm_model_plan_make(&plan, o, batch, training, compute->precision,
                        lm_pool_threads(compute->pool));
     if (plan.overflow)
         return lm_error_set(err, LM_ERR_USAGE,

@@ -4,7 +4,7 @@
  *     lm_model_resolve(&o, err);             // defaults that depend on others; contradictions
  *
  *     lm_model_plan plan;                    // memory and work, before anything is allocated
- *     lm_model_plan_make(&plan, &o, batch, training, kernels, precision, threads);
+ *     lm_model_plan_make(&plan, &o, batch, training, precision, threads);
  *
  *     lm_model *m;
  *     lm_model_create(&m, &o, batch, training, &compute, err);
@@ -122,8 +122,7 @@ typedef struct lm_model_plan {
     bool overflow;    /* some size does not fit 64 bits: refuse */
 } lm_model_plan;
 void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
-                        bool training, const lm_kernels *kernels, lm_precision precision,
-                        int threads);
+                        bool training, lm_precision precision, int threads);
 
 typedef struct lm_model lm_model;
 

@@ -100,7 +100,7 @@ bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, 
                            bool training, lm_precision precision);
 
 /* Scratch a worker needs: the most any layer asks for, decoding included. */
-size_t lm_model_scratch_bytes(const lm_model_options *o, const lm_kernels *kernels);
+size_t lm_model_scratch_bytes(const lm_model_options *o);
 
 /* ---- the model ------------------------------------------------------------------------------- */
 struct lm_model {

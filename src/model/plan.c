@@ -8,9 +8,10 @@
  * matrix products is kept as bf16: half of 8 C of the 10. */
 #include "model/parts.h"
 #include "nn/head_norm.h"
-#include "nn/linear.h"
+#include "nn/norm.h"
 #include "nn/rope.h"
 #include "ops/attention.h"
+#include "ops/gemm.h"
 #include "ops/softmax_nll.h"
 
 typedef enum dim {
@@ -183,28 +184,23 @@ bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, 
     return true;
 }
 
-size_t lm_model_scratch_bytes(const lm_model_options *o, const lm_kernels *kernels) {
-    int64_t d = lm_model_head_size(o), c = o->d_model;
-    int64_t widest = o->d_ff > lm_model_qkv_size(o) ? o->d_ff : lm_model_qkv_size(o);
+size_t lm_model_scratch_bytes(const lm_model_options *o) {
+    int64_t d = lm_model_head_size(o);
     const size_t needs[] = {
-        lm_norm_scratch_bytes(c),
-        lm_linear_scratch_bytes(kernels, c, widest),
-        lm_linear_scratch_bytes(kernels, widest, c),
+        lm_norm_scratch_bytes(o->d_model),
+        lm_gemm_scratch_bytes(),
         lm_rope_scratch_bytes(d),
         lm_head_norm_scratch_bytes(o->n_heads, d),
-        lm_attention_scratch_bytes(kernels, o->context_length, d),
+        lm_attention_scratch_bytes(o->context_length, d),
         lm_attention_decode_scratch_bytes(o->context_length),
-        lm_softmax_nll_scratch_bytes(kernels, c, o->vocab_size),
     };
     size_t most = 0;
-    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
-        if (needs[i] > most) most = needs[i];
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) most = lm_size_max(most, needs[i]);
     return lm_size_align(most);
 }
 
 void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
-                        bool training, const lm_kernels *kernels, lm_precision precision,
-                        int threads) {
+                        bool training, lm_precision precision, int threads) {
     lm_param_layout params;
     lm_buffer_layout buffers;
     size_t weights, scratch, rounded = 0, sum = 0;
@@ -214,7 +210,7 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t 
         !lm_size_mul((size_t)params.total, sizeof(float), &weights) ||
         !lm_size_mul((size_t)params.stride, (size_t)o->n_layers * sizeof(lm_bf16), &rounded) ||
         !lm_buffer_layout_make(&buffers, o, batch, training, precision) ||
-        !lm_size_mul(lm_model_scratch_bytes(o, kernels), (size_t)threads, &scratch) ||
+        !lm_size_mul(lm_model_scratch_bytes(o), (size_t)threads, &scratch) ||
         !lm_size_add(weights, training ? weights : 0, &sum) ||
         !lm_size_add(sum, buffers.bytes, &sum) || !lm_size_add(sum, scratch, &sum) ||
         !lm_size_add(sum, rounded, &sum))

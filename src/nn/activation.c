@@ -87,20 +87,16 @@ static void backward_part(const lm_kernels *k, const lm_activation *a, int64_t a
     if (dup) lm_array_store(k, n, dup, up);
 }
 
-static int64_t part_length(int64_t i, int64_t n) {
-    return n - i < LM_ACTIVATION_BLOCK ? n - i : LM_ACTIVATION_BLOCK;
-}
-
 void lm_activation_forward(const lm_kernels *kernels, const lm_activation *a, int64_t at, int64_t n,
                            float *room) {
     LM_ASSERT(room && a->kind < LM_MLP_COUNT && (a->up.at || !kinds[a->kind].gated));
     for (int64_t i = 0; i < n; i += LM_ACTIVATION_BLOCK)
-        forward_part(kernels, a, at + i, part_length(i, n), room);
+        forward_part(kernels, a, at + i, lm_min(n - i, LM_ACTIVATION_BLOCK), room);
 }
 
 void lm_activation_backward(const lm_kernels *kernels, const lm_activation *a, int64_t at,
                             int64_t n, float *dy, float *room) {
     LM_ASSERT(room && a->kind < LM_MLP_COUNT && (a->up.at || !kinds[a->kind].gated));
     for (int64_t i = 0; i < n; i += LM_ACTIVATION_BLOCK)
-        backward_part(kernels, a, at + i, part_length(i, n), dy + i, room);
+        backward_part(kernels, a, at + i, lm_min(n - i, LM_ACTIVATION_BLOCK), dy + i, room);
 }

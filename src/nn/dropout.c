@@ -12,7 +12,7 @@ typedef struct job {
     const lm_dropout *d;
     const float *x, *residual;
     float *y;
-    int64_t chunk;      /* tokens a task */
+    int64_t chunk;      /* tokens per task */
     uint32_t threshold; /* below: dropped; of 65536 */
     float scale;
 } job;
@@ -21,9 +21,9 @@ static void drop_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     const lm_dropout *d = j->d;
     const lm_rng rng = {.seed = d->seed, .purpose = LM_RNG_DROPOUT, .step = d->site};
-    int64_t blocks = (d->channels + LANES - 1) / LANES, c = d->channels;
+    int64_t blocks = lm_divide_up(d->channels, LANES), c = d->channels;
     int64_t tokens = d->batch * d->time, begin = task * j->chunk;
-    int64_t end = tokens - begin < j->chunk ? tokens : begin + j->chunk;
+    int64_t end = lm_min(begin + j->chunk, tokens);
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
         uint64_t sample = d->sample + (uint64_t)(i / d->time);
@@ -37,15 +37,14 @@ static void drop_task(void *argument, int64_t task, int worker) {
 void lm_dropout_apply(const lm_compute *compute, const lm_dropout *d, const float *x,
                       const float *residual, float *y) {
     LM_ASSERT(d->rate >= 0 && d->rate < 1 && d->time <= d->context);
-    uint32_t threshold = (uint32_t)(d->rate * 65536.0 + 0.5);
-    if (threshold > 65535) threshold = 65535;
+    uint32_t threshold = (uint32_t)lm_min((int64_t)(d->rate * 65536.0 + 0.5), 65535);
     job j = {.kernels = compute->kernels,
              .d = d,
              .x = x,
              .residual = residual,
              .y = y,
-             .chunk = CHUNK_ELEMENTS / d->channels > 1 ? CHUNK_ELEMENTS / d->channels : 1,
+             .chunk = lm_max(CHUNK_ELEMENTS / d->channels, 1),
              .threshold = threshold,
              .scale = 65536.0f / (65536.0f - (float)threshold)};
-    lm_pool_run(compute->pool, (d->batch * d->time + j.chunk - 1) / j.chunk, drop_task, &j);
+    lm_pool_run(compute->pool, lm_divide_up(d->batch * d->time, j.chunk), drop_task, &j);
 }

@@ -5,39 +5,51 @@
 #include "base/error.h"
 #include "ops/phase.h"
 
-/* As in norm.c: elements a task, and how many chunks have sums of their own. */
+/* As in norm.c: elements per task, and how many chunks have sums of their own. */
 enum { FORWARD_ELEMENTS = 16384, BACKWARD_ELEMENTS = 16384, BACKWARD_CHUNKS = 32 };
 
 typedef struct job {
     const lm_compute *compute;
     const lm_head_norm *n;
-    int64_t chunk; /* tokens a task */
+    int64_t chunk; /* tokens per task */
     lm_array x;
     float *y, *dy;
     float *sums; /* [chunks, D]: dweight of each chunk */
 } job;
 
 static int64_t chunk_end(const job *j, int64_t task) {
-    int64_t end = (task + 1) * j->chunk;
-    return end < j->n->tokens ? end : j->n->tokens;
+    return lm_min((task + 1) * j->chunk, j->n->tokens);
 }
 
-/* Floats of the sums of all chunks, backward; behind them, a worker has room for two rows of heads. */
-static int64_t sums_size(int64_t head_size) {
-    return (BACKWARD_CHUNKS * head_size + 15) / 16 * 16;
+typedef struct worker_scratch {
+    float *sums;   /* [BACKWARD_CHUNKS, D]; worker 0's holds those of all chunks, as in norm.c */
+    float *x, *dy; /* [H, D]: a row widened, and a copy of its gradient */
+} worker_scratch;
+
+static worker_scratch take_scratch(lm_arena *scratch, int64_t heads, int64_t head_size) {
+    worker_scratch w;
+    w.sums = lm_arena_array(scratch, BACKWARD_CHUNKS, head_size, sizeof(float));
+    w.x = lm_arena_array(scratch, heads, head_size, sizeof(float));
+    w.dy = lm_arena_array(scratch, heads, head_size, sizeof(float));
+    return w;
 }
-static float *room_for_rows(const job *j, int worker) {
-    const lm_head_norm *n = j->n;
-    float *scratch =
-        lm_compute_scratch(j->compute, worker, lm_head_norm_scratch_bytes(n->heads, n->head_size));
-    return scratch + sums_size(n->head_size);
+
+size_t lm_head_norm_scratch_bytes(int64_t heads, int64_t head_size) {
+    lm_arena measure = lm_arena_measuring();
+    take_scratch(&measure, heads, head_size);
+    return measure.used;
+}
+
+static worker_scratch scratch_of(const lm_compute *compute, const lm_head_norm *n, int worker) {
+    lm_arena scratch = lm_compute_scratch(compute, worker);
+    return take_scratch(&scratch, n->heads, n->head_size);
 }
 
 static void forward_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     const lm_head_norm *n = j->n;
     const lm_kernels *kernels = j->compute->kernels;
-    float *room = room_for_rows(j, worker); /* [H, D] */
+    float *room = scratch_of(j->compute, n, worker).x;
     for (int64_t i = task * j->chunk; i < chunk_end(j, task); i++) {
         const float *x =
             lm_array_widen(kernels, n->heads * n->head_size, lm_array_from(j->x, i * n->row), room);
@@ -47,10 +59,10 @@ static void forward_task(void *argument, int64_t task, int worker) {
 }
 
 void lm_head_norm_forward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *y) {
-    int64_t chunk = FORWARD_ELEMENTS / (n->heads * n->head_size);
-    job j = {.compute = compute, .n = n, .chunk = chunk > 1 ? chunk : 1, .x = x, .y = y};
+    int64_t chunk = lm_max(FORWARD_ELEMENTS / (n->heads * n->head_size), 1);
+    job j = {.compute = compute, .n = n, .chunk = chunk, .x = x, .y = y};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
-    lm_pool_run(compute->pool, (n->tokens + j.chunk - 1) / j.chunk, forward_task, &j);
+    lm_pool_run(compute->pool, lm_divide_up(n->tokens, chunk), forward_task, &j);
     lm_phase_leave(compute->phases, before);
 }
 
@@ -60,36 +72,34 @@ static void backward_task(void *argument, int64_t task, int worker) {
     const lm_kernels *kernels = j->compute->kernels;
     int64_t width = n->heads * n->head_size;
     size_t row_bytes = (size_t)width * sizeof(float);
-    float *dy = room_for_rows(j, worker), *room = dy + width; /* [H, D] each */
+    worker_scratch w = scratch_of(j->compute, n, worker);
     float *dweight = j->sums + task * n->head_size;
     memset(dweight, 0, (size_t)n->head_size * sizeof *dweight);
     for (int64_t i = task * j->chunk; i < chunk_end(j, task); i++) {
-        const float *x = lm_array_widen(kernels, width, lm_array_from(j->x, i * n->row), room);
+        const float *x = lm_array_widen(kernels, width, lm_array_from(j->x, i * n->row), w.x);
         float *dx = j->dy + i * n->row;
-        memcpy(dy, dx, row_bytes);
+        memcpy(w.dy, dx, row_bytes);
         memset(dx, 0, row_bytes); /* the kernel adds */
         kernels->rmsnorm_backward_f32(n->heads, n->head_size, x, n->weight, n->rstd + i * n->heads,
-                                      dy, dx, dweight);
+                                      w.dy, dx, dweight);
     }
 }
 
 void lm_head_norm_backward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *dy,
                            float *dweight) {
-    int64_t chunks = n->tokens * n->heads * n->head_size / BACKWARD_ELEMENTS;
     if (n->tokens == 0) return;
-    if (chunks < 1) chunks = 1;
-    if (chunks > BACKWARD_CHUNKS) chunks = BACKWARD_CHUNKS;
-    job j = {.compute = compute, .n = n, .chunk = (n->tokens + chunks - 1) / chunks, .x = x};
-    chunks = (n->tokens + j.chunk - 1) / j.chunk;
-    j.dy = dy;
-    /* Worker 0's scratch holds the sums of all chunks, as in norm.c. */
-    j.sums = lm_compute_scratch(compute, 0, lm_head_norm_scratch_bytes(n->heads, n->head_size));
+    int64_t elements = n->tokens * n->heads * n->head_size;
+    int64_t chunks = lm_min(lm_max(elements / BACKWARD_ELEMENTS, 1), BACKWARD_CHUNKS);
+    int64_t chunk = lm_divide_up(n->tokens, chunks);
+    chunks = lm_divide_up(n->tokens, chunk);
+    job j = {.compute = compute,
+             .n = n,
+             .chunk = chunk,
+             .x = x,
+             .dy = dy,
+             .sums = scratch_of(compute, n, 0).sums};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
     lm_pool_run(compute->pool, chunks, backward_task, &j);
     compute->kernels->sum_rows_f32(chunks, n->head_size, j.sums, n->head_size, dweight);
     lm_phase_leave(compute->phases, before);
-}
-
-size_t lm_head_norm_scratch_bytes(int64_t heads, int64_t head_size) {
-    return (size_t)(sums_size(head_size) + 2 * heads * head_size) * sizeof(float);
 }

@@ -158,7 +158,7 @@ static void bias_task(void *argument, int64_t task, int worker) {
     (void)worker;
     const bias_job *j = argument;
     const lm_kernels *k = j->compute->kernels;
-    int64_t begin = task * j->chunk, n = j->out - begin < j->chunk ? j->out - begin : j->chunk;
+    int64_t begin = task * j->chunk, n = lm_min(j->out - begin, j->chunk);
     lm_array dy = lm_array_from(j->dy, begin);
     if (dy.type == LM_BF16)
         k->sum_rows_bf16(j->rows, n, dy.at, j->out, j->dbias + begin);
@@ -191,7 +191,7 @@ void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, l
                       .rows = l->rows,
                       .out = l->out,
                       .chunk = chunk};
-        lm_pool_run(compute->pool, (l->out + chunk - 1) / chunk, bias_task, &j);
+        lm_pool_run(compute->pool, lm_divide_up(l->out, chunk), bias_task, &j);
     }
     lm_phase_leave(compute->phases, before);
 }
@@ -206,7 +206,7 @@ typedef struct decode_job {
 static void decode_task(void *argument, int64_t task, int worker) {
     const decode_job *j = argument;
     int64_t begin = task * j->chunk;
-    int64_t n = j->out - begin < j->chunk ? j->out - begin : j->chunk;
+    int64_t n = lm_min(j->out - begin, j->chunk);
     (void)worker;
     j->kernels->gemv_f32(n, j->in, j->w + begin * j->in, j->in, j->x,
                          j->bias ? j->bias + begin : NULL, j->y + begin);
@@ -214,8 +214,7 @@ static void decode_task(void *argument, int64_t task, int worker) {
 
 void lm_linear_decode(const lm_compute *compute, int64_t in, int64_t out, const float *x,
                       const float *w, const float *bias, float *y) {
-    int64_t chunk = (DECODE_ELEMENTS / in + 15) / 16 * 16;
-    if (chunk < 16) chunk = 16;
+    int64_t chunk = lm_max(lm_round_up(DECODE_ELEMENTS / in, 16), 16);
     decode_job j = {.kernels = compute->kernels,
                     .in = in,
                     .out = out,
@@ -224,11 +223,5 @@ void lm_linear_decode(const lm_compute *compute, int64_t in, int64_t out, const 
                     .w = w,
                     .bias = bias,
                     .y = y};
-    lm_pool_run(compute->pool, (out + chunk - 1) / chunk, decode_task, &j);
-}
-
-size_t lm_linear_scratch_bytes(const lm_kernels *kernels, int64_t in, int64_t out) {
-    (void)in;
-    (void)out;
-    return lm_gemm_scratch_bytes(kernels);
+    lm_pool_run(compute->pool, lm_divide_up(out, chunk), decode_task, &j);
 }

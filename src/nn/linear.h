@@ -41,6 +41,5 @@ void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, l
 /* One row, for generation: y [O] = W x + bias by gemv, rows of W shared out among workers. */
 void lm_linear_decode(const lm_compute *compute, int64_t in, int64_t out, const float *x,
                       const float *w, const float *bias, float *y);
-size_t lm_linear_scratch_bytes(const lm_kernels *kernels, int64_t in, int64_t out);
 
 #endif

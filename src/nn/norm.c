@@ -6,6 +6,8 @@
 
 /* Elements a forward task normalises: about 5 us, several times what waking a worker costs. */
 enum { FORWARD_ELEMENTS = 16384 };
+/* Elements that are rounded at once: with what they are rounded from, they fit the first cache. */
+enum { ROUNDED_ELEMENTS = 4096 };
 /* A backward chunk has at least this many elements; there are at most BACKWARD_CHUNKS, because each
  * needs room for its own sums of the parameter gradients. */
 enum { BACKWARD_ELEMENTS = 16384, BACKWARD_CHUNKS = 32 };
@@ -15,14 +17,11 @@ const char *lm_norm_name(int kind) {
     return kind >= 0 && kind < LM_NORM_COUNT ? names[kind] : NULL;
 }
 
-/* Elements that are rounded at once: with what they are rounded from, they fit the first cache. */
-enum { ROUNDED_ELEMENTS = 4096 };
-
 typedef struct job {
     const lm_compute *compute;
     const lm_kernels *kernels;
     const lm_norm *norm;
-    int64_t chunk; /* rows a task */
+    int64_t chunk; /* rows per task */
     const float *x, *dy;
     lm_array y;
     float *dx;
@@ -30,8 +29,30 @@ typedef struct job {
 } job;
 
 static int64_t chunk_rows(const job *j, int64_t begin) {
-    return j->norm->rows - begin < j->chunk ? j->norm->rows - begin : j->chunk;
+    return lm_min(j->norm->rows - begin, j->chunk);
 }
+
+/* ---- scratch --------------------------------------------------------------------------------- */
+/* Rows that are rounded at once, where the output is bf16. */
+static int64_t rounded_rows(int64_t channels) {
+    return lm_max(ROUNDED_ELEMENTS / channels, 1);
+}
+static float *take_rounded(lm_arena *scratch, int64_t channels) {
+    return lm_arena_array(scratch, rounded_rows(channels), channels, sizeof(float));
+}
+/* [chunks, 2, C] */
+static float *take_sums(lm_arena *scratch, int64_t channels) {
+    return lm_arena_array(scratch, BACKWARD_CHUNKS * 2, channels, sizeof(float));
+}
+
+size_t lm_norm_scratch_bytes(int64_t channels) {
+    lm_arena forward = lm_arena_measuring(), backward = lm_arena_measuring();
+    take_rounded(&forward, channels);
+    take_sums(&backward, channels);
+    return lm_size_max(forward.used, backward.used);
+}
+
+/* ---- forward --------------------------------------------------------------------------------- */
 
 static void forward_rows(const job *j, int64_t begin, int64_t rows, float *y) {
     const lm_norm *n = j->norm;
@@ -44,20 +65,17 @@ static void forward_rows(const job *j, int64_t begin, int64_t rows, float *y) {
                                         n->rstd + begin);
 }
 
-/* Rows that are rounded at once. */
-static int64_t rounded_rows(int64_t channels) {
-    return ROUNDED_ELEMENTS / channels > 1 ? ROUNDED_ELEMENTS / channels : 1;
-}
-
 static void forward_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     int64_t c = j->norm->channels, begin = task * j->chunk, end = begin + chunk_rows(j, begin);
     int64_t step = j->y.type == LM_BF16 ? rounded_rows(c) : j->chunk;
     float *room = NULL;
-    if (j->y.type == LM_BF16)
-        room = lm_compute_scratch(j->compute, worker, lm_norm_scratch_bytes(c));
+    if (j->y.type == LM_BF16) {
+        lm_arena scratch = lm_compute_scratch(j->compute, worker);
+        room = take_rounded(&scratch, c);
+    }
     for (int64_t i = begin; i < end; i += step) {
-        int64_t rows = end - i < step ? end - i : step;
+        int64_t rows = lm_min(end - i, step);
         lm_array y = lm_array_from(j->y, i * c);
         float *to = lm_array_target(y, room);
         forward_rows(j, i, rows, to);
@@ -68,17 +86,17 @@ static void forward_task(void *argument, int64_t task, int worker) {
 void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float *x, lm_array y) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
     LM_ASSERT(norm->kind == LM_NORM_LAYERNORM || !norm->bias);
-    int64_t chunk = FORWARD_ELEMENTS / norm->channels > 1 ? FORWARD_ELEMENTS / norm->channels : 1;
     job j = {.compute = compute,
              .kernels = compute->kernels,
              .norm = norm,
-             .chunk = chunk,
+             .chunk = lm_max(FORWARD_ELEMENTS / norm->channels, 1),
              .x = x,
              .y = y};
-    lm_pool_run(compute->pool, (norm->rows + chunk - 1) / chunk, forward_task, &j);
+    lm_pool_run(compute->pool, lm_divide_up(norm->rows, j.chunk), forward_task, &j);
     lm_phase_leave(compute->phases, before);
 }
 
+/* ---- backward -------------------------------------------------------------------------------- */
 static void backward_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     const lm_norm *n = j->norm;
@@ -101,11 +119,10 @@ void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const floa
     int64_t c = norm->channels, rows = norm->rows;
     if (rows == 0) return;
     LM_ASSERT(!norm->bias == !dbias);
-    int64_t chunks = rows * c / BACKWARD_ELEMENTS;
-    if (chunks < 1) chunks = 1;
-    if (chunks > BACKWARD_CHUNKS) chunks = BACKWARD_CHUNKS;
-    int64_t chunk = (rows + chunks - 1) / chunks;
-    chunks = (rows + chunk - 1) / chunk;
+    int64_t chunks = lm_min(lm_max(rows * c / BACKWARD_ELEMENTS, 1), BACKWARD_CHUNKS);
+    int64_t chunk = lm_divide_up(rows, chunks);
+    chunks = lm_divide_up(rows, chunk);
+    lm_arena scratch = lm_compute_scratch(compute, 0);
     /* All chunks write into the scratch of worker 0: which worker a chunk falls to is not known,
      * and the sums must be found again in chunk order. */
     job j = {.kernels = compute->kernels,
@@ -114,16 +131,10 @@ void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const floa
              .x = x,
              .dy = dy,
              .dx = dx,
-             .sums = lm_compute_scratch(compute, 0, lm_norm_scratch_bytes(c))};
+             .sums = take_sums(&scratch, c)};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
     lm_pool_run(compute->pool, chunks, backward_task, &j);
     compute->kernels->sum_rows_f32(chunks, c, j.sums, 2 * c, dweight);
     if (dbias) compute->kernels->sum_rows_f32(chunks, c, j.sums + c, 2 * c, dbias);
     lm_phase_leave(compute->phases, before);
-}
-
-size_t lm_norm_scratch_bytes(int64_t channels) {
-    size_t sums = (size_t)BACKWARD_CHUNKS * 2 * (size_t)channels;
-    size_t rounded = (size_t)(rounded_rows(channels) * channels);
-    return (sums > rounded ? sums : rounded) * sizeof(float);
 }

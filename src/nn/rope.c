@@ -31,15 +31,28 @@ typedef struct job {
     bool backward;
 } job;
 
+/* [D/2]: -sin, for backward. */
+static float *take_back(lm_arena *scratch, int64_t head_size) {
+    return lm_arena_floats(scratch, head_size / 2);
+}
+
+size_t lm_rope_scratch_bytes(int64_t head_size) {
+    lm_arena measure = lm_arena_measuring();
+    take_back(&measure, head_size);
+    return measure.used;
+}
+
 static void turn_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     const lm_rope *r = j->r;
     const lm_kernels *kernels = j->compute->kernels;
     int64_t half = r->head_size / 2, begin = task * j->chunk;
     int64_t end = lm_min(begin + j->chunk, r->time);
-    float *back = NULL; /* [D/2]: -sin */
-    if (j->backward)
-        back = lm_compute_scratch(j->compute, worker, lm_rope_scratch_bytes(r->head_size));
+    float *back = NULL;
+    if (j->backward) {
+        lm_arena scratch = lm_compute_scratch(j->compute, worker);
+        back = take_back(&scratch, r->head_size);
+    }
     for (int64_t t = begin; t < end; t++) {
         const float *sin = r->sin + t * half;
         if (back) {
@@ -75,8 +88,4 @@ void lm_rope_forward(const lm_compute *compute, const lm_rope *r, float *x, lm_a
 
 void lm_rope_backward(const lm_compute *compute, const lm_rope *r, float *dx, lm_array out) {
     turn(compute, r, dx, out, true);
-}
-
-size_t lm_rope_scratch_bytes(int64_t head_size) {
-    return (size_t)(head_size / 2) * sizeof(float);
 }

@@ -14,7 +14,7 @@ typedef struct job {
 
 static void store_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
-    int64_t at = task * CHUNK, n = j->count - at < CHUNK ? j->count - at : CHUNK;
+    int64_t at = task * CHUNK, n = lm_min(j->count - at, CHUNK);
     (void)worker;
     lm_array_store(j->kernels, n, j->x + at, lm_array_from(j->y, at));
 }
@@ -22,7 +22,7 @@ static void store_task(void *argument, int64_t task, int worker) {
 lm_array lm_array_operand(const lm_compute *compute, int64_t count, const float *x, lm_array room) {
     if (compute->precision == LM_FP32) return lm_array_f32(x);
     job j = {.kernels = compute->kernels, .count = count, .x = x, .y = room};
-    lm_pool_run(compute->pool, (count + CHUNK - 1) / CHUNK, store_task, &j);
+    lm_pool_run(compute->pool, lm_divide_up(count, CHUNK), store_task, &j);
     return room;
 }
 

@@ -14,8 +14,8 @@ typedef struct forward_job {
     const lm_compute *compute;
     const lm_attention *a;
     float scale;   /* 1 / sqrt(D) */
-    int64_t parts; /* tasks a (b, head) */
-    int64_t tiles_a_part;
+    int64_t parts; /* tasks per (b, head) */
+    int64_t tiles_per_part;
 } forward_job;
 
 /* What a forward task keeps while it runs. */
@@ -29,21 +29,24 @@ typedef struct forward_scratch {
     float *out;    /* [T, D] sums, where the output is bf16 */
 } forward_scratch;
 
-static forward_scratch take_forward(const forward_job *j, int worker) {
-    int64_t d = j->a->head_size, time = j->a->time;
-    float *scratch = lm_compute_scratch(j->compute, worker,
-                                        lm_attention_scratch_bytes(j->compute->kernels, time, d));
+static forward_scratch take_forward(lm_arena *scratch, int64_t time, int64_t d) {
     forward_scratch w;
-    w.m = lm_attention_take(&scratch, time);
-    w.l = lm_attention_take(&scratch, time);
-    w.alpha = lm_attention_take(&scratch, TILE);
-    w.s = lm_attention_take(&scratch, TILE * TILE);
-    w.p = lm_attention_take(&scratch, TILE * TILE);
-    w.kt = lm_attention_take(&scratch, TILE * d);
-    w.v = lm_attention_take(&scratch, TILE * d);
-    w.q = lm_attention_take(&scratch, TILE * d);
-    w.out = lm_attention_take(&scratch, time * d);
+    w.m = lm_arena_floats(scratch, time);
+    w.l = lm_arena_floats(scratch, time);
+    w.alpha = lm_arena_floats(scratch, TILE);
+    w.s = lm_arena_floats(scratch, TILE * TILE);
+    w.p = lm_arena_floats(scratch, TILE * TILE);
+    w.kt = lm_arena_floats(scratch, TILE * d);
+    w.v = lm_arena_floats(scratch, TILE * d);
+    w.q = lm_arena_floats(scratch, TILE * d);
+    w.out = lm_arena_array(scratch, time, d, sizeof(float));
     return w;
+}
+
+size_t lm_attention_scratch_bytes(int64_t time, int64_t head_size) {
+    lm_arena measure = lm_arena_measuring();
+    take_forward(&measure, time, head_size);
+    return lm_size_max(measure.used, lm_attention_backward_scratch_bytes(time, head_size));
 }
 
 /* One tile: scores, online softmax, and the tile's share of out (unnormalised). */
@@ -82,10 +85,11 @@ static void forward_task(void *argument, int64_t task, int worker) {
     const lm_attention *a = j->a;
     int64_t d = a->head_size, part = task % j->parts, bh = task / j->parts;
     int64_t b = bh / a->heads, h = bh % a->heads, kv = h / (a->heads / a->kv_heads);
-    int64_t first = part * j->tiles_a_part, last = first + j->tiles_a_part;
-    if (last > lm_attention_tiles(a->time)) last = lm_attention_tiles(a->time);
+    int64_t first = part * j->tiles_per_part;
+    int64_t last = lm_min(first + j->tiles_per_part, lm_attention_tiles(a->time));
 
-    forward_scratch w = take_forward(j, worker);
+    lm_arena scratch = lm_compute_scratch(j->compute, worker);
+    forward_scratch w = take_forward(&scratch, a->time, d);
     for (int64_t t = first * TILE; t < last * TILE && t < a->time; t++) {
         w.m[t] = -INFINITY;
         w.l[t] = 0.0f;
@@ -100,8 +104,7 @@ static void forward_task(void *argument, int64_t task, int worker) {
         int64_t key = jt * TILE * a->qkv_row, cols = lm_attention_tile_rows(a->time, jt);
         lm_attention_pack_transposed(j->compute, cols, d, lm_array_from(k, key), a->qkv_row, w.kt);
         lm_attention_pack_lines(j->compute, cols, d, lm_array_from(v, key), a->qkv_row, w.v);
-        for (int64_t it = jt > first ? jt : first; it < last && lm_attention_sees(a, b, it, jt);
-             it++)
+        for (int64_t it = lm_max(jt, first); it < last && lm_attention_sees(a, b, it, jt); it++)
             forward_tile(j, &w, b, it, jt, q, sum);
     }
     for (int64_t it = first; it < last; it++)
@@ -129,18 +132,29 @@ void lm_attention_forward(const lm_compute *compute, const lm_attention *a) {
     if (n == 0 || t == 0) return;
     int64_t parts = parts_for(compute, n, t);
     forward_job j = {.compute = compute, .a = a, .scale = lm_attention_scale(a->head_size)};
-    j.tiles_a_part = (t + parts - 1) / parts;
-    j.parts = (t + j.tiles_a_part - 1) / j.tiles_a_part;
+    j.tiles_per_part = lm_divide_up(t, parts);
+    j.parts = lm_divide_up(t, j.tiles_per_part);
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);
     lm_pool_run(compute->pool, n * j.parts, forward_task, &j);
     lm_phase_leave(compute->phases, before);
 }
 
 /* ---- one token --------------------------------------------------------------------------------- */
+static float *take_scores(lm_arena *scratch, int64_t length) {
+    return lm_arena_floats(scratch, length);
+}
+
+size_t lm_attention_decode_scratch_bytes(int64_t max_length) {
+    lm_arena measure = lm_arena_measuring();
+    take_scores(&measure, max_length);
+    return measure.used;
+}
+
 void lm_attention_decode_f32(const lm_compute *compute, const lm_attention_token *t, float *out) {
     const lm_kernels *kernels = compute->kernels;
     int64_t length = t->length, d = t->head_size;
-    float *s = lm_compute_scratch(compute, 0, lm_attention_decode_scratch_bytes(length));
+    lm_arena scratch = lm_compute_scratch(compute, 0);
+    float *s = take_scores(&scratch, length);
     LM_ASSERT(length > 0 && t->kv_heads > 0 && t->heads % t->kv_heads == 0);
     for (int64_t h = 0; h < t->heads; h++) {
         int64_t kv = h / (t->heads / t->kv_heads);
@@ -156,8 +170,4 @@ void lm_attention_decode_f32(const lm_compute *compute, const lm_attention_token
                           d);
         kernels->scale_f32(d, 1.0f / l, o);
     }
-}
-
-size_t lm_attention_decode_scratch_bytes(int64_t max_length) {
-    return (size_t)max_length * sizeof(float);
 }

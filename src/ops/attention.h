@@ -45,8 +45,8 @@ void lm_attention_forward(const lm_compute *compute, const lm_attention *a);
 void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_array dout,
                            lm_array dq, lm_array dk, lm_array dv);
 
-/* Scratch bytes a worker needs. */
-size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size);
+/* Scratch bytes a worker needs, forward and backward. */
+size_t lm_attention_scratch_bytes(int64_t time, int64_t head_size);
 
 /* One new token against a cache, for generation. */
 typedef struct lm_attention_token {
@@ -60,6 +60,7 @@ typedef struct lm_attention_token {
 
 /* out [H, D] overwritten. Runs on the calling thread. */
 void lm_attention_decode_f32(const lm_compute *compute, const lm_attention_token *t, float *out);
+/* Scratch bytes for tokens that see up to so many. */
 size_t lm_attention_decode_scratch_bytes(int64_t max_length);
 
 #endif

@@ -26,7 +26,7 @@ typedef struct backward_scratch {
     float *delta;                /* [T] */
     float *s;                    /* [TILE, TILE] scores, then P */
     float *dp;                   /* [TILE, TILE] dP, then dS */
-    float *slope;                /* [TILE, TILE], with a soft cap */
+    float *slope;                /* [TILE, TILE] of the soft cap, where there is one */
     float *p_columns;            /* [TILE, TILE] P, rounded; the same of dS: */
     float *ds_columns, *ds_rows; /* [TILE, TILE] */
     float *kt, *vt;              /* keys and values of the tile, transposed */
@@ -64,31 +64,37 @@ static head_view view_head(const backward_job *j, const backward_scratch *w, int
     return x;
 }
 
-static backward_scratch take_backward(const backward_job *j, int worker) {
-    const lm_attention *a = j->a;
-    int64_t tile = TILE * TILE, lines = TILE * a->head_size;
-    float *scratch = lm_compute_scratch(
-        j->compute, worker, lm_attention_scratch_bytes(j->compute->kernels, a->time, a->head_size));
+static backward_scratch take_backward(lm_arena *scratch, int64_t time, int64_t d) {
     backward_scratch w;
-    w.delta = lm_attention_take(&scratch, a->time);
-    w.s = lm_attention_take(&scratch, tile);
-    w.dp = lm_attention_take(&scratch, tile);
-    w.slope = lm_attention_take(&scratch, tile);
-    if (a->softcap <= 0) w.slope = NULL;
-    w.p_columns = lm_attention_take(&scratch, tile);
-    w.ds_columns = lm_attention_take(&scratch, tile);
-    w.ds_rows = lm_attention_take(&scratch, tile);
-    w.kt = lm_attention_take(&scratch, lines);
-    w.vt = lm_attention_take(&scratch, lines);
-    w.k = lm_attention_take(&scratch, lines);
-    w.q = lm_attention_take(&scratch, lines);
-    w.dout = lm_attention_take(&scratch, lines);
-    w.q_rows = lm_attention_take(&scratch, lines);
-    w.dout_rows = lm_attention_take(&scratch, lines);
-    w.dq = lm_attention_take(&scratch, a->time * a->head_size);
-    w.dk = lm_attention_take(&scratch, a->time * a->head_size);
-    w.dv = lm_attention_take(&scratch, a->time * a->head_size);
+    w.delta = lm_arena_floats(scratch, time);
+    w.s = lm_arena_floats(scratch, TILE * TILE);
+    w.dp = lm_arena_floats(scratch, TILE * TILE);
+    w.slope = lm_arena_floats(scratch, TILE * TILE);
+    w.p_columns = lm_arena_floats(scratch, TILE * TILE);
+    w.ds_columns = lm_arena_floats(scratch, TILE * TILE);
+    w.ds_rows = lm_arena_floats(scratch, TILE * TILE);
+    w.kt = lm_arena_floats(scratch, TILE * d);
+    w.vt = lm_arena_floats(scratch, TILE * d);
+    w.k = lm_arena_floats(scratch, TILE * d);
+    w.q = lm_arena_floats(scratch, TILE * d);
+    w.dout = lm_arena_floats(scratch, TILE * d);
+    w.q_rows = lm_arena_floats(scratch, TILE * d);
+    w.dout_rows = lm_arena_floats(scratch, TILE * d);
+    w.dq = lm_arena_array(scratch, time, d, sizeof(float));
+    w.dk = lm_arena_array(scratch, time, d, sizeof(float));
+    w.dv = lm_arena_array(scratch, time, d, sizeof(float));
     return w;
+}
+
+size_t lm_attention_backward_scratch_bytes(int64_t time, int64_t head_size) {
+    lm_arena measure = lm_arena_measuring();
+    take_backward(&measure, time, head_size);
+    return measure.used;
+}
+
+static backward_scratch scratch_of(const backward_job *j, int worker) {
+    lm_arena scratch = lm_compute_scratch(j->compute, worker);
+    return take_backward(&scratch, j->a->time, j->a->head_size);
 }
 
 /* delta_t = dout_t . out_t for begin <= t < end. */
@@ -149,8 +155,8 @@ static void backward_scores(const backward_job *j, const backward_scratch *w, co
                                      w->s, w->slope);
     kernels->attention_backward_f32(rows, cols, (it - jt) * TILE + 1, scale, w->s, TILE, w->dp,
                                     TILE, x->lse + it * TILE, w->delta + it * TILE);
-    for (int64_t i = 0; i < rows && w->slope; i++)
-        kernels->mul_f32(lm_attention_least((it - jt) * TILE + i + 1, cols), w->slope + i * TILE,
+    for (int64_t i = 0; i < rows && a->softcap > 0; i++)
+        kernels->mul_f32(lm_min((it - jt) * TILE + i + 1, cols), w->slope + i * TILE,
                          w->dp + i * TILE);
 }
 
@@ -201,7 +207,7 @@ static void backward_task(void *argument, int64_t task, int worker) {
     const backward_job *j = argument;
     const lm_attention *a = j->a;
     int64_t group = a->heads / a->kv_heads, b = task / a->kv_heads, kv = task % a->kv_heads;
-    backward_scratch w = take_backward(j, worker);
+    backward_scratch w = scratch_of(j, worker);
     for (int64_t g = 0; g < group; g++) {
         head_view x = view_head(j, &w, b, kv * group + g);
         compute_delta(j, &w, &x, 0, a->time);
@@ -227,7 +233,7 @@ static void backward_keys_task(void *argument, int64_t task, int worker) {
     int64_t group = a->heads / a->kv_heads, jt = task % lm_attention_tiles(a->time);
     int64_t b = task / lm_attention_tiles(a->time) / a->kv_heads,
             kv = task / lm_attention_tiles(a->time) % a->kv_heads;
-    backward_scratch w = take_backward(j, worker);
+    backward_scratch w = scratch_of(j, worker);
     for (int64_t g = 0; g < group; g++) {
         head_view x = view_head(j, &w, b, kv * group + g);
         compute_delta(j, &w, &x, jt * TILE, a->time);
@@ -247,7 +253,7 @@ static void backward_queries_task(void *argument, int64_t task, int worker) {
     const backward_job *j = argument;
     const lm_attention *a = j->a;
     int64_t it = task % lm_attention_tiles(a->time), bh = task / lm_attention_tiles(a->time);
-    backward_scratch w = take_backward(j, worker);
+    backward_scratch w = scratch_of(j, worker);
     head_view x = view_head(j, &w, bh / a->heads, bh % a->heads);
     compute_delta(j, &w, &x, it * TILE, it * TILE + lm_attention_tile_rows(a->time, it));
     tile_rows rows = pack_queries(j, &w, &x, it);

@@ -88,8 +88,8 @@ void lm_attention_multiply_scores(const lm_compute *compute, int64_t rows, int64
                                   bool diagonal, tile_operand x, const void *yt, float *s) {
     int64_t strip = strip_rows(rows, diagonal), k = lm_attention_elements(compute, d);
     for (int64_t i = 0; i < rows; i += strip) {
-        int64_t m = lm_attention_least(strip, rows - i);
-        int64_t n = diagonal ? lm_attention_least((i + m + 15) / 16 * 16, cols) : cols;
+        int64_t m = lm_min(strip, rows - i);
+        int64_t n = diagonal ? lm_min(lm_round_up(i + m, 16), cols) : cols;
         multiply(compute, m, n, k, operand_from(x, i, 0), yt, TILE, true, s + i * TILE, TILE);
     }
 }
@@ -99,8 +99,8 @@ void lm_attention_multiply_rows(const lm_compute *compute, int64_t rows, int64_t
                                 int64_t c_row) {
     int64_t strip = strip_rows(rows, diagonal);
     for (int64_t i = 0; i < rows; i += strip) {
-        int64_t m = lm_attention_least(strip, rows - i);
-        int64_t k = diagonal ? lm_attention_least(i + m, cols) : cols;
+        int64_t m = lm_min(strip, rows - i);
+        int64_t k = diagonal ? lm_min(i + m, cols) : cols;
         multiply(compute, m, d, lm_attention_elements(compute, k), operand_from(p, i, 0), y, d,
                  first, c + i * c_row, c_row);
     }
@@ -111,7 +111,7 @@ void lm_attention_multiply_columns(const lm_compute *compute, int64_t rows, int6
                                    float *c, int64_t c_row) {
     int64_t strip = strip_rows(cols, diagonal), end = lm_attention_elements(compute, rows);
     for (int64_t j = 0; j < cols; j += strip) {
-        int64_t m = lm_attention_least(strip, cols - j);
+        int64_t m = lm_min(strip, cols - j);
         int64_t k = diagonal ? lm_attention_elements(compute, j) : 0; /* those before see nothing */
         multiply(compute, m, d, end - k, operand_from(p, j, k), element(y, k * d), d, first,
                  c + j * c_row, c_row);
@@ -128,21 +128,4 @@ void lm_attention_store(const lm_compute *compute, int64_t t, int64_t rows, int6
     if (out.type == LM_BF16)
         compute->kernels->bf16_rows_from_f32(rows, d, sums.at + t * sums.row, sums.row,
                                              lm_array_from(out, t * out_row).at, out_row);
-}
-
-/* ---- scratch ---------------------------------------------------------------------------------- */
-float *lm_attention_take(float **scratch, int64_t floats) {
-    float *piece = *scratch;
-    *scratch += (floats + 15) / 16 * 16;
-    return piece;
-}
-
-size_t lm_attention_scratch_bytes(const lm_kernels *kernels, int64_t time, int64_t head_size) {
-    (void)kernels;
-    /* backward: delta [T]; s, dp, slope, rounded, two of pairs; kt, vt, k, q, dout, two copies; dq,
-     * dk, dv [T, D]. forward: m, l [T]; alpha; s, rounded; kt, v, copy; out [T, D]. */
-    size_t t = lm_size_align((size_t)time * sizeof(float));
-    size_t d = lm_size_align((size_t)(TILE * head_size) * sizeof(float));
-    size_t out = lm_size_align((size_t)(time * head_size) * sizeof(float));
-    return 2 * t + 6 * TILE * TILE * sizeof(float) + 8 * d + 3 * out + LM_ALIGNMENT;
 }

@@ -17,13 +17,10 @@
 enum { TILE = LM_ATTENTION_TILE };
 
 static inline int64_t lm_attention_tiles(int64_t time) {
-    return (time + TILE - 1) / TILE;
+    return lm_divide_up(time, TILE);
 }
 static inline int64_t lm_attention_tile_rows(int64_t time, int64_t tile) {
-    return time - tile * TILE < TILE ? time - tile * TILE : TILE;
-}
-static inline int64_t lm_attention_least(int64_t a, int64_t b) {
-    return a < b ? a : b;
+    return lm_min(time - tile * TILE, TILE);
 }
 
 /* Both: that arrays are of the precision, and heads divide. */
@@ -35,7 +32,7 @@ float lm_attention_scale(int64_t head_size);
 /* Operands are read in elements of four bytes: a float, or a pair of bf16 along the k of the product,
  * of which an odd k leaves half one. So a row of D holds lm_attention_elements(D) of them. */
 static inline int64_t lm_attention_elements(const lm_compute *compute, int64_t k) {
-    return compute->precision == LM_BF16 ? (k + 1) / 2 : k;
+    return compute->precision == LM_BF16 ? lm_divide_up(k, 2) : k;
 }
 
 /* An operand: element (i, k) of a tile at `at` + i*row + k*col elements. */
@@ -88,7 +85,7 @@ tile_sums lm_attention_sums(lm_array out, int64_t out_row, int64_t d, float *roo
 void lm_attention_store(const lm_compute *compute, int64_t t, int64_t rows, int64_t d,
                         tile_sums sums, lm_array out, int64_t out_row);
 
-/* The next piece of a worker's scratch, 64-byte aligned: room for so many floats. */
-float *lm_attention_take(float **scratch, int64_t floats);
+/* Scratch bytes a worker needs for the backward pass. */
+size_t lm_attention_backward_scratch_bytes(int64_t time, int64_t head_size);
 
 #endif

@@ -21,9 +21,10 @@ void lm_compute_free(lm_compute *c) {
     c->scratch_per_worker = 0;
 }
 
-void *lm_compute_scratch(const lm_compute *c, int worker, size_t bytes) {
-    LM_ASSERT(worker >= 0 && worker < lm_pool_threads(c->pool) && bytes <= c->scratch_per_worker);
-    return c->scratch.base + (size_t)worker * c->scratch_per_worker;
+lm_arena lm_compute_scratch(const lm_compute *c, int worker) {
+    LM_ASSERT(worker >= 0 && worker < lm_pool_threads(c->pool) && c->scratch.base);
+    return lm_arena_over(c->scratch.base + (size_t)worker * c->scratch_per_worker,
+                         c->scratch_per_worker);
 }
 
 lm_peak_loop *lm_compute_peak_loop(const lm_compute *c) {

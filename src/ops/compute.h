@@ -1,12 +1,13 @@
 /* What every operation is given: the kernels of this CPU, the pool, and scratch for each worker.
  *
  *     lm_compute compute = {.kernels = &k, .pool = pool};
- *     lm_compute_reserve(&compute, bytes_per_worker, err);   // the maximum over
- * lm_*_scratch_bytes()
+ *     // bytes: the most that any lm_*_scratch_bytes() of the operations to come says
+ *     if (lm_compute_reserve(&compute, bytes, err) != LM_OK) goto out;
  *     ...
  *     lm_compute_free(&compute);                             // frees the scratch only
  *
- * An operation uses the scratch only while it runs: nothing in it survives to the next one. */
+ * An operation uses the scratch only while it runs: nothing in it survives to the next one. Whatever
+ * multiplies matrices (linear layers, the loss head) needs lm_gemm_scratch_bytes(). */
 #ifndef LM_OPS_COMPUTE_H
 #define LM_OPS_COMPUTE_H
 
@@ -31,13 +32,14 @@ typedef struct lm_compute {
     lm_phase_clock *phases;    /* NULL: nobody asks where the time goes */
 } lm_compute;
 
+/* Bytes of scratch for each worker; once, until lm_compute_free. */
 lm_status lm_compute_reserve(lm_compute *c, size_t bytes_per_worker, lm_error *err);
 void lm_compute_free(lm_compute *c);
 
 /* The loop whose speed is this machine's peak at the precision of c (machine/peak.h). */
 lm_peak_loop *lm_compute_peak_loop(const lm_compute *c);
 
-/* This worker's scratch; asserts that bytes fit. */
-void *lm_compute_scratch(const lm_compute *c, int worker, size_t bytes);
+/* This worker's scratch, to take pieces from; they are not zeroed. */
+lm_arena lm_compute_scratch(const lm_compute *c, int worker);
 
 #endif

@@ -33,17 +33,16 @@ enum {
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
 };
 
-/* A worker's scratch, in elements: a block of A; its share of the panels of B; a block of C that
- * passes; room for finish. */
-enum {
-    B_AT = BLOCK_M * (BLOCK_K + PAD),
-    C_AT = B_AT + BLOCK_K * SHARE_N,
-    ROOM_AT = C_AT + BLOCK_M * 2 * FINISH_N
-};
+/* A worker's scratch. An element of A and B is a float or a pair of bf16. */
+typedef struct worker_scratch {
+    float a[BLOCK_M * (BLOCK_K + PAD)]; /* a block of A, copied or packed */
+    float b[BLOCK_K * SHARE_N];         /* its share of the panels of B */
+    float c[BLOCK_M * 2 * FINISH_N];    /* a block of C that only finish wants */
+    float room[LM_GEMM_ROOM];           /* for finish */
+} worker_scratch;
 
-size_t lm_gemm_scratch_bytes(const lm_kernels *kernels) {
-    (void)kernels;
-    return sizeof(float) * (ROOM_AT + LM_GEMM_ROOM);
+size_t lm_gemm_scratch_bytes(void) {
+    return sizeof(worker_scratch);
 }
 
 /* Where the micro-kernel reads A. */
@@ -66,45 +65,34 @@ typedef struct job {
     bool pack_b, first, last, prefetch_c;
 } job;
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-static int64_t minimum(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-static int64_t maximum(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
 /* Size of each of the equal blocks that total is cut into, a multiple of `multiple`, so that none
  * exceeds limit (itself a multiple). */
 static int64_t even_block(int64_t total, int64_t limit, int64_t multiple) {
-    int64_t blocks = maximum(divide_up(total, limit), 1);
-    return maximum(divide_up(divide_up(total, blocks), multiple), 1) * multiple;
+    int64_t blocks = lm_max(lm_divide_up(total, limit), 1);
+    return lm_max(lm_divide_up(lm_divide_up(total, blocks), multiple), 1) * multiple;
 }
 
 static void *element(const void *x, int64_t i) {
     return (char *)x + i * (int64_t)sizeof(float);
 }
 
-static void *worker_scratch(const job *j, int worker) {
-    return lm_compute_scratch(j->compute, worker, lm_gemm_scratch_bytes(j->compute->kernels));
+static worker_scratch *scratch_of(const job *j, int worker) {
+    lm_arena scratch = lm_compute_scratch(j->compute, worker);
+    return lm_arena_take(&scratch, sizeof(worker_scratch));
 }
 
 /* Panel p of the packed block of B: SHARE_N / nr of them in each worker's scratch. */
 static void *panel_of_b(const job *j, int64_t p) {
     int64_t each = SHARE_N / j->nr;
-    void *share = worker_scratch(j, (int)(p / each));
-    /* close together: no two in the same sets */
-    return element(share, B_AT + p % each * (j->k * j->nr));
+    float *share = scratch_of(j, (int)(p / each))->b;
+    return share + p % each * (j->k * j->nr); /* close together: no two in the same sets */
 }
 
 /* Steps k0.. of this block, `k` elements of them, of one panel: `count` <= width lines of x. */
 static void pack(const job *j, int64_t k0, int64_t k, int64_t count, int64_t width, lm_array x,
                  int64_t x_row, int64_t x_col, void *out) {
     const lm_kernels *kernel = j->compute->kernels;
-    int64_t steps =
-        minimum(k * j->steps, j->g->k - (j->k0 + k0) * j->steps); /* half a pair: last */
+    int64_t steps = lm_min(k * j->steps, j->g->k - (j->k0 + k0) * j->steps); /* half a pair: last */
     x = lm_array_from(x, k0 * j->steps * x_col);
     out = element(out, k0 * width);
     if (x.type == LM_BF16)
@@ -122,9 +110,9 @@ static void pack_panels(const job *j, int64_t k0, int64_t k1, int64_t count, int
                         lm_array x, int64_t x_row, int64_t x_col, void *out) {
     int64_t chunk = x_row == 1 ? PACK_LINES : k1 - k0;
     for (int64_t next; k0 < k1; k0 = next) {
-        next = minimum(k0 + chunk, k1);
+        next = lm_min(k0 + chunk, k1);
         for (int64_t i = 0; i < count; i += width)
-            pack(j, k0, next - k0, minimum(count - i, width), width, lm_array_from(x, i * x_row),
+            pack(j, k0, next - k0, lm_min(count - i, width), width, lm_array_from(x, i * x_row),
                  x_row, x_col, element(out, i * j->k));
     }
 }
@@ -135,11 +123,12 @@ static void pack_task(void *argument, int64_t t, int worker) {
     const job *j = argument;
     const lm_gemm *g = j->g;
     int64_t run = t / j->pack_parts, k0 = t % j->pack_parts * j->pack_k;
-    int64_t k1 = minimum(k0 + j->pack_k, j->k);
-    int64_t each = SHARE_N / j->nr, end = minimum((run + 1) * PACK_PANELS, divide_up(j->n, j->nr));
+    int64_t k1 = lm_min(k0 + j->pack_k, j->k);
+    int64_t each = SHARE_N / j->nr;
+    int64_t end = lm_min((run + 1) * PACK_PANELS, lm_divide_up(j->n, j->nr));
     for (int64_t p = run * PACK_PANELS, next; p < end; p = next) {
-        next = minimum(end, (p / each + 1) * each); /* of one worker's scratch */
-        int64_t n = minimum(j->n - p * j->nr, (next - p) * j->nr);
+        next = lm_min(end, (p / each + 1) * each); /* of one worker's scratch */
+        int64_t n = lm_min(j->n - p * j->nr, (next - p) * j->nr);
         int64_t at = (j->n0 + p * j->nr) * g->b_col + j->k0 * j->steps * g->b_row;
         pack_panels(j, k0, k1, n, j->nr, lm_array_from(g->b, at), g->b_col, g->b_row,
                     panel_of_b(j, p));
@@ -155,7 +144,7 @@ typedef struct rows_of_a {
 
 /* One row of the block, as it lies. */
 static void copy_row(const job *j, lm_array x, void *out) {
-    int64_t steps = minimum(j->k * j->steps, j->g->k - j->k0 * j->steps);
+    int64_t steps = lm_min(j->k * j->steps, j->g->k - j->k0 * j->steps);
     if (x.type == LM_FP32 && j->steps == 2)
         j->compute->kernels->bf16_from_f32(steps, x.at, out);
     else
@@ -166,7 +155,7 @@ static void copy_row(const job *j, lm_array x, void *out) {
 static rows_of_a prepare_a(const job *j, int worker, int64_t m0, int64_t m) {
     const lm_gemm *g = j->g;
     lm_array a = lm_array_from(g->a, m0 * g->a_row + j->k0 * j->steps * g->a_col);
-    void *scratch = worker_scratch(j, worker);
+    float *scratch = scratch_of(j, worker)->a;
     switch (j->a) {
     case A_COPIED:
         for (int64_t i = 0; i < m; i++)
@@ -218,13 +207,13 @@ static void multiply_panel(const job *j, const rows_of_a *a, const lm_gemm_block
     const void *b = j->pack_b ? panel_of_b(j, p) : lm_array_from(g->b, j->k0 * g->b_row + n0).at;
     int64_t b_row = j->pack_b ? j->nr : g->b_row;
     panel_of_c c = {
-        .n = minimum(block->n1 - n0, j->nr), .c = block->c + n0 - block->n0, .c_row = block->c_row};
+        .n = lm_min(block->n1 - n0, j->nr), .c = block->c + n0 - block->n0, .c_row = block->c_row};
     c.init = j->first ? g->init : c.c;
     c.init_row = j->first ? g->init_row : c.c_row;
     if (j->first && c.init) c.init += block->m0 * c.init_row + n0;
     int64_t step = !j->prefetch_c && a->next == a->row ? m : j->mr;
     for (int64_t i = 0; i < m; i += step) {
-        int64_t rows = minimum(m - i, step), after = minimum(m - i - rows, step);
+        int64_t rows = lm_min(m - i, step), after = lm_min(m - i - rows, step);
         if (j->prefetch_c) prefetch_tile(c.c + (i + rows) * c.c_row, c.c_row, after, c.n);
         multiply_tile(j, rows, &c, i, a, b, b_row);
     }
@@ -234,14 +223,14 @@ static void multiply_panel(const job *j, const rows_of_a *a, const lm_gemm_block
 static lm_gemm_block block_of(const job *j, int worker, int64_t m0, int64_t m1, int64_t p0,
                               int64_t p1) {
     const lm_gemm *g = j->g;
-    float *scratch = worker_scratch(j, worker);
+    worker_scratch *scratch = scratch_of(j, worker);
     lm_gemm_block b = {.m0 = m0,
                        .m1 = m1,
                        .n0 = j->n0 + p0 * j->nr,
-                       .n1 = j->n0 + minimum(p1 * j->nr, j->n),
-                       .room = scratch + ROOM_AT};
+                       .n1 = j->n0 + lm_min(p1 * j->nr, j->n),
+                       .room = scratch->room};
     bool passes = g->passing && j->first && j->last;
-    b.c = passes ? scratch + C_AT : g->c + m0 * g->c_row + b.n0;
+    b.c = passes ? scratch->c : g->c + m0 * g->c_row + b.n0;
     b.c_row = passes ? (p1 - p0) * j->nr : g->c_row;
     return b;
 }
@@ -252,7 +241,7 @@ static void multiply(const job *j, int worker, int64_t m0, int64_t m1, int64_t p
     rows_of_a a = prepare_a(j, worker, m0, m1 - m0);
     int64_t panels = FINISH_N * (j->k < PREFETCH_K ? 2 : 1) / j->nr;
     for (int64_t p = p0, next; p < p1; p = next) {
-        next = minimum(p + panels, p1);
+        next = lm_min(p + panels, p1);
         lm_gemm_block block = block_of(j, worker, m0, m1, p, next);
         for (int64_t q = p; q < next; q++) multiply_panel(j, &a, &block, q);
         if (j->last && g->finish) g->finish(g->argument, &block);
@@ -266,7 +255,7 @@ static int64_t part(int64_t total, int64_t parts, int64_t i) {
 
 static void multiply_task(void *argument, int64_t index, int worker) {
     const job *j = argument;
-    int64_t bm = index / j->blocks_n, bn = index % j->blocks_n, panels = divide_up(j->n, j->nr);
+    int64_t bm = index / j->blocks_n, bn = index % j->blocks_n, panels = lm_divide_up(j->n, j->nr);
     int64_t m0 = part(j->g->m, j->blocks_m, bm), m1 = part(j->g->m, j->blocks_m, bm + 1);
     multiply(j, worker, m0, m1, part(panels, j->blocks_n, bn), part(panels, j->blocks_n, bn + 1));
 }
@@ -274,21 +263,22 @@ static void multiply_task(void *argument, int64_t index, int worker) {
 /* Blocks of rows no larger than the scratch holds, a multiple of the workers where there are rows
  * enough; columns are cut too when there are not. */
 static void cut_tasks(job *j) {
-    int64_t limit = BLOCK_M / j->mr * j->mr, panels = divide_up(j->n, j->nr);
-    int64_t blocks = divide_up(j->g->m, limit);
-    blocks = divide_up(blocks, j->workers) * j->workers;
-    j->blocks_m = maximum(minimum(blocks, divide_up(j->g->m, j->mr)), divide_up(j->g->m, limit));
+    int64_t limit = BLOCK_M / j->mr * j->mr, panels = lm_divide_up(j->n, j->nr);
+    int64_t blocks = lm_divide_up(j->g->m, limit);
+    blocks = lm_divide_up(blocks, j->workers) * j->workers;
+    j->blocks_m =
+        lm_max(lm_min(blocks, lm_divide_up(j->g->m, j->mr)), lm_divide_up(j->g->m, limit));
     j->blocks_n = 1;
     if (j->blocks_m < j->workers)
-        j->blocks_n = minimum(panels, divide_up(2 * j->workers, j->blocks_m));
+        j->blocks_n = lm_min(panels, lm_divide_up(2 * j->workers, j->blocks_m));
 }
 
 /* Few panels are cut along k too, so that all workers pack. */
 static void cut_packing(job *j) {
-    int64_t runs = divide_up(j->n, PACK_PANELS * j->nr);
-    int64_t parts = runs < j->workers ? divide_up(2 * j->workers, runs) : 1;
-    j->pack_k = maximum(divide_up(divide_up(j->k, parts), PACK_LINES), 1) * PACK_LINES;
-    j->pack_parts = maximum(divide_up(j->k, j->pack_k), 1);
+    int64_t runs = lm_divide_up(j->n, PACK_PANELS * j->nr);
+    int64_t parts = runs < j->workers ? lm_divide_up(2 * j->workers, runs) : 1;
+    j->pack_k = lm_max(lm_divide_up(lm_divide_up(j->k, parts), PACK_LINES), 1) * PACK_LINES;
+    j->pack_parts = lm_max(lm_divide_up(j->k, j->pack_k), 1);
 }
 
 static void run(const job *j, int64_t tasks, lm_pool_task *task) {
@@ -346,22 +336,22 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
              .workers = small ? 1 : lm_pool_threads(compute->pool),
              .mr = bf16 ? kernel->gemm_bf16_mr : kernel->gemm_f32_mr,
              .nr = bf16 ? kernel->gemm_bf16_nr : kernel->gemm_f32_nr};
-    int64_t elements = divide_up(g->k, j.steps);
+    int64_t elements = lm_divide_up(g->k, j.steps);
     int64_t block_n = even_block(g->n, SHARE_N / j.nr * j.nr * j.workers, j.nr);
     int64_t block_k = even_block(elements, BLOCK_K, 8);
     j.a = form_of_a(&j);
     j.pack_b = bf16 || g->b_col != 1 ||
                (g->m > 4 * j.mr && (same_set(row_bytes(g->b, g->b_row)) || g->m >= 256));
     for (j.n0 = 0; j.n0 < g->n; j.n0 += block_n) {
-        j.n = minimum(g->n - j.n0, block_n);
+        j.n = lm_min(g->n - j.n0, block_n);
         cut_tasks(&j);
         for (j.k0 = 0; j.k0 < elements || j.k0 == 0; j.k0 += block_k) {
-            j.k = minimum(elements - j.k0, block_k);
+            j.k = lm_min(elements - j.k0, block_k);
             j.first = j.k0 == 0;
             j.last = j.k0 + j.k >= elements;
             j.prefetch_c = prefetches_c(&j);
             cut_packing(&j);
-            if (j.pack_b) run(&j, divide_up(j.n, PACK_PANELS * j.nr) * j.pack_parts, pack_task);
+            if (j.pack_b) run(&j, lm_divide_up(j.n, PACK_PANELS * j.nr) * j.pack_parts, pack_task);
             run(&j, j.blocks_m * j.blocks_n, multiply_task);
         }
     }

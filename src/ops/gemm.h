@@ -50,6 +50,6 @@ typedef struct lm_gemm {
 void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g);
 
 /* Scratch bytes a worker needs, whatever the shape. */
-size_t lm_gemm_scratch_bytes(const lm_kernels *kernels);
+size_t lm_gemm_scratch_bytes(void);
 
 #endif

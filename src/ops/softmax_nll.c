@@ -15,19 +15,14 @@ enum { BLOCK_LOGITS = 1 << 20, MIN_TOKENS = 256 };
  * arithmetic (each chunk has its own sum); they bound the length of a chain of additions. */
 enum { CHUNK_ROWS = 512, CHUNK_TOKENS = 128 };
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static int64_t most_tokens(int64_t vocab) {
-    return BLOCK_LOGITS / vocab > MIN_TOKENS ? BLOCK_LOGITS / vocab : MIN_TOKENS;
+    return lm_max(BLOCK_LOGITS / vocab, MIN_TOKENS);
 }
 
 /* Tokens a block: as even as they go, in whole cache lines. */
 static int64_t block_length(int64_t tokens, int64_t vocab) {
-    int64_t blocks = ceil_div(tokens, most_tokens(vocab));
-    if (blocks < 1) blocks = 1;
-    return ceil_div(ceil_div(tokens, blocks), 16) * 16;
+    int64_t blocks = lm_max(lm_divide_up(tokens, most_tokens(vocab)), 1);
+    return lm_round_up(lm_divide_up(tokens, blocks), 16);
 }
 
 typedef struct job {
@@ -49,35 +44,25 @@ typedef struct job {
     float *dx;
 } job;
 
-/* Where the pieces of the workspace lie; floats. */
-static size_t layout(job *j, int64_t length, int64_t channels, int64_t vocab, float *block) {
+/* The workspace of blocks of `length` tokens. */
+static void take_pieces(job *j, lm_arena *block, int64_t length, int64_t channels, int64_t vocab) {
     j->length = length;
-    j->chunks = ceil_div(vocab, CHUNK_ROWS);
-    size_t n = (size_t)j->length, at = 0;
-    j->logits = block;
-    at += (size_t)vocab * n;
-    j->max = block ? block + at : NULL;
-    at += (size_t)j->chunks * n;
-    j->sum = block ? block + at : NULL;
-    at += (size_t)j->chunks * n;
-    j->total = block ? block + at : NULL;
-    at += (size_t)j->chunks * n;
-    j->picked = block ? block + at : NULL;
-    at += n;
-    j->scale = block ? block + at : NULL;
-    at += n;
-    j->xs = block ? block + at : NULL;
-    at += n * (size_t)channels;
-    return at;
+    j->chunks = lm_divide_up(vocab, CHUNK_ROWS);
+    j->logits = lm_arena_array(block, vocab, length, sizeof(float));
+    j->max = lm_arena_array(block, j->chunks, length, sizeof(float));
+    j->sum = lm_arena_array(block, j->chunks, length, sizeof(float));
+    j->total = lm_arena_array(block, j->chunks, length, sizeof(float));
+    j->picked = lm_arena_floats(block, length);
+    j->scale = lm_arena_floats(block, length);
+    j->xs = lm_arena_array(block, length, channels, sizeof(float));
 }
 
 static int64_t chunk_rows(const job *j, int64_t chunk) {
-    int64_t left = j->s->vocab - chunk * CHUNK_ROWS;
-    return left < CHUNK_ROWS ? left : CHUNK_ROWS;
+    return lm_min(j->s->vocab - chunk * CHUNK_ROWS, CHUNK_ROWS);
 }
 
 static int64_t column_tasks(const job *j) {
-    return ceil_div(j->tokens, CHUNK_TOKENS);
+    return lm_divide_up(j->tokens, CHUNK_TOKENS);
 }
 
 /* One chunk of vocabulary and tokens: task = chunk * column_tasks + column. */
@@ -88,9 +73,8 @@ typedef struct piece {
 
 static piece piece_of(const job *j, int64_t task) {
     int64_t chunk = task / column_tasks(j), column = task % column_tasks(j) * CHUNK_TOKENS;
-    int64_t left = j->tokens - column;
     return (piece){.rows = chunk_rows(j, chunk),
-                   .n = left < CHUNK_TOKENS ? left : CHUNK_TOKENS,
+                   .n = lm_min(j->tokens - column, CHUNK_TOKENS),
                    .logits = j->logits + chunk * CHUNK_ROWS * j->length + column,
                    .max = j->max + chunk * j->length + column,
                    .sum = j->sum + chunk * j->length + column,
@@ -215,7 +199,7 @@ static void gradients(const lm_compute *compute, job *j) {
     if (kept)
         lm_pool_run(compute->pool, j->chunks * column_tasks(j), gradient_task, j);
     else
-        lm_pool_run(compute->pool, ceil_div(j->tokens, SCALE_TOKENS), scale_task, j);
+        lm_pool_run(compute->pool, lm_divide_up(j->tokens, SCALE_TOKENS), scale_task, j);
     lm_gemm dx = {.m = j->tokens,
                   .n = c,
                   .k = s->vocab,
@@ -279,9 +263,11 @@ void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_LOSS_HEAD);
     job j = {.kernels = compute->kernels, .s = s};
     LM_ASSERT(!s->dx == !s->dw);
-    layout(&j, block_length(s->tokens, s->vocab), s->channels, s->vocab, s->block);
+    lm_arena block =
+        lm_arena_over(s->block, lm_softmax_nll_block_bytes(s->tokens, s->channels, s->vocab));
+    take_pieces(&j, &block, block_length(s->tokens, s->vocab), s->channels, s->vocab);
     for (int64_t t = 0; t < s->tokens; t += j.length) {
-        j.tokens = s->tokens - t < j.length ? s->tokens - t : j.length;
+        j.tokens = lm_min(s->tokens - t, j.length);
         j.x = lm_array_from(s->x, t * s->channels);
         j.dx = s->dx ? s->dx + t * s->channels : NULL;
         j.dw_begins = s->dw_begins && t == 0;
@@ -293,13 +279,9 @@ void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
 
 size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab) {
     job j;
-    int64_t most = most_tokens(vocab); /* a block of fewer tokens may be longer than one of more */
-    int64_t length = ceil_div(tokens < most ? tokens : most, 16) * 16;
-    return lm_size_align(layout(&j, length, channels, vocab, NULL) * sizeof(float));
-}
-
-size_t lm_softmax_nll_scratch_bytes(const lm_kernels *kernels, int64_t channels, int64_t vocab) {
-    (void)channels;
-    (void)vocab;
-    return lm_gemm_scratch_bytes(kernels);
+    lm_arena measure = lm_arena_measuring();
+    /* a block of fewer tokens may be longer than one of more */
+    int64_t length = lm_round_up(lm_min(tokens, most_tokens(vocab)), 16);
+    take_pieces(&j, &measure, length, channels, vocab);
+    return measure.used;
 }

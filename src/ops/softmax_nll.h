@@ -26,7 +26,7 @@ typedef struct lm_softmax_nll {
     lm_array x;             /* [tokens, C] */
     const float *w;         /* [V, C] */
     const int32_t *targets; /* [tokens], each in [0, V); LM_ASSERTed */
-    float *block;           /* workspace of lm_softmax_nll_block_bytes() */
+    void *block;            /* workspace of lm_softmax_nll_block_bytes(), LM_ALIGNMENT-aligned */
     float *loss;            /* [tokens] overwritten: nats */
     float softcap;          /* 0: none */
     float label_smoothing;  /* e, 0: none */
@@ -39,8 +39,7 @@ typedef struct lm_softmax_nll {
 
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s);
 
-/* Enough for any number of tokens up to this. */
+/* Bytes of `block`, enough for any number of tokens up to this. */
 size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab);
-size_t lm_softmax_nll_scratch_bytes(const lm_kernels *kernels, int64_t channels, int64_t vocab);
 
 #endif

@@ -43,7 +43,7 @@ static void make_plan(lm_setup *s) {
     lm_train_plan *p = &s->plan;
     uint64_t states = (uint64_t)lm_optimizer_states(c->optimizer.kind);
     memset(p, 0, sizeof *p);
-    lm_model_plan_make(&p->model, &c->model, c->train.micro_batch, true, &s->kernels,
+    lm_model_plan_make(&p->model, &c->model, c->train.micro_batch, true,
                        (lm_precision)c->train.precision, s->threads);
     uint64_t step = (uint64_t)c->train.micro_batch;
     p->optimizer = p->model.weights;
@@ -124,8 +124,8 @@ static void put_recompute(lm_text *out, const lm_setup *s) {
         lm_model_options o = c->model;
         lm_model_plan plan;
         o.recompute = kind;
-        lm_model_plan_make(&plan, &o, c->train.micro_batch, true, &s->kernels,
-                           (lm_precision)c->train.precision, s->threads);
+        lm_model_plan_make(&plan, &o, c->train.micro_batch, true, (lm_precision)c->train.precision,
+                           s->threads);
         lm_text_printf(out, "; %s would save %s", lm_recompute_name(kind),
                        lm_text_bytes(text, sizeof text,
                                      (double)(s->plan.model.activations - plan.activations)));

@@ -150,13 +150,11 @@ static void test_row_names(void **state) {
 /* ---- plan ------------------------------------------------------------------------------------ */
 static void test_plan_of_gpt2(void **state) {
     (void)state;
-    lm_kernels k;
     lm_model_plan plan;
     lm_model_options o = gpt2_124m();
-    lm_kernels_fill(&k, 1u << LM_ISA_SCALAR);
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     o.context_length = 256;
-    lm_model_plan_make(&plan, &o, 4, true, &k, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, 4, true, LM_FP32, 2);
     assert_false(plan.overflow);
     /* 12 layers of 12 C^2 + 13 C, final norm 2 C, V C, T C */
     int64_t matrices = 12 * 12 * 768 * 768 + 50304 * 768;
@@ -171,7 +169,7 @@ static void test_plan_of_gpt2(void **state) {
     /* The head's copy counts when it is not tied, the embedding's then does not. */
     o.tie_embeddings = false;
     lm_model_plan untied;
-    lm_model_plan_make(&untied, &o, 4, true, &k, LM_FP32, 2);
+    lm_model_plan_make(&untied, &o, 4, true, LM_FP32, 2);
     assert_int_equal(untied.matrix_parameters, plan.matrix_parameters);
     assert_int_equal(untied.parameters, plan.parameters + 50304 * 768);
 }
@@ -179,15 +177,13 @@ static void test_plan_of_gpt2(void **state) {
 /* 12 layers of 768 at a context of 8192: with everything kept the activations alone take 3.4 GB. */
 static void test_plan_of_a_long_context(void **state) {
     (void)state;
-    lm_kernels k;
     lm_model_options o = gpt2_124m();
     uint64_t activations[LM_RECOMPUTE_COUNT];
-    lm_kernels_fill(&k, 1u << LM_ISA_SCALAR);
     o.context_length = 8192;
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     for (o.recompute = 0; o.recompute < LM_RECOMPUTE_COUNT; o.recompute++) {
         lm_model_plan plan;
-        lm_model_plan_make(&plan, &o, 1, true, &k, LM_FP32, 2);
+        lm_model_plan_make(&plan, &o, 1, true, LM_FP32, 2);
         double all = 4.0 * (double)plan.weights + (double)plan.activations + (double)plan.scratch;
         print_message("context 8192, recompute %s: activations %.2f GB, all %.2f GB\n",
                       lm_recompute_name(o.recompute), (double)plan.activations / 1e9, all / 1e9);
@@ -208,7 +204,7 @@ static void check_plan(const char *what, const lm_model_options *o, bool trainin
     lm_model_plan plan;
     layers_open(&compute, &k, THREADS, 0, 0);
     lm_compute_free(&compute); /* the scratch only: the model reserves its own */
-    lm_model_plan_make(&plan, o, BATCH, training, &k, LM_FP32, THREADS);
+    lm_model_plan_make(&plan, o, BATCH, training, LM_FP32, THREADS);
     lm_model *m = transformer_create(o, BATCH, training, &compute);
     const struct {
         const char *name;
@@ -256,11 +252,11 @@ static void test_absurd_sizes_overflow(void **state) {
     layers_open(&compute, &k, 1, 1, 0);
     lm_model_options o = gpt2_124m();
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
-    lm_model_plan_make(&plan, &o, 4, true, &k, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, 4, true, LM_FP32, 2);
     assert_false(plan.overflow);
-    lm_model_plan_make(&plan, &o, INT64_MAX, true, &k, LM_FP32, 2); /* batch */
+    lm_model_plan_make(&plan, &o, INT64_MAX, true, LM_FP32, 2); /* batch */
     assert_true(plan.overflow);
-    lm_model_plan_make(&plan, &o, INT64_MAX / 1024, true, &k, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, INT64_MAX / 1024, true, LM_FP32, 2);
     assert_true(plan.overflow);
     assert_int_equal(lm_model_create(&m, &o, INT64_MAX, true, &compute, &err), LM_ERR_USAGE);
     assert_null(m);
@@ -268,12 +264,12 @@ static void test_absurd_sizes_overflow(void **state) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int64_t kept = *sizes[i];
         *sizes[i] = INT64_MAX / 12 * 12;
-        lm_model_plan_make(&plan, &o, 4, true, &k, LM_FP32, 2);
+        lm_model_plan_make(&plan, &o, 4, true, LM_FP32, 2);
         assert_true(plan.overflow);
         *sizes[i] = kept;
     }
     o.d_model = o.n_heads = o.n_kv_heads = o.d_ff = o.n_layers = INT32_MAX; /* each alone is fine */
-    lm_model_plan_make(&plan, &o, 4, true, &k, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, 4, true, LM_FP32, 2);
     assert_true(plan.overflow);
     layers_close(&compute);
 }

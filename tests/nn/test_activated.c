@@ -62,9 +62,7 @@ static void test_activated(void **state) {
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
                 lm_kernels k;
                 lm_compute c;
-                lm_kernels_fill(&k, 1u << LM_ISA_SCALAR);
-                size_t bytes = lm_gemm_scratch_bytes(&k);
-                layers_open(&c, &k, setups[i].threads, setups[i].scalar, bytes);
+                layers_open(&c, &k, setups[i].threads, setups[i].scalar, lm_gemm_scratch_bytes());
                 c.precision = (lm_precision)(which / LM_MLP_COUNT);
                 check(&c, (lm_mlp_kind)(which % LM_MLP_COUNT), shapes[s][0], shapes[s][1],
                       shapes[s][2]);

@@ -41,7 +41,7 @@ static lm_kernels kernels;
 static lm_compute open_setup(int i) {
     lm_compute c;
     lm_kernels_fill(&kernels, 1u << LM_ISA_SCALAR);
-    size_t bytes = lm_gemm_scratch_bytes(&kernels), norm = lm_norm_scratch_bytes(CHANNELS);
+    size_t bytes = lm_gemm_scratch_bytes(), norm = lm_norm_scratch_bytes(CHANNELS);
     layers_open(&c, &kernels, setups[i].threads, setups[i].scalar, norm > bytes ? norm : bytes);
     return c;
 }

@@ -157,7 +157,7 @@ static result run(const shape *s, int threads, int scalar, const float *qkv, con
     lm_kernels k;
     lm_compute compute;
     lm_kernels_fill(&k, lm_cpu_detect());
-    layers_open(&compute, &k, threads, scalar, lm_attention_scratch_bytes(&k, s->time, s->d));
+    layers_open(&compute, &k, threads, scalar, lm_attention_scratch_bytes(s->time, s->d));
     compute.precision = s->precision;
     result r = {layers_floats(out_count(s)), layers_floats(lse_count(s)),
                 layers_floats(qkv_count(s))};

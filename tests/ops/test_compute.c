@@ -32,9 +32,10 @@ static void test_scratch_is_apart(void **state) {
         unsigned char *of[3];
         assert_int_equal(lm_compute_reserve(&c, n, &err), LM_OK);
         for (int worker = 0; worker < 3; worker++) {
-            of[worker] = lm_compute_scratch(&c, worker, n);
+            lm_arena scratch = lm_compute_scratch(&c, worker), again = scratch;
+            of[worker] = lm_arena_take(&scratch, n);
             assert_int_equal((uintptr_t)of[worker] % LM_ALIGNMENT, 0);
-            assert_ptr_equal(of[worker], lm_compute_scratch(&c, worker, 0));
+            assert_ptr_equal(of[worker], lm_arena_take(&again, 0));
             memset(of[worker], worker + 1, n);
         }
         for (int worker = 0; worker < 3; worker++)
@@ -45,10 +46,11 @@ static void test_scratch_is_apart(void **state) {
 }
 
 static void too_much(void *compute) {
-    lm_compute_scratch(compute, 0, LM_ALIGNMENT + 1);
+    lm_arena scratch = lm_compute_scratch(compute, 0);
+    lm_arena_take(&scratch, LM_ALIGNMENT + 1);
 }
 static void no_such_worker(void *compute) {
-    lm_compute_scratch(compute, 3, 1);
+    lm_compute_scratch(compute, 3);
 }
 static void twice(void *compute) {
     lm_error err = {0};
@@ -60,7 +62,7 @@ static void test_misuse_aborts(void **state) {
     lm_error err = {0};
     lm_compute c = {.kernels = &kernels, .pool = pool};
     assert_int_equal(lm_compute_reserve(&c, 1, &err), LM_OK);
-    assert_true(lm_test_aborts(too_much, &c, "scratch_per_worker"));
+    assert_true(lm_test_aborts(too_much, &c, "arena->capacity"));
     assert_true(lm_test_aborts(no_such_worker, &c, "lm_pool_threads"));
     assert_true(lm_test_aborts(twice, &c, "scratch.base == NULL"));
     lm_compute_free(&c);

@@ -110,8 +110,7 @@ static void begin(setup *s, lm_isa_mask mask, int threads, lm_precision precisio
     s->compute.kernels = &s->kernels;
     s->compute.precision = precision;
     assert_int_equal(lm_pool_create(&s->compute.pool, threads, &err), LM_OK);
-    size_t bytes = lm_gemm_scratch_bytes(&s->kernels);
-    assert_int_equal(lm_compute_reserve(&s->compute, bytes, &err), LM_OK);
+    assert_int_equal(lm_compute_reserve(&s->compute, lm_gemm_scratch_bytes(), &err), LM_OK);
 }
 
 static void end(setup *s) {

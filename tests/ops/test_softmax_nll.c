@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/gemm.h"
 #include "ops/softmax_nll.h"
 #include "tests/support/layers.h"
 
@@ -107,9 +108,7 @@ typedef struct result {
 static result run(const inputs *in, int threads, int scalar) {
     lm_kernels k;
     lm_compute compute;
-    lm_kernels_fill(&k, lm_cpu_detect());
-    size_t bytes = lm_softmax_nll_scratch_bytes(&k, in->c, in->v);
-    layers_open(&compute, &k, threads, scalar, bytes);
+    layers_open(&compute, &k, threads, scalar, lm_gemm_scratch_bytes());
     result r = {layers_floats(in->tokens), layers_floats(in->tokens),
                 layers_floats(in->tokens * in->c), layers_copy(in->dw0, in->v * in->c)};
     size_t block = lm_softmax_nll_block_bytes(in->tokens, in->c, in->v);
