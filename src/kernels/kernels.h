@@ -48,6 +48,11 @@ typedef struct lm_adam_coefficients {
     float grad_scale;      /* every gradient is multiplied by this first (clipping) */
 } lm_adam_coefficients;
 
+/* Packing lines of x (x_row == 1): a caller with several panels side by side packs this many steps of
+ * k, each a float or a pair of bf16, of every panel before it goes on along k. Lines lie far apart, so
+ * that the hardware does not foresee them: the kernels prefetch as far ahead as that. */
+enum { LM_PACK_STEPS = 32 };
+
 typedef struct lm_kernels {
     lm_isa_mask isas; /* the rungs that were climbed */
 
@@ -84,17 +89,16 @@ typedef struct lm_kernels {
     /* One panel of pairs, rounded to nearest even: out[p*width + i] = (x_i,2p, x_i,2p+1) for
      * p < (k+1)/2, with x_i,kk = x[i*x_row + kk*x_col] for i < count and kk < k, 0 beyond. Fast when
      * x_row == 1 and when x_col == 1. */
-    void (*pack_bf16)(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
-                      int64_t x_col, lm_bf16_pair *out);
+    void (*pack_bf16_from_f32)(int64_t count, int64_t width, int64_t k, const float *x,
+                               int64_t x_row, int64_t x_col, lm_bf16_pair *out);
     /* The same panel of what is bf16 already. */
-    void (*pack_pairs)(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
-                       int64_t x_col, lm_bf16_pair *out);
+    void (*pack_bf16_from_bf16)(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
+                                int64_t x_row, int64_t x_col, lm_bf16_pair *out);
 
-    /* y_i = x_i rounded to nearest even (base/bf16.h), overwritten. */
-    void (*bf16_from_f32)(int64_t n, const float *x, lm_bf16 *y);
-    /* The same of rows of n, strides x_row and y_row. */
-    void (*bf16_rows_from_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
-                               int64_t y_row);
+    /* y_ij = x_ij rounded to nearest even (base/bf16.h), overwritten; rows of n, strides x_row and
+     * y_row. */
+    void (*bf16_from_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
+                          int64_t y_row);
     /* y_i = x_i, overwritten. */
     void (*f32_from_bf16)(int64_t n, const lm_bf16 *x, float *y);
 
@@ -194,18 +198,15 @@ typedef struct lm_kernels {
      * m[j] = max(m[j], x[i,j]) over rows. */
     void (*column_max_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row, float *m);
     /* x[i,j] = exp(x[i,j] - m[j]) in place; l[j] += x[i,j], rows rising. */
-    void (*column_exp_sum_f32)(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
-                               float *l);
+    void (*column_exp_in_place_f32)(int64_t rows, int64_t n, float *x, int64_t x_row,
+                                    const float *m, float *l);
     /* The same sum, x left as it is: l[j] += exp(x[i,j] - m[j]), rows rising. */
-    void (*column_sum_exp_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row,
+    void (*column_add_exp_f32)(int64_t rows, int64_t n, const float *x, int64_t x_row,
                                const float *m, float *l);
     /* With t = x[i,j] * inv_cap: x[i,j] = fma(exp(x[i,j] - m[j]), a[j], -b) * fma(-t, t, 1), in
      * place; inv_cap = 0 makes the last factor 1. */
     void (*column_gradient_f32)(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
                                 const float *a, float b, float inv_cap);
-
-    /* y_i = exp(x_i), overwritten, in place allowed. */
-    void (*exp_f32)(int64_t n, const float *x, float *y);
 
     /* ---- dropout (Srivastava et al. 2014) -------------------------------------------------------
      * Sixteen bits of a random stream decide an element, eight elements a block: bits_i is the half

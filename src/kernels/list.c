@@ -80,11 +80,6 @@ static void pair_pack_sizes(kernel_call *c) { /* x out */
     c->pairs |= 1u << 0;
     c->size[0] = halves(c->size[0]);
 }
-static void to_bf16(kernel_call *c) { /* x y */
-    c->pairs = 1u << 1;
-    c->size[0] = c->n;
-    c->size[1] = halves(c->n);
-}
 static void rows_to_bf16(kernel_call *c) { /* x y */
     c->pairs = 1u << 1;
     c->size[0] = strided(c);
@@ -151,20 +146,16 @@ static void pair_gemm_both(const lm_kernels *k, const kernel_call *c) {
                  c->b[3], c->stride, c->b[3], c->stride);
 }
 static void bf16_pack(const lm_kernels *k, const kernel_call *c) {
-    k->pack_bf16(c->rows, c->rows + c->n, c->k, c->b[0], pack_row(c), pack_col(c),
-                 (lm_bf16_pair *)(void *)c->b[1]);
+    k->pack_bf16_from_f32(c->rows, c->rows + c->n, c->k, c->b[0], pack_row(c), pack_col(c),
+                          (lm_bf16_pair *)(void *)c->b[1]);
 }
 static void pair_pack(const lm_kernels *k, const kernel_call *c) {
     int64_t count = c->rows * c->k * (c->variant == 0 ? 2 : 1);
-    k->pack_pairs(c->rows, c->rows + c->n, c->k, bf16_in(c->b[0], count), pack_row(c), pack_col(c),
-                  (lm_bf16_pair *)(void *)c->b[1]);
+    k->pack_bf16_from_bf16(c->rows, c->rows + c->n, c->k, bf16_in(c->b[0], count), pack_row(c),
+                           pack_col(c), (lm_bf16_pair *)(void *)c->b[1]);
 }
 static void bf16_from_f32(const lm_kernels *k, const kernel_call *c) {
-    k->bf16_from_f32(c->n, c->b[0], bf16_in(c->b[1], c->n));
-}
-static void bf16_rows_from_f32(const lm_kernels *k, const kernel_call *c) {
-    k->bf16_rows_from_f32(c->rows, c->n, c->b[0], c->stride, bf16_in(c->b[1], strided(c)),
-                          c->stride);
+    k->bf16_from_f32(c->rows, c->n, c->b[0], c->stride, bf16_in(c->b[1], strided(c)), c->stride);
 }
 static void f32_from_bf16(const lm_kernels *k, const kernel_call *c) {
     k->f32_from_bf16(c->n, bf16_in(c->b[0], c->n), c->b[1]);
@@ -261,18 +252,15 @@ static void scale_rows(const lm_kernels *k, const kernel_call *c) {
 static void column_max(const lm_kernels *k, const kernel_call *c) {
     k->column_max_f32(c->rows, c->n, c->b[0], c->stride, c->b[1]);
 }
-static void column_exp_sum(const lm_kernels *k, const kernel_call *c) {
-    k->column_exp_sum_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2]);
+static void column_exp_in_place(const lm_kernels *k, const kernel_call *c) {
+    k->column_exp_in_place_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2]);
 }
-static void column_sum_exp(const lm_kernels *k, const kernel_call *c) {
-    k->column_sum_exp_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2]);
+static void column_add_exp(const lm_kernels *k, const kernel_call *c) {
+    k->column_add_exp_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2]);
 }
 static void column_gradient(const lm_kernels *k, const kernel_call *c) {
     k->column_gradient_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2], 0.01f,
                            c->variant ? 0.03f : 0.0f);
-}
-static void exponential(const lm_kernels *k, const kernel_call *c) {
-    k->exp_f32(c->n, c->b[0], c->b[c->variant ? 0 : 1]);
 }
 static void dropout(const lm_kernels *k, const kernel_call *c) { /* x residual y, then in place */
     static const lm_rng rng = {.seed = 0x9876543210, .purpose = LM_RNG_DROPOUT, .step = 3};
@@ -303,11 +291,9 @@ const lm_kernel_row lm_kernel_list[] = {
     {MEMBER(gemm_f32), LM_KERNEL_GEMM, 6, gemm_sizes, gemm_both, "0123", "3", 4},
     {MEMBER(pack_f32), LM_KERNEL_GEMM, 3, pack_sizes, pack, "0", "1", 0},
     {MEMBER(gemm_bf16), LM_KERNEL_GEMM, 6, pair_gemm_sizes, pair_gemm_both, "0123", "3", 8},
-    {MEMBER(pack_bf16), LM_KERNEL_GEMM, 3, bf16_pack_sizes, bf16_pack, "0", "1", 0},
-    {MEMBER(pack_pairs), LM_KERNEL_GEMM, 3, pair_pack_sizes, pair_pack, "0", "1", 0},
-    {MEMBER(bf16_from_f32), LM_KERNEL_VECTOR, 1, to_bf16, bf16_from_f32, "0", "1", 0},
-    {MEMBER(bf16_rows_from_f32), LM_KERNEL_MATRIX, 1, rows_to_bf16, bf16_rows_from_f32, "0", "1",
-     0},
+    {MEMBER(pack_bf16_from_f32), LM_KERNEL_GEMM, 3, bf16_pack_sizes, bf16_pack, "0", "1", 0},
+    {MEMBER(pack_bf16_from_bf16), LM_KERNEL_GEMM, 3, pair_pack_sizes, pair_pack, "0", "1", 0},
+    {MEMBER(bf16_from_f32), LM_KERNEL_MATRIX, 1, rows_to_bf16, bf16_from_f32, "0", "1", 0},
     {MEMBER(f32_from_bf16), LM_KERNEL_VECTOR, 1, from_bf16, f32_from_bf16, "0", "1", 0},
     {MEMBER(gemv_f32), LM_KERNEL_MATRIX, 2, gemv_sizes, gemv, "012", "3", 0},
     {MEMBER(add_f32), LM_KERNEL_VECTOR, 1, vectors, add, "01", "1", 0},
@@ -346,13 +332,12 @@ const lm_kernel_row lm_kernel_list[] = {
      "0123", "01", 0},
     {MEMBER(softcap_f32), LM_KERNEL_VECTOR, 2, vectors, softcap, "0", "01", 0},
     {MEMBER(column_max_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_max, "01", "1", 0},
-    {MEMBER(column_exp_sum_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_exp_sum, "012", "02",
-     0},
-    {MEMBER(column_sum_exp_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_sum_exp, "012", "2",
+    {MEMBER(column_exp_in_place_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_exp_in_place,
+     "012", "02", 0},
+    {MEMBER(column_add_exp_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_add_exp, "012", "2",
      0},
     {MEMBER(column_gradient_f32), LM_KERNEL_MATRIX, 2, rows_then_vector, column_gradient, "012",
      "0", 0},
-    {MEMBER(exp_f32), LM_KERNEL_VECTOR, 2, vectors, exponential, "0", "0", 0},
     {MEMBER(dropout_f32), LM_KERNEL_VECTOR, 1, vectors, dropout, "001", "12", 0},
     {MEMBER(sgd_f32), LM_KERNEL_VECTOR, 1, vectors, sgd, "01", "1", 0},
     {MEMBER(momentum_f32), LM_KERNEL_VECTOR, 1, vectors, momentum, "012", "12", 0},

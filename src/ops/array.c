@@ -34,7 +34,7 @@ const float *lm_array_widen(const lm_kernels *kernels, int64_t n, lm_array x, fl
 
 void lm_array_store(const lm_kernels *kernels, int64_t n, const float *x, lm_array y) {
     if (y.type == LM_BF16)
-        kernels->bf16_from_f32(n, x, y.at);
+        kernels->bf16_from_f32(1, n, x, n, y.at, n);
     else if (y.at != x)
         memcpy(y.at, x, (size_t)n * sizeof *x);
 }

@@ -32,7 +32,7 @@ tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, 
 void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                   int64_t x_row, void *out) {
     if (is_bf16(compute))
-        compute->kernels->pack_pairs(n, TILE, d, x.at, x_row, 1, out);
+        compute->kernels->pack_bf16_from_bf16(n, TILE, d, x.at, x_row, 1, out);
     else
         compute->kernels->pack_f32(n, TILE, d, x.at, x_row, 1, out);
 }
@@ -40,7 +40,7 @@ void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t 
 void lm_attention_pack_lines(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                              int64_t x_row, void *out) {
     if (is_bf16(compute)) {
-        compute->kernels->pack_pairs(d, d, n, x.at, 1, x_row, out);
+        compute->kernels->pack_bf16_from_bf16(d, d, n, x.at, 1, x_row, out);
         return;
     }
     const float *from = x.at;
@@ -52,14 +52,14 @@ tile_operand lm_attention_tile_by_rows(const lm_compute *compute, int64_t rows, 
                                        float *s, void *out) {
     if (!is_bf16(compute)) return (tile_operand){s, TILE, 1};
     for (int64_t i = 0; i < rows && cols % 2 != 0; i++) s[i * TILE + cols] = 0; /* half a pair */
-    compute->kernels->bf16_from_f32(rows * TILE, s, out);
+    compute->kernels->bf16_from_f32(rows, TILE, s, TILE, out, TILE);
     return (tile_operand){out, TILE / 2, 1};
 }
 
 tile_operand lm_attention_tile_by_columns(const lm_compute *compute, int64_t rows, int64_t cols,
                                           const float *s, void *out) {
     if (!is_bf16(compute)) return (tile_operand){s, 1, TILE};
-    compute->kernels->pack_bf16(cols, TILE, rows, s, 1, TILE, out);
+    compute->kernels->pack_bf16_from_f32(cols, TILE, rows, s, 1, TILE, out);
     return (tile_operand){out, 1, TILE};
 }
 
@@ -126,6 +126,6 @@ tile_sums lm_attention_sums(lm_array out, int64_t out_row, int64_t d, float *roo
 void lm_attention_store(const lm_compute *compute, int64_t t, int64_t rows, int64_t d,
                         tile_sums sums, lm_array out, int64_t out_row) {
     if (out.type == LM_BF16)
-        compute->kernels->bf16_rows_from_f32(rows, d, sums.at + t * sums.row, sums.row,
-                                             lm_array_from(out, t * out_row).at, out_row);
+        compute->kernels->bf16_from_f32(rows, d, sums.at + t * sums.row, sums.row,
+                                        lm_array_from(out, t * out_row).at, out_row);
 }

@@ -23,7 +23,6 @@ enum {
     PAD = 16, /* elements between copied rows of A: one cache line, so that no two share a set */
     BLOCK_M = 192,    /* rows of A packed at once; a multiple of every mr, or it is rounded down */
     SHARE_N = 1024,   /* columns of B that each worker's scratch holds */
-    PACK_LINES = 32,  /* elements of k that all panels take before going on */
     PACK_PANELS = 4,  /* panels of B that a task packs */
     FAR_C = 1 << 22,  /* elements of C that are more than the caches hold */
     PREFETCH_K = 256, /* below it, asking for the next tile of C costs more than it brings */
@@ -96,9 +95,9 @@ static void pack(const job *j, int64_t k0, int64_t k, int64_t count, int64_t wid
     x = lm_array_from(x, k0 * j->steps * x_col);
     out = element(out, k0 * width);
     if (x.type == LM_BF16)
-        kernel->pack_pairs(count, width, steps, x.at, x_row, x_col, out);
+        kernel->pack_bf16_from_bf16(count, width, steps, x.at, x_row, x_col, out);
     else if (j->steps == 2)
-        kernel->pack_bf16(count, width, steps, x.at, x_row, x_col, out);
+        kernel->pack_bf16_from_f32(count, width, steps, x.at, x_row, x_col, out);
     else
         kernel->pack_f32(count, width, steps, x.at, x_row, x_col, out);
 }
@@ -108,7 +107,7 @@ static void pack(const job *j, int64_t k0, int64_t k, int64_t count, int64_t wid
  * page. */
 static void pack_panels(const job *j, int64_t k0, int64_t k1, int64_t count, int64_t width,
                         lm_array x, int64_t x_row, int64_t x_col, void *out) {
-    int64_t chunk = x_row == 1 ? PACK_LINES : k1 - k0;
+    int64_t chunk = x_row == 1 ? LM_PACK_STEPS : k1 - k0;
     for (int64_t next; k0 < k1; k0 = next) {
         next = lm_min(k0 + chunk, k1);
         for (int64_t i = 0; i < count; i += width)
@@ -146,7 +145,7 @@ typedef struct rows_of_a {
 static void copy_row(const job *j, lm_array x, void *out) {
     int64_t steps = lm_min(j->k * j->steps, j->g->k - j->k0 * j->steps);
     if (x.type == LM_FP32 && j->steps == 2)
-        j->compute->kernels->bf16_from_f32(steps, x.at, out);
+        j->compute->kernels->bf16_from_f32(1, steps, x.at, steps, out, steps);
     else
         memcpy(out, x.at, lm_array_element_bytes(x.type) * (size_t)steps);
     if (steps < j->k * j->steps) ((lm_bf16 *)out)[steps] = 0; /* half a pair */
@@ -277,7 +276,7 @@ static void cut_tasks(job *j) {
 static void cut_packing(job *j) {
     int64_t runs = lm_divide_up(j->n, PACK_PANELS * j->nr);
     int64_t parts = runs < j->workers ? lm_divide_up(2 * j->workers, runs) : 1;
-    j->pack_k = lm_max(lm_divide_up(lm_divide_up(j->k, parts), PACK_LINES), 1) * PACK_LINES;
+    j->pack_k = lm_max(lm_divide_up(lm_divide_up(j->k, parts), LM_PACK_STEPS), 1) * LM_PACK_STEPS;
     j->pack_parts = lm_max(lm_divide_up(j->k, j->pack_k), 1);
 }
 

@@ -110,9 +110,9 @@ static void exp_task(void *argument, int64_t task, int worker) {
     for (int64_t i = 0; i < p.n; i++) p.sum[i] = 0.0f;
     const float *max = j->max + task % column_tasks(j) * CHUNK_TOKENS;
     if (keeps_logits(j))
-        j->kernels->column_sum_exp_f32(p.rows, p.n, p.logits, j->length, max, p.sum);
+        j->kernels->column_add_exp_f32(p.rows, p.n, p.logits, j->length, max, p.sum);
     else
-        j->kernels->column_exp_sum_f32(p.rows, p.n, p.logits, j->length, max, p.sum);
+        j->kernels->column_exp_in_place_f32(p.rows, p.n, p.logits, j->length, max, p.sum);
 }
 
 /* The logit of each token's target, before exp overwrites it. */

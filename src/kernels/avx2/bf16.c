@@ -54,8 +54,8 @@ static void pack_rows(int64_t count, int64_t width, int64_t k, const float *x, i
         if (lanes == 8 && i + 8 <= count)
             for (; done < whole; done += 16)
                 pack_block(width, x + i * x_row + done, x_row, out + done / 2 * width + i);
-        lm_scalar_pack_bf16_columns(i, i + lanes, count, width, k - done, x + done, x_row, 1,
-                                    out + done / 2 * width);
+        lm_scalar_pack_bf16_from_f32_columns(i, i + lanes, count, width, k - done, x + done, x_row,
+                                             1, out + done / 2 * width);
     }
 }
 
@@ -69,20 +69,20 @@ static void pack_lines(int64_t count, int64_t width, int64_t k, const float *x, 
             store_pairs(out + p / 2 * width + i,
                         zip(_mm256_loadu_ps(from), _mm256_loadu_ps(from + x_col)));
         }
-    lm_scalar_pack_bf16_columns(whole, width, count, width, k, x, 1, x_col, out);
+    lm_scalar_pack_bf16_from_f32_columns(whole, width, count, width, k, x, 1, x_col, out);
     if (k % 2)
-        lm_scalar_pack_bf16_columns(0, whole, count, width, 1, x + (k - 1) * x_col, 1, x_col,
-                                    out + k / 2 * width);
+        lm_scalar_pack_bf16_from_f32_columns(0, whole, count, width, 1, x + (k - 1) * x_col, 1,
+                                             x_col, out + k / 2 * width);
 }
 
-void lm_avx2_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
-                       int64_t x_col, lm_bf16_pair *out) {
+void lm_avx2_pack_bf16_from_f32(int64_t count, int64_t width, int64_t k, const float *x,
+                                int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
     if (x_row == 1)
         pack_lines(count, width, k, x, x_col, out);
     else if (x_col == 1)
         pack_rows(count, width, k, x, x_row, out);
     else
-        lm_scalar_pack_bf16(count, width, k, x, x_row, x_col, out);
+        lm_scalar_pack_bf16_from_f32(count, width, k, x, x_row, x_col, out);
 }
 
 /* x_row == 1: two lines of x become a line of pairs. */
@@ -97,14 +97,14 @@ static void interleave_lines(int64_t count, int64_t width, int64_t k, const lm_b
             store_pairs(out + p / 2 * width + i,
                         _mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b)));
         }
-    lm_scalar_pack_pairs_columns(whole, width, count, width, k, x, 1, x_col, out);
+    lm_scalar_pack_bf16_from_bf16_columns(whole, width, count, width, k, x, 1, x_col, out);
     if (k % 2)
-        lm_scalar_pack_pairs_columns(0, whole, count, width, 1, x + (k - 1) * x_col, 1, x_col,
-                                     out + k / 2 * width);
+        lm_scalar_pack_bf16_from_bf16_columns(0, whole, count, width, 1, x + (k - 1) * x_col, 1,
+                                              x_col, out + k / 2 * width);
 }
 
-void lm_avx2_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
-                        int64_t x_col, lm_bf16_pair *out) {
+void lm_avx2_pack_bf16_from_bf16(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
+                                 int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
     if (x_row == 1)
         interleave_lines(count, width, k, x, x_col, out);
     else if (x_col == 1 &&
@@ -112,19 +112,19 @@ void lm_avx2_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *
         lm_avx2_pack_f32(count, width, k / 2, (const float *)(const void *)x, x_row / 2, 1,
                          (float *)(void *)out);
     else
-        lm_scalar_pack_pairs(count, width, k, x, x_row, x_col, out);
+        lm_scalar_pack_bf16_from_bf16(count, width, k, x, x_row, x_col, out);
 }
 
-void lm_avx2_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
+static inline void round_row(int64_t n, const float *x, lm_bf16 *y) {
     int64_t i = 0;
     for (; i + 16 <= n; i += 16)
         _mm256_storeu_si256((__m256i *)(void *)(y + i), pairs_of_row(x + i));
-    lm_scalar_bf16_from_f32(n - i, x + i, y + i);
+    lm_scalar_bf16_from_f32(1, n - i, x + i, n, y + i, n);
 }
 
-void lm_avx2_bf16_rows_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
-                                int64_t y_row) {
-    for (int64_t i = 0; i < rows; i++) lm_avx2_bf16_from_f32(n, x + i * x_row, y + i * y_row);
+void lm_avx2_bf16_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
+                           int64_t y_row) {
+    for (int64_t i = 0; i < rows; i++) round_row(n, x + i * x_row, y + i * y_row);
 }
 
 void lm_avx2_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {

@@ -27,10 +27,9 @@ void lm_kernels_fill_avx2(lm_kernels *k) {
     k->gemm_bf16_mr = gemm_bf16_mr;
     k->gemm_bf16_nr = gemm_bf16_nr;
     k->gemm_bf16 = gemm_bf16_kernel;
-    k->pack_bf16 = lm_avx2_pack_bf16;
-    k->pack_pairs = lm_avx2_pack_pairs;
+    k->pack_bf16_from_f32 = lm_avx2_pack_bf16_from_f32;
+    k->pack_bf16_from_bf16 = lm_avx2_pack_bf16_from_bf16;
     k->bf16_from_f32 = lm_avx2_bf16_from_f32;
-    k->bf16_rows_from_f32 = lm_avx2_bf16_rows_from_f32;
     k->f32_from_bf16 = lm_avx2_f32_from_bf16;
     k->pack_f32 = lm_avx2_pack_f32;
     k->peak_f32 = k->peak_bf16 = peak_f32;

@@ -52,18 +52,18 @@ static void transpose_rows(int64_t rows, int64_t lanes, int64_t k, const float *
     }
 }
 
-/* Lines lie far apart, so that the hardware does not foresee them: as many ahead as the caller packs at a
- * time, into the second cache. Inlined where the sizes are known, so that no loop over a line is left. */
-enum { AHEAD_LINES = 32 };
+/* Prefetches into the second cache. Inlined where the sizes are known, so that no loop over a line is
+ * left. */
 static inline __attribute__((always_inline)) void copy(int64_t count, int64_t width, int64_t k,
                                                        const float *x, int64_t x_col, float *out) {
     for (int64_t p = 0; p < k; p++, x += x_col, out += width) {
         int64_t i = 0;
         for (; i + 8 <= count; i += 8) {
-            if (i % 16 == 0) _mm_prefetch((const char *)(x + AHEAD_LINES * x_col + i), _MM_HINT_T1);
+            if (i % 16 == 0)
+                _mm_prefetch((const char *)(x + LM_PACK_STEPS * x_col + i), _MM_HINT_T1);
             _mm256_storeu_ps(out + i, _mm256_loadu_ps(x + i));
         }
-        if (i % 16 == 0) _mm_prefetch((const char *)(x + AHEAD_LINES * x_col + i), _MM_HINT_T1);
+        if (i % 16 == 0) _mm_prefetch((const char *)(x + LM_PACK_STEPS * x_col + i), _MM_HINT_T1);
         if (i + 4 <= count) {
             _mm_storeu_ps(out + i, _mm_loadu_ps(x + i));
             i += 4;

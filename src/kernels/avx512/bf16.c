@@ -25,18 +25,14 @@ static inline __m512i round_two(__m512 first, __m512 second) {
 
 #include "kernels/avx512/pack_bf16.inc"
 
-void lm_avx512_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
-                         int64_t x_col, lm_bf16_pair *out) {
-    pack_bf16(count, width, k, x, x_row, x_col, out);
+void lm_avx512_pack_bf16_from_f32(int64_t count, int64_t width, int64_t k, const float *x,
+                                  int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
+    pack_bf16_from_f32(count, width, k, x, x_row, x_col, out);
 }
 
-void lm_avx512_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
-    bf16_from_f32(n, x, y);
-}
-
-void lm_avx512_bf16_rows_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
-                                  lm_bf16 *y, int64_t y_row) {
-    bf16_rows_from_f32(rows, n, x, x_row, y, y_row);
+void lm_avx512_bf16_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
+                             int64_t y_row) {
+    bf16_from_f32(rows, n, x, x_row, y, y_row);
 }
 
 /* x_row == 1: two lines of x, one for each step of k, become a line of pairs. Inlined where the sizes
@@ -89,8 +85,8 @@ static void interleave_lines(int64_t count, int64_t width, int64_t k, const lm_b
         interleave(count, width, k, x, x_col, out);
 }
 
-void lm_avx512_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
-                          int64_t x_col, lm_bf16_pair *out) {
+void lm_avx512_pack_bf16_from_bf16(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
+                                   int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
     if (x_row == 1)
         interleave_lines(count, width, k, x, x_col, out);
     else if (x_col == 1 &&
@@ -98,7 +94,7 @@ void lm_avx512_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16
         lm_avx512_pack_f32(count, width, k / 2, (const float *)(const void *)x, x_row / 2, 1,
                            (float *)(void *)out);
     else
-        lm_scalar_pack_pairs(count, width, k, x, x_row, x_col, out);
+        lm_scalar_pack_bf16_from_bf16(count, width, k, x, x_row, x_col, out);
 }
 
 void lm_avx512_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {

@@ -39,8 +39,7 @@ void lm_kernels_fill_avx512bf16(lm_kernels *k) {
     k->gemm_bf16_mr = gemm_bf16_mr;
     k->gemm_bf16_nr = gemm_bf16_nr;
     k->gemm_bf16 = gemm_bf16_kernel;
-    k->pack_bf16 = pack_bf16;
+    k->pack_bf16_from_f32 = pack_bf16_from_f32;
     k->bf16_from_f32 = bf16_from_f32;
-    k->bf16_rows_from_f32 = bf16_rows_from_f32;
     k->peak_bf16 = peak_bf16;
 }

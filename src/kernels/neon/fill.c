@@ -86,8 +86,8 @@ static void pack_block(int64_t width, const float *x, int64_t x_row, lm_bf16_pai
     for (int j = 0; j < 4; j++) vst1q_u32(out + j * width, vreinterpretq_u32_f32(r[j]));
 }
 
-static void pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
-                      int64_t x_col, lm_bf16_pair *out) {
+static void pack_bf16_from_f32(int64_t count, int64_t width, int64_t k, const float *x,
+                               int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
     for (int64_t i = 0; i < width; i += 4) {
         int64_t lanes = width - i < 4 ? width - i : 4, done = 0;
         bool whole = i + 4 <= count, along = x_col == 1 && x_row != 1;
@@ -99,13 +99,13 @@ static void pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, i
         if (whole && along)
             for (; done + 8 <= k; done += 8)
                 pack_block(width, from + done, x_row, out + done / 2 * width + i);
-        lm_scalar_pack_bf16_columns(i, i + lanes, count, width, k - done, x + done * x_col, x_row,
-                                    x_col, out + done / 2 * width);
+        lm_scalar_pack_bf16_from_f32_columns(i, i + lanes, count, width, k - done, x + done * x_col,
+                                             x_row, x_col, out + done / 2 * width);
     }
 }
 
-static void pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
-                       int64_t x_col, lm_bf16_pair *out) {
+static void pack_bf16_from_bf16(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
+                                int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
     if (x_col == 1 && lm_bf16_is_pairs(x, x_row, k)) { /* pairs lie as they are: four bytes each */
         pack_f32(count, width, k / 2, (const float *)(const void *)x, x_row / 2, 1,
                  (float *)(void *)out);
@@ -119,16 +119,21 @@ static void pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x
             vst1q_u32(out + p / 2 * width + i,
                       vreinterpretq_u32_u16(vcombine_u16(both.val[0], both.val[1])));
         }
-    lm_scalar_pack_pairs_columns(whole, width, count, width, k, x, x_row, x_col, out);
+    lm_scalar_pack_bf16_from_bf16_columns(whole, width, count, width, k, x, x_row, x_col, out);
     if (k % 2)
-        lm_scalar_pack_pairs_columns(0, whole, count, width, 1, x + (k - 1) * x_col, x_row, x_col,
-                                     out + k / 2 * width);
+        lm_scalar_pack_bf16_from_bf16_columns(0, whole, count, width, 1, x + (k - 1) * x_col, x_row,
+                                              x_col, out + k / 2 * width);
 }
 
-static void bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
+static void round_row(int64_t n, const float *x, lm_bf16 *y) {
     int64_t i = 0;
     for (; i + 8 <= n; i += 8) vst1q_u16(y + i, vreinterpretq_u16_u32(pairs_of_row(x + i)));
-    lm_scalar_bf16_from_f32(n - i, x + i, y + i);
+    lm_scalar_bf16_from_f32(1, n - i, x + i, n, y + i, n);
+}
+
+static void bf16_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
+                          int64_t y_row) {
+    for (int64_t i = 0; i < rows; i++) round_row(n, x + i * x_row, y + i * y_row);
 }
 
 static void f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {
@@ -146,8 +151,8 @@ void lm_kernels_fill_neon(lm_kernels *k) {
     k->gemm_bf16_mr = gemm_bf16_mr;
     k->gemm_bf16_nr = gemm_bf16_nr;
     k->gemm_bf16 = gemm_bf16_kernel;
-    k->pack_bf16 = pack_bf16;
-    k->pack_pairs = pack_pairs;
+    k->pack_bf16_from_f32 = pack_bf16_from_f32;
+    k->pack_bf16_from_bf16 = pack_bf16_from_bf16;
     k->bf16_from_f32 = bf16_from_f32;
     k->f32_from_bf16 = f32_from_bf16;
     k->pack_f32 = pack_f32;

@@ -2,10 +2,6 @@
 
 #include "kernels/scalar/functions.h"
 
-void lm_scalar_exp_f32(int64_t n, const float *x, float *y) {
-    for (int64_t i = 0; i < n; i++) y[i] = exp1(x[i]);
-}
-
 void lm_scalar_gelu_tanh_forward_f32(int64_t n, const float *x, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] = gelu_tanh1(x[i]);
 }

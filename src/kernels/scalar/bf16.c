@@ -1,8 +1,8 @@
 #include "kernels/scalar/scalar.h"
 
-void lm_scalar_pack_bf16_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
-                                 int64_t k, const float *x, int64_t x_row, int64_t x_col,
-                                 lm_bf16_pair *out) {
+void lm_scalar_pack_bf16_from_f32_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
+                                          int64_t k, const float *x, int64_t x_row, int64_t x_col,
+                                          lm_bf16_pair *out) {
     for (int64_t kk = 0; kk < k; kk += 2, out += width)
         for (int64_t i = begin; i < end; i++) {
             const float *xi = x + i * x_row + kk * x_col;
@@ -10,9 +10,9 @@ void lm_scalar_pack_bf16_columns(int64_t begin, int64_t end, int64_t count, int6
         }
 }
 
-void lm_scalar_pack_pairs_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
-                                  int64_t k, const lm_bf16 *x, int64_t x_row, int64_t x_col,
-                                  lm_bf16_pair *out) {
+void lm_scalar_pack_bf16_from_bf16_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
+                                           int64_t k, const lm_bf16 *x, int64_t x_row,
+                                           int64_t x_col, lm_bf16_pair *out) {
     for (int64_t kk = 0; kk < k; kk += 2, out += width)
         for (int64_t i = begin; i < end; i++) {
             const lm_bf16 *xi = x + i * x_row + kk * x_col;
@@ -21,23 +21,20 @@ void lm_scalar_pack_pairs_columns(int64_t begin, int64_t end, int64_t count, int
         }
 }
 
-void lm_scalar_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
-                         int64_t x_col, lm_bf16_pair *out) {
-    lm_scalar_pack_bf16_columns(0, width, count, width, k, x, x_row, x_col, out);
+void lm_scalar_pack_bf16_from_f32(int64_t count, int64_t width, int64_t k, const float *x,
+                                  int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
+    lm_scalar_pack_bf16_from_f32_columns(0, width, count, width, k, x, x_row, x_col, out);
 }
 
-void lm_scalar_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
-                          int64_t x_col, lm_bf16_pair *out) {
-    lm_scalar_pack_pairs_columns(0, width, count, width, k, x, x_row, x_col, out);
+void lm_scalar_pack_bf16_from_bf16(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
+                                   int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
+    lm_scalar_pack_bf16_from_bf16_columns(0, width, count, width, k, x, x_row, x_col, out);
 }
 
-void lm_scalar_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y) {
-    for (int64_t i = 0; i < n; i++) y[i] = lm_bf16_from_f32(x[i]);
-}
-
-void lm_scalar_bf16_rows_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
-                                  lm_bf16 *y, int64_t y_row) {
-    for (int64_t i = 0; i < rows; i++) lm_scalar_bf16_from_f32(n, x + i * x_row, y + i * y_row);
+void lm_scalar_bf16_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
+                             int64_t y_row) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++) y[i * y_row + j] = lm_bf16_from_f32(x[i * x_row + j]);
 }
 
 void lm_scalar_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {

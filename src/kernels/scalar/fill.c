@@ -8,10 +8,9 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->gemm_f32 = lm_scalar_gemm_f32;
     k->pack_f32 = lm_scalar_pack_f32;
     k->gemm_bf16 = lm_scalar_gemm_bf16;
-    k->pack_bf16 = lm_scalar_pack_bf16;
-    k->pack_pairs = lm_scalar_pack_pairs;
+    k->pack_bf16_from_f32 = lm_scalar_pack_bf16_from_f32;
+    k->pack_bf16_from_bf16 = lm_scalar_pack_bf16_from_bf16;
     k->bf16_from_f32 = lm_scalar_bf16_from_f32;
-    k->bf16_rows_from_f32 = lm_scalar_bf16_rows_from_f32;
     k->f32_from_bf16 = lm_scalar_f32_from_bf16;
     k->gemv_f32 = lm_scalar_gemv_f32;
     k->add_f32 = lm_scalar_add_f32;
@@ -27,7 +26,6 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->layernorm_backward_f32 = lm_scalar_layernorm_backward_f32;
     k->rmsnorm_forward_f32 = lm_scalar_rmsnorm_forward_f32;
     k->rmsnorm_backward_f32 = lm_scalar_rmsnorm_backward_f32;
-    k->exp_f32 = lm_scalar_exp_f32;
     k->gelu_tanh_forward_f32 = lm_scalar_gelu_tanh_forward_f32;
     k->gelu_tanh_backward_f32 = lm_scalar_gelu_tanh_backward_f32;
     k->gelu_erf_forward_f32 = lm_scalar_gelu_erf_forward_f32;
@@ -42,8 +40,8 @@ void lm_kernels_fill_scalar(lm_kernels *k) {
     k->softcap_f32 = lm_scalar_softcap_f32;
     k->rope_f32 = lm_scalar_rope_f32;
     k->column_max_f32 = lm_scalar_column_max_f32;
-    k->column_exp_sum_f32 = lm_scalar_column_exp_sum_f32;
-    k->column_sum_exp_f32 = lm_scalar_column_sum_exp_f32;
+    k->column_exp_in_place_f32 = lm_scalar_column_exp_in_place_f32;
+    k->column_add_exp_f32 = lm_scalar_column_add_exp_f32;
     k->column_gradient_f32 = lm_scalar_column_gradient_f32;
     k->dropout_f32 = lm_scalar_dropout_f32;
     k->sgd_f32 = lm_scalar_sgd_f32;

@@ -7,8 +7,8 @@ void lm_scalar_column_max_f32(int64_t rows, int64_t n, const float *x, int64_t x
         for (int64_t j = 0; j < n; j++) m[j] = max1(m[j], x[j]) + 0.0f;
 }
 
-void lm_scalar_column_exp_sum_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
-                                  float *l) {
+void lm_scalar_column_exp_in_place_f32(int64_t rows, int64_t n, float *x, int64_t x_row,
+                                       const float *m, float *l) {
     for (int64_t i = 0; i < rows; i++, x += x_row) {
         for (int64_t j = 0; j < n; j++) {
             x[j] = exp1(x[j] - m[j]);
@@ -17,7 +17,7 @@ void lm_scalar_column_exp_sum_f32(int64_t rows, int64_t n, float *x, int64_t x_r
     }
 }
 
-void lm_scalar_column_sum_exp_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+void lm_scalar_column_add_exp_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
                                   const float *m, float *l) {
     for (int64_t i = 0; i < rows; i++, x += x_row)
         for (int64_t j = 0; j < n; j++) l[j] = l[j] + exp1(x[j] - m[j]);

@@ -19,20 +19,19 @@ void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, con
                         const float *init, float *y);
 
 /* bf16.c */
-/* Columns begin..end of the panel that pack_bf16 makes, or pack_pairs: what vectors leave over. */
-void lm_scalar_pack_bf16_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
-                                 int64_t k, const float *x, int64_t x_row, int64_t x_col,
-                                 lm_bf16_pair *out);
-void lm_scalar_pack_pairs_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
-                                  int64_t k, const lm_bf16 *x, int64_t x_row, int64_t x_col,
-                                  lm_bf16_pair *out);
-void lm_scalar_pack_bf16(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
-                         int64_t x_col, lm_bf16_pair *out);
-void lm_scalar_pack_pairs(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
-                          int64_t x_col, lm_bf16_pair *out);
-void lm_scalar_bf16_from_f32(int64_t n, const float *x, lm_bf16 *y);
-void lm_scalar_bf16_rows_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
-                                  lm_bf16 *y, int64_t y_row);
+/* Columns begin..end of the panel that pack_bf16_from_f32 makes, or pack_bf16_from_bf16: what vectors leave over. */
+void lm_scalar_pack_bf16_from_f32_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
+                                          int64_t k, const float *x, int64_t x_row, int64_t x_col,
+                                          lm_bf16_pair *out);
+void lm_scalar_pack_bf16_from_bf16_columns(int64_t begin, int64_t end, int64_t count, int64_t width,
+                                           int64_t k, const lm_bf16 *x, int64_t x_row,
+                                           int64_t x_col, lm_bf16_pair *out);
+void lm_scalar_pack_bf16_from_f32(int64_t count, int64_t width, int64_t k, const float *x,
+                                  int64_t x_row, int64_t x_col, lm_bf16_pair *out);
+void lm_scalar_pack_bf16_from_bf16(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
+                                   int64_t x_row, int64_t x_col, lm_bf16_pair *out);
+void lm_scalar_bf16_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
+                             int64_t y_row);
 void lm_scalar_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y);
 
 /* vector.c */
@@ -60,7 +59,6 @@ void lm_scalar_rmsnorm_backward_f32(int64_t rows, int64_t n, const float *x, con
                                     const float *rstd, const float *dy, float *dx, float *dweight);
 
 /* activation.c */
-void lm_scalar_exp_f32(int64_t n, const float *x, float *y);
 void lm_scalar_gelu_tanh_forward_f32(int64_t n, const float *x, float *y);
 void lm_scalar_gelu_tanh_backward_f32(int64_t n, const float *x, const float *dy, float *dx,
                                       float *y);
@@ -85,9 +83,9 @@ void lm_scalar_rope_f32(int64_t heads, int64_t size, const float *cos, const flo
 
 /* loss.c */
 void lm_scalar_column_max_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, float *m);
-void lm_scalar_column_exp_sum_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
-                                  float *l);
-void lm_scalar_column_sum_exp_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+void lm_scalar_column_exp_in_place_f32(int64_t rows, int64_t n, float *x, int64_t x_row,
+                                       const float *m, float *l);
+void lm_scalar_column_add_exp_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
                                   const float *m, float *l);
 void lm_scalar_column_gradient_f32(int64_t rows, int64_t n, float *x, int64_t x_row, const float *m,
                                    const float *a, float b, float inv_cap);
