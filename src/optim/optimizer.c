@@ -1,174 +1,251 @@
 #include "optim/optimizer.h"
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/elementary.h"
+#include "optim/kind.h"
 
-/* Elements a task updates: a fixed length, so that chunks do not depend on threads; the update
- * itself is elementwise and could be cut anywhere. */
-#define CHUNK 65536
+/* Elements that a task updates at most. Any length gives the same bits; this one is long enough to
+ * hide what a task costs and short enough to share a row of a small model out among threads. */
+#define PIECE ((int64_t)65536)
 
-/* One chunk of one segment. */
-typedef struct chunk {
-    int64_t offset, count;
-    bool decay;
-} chunk;
+/* A row, its kind and its states. */
+typedef struct row {
+    lm_optimizer_row row;
+    const lm_optimizer_kind *kind;
+    float **states;
+} row;
 
-typedef struct update {
-    const lm_compute *compute;
-    const lm_optimizer_options *o;
-    const lm_optimizer_step_args *s;
-    double correction1, correction2; /* 1 - beta^t */
-} update;
+/* Elements of one row for a task. */
+typedef struct piece {
+    int64_t row, first, count;
+} piece;
 
-/* lr * weight_decay of this chunk: decoupled decay, scaled by this step's rate. */
-static float decay_of(const update *u, const chunk *c) {
-    return c->decay ? (float)(u->s->lr * u->o->weight_decay) : 0.0f;
-}
-
-static void update_sgd(const update *u, const chunk *c) {
-    const lm_optimizer_step_args *s = u->s;
-    u->compute->kernels->sgd_f32(c->count, (float)s->lr, decay_of(u, c), (float)s->grad_scale,
-                                 s->gradients + c->offset, s->weights + c->offset);
-}
-
-static void update_momentum(const update *u, const chunk *c) {
-    const lm_optimizer_step_args *s = u->s;
-    u->compute->kernels->momentum_f32(c->count, (float)s->lr, (float)u->o->momentum, decay_of(u, c),
-                                      (float)s->grad_scale, s->gradients + c->offset,
-                                      s->states[0] + c->offset, s->weights + c->offset);
-}
-
-static void update_adam(const update *u, const chunk *c) {
-    const lm_optimizer_step_args *s = u->s;
-    lm_adam_coefficients a = {.lr = (float)s->lr,
-                              .beta1 = (float)u->o->beta1,
-                              .beta2 = (float)u->o->beta2,
-                              .eps = (float)u->o->eps,
-                              .inv_correction1 = (float)(1 / u->correction1),
-                              .inv_correction2 = (float)(1 / u->correction2),
-                              .decay = decay_of(u, c),
-                              .grad_scale = (float)s->grad_scale};
-    u->compute->kernels->adam_f32(c->count, &a, s->gradients + c->offset, s->states[0] + c->offset,
-                                  s->states[1] + c->offset, s->weights + c->offset);
-}
-
-/* ---- the registry
- * ------------------------------------------------------------------------------*/
-
-static const struct {
-    const char *name;
-    int states;
-    const char *state_names[2];
-    const char *uses; /* options it reads beside lr */
-    void (*update)(const update *u, const chunk *c);
-} optimizers[] = {
-    {"sgd", 0, {NULL, NULL}, "weight_decay", update_sgd},
-    {"momentum", 1, {"momentum", NULL}, "momentum weight_decay", update_momentum},
-    {"adam", 2, {"m", "v"}, "beta1 beta2 eps", update_adam},
-    {"adamw", 2, {"m", "v"}, "beta1 beta2 eps weight_decay", update_adam},
+struct lm_optimizer {
+    lm_optimizer_options *groups;
+    row *rows;
+    float **states; /* of all rows */
+    lm_optimizer_array *arrays;
+    piece *pieces; /* of the rows updated by element */
+    int64_t n_rows, n_arrays, n_pieces;
+    lm_arena arena; /* of the states */
 };
-enum { COUNT = sizeof optimizers / sizeof *optimizers };
+
+/* ---- the registry ------------------------------------------------------------------------------*/
+
+static const lm_optimizer_kind *find(int kind) {
+    int i = 0;
+    while (lm_optimizer_kinds[i] && i != kind) i++;
+    return lm_optimizer_kinds[i];
+}
 
 const char *lm_optimizer_name(int kind) {
-    return kind >= 0 && kind < COUNT ? optimizers[kind].name : NULL;
+    const lm_optimizer_kind *k = find(kind);
+    return k ? k->name : NULL;
 }
 
-int lm_optimizer_states(int kind) {
-    LM_ASSERT(kind >= 0 && kind < COUNT);
-    return optimizers[kind].states;
+unsigned lm_optimizer_uses(int kind) {
+    LM_ASSERT(find(kind));
+    return find(kind)->uses;
 }
 
-const char *lm_optimizer_state_name(int kind, int state) {
-    LM_ASSERT(kind >= 0 && kind < COUNT && state >= 0 && state < optimizers[kind].states);
-    return optimizers[kind].state_names[state];
+/* ---- states ------------------------------------------------------------------------------------*/
+
+static int64_t row_elements(const lm_optimizer_row *r) {
+    return r->shape[0] * r->shape[1];
 }
 
-bool lm_optimizer_uses(int kind, const char *option) {
-    LM_ASSERT(kind >= 0 && kind < COUNT);
-    size_t n = strlen(option);
-    for (const char *at = optimizers[kind].uses; *at; at += strspn(at, " ")) {
-        size_t length = strcspn(at, " ");
-        if (length == n && memcmp(at, option, n) == 0) return true;
-        at += length;
+static int state_count(const lm_optimizer_kind *kind) {
+    int n = 0;
+    while (kind->states[n].name) n++;
+    return n;
+}
+
+/* The `index`-th state of a row; data is left out. */
+static lm_optimizer_array describe(const lm_optimizer_row *r, const lm_optimizer_kind *kind,
+                                   int index) {
+    const lm_optimizer_state *s = &kind->states[index];
+    lm_optimizer_array a = {.state = s->name, .row = r->name};
+    switch (s->shape) {
+    case LM_STATE_LIKE_ROW:
+        a.ndim = r->ndim;
+        memcpy(a.shape, r->shape, sizeof a.shape);
+        break;
+    case LM_STATE_PER_LINE:
+        a.ndim = 1;
+        a.shape[0] = r->ndim == 2 ? r->shape[0] : 1;
+        a.shape[1] = 1;
+        break;
     }
-    return false;
+    return a;
 }
 
-/* ---- one step
- * ----------------------------------------------------------------------------------*/
+bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                        int64_t n_rows, uint64_t *bytes) {
+    uint64_t sum = 0;
+    for (int64_t i = 0; i < n_rows; i++) {
+        const lm_optimizer_kind *kind = find(groups[rows[i].group].kind);
+        LM_ASSERT(kind);
+        for (int s = 0; s < state_count(kind); s++) {
+            lm_optimizer_array a = describe(&rows[i], kind, s);
+            size_t elements;
+            if (!lm_size_mul((size_t)a.shape[0], (size_t)a.shape[1], &elements) ||
+                elements > (SIZE_MAX - LM_ALIGNMENT) / sizeof(float) ||
+                !lm_u64_add(sum, lm_size_align(elements * sizeof(float)), &sum))
+                return false;
+        }
+    }
+    *bytes = sum;
+    return true;
+}
 
-static int64_t chunks_of(int64_t count) {
-    return (count + CHUNK - 1) / CHUNK;
+const lm_optimizer_array *lm_optimizer_arrays(const lm_optimizer *o, int64_t *count) {
+    *count = o->n_arrays;
+    return o->arrays;
+}
+
+const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count) {
+    *count = (int64_t)(o->arena.used / sizeof(float));
+    return (const float *)o->arena.base;
+}
+
+/* ---- creating ----------------------------------------------------------------------------------*/
+
+/* Memory for the first state of every row, then for the second, and so on. */
+static void place_states(lm_optimizer *o) {
+    float **at = o->states;
+    int most = 0;
+    for (int64_t i = 0; i < o->n_rows; i++) {
+        int n = state_count(o->rows[i].kind);
+        o->rows[i].states = at;
+        at += n;
+        most = n > most ? n : most;
+    }
+    lm_optimizer_array *next = o->arrays;
+    for (int s = 0; s < most; s++) {
+        for (int64_t i = 0; i < o->n_rows; i++) {
+            row *r = &o->rows[i];
+            if (s >= state_count(r->kind)) continue;
+            *next = describe(&r->row, r->kind, s);
+            next->data = lm_arena_floats(&o->arena, next->shape[0] * next->shape[1]);
+            r->states[s] = next->data;
+            next++;
+        }
+    }
+}
+
+static void cut_pieces(lm_optimizer *o) {
+    piece *next = o->pieces;
+    for (int64_t i = 0; i < o->n_rows; i++) {
+        int64_t elements = row_elements(&o->rows[i].row);
+        for (int64_t first = 0; o->rows[i].kind->elements && first < elements; first += PIECE)
+            *next++ = (piece){i, first, lm_min(elements - first, PIECE)};
+    }
+    o->n_pieces = next - o->pieces;
+}
+
+lm_status lm_optimizer_create(lm_optimizer **optimizer, const lm_optimizer_options *groups,
+                              int n_groups, const lm_optimizer_row *rows, int64_t n_rows,
+                              lm_error *err) {
+    uint64_t bytes = 0;
+    int64_t pieces = 0;
+    lm_status status = LM_OK;
+    lm_optimizer *o = *optimizer = calloc(1, sizeof *o);
+    if (!o) return lm_error_no_memory(err, NULL);
+    bool fits = lm_optimizer_bytes(groups, rows, n_rows, &bytes);
+    LM_ASSERT(fits); /* as the plan has found */
+    o->groups = calloc((size_t)n_groups + 1, sizeof *o->groups);
+    o->rows = calloc((size_t)n_rows + 1, sizeof *o->rows);
+    if (!o->groups || !o->rows) {
+        status = lm_error_no_memory(err, NULL);
+        goto out;
+    }
+    memcpy(o->groups, groups, (size_t)n_groups * sizeof *groups);
+    o->n_rows = n_rows;
+    for (int64_t i = 0; i < n_rows; i++) {
+        const lm_optimizer_row *r = &rows[i];
+        LM_ASSERT(r->group >= 0 && r->group < n_groups);
+        o->rows[i] = (row){.row = *r, .kind = find(groups[r->group].kind)};
+        LM_ASSERT(o->rows[i].kind->elements || r->ndim == 2);
+        o->n_arrays += state_count(o->rows[i].kind);
+        pieces += lm_divide_up(row_elements(r), PIECE);
+    }
+    o->states = calloc((size_t)o->n_arrays + 1, sizeof *o->states);
+    o->arrays = calloc((size_t)o->n_arrays + 1, sizeof *o->arrays);
+    o->pieces = calloc((size_t)pieces + 1, sizeof *o->pieces);
+    if (!o->states || !o->arrays || !o->pieces) {
+        status = lm_error_no_memory(err, NULL);
+        goto out;
+    }
+    status = lm_arena_init(&o->arena, bytes, "the optimizer's state", err);
+    if (status != LM_OK) goto out;
+    place_states(o);
+    cut_pieces(o);
+out:
+    if (status != LM_OK) {
+        lm_optimizer_free(o);
+        *optimizer = NULL;
+    }
+    return status;
+}
+
+void lm_optimizer_free(lm_optimizer *o) {
+    if (!o) return;
+    lm_arena_free(&o->arena);
+    free(o->pieces);
+    free(o->arrays);
+    free(o->states);
+    free(o->rows);
+    free(o->groups);
+    free(o);
+}
+
+/* ---- one step ----------------------------------------------------------------------------------*/
+
+typedef struct step {
+    const lm_optimizer *o;
+    const lm_compute *compute;
+    const lm_optimizer_step_args *args;
+} step;
+
+static lm_update make_update(const step *s, const row *r, int64_t first, int64_t count) {
+    const lm_optimizer_options *options = &s->o->groups[r->row.group];
+    double lr = s->args->lr[r->row.group];
+    bool decays = r->kind->uses & LM_USES_WEIGHT_DECAY;
+    return (lm_update){.compute = s->compute,
+                       .options = options,
+                       .row = &r->row,
+                       .first = first,
+                       .count = count,
+                       .step = s->args->step,
+                       .lr = (float)lr,
+                       .decay = decays ? (float)(lr * options->weight_decay) : 0.0f,
+                       .grad_scale = (float)s->args->grad_scale,
+                       .gradients = s->args->gradients + r->row.offset + first,
+                       .weights = s->args->weights + r->row.offset + first,
+                       .states = r->states};
 }
 
 static void step_task(void *argument, int64_t task, int worker) {
     (void)worker;
-    const update *u = argument;
-    const lm_optimizer_segment *segment = u->s->segments;
-    while (task >= chunks_of(segment->count)) task -= chunks_of(segment++->count);
-    int64_t first = task * CHUNK, left = segment->count - first;
-    chunk c = {.offset = segment->offset + first,
-               .count = left < CHUNK ? left : CHUNK,
-               .decay = segment->decay && lm_optimizer_uses(u->o->kind, "weight_decay")};
-    optimizers[u->o->kind].update(u, &c);
+    const step *s = argument;
+    const piece *p = &s->o->pieces[task];
+    const row *r = &s->o->rows[p->row];
+    lm_update u = make_update(s, r, p->first, p->count);
+    r->kind->elements(&u);
 }
 
-void lm_optimizer_step(const lm_compute *compute, const lm_optimizer_options *o,
-                       const lm_optimizer_step_args *s) {
+void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
+                       const lm_optimizer_step_args *args) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_OPTIMIZER);
-    LM_ASSERT(o->kind >= 0 && o->kind < COUNT && s->step >= 1);
-    update u = {.compute = compute, .o = o, .s = s, .correction1 = 1, .correction2 = 1};
-    if (lm_optimizer_uses(o->kind, "beta1")) {
-        u.correction1 = 1 - lm_powi(o->beta1, s->step);
-        u.correction2 = 1 - lm_powi(o->beta2, s->step);
+    LM_ASSERT(args->step >= 1);
+    step s = {.o = o, .compute = compute, .args = args};
+    lm_pool_run(compute->pool, o->n_pieces, step_task, &s);
+    for (int64_t i = 0; i < o->n_rows; i++) {
+        const row *r = &o->rows[i];
+        if (!r->kind->matrix) continue;
+        lm_update u = make_update(&s, r, 0, row_elements(&r->row));
+        r->kind->matrix(&u);
     }
-    int64_t tasks = 0;
-    for (int64_t i = 0; i < s->n_segments; i++) tasks += chunks_of(s->segments[i].count);
-    lm_pool_run(compute->pool, tasks, step_task, &u);
     lm_phase_leave(compute->phases, before);
-}
-
-/* ---- the norm
- * ----------------------------------------------------------------------------------*/
-
-/* Chunks are fixed by the count alone: at most NORM_CHUNKS, each of a multiple of CHUNK. */
-#define NORM_CHUNKS 64
-
-typedef struct norm {
-    const lm_compute *compute;
-    const float *gradients;
-    int64_t count, chunk;
-    double sums[NORM_CHUNKS];
-} norm;
-
-static void norm_task(void *argument, int64_t task, int worker) {
-    (void)worker;
-    norm *n = argument;
-    int64_t end = (task + 1) * n->chunk < n->count ? (task + 1) * n->chunk : n->count;
-    double sum = 0;
-    /* Single precision within a short run, double across: no overflow of the sum of 100 M. */
-    for (int64_t i = task * n->chunk; i < end; i += CHUNK) {
-        int64_t length = end - i < CHUNK ? end - i : CHUNK;
-        sum += (double)n->compute->kernels->sum_squares_f32(length, n->gradients + i);
-    }
-    n->sums[task] = sum;
-}
-
-double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *gradients) {
-    norm n = {.compute = compute, .gradients = gradients, .count = count};
-    n.chunk = (chunks_of(count) + NORM_CHUNKS - 1) / NORM_CHUNKS * CHUNK;
-    if (count == 0) return 0;
-    int64_t tasks = (count + n.chunk - 1) / n.chunk;
-    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_OPTIMIZER);
-    lm_pool_run(compute->pool, tasks, norm_task, &n);
-    lm_phase_leave(compute->phases, before);
-    double sum = 0;
-    for (int64_t i = 0; i < tasks; i++) sum += n.sums[i];
-    return sqrt(sum);
-}
-
-double lm_clip_scale(double total_norm, double clip_norm) {
-    return clip_norm > 0 && total_norm > clip_norm ? clip_norm / total_norm : 1;
 }

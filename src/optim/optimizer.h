@@ -1,12 +1,14 @@
-/* Optimizers, each a row in a registry; they see flat arrays cut into segments, never models.
+/* Optimizers: one file each and a row in registry.c. They see the model's rows, never the model.
  *
- *     lm_optimizer_options o = {.kind = kind, .lr = 1e-3, ...};
- *     n = lm_optimizer_states(o.kind);                   // flat float arrays it keeps: 0, 1 or 2
- *     norm = lm_gradient_norm(compute, total, gradients);
- *     lm_optimizer_step(compute, &o, &step);
+ *     lm_optimizer_options groups[] = {...};                  // the values of each group of rows
+ *     lm_optimizer_bytes(groups, rows, n_rows, &bytes);       // for the plan
+ *     lm_optimizer_create(&o, groups, n_groups, rows, n_rows, err);
+ *     lm_optimizer_step(o, &compute, &args);                  // once per step; allocates nothing
+ *     lm_optimizer_free(o);
  *
- * Sources: SGD and momentum: Sutskever et al. 2013 (undampened); Adam: Kingma & Ba 2015, algorithm
- * 1; AdamW: Loshchilov & Hutter 2019 (decay decoupled, scaled by the learning rate). */
+ * Weights and gradients are flat arrays; a row is one parameter at its place in them. A group holds
+ * the kind of optimizer and its values for the rows that name it, so that rows may differ in both.
+ * Same bits for any number of threads, and however rows are shared out among groups of equal values. */
 #ifndef LM_OPTIM_OPTIMIZER_H
 #define LM_OPTIM_OPTIMIZER_H
 
@@ -14,42 +16,70 @@
 
 #include "ops/compute.h"
 
+/* The options that only some optimizers read, as a set of bits; every one reads lr. */
+enum {
+    LM_USES_BETA1 = 1,
+    LM_USES_BETA2 = 2,
+    LM_USES_EPS = 4,
+    LM_USES_MOMENTUM = 8,
+    LM_USES_WEIGHT_DECAY = 16
+};
+
 /* The registry. */
 const char *lm_optimizer_name(int kind); /* "sgd", "momentum", "adam", "adamw"; NULL past the end */
-int lm_optimizer_states(int kind);       /* float arrays of the parameters' size it keeps */
-const char *lm_optimizer_state_name(int kind, int state); /* "m", "v", ...: for checkpoints */
-/* Does this kind read the option of that name ("beta1", "beta2", "eps", "momentum",
- * "weight_decay")? A config that sets one it does not read is refused. */
-bool lm_optimizer_uses(int kind, const char *option);
+unsigned lm_optimizer_uses(int kind);    /* LM_USES_...; a config that sets another is refused */
 
+/* The values of a group of rows. */
 typedef struct lm_optimizer_options {
-    int kind; /* index in the registry */
-    double lr, beta1, beta2, eps, momentum, weight_decay;
+    int kind;  /* index in the registry */
+    double lr; /* at the schedule's top */
+    double beta1, beta2, eps, momentum, weight_decay;
 } lm_optimizer_options;
 
-typedef struct lm_optimizer_segment {
-    int64_t offset, count; /* elements of the flat arrays */
-    bool decay;
-} lm_optimizer_segment;
+/* A parameter. */
+typedef struct lm_optimizer_row {
+    const char *name; /* "h.3.attn.qkv.weight": its states are named after it; must outlive the
+                         optimizer */
+    int ndim;         /* 1 or 2 */
+    int64_t shape[2]; /* [out, in] for a matrix, [n, 1] for a vector */
+    int64_t offset;   /* of its first element in the flat arrays; its elements lie together */
+    int group;        /* index of its values */
+} lm_optimizer_row;
+
+typedef struct lm_optimizer lm_optimizer;
+
+/* What the states of these rows occupy; false when that does not fit 64 bits. */
+bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                        int64_t n_rows, uint64_t *bytes);
+
+/* For n_rows disjoint rows; groups and rows are copied. States are zero. LM_ERR_RUNTIME without
+ * memory, and *o is NULL. */
+lm_status lm_optimizer_create(lm_optimizer **o, const lm_optimizer_options *groups, int n_groups,
+                              const lm_optimizer_row *rows, int64_t n_rows, lm_error *err);
+void lm_optimizer_free(lm_optimizer *o); /* NULL is fine */
+
+/* A state of a row, for checkpoints: the first state of every row, then the second of those that
+ * have one, and so on. */
+typedef struct lm_optimizer_array {
+    const char *state; /* "m", "v", ... */
+    const char *row;   /* name of the row */
+    int ndim;
+    int64_t shape[2];
+    float *data; /* [shape]; owned by the optimizer */
+} lm_optimizer_array;
+const lm_optimizer_array *lm_optimizer_arrays(const lm_optimizer *o, int64_t *count);
+/* All of them as one array, with zeros in between. */
+const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count);
 
 typedef struct lm_optimizer_step_args {
-    const lm_optimizer_segment *segments; /* disjoint */
-    int64_t n_segments;
-    double lr;         /* of this step, from the schedule */
-    int64_t step;      /* t of the bias correction: 1 at the first update */
-    double grad_scale; /* from lm_clip_scale(); 1 without clipping */
-    const float *gradients;
-    float *states[2];
-    float *weights; /* updated in place, as are states */
+    const double *lr;       /* [groups]: learning rates of this step, from the schedule */
+    int64_t step;           /* t of the equations: 1 at the first update */
+    double grad_scale;      /* from lm_clip_scale(); 1 without clipping */
+    const float *gradients; /* flat */
+    float *weights;         /* flat; updated in place, as are the states */
 } lm_optimizer_step_args;
-/* One pass over memory: read g, m, v, p; write m, v, p. */
-void lm_optimizer_step(const lm_compute *compute, const lm_optimizer_options *o,
-                       const lm_optimizer_step_args *s);
-
-/* sqrt(sum g^2): fixed chunks, combined in order in double. NaN or infinite when any gradient is.
- */
-double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *gradients);
-/* min(1, clip_norm / norm) as Pascanu, Mikolov & Bengio 2013; 1 when clip_norm is 0. */
-double lm_clip_scale(double norm, double clip_norm);
+/* Elements between rows are neither read nor written. To be called outside of pool tasks. */
+void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
+                       const lm_optimizer_step_args *args);
 
 #endif

@@ -8,26 +8,29 @@
 
 /* ---- arrays ------------------------------------------------------------------------------------*/
 
-lm_checkpoint_array *lm_saved_arrays(const lm_model *m, int optimizer, float *weights,
-                                     float *const *states, int n_states, int64_t *count) {
-    int64_t rows;
+static lm_checkpoint_array make_array(const char *state, const char *row, int ndim,
+                                      const int64_t shape[2], float *data) {
+    lm_checkpoint_array a = {.ndim = ndim, .data = data};
+    int n = snprintf(a.name, sizeof a.name, "%s%s%s", state, *state ? "/" : "", row);
+    LM_ASSERT(n > 0 && n < (int)sizeof a.name);
+    for (int d = 0; d < ndim; d++) a.shape[d] = shape[d];
+    return a;
+}
+
+lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, int64_t *count) {
+    int64_t rows, n_states = 0;
     const lm_param *params = lm_model_rows(m, &rows);
-    *count = rows * (1 + n_states);
+    const lm_optimizer_array *states = o ? lm_optimizer_arrays(o, &n_states) : NULL;
+    float *weights = lm_model_weights(m);
+    *count = rows + n_states;
     lm_checkpoint_array *arrays = calloc((size_t)*count, sizeof *arrays);
     if (!arrays) return NULL;
-    for (int state = -1; state < n_states; state++) {
-        const char *prefix = state < 0 ? "" : lm_optimizer_state_name(optimizer, state);
-        float *flat = state < 0 ? weights : states[state];
-        for (int64_t i = 0; i < rows; i++) {
-            lm_checkpoint_array *a = &arrays[(state + 1) * rows + i];
-            int n = snprintf(a->name, sizeof a->name, "%s%s%s", prefix, state < 0 ? "" : "/",
-                             params[i].name);
-            LM_ASSERT(n > 0 && n < (int)sizeof a->name);
-            a->ndim = params[i].ndim;
-            for (int d = 0; d < a->ndim; d++) a->shape[d] = params[i].shape[d];
-            a->data = flat + params[i].offset;
-        }
-    }
+    for (int64_t i = 0; i < rows; i++)
+        arrays[i] = make_array("", params[i].name, params[i].ndim, params[i].shape,
+                               weights + params[i].offset);
+    for (int64_t i = 0; i < n_states; i++)
+        arrays[rows + i] = make_array(states[i].state, states[i].row, states[i].ndim,
+                                      states[i].shape, states[i].data);
     return arrays;
 }
 
@@ -77,8 +80,7 @@ lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, 
     compute->precision = (lm_precision)s->config.train.precision;
     lm_status status = lm_model_create(model, &s->config.model, batch, false, compute, err);
     if (status != LM_OK) return status;
-    lm_checkpoint_array *arrays =
-        lm_saved_arrays(*model, 0, lm_model_weights(*model), NULL, 0, &count);
+    lm_checkpoint_array *arrays = lm_saved_arrays(*model, NULL, &count);
     status = arrays ? lm_checkpoint_read(s->checkpoint, arrays, count, compute->pool, err)
                     : lm_error_no_memory(err, s->path);
     free(arrays);

@@ -12,6 +12,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "model/model.h"
+#include "optim/optimizer.h"
 #include "saved/meta.h"
 
 typedef struct lm_saved {
@@ -31,9 +32,9 @@ lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, 
                          lm_error *err);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */
 
-/* The arrays of a model's parameters, over weights [lm_model_total], and of n_states optimizer
- * states named by the optimizer. malloc'd; *count receives their number; NULL without memory. */
-lm_checkpoint_array *lm_saved_arrays(const lm_model *m, int optimizer, float *weights,
-                                     float *const *states, int n_states, int64_t *count);
+/* The arrays of a model's weights, and of its optimizer's states (NULL: the weights only), by the
+ * names that they have in checkpoints. malloc'd; *count receives their number; NULL without memory.
+ * Their data is the model's and the optimizer's. */
+lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, int64_t *count);
 
 #endif

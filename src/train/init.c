@@ -50,7 +50,7 @@ static lm_status take_weights(lm_trainer *t, const char *path, lm_error *err) {
         lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));
     if ((status = check_tokenizer(t, &from, err)) != LM_OK) goto out;
     if ((status = check_all_used(t, &from, err)) != LM_OK) goto out;
-    arrays = lm_saved_arrays(t->model, 0, lm_model_weights(t->model), NULL, 0, &count);
+    arrays = lm_saved_arrays(t->model, NULL, &count);
     status = arrays ? lm_checkpoint_read(from.checkpoint, arrays, count, t->pool, err)
                     : lm_error_no_memory(err, NULL);
     if (status == LM_OK) say_differences(t, &from);

@@ -6,23 +6,26 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "machine/limits.h"
+#include "optim/clip.h"
 #include "train/trainer.h"
 
 /* ---- saving ------------------------------------------------------------------------------------*/
 
 /* The sum of squares of an array is finite when all of it is, give or take what would overflow. */
 static lm_status check_finite(const lm_trainer *t, lm_error *err) {
-    int64_t total = lm_model_total(t->model);
-    for (int i = -1; i < t->n_states; i++) {
-        const float *x = i < 0 ? lm_model_weights(t->model) : t->states[i];
-        if (isfinite(lm_gradient_norm(&t->compute, total, x))) continue;
-        return lm_error_set(err, LM_ERR_DIVERGED,
-                            "step %" PRId64 ": %s stopped being finite; no checkpoint was written"
-                            "%s%s",
-                            t->state.step, i < 0 ? "the weights" : "the optimizer's state",
-                            t->saved ? "; the last good one is " : "", t->saved ? t->saved : "");
-    }
-    return LM_OK;
+    int64_t n_states, total = lm_model_total(t->model);
+    const float *states = lm_optimizer_flat(t->optimizer, &n_states);
+    const char *what = NULL;
+    if (!isfinite(lm_gradient_norm(&t->compute, total, lm_model_weights(t->model))))
+        what = "the weights";
+    else if (!isfinite(lm_gradient_norm(&t->compute, n_states, states)))
+        what = "the optimizer's state";
+    if (!what) return LM_OK;
+    return lm_error_set(err, LM_ERR_DIVERGED,
+                        "step %" PRId64 ": %s stopped being finite; no checkpoint was written"
+                        "%s%s",
+                        t->state.step, what, t->saved ? "; the last good one is " : "",
+                        t->saved ? t->saved : "");
 }
 
 static lm_status check_disk(const lm_trainer *t, lm_error *err) {

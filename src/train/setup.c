@@ -10,15 +10,9 @@
 #include "data/manifest.h"
 #include "machine/limits.h"
 #include "tokenizer/tokenizer.h"
+#include "train/groups.h"
 
 /* ---- the plan ----------------------------------------------------------------------------------*/
-
-static bool add(uint64_t *sum, uint64_t x) {
-    return !__builtin_add_overflow(*sum, x, sum);
-}
-static bool multiply(uint64_t *product, uint64_t x) {
-    return !__builtin_mul_overflow(*product, x, product);
-}
 
 /* At most, at the end of the run. */
 static uint64_t checkpoints_kept(const lm_config *c) {
@@ -38,34 +32,34 @@ static uint64_t checkpoints_kept(const lm_config *c) {
     return kept < made ? kept : made;
 }
 
-static void make_plan(lm_setup *s) {
+static lm_status make_plan(lm_setup *s, lm_error *err) {
     const lm_config *c = s->config;
     lm_train_plan *p = &s->plan;
-    uint64_t states = (uint64_t)lm_optimizer_states(c->optimizer.kind);
+    bool fits;
     memset(p, 0, sizeof *p);
     lm_model_plan_make(&p->model, &c->model, c->train.micro_batch, true,
                        (lm_precision)c->train.precision, s->threads);
+    if (lm_groups_bytes(c, &p->optimizer, &fits, err) != LM_OK) return err->code;
     uint64_t step = (uint64_t)c->train.micro_batch;
-    p->optimizer = p->model.weights;
     p->batch = (uint64_t)c->train.micro_batch * sizeof(int32_t);
     p->saving = lm_checkpoint_write_bytes(s->threads);
-    p->checkpoint = p->model.weights;
-    bool fits = !p->model.overflow && multiply(&p->optimizer, states) &&
-                multiply(&p->batch, (uint64_t)c->model.context_length + 1) &&
-                multiply(&p->checkpoint, 1 + states) && add(&p->checkpoint, 1 << 20) &&
-                multiply(&step, (uint64_t)c->train.grad_accumulation) &&
-                multiply(&step, (uint64_t)c->model.context_length) && step <= INT64_MAX;
-    p->disk = p->checkpoint;
-    fits = fits && multiply(&p->disk, checkpoints_kept(c) + 1);
+    fits = fits && !p->model.overflow &&
+           lm_u64_mul(p->batch, (uint64_t)c->model.context_length + 1, &p->batch) &&
+           lm_u64_add(p->model.weights, p->optimizer, &p->checkpoint) &&
+           lm_u64_add(p->checkpoint, 1 << 20, &p->checkpoint) &&
+           lm_u64_mul(step, (uint64_t)c->train.grad_accumulation, &step) &&
+           lm_u64_mul(step, (uint64_t)c->model.context_length, &step) && step <= INT64_MAX &&
+           lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
     const uint64_t parts[] = {p->model.weights,     p->model.gradients, p->optimizer,
                               p->model.activations, p->model.scratch,   p->batch,
                               p->model.rounded,     p->saving};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        fits = fits && add(&p->memory, parts[i]);
+        fits = fits && lm_u64_add(p->memory, parts[i], &p->memory);
     p->overflow = !fits;
     p->step_tokens = fits ? (int64_t)step : 0;
     p->tokens = (double)step * (double)c->train.steps;
     p->epochs = p->tokens / ((double)s->sampler.windows * (double)c->model.context_length);
+    return LM_OK;
 }
 
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err) {
@@ -300,7 +294,7 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
     if (s->threads <= 0) s->threads = lm_cpu_usable();
     lm_kernels_fill(&s->kernels, isas);
     if ((status = resolve(s, err)) != LM_OK) goto out;
-    make_plan(s);
+    if ((status = make_plan(s, err)) != LM_OK) goto out;
     if (config->model.document_mask) lm_corpus_watch(s->train, config->model.document_token);
     if ((status = lm_corpus_validate(s->train, config->model.vocab_size, err)) != LM_OK) goto out;
     if (s->val) status = lm_corpus_validate(s->val, config->model.vocab_size, err);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "optim/clip.h"
 #include "train/trainer.h"
 
 /* The next micro-batch of windows into t->batch. */
@@ -47,16 +48,15 @@ lm_status lm_trainer_step(lm_trainer *t, lm_step_figures *f, lm_error *err) {
                             lm_schedule_lr(&c->schedule, c->optimizer.lr, step, c->train.steps),
                             t->saved ? "; the last good checkpoint is " : "",
                             t->saved ? t->saved : "");
-    lm_optimizer_step_args args = {
-        .segments = t->segments,
-        .n_segments = t->n_segments,
-        .lr = lm_schedule_lr(&c->schedule, c->optimizer.lr, step, c->train.steps),
-        .step = step,
-        .grad_scale = lm_clip_scale(t->grad_norm, c->train.clip_norm),
-        .gradients = lm_model_gradients(t->model),
-        .states = {t->states[0], t->states[1]},
-        .weights = lm_model_weights(t->model)};
-    lm_optimizer_step(&t->compute, &c->optimizer, &args);
+    double lr[LM_GROUP_COUNT];
+    for (int g = 0; g < LM_GROUP_COUNT; g++)
+        lr[g] = lm_schedule_lr(&c->schedule, t->groups[g].lr, step, c->train.steps);
+    lm_optimizer_step_args args = {.lr = lr,
+                                   .step = step,
+                                   .grad_scale = lm_clip_scale(t->grad_norm, c->train.clip_norm),
+                                   .gradients = lm_model_gradients(t->model),
+                                   .weights = lm_model_weights(t->model)};
+    lm_optimizer_step(t->optimizer, &t->compute, &args);
     if (c->log.digest_every > 0 && step % c->log.digest_every == 0)
         lm_audit_weights(&t->audit, lm_model_weights(t->model), t->pool);
     t->state.digest = lm_audit_end(&t->audit);
@@ -68,7 +68,7 @@ lm_status lm_trainer_step(lm_trainer *t, lm_step_figures *f, lm_error *err) {
     *f = (lm_step_figures){.step = step,
                            .tokens = t->state.tokens,
                            .loss = loss,
-                           .lr = args.lr,
+                           .lr = lr[LM_GROUP_DECAYED],
                            .grad_norm = t->grad_norm,
                            .digest = t->state.digest,
                            .tokens_per_s = (double)t->setup.plan.step_tokens / took,

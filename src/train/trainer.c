@@ -8,25 +8,16 @@
 #include "machine/limits.h"
 #include "report/summary.h"
 
-/* Neighbouring rows of one kind are one segment, the padding between them included: it is zero and
- * its gradient is, so that no optimizer moves it. */
-static lm_status make_segments(lm_trainer *t, lm_error *err) {
-    int64_t rows, total = lm_model_total(t->model);
-    const lm_param *params = lm_model_rows(t->model, &rows);
-    t->segments = calloc((size_t)rows, sizeof *t->segments);
-    if (!t->segments) return lm_error_no_memory(err, NULL);
-    for (int64_t i = 0; i < rows; i++) {
-        int64_t end = i + 1 < rows ? params[i + 1].offset : total;
-        lm_optimizer_segment *last = &t->segments[t->n_segments - 1];
-        if (t->n_segments > 0 && last->decay == params[i].decay &&
-            last->offset + last->count == params[i].offset) {
-            last->count = end - last->offset;
-        } else {
-            t->segments[t->n_segments++] =
-                (lm_optimizer_segment){params[i].offset, end - params[i].offset, params[i].decay};
-        }
-    }
-    return LM_OK;
+static lm_status create_optimizer(lm_trainer *t, lm_error *err) {
+    int64_t n;
+    const lm_param *params = lm_model_rows(t->model, &n);
+    lm_groups_make(&t->config->optimizer, t->groups);
+    lm_optimizer_row *rows = lm_groups_rows(params, n);
+    lm_status status =
+        rows ? lm_optimizer_create(&t->optimizer, t->groups, LM_GROUP_COUNT, rows, n, err)
+             : lm_error_no_memory(err, NULL);
+    free(rows);
+    return status;
 }
 
 lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
@@ -38,18 +29,12 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
         .kernels = &s->kernels, .pool = t->pool, .precision = (lm_precision)c->train.precision};
     status = lm_model_create(&t->model, &c->model, c->train.micro_batch, true, &t->compute, err);
     if (status != LM_OK) return status;
-    t->n_states = lm_optimizer_states(c->optimizer.kind);
-    status = lm_arena_init(&t->states_arena, s->plan.optimizer, "the optimizer's state", err);
-    if (status != LM_OK) return status;
-    for (int i = 0; i < t->n_states; i++)
-        t->states[i] = lm_arena_floats(&t->states_arena, lm_model_total(t->model));
+    if ((status = create_optimizer(t, err)) != LM_OK) return status;
     status = lm_arena_init(&t->batch_arena, lm_size_align(s->plan.batch), "the batch", err);
     if (status != LM_OK) return status;
     t->batch = lm_arena_take(&t->batch_arena, s->plan.batch);
-    t->arrays = lm_saved_arrays(t->model, c->optimizer.kind, lm_model_weights(t->model), t->states,
-                                t->n_states, &t->n_arrays);
+    t->arrays = lm_saved_arrays(t->model, t->optimizer, &t->n_arrays);
     if (!t->arrays) return lm_error_no_memory(err, NULL);
-    if ((status = make_segments(t, err)) != LM_OK) return status;
     if ((status = lm_audit_create(&t->audit, lm_model_total(t->model), err)) != LM_OK)
         return status;
 
@@ -71,10 +56,9 @@ void lm_trainer_free(lm_trainer *t) {
     free(t->saved);
     lm_checkpoint_losses_free(&t->losses);
     free(t->arrays);
-    free(t->segments);
     lm_audit_free(&t->audit);
     lm_arena_free(&t->batch_arena);
-    lm_arena_free(&t->states_arena);
+    lm_optimizer_free(t->optimizer);
     lm_model_free(t->model);
     lm_compute_free(&t->compute);
     lm_pool_free(t->pool);

@@ -8,6 +8,7 @@
 #include "report/progress.h"
 #include "saved/saved.h"
 #include "train/audit.h"
+#include "train/groups.h"
 #include "train/run_dir.h"
 #include "train/setup.h"
 #include "train/train.h"
@@ -19,11 +20,8 @@ typedef struct lm_trainer {
     lm_pool *pool;
     lm_compute compute;
     lm_model *model;
-    lm_arena states_arena;
-    float *states[2]; /* of the optimizer, flat like the weights */
-    int n_states;
-    lm_optimizer_segment *segments;
-    int64_t n_segments;
+    lm_optimizer_options groups[LM_GROUP_COUNT];
+    lm_optimizer *optimizer;
     lm_arena batch_arena;
     int32_t *batch;              /* [micro_batch, context_length + 1] */
     lm_checkpoint_array *arrays; /* of a checkpoint */

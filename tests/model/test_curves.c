@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "tests/golden/curves.h"
 #include "tests/support/layers.h"
 #include "tests/support/transformer.h"
+#include "train/groups.h"
 
-enum { STEPS = 30, MICRO_BATCHES = 2, MOST_ROWS = 64 };
+enum { STEPS = 30, MICRO_BATCHES = 2 };
 
 /* The first loss is off by the rounding of one pass, about 10 eps at most (test_golden.c). Adam
  * divides by the size of the gradient, so that where that is itself rounding an update may differ by
@@ -30,30 +32,30 @@ static int choice(const char *(*name)(int), const char *wanted) {
 
 typedef struct training {
     lm_model *m;
-    lm_optimizer_options optimizer;
+    lm_optimizer *optimizer;
     lm_schedule_options schedule;
-    lm_optimizer_segment segments[MOST_ROWS];
-    int64_t n_segments;
-    float *states[2];
 } training;
 
 static training begin(const transformer_case *c, const lm_model_options *o) {
     training t = {.m = transformer_create(o, c->batch, true, &layers_compute),
-                  .optimizer = {.kind = choice(lm_optimizer_name, "adamw"),
-                                .lr = 3e-3,
-                                .beta1 = 0.9,
-                                .beta2 = 0.95,
-                                .eps = 1e-8,
-                                .weight_decay = 0.1},
                   .schedule = {.kind = choice(lm_schedule_name, "cosine"),
                                .warmup_steps = 5,
                                .min_lr_ratio = 0.1}};
-    const lm_param *rows = lm_model_rows(t.m, &t.n_segments);
-    assert_true(t.n_segments <= MOST_ROWS);
-    for (int64_t r = 0; r < t.n_segments; r++)
-        t.segments[r] = (lm_optimizer_segment){rows[r].offset, rows[r].count, rows[r].decay};
-    for (int i = 0; i < 2; i++)
-        t.states[i] = calloc((size_t)lm_model_total(t.m), sizeof *t.states[i]);
+    lm_optimizer_options groups[LM_GROUP_COUNT];
+    lm_groups_make(&(lm_optimizer_options){.kind = choice(lm_optimizer_name, "adamw"),
+                                           .beta1 = 0.9,
+                                           .beta2 = 0.95,
+                                           .eps = 1e-8,
+                                           .weight_decay = 0.1},
+                   groups);
+    int64_t n;
+    lm_error err;
+    const lm_param *params = lm_model_rows(t.m, &n);
+    lm_optimizer_row *rows = lm_groups_rows(params, n);
+    assert_non_null(rows);
+    assert_int_equal(lm_optimizer_create(&t.optimizer, groups, LM_GROUP_COUNT, rows, n, &err),
+                     LM_OK);
+    free(rows);
     transformer_fill(t.m);
     return t;
 }
@@ -71,15 +73,13 @@ static double update(training *t, const transformer_case *c, int64_t step) {
         loss += lm_model_forward_backward(t->m, tokens, c->batch, time, (float)mean) * mean;
     }
     double norm = lm_gradient_norm(&layers_compute, lm_model_total(t->m), lm_model_gradients(t->m));
-    lm_optimizer_step_args args = {.segments = t->segments,
-                                   .n_segments = t->n_segments,
-                                   .lr = lm_schedule_lr(&t->schedule, t->optimizer.lr, step, STEPS),
+    double lr = lm_schedule_lr(&t->schedule, 3e-3, step, STEPS);
+    lm_optimizer_step_args args = {.lr = (double[LM_GROUP_COUNT]){lr, lr},
                                    .step = step,
                                    .grad_scale = lm_clip_scale(norm, 1.0),
                                    .gradients = lm_model_gradients(t->m),
-                                   .states = {t->states[0], t->states[1]},
                                    .weights = lm_model_weights(t->m)};
-    lm_optimizer_step(&layers_compute, &t->optimizer, &args);
+    lm_optimizer_step(t->optimizer, &layers_compute, &args);
     return loss;
 }
 
@@ -98,7 +98,7 @@ static void test_curve(void **state) {
             fail_msg("%s, step %d: loss %.9f, expected %.9f", c->name, (int)step, got, want);
     }
     print_message("%s: worst loss off by %.2g of it\n", c->name, worst);
-    for (int i = 0; i < 2; i++) free(t.states[i]);
+    lm_optimizer_free(t.optimizer);
     lm_model_free(t.m);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "tests/golden/optimizers.h"
@@ -24,6 +25,15 @@ static int find(const char *name) {
     return -1;
 }
 
+/* Of vectors, with a group of values each. */
+static lm_optimizer *create(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                            int n) {
+    lm_error err = {0};
+    lm_optimizer *o;
+    assert_int_equal(lm_optimizer_create(&o, groups, n, rows, n, &err), LM_OK);
+    return o;
+}
+
 static double hash01(uint64_t i) {
     return (double)((i * 2654435761u + 12345u) % 4294967296u) / 4294967296.0;
 }
@@ -35,7 +45,7 @@ static void test_against_pytorch(void **state) {
     lm_compute compute = open_compute(1);
     for (size_t row = 0; row < sizeof golden_optimizers / sizeof *golden_optimizers; row++) {
         int kind = find(golden_optimizers[row].name);
-        bool adam = lm_optimizer_uses(kind, "beta1");
+        bool adam = lm_optimizer_uses(kind) & LM_USES_BETA1;
         lm_optimizer_options o = {
             .kind = kind,
             .lr = adam ? 0.01 : 0.05,
@@ -44,23 +54,19 @@ static void test_against_pytorch(void **state) {
             .eps = 1e-8,
             .momentum = 0.9,
             .weight_decay = strcmp(golden_optimizers[row].name, "adamw") == 0 ? 0.1 : 0.0};
-        float w[N], g[N], m[N] = {0}, v[N] = {0};
+        lm_optimizer_row vector = {.name = "w", .ndim = 1, .shape = {N, 1}};
+        lm_optimizer *optimizer = create(&o, &vector, 1);
+        float w[N], g[N];
         for (uint64_t i = 0; i < N; i++) w[i] = (float)(hash01(i) - 0.5);
-        lm_optimizer_segment segment = {.count = N, .decay = true};
         for (int64_t t = 0; t < STEPS; t++) {
             for (uint64_t i = 0; i < N; i++)
                 g[i] = (float)(hash01(100 + i) * (double)w[i] +
                                hash01(1000 + 10 * (uint64_t)t + i) - 0.5);
-            lm_optimizer_step_args s = {.segments = &segment,
-                                        .n_segments = 1,
-                                        .lr = o.lr,
-                                        .step = t + 1,
-                                        .grad_scale = 1,
-                                        .gradients = g,
-                                        .states = {m, v},
-                                        .weights = w};
-            lm_optimizer_step(&compute, &o, &s);
+            lm_optimizer_step_args s = {
+                .lr = &o.lr, .step = t + 1, .grad_scale = 1, .gradients = g, .weights = w};
+            lm_optimizer_step(optimizer, &compute, &s);
         }
+        lm_optimizer_free(optimizer);
         /* Ten steps of single precision on weights below 1. */
         for (int i = 0; i < N; i++)
             assert_true(fabs((double)w[i] - golden_optimizers[row].weights[i]) < 2e-6);
@@ -71,60 +77,51 @@ static void test_against_pytorch(void **state) {
 static void test_decay_spares_what_it_should(void **state) {
     (void)state;
     lm_compute compute = open_compute(1);
-    float w[48], g[48] = {0}, m[48] = {0}, v[48] = {0};
+    float w[48], g[48] = {0};
     for (int i = 0; i < 48; i++) w[i] = 1;
-    lm_optimizer_segment segments[] = {{0, 16, true}, {32, 10, false}};
-    lm_optimizer_options o = {.kind = find("adamw"),
-                              .lr = 0.5,
-                              .beta1 = 0.9,
-                              .beta2 = 0.99,
-                              .eps = 1e-8,
-                              .weight_decay = 0.1};
-    lm_optimizer_step_args s = {.segments = segments,
-                                .n_segments = 2,
-                                .lr = 0.5,
-                                .step = 1,
-                                .grad_scale = 1,
-                                .gradients = g,
-                                .states = {m, v},
-                                .weights = w};
-    lm_optimizer_step(&compute, &o, &s);
+    const lm_optimizer_row rows[] = {
+        {.name = "a", .ndim = 1, .shape = {16, 1}, .offset = 0, .group = 0},
+        {.name = "b", .ndim = 1, .shape = {10, 1}, .offset = 32, .group = 1}};
+    lm_optimizer_options o = {
+        .kind = find("adamw"), .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1};
+    lm_optimizer_options groups[] = {o, o};
+    groups[1].weight_decay = 0;
+    lm_optimizer *optimizer = create(groups, rows, 2);
+    lm_optimizer_step_args s = {
+        .lr = (const double[]){0.5, 0.5}, .step = 1, .grad_scale = 1, .gradients = g, .weights = w};
+    lm_optimizer_step(optimizer, &compute, &s);
     for (int i = 0; i < 48; i++) assert_true(fabsf(w[i] - (i < 16 ? 0.95f : 1.0f)) < 1e-7f);
+    lm_optimizer_free(optimizer);
     lm_pool_free(compute.pool);
 }
 
 static void test_bits_do_not_depend_on_threads(void **state) {
     (void)state;
     enum { N = 300000 };
-    float *w[3], *g = calloc(N, sizeof *g), *m = NULL, *v = NULL;
+    float *w[3], *g = calloc(N, sizeof *g);
     double norms[3];
     assert_non_null(g);
     for (int i = 0; i < N; i++) g[i] = (float)(hash01((uint64_t)i) - 0.5);
     for (int threads = 1; threads <= 3; threads++) {
         lm_compute compute = open_compute(threads);
         float *x = w[threads - 1] = calloc(N, sizeof *x);
-        m = calloc(N, sizeof *m);
-        v = calloc(N, sizeof *v);
-        assert_true(x && m && v);
-        lm_optimizer_segment segments[] = {{0, 100000, true}, {100000, 200000, false}};
-        lm_optimizer_options o = {.kind = find("adamw"),
-                                  .lr = 0.1,
-                                  .beta1 = 0.9,
-                                  .beta2 = 0.99,
-                                  .eps = 1e-8,
-                                  .weight_decay = 0.1};
-        lm_optimizer_step_args s = {.segments = segments,
-                                    .n_segments = 2,
-                                    .lr = 0.1,
+        assert_non_null(x);
+        const lm_optimizer_row rows[] = {
+            {.name = "a", .ndim = 2, .shape = {1000, 100}, .offset = 0, .group = 0},
+            {.name = "b", .ndim = 1, .shape = {200000, 1}, .offset = 100000, .group = 1}};
+        lm_optimizer_options o = {
+            .kind = find("adamw"), .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1};
+        lm_optimizer_options groups[] = {o, o};
+        groups[1].weight_decay = 0;
+        lm_optimizer *optimizer = create(groups, rows, 2);
+        lm_optimizer_step_args s = {.lr = (const double[]){0.1, 0.1},
                                     .step = 1,
                                     .grad_scale = 0.7,
                                     .gradients = g,
-                                    .states = {m, v},
                                     .weights = x};
-        for (s.step = 1; s.step <= 3; s.step++) lm_optimizer_step(&compute, &o, &s);
+        for (s.step = 1; s.step <= 3; s.step++) lm_optimizer_step(optimizer, &compute, &s);
         norms[threads - 1] = lm_gradient_norm(&compute, N, g);
-        free(m);
-        free(v);
+        lm_optimizer_free(optimizer);
         lm_pool_free(compute.pool);
     }
     double sum = 0;
@@ -188,13 +185,11 @@ static void test_schedules(void **state) {
 
 static void test_registry(void **state) {
     (void)state;
-    assert_int_equal(lm_optimizer_states(find("sgd")), 0);
-    assert_int_equal(lm_optimizer_states(find("adamw")), 2);
-    assert_string_equal(lm_optimizer_state_name(find("adam"), 1), "v");
-    assert_true(lm_optimizer_uses(find("adamw"), "weight_decay"));
-    assert_false(lm_optimizer_uses(find("adam"), "weight_decay"));
-    assert_false(lm_optimizer_uses(find("sgd"), "beta"));
-    assert_false(lm_optimizer_uses(find("adam"), "beta"));
+    assert_null(lm_optimizer_name(-1));
+    assert_int_equal(lm_optimizer_uses(find("sgd")), LM_USES_WEIGHT_DECAY);
+    assert_true(lm_optimizer_uses(find("adamw")) & LM_USES_WEIGHT_DECAY);
+    assert_false(lm_optimizer_uses(find("adam")) & LM_USES_WEIGHT_DECAY);
+    assert_false(lm_optimizer_uses(find("momentum")) & LM_USES_BETA1);
 }
 
 static int set_up(void **state) {

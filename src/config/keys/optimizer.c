@@ -1,14 +1,14 @@
 #include "config/keys/rows.h"
 
-#define USES(option)                                          \
-    static bool uses_##option(const lm_config *c) {           \
-        return lm_optimizer_uses(c->optimizer.kind, #option); \
+#define USES(option, bit)                                         \
+    static bool uses_##option(const lm_config *c) {               \
+        return (lm_optimizer_uses(c->optimizer.kind) & bit) != 0; \
     }
-USES(beta1)
-USES(beta2)
-USES(eps)
-USES(momentum)
-USES(weight_decay)
+USES(beta1, LM_USES_BETA1)
+USES(beta2, LM_USES_BETA2)
+USES(eps, LM_USES_EPS)
+USES(momentum, LM_USES_MOMENTUM)
+USES(weight_decay, LM_USES_WEIGHT_DECAY)
 
 /* clang-format off */
 static const lm_key keys[] = {

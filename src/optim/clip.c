@@ -1,0 +1,42 @@
+#include "optim/clip.h"
+
+#include <math.h>
+
+#define RUN    ((int64_t)65536) /* elements summed in single precision, before double */
+#define CHUNKS 64               /* at most, each a multiple of RUN */
+
+typedef struct squares {
+    const lm_compute *compute;
+    const float *x;
+    int64_t count, chunk;
+    double sums[CHUNKS];
+} squares;
+
+static void squares_task(void *argument, int64_t task, int worker) {
+    (void)worker;
+    squares *n = argument;
+    int64_t end = lm_min((task + 1) * n->chunk, n->count);
+    double sum = 0;
+    /* Single precision within a short run, double across runs: hundreds of millions of squares are
+     * added without losing the small ones. */
+    for (int64_t i = task * n->chunk; i < end; i += RUN)
+        sum += (double)n->compute->kernels->sum_squares_f32(lm_min(end - i, RUN), n->x + i);
+    n->sums[task] = sum;
+}
+
+double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *x) {
+    squares n = {.compute = compute, .x = x, .count = count};
+    if (count == 0) return 0;
+    n.chunk = lm_divide_up(lm_divide_up(count, RUN), CHUNKS) * RUN;
+    int64_t tasks = lm_divide_up(count, n.chunk);
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_OPTIMIZER);
+    lm_pool_run(compute->pool, tasks, squares_task, &n);
+    lm_phase_leave(compute->phases, before);
+    double sum = 0;
+    for (int64_t i = 0; i < tasks; i++) sum += n.sums[i];
+    return sqrt(sum);
+}
+
+double lm_clip_scale(double norm, double clip_norm) {
+    return clip_norm > 0 && norm > clip_norm ? clip_norm / norm : 1;
+}

@@ -1,0 +1,18 @@
+/* Gradient descent with momentum mu (Sutskever et al. 2013; undampened, as PyTorch has it), with
+ * decoupled weight decay lambda (Loshchilov & Hutter 2019):
+ *
+ *     b <- mu b + g
+ *     w <- w - eta lambda w - eta b */
+#include "optim/kind.h"
+
+static void update(const lm_update *u) {
+    u->compute->kernels->momentum_f32(u->count, u->lr, (float)u->options->momentum, u->decay,
+                                      u->grad_scale, u->gradients, u->states[0] + u->first,
+                                      u->weights);
+}
+
+const lm_optimizer_kind lm_optimizer_momentum = {
+    .name = "momentum",
+    .uses = LM_USES_MOMENTUM | LM_USES_WEIGHT_DECAY,
+    .states = (const lm_optimizer_state[]){{"momentum", LM_STATE_LIKE_ROW}, {0}},
+    .elements = update};

@@ -1,0 +1,139 @@
+/* What a new kind of optimizer may ask for, shown by two that stand only here: three states by
+ * element; a matrix at once with one state for each line. The registry of this test takes the place
+ * of src/optim/registry.c. */
+#include "tests/support/test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "optim/kind.h"
+
+/* Each element is touched once in a step, whatever the pieces: it counts its visits. */
+static void count_visits(const lm_update *u) {
+    assert_true(u->decay == 0 && u->lr == 0.5f && u->grad_scale == 2.0f);
+    for (int64_t i = 0; i < u->count; i++) {
+        u->states[0][u->first + i] += 1;
+        u->states[2][u->first + i] += u->gradients[i];
+        u->weights[i] += 1;
+    }
+}
+
+/* The sum of each line, and the step; only the calling thread does it. */
+static void sum_lines(const lm_update *u) {
+    const int64_t *shape = u->row->shape;
+    assert_true(u->first == 0 && u->count == shape[0] * shape[1]);
+    assert_true(u->decay == 0.25f * 0.5f);
+    for (int64_t i = 0; i < u->count; i++) u->states[0][i / shape[1]] += u->gradients[i];
+    u->weights[0] = (float)u->step;
+}
+
+static const lm_optimizer_kind
+    visits = {.name = "visits",
+              .uses = LM_USES_MOMENTUM,
+              .states = (const lm_optimizer_state[]){{"a", LM_STATE_LIKE_ROW},
+                                                     {"line", LM_STATE_PER_LINE},
+                                                     {"b", LM_STATE_LIKE_ROW},
+                                                     {0}},
+              .elements = count_visits},
+    lines = {.name = "lines",
+             .uses = LM_USES_WEIGHT_DECAY,
+             .states = (const lm_optimizer_state[]){{"sum", LM_STATE_PER_LINE}, {0}},
+             .matrix = sum_lines};
+const lm_optimizer_kind *const lm_optimizer_kinds[] = {&visits, &lines, NULL};
+
+enum {
+    OUT = 300,
+    IN = 700,
+    VECTOR = 100,
+    PADDED = 112,
+    SECOND = PADDED,
+    THIRD = SECOND + OUT * IN
+};
+enum { TOTAL = THIRD + 6 };
+
+static const lm_optimizer_row rows[] = {
+    {.name = "bias", .ndim = 1, .shape = {VECTOR, 1}, .offset = 0, .group = 0},
+    {.name = "large", .ndim = 2, .shape = {OUT, IN}, .offset = SECOND, .group = 0},
+    {.name = "small", .ndim = 2, .shape = {2, 3}, .offset = THIRD, .group = 1}};
+static const lm_optimizer_options groups[] = {{.kind = 0, .weight_decay = 9},
+                                              {.kind = 1, .weight_decay = 0.5}};
+static float weights[TOTAL], gradients[TOTAL];
+
+static void expect_array(const lm_optimizer_array *a, const char *state, const char *row, int ndim,
+                         int64_t out, int64_t in) {
+    assert_string_equal(a->state, state);
+    assert_string_equal(a->row, row);
+    assert_int_equal(a->ndim, ndim);
+    assert_int_equal(a->shape[0], out);
+    assert_int_equal(a->shape[1], in);
+    assert_true((uintptr_t)a->data % LM_ALIGNMENT == 0);
+}
+
+static void test_states_and_steps(void **state) {
+    (void)state;
+    lm_kernels kernels;
+    lm_error err = {0};
+    lm_compute compute = {.kernels = &kernels};
+    lm_optimizer *o;
+    int64_t n, flat;
+    uint64_t bytes;
+    lm_kernels_fill(&kernels, 0);
+    assert_int_equal(lm_pool_create(&compute.pool, 3, &err), LM_OK);
+    assert_int_equal(lm_optimizer_create(&o, groups, 2, rows, 3, &err), LM_OK);
+    for (int i = 0; i < TOTAL; i++) gradients[i] = 1;
+    const lm_optimizer_array *a = lm_optimizer_arrays(o, &n);
+    assert_int_equal(n, 7);
+    expect_array(&a[0], "a", "bias", 1, VECTOR, 1);
+    expect_array(&a[1], "a", "large", 2, OUT, IN);
+    expect_array(&a[2], "sum", "small", 1, 2, 1);
+    expect_array(&a[3], "line", "bias", 1, 1, 1);
+    expect_array(&a[4], "line", "large", 1, OUT, 1);
+    expect_array(&a[5], "b", "bias", 1, VECTOR, 1);
+    expect_array(&a[6], "b", "large", 2, OUT, IN);
+    (void)lm_optimizer_flat(o, &flat);
+    assert_true(lm_optimizer_bytes(groups, rows, 3, &bytes));
+    assert_int_equal(bytes, (uint64_t)flat * sizeof(float));
+    assert_int_equal(flat, 2 * (PADDED + OUT * IN) + 16 + 16 + 304);
+    for (int64_t step = 1; step <= 2; step++) {
+        lm_optimizer_step_args args = {.lr = (const double[]){0.5, 0.25},
+                                       .step = step,
+                                       .grad_scale = 2,
+                                       .gradients = gradients,
+                                       .weights = weights};
+        lm_optimizer_step(o, &compute, &args);
+    }
+    for (int i = 0; i < THIRD; i++)
+        assert_true(weights[i] == (i < VECTOR || i >= SECOND ? 2.0f : 0.0f));
+    for (int i = 0; i < VECTOR; i++) assert_true(a[0].data[i] == 2 && a[5].data[i] == 2);
+    for (int i = 0; i < OUT * IN; i++) assert_true(a[1].data[i] == 2 && a[6].data[i] == 2);
+    assert_true(a[2].data[0] == 6 && a[2].data[1] == 6);
+    assert_true(weights[THIRD] == 2 && weights[THIRD + 1] == 0);
+    lm_optimizer_free(o);
+    lm_pool_free(compute.pool);
+}
+
+static void test_sizes_that_do_not_fit(void **state) {
+    (void)state;
+    uint64_t bytes;
+    lm_optimizer_row row = {.name = "w", .ndim = 2, .shape = {INT64_MAX / 2, 4}};
+    assert_false(lm_optimizer_bytes(groups, &row, 1, &bytes));
+    row.shape[1] = 1;
+    assert_false(lm_optimizer_bytes(groups, &row, 1, &bytes));
+}
+
+static void test_registry_of_this_test(void **state) {
+    (void)state;
+    assert_string_equal(lm_optimizer_name(0), "visits");
+    assert_string_equal(lm_optimizer_name(1), "lines");
+    assert_null(lm_optimizer_name(2));
+    assert_int_equal(lm_optimizer_uses(0), LM_USES_MOMENTUM);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_states_and_steps),
+        cmocka_unit_test(test_sizes_that_do_not_fit),
+        cmocka_unit_test(test_registry_of_this_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
