@@ -1,5 +1,5 @@
-/* Picks a command and turns its error into an exit code: the statuses are the codes, but for a run's
- * own code of interruption. */
+/* Runs a command and turns its error into an exit code. The status is the exit code, except that an
+ * interrupted run may set its own (run.interrupt_exit_code). */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 
 #include "cli/commands.h"
 
-/* A stream that was closed goes nowhere: else the next file opened would take its number, and what
- * is meant for people would be written into a checkpoint. */
+/* Reopen closed standard streams on /dev/null. Otherwise a data file could be opened as descriptor 1
+ * or 2, and messages would be written into it. */
 static void occupy_closed_streams(void) {
     int fd;
     do fd = open("/dev/null", O_RDWR);
@@ -16,7 +16,8 @@ static void occupy_closed_streams(void) {
     if (fd >= 0) close(fd);
 }
 
-/* Files are mapped: this is how reading fails. Nothing is written over what is on disk. */
+/* Files are mapped: reading beyond the end of one that has shrunk raises SIGBUS. Exit at once, which
+ * leaves every file as it is. */
 static void on_lost_file(int number) {
     static const char text[] = "\nlmtrain: a file became shorter while it was read, or its disk"
                                " failed\n";
@@ -30,7 +31,7 @@ int main(int argc, char **argv) {
     lm_error err = {0};
     occupy_closed_streams();
     signal(SIGBUS, on_lost_file);
-    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of write like a full disk */
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond ulimit -f fails, as on a full disk */
     lm_status status = lm_commands_run(argc, (const char *const *)argv, &err);
     if (status != LM_OK) fprintf(stderr, "lmtrain: %s\n", err.message);
     return status != LM_OK && err.exit_code ? err.exit_code : (int)status;

@@ -41,7 +41,7 @@ typedef struct lm_bench_options {
     double seconds;               /* about how long a row is repeated */
     const char *match;            /* only rows whose name contains it; "": all (not of steps) */
     const char *config;           /* the run config of steps and options; NULL: the presets */
-    const char *preset;           /* only this one; NULL: all (of options: the small ones) */
+    int preset;                   /* only this one; -1: all (of options: the small ones) */
     const char *const *overrides; /* "key.path=value" for these configs */
     int n_overrides;
     bool json;           /* one object at the end instead of tables on the way */

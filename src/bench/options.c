@@ -169,8 +169,8 @@ lm_status lm_bench_model_options(lm_bench *b, lm_error *err) {
     }
     for (int i = 0; lm_bench_preset_name(i) && status == LM_OK; i++)
         if (!config && !lm_bench_stopped() &&
-            (b->o->preset ? strcmp(b->o->preset, lm_bench_preset_name(i)) == 0
-                          : lm_bench_preset_vocab(i) < 1000)) /* the small ones */
+            (b->o->preset >= 0 ? b->o->preset == i
+                               : lm_bench_preset_vocab(i) < 1000)) /* the small ones */
             status = run_preset(b, i, err);
     lm_bench_end(b);
     return status;

@@ -97,7 +97,7 @@ static lm_status run_preset(lm_bench *b, int preset, lm_error *err) {
                                       b->o->n_overrides, err);
         if (!given) w.run.config.train.precision = p;
         if (status == LM_OK)
-            status = run_config(b, &w, lm_bench_preset_name(preset), b->o->preset == NULL, err);
+            status = run_config(b, &w, lm_bench_preset_name(preset), b->o->preset < 0, err);
         lm_bench_training_free(&w.run);
     }
     lm_bench_corpus_free(&corpus);
@@ -119,8 +119,7 @@ lm_status lm_bench_step(lm_bench *b, lm_error *err) {
                                       "batch, forward, backward, clip, update; model FLOPs", err);
     if (b->o->config && status == LM_OK) status = run_file(b, err);
     for (int i = 0; lm_bench_preset_name(i) && status == LM_OK; i++)
-        if (!b->o->config && !lm_bench_stopped() &&
-            (!b->o->preset || strcmp(b->o->preset, lm_bench_preset_name(i)) == 0))
+        if (!b->o->config && !lm_bench_stopped() && (b->o->preset < 0 || b->o->preset == i))
             status = run_preset(b, i, err);
     lm_bench_end(b);
     return status;

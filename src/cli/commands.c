@@ -2,12 +2,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static const lm_command *const commands[] = {
-    &lm_command_train,   &lm_command_tokenize, &lm_command_generate, &lm_command_eval,
-    &lm_command_inspect, &lm_command_diff,     &lm_command_bench,
-};
+#define ROW(name) &lm_command_##name,
+static const lm_command *const commands[] = {LM_COMMANDS(ROW)};
 enum { COUNT = sizeof commands / sizeof *commands };
 
 lm_status lm_print(const lm_text *text, lm_error *err) {
@@ -26,9 +25,11 @@ static lm_status print_help(lm_error *err) {
     for (int i = 0; i < COUNT; i++)
         lm_text_printf(&t, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     lm_text_printf(&t, "  %-10s %s\n", "help", "this text, or that of a command");
-    lm_text_printf(&t, "\nOptions:\n  --help     this text\n  --version  version, compiler,"
-                       " instruction sets\n\nlmtrain COMMAND --help explains a command, with an"
-                       " example.\n" LM_EXIT_CODES);
+    lm_text_printf(&t, "\nOptions:\n");
+    for (const lm_option *o = lm_options_everywhere; o->name; o++)
+        lm_text_printf(&t, "  --%-8s %s\n", o->name, o->help);
+    lm_text_printf(&t, "\nlmtrain COMMAND --help explains a command, with an example.\n");
+    lm_options_exit_codes(&t);
     lm_status status = lm_print(&t, err);
     lm_text_free(&t);
     return status;
@@ -70,7 +71,6 @@ static lm_status unknown_command(const char *name, lm_error *err) {
 }
 
 static lm_status run(const lm_command *command, int argc, const char *const *argv, lm_error *err) {
-    lm_options o;
     if (lm_options_ask_for(command, argc, argv, "--version")) return print_version(err);
     if (lm_options_ask_for(command, argc, argv, "--help") ||
         lm_options_ask_for(command, argc, argv, "-h")) {
@@ -80,8 +80,12 @@ static lm_status run(const lm_command *command, int argc, const char *const *arg
         lm_text_free(&t);
         return status;
     }
-    lm_status status = lm_options_parse(&o, command, argc, argv, err);
-    return status == LM_OK ? command->run(&o, err) : status;
+    void *request = calloc(1, command->size);
+    if (!request) return lm_error_no_memory(err, NULL);
+    lm_status status = lm_options_parse(command, argc, argv, request, err);
+    if (status == LM_OK) status = command->run(request, err);
+    free(request);
+    return status;
 }
 
 lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err) {
@@ -107,12 +111,17 @@ void lm_warn_passed_over(const lm_text *skipped) {
         fprintf(stderr, "lmtrain: warning: passed over:\n%s\n", lm_text_cstr(skipped));
 }
 
-lm_status lm_machine_options(const lm_options *o, int *threads, lm_isa_mask *isas, lm_error *err) {
-    int64_t n;
-    lm_status status = lm_options_integer(o, "threads", 0, LM_POOL_MAX_THREADS, 0, &n, err);
-    if (status != LM_OK) return status;
-    const char *cpu = lm_options_value(o, "cpu");
-    *threads = (int)n;
+const char *lm_cpu_option_name(int i) {
+    return i == 0 ? "auto" : lm_isa_name(i - 1);
+}
+
+lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err) {
     *isas = lm_cpu_detect();
-    return cpu ? lm_cpu_limit(cpu, isas, err) : LM_OK;
+    return lm_cpu_limit(lm_cpu_option_name(m->cpu), isas, err);
+}
+
+lm_status lm_machine_session(const lm_machine_options *m, lm_session *session, lm_error *err) {
+    lm_isa_mask isas;
+    lm_status status = lm_machine_isas(m, &isas, err);
+    return status == LM_OK ? lm_session_open(session, (int)m->threads, isas, err) : status;
 }

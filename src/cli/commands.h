@@ -3,26 +3,44 @@
 #define LM_CLI_COMMANDS_H
 
 #include "cli/options.h"
-#include "machine/cpu.h"
 #include "machine/pool.h"
+#include "ops/session.h"
 
-extern const lm_command lm_command_train;
-extern const lm_command lm_command_tokenize;
-extern const lm_command lm_command_generate;
-extern const lm_command lm_command_eval;
-extern const lm_command lm_command_inspect;
-extern const lm_command lm_command_diff;
-extern const lm_command lm_command_bench;
+/* Every command, in the order in which help lists them: NAME stands for lm_command_NAME in NAME.c. */
+#define LM_COMMANDS(X) X(train) X(tokenize) X(generate) X(eval) X(inspect) X(diff) X(bench)
+
+#define LM_COMMAND_DECLARE(name) extern const lm_command lm_command_##name;
+LM_COMMANDS(LM_COMMAND_DECLARE)
+#undef LM_COMMAND_DECLARE
 
 /* Picks the command of argv[1] and runs it; `lmtrain --config ...` is `lmtrain train --config ...`. */
 lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err);
 
-/* What several commands share: --threads and --cpu, and the pool and kernels they mean. */
-#define LM_MACHINE_OPTIONS                                                                     \
-    {"threads", "N", "threads to compute on; 0: as many as CPUs may be used", false}, {        \
-        "cpu", "ISA", "highest instruction set to use: scalar, avx2, avx512, ...; auto", false \
+/* What several commands share: --threads and --cpu. */
+typedef struct lm_machine_options {
+    int64_t threads; /* 0: one for each usable CPU */
+    int cpu;         /* an index of lm_cpu_option_name */
+} lm_machine_options;
+const char *lm_cpu_option_name(int i); /* "auto", "scalar", ...; NULL past the end */
+/* Their rows; `machine` is the member of `owner`. */
+#define LM_OPTION_THREADS(owner, machine)                                              \
+    {                                                                                  \
+        "threads", "N", "threads to compute on; 0: one for each CPU that may be used", \
+            LM_STORED(owner, machine.threads), .count = {                              \
+                .most = LM_POOL_MAX_THREADS                                            \
+            }                                                                          \
     }
-lm_status lm_machine_options(const lm_options *o, int *threads, lm_isa_mask *isas, lm_error *err);
+#define LM_OPTION_CPU(owner, machine)                                                      \
+    {                                                                                      \
+        "cpu", "ISA", "the highest instruction set to use", LM_STORED(owner, machine.cpu), \
+            .choice = {                                                                    \
+                .name = lm_cpu_option_name                                                 \
+            }                                                                              \
+    }
+/* The instruction sets that --cpu allows; LM_ERR_USAGE when this CPU lacks the one it names. */
+lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err);
+/* The session (ops/session.h) that they describe. */
+lm_status lm_machine_session(const lm_machine_options *m, lm_session *session, lm_error *err);
 
 /* Writes text to stdout; LM_ERR_RUNTIME when that fails (a full disk, a closed pipe). */
 lm_status lm_print(const lm_text *text, lm_error *err);

@@ -7,6 +7,10 @@
 #include "cli/commands.h"
 #include "machine/cpu.h"
 
+typedef struct request {
+    lm_option_texts both;
+} request;
+
 static const lm_option options[] = {{0}};
 
 void lm_diff_put(lm_text *out, const cJSON *line, const char *key) {
@@ -85,21 +89,19 @@ out:
     return status;
 }
 
-static lm_status run(const lm_options *o, lm_error *err) {
+static lm_status run(const void *given, lm_error *err) {
+    const char *const *both = ((const request *)given)->both.items;
     lm_pool *pool = NULL;
     lm_text out = {0};
     bool same = false;
-    if (o->n_files != 2)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "diff: expected two runs or two checkpoints, found %d", o->n_files);
     lm_status status = lm_pool_create(&pool, lm_cpu_usable(), err);
-    if (status == LM_OK) status = compare(o->files, pool, &same, &out, err);
+    if (status == LM_OK) status = compare(both, pool, &same, &out, err);
     lm_pool_free(pool);
     lm_error aside; /* what was found before an error is worth seeing */
     lm_status printed = lm_print(&out, status == LM_OK ? err : &aside);
     if (status == LM_OK) status = printed;
     if (status == LM_OK && !same)
-        status = lm_error_set(err, LM_ERR_RUNTIME, "%s and %s differ", o->files[0], o->files[1]);
+        status = lm_error_set(err, LM_ERR_RUNTIME, "%s and %s differ", both[0], both[1]);
     lm_text_free(&out);
     return status;
 }
@@ -110,6 +112,7 @@ const lm_command lm_command_diff = {
     .usage = "RUN RUN\n  lmtrain diff CHECKPOINT CHECKPOINT",
     .example = "  lmtrain diff runs/a runs/b\n",
     .options = options,
-    .takes_files = true,
+    .arguments = {"runs or checkpoints", offsetof(request, both), 2, 2},
+    .size = sizeof(request),
     .run = run,
 };

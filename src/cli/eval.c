@@ -3,26 +3,38 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/numbers.h"
 #include "cli/commands.h"
-#include "ops/session.h"
 #include "report/metrics.h"
 #include "saved/saved.h"
 #include "tokenizer/tokenizer.h"
 #include "train/evaluate.h"
 
+typedef struct request {
+    const char *checkpoint, *data;
+    int64_t tokens, batch;
+    bool json;
+    lm_machine_options machine;
+} request;
+
 static const lm_option options[] = {
-    {"checkpoint", "RUN_OR_FILE", "a checkpoint, or a run directory: its newest good one", false},
-    {"data", "SHARDS", "tokens: a shard, a directory of shards, or a pattern", false},
-    {"tokens", "N", "evaluate at most about N tokens, spread evenly; 0: all", false},
-    {"batch", "N", "windows at a time", false},
-    {"json", NULL, "print one JSON object", false},
-    LM_MACHINE_OPTIONS,
+    {"checkpoint", "RUN_OR_FILE", "a checkpoint, or a run directory: its newest good one",
+     LM_STORED(request, checkpoint), .required = true},
+    {"data", "SHARDS", "tokens: a shard, a directory of shards, or a pattern",
+     LM_STORED(request, data), .required = true},
+    {"tokens", "N", "evaluate about N tokens at most, spread evenly; 0: all",
+     LM_STORED(request, tokens), .count = {.most = INT64_MAX}},
+    {"batch", "N", "windows to evaluate at a time", LM_STORED(request, batch),
+     .count = {.by_default = 8, .least = 1, .most = 1 << 20}},
+    {"json", NULL, "print one JSON object", LM_STORED(request, json)},
+    LM_OPTION_THREADS(request, machine),
+    LM_OPTION_CPU(request, machine),
     {0},
 };
 
-static void print_result(const lm_options *o, const lm_saved *saved, double loss, int64_t tokens,
+static void print_result(bool json, const lm_saved *saved, double loss, int64_t tokens,
                          double seconds, double bytes_per_token, lm_text *out) {
-    if (lm_options_has(o, "json")) {
+    if (json) {
         lm_text_printf(out, "{\"checkpoint\": ");
         lm_text_json_string(out, saved->path);
         lm_text_printf(out, ", \"step\": %" PRId64 ", \"tokens\": %" PRId64 ", \"loss\": ",
@@ -68,11 +80,8 @@ static double bytes_per_token_of(const lm_saved *saved) {
     return bytes;
 }
 
-static lm_status run(const lm_options *o, lm_error *err) {
-    const char *path, *data;
-    int threads;
-    int64_t max_tokens, batch;
-    lm_isa_mask isas;
+static lm_status run(const void *given, lm_error *err) {
+    const request *r = given;
     lm_session session = {0};
     lm_saved saved = {0};
     lm_corpus *corpus = NULL;
@@ -80,26 +89,18 @@ static lm_status run(const lm_options *o, lm_error *err) {
     lm_model *model = NULL;
     int32_t *tokens = NULL;
     lm_text out = {0}, skipped = {0};
-    lm_status status;
-    if ((status = lm_options_required(o, "checkpoint", &path, err)) != LM_OK) return status;
-    if ((status = lm_options_required(o, "data", &data, err)) != LM_OK) return status;
-    if ((status = lm_machine_options(o, &threads, &isas, err)) != LM_OK) return status;
-    status = lm_options_integer(o, "tokens", 0, INT64_MAX, 0, &max_tokens, err);
-    if (status != LM_OK) return status;
-    status = lm_options_integer(o, "batch", 1, 1 << 20, 8, &batch, err);
-    if (status != LM_OK) return status;
-
-    if ((status = lm_session_open(&session, threads, isas, err)) != LM_OK) goto out;
-    status = lm_saved_open(&saved, path, session.compute.pool, &skipped, err);
+    lm_status status = lm_machine_session(&r->machine, &session, err);
+    if (status != LM_OK) goto out;
+    status = lm_saved_open(&saved, r->checkpoint, session.compute.pool, &skipped, err);
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
     const lm_model_options *m = &saved.config.model;
-    if ((status = lm_corpus_open(&corpus, data, err)) != LM_OK) goto out;
-    if ((status = check_tokenizer(&saved, corpus, data, err)) != LM_OK) goto out;
+    if ((status = lm_corpus_open(&corpus, r->data, err)) != LM_OK) goto out;
+    if ((status = check_tokenizer(&saved, corpus, r->data, err)) != LM_OK) goto out;
     if ((status = lm_sampler_init(&sampler, corpus, m->context_length, false, 0, err)) != LM_OK)
         goto out;
     if ((status = lm_corpus_validate(corpus, m->vocab_size, err)) != LM_OK) goto out;
-    if (batch > sampler.windows) batch = sampler.windows;
+    int64_t batch = lm_min(r->batch, sampler.windows);
     if ((status = lm_saved_model(&saved, batch, &session.compute, &model, err)) != LM_OK) goto out;
     tokens = calloc((size_t)batch * (size_t)(m->context_length + 1), sizeof *tokens);
     if (!tokens) {
@@ -109,13 +110,13 @@ static lm_status run(const lm_options *o, lm_error *err) {
     lm_evaluation e = {.model = model,
                        .sampler = &sampler,
                        .batch = batch,
-                       .max_tokens = max_tokens,
+                       .max_tokens = r->tokens,
                        .tokens = tokens};
     int64_t evaluated;
     double start = lm_clock_seconds();
     double loss = lm_evaluate(&e, NULL, &evaluated);
-    print_result(o, &saved, loss, evaluated, lm_clock_seconds() - start, bytes_per_token_of(&saved),
-                 &out);
+    print_result(r->json, &saved, loss, evaluated, lm_clock_seconds() - start,
+                 bytes_per_token_of(&saved), &out);
     status = lm_print(&out, err);
 out:
     free(tokens);
@@ -134,5 +135,6 @@ const lm_command lm_command_eval = {
     .usage = "--checkpoint RUN_OR_FILE --data SHARDS [OPTIONS]",
     .example = "  lmtrain eval --checkpoint runs/quickstart --data data/headers/val.bin\n",
     .options = options,
+    .size = sizeof(request),
     .run = run,
 };

@@ -10,9 +10,15 @@
 #include "data/corpus.h"
 #include "saved/meta.h"
 
+typedef struct request {
+    lm_option_texts files;
+    bool config, verify;
+} request;
+
 static const lm_option options[] = {
-    {"config", NULL, "of a checkpoint: also its whole config", false},
-    {"verify", NULL, "read everything and check every digest and every token id", false},
+    {"config", NULL, "of a checkpoint: also its whole config", LM_STORED(request, config)},
+    {"verify", NULL, "read everything and check every digest and every token id",
+     LM_STORED(request, verify)},
     {0},
 };
 
@@ -44,9 +50,9 @@ static void print_arrays(const lm_checkpoint *c, lm_text *out) {
                    raw ? 100 * (double)stored / (double)raw : 100.0);
 }
 
-static lm_status verify(const lm_options *o, lm_checkpoint *c, lm_text *out, lm_error *err) {
+static lm_status verify(const request *r, lm_checkpoint *c, lm_text *out, lm_error *err) {
     lm_pool *pool = NULL;
-    if (!lm_options_has(o, "verify")) return LM_OK;
+    if (!r->verify) return LM_OK;
     lm_status status = lm_pool_create(&pool, lm_cpu_usable(), err);
     if (status == LM_OK) status = lm_checkpoint_verify(c, pool, err);
     if (status == LM_OK) lm_text_printf(out, "verified: every digest and CRC is right\n");
@@ -54,7 +60,7 @@ static lm_status verify(const lm_options *o, lm_checkpoint *c, lm_text *out, lm_
     return status;
 }
 
-static lm_status inspect_checkpoint(const lm_options *o, const char *path, lm_text *out,
+static lm_status inspect_checkpoint(const request *r, const char *path, lm_text *out,
                                     lm_error *err) {
     lm_checkpoint *c = NULL;
     lm_run_state s;
@@ -80,12 +86,12 @@ static lm_status inspect_checkpoint(const lm_options *o, const char *path, lm_te
     print_loss(out, "train loss", s.train_loss);
     print_loss(out, "val loss", s.val_loss);
     print_loss(out, "best val", s.best_val_loss);
-    if (lm_options_has(o, "config")) {
+    if (r->config) {
         lm_text_printf(out, "\n");
         lm_config_print(&config, out);
     }
     print_arrays(c, out);
-    status = verify(o, c, out, err);
+    status = verify(r, c, out, err);
 out:
     lm_config_free(&config);
     lm_checkpoint_close(c);
@@ -106,8 +112,7 @@ static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
     return status;
 }
 
-static lm_status inspect_corpus(const lm_options *o, const char *path, lm_text *out,
-                                lm_error *err) {
+static lm_status inspect_corpus(const request *r, const char *path, lm_text *out, lm_error *err) {
     lm_corpus *c = NULL;
     lm_status status = lm_corpus_open(&c, path, err);
     if (status != LM_OK) return status;
@@ -125,7 +130,7 @@ static lm_status inspect_corpus(const lm_options *o, const char *path, lm_text *
         for (int64_t i = 0; i < lm_corpus_shards(c); i++)
             lm_text_printf(out, "  %s: %" PRId64 " tokens\n", lm_corpus_shard_path(c, i),
                            lm_corpus_shard_tokens(c, i));
-    if (lm_options_has(o, "verify")) status = verify_corpus(c, out, err);
+    if (r->verify) status = verify_corpus(c, out, err);
     lm_corpus_close(c);
     return status;
 }
@@ -168,15 +173,14 @@ static lm_status verify_listed(const char *directory, const char *name, lm_pool 
 
 /* Adds the names of a directory's checkpoints behind `prefix`, a line each; *count: how many.
  * With --verify, what verifying says of each; damage is an error in the end. */
-static lm_status list_checkpoints(const lm_options *o, const char *directory, const char *prefix,
+static lm_status list_checkpoints(const request *r, const char *directory, const char *prefix,
                                   lm_text *out, size_t *count, lm_error *err) {
     lm_file_list names = {0};
     lm_pool *pool = NULL;
     int damaged = 0;
     lm_status status = lm_file_list_directory(&names, directory, err);
     *count = 0;
-    if (status == LM_OK && lm_options_has(o, "verify"))
-        status = lm_pool_create(&pool, lm_cpu_usable(), err);
+    if (status == LM_OK && r->verify) status = lm_pool_create(&pool, lm_cpu_usable(), err);
     for (size_t i = 0; status == LM_OK && i < names.count; i++) {
         if (!is_checkpoint(names.names[i])) continue;
         lm_text_printf(out, "%s%s", prefix, names.names[i]);
@@ -192,14 +196,14 @@ static lm_status list_checkpoints(const lm_options *o, const char *directory, co
     return status;
 }
 
-static lm_status inspect_run(const lm_options *o, const char *path, lm_text *out, lm_error *err) {
+static lm_status inspect_run(const request *r, const char *path, lm_text *out, lm_error *err) {
     size_t count = 0;
     char *checkpoints = lm_file_join(path, "checkpoints");
     if (!checkpoints) return lm_error_no_memory(err, path);
     lm_status status = LM_OK;
     lm_text_printf(out, "%s: a run directory\n", path);
     if (lm_file_is_directory(checkpoints))
-        status = list_checkpoints(o, checkpoints, "checkpoints/", out, &count, err);
+        status = list_checkpoints(r, checkpoints, "checkpoints/", out, &count, err);
     free(checkpoints);
     if (status != LM_OK) return status;
     if (count == 0) lm_text_printf(out, "no checkpoints\n");
@@ -208,19 +212,19 @@ static lm_status inspect_run(const lm_options *o, const char *path, lm_text *out
 }
 
 /* A run directory, one of checkpoints, or one of shards. */
-static lm_status inspect_directory(const lm_options *o, const char *path, lm_text *out,
+static lm_status inspect_directory(const request *r, const char *path, lm_text *out,
                                    lm_error *err) {
     size_t count;
     lm_text names = {0};
     char *config = lm_file_join(path, "config.json");
     bool run = config && lm_file_exists(config);
     free(config);
-    if (run) return inspect_run(o, path, out, err);
-    lm_status status = list_checkpoints(o, path, "", &names, &count, err);
+    if (run) return inspect_run(r, path, out, err);
+    lm_status status = list_checkpoints(r, path, "", &names, &count, err);
     if (count > 0) {
         lm_text_printf(out, "%s: checkpoints\n%s", path, lm_text_cstr(&names));
     } else if (status == LM_OK) {
-        status = inspect_corpus(o, path, out, err);
+        status = inspect_corpus(r, path, out, err);
     }
     lm_text_free(&names);
     return status;
@@ -237,30 +241,29 @@ static lm_status begins_as_zip(const char *path, bool *yes, lm_error *err) {
     return status;
 }
 
-static lm_status inspect(const lm_options *o, const char *path, lm_text *out, lm_error *err) {
+static lm_status inspect(const request *r, const char *path, lm_text *out, lm_error *err) {
     bool zip = false;
-    if (lm_file_is_directory(path)) return inspect_directory(o, path, out, err);
-    if (!lm_file_exists(path) && strpbrk(path, "*?[")) return inspect_corpus(o, path, out, err);
+    if (lm_file_is_directory(path)) return inspect_directory(r, path, out, err);
+    if (!lm_file_exists(path) && strpbrk(path, "*?[")) return inspect_corpus(r, path, out, err);
     lm_status status = begins_as_zip(path, &zip, err);
     if (status != LM_OK) return status;
     size_t n = strlen(path);
-    if (zip) return inspect_checkpoint(o, path, out, err);
-    if (n > 4 && strcmp(path + n - 4, ".bin") == 0) return inspect_corpus(o, path, out, err);
-    if (is_checkpoint(path)) return inspect_checkpoint(o, path, out, err);
+    if (zip) return inspect_checkpoint(r, path, out, err);
+    if (n > 4 && strcmp(path + n - 4, ".bin") == 0) return inspect_corpus(r, path, out, err);
+    if (is_checkpoint(path)) return inspect_checkpoint(r, path, out, err);
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s: expected a checkpoint (.npz), a shard (.bin), a directory of shards or"
                         " a run directory",
                         path);
 }
 
-static lm_status run(const lm_options *o, lm_error *err) {
+static lm_status run(const void *given, lm_error *err) {
+    const request *r = given;
     lm_text out = {0};
     lm_status status = LM_OK;
-    if (o->n_files == 0)
-        return lm_error_set(err, LM_ERR_USAGE, "inspect: expected a FILE (lmtrain inspect --help)");
-    for (int i = 0; i < o->n_files && status == LM_OK; i++) {
+    for (int i = 0; i < r->files.count && status == LM_OK; i++) {
         if (i > 0) lm_text_printf(&out, "\n");
-        status = inspect(o, o->files[i], &out, err);
+        status = inspect(r, r->files.items[i], &out, err);
     }
     lm_error aside; /* what was found before an error is worth seeing */
     lm_status printed = lm_print(&out, status == LM_OK ? err : &aside);
@@ -274,6 +277,7 @@ const lm_command lm_command_inspect = {
     .usage = "FILE... [--config] [--verify]",
     .example = "  lmtrain inspect runs/quickstart/checkpoints/step-0000001000.npz --verify\n",
     .options = options,
-    .takes_files = true,
+    .arguments = {"FILE", offsetof(request, files), 1, LM_OPTION_MOST_TEXTS},
+    .size = sizeof(request),
     .run = run,
 };

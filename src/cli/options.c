@@ -1,13 +1,35 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const lm_option help_option = {"help", NULL, "this text", false};
-static const char *const everywhere[] = {"help", "version"};
+enum { MOST_ROWS = 64 };
 
+const lm_option lm_options_everywhere[] = {
+    {.name = "help", .help = "this text"},
+    {.name = "version", .help = "version, compiler, instruction sets"},
+    {0},
+};
+
+typedef struct parser {
+    const lm_command *command;
+    char *request;         /* command->size bytes */
+    bool given[MOST_ROWS]; /* by row of the table */
+    lm_error *err;
+} parser;
+
+/* ---- rows -------------------------------------------------------------------------------------*/
+
+static int count_rows(const lm_option *options) {
+    int n = 0;
+    while (options[n].name) n++;
+    return n;
+}
+
+/* -1: there is none. */
 static int find(const lm_command *c, const char *name, size_t length) {
     for (int i = 0; c->options[i].name; i++)
         if (strlen(c->options[i].name) == length && strncmp(c->options[i].name, name, length) == 0)
@@ -15,25 +37,148 @@ static int find(const lm_command *c, const char *name, size_t length) {
     return -1;
 }
 
-static const char *candidate(int i, const void *command) {
+static bool repeats(const lm_option *o) {
+    return o->kind == LM_OPTION_TEXTS || o->kind == LM_OPTION_CHOICES;
+}
+
+static bool chooses(const lm_option *o) {
+    return o->kind == LM_OPTION_CHOICE || o->kind == LM_OPTION_CHOICES;
+}
+
+void lm_option_describe(const lm_option *o, lm_text *out) {
+    if (o->kind == LM_OPTION_COUNT && o->count.most == INT64_MAX)
+        lm_text_printf(out, "a whole number from %" PRId64 " up", o->count.least);
+    else if (o->kind == LM_OPTION_COUNT)
+        lm_text_printf(out, "a whole number from %" PRId64 " to %" PRId64, o->count.least,
+                       o->count.most);
+    else if (o->kind == LM_OPTION_REAL)
+        lm_text_printf(out, "a number from %g to %g", o->real.least, o->real.most);
+    else if (chooses(o))
+        for (int i = 0; o->choice.name(i); i++)
+            lm_text_printf(out, "%s%s", i ? ", " : "one of ", o->choice.name(i));
+}
+
+/* ---- values -----------------------------------------------------------------------------------*/
+
+/* Where the option's value is stored. The request comes from malloc and offsetof says the place, so it is aligned. */
+static void *place_of(const parser *p, const lm_option *o) {
+    return (void *)(p->request + o->place);
+}
+
+static void store_defaults(const parser *p) {
+    memset(p->request, 0, p->command->size);
+    for (const lm_option *o = p->command->options; o->name; o++) {
+        void *place = place_of(p, o);
+        if (o->kind == LM_OPTION_COUNT) *(int64_t *)place = o->count.by_default;
+        if (o->kind == LM_OPTION_REAL) *(double *)place = o->real.by_default;
+        if (o->kind == LM_OPTION_CHOICE) *(int *)place = o->choice.by_default;
+        if (o->kind == LM_OPTION_CHOICES) *(unsigned *)place = o->choice.set_by_default;
+    }
+}
+
+static const char *choice_candidate(int i, const void *option) {
+    return ((const lm_option *)option)->choice.name(i);
+}
+
+static lm_status wrong_value(const parser *p, const lm_option *o, const char *text) {
+    lm_text expected = {0};
+    char near[LM_TEXT_SUGGESTION_SIZE];
+    lm_text_did_you_mean(near, chooses(o) ? lm_text_nearest(text, choice_candidate, o) : NULL);
+    lm_option_describe(o, &expected);
+    lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s: expected %s, found \"%s\"%s", p->command->name,
+                 o->name, lm_text_cstr(&expected), text, near);
+    lm_text_free(&expected);
+    return LM_ERR_USAGE;
+}
+
+static bool parse_count(const lm_option *o, const char *text, int64_t *out) {
+    char *end;
+    errno = 0;
+    long long x = strtoll(text, &end, 10);
+    if (errno || end == text || *end || x < o->count.least || x > o->count.most) return false;
+    *out = x;
+    return true;
+}
+
+static bool parse_real(const lm_option *o, const char *text, double *out) {
+    char *end;
+    double x = strtod(text, &end);
+    if (end == text || *end || !(x >= o->real.least && x <= o->real.most)) return false;
+    *out = x;
+    return true;
+}
+
+static bool parse_choice(const lm_option *o, const char *text, int *out) {
+    for (int i = 0; o->choice.name(i); i++)
+        if (strcmp(o->choice.name(i), text) == 0) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+static lm_status append(const parser *p, const char *what, lm_option_texts *list,
+                        const char *text) {
+    if (list->count == LM_OPTION_MOST_TEXTS)
+        return lm_error_set(p->err, LM_ERR_USAGE, "%s: more than %d of %s", p->command->name,
+                            LM_OPTION_MOST_TEXTS, what);
+    list->items[list->count++] = text;
+    return LM_OK;
+}
+
+/* text NULL: a flag, or without its optional argument. */
+static lm_status store(parser *p, int row, const char *text) {
+    const lm_option *o = &p->command->options[row];
+    void *place = place_of(p, o);
+    bool again = p->given[row], right = true;
+    int choice = 0;
+    p->given[row] = true;
+    switch (o->kind) {
+    case LM_OPTION_FLAG:
+        *(bool *)place = true;
+        break;
+    case LM_OPTION_TEXT:
+        *(const char **)place = text;
+        break;
+    case LM_OPTION_OPTIONAL:
+        *(lm_option_optional *)place = (lm_option_optional){true, text};
+        break;
+    case LM_OPTION_TEXTS:
+        return append(p, o->name, place, text);
+    case LM_OPTION_COUNT:
+        right = parse_count(o, text, place);
+        break;
+    case LM_OPTION_REAL:
+        right = parse_real(o, text, place);
+        break;
+    case LM_OPTION_CHOICE:
+        right = parse_choice(o, text, place);
+        break;
+    case LM_OPTION_CHOICES:
+        right = parse_choice(o, text, &choice);
+        if (!again) *(unsigned *)place = 0;
+        if (right) *(unsigned *)place |= 1u << choice;
+        break;
+    }
+    return right ? LM_OK : wrong_value(p, o, text);
+}
+
+/* ---- the command line -------------------------------------------------------------------------*/
+
+static const char *name_candidate(int i, const void *command) {
     const lm_command *c = command;
-    int n = 0;
-    while (c->options[n].name) n++;
-    return i < n ? c->options[i].name : i < n + 2 ? everywhere[i - n] : NULL;
+    int n = count_rows(c->options);
+    return i < n ? c->options[i].name : lm_options_everywhere[i - n].name;
 }
 
-static lm_status unknown(const lm_command *c, const char *name, lm_error *err) {
+static lm_status unknown(const parser *p, const char *name) {
     char option[80], near[LM_TEXT_SUGGESTION_SIZE];
-    const char *found = lm_text_nearest(name, candidate, c);
+    const char *command = p->command->name;
+    const char *found = lm_text_nearest(name, name_candidate, p->command);
     if (found) snprintf(option, sizeof option, "--%s", found);
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "%s: unknown option --%s%s (lmtrain %s --help lists them)", c->name, name,
-                        lm_text_did_you_mean(near, found ? option : NULL), c->name);
-}
-
-/* May it stand without its argument? */
-static bool is_optional(const lm_option *option) {
-    return option->argument && option->argument[0] == '[';
+    return lm_error_set(p->err, LM_ERR_USAGE,
+                        "%s: unknown option --%s%s (lmtrain %s --help lists them)", command, name,
+                        lm_text_did_you_mean(near, found ? option : NULL), command);
 }
 
 bool lm_options_ask_for(const lm_command *c, int argc, const char *const *argv, const char *what) {
@@ -41,142 +186,95 @@ bool lm_options_ask_for(const lm_command *c, int argc, const char *const *argv, 
         if (strcmp(argv[i], what) == 0) return true;
         if (strncmp(argv[i], "--", 2) != 0) continue;
         int row = find(c, argv[i] + 2, strlen(argv[i] + 2));
-        if (row >= 0 && c->options[row].argument && !is_optional(&c->options[row])) i++;
+        if (row < 0) continue;
+        const lm_option *o = &c->options[row];
+        if (o->kind != LM_OPTION_FLAG && o->kind != LM_OPTION_OPTIONAL) i++;
     }
     return false;
 }
 
-static lm_status take_option(lm_options *o, const char *text, int left, const char *const *next,
-                             int *used, lm_error *err) {
-    const lm_command *c = o->command;
+/* One option, `text` behind its dashes; its value may be the next argument: *used is then 1. */
+static lm_status take_option(parser *p, const char *text, int left, const char *const *next,
+                             int *used) {
+    const lm_command *c = p->command;
     size_t length = strcspn(text, "=");
     int row = find(c, text, length);
     char name[128];
     snprintf(name, sizeof name, "%.*s", (int)(length < 100 ? length : 100), text);
-    if (row < 0) return unknown(c, name, err);
-    const lm_option *option = &c->options[row];
+    if (row < 0) return unknown(p, name);
+    const lm_option *o = &c->options[row];
     const char *value = text[length] == '=' ? text + length + 1 : NULL;
     *used = 0;
-    if (!option->argument && value)
-        return lm_error_set(err, LM_ERR_USAGE, "%s: --%s takes no value, found \"%s\"", c->name,
+    if (o->kind == LM_OPTION_FLAG && value)
+        return lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s takes no value, found \"%s\"", c->name,
                             name, value);
-    bool without = is_optional(option) && (left == 0 || next[0][0] == '-');
-    if (option->argument && !value && !without) {
+    bool without = o->kind == LM_OPTION_FLAG ||
+                   (o->kind == LM_OPTION_OPTIONAL && (left == 0 || next[0][0] == '-'));
+    if (!value && !without) {
         if (left == 0)
-            return lm_error_set(err, LM_ERR_USAGE, "%s: --%s: expected %s, found nothing", c->name,
-                                name, option->argument);
+            return lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s: expected %s, found nothing",
+                                c->name, name, o->argument);
         value = next[0];
         *used = 1;
     }
-    if (!option->repeats && lm_options_has(o, option->name))
-        return lm_error_set(err, LM_ERR_USAGE, "%s: --%s is given twice", c->name, name);
-    if (o->count == LM_OPTIONS_MAX)
-        return lm_error_set(err, LM_ERR_USAGE, "%s: more than %d options", c->name, LM_OPTIONS_MAX);
-    o->given[o->count] = row;
-    o->values[o->count++] = value;
-    return LM_OK;
+    if (!repeats(o) && p->given[row])
+        return lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s is given twice", c->name, name);
+    return store(p, row, value);
 }
 
-lm_status lm_options_parse(lm_options *o, const lm_command *command, int argc,
-                           const char *const *argv, lm_error *err) {
-    memset(o, 0, sizeof *o);
-    o->command = command;
+/* An argument that is no option. */
+static lm_status take_argument(parser *p, const char *text) {
+    const lm_arguments *a = &p->command->arguments;
+    if (!a->name)
+        return lm_error_set(p->err, LM_ERR_USAGE, "%s: unexpected argument \"%s\"",
+                            p->command->name, text);
+    return append(p, a->name, (lm_option_texts *)(void *)(p->request + a->place), text);
+}
+
+static lm_status check_required(const parser *p) {
+    const lm_command *c = p->command;
+    const lm_arguments *a = &c->arguments;
+    for (int i = 0; c->options[i].name; i++)
+        if (c->options[i].alone && p->given[i]) return LM_OK;
+    for (int i = 0; c->options[i].name; i++)
+        if (c->options[i].required && !p->given[i])
+            return lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s is required (lmtrain %s --help)",
+                                c->name, c->options[i].name, c->name);
+    if (!a->name) return LM_OK;
+    int n = ((const lm_option_texts *)(const void *)(p->request + a->place))->count;
+    if (n >= a->least && n <= a->most) return LM_OK;
+    char range[64];
+    if (a->most == LM_OPTION_MOST_TEXTS)
+        snprintf(range, sizeof range, "%d or more", a->least);
+    else if (a->most > a->least)
+        snprintf(range, sizeof range, "%d to %d", a->least, a->most);
+    else
+        snprintf(range, sizeof range, "%d", a->least);
+    return lm_error_set(p->err, LM_ERR_USAGE,
+                        "%s: expected %s arguments (%s), found %d (lmtrain %s --help)", c->name,
+                        range, a->name, n, c->name);
+}
+
+lm_status lm_options_parse(const lm_command *command, int argc, const char *const *argv,
+                           void *request, lm_error *err) {
+    parser p = {.command = command, .request = request, .err = err};
     bool ended = false;
-    for (int i = 0; i < argc; i++) {
+    lm_status status = LM_OK;
+    LM_ASSERT(count_rows(command->options) <= MOST_ROWS);
+    store_defaults(&p);
+    for (int i = 0; i < argc && status == LM_OK; i++) {
         int used = 0;
-        if (!ended && strcmp(argv[i], "--") == 0) {
+        if (!ended && strcmp(argv[i], "--") == 0)
             ended = true;
-        } else if (!ended && strncmp(argv[i], "--", 2) == 0) {
-            lm_status status = take_option(o, argv[i] + 2, argc - i - 1, argv + i + 1, &used, err);
-            if (status != LM_OK) return status;
-            i += used;
-        } else if (!ended && argv[i][0] == '-' && argv[i][1]) {
-            return lm_error_set(err, LM_ERR_USAGE,
-                                "%s: unknown option %s (lmtrain %s --help lists them)",
-                                command->name, argv[i], command->name);
-        } else if (!command->takes_files) {
-            return lm_error_set(err, LM_ERR_USAGE, "%s: unexpected argument \"%s\"", command->name,
-                                argv[i]);
-        } else if (o->n_files == LM_OPTIONS_MAX) {
-            return lm_error_set(err, LM_ERR_USAGE, "%s: more than %d files", command->name,
-                                LM_OPTIONS_MAX);
-        } else {
-            o->files[o->n_files++] = argv[i];
-        }
+        else if (!ended && strncmp(argv[i], "--", 2) == 0)
+            status = take_option(&p, argv[i] + 2, argc - i - 1, argv + i + 1, &used);
+        else if (!ended && argv[i][0] == '-' && argv[i][1])
+            status = lm_error_set(err, LM_ERR_USAGE,
+                                  "%s: unknown option %s (lmtrain %s --help lists them)",
+                                  command->name, argv[i], command->name);
+        else
+            status = take_argument(&p, argv[i]);
+        i += used;
     }
-    return LM_OK;
-}
-
-bool lm_options_has(const lm_options *o, const char *name) {
-    for (int i = 0; i < o->count; i++)
-        if (strcmp(o->command->options[o->given[i]].name, name) == 0) return true;
-    return false;
-}
-
-int lm_options_values(const lm_options *o, const char *name, const char *values[LM_OPTIONS_MAX]) {
-    int n = 0;
-    LM_ASSERT(find(o->command, name, strlen(name)) >= 0);
-    for (int i = 0; i < o->count; i++)
-        if (strcmp(o->command->options[o->given[i]].name, name) == 0) values[n++] = o->values[i];
-    return n;
-}
-
-const char *lm_options_value(const lm_options *o, const char *name) {
-    const char *values[LM_OPTIONS_MAX];
-    return lm_options_values(o, name, values) > 0 ? values[0] : NULL;
-}
-
-lm_status lm_options_required(const lm_options *o, const char *name, const char **out,
-                              lm_error *err) {
-    *out = lm_options_value(o, name);
-    if (*out) return LM_OK;
-    return lm_error_set(err, LM_ERR_USAGE, "%s: --%s is required (lmtrain %s --help)",
-                        o->command->name, name, o->command->name);
-}
-
-lm_status lm_options_integer(const lm_options *o, const char *name, int64_t low, int64_t high,
-                             int64_t standard, int64_t *out, lm_error *err) {
-    const char *text = lm_options_value(o, name);
-    char *end;
-    *out = standard;
-    if (!text) return LM_OK;
-    errno = 0;
-    long long x = strtoll(text, &end, 10);
-    if (errno || end == text || *end || x < low || x > high)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "%s: --%s: expected a whole number from %lld to %lld, found"
-                            " \"%s\"",
-                            o->command->name, name, (long long)low, (long long)high, text);
-    *out = x;
-    return LM_OK;
-}
-
-lm_status lm_options_real(const lm_options *o, const char *name, double low, double high,
-                          double standard, double *out, lm_error *err) {
-    const char *text = lm_options_value(o, name);
-    char *end;
-    *out = standard;
-    if (!text) return LM_OK;
-    double x = strtod(text, &end);
-    if (end == text || *end || !(x >= low && x <= high))
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "%s: --%s: expected a number from %g to %g, found \"%s\"",
-                            o->command->name, name, low, high, text);
-    *out = x;
-    return LM_OK;
-}
-
-static void print_option(const lm_option *option, lm_text *out) {
-    char left[64];
-    snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "",
-             option->argument ? option->argument : "");
-    lm_text_printf(out, "  %-26s %s\n", left, option->help);
-}
-
-void lm_options_help(const lm_command *c, lm_text *out) {
-    lm_text_printf(out, "lmtrain %s: %s\n\nUsage:\n  lmtrain %s %s\n\nOptions:\n", c->name,
-                   c->summary, c->name, c->usage);
-    for (int i = 0; c->options[i].name; i++) print_option(&c->options[i], out);
-    print_option(&help_option, out);
-    lm_text_printf(out, "\nExample:\n%s" LM_EXIT_CODES, c->example);
+    return status == LM_OK ? check_required(&p) : status;
 }

@@ -1,84 +1,128 @@
-/* Command-line options: one table a command, from which parsing, suggestions and --help derive.
+/* Command-line options: one table per command. Parsing, defaults, range errors, suggestions and --help
+ * derive from it.
  *
- *     static const lm_option table[] = {
- *         {"config", "FILE", "the run config"},
- *         {"resume", NULL, "go on from the newest checkpoint"},
+ *     typedef struct request {
+ *         const char *config;
+ *         int64_t tokens;
+ *     } request;
+ *     static const lm_option options[] = {
+ *         {"config", "FILE", "the run config", LM_STORED(request, config), .required = true},
+ *         {"tokens", "N", "tokens to generate", LM_STORED(request, tokens),
+ *          .count = {.by_default = 256, .most = INT64_MAX}},
  *         {0},
  *     };
- *     lm_options o;
- *     lm_options_parse(&o, &command, argc, argv, err);
- *     lm_options_value(&o, "config");       // NULL when not given
- *     lm_options_has(&o, "resume");
  *
- * Both --name value and --name=value; "--" ends the options. */
+ * The C type of the member says what an option takes: its kind. Options are --name value or
+ * --name=value; "--" ends them. */
 #ifndef LM_CLI_OPTIONS_H
 #define LM_CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "base/text.h"
 
-/* For every help text. */
-#define LM_EXIT_CODES                                                                 \
-    "\nExit codes:\n"                                                                 \
-    "  0 done; 1 runtime failure (I/O, memory, damaged file); 2 usage or config;\n"   \
-    "  3 diverged (a loss or gradient is not finite); 4 interrupted: training (or\n"  \
-    "  with run.interrupt_exit_code) after a checkpoint was written (--resume goes\n" \
-    "  on), bench with what was measured printed; 130, 143 stopped at once by a\n"    \
-    "  second SIGINT, SIGTERM\n"
+#define LM_OPTION_MOST_TEXTS 256
+
+typedef struct lm_option_texts {
+    const char *items[LM_OPTION_MOST_TEXTS]; /* in the order given */
+    int count;
+} lm_option_texts;
+
+typedef struct lm_option_optional {
+    bool given;
+    const char *text; /* NULL: given without an argument, or not given */
+} lm_option_optional;
+
+typedef enum lm_option_kind {
+    LM_OPTION_FLAG,     /* bool: true when given */
+    LM_OPTION_TEXT,     /* const char * */
+    LM_OPTION_OPTIONAL, /* lm_option_optional: its argument may be left out */
+    LM_OPTION_TEXTS,    /* lm_option_texts: may be repeated */
+    LM_OPTION_COUNT,    /* int64_t */
+    LM_OPTION_REAL,     /* double */
+    LM_OPTION_CHOICE,   /* int: an index of choice.name */
+    LM_OPTION_CHOICES,  /* unsigned: bit 1 << index for each index given; may be repeated */
+} lm_option_kind;
+
+#define LM_STORED(owner, member) \
+    .place = offsetof(owner, member),                     \
+    .kind = _Generic(((owner *)0)->member,                \
+                     bool: LM_OPTION_FLAG,                \
+                     const char *: LM_OPTION_TEXT,        \
+                     lm_option_optional: LM_OPTION_OPTIONAL, \
+                     lm_option_texts: LM_OPTION_TEXTS,    \
+                     int64_t: LM_OPTION_COUNT,            \
+                     double: LM_OPTION_REAL,              \
+                     int: LM_OPTION_CHOICE,               \
+                     unsigned: LM_OPTION_CHOICES)
 
 typedef struct lm_option {
     const char *name;     /* without the dashes; NULL ends the table */
-    const char *argument; /* what it takes, for help; NULL: a switch; "[X]": may be left out */
-    const char *help;
-    bool repeats; /* may be given more than once; else the second time is an error */
-} lm_option;
+    const char *argument; /* what it takes, for help: "FILE"; NULL: a flag */
+    const char *help;     /* one phrase without the default, the range or the choices */
+    size_t place;         /* of the member, in the command's struct */
+    lm_option_kind kind;
+    bool required;
+    bool alone; /* of a flag: the command does nothing else, so nothing is required beside it */
+    union {     /* by kind */
+        struct {
+            int64_t by_default, least, most;
+        } count;
+        struct {
+            double by_default, least, most;
+        } real;
+        struct {
+            const char *(*name)(int i); /* NULL past the end */
+            int by_default;             /* of LM_OPTION_CHOICE; -1: none */
+            unsigned set_by_default;    /* of LM_OPTION_CHOICES */
+        } choice;
+    };
+} lm_option; /* A number's default outside of its range stands for "not given"; help does not print it. */
 
-/* A command: a row of the registry in commands.c. */
-typedef struct lm_options lm_options;
+/* What a command takes beside its options. */
+typedef struct lm_arguments {
+    const char *name; /* "FILE"; NULL: none */
+    size_t place;     /* of an lm_option_texts, in the command's struct */
+    int least, most;  /* LM_OPTION_MOST_TEXTS: any number */
+} lm_arguments;
+
+/* A command: its file defines one; commands.h lists them. */
 typedef struct lm_command {
     const char *name, *summary;
-    const char *usage;   /* "--config run.json [--resume]" */
+    const char *usage;   /* behind "lmtrain NAME ": "--config run.json [--resume]" */
     const char *example; /* whole lines */
     const lm_option *options;
-    bool takes_files; /* arguments without dashes */
-    lm_status (*run)(const lm_options *o, lm_error *err);
+    lm_arguments arguments;
+    size_t size; /* of the struct that options and arguments are stored in */
+    lm_status (*run)(const void *request, lm_error *err); /* of that struct */
 } lm_command;
 
-#define LM_OPTIONS_MAX 256
+typedef struct lm_exit_code {
+    const char *code, *meaning;
+} lm_exit_code;
+extern const lm_exit_code lm_exit_codes[]; /* code NULL ends them */
 
-struct lm_options {
-    const lm_command *command;
-    int given[LM_OPTIONS_MAX];          /* rows of the table, in the order given */
-    const char *values[LM_OPTIONS_MAX]; /* of those; NULL for switches */
-    int count;
-    const char *files[LM_OPTIONS_MAX];
-    int n_files;
-};
+/* Options that every command takes; nothing is stored. */
+extern const lm_option lm_options_everywhere[];
 
-/* Everything behind the command's name. Unknown options get a suggestion; LM_ERR_USAGE. */
-lm_status lm_options_parse(lm_options *o, const lm_command *command, int argc,
-                           const char *const *argv, lm_error *err);
-/* Does `what`, "--help" say, stand among the arguments, but not as the value of an option? */
+/* Reads everything behind the command's name into *request, command->size bytes, which are overwritten:
+ * defaults, then what is given. Texts are argv's own. LM_ERR_USAGE names the option, what was expected
+ * and what was found; unknown options get a suggestion. */
+lm_status lm_options_parse(const lm_command *command, int argc, const char *const *argv,
+                           void *request, lm_error *err);
+/* Is `what`, say "--help", among the arguments, and not as the value of an option? */
 bool lm_options_ask_for(const lm_command *command, int argc, const char *const *argv,
                         const char *what);
-bool lm_options_has(const lm_options *o, const char *name);
-/* NULL when it was not given. */
-const char *lm_options_value(const lm_options *o, const char *name);
-/* All values of an option that repeats, in order; returns their number (at most LM_OPTIONS_MAX). */
-int lm_options_values(const lm_options *o, const char *name, const char *values[LM_OPTIONS_MAX]);
-/* The value as a number in [low, high], or `standard` when it was not given. */
-lm_status lm_options_integer(const lm_options *o, const char *name, int64_t low, int64_t high,
-                             int64_t standard, int64_t *out, lm_error *err);
-lm_status lm_options_real(const lm_options *o, const char *name, double low, double high,
-                          double standard, double *out, lm_error *err);
-/* An option that must be given: its value, or LM_ERR_USAGE. */
-lm_status lm_options_required(const lm_options *o, const char *name, const char **out,
-                              lm_error *err);
+/* "a whole number from 0 to 9", "one of a, b": what the option takes, for errors and help; nothing is
+ * appended for flags and texts. */
+void lm_option_describe(const lm_option *option, lm_text *out);
 
 /* The command's help text. */
 void lm_options_help(const lm_command *command, lm_text *out);
+/* The exit codes, for every help text. */
+void lm_options_exit_codes(lm_text *out);
 
 #endif

@@ -11,18 +11,28 @@
 
 #define PIECE ((size_t)4 << 20) /* bytes of text encoded at a time */
 
+typedef struct request {
+    const char *tokenizer, *output;
+    lm_option_texts input, extension;
+    double val_fraction;
+    int64_t max_bytes;
+    bool force;
+} request;
+
 static const lm_option options[] = {
-    {"tokenizer", "NAME", "bytes: one token a byte", false},
-    {"input", "FILE_OR_DIR", "text; may be repeated. Directories are walked, in sorted order",
-     true},
-    {"output", "DIR", "where train.bin and val.bin go, with a manifest (.json) each", false},
+    {"tokenizer", "NAME", "bytes: one token per byte", LM_STORED(request, tokenizer),
+     .required = true},
+    {"input", "FILE_OR_DIR", "text; directories are walked, in sorted order",
+     LM_STORED(request, input), .required = true},
+    {"output", "DIR", "where train.bin and val.bin go, each with a manifest (.json)",
+     LM_STORED(request, output), .required = true},
     {"val-fraction", "F",
-     "share held out for validation, in [0, 1) (default 0: none). Whole files"
-     " are held out, or the end of a single one",
-     false},
-    {"extension", ".EXT", "only such files of directories; may be repeated", true},
-    {"max-bytes", "N", "take a sample: whole files, of at most N bytes in all", false},
-    {"force", NULL, "overwrite the corpus that is there", false},
+     "share to hold out for validation: whole files, or the end of a single one",
+     LM_STORED(request, val_fraction), .real = {.most = 0.999}},
+    {"extension", ".EXT", "take only such files from directories", LM_STORED(request, extension)},
+    {"max-bytes", "N", "take a sample: whole files, N bytes together at most",
+     LM_STORED(request, max_bytes), .count = {.least = 1, .most = INT64_MAX}},
+    {"force", NULL, "overwrite the corpus that is there", LM_STORED(request, force)},
     {0},
 };
 
@@ -158,33 +168,23 @@ static lm_status finish(job *j, const lm_text_files *list, lm_error *err) {
     return status;
 }
 
-static lm_status run(const lm_options *o, lm_error *err) {
-    const char *name, *output, *inputs[LM_OPTIONS_MAX], *extensions[LM_OPTIONS_MAX];
+static lm_status run(const void *given, lm_error *err) {
+    const request *r = given;
     job j = {.err = err};
     lm_text_files list = {0};
     lm_tokenizer *tokenizer = NULL;
-    int64_t max_bytes;
-    double val_fraction;
-    lm_status status;
-    if ((status = lm_options_required(o, "tokenizer", &name, err)) != LM_OK) return status;
-    if ((status = lm_options_required(o, "input", &inputs[0], err)) != LM_OK) return status;
-    if ((status = lm_options_required(o, "output", &output, err)) != LM_OK) return status;
-    status = lm_options_real(o, "val-fraction", 0, 0.999, 0, &val_fraction, err);
-    if (status != LM_OK) return status;
-    status = lm_options_integer(o, "max-bytes", 1, INT64_MAX, 0, &max_bytes, err);
-    if (status != LM_OK) return status;
-
-    if ((status = lm_tokenizer_open(&tokenizer, name, err)) != LM_OK) goto out;
-    j.tokenizer = tokenizer;
-    lm_text_files_options how = {.extensions = extensions,
-                                 .n_extensions = lm_options_values(o, "extension", extensions),
-                                 .max_bytes = (uint64_t)max_bytes,
-                                 .val_fraction = val_fraction};
-    int n_inputs = lm_options_values(o, "input", inputs);
-    if ((status = lm_text_files_find(&list, &how, inputs, n_inputs, err)) != LM_OK) goto out;
-    status = open_writers(&j, output, val_fraction > 0, lm_options_has(o, "force"), err);
+    lm_status status = lm_tokenizer_open(&tokenizer, r->tokenizer, err);
     if (status != LM_OK) goto out;
-    if ((status = put_all(&j, &list, val_fraction)) != LM_OK) goto out;
+    j.tokenizer = tokenizer;
+    lm_text_files_options how = {.extensions = r->extension.items,
+                                 .n_extensions = r->extension.count,
+                                 .max_bytes = (uint64_t)r->max_bytes,
+                                 .val_fraction = r->val_fraction};
+    status = lm_text_files_find(&list, &how, r->input.items, r->input.count, err);
+    if (status != LM_OK) goto out;
+    status = open_writers(&j, r->output, r->val_fraction > 0, r->force, err);
+    if (status != LM_OK) goto out;
+    if ((status = put_all(&j, &list, r->val_fraction)) != LM_OK) goto out;
     if ((status = remove_stale(&j, err)) != LM_OK) goto out;
     status = finish(&j, &list, err);
 out:
@@ -205,5 +205,6 @@ const lm_command lm_command_tokenize = {
     .example = "  lmtrain tokenize --tokenizer bytes --input book.txt --output data/book"
                " --val-fraction 0.05\n",
     .options = options,
+    .size = sizeof(request),
     .run = run,
 };

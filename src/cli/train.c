@@ -6,55 +6,66 @@
 #include "cli/commands.h"
 #include "train/setup.h"
 
+typedef struct request {
+    const char *config;
+    lm_option_optional resume;
+    lm_option_texts set;
+    lm_machine_options machine;
+    bool quiet, dry_run, print_config, print_schema, print_reference;
+} request;
+
 static const lm_option options[] = {
-    {"config", "FILE", "the run config, JSON with comments", false},
-    {"resume", "[FILE]", "go on from the newest good checkpoint of the run, or from FILE", false},
-    {"set", "KEY.PATH=VALUE", "override a key of the config; may be repeated", true},
-    LM_MACHINE_OPTIONS,
-    {"quiet", NULL, "no progress; warnings and errors only", false},
-    {"dry-run", NULL, "print the plan (parameters, memory, FLOPs, disk) and stop", false},
-    {"print-config", NULL, "print the config as it is understood, every key, and stop", false},
-    {"print-schema", NULL, "print a JSON Schema of the config for editors and stop", false},
-    {"print-reference", NULL, "print the table of keys as Markdown and stop", false},
+    {"config", "FILE", "the run config, JSON with comments", LM_STORED(request, config),
+     .required = true},
+    {"resume", "FILE", "go on from the newest good checkpoint of the run, or from FILE",
+     LM_STORED(request, resume)},
+    {"set", "KEY.PATH=VALUE", "override a key of the config", LM_STORED(request, set)},
+    LM_OPTION_THREADS(request, machine),
+    LM_OPTION_CPU(request, machine),
+    {"quiet", NULL, "no progress; warnings and errors only", LM_STORED(request, quiet)},
+    {"dry-run", NULL, "print the plan (parameters, memory, FLOPs, disk) and stop",
+     LM_STORED(request, dry_run)},
+    {"print-config", NULL, "print the config as it is understood, every key, and stop",
+     LM_STORED(request, print_config)},
+    {"print-schema", NULL, "print a JSON Schema of the config for editors and stop",
+     LM_STORED(request, print_schema), .alone = true},
+    {"print-reference", NULL, "print the table of keys as Markdown and stop",
+     LM_STORED(request, print_reference), .alone = true},
     {0},
 };
 
 /* The texts that need no config. */
-static lm_status print_static(const lm_options *o, bool *printed, lm_error *err) {
+static lm_status print_static(const request *r, lm_error *err) {
     lm_text t = {0};
-    lm_status status = LM_OK;
-    if (lm_options_has(o, "print-schema")) lm_config_print_schema(&t);
-    if (lm_options_has(o, "print-reference")) lm_config_print_reference(&t);
-    *printed = t.length > 0;
-    if (*printed) status = lm_print(&t, err);
+    if (r->print_schema) lm_config_print_schema(&t);
+    if (r->print_reference) lm_config_print_reference(&t);
+    lm_status status = lm_print(&t, err);
     lm_text_free(&t);
     return status;
 }
 
-static lm_status run(const lm_options *o, lm_error *err) {
+static lm_status run(const void *given, lm_error *err) {
+    const request *r = given;
     lm_config config = {0};
     lm_train_settings s = {.config = &config,
-                           .resume = lm_options_has(o, "resume"),
-                           .resume_from = lm_options_value(o, "resume"),
-                           .quiet = lm_options_has(o, "quiet")};
-    const char *path, *overrides[LM_OPTIONS_MAX];
-    int n_overrides = lm_options_values(o, "set", overrides);
-    bool printed;
+                           .threads = (int)r->machine.threads,
+                           .resume = r->resume.given,
+                           .resume_from = r->resume.text,
+                           .quiet = r->quiet};
     lm_text t = {0};
-    lm_status status = print_static(o, &printed, err);
-    if (printed || status != LM_OK) goto out;
-    if ((status = lm_options_required(o, "config", &path, err)) != LM_OK) goto out;
-    if ((status = lm_machine_options(o, &s.threads, &s.isas, err)) != LM_OK) goto out;
-    status = lm_config_load(&config, path, overrides, n_overrides, err);
+    if (r->print_schema || r->print_reference) return print_static(r, err);
+    lm_status status = lm_machine_isas(&r->machine, &s.isas, err);
     if (status != LM_OK) goto out;
-    if (lm_options_has(o, "print-config")) {
+    status = lm_config_load(&config, r->config, r->set.items, r->set.count, err);
+    if (status != LM_OK) goto out;
+    if (r->print_config) {
         lm_error left;
         if (lm_setup_resolve(&config, &left) != LM_OK)
             fprintf(stderr, "lmtrain: warning: what the data decides is not known: %s\n",
                     left.message);
         lm_config_print(&config, &t);
         status = lm_print(&t, err);
-    } else if (lm_options_has(o, "dry-run")) {
+    } else if (r->dry_run) {
         lm_error aside;
         status = lm_train_plan_print(&s, &t, err);
         if (t.length > 0 && lm_print(&t, &aside) != LM_OK && status == LM_OK) {
@@ -62,10 +73,8 @@ static lm_status run(const lm_options *o, lm_error *err) {
             status = aside.code;
         }
     } else {
-        /* Of `lmtrain ... 2>&1 | tee log` Ctrl-C may end tee first: the run must still save. */
+        /* In `lmtrain ... 2>&1 | tee log` Ctrl-C may end tee first: the run must still save. */
         signal(SIGPIPE, SIG_IGN);
-        /* A file beyond the limit (ulimit -f) is a write that fails, as on a full disk. */
-        signal(SIGXFSZ, SIG_IGN);
         status = lm_train_run(&s, err);
     }
 out:
@@ -82,5 +91,6 @@ const lm_command lm_command_train = {
     .example = "  lmtrain train --config configs/quickstart.json --set train.steps=200\n"
                "  lmtrain train --config configs/quickstart.json --resume\n",
     .options = options,
+    .size = sizeof(request),
     .run = run,
 };

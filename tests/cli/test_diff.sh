@@ -60,7 +60,7 @@ check "a damaged checkpoint is an error" exits_saying 1 "step-0000000040.npz: da
 check "behind what was found before it" says "metrics agree: 44 lines"
 check "one and itself" exits_saying 0 "their arrays agree" "$lmtrain" diff \
     a/checkpoints/step-0000000007.npz b/checkpoints/step-0000000007.npz
-check "two are expected" exits_saying 2 "expected two runs" "$lmtrain" diff a
+check "two are expected" exits_saying 2 "expected 2 arguments (runs or checkpoints), found 1" "$lmtrain" diff a
 check "of what is there" exits_saying 1 "none.npz: cannot open" "$lmtrain" diff \
     a/checkpoints/step-0000000007.npz none.npz
 check "and of one kind" exits_saying 2 "a is a run, none is not" "$lmtrain" diff none a
