@@ -12,31 +12,46 @@ DEBUG   ?=
 BUILD   ?= build/$(subst /,-,$(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
 comma   := ,
 Q       := $(if $(V),,@)
-ARCH    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 
 # ---- packages -----------------------------------------------------------------------------------
+# What is missing is named with the command that installs it. `make quickstart` and `make test` run that
+# command and go on; INSTALL=no makes them only say it, INSTALL=yes makes every target run it.
 PKG_CONFIG ?= pkg-config
 PACKAGES      := libcjson zlib
 TEST_PACKAGES := cmocka
-INSTALL_LINE  := apt-get install gcc make pkg-config libcjson-dev zlib1g-dev libcmocka-dev
-NO_PACKAGES   := help clean format check-floors check-format packages
+NO_PACKAGES   := help clean format check-floors check-format uninstall
+INSTALLING    := quickstart test
 GOALS         := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
-  ifeq ($(shell command -v $(firstword $(CC))),)
-    $(error the compiler $(firstword $(CC)) is missing. On Debian or Ubuntu: sudo $(INSTALL_LINE))
+  TESTING  := $(filter test% check check-warnings check-compilers all-tests,$(GOALS))
+  PURPOSES := build $(if $(TESTING),test)
+  MODULES  := $(PACKAGES) $(if $(TESTING),$(TEST_PACKAGES))
+  missing   = $(strip $(foreach tool,$(firstword $(CC)) $(PKG_CONFIG),\
+                $(if $(shell command -v $(tool)),,$(tool))) \
+                $(if $(shell command -v $(PKG_CONFIG)),\
+                  $(foreach m,$(MODULES),$(shell $(PKG_CONFIG) --exists $(m) || echo $(m)))))
+  MISSING := $(missing)
+  ifneq ($(MISSING),)
+    ifeq ($(or $(filter no,$(INSTALL)),$(filter yes,$(INSTALL)),$(filter $(INSTALLING),$(GOALS))),)
+      INSTALL := no
+    endif
+    ifneq ($(INSTALL),no)
+      $(shell sh .ci/packages.sh install $(PURPOSES) >&2)
+      MISSING := $(missing)
+    endif
   endif
-  ifeq ($(shell command -v $(PKG_CONFIG)),)
-    $(error pkg-config is missing. On Debian or Ubuntu: sudo $(INSTALL_LINE))
-  endif
-  MISSING := $(foreach p,$(PACKAGES) $(if $(filter test% check all-tests,$(GOALS)),$(TEST_PACKAGES)),\
-               $(shell $(PKG_CONFIG) --exists $(p) || echo $(p)))
-  ifneq ($(strip $(MISSING)),)
-    $(error missing packages: $(strip $(MISSING)). On Debian or Ubuntu: sudo $(INSTALL_LINE))
+  ifneq ($(MISSING),)
+    $(error missing: $(MISSING). Install them with: $(shell sh .ci/packages.sh line $(PURPOSES)))
   endif
   PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
   PKG_LIBS    := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
-  TEST_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(TEST_PACKAGES))
-  TEST_LIBS   := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
+  TEST_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(TEST_PACKAGES) 2>/dev/null)
+  TEST_LIBS   := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null)
+endif
+
+# All CPUs compile, unless -j says otherwise or another make has called this one.
+ifeq ($(MAKELEVEL),0)
+  MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 endif
 
 # ---- flags --------------------------------------------------------------------------------------
@@ -51,6 +66,7 @@ CPPFLAGS := -D_GNU_SOURCE -Isrc -DLM_VERSION='"$(VERSION)"' $(PKG_CFLAGS)
 LDFLAGS  := $(SANFLAGS) $(EXTRA_LDFLAGS)
 LDLIBS   := $(PKG_LIBS) -lm -pthread
 
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 # Instruction sets: a folder of src/kernels/ each, compiled with its own flags and nothing else is.
 ISA_FLAGS_avx2       := -mavx2 -mfma
 ISA_FLAGS_avx512     := -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512
