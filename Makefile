@@ -88,7 +88,7 @@ TEST_LIBRARY := $(BUILD)/libtestsupport.a
 TEST_BINARIES := $(TEST_SOURCES:%.c=$(BUILD)/%)
 TEST_SCRIPTS := $(sort $(wildcard tests/*/test_*.sh))
 
-.PHONY: all help clean install uninstall format packages FORCE
+.PHONY: all help clean format FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -226,10 +226,51 @@ check-compilers: check-warnings
 format:  ## reformat every source file
 	$(Q)clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
-install: $(BINARY)  ## install to PREFIX (default /usr/local)
-	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/lmtrain
-uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/lmtrain
+# ---- installing, packaging ------------------------------------------------------------------------
+.PHONY: install uninstall static dist
+STRIP   := $(shell $(CC) -print-prog-name=strip 2>/dev/null)
+DEST    := $(DESTDIR)$(PREFIX)
+install: $(BINARY)  ## install to PREFIX (default /usr/local), below DESTDIR
+	$(Q)mkdir -p '$(DEST)/bin' '$(DEST)/share/doc/lmtrain/configs'
+	$(Q)install -m 755 $(BINARY) '$(DEST)/bin/lmtrain' && $(STRIP) '$(DEST)/bin/lmtrain'
+	$(Q)install -m 644 README.md '$(DEST)/share/doc/lmtrain/'
+	$(Q)install -m 644 configs/* '$(DEST)/share/doc/lmtrain/configs/'
+	@echo 'installed: $(DEST)/bin/lmtrain'
+uninstall:  ## remove what install put there
+	rm -f '$(DEST)/bin/lmtrain'
+	rm -rf '$(DEST)/share/doc/lmtrain'
+
+# Everything that has a .a is linked statically; the whole binary where all have one. LIBRARY_DIRS: where else
+# to look for .a files ("a b").
+STATIC       := $(BUILD)/lmtrain-static
+find_archive  = $(firstword $(wildcard $(addsuffix /lib$(1).a,$(LIBRARY_DIRS) \
+                  $(patsubst -L%,%,$(filter -L%,$(PKG_LIBS))))) \
+                  $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)))
+LIBRARIES    := $(patsubst -l%,%,$(filter -l%,$(PKG_LIBS)))
+NOT_STATIC    = $(foreach l,$(LIBRARIES) c m,$(if $(call find_archive,$(l)),,lib$(l)))
+static: $(STATIC)  ## ./build/.../lmtrain-static: linked statically as far as there are .a files
+	@echo "$(STATIC): $(if $(NOT_STATIC),dynamic since there is no .a: $(NOT_STATIC),all static)"
+$(STATIC): $(BUILD)/main.o $(LIBRARY)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(NOT_STATIC),,-static) -o $@ $^ \
+	  $(foreach l,$(LIBRARIES),$(or $(call find_archive,$(l)),-l$(l))) -lm -pthread
+	$(Q)$(STRIP) $@
+
+# Source and stripped binaries, with their digests, in build/dist/. The same commit gives the same tarball.
+DIST      := lmtrain-$(VERSION)
+DIST_ARM  := build/arm64-packages/root/usr/lib/aarch64-linux-gnu
+dist: $(STATIC)  ## build/dist/: source tarball, binaries for this machine and aarch64, SHA256SUMS
+	$(Q)git rev-parse --git-dir >/dev/null 2>&1 || { echo "make dist needs a git checkout" >&2; exit 1; }
+	$(Q)rm -rf build/dist && mkdir -p build/dist
+	$(Q)git archive --format=tar --prefix=$(DIST)/ HEAD | gzip -9n >build/dist/$(DIST).tar.gz
+	$(Q)cp $(STATIC) build/dist/$(DIST)-linux-$(ARCH)
+	$(Q)if [ '$(ARCH)' = aarch64 ]; then :; \
+	  elif command -v aarch64-linux-gnu-gcc >/dev/null && sh tests/arm/packages.sh build/arm64-packages; then \
+	    PKG_CONFIG_LIBDIR=$(DIST_ARM)/pkgconfig PKG_CONFIG_SYSROOT_DIR=build/arm64-packages/root \
+	      $(MAKE) --no-print-directory CC=aarch64-linux-gnu-gcc BUILD=build/arm64 LIBRARY_DIRS='$(DIST_ARM)' static && \
+	    cp build/arm64/lmtrain-static build/dist/$(DIST)-linux-aarch64; \
+	  else echo "no binary for aarch64: aarch64-linux-gnu-gcc or its libraries are missing ($$(sh .ci/packages.sh line ci))" >&2; fi
+	$(Q)cd build/dist && sha256sum $(DIST)* >SHA256SUMS && cat SHA256SUMS
 
 clean:  ## remove what was built (not data/ nor runs/)
 	rm -rf build lmtrain

@@ -77,6 +77,6 @@ if [ "$manager" = apt ]; then
     # package is missing from what was reached: the installation says so.
     export DEBIAN_FRONTEND=noninteractive
     ${sudo:+sudo} apt-get -qq update || true
-    command="env DEBIAN_FRONTEND=noninteractive apt-get -qq ${command#apt-get }"
+    command="env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 ${command#apt-get }"
 fi
 eval "$sudo$command" >&2
