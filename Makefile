@@ -199,10 +199,10 @@ quickstart: lmtrain data/headers/train.bin  ## build, make a corpus, train for a
 	@echo && echo "The run is in runs/quickstart: config.json, metrics.jsonl, checkpoints/, summary.json." && \
 	  echo "Your own text: ./lmtrain tokenize --help; your own run: copy configs/quickstart.json."
 
-reference: lmtrain  ## bring README's config reference up to date
+reference: lmtrain  ## bring the config reference in configs/README.md up to date
 	$(Q)./lmtrain train --print-reference >$(BUILD)/reference.md
 	$(Q)sed -i -e '/<!-- config reference: begin -->/,/<!-- config reference: end -->/{//!d}' \
-	  -e '/<!-- config reference: begin -->/r $(BUILD)/reference.md' README.md
+	  -e '/<!-- config reference: begin -->/r $(BUILD)/reference.md' configs/README.md
 
 # ---- checks -------------------------------------------------------------------------------------
 .PHONY: check check-floors check-headers check-format check-warnings check-compilers

@@ -6,10 +6,10 @@
  *     lm_config_free(&c);
  *
  * One row per key (config/keys/): path, type, default, range, choices, help, where it is stored.
- * Parsing, defaults, validation, --set, --print-config, the reference in README and the JSON Schema
- * derive from it; the names of choices come from the rooms' registries. Comments (// and
- * slash-star) are allowed. Errors carry file:line:column; all problems of a file are reported at
- * once. */
+ * Parsing, defaults, validation, --set, --print-config, the reference in configs/README.md and the
+ * JSON Schema derive from it; the names of choices come from the rooms' registries. Comments (//
+ * and slash-star) are allowed. Errors carry file:line:column; all problems of a file are reported
+ * at once. */
 #ifndef LM_CONFIG_CONFIG_H
 #define LM_CONFIG_CONFIG_H
 
@@ -62,7 +62,7 @@ void lm_config_differences(const lm_config *before, const lm_config *now, const 
 void lm_config_print(const lm_config *c, lm_text *out);
 /* A JSON Schema (draft 2020-12) for editors. */
 void lm_config_print_schema(lm_text *out);
-/* The Markdown table of README: key, type, default, range or choices, help. */
+/* The Markdown table of configs/README.md: key, type, default, range or choices, help. */
 void lm_config_print_reference(lm_text *out);
 
 #endif

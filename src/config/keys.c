@@ -1,6 +1,5 @@
 #include "config/keys.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,25 +61,30 @@ static const void *look(const lm_key *k, const lm_config *c) {
     return (const char *)c + k->offset;
 }
 
-void lm_key_print(const lm_key *k, const lm_config *c, lm_text *out) {
+void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const char *name) {
     const void *p = look(k, c);
     switch (k->type) {
     case LM_KEY_INTEGER:
-        lm_text_printf(out, "%" PRId64, *(const int64_t *)p);
+        lm_json_integer(w, name, *(const int64_t *)p);
         break;
     case LM_KEY_REAL:
-        lm_text_json_number(out, *(const double *)p);
+        lm_json_number(w, name, *(const double *)p);
         break;
     case LM_KEY_BOOLEAN:
-        lm_text_printf(out, *(const bool *)p ? "true" : "false");
+        lm_json_boolean(w, name, *(const bool *)p);
         break;
     case LM_KEY_TEXT:
-        lm_text_json_string(out, lm_key_text(k, c));
+        lm_json_string(w, name, lm_key_text(k, c));
         break;
     case LM_KEY_CHOICE:
-        lm_text_json_string(out, k->choice(*(const int *)p));
+        lm_json_string(w, name, k->choice(*(const int *)p));
         break;
     }
+}
+
+void lm_key_print(const lm_key *k, const lm_config *c, lm_text *out) {
+    lm_json_writer w = {.out = out};
+    lm_key_write(k, c, &w, NULL);
 }
 
 void lm_key_describe(const lm_key *k, lm_text *out) {

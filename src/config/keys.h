@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/json.h"
 #include "config/config.h"
 
 typedef enum lm_key_type {
@@ -64,7 +65,8 @@ typedef struct lm_preset_row {
 extern const lm_preset_row lm_presets[];
 extern const int lm_n_presets;
 
-/* The value as JSON. */
+/* The value as JSON: as a member or element `name` of what w writes, or alone. */
+void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const char *name);
 void lm_key_print(const lm_key *k, const lm_config *c, lm_text *out);
 /* "a number from 0 to 1", "one of: sgd, adam": what the key takes, for errors and help. */
 void lm_key_describe(const lm_key *k, lm_text *out);

@@ -1,111 +1,105 @@
 #include <string.h>
 
+#include "base/json.h"
 #include "config/keys.h"
 
 /* ---- the config itself -------------------------------------------------------------------------*/
 
 void lm_config_print(const lm_config *c, lm_text *out) {
+    lm_json_writer w = {.out = out};
     const lm_section *s;
-    bool any_section = false;
-    lm_text_printf(out, "{");
+    lm_json_object(&w, NULL, LM_JSON_LINES);
     for (int i = 0; (s = lm_section_at(i)) != NULL; i++) {
-        bool any_key = false;
+        bool any = false;
         for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
             if (!lm_key_applies(k, c)) continue;
-            if (!any_key) lm_text_printf(out, "%s\n  \"%s\": {", any_section ? "," : "", s->name);
-            lm_text_printf(out, "%s\n    \"%s\": ", any_key ? "," : "", lm_key_name(k));
-            lm_key_print(k, c, out);
-            any_key = any_section = true;
+            if (!any) lm_json_object(&w, s->name, LM_JSON_LINES);
+            lm_key_write(k, c, &w, lm_key_name(k));
+            any = true;
         }
-        if (any_key) lm_text_printf(out, "\n  }");
+        if (any) lm_json_end(&w);
     }
-    lm_text_printf(out, "\n}\n");
+    lm_json_end(&w);
+    lm_text_printf(out, "\n");
 }
 
 /* ---- the schema --------------------------------------------------------------------------------*/
 
-static void print_default(const lm_key *k, lm_text *out) {
+static void write_default(const lm_key *k, lm_json_writer *w) {
     if (k->type == LM_KEY_TEXT || k->type == LM_KEY_CHOICE) {
-        lm_text_json_string(out, k->default_value);
+        lm_json_string(w, "default", k->default_value);
     } else {
-        lm_text_printf(out, "%s", k->default_value);
+        lm_json_text(w, "default", k->default_value, strlen(k->default_value));
     }
 }
 
-static void print_property(const lm_key *k, lm_text *out) {
+static void write_property(const lm_key *k, lm_json_writer *w) {
     static const char *const types[] = {
         [LM_KEY_INTEGER] = "integer", [LM_KEY_REAL] = "number",   [LM_KEY_BOOLEAN] = "boolean",
         [LM_KEY_TEXT] = "string",     [LM_KEY_CHOICE] = "string",
     };
-    lm_text_printf(out, "        \"%s\": {\n          \"description\": ", lm_key_name(k));
-    lm_text_json_string(out, k->help);
-    lm_text_printf(out, ",\n          \"type\": \"%s\"", types[k->type]);
+    lm_json_object(w, lm_key_name(k), LM_JSON_LINES);
+    lm_json_string(w, "description", k->help);
+    lm_json_string(w, "type", types[k->type]);
     if (k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL) {
-        lm_text_printf(out, ",\n          \"%s\": ", k->above_low ? "exclusiveMinimum" : "minimum");
-        lm_text_json_number(out, k->low);
-        lm_text_printf(out, ",\n          \"maximum\": ");
-        lm_text_json_number(out, k->high);
+        lm_json_number(w, k->above_low ? "exclusiveMinimum" : "minimum", k->low);
+        lm_json_number(w, "maximum", k->high);
     }
     if (k->type == LM_KEY_CHOICE) {
-        lm_text_printf(out, ",\n          \"enum\": [");
-        for (int i = 0; k->choice(i); i++) {
-            if (i) lm_text_printf(out, ", ");
-            lm_text_json_string(out, k->choice(i));
-        }
-        lm_text_printf(out, "]");
+        lm_json_array(w, "enum", LM_JSON_LINE);
+        for (int i = 0; k->choice(i); i++) lm_json_string(w, NULL, k->choice(i));
+        lm_json_end(w);
     }
     if (k->required) {
-        lm_text_printf(out, ",\n          \"minLength\": 1");
+        lm_json_integer(w, "minLength", 1);
     } else {
-        lm_text_printf(out, ",\n          \"default\": ");
-        print_default(k, out);
+        write_default(k, w);
     }
-    lm_text_printf(out, "\n        }");
+    lm_json_end(w);
 }
 
-/* The names of the section's required keys, separated by commas. */
-static void print_required(const lm_section *s, lm_text *out) {
-    bool any = false;
-    for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
-        if (!k->required) continue;
-        lm_text_printf(out, "%s\"%s\"", any ? ", " : "", lm_key_name(k));
-        any = true;
-    }
+static bool has_required(const lm_section *s) {
+    for (int i = 0; i < s->n_keys; i++)
+        if (s->keys[i].required) return true;
+    return false;
 }
 
-static void print_section(const lm_section *s, const char *required, lm_text *out) {
-    lm_text_printf(out,
-                   ",\n    \"%s\": {\n      \"type\": \"object\",\n"
-                   "      \"additionalProperties\": false,\n      \"properties\": {\n",
-                   s->name);
-    for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
-        if (k > s->keys) lm_text_printf(out, ",\n");
-        print_property(k, out);
+static void write_section(const lm_section *s, lm_json_writer *w) {
+    lm_json_object(w, s->name, LM_JSON_LINES);
+    lm_json_string(w, "type", "object");
+    lm_json_boolean(w, "additionalProperties", false);
+    lm_json_object(w, "properties", LM_JSON_LINES);
+    for (int i = 0; i < s->n_keys; i++) write_property(&s->keys[i], w);
+    lm_json_end(w);
+    if (has_required(s)) {
+        lm_json_array(w, "required", LM_JSON_LINE);
+        for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++)
+            if (k->required) lm_json_string(w, NULL, lm_key_name(k));
+        lm_json_end(w);
     }
-    lm_text_printf(out, "\n      }");
-    if (*required) lm_text_printf(out, ",\n      \"required\": [%s]", required);
-    lm_text_printf(out, "\n    }");
+    lm_json_end(w);
 }
 
 void lm_config_print_schema(lm_text *out) {
+    lm_json_writer w = {.out = out};
     const lm_section *s;
-    lm_text sections = {0};
-    lm_text_printf(out, "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
-                        "  \"title\": \"lmtrain run config\",\n  \"type\": \"object\",\n"
-                        "  \"additionalProperties\": false,\n  \"properties\": {\n"
-                        "    \"$schema\": {\"type\": \"string\"}");
-    for (int i = 0; (s = lm_section_at(i)) != NULL; i++) {
-        lm_text keys = {0};
-        print_required(s, &keys);
-        print_section(s, lm_text_cstr(&keys), out);
-        if (keys.length)
-            lm_text_printf(&sections, "%s\"%s\"", sections.length ? ", " : "", s->name);
-        out->failed |= keys.failed;
-        lm_text_free(&keys);
-    }
-    lm_text_printf(out, "\n  },\n  \"required\": [%s]\n}\n", lm_text_cstr(&sections));
-    out->failed |= sections.failed;
-    lm_text_free(&sections);
+    lm_json_object(&w, NULL, LM_JSON_LINES);
+    lm_json_string(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    lm_json_string(&w, "title", "lmtrain run config");
+    lm_json_string(&w, "type", "object");
+    lm_json_boolean(&w, "additionalProperties", false);
+    lm_json_object(&w, "properties", LM_JSON_LINES);
+    lm_json_object(&w, "$schema", LM_JSON_LINE);
+    lm_json_string(&w, "type", "string");
+    lm_json_end(&w);
+    for (int i = 0; (s = lm_section_at(i)) != NULL; i++) write_section(s, &w);
+    lm_json_end(&w);
+    lm_json_array(&w, "required", LM_JSON_LINE);
+    for (int i = 0; (s = lm_section_at(i)) != NULL; i++)
+        if (has_required(s)) lm_json_string(&w, NULL, s->name);
+    lm_json_end(&w);
+    lm_json_end(&w);
+    lm_text_printf(out, "\n");
 }
 
 /* ---- the reference -----------------------------------------------------------------------------*/
@@ -114,7 +108,7 @@ void lm_config_print_reference(lm_text *out) {
     lm_text_printf(out, "| key | takes | default | meaning |\n|---|---|---|---|\n");
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
-        lm_text_printf(out, "| `%s` | ", k->path);
+        lm_text_printf(out, "| `%s`%s | ", k->path, k->may_change ? "" : " †");
         lm_key_describe(k, out);
         if (k->required) {
             lm_text_printf(out, " | required");
@@ -124,8 +118,7 @@ void lm_config_print_reference(lm_text *out) {
             lm_text_printf(out, " | empty");
         }
         lm_text_printf(out, " | %s", k->help);
-        if (k->depends) lm_text_printf(out, " (depends on `%s`)", k->depends);
-        if (!k->may_change) lm_text_printf(out, " †");
+        if (k->depends) lm_text_printf(out, " Depends on `%s`.", k->depends);
         lm_text_printf(out, " |\n");
     }
     lm_text_printf(out, "\n† cannot change when a run is resumed.\n");

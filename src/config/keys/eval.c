@@ -2,10 +2,12 @@
 
 /* clang-format off */
 static const lm_key keys[] = {
-    {"eval.every", INTEGER(eval.every, 0, STEPS_MOST, "250"), MAY_CHANGE, WHEN(lm_config_validates, "data.val"),
-     .help = "steps between evaluations; 0: only at the end"},
-    {"eval.tokens", INTEGER(eval.tokens, 0, COUNT_MOST, "131072"), MAY_CHANGE, WHEN(lm_config_validates, "data.val"),
-     .help = "validation tokens an evaluation reads, spread evenly; 0: all"},
+    {"eval.every", INTEGER(eval.every, 0, STEPS_MOST, "250"), MAY_CHANGE,
+     WHEN(lm_config_validates, "data.val"),
+     .help = "Steps between evaluations. 0: only at the end."},
+    {"eval.tokens", INTEGER(eval.tokens, 0, COUNT_MOST, "131072"), MAY_CHANGE,
+     WHEN(lm_config_validates, "data.val"),
+     .help = "Validation tokens per evaluation, spread evenly over the data. 0: all."},
 };
 /* clang-format on */
 SECTION(eval);

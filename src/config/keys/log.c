@@ -3,9 +3,10 @@
 /* clang-format off */
 static const lm_key keys[] = {
     {"log.every", INTEGER(log.every, 1, STEPS_MOST, "10"), MAY_CHANGE,
-     .help = "steps between lines of progress where there is no terminal"},
+     .help = "Steps between progress lines where there is no terminal."},
     {"log.digest_every", INTEGER(log.digest_every, 0, STEPS_MOST, "10"), MAY_CHANGE,
-     .help = "steps between those whose weights enter the digest of metrics.jsonl, as every batch does; 0: none"},
+     .help = "Every this many steps the updated weights enter the digest in metrics.jsonl, "
+             "which every batch enters. 0: weights never do."},
 };
 /* clang-format on */
 SECTION(log);

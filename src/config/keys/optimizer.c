@@ -13,19 +13,21 @@ USES(weight_decay, LM_USES_WEIGHT_DECAY)
 /* clang-format off */
 static const lm_key keys[] = {
     {"optimizer.name", CHOICE(optimizer.kind, lm_optimizer_name, "adamw"),
-     .help = "Kingma & Ba 2015 (adam), Loshchilov & Hutter 2019 (adamw), Sutskever et al. 2013 (momentum)"},
-    {"optimizer.lr", POSITIVE(optimizer.lr, 1e6, "0.001"), MAY_CHANGE, .help = "learning rate at the schedule's top"},
-    {"optimizer.beta1", REAL(optimizer.beta1, 0, 0.9999999, "0.9"), MAY_CHANGE, WHEN(uses_beta1, "optimizer.name"),
-     .help = "decay of the first moment"},
-    {"optimizer.beta2", REAL(optimizer.beta2, 0, 0.9999999, "0.99"), MAY_CHANGE, WHEN(uses_beta2, "optimizer.name"),
-     .help = "decay of the second moment"},
-    {"optimizer.eps", REAL(optimizer.eps, TINY, 1, "1e-08"), MAY_CHANGE, WHEN(uses_eps, "optimizer.name"),
-     .help = "added to the root of the second moment"},
+     .help = "How gradients update the weights (momentum: Sutskever et al. 2013; "
+             "adam: Kingma & Ba 2015; adamw: Loshchilov & Hutter 2019)."},
+    {"optimizer.lr", POSITIVE(optimizer.lr, 1e6, "0.001"), MAY_CHANGE,
+     .help = "Learning rate at the top of the schedule."},
+    {"optimizer.beta1", REAL(optimizer.beta1, 0, 0.9999999, "0.9"), MAY_CHANGE,
+     WHEN(uses_beta1, "optimizer.name"), .help = "Decay of the first moment."},
+    {"optimizer.beta2", REAL(optimizer.beta2, 0, 0.9999999, "0.99"), MAY_CHANGE,
+     WHEN(uses_beta2, "optimizer.name"), .help = "Decay of the second moment."},
+    {"optimizer.eps", REAL(optimizer.eps, TINY, 1, "1e-08"), MAY_CHANGE,
+     WHEN(uses_eps, "optimizer.name"), .help = "Added to the root of the second moment."},
     {"optimizer.momentum", REAL(optimizer.momentum, 0, 0.9999999, "0.9"), MAY_CHANGE,
-     WHEN(uses_momentum, "optimizer.name"), .help = "share of the last update kept"},
+     WHEN(uses_momentum, "optimizer.name"), .help = "Share of the last update that is kept."},
     {"optimizer.weight_decay", REAL(optimizer.weight_decay, 0, 1e6, "0.1"), MAY_CHANGE,
      WHEN(uses_weight_decay, "optimizer.name"),
-     .help = "pull towards 0 of matrices and embeddings, times the learning rate"},
+     .help = "Each step shrinks matrices and embeddings by this share times the learning rate."},
 };
 /* clang-format on */
 SECTION(optimizer);

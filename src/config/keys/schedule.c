@@ -7,11 +7,13 @@ static bool uses_min_lr(const lm_config *c) {
 /* clang-format off */
 static const lm_key keys[] = {
     {"schedule.name", CHOICE(schedule.kind, lm_schedule_name, "cosine"), MAY_CHANGE,
-     .help = "of the learning rate after the warm-up (Loshchilov & Hutter 2017)"},
+     .help = "Course of the learning rate after the warm-up (Loshchilov & Hutter 2017)."},
     {"schedule.warmup_steps", INTEGER(schedule.warmup_steps, 0, STEPS_MOST, "100"), MAY_CHANGE,
-     .help = "steps in which the learning rate rises from 0; left out: 100, or a tenth of steps if that is less"},
+     .help = "Steps in which the learning rate rises from 0. "
+             "If not given: 100, or a tenth of train.steps if that is less."},
     {"schedule.min_lr_ratio", REAL(schedule.min_lr_ratio, 0, 1, "0.1"), MAY_CHANGE,
-     WHEN(uses_min_lr, "schedule.name"), .help = "learning rate of the last step, as a share of lr"},
+     WHEN(uses_min_lr, "schedule.name"),
+     .help = "Learning rate of the last step, as a share of optimizer.lr."},
 };
 /* clang-format on */
 SECTION(schedule);
