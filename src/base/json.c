@@ -109,6 +109,14 @@ void lm_json_text(lm_json_writer *w, const char *key, const char *text, size_t l
     lm_text_append(w->out, text, trimmed(text, length));
 }
 
+void lm_json_members(lm_json_writer *w, const lm_text *object) {
+    if (object->length <= strlen("{}")) return;
+    LM_ASSERT(w->depth > 0 && w->levels[w->depth - 1].layout == LM_JSON_LINE);
+    if (w->levels[w->depth - 1].any) append(w, ", ");
+    w->levels[w->depth - 1].any = true;
+    lm_text_append(w->out, object->data + 1, object->length - 2);
+}
+
 /* ---- reading: errors ---------------------------------------------------------------------------*/
 
 enum { MOST_SHOWN = 200 }; /* bytes of a value that an error shows */

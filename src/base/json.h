@@ -68,6 +68,8 @@ void lm_json_string(lm_json_writer *w, const char *key, const char *s); /* NULL:
 void lm_json_digest(lm_json_writer *w, const char *key, uint64_t x);    /* 16 digits in quotes */
 /* A value whose text there is already, taken as it is but for white space at its end. */
 void lm_json_text(lm_json_writer *w, const char *key, const char *text, size_t length);
+/* The members of an object whose text there is already (LM_JSON_LINE); none when it is empty. */
+void lm_json_members(lm_json_writer *w, const lm_text *object);
 
 /* ---- reading -----------------------------------------------------------------------------------*/
 

@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/json.h"
 #include "bench/bench.h"
 #include "ops/session.h"
 
@@ -46,7 +47,7 @@ typedef struct lm_bench_row {
     double recorded;       /* best_share, of kernels times_scalar; NAN: none */
     int measured;          /* times, of which `times` are the best */
     lm_bench_verdict verdict;
-    lm_text json;  /* further members, each beginning with ", " */
+    lm_text json;  /* an object of further members (LM_JSON_LINE); empty: none */
     lm_text table; /* further lines */
 } lm_bench_row;
 
@@ -58,11 +59,11 @@ typedef struct lm_bench {
     double peaks[LM_BENCH_PEAKS]; /* best so far; 0: not measured yet */
     double *samples;              /* [LM_BENCH_SAMPLES] */
     lm_text json;
-    bool first;      /* of a JSON array */
-    cJSON *recorded; /* of o->compare */
-    int compared;    /* rows */
-    lm_text fallen;  /* rows that fell, a line each */
-    lm_text noise;   /* rows that cannot be judged, likewise */
+    lm_json_writer writer; /* of json */
+    cJSON *recorded;       /* of o->compare */
+    int compared;          /* rows */
+    lm_text fallen;        /* rows that fell, a line each */
+    lm_text noise;         /* rows that cannot be judged, likewise */
 } lm_bench;
 
 enum { LM_BENCH_SAMPLES = 20000 };

@@ -12,37 +12,33 @@ static double times_scalar(const lm_bench_row *row) {
 
 /* ---- for scripts ------------------------------------------------------------------------------*/
 
-static void member(lm_text *t, const char *name, double x) {
-    lm_text_printf(t, ", \"%s\": ", name);
-    lm_text_json_number(t, x);
-}
-
-static void put_json(lm_bench *b, const lm_bench_row *row) {
-    lm_text *t = &b->json;
-    lm_text_printf(t, "%s\n    {\"name\": ", b->first ? "" : ",");
-    b->first = false;
-    lm_text_json_string(t, row->name);
-    lm_text_printf(t, ", \"repetitions\": %d", row->times.count);
+static void put_json(lm_json_writer *w, const lm_bench_row *row) {
+    const lm_bench_times *t = &row->times;
+    const char *rate = row->moves ? "bytes_per_s" : "flops_per_s";
+    const char *best_rate = row->moves ? "best_bytes_per_s" : "best_flops_per_s";
+    lm_json_object(w, NULL, LM_JSON_LINE);
+    lm_json_string(w, "name", row->name);
+    lm_json_integer(w, "repetitions", t->count);
     if (row->peak > 0) { /* the time of a look at a peak says nothing */
-        member(t, "seconds", row->times.median);
-        member(t, "best_seconds", row->times.best);
+        lm_json_number(w, "seconds", t->median);
+        lm_json_number(w, "best_seconds", t->best);
     }
-    member(t, "spread", row->times.spread);
-    member(t, row->moves ? "bytes_per_s" : "flops_per_s", row->work / row->times.median);
-    member(t, row->moves ? "best_bytes_per_s" : "best_flops_per_s", row->work / row->times.best);
+    lm_json_number(w, "spread", t->spread);
+    lm_json_number(w, rate, row->work / t->median);
+    lm_json_number(w, best_rate, row->work / t->best);
     if (row->peak > 0) {
-        member(t, "share", row->work / row->times.median / row->peak);
-        member(t, "best_share", best_share(row));
+        lm_json_number(w, "share", row->work / t->median / row->peak);
+        lm_json_number(w, "best_share", best_share(row));
     }
-    if (row->scalar_seconds > 0) member(t, "times_scalar", times_scalar(row));
-    if (row->of_plain > 0) member(t, "of_plain", row->of_plain);
+    if (row->scalar_seconds > 0) lm_json_number(w, "times_scalar", times_scalar(row));
+    if (row->of_plain > 0) lm_json_number(w, "of_plain", row->of_plain);
     if (row->measured > 0 && !isnan(row->recorded)) {
-        member(t, "recorded", row->recorded);
-        lm_text_printf(t, ", \"measured\": %d, \"verdict\": \"%s\"", row->measured,
-                       lm_bench_verdict_name(row->verdict));
+        lm_json_number(w, "recorded", row->recorded);
+        lm_json_integer(w, "measured", row->measured);
+        lm_json_string(w, "verdict", lm_bench_verdict_name(row->verdict));
     }
-    lm_text_append(t, lm_text_cstr(&row->json), row->json.length);
-    lm_text_printf(t, "}");
+    lm_json_members(w, &row->json);
+    lm_json_end(w);
 }
 
 /* ---- for people -------------------------------------------------------------------------------*/
@@ -80,7 +76,7 @@ lm_status lm_bench_report(lm_bench *b, lm_bench_row *row, lm_error *err) {
     lm_status status = LM_OK;
     lm_text t = {0};
     if (row->times.count > 0 && b->o->json) {
-        put_json(b, row);
+        put_json(&b->writer, row);
     } else if (row->times.count > 0) {
         put_line(&t, row);
         status = b->o->print(&t, err);
@@ -95,12 +91,10 @@ lm_status lm_bench_skip(lm_bench *b, const char *name, const char *why, lm_error
     lm_status status = LM_OK;
     lm_text t = {0};
     if (b->o->json) {
-        lm_text_printf(&b->json, "%s\n    {\"name\": ", b->first ? "" : ",");
-        b->first = false;
-        lm_text_json_string(&b->json, name);
-        lm_text_printf(&b->json, ", \"skipped\": ");
-        lm_text_json_string(&b->json, why);
-        lm_text_printf(&b->json, "}");
+        lm_json_object(&b->writer, NULL, LM_JSON_LINE);
+        lm_json_string(&b->writer, "name", name);
+        lm_json_string(&b->writer, "skipped", why);
+        lm_json_end(&b->writer);
     } else {
         lm_text_printf(&t, "%s: skipped: %s\n", name, why);
         status = b->o->print(&t, err);
@@ -112,8 +106,7 @@ lm_status lm_bench_skip(lm_bench *b, const char *name, const char *why, lm_error
 lm_status lm_bench_begin(lm_bench *b, lm_bench_section section, const char *about, lm_error *err) {
     const char *name = lm_bench_section_name((int)section);
     if (b->o->json) {
-        lm_text_printf(&b->json, ",\n  \"%s\": [", name);
-        b->first = true;
+        lm_json_array(&b->writer, name, LM_JSON_LINES);
         return LM_OK;
     }
     lm_text t = {0};
@@ -129,5 +122,5 @@ lm_status lm_bench_begin(lm_bench *b, lm_bench_section section, const char *abou
 }
 
 void lm_bench_end(lm_bench *b) {
-    if (b->o->json) lm_text_printf(&b->json, "]");
+    if (b->o->json) lm_json_end(&b->writer);
 }

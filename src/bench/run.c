@@ -24,9 +24,11 @@ static lm_status announce(lm_bench *b, lm_error *err) {
     lm_cpu_model(cpu, sizeof cpu);
     lm_cpu_describe(b->o->isas, isas, sizeof isas);
     if (b->o->json) {
-        lm_text_printf(&b->json, "{\n  \"version\": \"%s\",\n  \"cpu\": ", LM_VERSION);
-        lm_text_json_string(&b->json, cpu);
-        lm_text_printf(&b->json, ",\n  \"isas\": \"%s\",\n  \"threads\": %d", isas, b->threads);
+        lm_json_object(&b->writer, NULL, LM_JSON_LINES);
+        lm_json_string(&b->writer, "version", LM_VERSION);
+        lm_json_string(&b->writer, "cpu", cpu);
+        lm_json_string(&b->writer, "isas", isas);
+        lm_json_integer(&b->writer, "threads", b->threads);
         return LM_OK;
     }
     lm_text t = {0};
@@ -39,8 +41,9 @@ static lm_status announce(lm_bench *b, lm_error *err) {
 
 static lm_status print_json(lm_bench *b, lm_error *err) {
     if (!b->o->json) return LM_OK;
-    lm_text_printf(&b->json, ",\n  \"interrupted\": %s\n}\n",
-                   lm_bench_stopped() ? "true" : "false");
+    lm_json_boolean(&b->writer, "interrupted", lm_bench_stopped());
+    lm_json_end(&b->writer);
+    lm_text_append(&b->json, "\n", 1);
     return b->o->print(&b->json, err);
 }
 
@@ -59,6 +62,7 @@ static lm_status run_sections(lm_bench *b, lm_error *err) {
 lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
     lm_bench b = {.o = o};
     lm_status status;
+    b.writer.out = &b.json;
     b.samples = malloc(LM_BENCH_SAMPLES * sizeof *b.samples);
     if (!b.samples) {
         status = lm_error_no_memory(err, NULL);

@@ -1,5 +1,6 @@
 /* Whole training steps, by the trainer's own code: batch, forward, backward, clip, update. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,12 +23,17 @@ static void take_step(void *argument) {
     w->warm = true; /* the first step meets memory for the first time */
 }
 
+static double total_seconds(const work *w) {
+    double total = 0;
+    for (int i = 0; i < LM_PHASE_COUNT; i++) total += w->seconds[i];
+    return total;
+}
+
 static void describe(const work *w, uint64_t resident, lm_bench_row *row) {
     const lm_train_plan *plan = &w->run.trainer.setup.plan;
     const lm_config *c = &w->run.config;
-    double total = 0, tokens_per_s = (double)plan->step_tokens / row->times.median;
+    double total = total_seconds(w), tokens_per_s = (double)plan->step_tokens / row->times.median;
     char count[32], bytes[32];
-    for (int i = 0; i < LM_PHASE_COUNT; i++) total += w->seconds[i];
     lm_text_printf(&row->table,
                    "  %.0f tokens/s: %s parameters, %" PRId64 " x %" PRId64 " tokens a micro-batch,"
                    " %" PRId64 " micro-batch%s a step%s%s%s\n ",
@@ -36,24 +42,26 @@ static void describe(const work *w, uint64_t resident, lm_bench_row *row) {
                    c->train.grad_accumulation == 1 ? "" : "es", resident ? "; " : "",
                    resident ? lm_text_bytes(bytes, sizeof bytes, (double)resident) : "",
                    resident ? " of memory at most" : "");
-    lm_text_printf(&row->json, ", \"precision\": \"%s\", \"parameters\": %" PRId64,
-                   lm_precision_name(c->train.precision), plan->model.parameters);
-    lm_text_printf(&row->json,
-                   ", \"step_tokens\": %" PRId64 ", \"tokens_per_s\": ", plan->step_tokens);
-    lm_text_json_number(&row->json, tokens_per_s);
-    lm_text_printf(&row->json, ", \"peak_resident_bytes\": ");
-    if (resident)
-        lm_text_printf(&row->json, "%" PRIu64, resident);
-    else
-        lm_text_printf(&row->json, "null");
-    for (int i = 0; i < LM_PHASE_COUNT; i++) {
+    for (int i = 0; i < LM_PHASE_COUNT; i++)
         lm_text_printf(&row->table, " %s %.1f%%", lm_phase_name(i), 100 * w->seconds[i] / total);
-        lm_text_printf(&row->json, "%s\"%s\": ", i == 0 ? ", \"phases\": {" : ", ",
-                       lm_phase_name(i));
-        lm_text_json_number(&row->json, w->seconds[i] / total);
-    }
     lm_text_printf(&row->table, "\n");
-    lm_text_printf(&row->json, "}");
+}
+
+static void describe_as_json(const work *w, uint64_t resident, lm_bench_row *row) {
+    const lm_train_plan *plan = &w->run.trainer.setup.plan;
+    double total = total_seconds(w);
+    lm_json_writer json = {.out = &row->json};
+    lm_json_object(&json, NULL, LM_JSON_LINE);
+    lm_json_string(&json, "precision", lm_precision_name(w->run.config.train.precision));
+    lm_json_integer(&json, "parameters", plan->model.parameters);
+    lm_json_integer(&json, "step_tokens", plan->step_tokens);
+    lm_json_number(&json, "tokens_per_s", (double)plan->step_tokens / row->times.median);
+    lm_json_number(&json, "peak_resident_bytes", resident ? (double)resident : (double)NAN);
+    lm_json_object(&json, "phases", LM_JSON_LINE);
+    for (int i = 0; i < LM_PHASE_COUNT; i++)
+        lm_json_number(&json, lm_phase_name(i), w->seconds[i] / total);
+    lm_json_end(&json);
+    lm_json_end(&json);
 }
 
 /* Steps of a planned run; `name` for the row. */
@@ -69,7 +77,9 @@ static lm_status measure(lm_bench *b, work *w, const char *name, lm_error *err) 
                           .seconds = LM_BENCH_STEP_TIMES * b->o->seconds};
     lm_bench_measure_row(b, &s, &row);
     if (w->run.status != LM_OK) return w->run.status;
-    describe(w, known ? lm_limits_peak_resident() : 0, &row);
+    uint64_t resident = known ? lm_limits_peak_resident() : 0;
+    describe(w, resident, &row);
+    describe_as_json(w, resident, &row);
     return lm_bench_report(b, &row, err);
 }
 

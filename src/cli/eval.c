@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/numbers.h"
 #include "cli/commands.h"
 #include "report/metrics.h"
@@ -35,18 +36,17 @@ static const lm_option options[] = {
 static void print_result(bool json, const lm_saved *saved, double loss, int64_t tokens,
                          double seconds, double bytes_per_token, lm_text *out) {
     if (json) {
-        lm_text_printf(out, "{\"checkpoint\": ");
-        lm_text_json_string(out, saved->path);
-        lm_text_printf(out, ", \"step\": %" PRId64 ", \"tokens\": %" PRId64 ", \"loss\": ",
-                       saved->state.step, tokens);
-        lm_text_json_number(out, loss);
-        lm_text_printf(out, ", \"perplexity\": ");
-        lm_text_json_number(out, lm_perplexity(loss));
-        if (bytes_per_token > 0) {
-            lm_text_printf(out, ", \"bits_per_byte\": ");
-            lm_text_json_number(out, lm_bits_per_byte(loss, bytes_per_token));
-        }
-        lm_text_printf(out, "}\n");
+        lm_json_writer w = {.out = out};
+        lm_json_object(&w, NULL, LM_JSON_LINE);
+        lm_json_string(&w, "checkpoint", saved->path);
+        lm_json_integer(&w, "step", saved->state.step);
+        lm_json_integer(&w, "tokens", tokens);
+        lm_json_number(&w, "loss", loss);
+        lm_json_number(&w, "perplexity", lm_perplexity(loss));
+        if (bytes_per_token > 0)
+            lm_json_number(&w, "bits_per_byte", lm_bits_per_byte(loss, bytes_per_token));
+        lm_json_end(&w);
+        lm_text_append(out, "\n", 1);
         return;
     }
     lm_text_printf(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);

@@ -73,6 +73,22 @@ static void test_reopen(void **state) {
     }
 }
 
+static void test_members(void **state) {
+    (void)state;
+    lm_text t = {0}, none = {0}, two = {0};
+    lm_json_writer w = {.out = &t};
+    lm_text_printf(&two, "{\"b\": 2, \"c\": 3}");
+    lm_json_object(&w, NULL, LM_JSON_LINE);
+    lm_json_integer(&w, "a", 1);
+    lm_json_members(&w, &none);
+    lm_json_members(&w, &two);
+    lm_json_integer(&w, "d", 4);
+    lm_json_end(&w);
+    assert_string_equal(lm_text_cstr(&t), "{\"a\": 1, \"b\": 2, \"c\": 3, \"d\": 4}");
+    lm_text_free(&t);
+    lm_text_free(&two);
+}
+
 static void forget_key(void *argument) {
     lm_json_writer *w = argument;
     lm_json_object(w, NULL, LM_JSON_LINE);
@@ -225,11 +241,9 @@ static void test_not_an_object(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts),
-        cmocka_unit_test(test_reopen),
-        cmocka_unit_test(test_misuse_is_asserted),
-        cmocka_unit_test(test_getters),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_layouts),       cmocka_unit_test(test_reopen),
+        cmocka_unit_test(test_members),       cmocka_unit_test(test_misuse_is_asserted),
+        cmocka_unit_test(test_getters),       cmocka_unit_test(test_errors),
         cmocka_unit_test(test_not_an_object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
