@@ -17,14 +17,6 @@ static lm_status reserve_scratch(lm_compute *compute, size_t bytes, lm_error *er
     return lm_compute_reserve(compute, bytes, err);
 }
 
-static void hand_out_buffers(lm_model *m) {
-    for (int id = 0; id < LM_B_COUNT; id++)
-        if (m->buffers.count[id] > 0)
-            m->buffer[id] = lm_arena_floats(&m->activations,
-                                            (int64_t)m->buffers.count[id] * m->buffers.copies[id]);
-    LM_ASSERT(m->activations.used == m->buffers.bytes);
-}
-
 static lm_status allocate(lm_model *m, const lm_model_plan *plan, bool training, lm_error *err) {
     int64_t total;
     lm_status status = LM_OK;
@@ -43,7 +35,7 @@ static lm_status allocate(lm_model *m, const lm_model_plan *plan, bool training,
         goto out;
     lm_arena_floats(&m->weights, total);
     if (training) lm_arena_floats(&m->gradients, total);
-    hand_out_buffers(m);
+    lm_buffers_take(&m->buffers, &m->activations);
     status = reserve_scratch(m->compute, lm_model_scratch_bytes(&m->o), err);
 out:
     return status;
@@ -64,14 +56,15 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t b
     m->batch = batch;
     m->compute = compute;
     lm_param_layout_make(&m->params, o);
-    lm_buffer_layout_make(&m->buffers, o, batch, training, compute->precision);
+    lm_buffers_size(&m->buffers, o, batch, training ? LM_FOR_TRAINING : LM_FOR_EVALUATION,
+                    compute->precision);
     if (allocate(m, &plan, training, err) != LM_OK) {
         lm_model_free(m);
         return err->code;
     }
     if (o->position == LM_POSITION_ROPE)
-        lm_rope_table(o->context_length, lm_model_head_size(o), o->rope_theta, m->buffer[LM_B_COS],
-                      m->buffer[LM_B_SIN]);
+        lm_rope_table(o->context_length, lm_model_head_size(o), o->rope_theta,
+                      m->buffers.at[LM_B_COS], m->buffers.at[LM_B_SIN]);
     *model = m;
     return LM_OK;
 }
@@ -94,7 +87,7 @@ typedef struct init_job {
 
 static void init_task(void *argument, int64_t task, int worker) {
     const init_job *j = argument;
-    int64_t end = j->row->count - task * CHUNK < CHUNK ? j->row->count : (task + 1) * CHUNK;
+    int64_t end = lm_min(j->row->count, (task + 1) * CHUNK);
     (void)worker;
     for (int64_t i = task * CHUNK; i < end; i++)
         j->out[i] = j->row->init_std == 0
@@ -108,7 +101,7 @@ void lm_model_init(lm_model *m, uint64_t seed) {
         init_job j = {.out = weights + m->rows[r].offset,
                       .row = &m->rows[r],
                       .rng = {.seed = seed, .purpose = LM_RNG_INIT, .step = (uint32_t)r}};
-        lm_pool_run(m->compute->pool, (m->rows[r].count + CHUNK - 1) / CHUNK, init_task, &j);
+        lm_pool_run(m->compute->pool, lm_divide_up(m->rows[r].count, CHUNK), init_task, &j);
     }
 }
 
@@ -126,7 +119,7 @@ typedef struct clear_job {
 
 static void clear_task(void *argument, int64_t task, int worker) {
     const clear_job *j = argument;
-    int64_t n = j->count - task * CHUNK < CHUNK ? j->count - task * CHUNK : CHUNK;
+    int64_t n = lm_min(j->count - task * CHUNK, CHUNK);
     (void)worker;
     memset(j->x + task * CHUNK, 0, (size_t)n * sizeof *j->x);
 }
@@ -136,7 +129,7 @@ static void clear(const lm_model *m, float *x, int64_t count) {
     if (count <= CHUNK)
         clear_task(&j, 0, 0);
     else
-        lm_pool_run(m->compute->pool, (count + CHUNK - 1) / CHUNK, clear_task, &j);
+        lm_pool_run(m->compute->pool, lm_divide_up(count, CHUNK), clear_task, &j);
 }
 
 void lm_model_begin_step(lm_model *m) {

@@ -1,4 +1,4 @@
-/* The parameters: one row each, in the order of the flat arrays and of checkpoints. */
+/* Conditions, and the parameters: one row each, in the order of the flat arrays and of checkpoints. */
 #include <math.h>
 #include <stdio.h>
 
@@ -7,17 +7,6 @@
 typedef enum scope { BEFORE, LAYER, AFTER } scope;
 typedef enum dim { ONE, C, D, QKV, F, V, T } dim; /* ONE as `in`: a vector */
 typedef enum init { NORMAL, RESIDUAL, ZEROS, ONES } init;
-enum { /* what a model must have for the row to exist */
-       IF_BIAS = 1,
-       IF_LAYERNORM = 2,
-       IF_LEARNED = 4,
-       IF_PLAIN = 8,
-       IF_GATED = 16,
-       IF_UNTIED = 32,
-       IF_QK_NORM = 64,
-       IF_EMBEDDING_NORM = 128
-};
-
 static const struct param_row {
     const char *name; /* rows of layer 3 are called "h.3.<name>" */
     scope scope;
@@ -26,40 +15,45 @@ static const struct param_row {
     unsigned conditions;
 } table[LM_P_COUNT] = {
     [LM_P_WTE] = {"wte.weight", BEFORE, V, C, NORMAL, 0},
-    [LM_P_WPE] = {"wpe.weight", BEFORE, T, C, NORMAL, IF_LEARNED},
-    [LM_P_LN_E_WEIGHT] = {"ln_e.weight", BEFORE, C, ONE, ONES, IF_EMBEDDING_NORM},
+    [LM_P_WPE] = {"wpe.weight", BEFORE, T, C, NORMAL, LM_IF_LEARNED},
+    [LM_P_LN_E_WEIGHT] = {"ln_e.weight", BEFORE, C, ONE, ONES, LM_IF_EMBEDDING_NORM},
     [LM_P_LN_E_BIAS] = {"ln_e.bias", BEFORE, C, ONE, ZEROS,
-                        IF_EMBEDDING_NORM | IF_BIAS | IF_LAYERNORM},
+                        LM_IF_EMBEDDING_NORM | LM_IF_BIAS | LM_IF_LAYERNORM},
     [LM_P_LN_1_WEIGHT] = {"ln_1.weight", LAYER, C, ONE, ONES, 0},
-    [LM_P_LN_1_BIAS] = {"ln_1.bias", LAYER, C, ONE, ZEROS, IF_BIAS | IF_LAYERNORM},
+    [LM_P_LN_1_BIAS] = {"ln_1.bias", LAYER, C, ONE, ZEROS, LM_IF_BIAS | LM_IF_LAYERNORM},
     [LM_P_QKV_WEIGHT] = {"attn.qkv.weight", LAYER, QKV, C, NORMAL, 0},
-    [LM_P_QKV_BIAS] = {"attn.qkv.bias", LAYER, QKV, ONE, ZEROS, IF_BIAS},
-    [LM_P_Q_NORM_WEIGHT] = {"attn.q_norm.weight", LAYER, D, ONE, ONES, IF_QK_NORM},
-    [LM_P_K_NORM_WEIGHT] = {"attn.k_norm.weight", LAYER, D, ONE, ONES, IF_QK_NORM},
+    [LM_P_QKV_BIAS] = {"attn.qkv.bias", LAYER, QKV, ONE, ZEROS, LM_IF_BIAS},
+    [LM_P_Q_NORM_WEIGHT] = {"attn.q_norm.weight", LAYER, D, ONE, ONES, LM_IF_QK_NORM},
+    [LM_P_K_NORM_WEIGHT] = {"attn.k_norm.weight", LAYER, D, ONE, ONES, LM_IF_QK_NORM},
     [LM_P_ATTN_PROJ_WEIGHT] = {"attn.proj.weight", LAYER, C, C, RESIDUAL, 0},
-    [LM_P_ATTN_PROJ_BIAS] = {"attn.proj.bias", LAYER, C, ONE, ZEROS, IF_BIAS},
+    [LM_P_ATTN_PROJ_BIAS] = {"attn.proj.bias", LAYER, C, ONE, ZEROS, LM_IF_BIAS},
     [LM_P_LN_2_WEIGHT] = {"ln_2.weight", LAYER, C, ONE, ONES, 0},
-    [LM_P_LN_2_BIAS] = {"ln_2.bias", LAYER, C, ONE, ZEROS, IF_BIAS | IF_LAYERNORM},
-    [LM_P_FC_WEIGHT] = {"mlp.fc.weight", LAYER, F, C, NORMAL, IF_PLAIN},
-    [LM_P_FC_BIAS] = {"mlp.fc.bias", LAYER, F, ONE, ZEROS, IF_PLAIN | IF_BIAS},
-    [LM_P_GATE_WEIGHT] = {"mlp.gate.weight", LAYER, F, C, NORMAL, IF_GATED},
-    [LM_P_GATE_BIAS] = {"mlp.gate.bias", LAYER, F, ONE, ZEROS, IF_GATED | IF_BIAS},
-    [LM_P_UP_WEIGHT] = {"mlp.up.weight", LAYER, F, C, NORMAL, IF_GATED},
-    [LM_P_UP_BIAS] = {"mlp.up.bias", LAYER, F, ONE, ZEROS, IF_GATED | IF_BIAS},
+    [LM_P_LN_2_BIAS] = {"ln_2.bias", LAYER, C, ONE, ZEROS, LM_IF_BIAS | LM_IF_LAYERNORM},
+    [LM_P_FC_WEIGHT] = {"mlp.fc.weight", LAYER, F, C, NORMAL, LM_IF_PLAIN},
+    [LM_P_FC_BIAS] = {"mlp.fc.bias", LAYER, F, ONE, ZEROS, LM_IF_PLAIN | LM_IF_BIAS},
+    [LM_P_GATE_WEIGHT] = {"mlp.gate.weight", LAYER, F, C, NORMAL, LM_IF_GATED},
+    [LM_P_GATE_BIAS] = {"mlp.gate.bias", LAYER, F, ONE, ZEROS, LM_IF_GATED | LM_IF_BIAS},
+    [LM_P_UP_WEIGHT] = {"mlp.up.weight", LAYER, F, C, NORMAL, LM_IF_GATED},
+    [LM_P_UP_BIAS] = {"mlp.up.bias", LAYER, F, ONE, ZEROS, LM_IF_GATED | LM_IF_BIAS},
     [LM_P_MLP_PROJ_WEIGHT] = {"mlp.proj.weight", LAYER, C, F, RESIDUAL, 0},
-    [LM_P_MLP_PROJ_BIAS] = {"mlp.proj.bias", LAYER, C, ONE, ZEROS, IF_BIAS},
+    [LM_P_MLP_PROJ_BIAS] = {"mlp.proj.bias", LAYER, C, ONE, ZEROS, LM_IF_BIAS},
     [LM_P_LN_F_WEIGHT] = {"ln_f.weight", AFTER, C, ONE, ONES, 0},
-    [LM_P_LN_F_BIAS] = {"ln_f.bias", AFTER, C, ONE, ZEROS, IF_BIAS | IF_LAYERNORM},
-    [LM_P_LM_HEAD] = {"lm_head.weight", AFTER, V, C, NORMAL, IF_UNTIED},
+    [LM_P_LN_F_BIAS] = {"ln_f.bias", AFTER, C, ONE, ZEROS, LM_IF_BIAS | LM_IF_LAYERNORM},
+    [LM_P_LM_HEAD] = {"lm_head.weight", AFTER, V, C, NORMAL, LM_IF_UNTIED},
 };
 
-static bool exists(const lm_model_options *o, lm_param_id id) {
+unsigned lm_model_conditions(const lm_model_options *o) {
     bool gated = lm_mlp_is_gated((lm_mlp_kind)o->mlp);
-    unsigned truth = (o->bias ? IF_BIAS : 0u) | (o->norm == LM_NORM_LAYERNORM ? IF_LAYERNORM : 0u) |
-                     (o->position == LM_POSITION_LEARNED ? IF_LEARNED : 0u) |
-                     (gated ? IF_GATED : IF_PLAIN) | (o->tie_embeddings ? 0u : IF_UNTIED) |
-                     (o->qk_norm ? IF_QK_NORM : 0u) | (o->embedding_norm ? IF_EMBEDDING_NORM : 0u);
-    return (table[id].conditions & ~truth) == 0;
+    return (o->bias ? LM_IF_BIAS : 0u) | (o->norm == LM_NORM_LAYERNORM ? LM_IF_LAYERNORM : 0u) |
+           (o->position == LM_POSITION_LEARNED ? LM_IF_LEARNED : 0u) |
+           (o->position == LM_POSITION_ROPE ? LM_IF_ROPE : 0u) |
+           (gated ? LM_IF_GATED : LM_IF_PLAIN) | (o->tie_embeddings ? 0u : LM_IF_UNTIED) |
+           (o->qk_norm ? LM_IF_QK_NORM : 0u) | (o->embedding_norm ? LM_IF_EMBEDDING_NORM : 0u) |
+           (o->document_mask ? LM_IF_DOCUMENTS : 0u);
+}
+
+static bool exists(const lm_model_options *o, lm_param_id id) {
+    return (table[id].conditions & ~lm_model_conditions(o)) == 0;
 }
 
 static int64_t size_of(const lm_model_options *o, dim d) {
@@ -98,12 +92,6 @@ static bool add(int64_t a, int64_t *sum) {
     *sum = (int64_t)s;
     return true;
 }
-static bool mul(int64_t a, int64_t b, int64_t *product) {
-    size_t p;
-    if (!lm_size_mul((size_t)a, (size_t)b, &p) || p > INT64_MAX) return false;
-    *product = (int64_t)p;
-    return true;
-}
 
 /* Sums over the rows of a scope (those of one layer). */
 typedef struct sums {
@@ -118,7 +106,8 @@ static bool lay_out_scope(const lm_model_options *o, scope s, int64_t at, int64_
         if (table[id].scope != s) continue;
         offsets[id] = -1;
         if (!exists(o, (lm_param_id)id)) continue;
-        if (!mul(size_of(o, table[id].out), size_of(o, table[id].in), &count)) return false;
+        if (!lm_count_mul(size_of(o, table[id].out), size_of(o, table[id].in), &count))
+            return false;
         offsets[id] = at + sum->padded;
         if (!add(count, &sum->scalars)) return false;
         if (is_multiplied(o, (lm_param_id)id) && !add(count, &sum->matrix_scalars)) return false;
@@ -146,9 +135,9 @@ bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o) {
     if (!are_sane(o)) return false;
     if (!lay_out_scope(o, BEFORE, 0, layout->offset, &before) || !add(before.padded, &at) ||
         !lay_out_scope(o, LAYER, at, layout->offset, &layer) ||
-        !mul(layer.padded, o->n_layers, &layers.padded) ||
-        !mul(layer.scalars, o->n_layers, &layers.scalars) ||
-        !mul(layer.matrix_scalars, o->n_layers, &layers.matrix_scalars) ||
+        !lm_count_mul(layer.padded, o->n_layers, &layers.padded) ||
+        !lm_count_mul(layer.scalars, o->n_layers, &layers.scalars) ||
+        !lm_count_mul(layer.matrix_scalars, o->n_layers, &layers.matrix_scalars) ||
         !add(layers.padded, &at) || !lay_out_scope(o, AFTER, at, layout->offset, &after) ||
         !add(after.padded, &at))
         return false;

@@ -1,8 +1,8 @@
-/* Inside the room: the rows of parameters and of activation buffers by identity, so that the
- * transformer's code says weight(m, LM_P_QKV_WEIGHT, layer), and the model itself.
+/* Inside the room: parameters and activation buffers by name, so that the transformer's code says
+ * weight(p, LM_P_QKV_WEIGHT, layer), and the model itself.
  *
- * The rows are written once, in params.c and plan.c; everything here is looked up in what was
- * derived from them. */
+ * params.c has one row per parameter, plan.c one per buffer; sizes, offsets and which of them a model
+ * has are looked up in what was derived from the rows. */
 #ifndef LM_MODEL_PARTS_H
 #define LM_MODEL_PARTS_H
 
@@ -10,6 +10,29 @@
 
 #include "base/arena.h"
 #include "model/model.h"
+
+/* ---- conditions ------------------------------------------------------------------------------ */
+/* What a row of either table needs in order to exist: all bits of its conditions. */
+enum {
+    LM_IF_BIAS = 1 << 0,
+    LM_IF_LAYERNORM = 1 << 1,
+    LM_IF_LEARNED = 1 << 2, /* positions */
+    LM_IF_ROPE = 1 << 3,
+    LM_IF_PLAIN = 1 << 4, /* the MLP has no gate */
+    LM_IF_GATED = 1 << 5,
+    LM_IF_UNTIED = 1 << 6,
+    LM_IF_QK_NORM = 1 << 7,
+    LM_IF_EMBEDDING_NORM = 1 << 8,
+    LM_IF_DOCUMENTS = 1 << 9,
+    /* of buffers: what they are made for (lm_buffers_size) */
+    LM_IF_TRAINING = 1 << 10,
+    LM_IF_WINDOWS = 1 << 11, /* training or evaluation */
+    LM_IF_BRANCH = 1 << 12,  /* training or decoding */
+    LM_IF_BF16 = 1 << 13,
+    LM_IF_WIDE = 1 << 14, /* training, or bf16 */
+};
+/* Those that the options fulfil (params.c). */
+unsigned lm_model_conditions(const lm_model_options *o);
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 typedef enum lm_param_id {
@@ -83,21 +106,35 @@ typedef enum lm_buffer_id {
     LM_B_COS,
     LM_B_SIN,
     LM_B_DX,
-    LM_B_DBRANCH,
+    LM_B_BRANCH,
     LM_B_WIDE,
     LM_B_DX_ROUNDED,
     LM_B_DQKV,
-    LM_B_COUNT
+    LM_B_COUNT,
+    /* Shared buffers by what else they hold, at times when nobody needs the first: */
+    LM_B_DATT = LM_B_NORM, /* gradient of attention's output, before the norm is computed again */
+    LM_B_DBRANCH = LM_B_BRANCH, /* gradient of the branch's output, with dropout */
+    LM_B_DNORM = LM_B_BRANCH,   /* gradient of the norm's output */
+    LM_B_DHEADS = LM_B_WIDE,    /* gradient of queries, keys and values in fp32 */
 } lm_buffer_id;
 
-typedef struct lm_buffer_layout {
-    size_t count[LM_B_COUNT];   /* 4-byte elements of one copy; 0: the model has no such buffer */
-    int64_t copies[LM_B_COUNT]; /* n_layers where every layer keeps its own, else 1 */
-    size_t bytes;               /* of the whole arena */
-} lm_buffer_layout;
+/* What the buffers serve: micro-batches forward and backward, or forward only, or one token after
+ * the other. */
+typedef enum lm_buffers_use { LM_FOR_TRAINING, LM_FOR_EVALUATION, LM_FOR_DECODING } lm_buffers_use;
 
-bool lm_buffer_layout_make(lm_buffer_layout *layout, const lm_model_options *o, int64_t batch,
-                           bool training, lm_precision precision);
+typedef struct lm_buffers {
+    lm_precision precision;     /* of operands: those that matrix products read */
+    int64_t count[LM_B_COUNT];  /* 4-byte elements of one copy; 0: the model has no such buffer */
+    int64_t copies[LM_B_COUNT]; /* n_layers where every layer keeps its own, else 1 */
+    float *at[LM_B_COUNT];      /* [copies, count]; NULL: none */
+} lm_buffers;
+
+/* How large each buffer is for `batch` rows of context_length tokens (decoding: for one token).
+ * False: some size does not fit. */
+bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm_buffers_use use,
+                     lm_precision precision);
+/* Takes them from an arena; from one that measures, to learn how large it must be. */
+void lm_buffers_take(lm_buffers *b, lm_arena *arena);
 
 /* Scratch a worker needs: the most any layer asks for, decoding included. */
 size_t lm_model_scratch_bytes(const lm_model_options *o);
@@ -110,12 +147,11 @@ struct lm_model {
     lm_param *rows;
     int64_t n_rows;
     lm_param_layout params;
-    lm_buffer_layout buffers;
+    lm_buffers buffers;
     uint64_t dropout_seed, first_sample;
     bool gradients_begin; /* the next pass overwrites the gradients of matrices */
     lm_arena weights, gradients, activations;
-    lm_arena rounded; /* of training at LM_BF16: the layers' rows as bf16, made anew each step */
-    float *buffer[LM_B_COUNT]; /* [copies, count]; operands may be bf16 (plan.c) */
+    lm_arena rounded; /* training at LM_BF16: the layers' rows as bf16, made anew each step */
 };
 
 static inline int64_t lm_model_head_size(const lm_model_options *o) {

@@ -1,6 +1,8 @@
 #include "model/pass.h"
 
-/* ---- branches: what is added to the residual stream ------------------------------------------- */
+#include <string.h>
+
+/* ---- branches: what is added to the residual stream ------------------------------------------ */
 lm_dropout lm_pass_dropout(const pass *p, int64_t site) {
     const lm_model *m = p->m;
     return (lm_dropout){.rate = m->o.dropout,
@@ -16,7 +18,7 @@ bool lm_pass_drops(const pass *p) {
     return p->training && p->m->o.dropout > 0;
 }
 
-/* A layer's matrix as products read it: in training at bf16 rounded once a step. */
+/* A layer's matrix as products read it: training at bf16 rounds it once per step. */
 static lm_array matrix(const pass *p, lm_param_id id, int64_t layer) {
     const lm_model *m = p->m;
     int64_t at = m->params.offset[id] - lm_param_layers_begin(m) + layer * m->params.stride;
@@ -34,17 +36,39 @@ lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, i
                        .bias = weight(p, bias, layer)};
 }
 
+void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_array y) {
+    if (p->cache)
+        lm_linear_decode(p->m->compute, l->in, l->out, x.at, l->w.at, l->bias, y.at);
+    else
+        lm_linear_forward(p->m->compute, l, x, y, buffer(p, LM_B_WIDE, 0));
+}
+
+void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_array x, lm_array y,
+                                      const lm_activation *a) {
+    if (p->cache) {
+        float room[LM_ACTIVATION_ROOM];
+        lm_pass_linear_forward(p, l, x, y);
+        lm_activation_forward(p->m->compute->kernels, a, 0, l->out, room);
+    } else {
+        lm_linear_forward_activated(p->m->compute, l, x, y, a, buffer(p, LM_B_WIDE, 0));
+    }
+}
+
 void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,
                             const float *x, float *y) {
     const lm_compute *compute = p->m->compute;
-    if (!lm_pass_drops(p)) {
+    float *out = buffer(p, LM_B_BRANCH, 0); /* [B*T, C] */
+    if (p->cache) {
+        lm_pass_linear_forward(p, l, branch, lm_array_f32(out));
+        memcpy(y, x, (size_t)l->out * sizeof *y);
+        compute->kernels->add_f32(l->out, out, y);
+    } else if (lm_pass_drops(p)) {
+        lm_dropout d = lm_pass_dropout(p, site);
+        lm_pass_linear_forward(p, l, branch, lm_array_f32(out));
+        lm_dropout_apply(compute, &d, out, x, y);
+    } else {
         lm_linear_forward_residual(compute, l, branch, x, y);
-        return;
     }
-    lm_dropout d = lm_pass_dropout(p, site);
-    float *out = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C]: there is no gradient yet */
-    lm_linear_forward(compute, l, branch, lm_array_f32(out), NULL);
-    lm_dropout_apply(compute, &d, out, x, y);
 }
 
 lm_array lm_pass_branch_backward(const pass *p, int64_t site) {
@@ -52,7 +76,7 @@ lm_array lm_pass_branch_backward(const pass *p, int64_t site) {
     const float *dout = buffer(p, LM_B_DX, 0);
     if (lm_pass_drops(p)) {
         lm_dropout d = lm_pass_dropout(p, site);
-        float *dropped = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C]: not begun yet */
+        float *dropped = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
         lm_dropout_apply(compute, &d, dout, NULL, dropped);
         dout = dropped;
     }
@@ -87,6 +111,6 @@ lm_array lm_pass_norm_forward(const pass *p, const norm_ids *ids, int64_t layer,
 
 void lm_pass_norm_backward(const pass *p, const norm_ids *ids, int64_t layer, const float *x) {
     lm_norm n = lm_pass_norm(p, ids, layer);
-    lm_norm_backward(p->m->compute, &n, x, buffer(p, LM_B_DBRANCH, 0), buffer(p, LM_B_DX, 0),
+    lm_norm_backward(p->m->compute, &n, x, buffer(p, LM_B_DNORM, 0), buffer(p, LM_B_DX, 0),
                      gradient(p, ids->weight, layer), gradient(p, ids->bias, layer));
 }

@@ -1,14 +1,18 @@
-/* Inside the room: one pass of a micro-batch through the model, what belongs to it by name, and its
- * parts, each forward beside its backward. transformer.c puts them together.
+/* Inside the room: one pass through the model, of a micro-batch in training and evaluation, or of the
+ * newest token in generation; what belongs to it by name; and its parts, each forward beside its
+ * backward. transformer.c puts them together, decoder.c feeds them tokens one by one.
  *
  *     pass_ends.c        the embedding; the loss head
  *     pass_attention.c   the attention branch of a layer
  *     pass_mlp.c         the MLP branch of a layer
- *     pass.c             what all of them share: norms, and the end of a branch
+ *     pass.c             what all of them share: norms, linear layers, and the end of a branch
  *
- * Forward goes from residual(layer) over LM_B_MID to residual(layer + 1), whose gradient backward has
- * in LM_B_DX, in place. LM_B_NORM, ACT, DBRANCH and WIDE are used by each part anew. What matrix
- * products read is an lm_array (ops/array.h), of floats or of bf16. */
+ * Forward goes from residual(layer) over LM_B_MID to residual(layer + 1); backward keeps the gradient
+ * of each in LM_B_DX, in place. Each part overwrites LM_B_NORM, ACT, BRANCH and WIDE. What matrix
+ * products read is an lm_array (ops/array.h), of floats or of bf16.
+ *
+ * Generation differs in two places only: linear layers multiply one row by a kernel of their own
+ * (lm_pass_linear_forward and its like), and attention reads older keys and values from the cache. */
 #ifndef LM_MODEL_PASS_H
 #define LM_MODEL_PASS_H
 
@@ -16,14 +20,19 @@
 #include "nn/dropout.h"
 #include "nn/linear.h"
 
-/* One micro-batch. Dimensions: B batch, T time, C d_model, F d_ff, A = (H + 2K) D. */
+/* One micro-batch, or in generation one token: then B and T are 1, and operands are fp32.
+ * Dimensions: B batch, T time, C d_model, F d_ff, A = (H + 2K) D. */
 typedef struct pass {
     lm_model *m;
-    const int32_t *tokens; /* [B, T+1] */
+    const lm_buffers *buffers;
+    const int32_t *tokens; /* [B, T+1]; what follows the newest token is not read in generation */
     int64_t batch, time;
-    int64_t rows;  /* B*T */
-    bool training; /* dropout drops */
-    bool begins;   /* gradients of matrices: the first of the step */
+    int64_t rows;     /* B*T */
+    int64_t position; /* of the first token: how many are in the cache */
+    float *cache;     /* [L, context_length, 2 K D], a row per token: keys, then values; NULL: no
+                         generation */
+    bool training;    /* dropout drops */
+    bool begins;      /* overwrite the gradients of matrices instead of adding to them */
 } pass;
 
 static inline const float *weight(const pass *p, lm_param_id id, int64_t layer) {
@@ -32,21 +41,21 @@ static inline const float *weight(const pass *p, lm_param_id id, int64_t layer) 
 static inline float *gradient(const pass *p, lm_param_id id, int64_t layer) {
     return lm_param_at(p->m, lm_model_gradients(p->m), id, layer);
 }
-/* A layer's copy of a buffer where there is one a layer, else the only one; NULL: none. */
+/* The layer's own copy of a buffer, or the only one; NULL: the model has no such buffer. */
 static inline float *buffer(const pass *p, lm_buffer_id id, int64_t layer) {
-    const lm_buffer_layout *b = &p->m->buffers;
+    const lm_buffers *b = p->buffers;
     if (b->count[id] == 0) return NULL;
-    return p->m->buffer[id] + (b->copies[id] > 1 ? layer * (int64_t)b->count[id] : 0);
+    return b->at[id] + (b->copies[id] > 1 ? layer * b->count[id] : 0);
 }
-/* The same of one that matrix products read. */
+/* The same for a buffer that matrix products read. */
 static inline lm_array operand(const pass *p, lm_buffer_id id, int64_t layer) {
-    return (lm_array){buffer(p, id, layer), p->m->compute->precision};
+    return (lm_array){buffer(p, id, layer), p->buffers->precision};
 }
 /* Where each token's document begins in its row, [B*T]; NULL: documents are not told apart. */
 static inline int32_t *documents(const pass *p) {
     return (int32_t *)(void *)buffer(p, LM_B_DOCUMENTS, 0);
 }
-/* What layer l gets; what the last one gives is x_f. [B*T, C] */
+/* The residual stream before a layer, [B*T, C]; n_layers: behind the last one. */
 static inline float *residual(const pass *p, int64_t layer) {
     return layer < p->m->o.n_layers ? buffer(p, LM_B_X, layer) : buffer(p, LM_B_X_F, 0);
 }
@@ -59,42 +68,52 @@ typedef struct norm_ids {
 extern const norm_ids lm_norm_e, lm_norm_1, lm_norm_2, lm_norm_f;
 
 lm_norm lm_pass_norm(const pass *p, const norm_ids *ids, int64_t layer);
-/* The norm of x [B*T, C] into LM_B_NORM, which is returned: forward, and again in backward. */
+/* LM_B_NORM = norm(x), x [B*T, C]; returns it. Forward, and once more in backward. */
 lm_array lm_pass_norm_forward(const pass *p, const norm_ids *ids, int64_t layer, const float *x);
-/* LM_B_DX += its share through the norm of x, whose output's gradient LM_B_DBRANCH is. */
+/* Takes the gradient of norm(x) from LM_B_DNORM and adds that of x to LM_B_DX. */
 void lm_pass_norm_backward(const pass *p, const norm_ids *ids, int64_t layer, const float *x);
 
 /* Sites of dropout: the embedding is 0, then two a layer. */
 bool lm_pass_drops(const pass *p);
 lm_dropout lm_pass_dropout(const pass *p, int64_t site);
 
-/* The linear layer with these weights; in is their second dimension. */
+/* The linear layer with these weights [out, in]. */
 lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, int64_t layer,
                          int64_t in, int64_t out);
+/* y [B*T, out] overwritten = x W^T + bias, x [B*T, in]; by way of LM_B_WIDE where y is bf16. */
+void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_array y);
+/* The same, then the activation: a->y overwritten; y is a->x, or a->up after a->x. */
+void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_array x, lm_array y,
+                                      const lm_activation *a);
 
-/* The end of a branch: y [B*T, C] = x + dropout(branch W^T + bias), branch [B*T, in]; overwritten. */
+/* The end of a branch: y [B*T, C] overwritten = x + dropout(branch W^T + bias), branch [B*T, in]. */
 void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,
                             const float *x, float *y);
-/* The gradient [B*T, C] of what W gave: LM_B_DX or what dropout leaves of it in LM_B_DBRANCH, rounded
- * where products want bf16. */
+/* Gradient [B*T, C] of the branch output: LM_B_DX itself, or with dropout a masked copy in
+ * LM_B_DBRANCH; rounded at bf16. */
 lm_array lm_pass_branch_backward(const pass *p, int64_t site);
 
 /* ---- the parts ------------------------------------------------------------------------------- */
 void lm_pass_embedding_forward(const pass *p);
 void lm_pass_embedding_backward(const pass *p);
 
-/* The losses [B*T]; with gradients, those of the head too, and LM_B_DBRANCH, of the final norm's
- * output. */
+/* Returns the losses [B*T]. With gradients: adds to the gradient of the head's weights and overwrites
+ * LM_B_DNORM with the gradient of the final norm's output. */
 const float *lm_pass_head(const pass *p, bool gradients, float grad_scale);
+/* Generation: logits [V] overwritten. */
+void lm_pass_logits(const pass *p, float *logits);
 
 void lm_pass_attention_forward(const pass *p, int64_t layer);
-/* The same as far as the projection: what backward needs where the model recomputes. */
+/* The same up to the projection: what backward needs where the model recomputes. */
 void lm_pass_attention_inside(const pass *p, int64_t layer);
 void lm_pass_attention_backward(const pass *p, int64_t layer);
 
 void lm_pass_mlp_forward(const pass *p, int64_t layer);
-/* The same as far as the pre-activations. */
+/* The same up to the pre-activations. */
 void lm_pass_mlp_inside(const pass *p, int64_t layer);
 void lm_pass_mlp_backward(const pass *p, int64_t layer);
+
+/* The embedding and all layers. */
+void lm_pass_forward(const pass *p);
 
 #endif

@@ -1,4 +1,6 @@
 /* x += proj(attention(rope(qkv(norm1(x))))); qk_norm: rope(norm_qk(qkv(..))). */
+#include <string.h>
+
 #include "model/pass.h"
 #include "nn/head_norm.h"
 #include "nn/rope.h"
@@ -17,40 +19,48 @@ static lm_head_norm head_norm_of(const pass *p, int64_t layer, bool keys) {
                           .rstd = buffer(p, keys ? LM_B_RSTD_K : LM_B_RSTD_Q, 0)};
 }
 
-/* The rotation of all queries and keys. */
+/* The rotation of all queries and keys, by the model's tables from the first token's position on. */
 static lm_rope rope_of(const pass *p) {
     const lm_model_options *o = &p->m->o;
+    int64_t d = lm_model_head_size(o), at = p->position * (d / 2);
     return (lm_rope){.batch = p->batch,
                      .time = p->time,
                      .heads = o->n_heads + o->n_kv_heads,
-                     .head_size = lm_model_head_size(o),
+                     .head_size = d,
                      .row = lm_model_qkv_size(o),
-                     .cos = buffer(p, LM_B_COS, 0),
-                     .sin = buffer(p, LM_B_SIN, 0)};
+                     .cos = p->m->buffers.at[LM_B_COS] + at,
+                     .sin = p->m->buffers.at[LM_B_SIN] + at};
 }
 
-/* From the sums of the projection, in `wide`, to what attention reads. LM_B_QKV, which is kept, gets
- * them rotated; with qk_norm as they are, and LM_B_HEADS normed and rotated, in backward once more. At
- * fp32 `wide` is the one of those that is rotated. */
+/* LM_B_QKV is kept for backward, rotated; with qk_norm, as the projection gives it, and LM_B_HEADS
+ * holds the normed and rotated heads, which backward computes again. At bf16 both are rounded from
+ * fp32 in LM_B_WIDE. */
+
+/* Rotates the queries and keys in `wide`, then stores the rows in `out`. */
 static void rotate(const pass *p, float *wide, lm_array out) {
     lm_rope r = rope_of(p);
     lm_rope_forward(p->m->compute, &r, wide, out);
 }
 
-/* Where heads are computed before they are in `out`. */
+/* Where the heads of `out` are computed: in place, or before they are rounded. */
 static float *wide_of(const pass *p, lm_array out) {
     return lm_array_target(out, buffer(p, LM_B_WIDE, 0));
+}
+
+static lm_linear qkv_of(const pass *p, int64_t layer) {
+    const lm_model_options *o = &p->m->o;
+    return lm_pass_linear(p, LM_P_QKV_WEIGHT, LM_P_QKV_BIAS, layer, o->d_model,
+                          lm_model_qkv_size(o));
 }
 
 static void project(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, residual(p, layer));
-    lm_linear l =
-        lm_pass_linear(p, LM_P_QKV_WEIGHT, LM_P_QKV_BIAS, layer, o->d_model, lm_model_qkv_size(o));
+    lm_linear l = qkv_of(p, layer);
     lm_array qkv = operand(p, LM_B_QKV, layer); /* [B*T, A] */
     float *wide = wide_of(p, qkv);
     bool rotated = o->position == LM_POSITION_ROPE && !o->qk_norm;
-    lm_linear_forward(p->m->compute, &l, norm, rotated ? lm_array_f32(wide) : qkv, wide);
+    lm_pass_linear_forward(p, &l, norm, rotated ? lm_array_f32(wide) : qkv);
     if (rotated) rotate(p, wide, qkv);
 }
 
@@ -67,20 +77,20 @@ static void norm_heads(const pass *p, int64_t layer) {
     lm_head_norm_forward(compute, &k, lm_array_from(qkv, at), wide + at);
     if (o->position == LM_POSITION_ROPE)
         rotate(p, wide, out);
-    else
+    else if (out.type == LM_BF16)
         lm_array_operand(compute, p->rows * lm_model_qkv_size(o), wide, out);
 }
 
-/* Where attention's backward pass leaves dqkv: rotations and norms want fp32, else it is rounded as
- * products read it at once. */
+/* Where attention's backward pass leaves dqkv: in fp32 for rotations and norms, else rounded at once,
+ * as products read it. */
 static lm_array dqkv_of(const pass *p) {
     const lm_model_options *o = &p->m->o;
     lm_array rounded = operand(p, LM_B_DQKV, 0); /* [B*T, A] */
     if (o->position != LM_POSITION_ROPE && !o->qk_norm && rounded.at) return rounded;
-    return lm_array_f32(buffer(p, LM_B_WIDE, 0));
+    return lm_array_f32(buffer(p, LM_B_DHEADS, 0));
 }
 
-/* dqkv in: of what attention read, out: of the projection; returned as products read it. */
+/* In: the gradient of what attention read. Returns that of the projection, as products read it. */
 static lm_array heads_backward(const pass *p, int64_t layer, lm_array of_heads) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
@@ -126,11 +136,37 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
                           .softcap = (float)o->attention_softcap};
 }
 
+/* Generation: puts the newest token's keys and values into the cache, then attends to those that it
+ * sees there. */
+static void attend_cache(const pass *p, int64_t layer, const lm_attention *a) {
+    int64_t width = a->kv_heads * a->head_size, row = 2 * width, seen_from = 0;
+    float *rows = p->cache + layer * p->m->o.context_length * row; /* [T, 2 K D] */
+    float *newest = rows + p->position * row;
+    memcpy(newest, a->k.at, (size_t)width * sizeof *newest);
+    memcpy(newest + width, a->v.at, (size_t)width * sizeof *newest);
+    if (a->window > 0) seen_from = lm_max(p->position + 1 - a->window, 0);
+    if (a->documents) seen_from = lm_max(seen_from, *a->documents);
+    rows += seen_from * row;
+    lm_attention_token t = {.length = p->position + 1 - seen_from,
+                            .heads = a->heads,
+                            .kv_heads = a->kv_heads,
+                            .head_size = a->head_size,
+                            .q = a->q.at,
+                            .keys = rows,
+                            .values = rows + width,
+                            .cache_row = row,
+                            .softcap = a->softcap};
+    lm_attention_decode_f32(p->m->compute, &t, a->out.at);
+}
+
 void lm_pass_attention_inside(const pass *p, int64_t layer) {
     project(p, layer);
     norm_heads(p, layer);
     lm_attention attention = attention_of(p, layer);
-    lm_attention_forward(p->m->compute, &attention);
+    if (p->cache)
+        attend_cache(p, layer, &attention);
+    else
+        lm_attention_forward(p->m->compute, &attention);
 }
 
 static lm_linear projection_of(const pass *p, int64_t layer) {
@@ -149,11 +185,11 @@ void lm_pass_attention_forward(const pass *p, int64_t layer) {
 void lm_pass_attention_backward(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
-    int64_t a = lm_model_qkv_size(o), d = lm_model_head_size(o);
+    int64_t d = lm_model_head_size(o);
     const float *x = residual(p, layer);
-    float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
-    lm_array dqkv = dqkv_of(p);                  /* [B*T, A] */
-    lm_array datt = operand(p, LM_B_NORM, 0);    /* [B*T, C]: there is no norm yet */
+    float *dnorm = buffer(p, LM_B_DNORM, 0);  /* [B*T, C] */
+    lm_array dqkv = dqkv_of(p);               /* [B*T, A] */
+    lm_array datt = operand(p, LM_B_DATT, 0); /* [B*T, C] */
     norm_heads(p, layer);
     lm_attention attention = attention_of(p, layer);
     lm_linear projection = projection_of(p, layer);
@@ -166,8 +202,8 @@ void lm_pass_attention_backward(const pass *p, int64_t layer) {
                           lm_array_from(dqkv, (o->n_heads + o->n_kv_heads) * d));
     lm_array dwide = heads_backward(p, layer, dqkv);
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, x);
-    lm_linear l = lm_pass_linear(p, LM_P_QKV_WEIGHT, LM_P_QKV_BIAS, layer, o->d_model, a);
-    lm_linear_backward_input(compute, &l, dwide, lm_array_f32(dbranch), NULL);
+    lm_linear l = qkv_of(p, layer);
+    lm_linear_backward_input(compute, &l, dwide, lm_array_f32(dnorm), NULL);
     lm_linear_backward_weights(compute, &l, norm, dwide, !p->begins,
                                gradient(p, LM_P_QKV_WEIGHT, layer),
                                gradient(p, LM_P_QKV_BIAS, layer));

@@ -11,6 +11,7 @@ static lm_embedding embedding_of(const pass *p) {
                           .channels = p->m->o.d_model,
                           .tokens = p->tokens,
                           .tokens_row = p->time + 1,
+                          .first_position = p->position,
                           .documents = documents(p)};
 }
 
@@ -37,7 +38,7 @@ void lm_pass_embedding_backward(const pass *p) {
     }
     if (p->m->o.embedding_norm) {
         size_t bytes = (size_t)(p->rows * p->m->o.d_model) * sizeof *dx;
-        memcpy(buffer(p, LM_B_DBRANCH, 0), dx, bytes);
+        memcpy(buffer(p, LM_B_DNORM, 0), dx, bytes);
         memset(dx, 0, bytes);
         lm_pass_norm_backward(p, &lm_norm_e, 0, buffer(p, LM_B_EMBEDDING, 0));
     }
@@ -58,9 +59,13 @@ static int32_t *copy_targets(const pass *p) {
     return targets;
 }
 
+static lm_param_id head_of(const pass *p) {
+    return p->m->o.tie_embeddings ? LM_P_WTE : LM_P_LM_HEAD;
+}
+
 const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
     const lm_model_options *o = &p->m->o;
-    lm_param_id w = o->tie_embeddings ? LM_P_WTE : LM_P_LM_HEAD;
+    lm_param_id w = head_of(p);
     lm_softmax_nll s = {.tokens = p->rows,
                         .channels = o->d_model,
                         .vocab = o->vocab_size,
@@ -73,9 +78,21 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
                         .label_smoothing = gradients ? (float)o->label_smoothing : 0.0f,
                         .z_loss = gradients ? (float)o->z_loss : 0.0f,
                         .grad_scale = grad_scale,
-                        .dx = gradients ? buffer(p, LM_B_DBRANCH, 0) : NULL,
+                        .dx = gradients ? buffer(p, LM_B_DNORM, 0) : NULL,
                         .dw = gradients ? gradient(p, w, 0) : NULL,
                         .dw_begins = p->begins};
     lm_softmax_nll_f32(p->m->compute, &s);
     return s.loss;
+}
+
+void lm_pass_logits(const pass *p, float *logits) {
+    const lm_model_options *o = &p->m->o;
+    float cap = (float)o->logit_softcap;
+    lm_array norm = lm_pass_norm_forward(p, &lm_norm_f, 0, residual(p, o->n_layers)); /* [C] */
+    lm_linear l = {.rows = p->rows,
+                   .in = o->d_model,
+                   .out = o->vocab_size,
+                   .w = lm_array_f32(weight(p, head_of(p), 0))};
+    lm_pass_linear_forward(p, &l, norm, lm_array_f32(logits));
+    if (cap > 0) p->m->compute->kernels->softcap_f32(o->vocab_size, 1.0f / cap, cap, logits, NULL);
 }

@@ -29,19 +29,17 @@ static lm_activation activation_of(const pass *p, int64_t layer) {
 
 /* Up to the pre-activations, or to the activations. */
 static void inside(const pass *p, int64_t layer, bool activated) {
-    const lm_compute *compute = p->m->compute;
-    float *wide = buffer(p, LM_B_WIDE, 0);
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_2, layer, buffer(p, LM_B_MID, layer));
     lm_linear fc = fc_of(p, layer), up = up_of(p, layer);
     lm_activation a = activation_of(p, layer);
     bool gated = is_gated(p);
-    if (gated) lm_linear_forward(compute, &fc, norm, a.x, wide);
+    if (gated) lm_pass_linear_forward(p, &fc, norm, a.x);
     const lm_linear *last = gated ? &up : &fc;
     lm_array to = gated ? a.up : a.x;
     if (activated)
-        lm_linear_forward_activated(compute, last, norm, to, &a, wide);
+        lm_pass_linear_forward_activated(p, last, norm, to, &a);
     else
-        lm_linear_forward(compute, last, norm, to, wide);
+        lm_pass_linear_forward(p, last, norm, to);
 }
 
 void lm_pass_mlp_inside(const pass *p, int64_t layer) {
@@ -59,8 +57,8 @@ void lm_pass_mlp_forward(const pass *p, int64_t layer) {
 void lm_pass_mlp_backward(const pass *p, int64_t layer) {
     const lm_compute *compute = p->m->compute;
     const float *mid = buffer(p, LM_B_MID, layer);
-    float *dbranch = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
-    lm_activation a = activation_of(p, layer);   /* x and up: then their gradients */
+    float *dnorm = buffer(p, LM_B_DNORM, 0);   /* [B*T, C] */
+    lm_activation a = activation_of(p, layer); /* x and up become their own gradients */
     lm_array dout = lm_pass_branch_backward(p, 2 * layer + 2);
     lm_linear projection = projection_of(p, layer), fc = fc_of(p, layer), up = up_of(p, layer);
     lm_linear_backward_activated(compute, &projection, dout, &a, buffer(p, LM_B_WIDE, 0));
@@ -69,7 +67,7 @@ void lm_pass_mlp_backward(const pass *p, int64_t layer) {
                                gradient(p, LM_P_MLP_PROJ_BIAS, layer));
     bool gated = is_gated(p);
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_2, layer, mid);
-    lm_linear_backward_input(compute, &fc, a.x, lm_array_f32(dbranch), NULL);
+    lm_linear_backward_input(compute, &fc, a.x, lm_array_f32(dnorm), NULL);
     lm_linear_backward_weights(compute, &fc, norm, a.x, !p->begins,
                                gradient(p, gated ? LM_P_GATE_WEIGHT : LM_P_FC_WEIGHT, layer),
                                gradient(p, gated ? LM_P_GATE_BIAS : LM_P_FC_BIAS, layer));
@@ -77,7 +75,7 @@ void lm_pass_mlp_backward(const pass *p, int64_t layer) {
         lm_linear_backward_weights(compute, &up, norm, a.up, !p->begins,
                                    gradient(p, LM_P_UP_WEIGHT, layer),
                                    gradient(p, LM_P_UP_BIAS, layer));
-        lm_linear_backward_input_add(compute, &up, a.up, dbranch);
+        lm_linear_backward_input_add(compute, &up, a.up, dnorm);
     }
     lm_pass_norm_backward(p, &lm_norm_2, layer, mid);
 }

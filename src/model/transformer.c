@@ -33,6 +33,7 @@ static void find_documents(const pass *p) {
 static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time, bool training) {
     LM_ASSERT(batch > 0 && batch <= m->batch && time > 0 && time <= m->o.context_length);
     pass p = {.m = m,
+              .buffers = &m->buffers,
               .tokens = tokens,
               .batch = batch,
               .time = time,
@@ -43,7 +44,7 @@ static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t tim
     return p;
 }
 
-static void forward(const pass *p) {
+void lm_pass_forward(const pass *p) {
     lm_pass_embedding_forward(p);
     for (int64_t layer = 0; layer < p->m->o.n_layers; layer++) {
         lm_pass_attention_forward(p, layer);
@@ -79,7 +80,7 @@ double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t bat
                                  float grad_scale) {
     pass p = begin(m, tokens, batch, time, true);
     LM_ASSERT(lm_model_gradients(m));
-    forward(&p);
+    lm_pass_forward(&p);
     double loss = sum_losses(lm_pass_head(&p, true, grad_scale), p.rows);
     backward(&p);
     m->gradients_begin = false;
@@ -88,6 +89,6 @@ double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t bat
 
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time) {
     pass p = begin(m, tokens, batch, time, false);
-    forward(&p);
+    lm_pass_forward(&p);
     return sum_losses(lm_pass_head(&p, false, 0.0f), p.rows);
 }

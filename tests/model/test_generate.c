@@ -30,7 +30,7 @@ static void check_logits(const transformer_case *c) {
     transformer_fill(m);
     transformer_tokens(tokens, 0, 1, o.context_length, o.vocab_size);
     lm_model_loss(m, tokens, 1, o.context_length);
-    const float *x = m->buffer[LM_B_NORM];
+    const float *x = m->buffers.at[LM_B_NORM];
     const float *head =
         lm_param_at(m, lm_model_weights(m), o.tie_embeddings ? LM_P_WTE : LM_P_LM_HEAD, 0);
     for (int64_t t = 0; t < o.context_length; t++) {

@@ -184,11 +184,11 @@ static void test_rows_in_another_order(void **state) {
         lm_model *m = transformer_create(&o, 3, false, &layers_compute);
         transformer_fill(m);
         lm_model_loss(m, tokens, 3, time);
-        memcpy(losses, m->buffer[LM_B_LOSS], (size_t)(3 * time) * sizeof *losses);
+        memcpy(losses, m->buffers.at[LM_B_LOSS], (size_t)(3 * time) * sizeof *losses);
         lm_model_loss(m, turned, 3, time);
         for (int64_t r = 0; r < 3; r++)
-            layers_same_bits(t->name, losses + r * time, m->buffer[LM_B_LOSS] + (r + 1) % 3 * time,
-                             time);
+            layers_same_bits(t->name, losses + r * time,
+                             m->buffers.at[LM_B_LOSS] + (r + 1) % 3 * time, time);
         lm_model_free(m);
         layers_free_all();
     }

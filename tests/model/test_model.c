@@ -386,7 +386,7 @@ static void test_causality(void **state) {
         int64_t time = o.context_length;
         layers_open(&compute, &k, 2, 0, 0);
         lm_model *m = transformer_create(&o, 1, false, &compute);
-        const float *losses = m->buffer[LM_B_LOSS]; /* [T]: of predicting token t + 1 */
+        const float *losses = m->buffers.at[LM_B_LOSS]; /* [T]: of predicting token t + 1 */
         transformer_fill(m);
         transformer_tokens(tokens, 0, 1, time, o.vocab_size);
         lm_model_loss(m, tokens, 1, time);
