@@ -50,26 +50,25 @@ size_t lm_attention_scratch_bytes(int64_t time, int64_t head_size) {
 }
 
 /* One tile: scores, online softmax, and the tile's share of out (unnormalised). */
-static void forward_tile(const forward_job *j, const forward_scratch *w, int64_t b, int64_t it,
-                         int64_t jt, lm_array q, tile_sums out) {
+static void forward_tile(const forward_job *j, const forward_scratch *w, int64_t b, tile t,
+                         lm_array q, tile_sums out) {
     const lm_attention *a = j->a;
     const lm_kernels *kernels = j->compute->kernels;
-    int64_t d = a->head_size, query = it * TILE, key = jt * TILE;
-    int64_t rows = lm_attention_tile_rows(a->time, it), cols = lm_attention_tile_rows(a->time, jt);
-    bool first = jt == lm_attention_first_tile(a, b, it), diagonal = it == jt;
-    float *c = out.at + query * out.row;
-    tile_operand x = lm_attention_rows(j->compute, rows, d, lm_array_from(q, query * a->qkv_row),
-                                       a->qkv_row, w->q);
-    lm_attention_multiply_scores(j->compute, rows, cols, d, diagonal, x, w->kt, w->s);
-    float scale = lm_attention_limit(kernels, a, b, query, key, rows, cols, j->scale, w->s, NULL);
-    kernels->attention_softmax_f32(rows, cols, query - key + 1, scale, w->s, TILE, w->m + query,
-                                   w->l + query, w->alpha);
-    if (!first) kernels->scale_rows_f32(rows, d, w->alpha, c, out.row);
-    tile_operand p = lm_attention_tile_by_rows(j->compute, rows, cols, w->s, w->p);
-    lm_attention_multiply_rows(j->compute, rows, cols, d, diagonal, first, p, w->v, c, out.row);
+    int64_t d = a->head_size, row = a->qkv_row;
+    bool first = t.jt == lm_attention_first_tile(a, b, t.it);
+    tile_sums c = lm_attention_sums_from(out, t.query);
+    tile_operand x =
+        lm_attention_rows(j->compute, t.rows, d, lm_array_from(q, t.query * row), row, w->q);
+    lm_attention_multiply_scores(j->compute, &t, d, x, w->kt, w->s);
+    float scale = lm_attention_limit(kernels, a, b, &t, j->scale, w->s, NULL);
+    kernels->attention_softmax_f32(t.rows, t.cols, t.query - t.key + 1, scale, w->s, TILE,
+                                   w->m + t.query, w->l + t.query, w->alpha);
+    if (!first) kernels->scale_rows_f32(t.rows, d, w->alpha, c.at, c.row);
+    tile_operand p = lm_attention_tile_by_rows(j->compute, &t, w->s, w->p);
+    lm_attention_multiply_rows(j->compute, &t, d, first, p, w->v, c);
 }
 
-/* Of the queries of tile `it`: out normalised, and lse. */
+/* The queries of tile `it`: out normalised, and lse. */
 static void forward_finish(const forward_job *j, const forward_scratch *w, int64_t it,
                            tile_sums from, lm_array out, float *lse) {
     const lm_kernels *kernels = j->compute->kernels;
@@ -105,7 +104,7 @@ static void forward_task(void *argument, int64_t task, int worker) {
         lm_attention_pack_transposed(j->compute, cols, d, lm_array_from(k, key), a->qkv_row, w.kt);
         lm_attention_pack_lines(j->compute, cols, d, lm_array_from(v, key), a->qkv_row, w.v);
         for (int64_t it = lm_max(jt, first); it < last && lm_attention_sees(a, b, it, jt); it++)
-            forward_tile(j, &w, b, it, jt, q, sum);
+            forward_tile(j, &w, b, lm_attention_tile(a->time, it, jt), q, sum);
     }
     for (int64_t it = first; it < last; it++)
         forward_finish(j, &w, it, sum, out, a->lse + bh * a->time);

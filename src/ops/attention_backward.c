@@ -115,8 +115,8 @@ static void compute_delta(const backward_job *j, const backward_scratch *w, cons
 static void pack_keys(const backward_job *j, const backward_scratch *w, const head_view *x,
                       int64_t jt) {
     const lm_attention *a = j->a;
-    int64_t d = a->head_size, cols = lm_attention_tile_rows(a->time, jt),
-            at = jt * TILE * a->qkv_row;
+    int64_t d = a->head_size, cols = lm_attention_tile_rows(a->time, jt);
+    int64_t at = jt * TILE * a->qkv_row;
     lm_array k = lm_array_from(x->k, at), v = lm_array_from(x->v, at);
     lm_attention_pack_transposed(j->compute, cols, d, k, a->qkv_row, w->kt);
     lm_attention_pack_transposed(j->compute, cols, d, v, a->qkv_row, w->vt);
@@ -142,51 +142,41 @@ static tile_rows pack_queries(const backward_job *j, const backward_scratch *w, 
                        lm_attention_rows(j->compute, rows, d, dout, a->out_row, w->dout_rows)};
 }
 
-/* P into w->s and dS into w->dp of query tile it and key tile jt. */
+/* P into w->s and dS into w->dp of one tile. */
 static void backward_scores(const backward_job *j, const backward_scratch *w, const head_view *x,
-                            const tile_rows *r, int64_t it, int64_t jt) {
+                            const tile_rows *r, const tile *t) {
     const lm_kernels *kernels = j->compute->kernels;
     const lm_attention *a = j->a;
-    int64_t d = a->head_size, rows = lm_attention_tile_rows(a->time, it),
-            cols = lm_attention_tile_rows(a->time, jt);
-    lm_attention_multiply_scores(j->compute, rows, cols, d, it == jt, r->q, w->kt, w->s);
-    lm_attention_multiply_scores(j->compute, rows, cols, d, it == jt, r->dout, w->vt, w->dp);
-    float scale = lm_attention_limit(kernels, a, x->b, it * TILE, jt * TILE, rows, cols, j->scale,
-                                     w->s, w->slope);
-    kernels->attention_backward_f32(rows, cols, (it - jt) * TILE + 1, scale, w->s, TILE, w->dp,
-                                    TILE, x->lse + it * TILE, w->delta + it * TILE);
-    for (int64_t i = 0; i < rows && a->softcap > 0; i++)
-        kernels->mul_f32(lm_min((it - jt) * TILE + i + 1, cols), w->slope + i * TILE,
-                         w->dp + i * TILE);
+    int64_t d = a->head_size, seen = t->query - t->key + 1; /* by the first query */
+    lm_attention_multiply_scores(j->compute, t, d, r->q, w->kt, w->s);
+    lm_attention_multiply_scores(j->compute, t, d, r->dout, w->vt, w->dp);
+    float scale = lm_attention_limit(kernels, a, x->b, t, j->scale, w->s, w->slope);
+    kernels->attention_backward_f32(t->rows, t->cols, seen, scale, w->s, TILE, w->dp, TILE,
+                                    x->lse + t->query, w->delta + t->query);
+    for (int64_t i = 0; i < t->rows && a->softcap > 0; i++)
+        kernels->mul_f32(lm_min(seen + i, t->cols), w->slope + i * TILE, w->dp + i * TILE);
 }
 
 /* The tile's share of dV and dK; `first` starts them. */
 static void add_keys(const backward_job *j, const backward_scratch *w, const head_view *x,
-                     int64_t it, int64_t jt, bool first) {
+                     const tile *t, bool first) {
     const lm_compute *compute = j->compute;
-    const lm_attention *a = j->a;
-    int64_t d = a->head_size, rows = lm_attention_tile_rows(a->time, it),
-            cols = lm_attention_tile_rows(a->time, jt);
-    tile_sums dk = x->dk_sums, dv = x->dv_sums;
-    tile_operand p = lm_attention_tile_by_columns(compute, rows, cols, w->s, w->p_columns);
-    tile_operand ds = lm_attention_tile_by_columns(compute, rows, cols, w->dp, w->ds_columns);
-    lm_attention_multiply_columns(compute, rows, cols, d, it == jt, first, p, w->dout,
-                                  dv.at + jt * TILE * dv.row, dv.row);
-    lm_attention_multiply_columns(compute, rows, cols, d, it == jt, first, ds, w->q,
-                                  dk.at + jt * TILE * dk.row, dk.row);
+    int64_t d = j->a->head_size;
+    tile_operand p = lm_attention_tile_by_columns(compute, t, w->s, w->p_columns);
+    tile_operand ds = lm_attention_tile_by_columns(compute, t, w->dp, w->ds_columns);
+    lm_attention_multiply_columns(compute, t, d, first, p, w->dout,
+                                  lm_attention_sums_from(x->dv_sums, t->key));
+    lm_attention_multiply_columns(compute, t, d, first, ds, w->q,
+                                  lm_attention_sums_from(x->dk_sums, t->key));
 }
 
 /* The tile's share of dQ; the first key tile that is seen starts it. */
 static void add_queries(const backward_job *j, const backward_scratch *w, const head_view *x,
-                        int64_t it, int64_t jt) {
-    const lm_attention *a = j->a;
-    int64_t d = a->head_size, rows = lm_attention_tile_rows(a->time, it),
-            cols = lm_attention_tile_rows(a->time, jt);
-    tile_sums dq = x->dq_sums;
-    tile_operand ds = lm_attention_tile_by_rows(j->compute, rows, cols, w->dp, w->ds_rows);
-    lm_attention_multiply_rows(j->compute, rows, cols, d, it == jt,
-                               jt == lm_attention_first_tile(a, x->b, it), ds, w->k,
-                               dq.at + it * TILE * dq.row, dq.row);
+                        const tile *t) {
+    bool first = t->jt == lm_attention_first_tile(j->a, x->b, t->it);
+    tile_operand ds = lm_attention_tile_by_rows(j->compute, t, w->dp, w->ds_rows);
+    lm_attention_multiply_rows(j->compute, t, j->a->head_size, first, ds, w->k,
+                               lm_attention_sums_from(x->dq_sums, t->query));
 }
 
 /* The finished dK and dV of key tile jt, dQ of query tile it. */
@@ -215,10 +205,11 @@ static void backward_task(void *argument, int64_t task, int worker) {
             pack_keys(j, &w, &x, jt);
             for (int64_t it = jt;
                  it < lm_attention_tiles(a->time) && lm_attention_sees(a, b, it, jt); it++) {
+                tile t = lm_attention_tile(a->time, it, jt);
                 tile_rows rows = pack_queries(j, &w, &x, it);
-                backward_scores(j, &w, &x, &rows, it, jt);
-                add_keys(j, &w, &x, it, jt, g == 0 && it == jt);
-                add_queries(j, &w, &x, it, jt);
+                backward_scores(j, &w, &x, &rows, &t);
+                add_keys(j, &w, &x, &t, g == 0 && t.diagonal);
+                add_queries(j, &w, &x, &t);
             }
             store_queries(j, &x, jt); /* it has met all keys it sees */
             if (g == group - 1) store_keys(j, &x, jt);
@@ -240,9 +231,10 @@ static void backward_keys_task(void *argument, int64_t task, int worker) {
         pack_keys(j, &w, &x, jt);
         for (int64_t it = jt; it < lm_attention_tiles(a->time) && lm_attention_sees(a, b, it, jt);
              it++) {
+            tile t = lm_attention_tile(a->time, it, jt);
             tile_rows rows = pack_queries(j, &w, &x, it);
-            backward_scores(j, &w, &x, &rows, it, jt);
-            add_keys(j, &w, &x, it, jt, g == 0 && it == jt);
+            backward_scores(j, &w, &x, &rows, &t);
+            add_keys(j, &w, &x, &t, g == 0 && t.diagonal);
         }
         if (g == group - 1) store_keys(j, &x, jt);
     }
@@ -259,8 +251,9 @@ static void backward_queries_task(void *argument, int64_t task, int worker) {
     tile_rows rows = pack_queries(j, &w, &x, it);
     for (int64_t jt = lm_attention_first_tile(a, x.b, it); jt <= it; jt++) {
         pack_keys(j, &w, &x, jt);
-        backward_scores(j, &w, &x, &rows, it, jt);
-        add_queries(j, &w, &x, it, jt);
+        tile t = lm_attention_tile(a->time, it, jt);
+        backward_scores(j, &w, &x, &rows, &t);
+        add_queries(j, &w, &x, &t);
     }
     store_queries(j, &x, it);
 }

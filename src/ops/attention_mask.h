@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "ops/attention.h"
+#include "ops/attention_tile.h"
 
 /* max(0, t - window + 1, the beginning of t's document). */
 int64_t lm_attention_first_seen(const lm_attention *a, int64_t b, int64_t t);
@@ -22,14 +22,13 @@ static inline bool lm_attention_sees(const lm_attention *a, int64_t b, int64_t i
     return lm_attention_first_tile(a, b, it) <= jt;
 }
 
-/* s [rows, cols], row stride LM_ATTENTION_TILE: products q.k of the tile that begins at query and
- * key, in place. With a soft cap, s = cap tanh(scale s / cap) wherever it may be seen, and `slope`, a
- * tile like s (NULL: not needed), gets its derivative. Then what lies before the first token seen
- * becomes a score so low that its probability is 0 beside any other; a row that sees nothing of its
- * first tile has probabilities there until the next tile's alpha of 0 takes them away.
+/* Bounds the products q.k of a tile of row b, s [rows, cols], row stride LM_ATTENTION_TILE, in place.
+ * With a soft cap, s = cap tanh(scale s / cap) wherever it may be seen, and `slope`, a tile like s
+ * (NULL: not needed), gets its derivative. Then a score before the first token that its query sees
+ * becomes so low that its probability is 0 beside any other; a query that sees nothing of its first
+ * tile has probabilities there until the next tile's alpha of 0 takes them away.
  * Returns what the softmax has to multiply scores with: scale, or 1 after a soft cap. */
-float lm_attention_limit(const lm_kernels *kernels, const lm_attention *a, int64_t b, int64_t query,
-                         int64_t key, int64_t rows, int64_t cols, float scale, float *s,
-                         float *slope);
+float lm_attention_limit(const lm_kernels *kernels, const lm_attention *a, int64_t b, const tile *t,
+                         float scale, float *s, float *slope);
 
 #endif

@@ -48,35 +48,36 @@ void lm_attention_pack_lines(const lm_compute *compute, int64_t n, int64_t d, lm
     for (int64_t i = 0; i < n; i++) memcpy(to + i * d, from + i * x_row, (size_t)d * sizeof *to);
 }
 
-tile_operand lm_attention_tile_by_rows(const lm_compute *compute, int64_t rows, int64_t cols,
-                                       float *s, void *out) {
+tile_operand lm_attention_tile_by_rows(const lm_compute *compute, const tile *t, float *s,
+                                       void *out) {
     if (!is_bf16(compute)) return (tile_operand){s, TILE, 1};
-    for (int64_t i = 0; i < rows && cols % 2 != 0; i++) s[i * TILE + cols] = 0; /* half a pair */
-    compute->kernels->bf16_from_f32(rows, TILE, s, TILE, out, TILE);
+    for (int64_t i = 0; i < t->rows && t->cols % 2 != 0; i++) s[i * TILE + t->cols] = 0;
+    compute->kernels->bf16_from_f32(t->rows, TILE, s, TILE, out, TILE);
     return (tile_operand){out, TILE / 2, 1};
 }
 
-tile_operand lm_attention_tile_by_columns(const lm_compute *compute, int64_t rows, int64_t cols,
-                                          const float *s, void *out) {
+tile_operand lm_attention_tile_by_columns(const lm_compute *compute, const tile *t, const float *s,
+                                          void *out) {
     if (!is_bf16(compute)) return (tile_operand){s, 1, TILE};
-    compute->kernels->pack_bf16_from_f32(cols, TILE, rows, s, 1, TILE, out);
+    compute->kernels->pack_bf16_from_f32(t->cols, TILE, t->rows, s, 1, TILE, out);
     return (tile_operand){out, 1, TILE};
 }
 
 /* ---- products -------------------------------------------------------------------------------- */
 enum { STRIP = 12 }; /* even: a strip of k begins with a whole pair */
-static int64_t strip_rows(int64_t rows, bool diagonal) {
-    return diagonal && rows > STRIP ? STRIP : rows;
+static int64_t strip_rows(const tile *t, int64_t rows) {
+    return t->diagonal && rows > STRIP ? STRIP : rows;
 }
 
-/* C [m, n] = (or +=, where not first) A B, k in elements. */
+/* c [m, n] = a b, or += unless first; k in elements; rows of b are contiguous. */
 static void multiply(const lm_compute *compute, int64_t m, int64_t n, int64_t k, tile_operand a,
-                     const void *b, int64_t b_row, bool first, float *c, int64_t c_row) {
-    const float *init = first ? NULL : c;
+                     tile_operand b, bool first, tile_sums c) {
+    const lm_kernels *kernels = compute->kernels;
+    const float *init = first ? NULL : c.at;
     if (is_bf16(compute))
-        compute->kernels->gemm_bf16(m, n, k, a.at, a.row, a.col, b, b_row, init, c_row, c, c_row);
+        kernels->gemm_bf16(m, n, k, a.at, a.row, a.col, b.at, b.row, init, c.row, c.at, c.row);
     else
-        compute->kernels->gemm_f32(m, n, k, a.at, a.row, a.col, b, b_row, init, c_row, c, c_row);
+        kernels->gemm_f32(m, n, k, a.at, a.row, a.col, b.at, b.row, init, c.row, c.at, c.row);
 }
 
 static tile_operand operand_from(tile_operand x, int64_t i, int64_t k) {
@@ -84,37 +85,40 @@ static tile_operand operand_from(tile_operand x, int64_t i, int64_t k) {
     return x;
 }
 
-void lm_attention_multiply_scores(const lm_compute *compute, int64_t rows, int64_t cols, int64_t d,
-                                  bool diagonal, tile_operand x, const void *yt, float *s) {
-    int64_t strip = strip_rows(rows, diagonal), k = lm_attention_elements(compute, d);
-    for (int64_t i = 0; i < rows; i += strip) {
-        int64_t m = lm_min(strip, rows - i);
-        int64_t n = diagonal ? lm_min(lm_round_up(i + m, 16), cols) : cols;
-        multiply(compute, m, n, k, operand_from(x, i, 0), yt, TILE, true, s + i * TILE, TILE);
+void lm_attention_multiply_scores(const lm_compute *compute, const tile *t, int64_t d,
+                                  tile_operand x, const void *yt, float *s) {
+    int64_t strip = strip_rows(t, t->rows), k = lm_attention_elements(compute, d);
+    tile_sums c = {s, TILE};
+    tile_operand b = {yt, TILE, 1};
+    for (int64_t i = 0; i < t->rows; i += strip) {
+        int64_t m = lm_min(strip, t->rows - i);
+        int64_t n = t->diagonal ? lm_min(lm_round_up(i + m, 16), t->cols) : t->cols;
+        multiply(compute, m, n, k, operand_from(x, i, 0), b, true, lm_attention_sums_from(c, i));
     }
 }
 
-void lm_attention_multiply_rows(const lm_compute *compute, int64_t rows, int64_t cols, int64_t d,
-                                bool diagonal, bool first, tile_operand p, const void *y, float *c,
-                                int64_t c_row) {
-    int64_t strip = strip_rows(rows, diagonal);
-    for (int64_t i = 0; i < rows; i += strip) {
-        int64_t m = lm_min(strip, rows - i);
-        int64_t k = diagonal ? lm_min(i + m, cols) : cols;
-        multiply(compute, m, d, lm_attention_elements(compute, k), operand_from(p, i, 0), y, d,
-                 first, c + i * c_row, c_row);
+void lm_attention_multiply_rows(const lm_compute *compute, const tile *t, int64_t d, bool first,
+                                tile_operand p, const void *y, tile_sums c) {
+    int64_t strip = strip_rows(t, t->rows);
+    tile_operand b = {y, d, 1};
+    for (int64_t i = 0; i < t->rows; i += strip) {
+        int64_t m = lm_min(strip, t->rows - i);
+        int64_t k = t->diagonal ? lm_min(i + m, t->cols) : t->cols;
+        multiply(compute, m, d, lm_attention_elements(compute, k), operand_from(p, i, 0), b, first,
+                 lm_attention_sums_from(c, i));
     }
 }
 
-void lm_attention_multiply_columns(const lm_compute *compute, int64_t rows, int64_t cols, int64_t d,
-                                   bool diagonal, bool first, tile_operand p, const void *y,
-                                   float *c, int64_t c_row) {
-    int64_t strip = strip_rows(cols, diagonal), end = lm_attention_elements(compute, rows);
-    for (int64_t j = 0; j < cols; j += strip) {
-        int64_t m = lm_min(strip, cols - j);
-        int64_t k = diagonal ? lm_attention_elements(compute, j) : 0; /* those before see nothing */
-        multiply(compute, m, d, end - k, operand_from(p, j, k), element(y, k * d), d, first,
-                 c + j * c_row, c_row);
+void lm_attention_multiply_columns(const lm_compute *compute, const tile *t, int64_t d, bool first,
+                                   tile_operand p, const void *y, tile_sums c) {
+    int64_t strip = strip_rows(t, t->cols), end = lm_attention_elements(compute, t->rows);
+    tile_operand b = {y, d, 1};
+    for (int64_t j = 0; j < t->cols; j += strip) {
+        int64_t m = lm_min(strip, t->cols - j);
+        int64_t k =
+            t->diagonal ? lm_attention_elements(compute, j) : 0; /* queries before j see none */
+        multiply(compute, m, d, end - k, operand_from(p, j, k), operand_from(b, k, 0), first,
+                 lm_attention_sums_from(c, j));
     }
 }
 
