@@ -65,7 +65,7 @@ static void multiply_into(const lm_compute *compute, lm_gemm *g, lm_array y, flo
     if (y.type == LM_BF16) {
         g->finish = store_block;
         g->argument = &j;
-        g->passing = true;
+        g->finish_only = true;
     }
     multiply(compute, g, lm_array_target(y, wide));
 }
@@ -96,7 +96,7 @@ void lm_linear_forward_activated(const lm_compute *compute, const lm_linear *l, 
     g.init = l->bias;
     g.finish = activate_block;
     g.argument = &j;
-    g.passing = y.type == LM_BF16;
+    g.finish_only = y.type == LM_BF16;
     multiply(compute, &g, lm_array_target(y, wide));
 }
 
@@ -135,7 +135,7 @@ void lm_linear_backward_activated(const lm_compute *compute, const lm_linear *l,
     lm_gemm g = backward_input_of(l, dy);
     g.finish = activate_backward_block;
     g.argument = &j;
-    g.passing = true;
+    g.finish_only = true;
     multiply(compute, &g, wide);
 }
 

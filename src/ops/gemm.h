@@ -42,7 +42,8 @@ typedef struct lm_gemm {
     int64_t c_row;
     lm_gemm_finish *finish; /* NULL: none */
     void *argument;
-    bool passing; /* only finish wants C: what c holds afterwards is undefined, and init is not c */
+    bool
+        finish_only; /* only finish wants C: what c holds afterwards is undefined, and init is not c */
 } lm_gemm;
 
 /* From the thread that owns the pool, at the precision of `compute`. For bf16 the chain takes k in

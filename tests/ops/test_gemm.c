@@ -197,7 +197,8 @@ static void cover(void *argument, const lm_gemm_block *b) {
     for (int i = 0; i < LM_GEMM_ROOM; i++) b->room[i] = NAN; /* is nobody else's */
 }
 
-static void finish_sees(const int64_t shape[3], lm_precision precision, int threads, bool passing) {
+static void finish_sees(const int64_t shape[3], lm_precision precision, int threads,
+                        bool finish_only) {
     setup s;
     begin(&s, lm_cpu_detect(), threads, precision);
     operands o = make(shape[0], shape[1], shape[2], false, true, INIT_BIAS, 0);
@@ -206,7 +207,7 @@ static void finish_sees(const int64_t shape[3], lm_precision precision, int thre
     seen.count = calloc((size_t)(o.g.m * o.g.n), 1);
     o.g.finish = cover;
     o.g.argument = &seen;
-    o.g.passing = passing;
+    o.g.finish_only = finish_only;
     lm_gemm_multiply(&s.compute, &o.g);
     for (int64_t j = 0; j < o.g.m * o.g.n; j++) assert_int_equal(seen.count[j], 1);
     assert_int_equal(seen.wrong, 0);

@@ -1,0 +1,156 @@
+#include "ops/gemm_pack.h"
+
+#include <string.h>
+
+enum { PACK_PANELS = 4 }; /* panels of B that a task packs */
+
+gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker) {
+    lm_arena scratch = lm_compute_scratch(j->compute, worker);
+    return lm_arena_take(&scratch, sizeof(gemm_scratch));
+}
+
+/* ---- which form ------------------------------------------------------------------------------ */
+/* Rows so many bytes apart fall into the same set of a 4 KiB way of the first-level cache, and push
+ * each other out when a tile reads them side by side. */
+static bool same_set(int64_t bytes) {
+    bytes &= 4095;
+    return bytes < 64 || bytes > 4096 - 64;
+}
+
+static int64_t row_bytes(lm_array x, int64_t row) {
+    return row * (int64_t)lm_array_element_bytes(x.type);
+}
+
+/* bf16 along k whose every row can be read as pairs. */
+static bool has_pairs(const lm_gemm *g) {
+    return g->a.type == LM_BF16 && g->a_col == 1 && lm_bf16_is_pairs(g->a.at, g->a_row, g->k);
+}
+
+/* In place is best, as a tile's rows of A are short streams; unless they collide in the cache, or use
+ * little of each line they touch, and are used often enough to repay moving them. */
+static a_form form_of_a(const gemm_job *j) {
+    const lm_gemm *g = j->g;
+    if (j->steps == 2 && g->a_col != 1) return A_PACKED;
+    if (j->steps == 2 && !has_pairs(g)) return A_COPIED;
+    if (g->n <= 2 * j->nr) return A_IN_PLACE;
+    if (g->a_col == 1) return same_set(row_bytes(g->a, g->a_row)) ? A_COPIED : A_IN_PLACE;
+    return g->a_row == 1 && j->mr >= 8 ? A_IN_PLACE : A_PACKED;
+}
+
+void lm_gemm_choose_forms(gemm_job *j) {
+    const lm_gemm *g = j->g;
+    bool repays = g->m >= 256 || same_set(row_bytes(g->b, g->b_row));
+    j->a_form = form_of_a(j);
+    j->pack_b = j->steps == 2 || g->b_col != 1 || (g->m > 4 * j->mr && repays);
+}
+
+/* ---- panels ---------------------------------------------------------------------------------- */
+/* Lines of an operand (rows of A, columns of B) that become panels: `count` of them, line i at
+ * x[i*line], its steps of k `step` apart. */
+typedef struct operand_lines {
+    lm_array x;
+    int64_t count, line, step;
+} operand_lines;
+
+static operand_lines lines_from(operand_lines l, int64_t i, int64_t most) {
+    l.x = lm_array_from(l.x, i * l.line);
+    l.count = lm_min(l.count - i, most);
+    return l;
+}
+
+/* Elements k0 .. k0+k of this block, of one panel: at most `width` lines. */
+static void pack_panel(const gemm_job *j, int64_t k0, int64_t k, int64_t width, operand_lines l,
+                       void *out) {
+    const lm_kernels *kernel = j->compute->kernels;
+    int64_t left = j->g->k - (j->k0 + k0) * j->steps; /* odd: half of the last pair is missing */
+    int64_t steps = lm_min(k * j->steps, left);
+    lm_array x = lm_array_from(l.x, k0 * j->steps * l.step);
+    out = lm_gemm_element(out, k0 * width);
+    if (x.type == LM_BF16)
+        kernel->pack_bf16_from_bf16(l.count, width, steps, x.at, l.line, l.step, out);
+    else if (j->steps == 2)
+        kernel->pack_bf16_from_f32(l.count, width, steps, x.at, l.line, l.step, out);
+    else
+        kernel->pack_f32(l.count, width, steps, x.at, l.line, l.step, out);
+}
+
+/* Elements k0..k1 of this block as panels of `width` lines. Where k goes from line to line of memory,
+ * all panels take a few elements before going on: a panel alone would use little of each page. */
+static void pack_panels(const gemm_job *j, int64_t k0, int64_t k1, int64_t width, operand_lines l,
+                        void *out) {
+    int64_t chunk = l.line == 1 ? LM_PACK_STEPS : k1 - k0;
+    for (int64_t next; k0 < k1; k0 = next) {
+        next = lm_min(k0 + chunk, k1);
+        for (int64_t i = 0; i < l.count; i += width)
+            pack_panel(j, k0, next - k0, width, lines_from(l, i, width),
+                       lm_gemm_element(out, i * j->k));
+    }
+}
+
+/* ---- B --------------------------------------------------------------------------------------- */
+/* Each worker's scratch holds SHARE_N / nr panels. They lie close together: no two in the same
+ * sets. */
+void *lm_gemm_panel_of_b(const gemm_job *j, int64_t p) {
+    int64_t each = SHARE_N / j->nr;
+    return lm_gemm_scratch_of(j, (int)(p / each))->b + p % each * (j->k * j->nr);
+}
+
+/* Few panels are cut along k too, so that all workers pack. */
+int64_t lm_gemm_cut_packing(gemm_job *j) {
+    int64_t runs = lm_divide_up(j->n, PACK_PANELS * j->nr);
+    int64_t parts = runs < j->workers ? lm_divide_up(2 * j->workers, runs) : 1;
+    j->pack_k = lm_max(lm_round_up(lm_divide_up(j->k, parts), LM_PACK_STEPS), LM_PACK_STEPS);
+    j->pack_parts = lm_max(lm_divide_up(j->k, j->pack_k), 1);
+    return runs * j->pack_parts;
+}
+
+/* A task packs a part of k of PACK_PANELS panels, which may lie in two workers' scratch. */
+void lm_gemm_pack_task(void *job, int64_t task, int worker) {
+    (void)worker;
+    const gemm_job *j = job;
+    const lm_gemm *g = j->g;
+    int64_t run = task / j->pack_parts, k0 = task % j->pack_parts * j->pack_k;
+    int64_t k1 = lm_min(k0 + j->pack_k, j->k);
+    int64_t each = SHARE_N / j->nr;
+    int64_t end = lm_min((run + 1) * PACK_PANELS, lm_divide_up(j->n, j->nr));
+    for (int64_t p = run * PACK_PANELS, next; p < end; p = next) {
+        next = lm_min(end, (p / each + 1) * each); /* the end of one worker's scratch */
+        int64_t at = (j->n0 + p * j->nr) * g->b_col + j->k0 * j->steps * g->b_row;
+        operand_lines l = {.x = lm_array_from(g->b, at),
+                           .count = lm_min(j->n - p * j->nr, (next - p) * j->nr),
+                           .line = g->b_col,
+                           .step = g->b_row};
+        pack_panels(j, k0, k1, j->nr, l, lm_gemm_panel_of_b(j, p));
+    }
+}
+
+/* ---- A --------------------------------------------------------------------------------------- */
+/* One row of the block, as it lies. */
+static void copy_row(const gemm_job *j, lm_array x, void *out) {
+    int64_t steps = lm_min(j->k * j->steps, j->g->k - j->k0 * j->steps);
+    if (x.type == LM_FP32 && j->steps == 2)
+        j->compute->kernels->bf16_from_f32(1, steps, x.at, steps, out, steps);
+    else
+        memcpy(out, x.at, lm_array_element_bytes(x.type) * (size_t)steps);
+    if (steps < j->k * j->steps) ((lm_bf16 *)out)[steps] = 0; /* the other half of a pair */
+}
+
+rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m) {
+    const lm_gemm *g = j->g;
+    lm_array a = lm_array_from(g->a, m0 * g->a_row + j->k0 * j->steps * g->a_col);
+    float *scratch = lm_gemm_scratch_of(j, worker)->a;
+    operand_lines l = {.x = a, .count = m, .line = g->a_row, .step = g->a_col};
+    switch (j->a_form) {
+    case A_COPIED:
+        for (int64_t i = 0; i < m; i++)
+            copy_row(j, lm_array_from(a, i * g->a_row), scratch + i * (BLOCK_K + PAD));
+        return (rows_of_a){scratch, BLOCK_K + PAD, BLOCK_K + PAD, 1};
+    case A_PACKED:
+        pack_panels(j, 0, j->k, j->mr, l, scratch);
+        return (rows_of_a){scratch, j->k, 1, j->mr};
+    case A_IN_PLACE:
+        break;
+    }
+    int64_t row = g->a_row / j->steps; /* pairs run along k */
+    return (rows_of_a){a.at, row, row, g->a_col};
+}

@@ -1,0 +1,75 @@
+/* How a matrix product reads its operands: in place, copied or packed into panels. Inside the room;
+ * the loops that call this are in gemm.c.
+ *
+ * Operands are counted in elements of four bytes: a float, or a pair of bf16 (kernels.h), which is
+ * two steps of k. */
+#ifndef LM_OPS_GEMM_PACK_H
+#define LM_OPS_GEMM_PACK_H
+
+#include "ops/gemm.h"
+
+enum {
+    BLOCK_K = 1024,
+    PAD = 16, /* elements between copied rows of A: one cache line, so that no two share a set */
+    BLOCK_M = 192,  /* rows of A packed at once; a multiple of every mr, or it is rounded down */
+    SHARE_N = 1024, /* columns of B that each worker's scratch holds */
+    FINISH_N = 256, /* columns that are finished at once: C[192,256] is still in cache; double where
+                       A is small, so that what finish reads and writes comes in long runs */
+};
+
+typedef struct gemm_scratch {
+    float a[BLOCK_M * (BLOCK_K + PAD)]; /* a block of A, copied or packed */
+    float b[BLOCK_K * SHARE_N];         /* this worker's share of the panels of B */
+    float c[BLOCK_M * 2 * FINISH_N];    /* a block of C that only finish wants */
+    float room[LM_GEMM_ROOM];           /* for finish */
+} gemm_scratch;
+
+/* Where the micro-kernel reads A. */
+typedef enum a_form {
+    A_IN_PLACE,
+    A_COPIED, /* rows, in scratch, BLOCK_K + PAD apart */
+    A_PACKED, /* panels of mr rows, in scratch */
+} a_form;
+
+typedef struct gemm_job {
+    const lm_compute *compute;
+    const lm_gemm *g;
+    int64_t steps;  /* of k per element: 1, or 2 for bf16 */
+    int workers;    /* whose scratch holds panels of B */
+    int64_t mr, nr; /* the micro-kernel's register tile */
+    a_form a_form;
+    bool pack_b;
+    /* this block of B: columns n0 .. n0+n, elements k0 .. k0+k of k */
+    int64_t n0, n, k0, k;
+    bool first, last;           /* of the blocks of k */
+    bool prefetch_c;            /* the next tile of C, while this one is computed */
+    int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
+    int64_t pack_parts, pack_k; /* how k is cut into tasks of packing */
+} gemm_job;
+
+static inline void *lm_gemm_element(const void *x, int64_t i) {
+    return (char *)x + i * (int64_t)sizeof(float);
+}
+
+gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker);
+
+/* Sets a_form and pack_b, which stay for the whole product. */
+void lm_gemm_choose_forms(gemm_job *j);
+
+/* Cuts the packing of this block of B into tasks, and says how many. */
+int64_t lm_gemm_cut_packing(gemm_job *j);
+void lm_gemm_pack_task(void *job, int64_t task, int worker);
+
+/* Panel p of the packed block of B, [k, nr] elements. */
+void *lm_gemm_panel_of_b(const gemm_job *j, int64_t p);
+
+/* Element (i,k) of a block of A at a[i*next + k*col] where row i begins a register tile; the tile's
+ * further rows are `row` apart. */
+typedef struct rows_of_a {
+    const void *a;
+    int64_t next, row, col;
+} rows_of_a;
+/* Rows m0 .. m0+m of A over this block of k, in this worker's scratch unless they stay in place. */
+rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m);
+
+#endif
