@@ -66,11 +66,12 @@ void lm_text_free(lm_text *t) {
 
 /* ---- JSON -------------------------------------------------------------------------------------*/
 
-/* Bytes of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7), 0 when it is not one. */
-static size_t utf8_length(const unsigned char *s) {
+size_t lm_text_utf8_length(const char *text, size_t size) {
+    const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80) return 1;
     if (s[0] < 0xC2 || s[0] > 0xF4) return 0;
     size_t n = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    if (size < n) return 0;
     unsigned char low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
     unsigned char high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
     if (s[1] < low || s[1] > high) return 0;
@@ -81,24 +82,24 @@ static size_t utf8_length(const unsigned char *s) {
 
 void lm_text_json_string(lm_text *t, const char *s) {
     lm_text_append(t, "\"", 1);
-    const unsigned char *p = (const unsigned char *)s;
-    while (*p) {
-        size_t n = utf8_length(p);
+    size_t left = strlen(s);
+    for (size_t n; left > 0; s += n, left -= n) {
+        unsigned char c = (unsigned char)*s;
+        n = lm_text_utf8_length(s, left);
         if (n == 0) {
             lm_text_append(t, "\xEF\xBF\xBD", 3);
             n = 1;
-        } else if (*p == '"' || *p == '\\') {
-            lm_text_printf(t, "\\%c", *p);
-        } else if (*p == '\n') {
+        } else if (c == '"' || c == '\\') {
+            lm_text_printf(t, "\\%c", c);
+        } else if (c == '\n') {
             lm_text_append(t, "\\n", 2);
-        } else if (*p == '\t') {
+        } else if (c == '\t') {
             lm_text_append(t, "\\t", 2);
-        } else if (*p < 0x20 || *p == 0x7F) {
-            lm_text_printf(t, "\\u%04x", *p);
+        } else if (c < 0x20 || c == 0x7F) {
+            lm_text_printf(t, "\\u%04x", c);
         } else {
-            lm_text_append(t, p, n);
+            lm_text_append(t, s, n);
         }
-        p += n;
     }
     lm_text_append(t, "\"", 1);
 }

@@ -26,6 +26,10 @@ void lm_text_printf(lm_text *t, const char *format, ...) __attribute__((format(p
 const char *lm_text_cstr(const lm_text *t); /* "" while empty; owned by t */
 void lm_text_free(lm_text *t);
 
+/* Bytes of the well-formed UTF-8 sequence at text (Unicode 15, table 3-7), of which size > 0 bytes
+ * may be read; 0 when there is none. */
+size_t lm_text_utf8_length(const char *text, size_t size);
+
 /* Append s as a JSON string with quotes and escapes; bytes that are not valid UTF-8 become U+FFFD.
  */
 void lm_text_json_string(lm_text *t, const char *s);

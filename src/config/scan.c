@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 bool lm_scan_blank_comments(char *text, size_t size, size_t *at) {
     size_t i = 0;
     if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) memset(text, ' ', 3);
@@ -29,28 +31,16 @@ bool lm_scan_blank_comments(char *text, size_t size, size_t *at) {
     return true;
 }
 
-/* Bytes of the UTF-8 sequence at s, of which n are left; 0: not one. */
-static size_t utf8(const unsigned char *s, size_t n) {
-    if (s[0] < 0x80) return 1;
-    size_t length = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
-    if (s[0] < 0xC2 || s[0] > 0xF4 || n < length) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
-        (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
-        return 0;
-    return length;
-}
-
 size_t lm_scan_bad_byte(const char *text, size_t size) {
     bool in_string = false;
     for (size_t i = 0; i < size;) {
-        size_t n = utf8((const unsigned char *)text + i, size - i);
+        size_t n = lm_text_utf8_length(text + i, size - i);
         unsigned char c = (unsigned char)text[i];
         if (n == 0 || c == 0 || (in_string && c < 0x20)) return i;
         if (in_string && size - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0) return i;
         if (in_string && c == '\\' && i + 1 < size) {
-            i += text[i + 1] > 0x1F ? 2 : 1; /* the escaped character is not the closing quote */
+            i += text[i + 1] == '"' || text[i + 1] == '\\' ? 2
+                                                           : 1; /* an escaped quote ends nothing */
             continue;
         }
         if (c == '"') in_string = !in_string;
@@ -127,7 +117,7 @@ static char before(const char *text, size_t at) {
     return at > 0 ? text[at - 1] : '\0';
 }
 
-/* Where cJSON expects the quotes of a key it points one beyond what it found there. */
+/* Where cJSON expects a quoted key and finds something else, it points one byte after that. */
 static bool lacks_quotes(const char *text, size_t at) {
     return at > 0 && !strchr(" \t\r\n{}[],:\"", text[at - 1]) &&
            (before(text, at - 1) == '{' || before(text, at - 1) == ',');
@@ -137,16 +127,17 @@ size_t lm_scan_blame(const char *text, size_t size, size_t at, char *why, size_t
     bool key = lacks_quotes(text, at);
     if (key) at--;
     at += strspn(text + at, " \t\r\n");
-    /* Behind a comma cJSON points one beyond the bracket that should not be there. */
+    /* After a comma, cJSON points one byte after the bracket that should not be there. */
     if (at > 0 && strchr("}]", text[at - 1]) && before(text, at - 1) == ',') at--;
     int n = (int)strcspn(text + at, "\r\n");
     if (at >= size) {
         snprintf(why, why_size, ": the text ends too early");
     } else if (strchr("}]", text[at]) && before(text, at) == ',') {
-        snprintf(why, why_size, ": '%c' after a comma (no comma after the last one)", text[at]);
+        snprintf(why, why_size, ": '%c' after a comma: no comma may follow the last value",
+                 text[at]);
     } else {
         snprintf(why, why_size, " at \"%.*s\"%s", n > 20 ? 20 : n, text + at,
-                 key ? ": keys and texts stand in double quotes" : "");
+                 key ? ": keys and strings must be in double quotes" : "");
     }
     return at;
 }
