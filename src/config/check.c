@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "config/parser.h"
 
 void lm_parser_problem(lm_parser *p, const char *place, const char *format, ...) {
@@ -11,9 +12,14 @@ void lm_parser_problem(lm_parser *p, const char *place, const char *format, ...)
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     lm_text_printf(&p->problems, "%s%s: %s", p->problems.length ? "\n" : "", place, line);
+    p->no_memory |= p->problems.failed;
 }
 
-/* Place of the first key that the line names, as far as it was given; an override before the file. */
+static const lm_origin *origin_of(const lm_parser *p, const char *path) {
+    return &p->origins[lm_key_find(path)];
+}
+
+/* Where the first of the keys that the line names was given; overrides go before the file. */
 static const char *place_of_named(const lm_parser *p, const char *line, size_t length) {
     const char *best = NULL, *first = NULL;
     bool best_is_override = false;
@@ -30,13 +36,13 @@ static const char *place_of_named(const lm_parser *p, const char *line, size_t l
     return best ? best : p->name;
 }
 
-/* What the model room says of the model's options, with places. */
+/* Whether the model room accepts the model's options; its problems get places. */
 static void check_model(lm_parser *p) {
     lm_model_options model = p->config->model;
     lm_error err = {0};
     for (int key = 0; key < lm_key_count(); key++)
         if (p->origins[key].wrong && strncmp(lm_key_at(key)->path, "model.", 6) == 0) return;
-    if (!*p->origins[lm_key_find("model.document_token")].place)
+    if (!*origin_of(p, "model.document_token")->place)
         model.document_token = LM_TOKEN_UNKNOWN; /* the key's default is some token or other */
     if (lm_model_resolve(&model, &err) == LM_OK) return;
     for (const char *line = err.message; *line;) {
@@ -46,7 +52,7 @@ static void check_model(lm_parser *p) {
     }
 }
 
-/* The preset's values where a key is not given itself. */
+/* The preset's values for the keys that are not given themselves. */
 static void apply_preset(lm_parser *p) {
     for (int i = 0; i < lm_n_presets; i++) {
         int key = lm_key_find(lm_presets[i].path);
@@ -60,13 +66,13 @@ static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
         if (k->required) lm_parser_problem(p, p->name, "%s: required, but not given", k->path);
         return;
     }
-    if (k->required && !origin->wrong && !*lm_key_text(k, p->config))
-        lm_parser_problem(p, origin->place, "%s: expected a path, found an empty text", k->path);
+    if (k->required && !origin->wrong && !*lm_key_string(k, p->config))
+        lm_parser_problem(p, origin->place, "%s: expected a path, found an empty string", k->path);
     if (lm_key_applies(k, p->config)) return;
-    int depends = lm_key_find(k->depends);
-    if (p->origins[depends].wrong) return;
+    if (origin_of(p, k->depends)->wrong) return;
     lm_text value = {0};
-    lm_key_print(lm_key_at(depends), p->config, &value);
+    lm_key_print(lm_key_at(lm_key_find(k->depends)), p->config, &value);
+    p->no_memory |= value.failed;
     lm_parser_problem(p, origin->place, "%s has no effect when %s is %s", k->path, k->depends,
                       lm_text_cstr(&value));
     lm_text_free(&value);
@@ -76,16 +82,15 @@ static void check_keys(lm_parser *p) {
     for (int key = 0; key < lm_key_count(); key++) check_key(p, lm_key_at(key), &p->origins[key]);
 }
 
-/* Warm-up by default is not more than a tenth of the run; given, it fits the run. */
+/* The default warm-up is cut to a tenth of the run; a warm-up that is given must fit into the run. */
 static void check_warmup(lm_parser *p) {
     lm_config *c = p->config;
-    int warmup = lm_key_find("schedule.warmup_steps");
-    if (!*p->origins[warmup].place) {
-        int64_t tenth = c->train.steps / 10;
-        if (tenth < c->schedule.warmup_steps) c->schedule.warmup_steps = tenth;
-    } else if (c->schedule.warmup_steps > c->train.steps && !p->origins[warmup].wrong &&
-               !p->origins[lm_key_find("train.steps")].wrong) {
-        lm_parser_problem(p, p->origins[warmup].place,
+    const lm_origin *warmup = origin_of(p, "schedule.warmup_steps");
+    if (!*warmup->place) {
+        c->schedule.warmup_steps = lm_min(c->schedule.warmup_steps, c->train.steps / 10);
+    } else if (c->schedule.warmup_steps > c->train.steps && !warmup->wrong &&
+               !origin_of(p, "train.steps")->wrong) {
+        lm_parser_problem(p, warmup->place,
                           "schedule.warmup_steps = %lld is more than train.steps = %lld",
                           (long long)c->schedule.warmup_steps, (long long)c->train.steps);
     }

@@ -54,15 +54,15 @@ bool lm_key_applies(const lm_key *k, const lm_config *c) {
 
 /* ---- one value ---------------------------------------------------------------------------------*/
 
-static void *place(const lm_key *k, lm_config *c) {
+static void *member(const lm_key *k, lm_config *c) {
     return (char *)c + k->offset;
 }
-static const void *look(const lm_key *k, const lm_config *c) {
+static const void *const_member(const lm_key *k, const lm_config *c) {
     return (const char *)c + k->offset;
 }
 
 void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const char *name) {
-    const void *p = look(k, c);
+    const void *p = const_member(k, c);
     switch (k->type) {
     case LM_KEY_INTEGER:
         lm_json_integer(w, name, *(const int64_t *)p);
@@ -73,8 +73,8 @@ void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const 
     case LM_KEY_BOOLEAN:
         lm_json_boolean(w, name, *(const bool *)p);
         break;
-    case LM_KEY_TEXT:
-        lm_json_string(w, name, lm_key_text(k, c));
+    case LM_KEY_STRING:
+        lm_json_string(w, name, lm_key_string(k, c));
         break;
     case LM_KEY_CHOICE:
         lm_json_string(w, name, k->choice(*(const int *)p));
@@ -104,8 +104,8 @@ void lm_key_describe(const lm_key *k, lm_text *out) {
     case LM_KEY_BOOLEAN:
         lm_text_printf(out, "true or false");
         break;
-    case LM_KEY_TEXT:
-        lm_text_printf(out, "a text");
+    case LM_KEY_STRING:
+        lm_text_printf(out, "a string");
         break;
     case LM_KEY_CHOICE:
         lm_text_printf(out, "one of: ");
@@ -126,7 +126,7 @@ int lm_key_choice(const lm_key *k, const char *name) {
 }
 
 void lm_key_set_number(const lm_key *k, lm_config *c, double x) {
-    void *p = place(k, c);
+    void *p = member(k, c);
     if (k->type == LM_KEY_INTEGER) {
         *(int64_t *)p = (int64_t)x;
     } else if (k->type == LM_KEY_REAL) {
@@ -138,11 +138,11 @@ void lm_key_set_number(const lm_key *k, lm_config *c, double x) {
 }
 
 void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x) {
-    *(bool *)place(k, c) = x;
+    *(bool *)member(k, c) = x;
 }
 
-bool lm_key_set_text(const lm_key *k, lm_config *c, const char *x) {
-    char **p = place(k, c), *copy = strdup(x);
+bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x) {
+    char **p = member(k, c), *copy = strdup(x);
     if (!copy) return false;
     free(*p);
     *p = copy;
@@ -158,8 +158,8 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
     case LM_KEY_BOOLEAN:
         lm_key_set_boolean(k, c, strcmp(literal, "true") == 0);
         break;
-    case LM_KEY_TEXT:
-        return lm_key_set_text(k, c, literal);
+    case LM_KEY_STRING:
+        return lm_key_set_string(k, c, literal);
     case LM_KEY_CHOICE:
         lm_key_set_number(k, c, lm_key_choice(k, literal));
         break;
@@ -167,15 +167,15 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
     return true;
 }
 
-const char *lm_key_text(const lm_key *k, const lm_config *c) {
-    return *(char *const *)look(k, c);
+const char *lm_key_string(const lm_key *k, const lm_config *c) {
+    return *(char *const *)const_member(k, c);
 }
 
 void lm_config_free(lm_config *c) {
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
-        if (k->type != LM_KEY_TEXT) continue;
-        char **p = place(k, c);
+        if (k->type != LM_KEY_STRING) continue;
+        char **p = member(k, c);
         free(*p);
         *p = NULL;
     }

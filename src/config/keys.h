@@ -17,7 +17,7 @@ typedef enum lm_key_type {
     LM_KEY_INTEGER, /* int64_t */
     LM_KEY_REAL,    /* double */
     LM_KEY_BOOLEAN, /* bool */
-    LM_KEY_TEXT,    /* char *, malloc'd, never NULL once the config has been parsed */
+    LM_KEY_STRING,  /* char *, malloc'd, never NULL once the config has been parsed */
     LM_KEY_CHOICE,  /* int: index into choice() */
 } lm_key_type;
 
@@ -74,10 +74,10 @@ void lm_key_describe(const lm_key *k, lm_text *out);
 /* Store a value of the key's type, which the caller has checked. */
 void lm_key_set_number(const lm_key *k, lm_config *c, double x); /* also the index of a choice */
 void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x);
-bool lm_key_set_text(const lm_key *k, lm_config *c, const char *x); /* false: out of memory */
+bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x); /* false: out of memory */
 /* The same from a literal of the table: a number, true or false, a choice's name, a text. */
 bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal);
-const char *lm_key_text(const lm_key *k, const lm_config *c); /* the value of a text */
+const char *lm_key_string(const lm_key *k, const lm_config *c); /* the value of a text */
 
 /* Is x in the key's range, and whole when the key is an integer? */
 bool lm_key_accepts_number(const lm_key *k, double x);

@@ -31,9 +31,9 @@ static void wrong_value(lm_parser *p, int key, const char *place, const char *fo
     lm_text expected = {0};
     p->origins[key].wrong = true;
     lm_key_describe(k, &expected);
+    p->no_memory |= expected.failed;
     lm_parser_problem(p, place, "%s: expected %s, found %s%s", k->path, lm_text_cstr(&expected),
                       found, lm_text_did_you_mean(suggestion, near));
-    p->no_memory |= expected.failed;
     lm_text_free(&expected);
 }
 
@@ -60,8 +60,8 @@ static void set_value(lm_parser *p, int key, const char *place, const cJSON *ite
         lm_key_set_number(k, p->config, item->valuedouble);
     } else if (k->type == LM_KEY_BOOLEAN && cJSON_IsBool(item)) {
         lm_key_set_boolean(k, p->config, cJSON_IsTrue(item));
-    } else if (k->type == LM_KEY_TEXT && cJSON_IsString(item)) {
-        p->no_memory |= !lm_key_set_text(k, p->config, item->valuestring);
+    } else if (k->type == LM_KEY_STRING && cJSON_IsString(item)) {
+        p->no_memory |= !lm_key_set_string(k, p->config, item->valuestring);
     } else if (k->type == LM_KEY_CHOICE && cJSON_IsString(item)) {
         set_choice(p, key, place, item->valuestring);
     } else {
@@ -71,16 +71,13 @@ static void set_value(lm_parser *p, int key, const char *place, const cJSON *ite
 
 /* ---- keys --------------------------------------------------------------------------------------*/
 
-/* section: NULL outside any. */
-static void unknown_key(lm_parser *p, const char *place, const lm_section *section,
-                        const char *name) {
+static void unknown_key(lm_parser *p, const char *place, const char *path) {
     char near[LM_TEXT_SUGGESTION_SIZE];
-    lm_text_did_you_mean(near, lm_key_suggest(section, name));
-    lm_parser_problem(p, place, "unknown key \"%s%s%.100s\"%s", section ? section->name : "",
-                      section ? "." : "", name, near);
+    lm_text_did_you_mean(near, lm_key_suggest(path));
+    lm_parser_problem(p, place, "unknown key \"%.150s\"%s", path, near);
 }
 
-/* One member's value at `at`: the text between is what the error shows. */
+/* The text of the value at `at` as an error shows it: one line, cut short. */
 static void found_text(const lm_parser *p, size_t at, char found[128]) {
     size_t end = lm_scan_skip_value(p->text, at), n = lm_size_min(end - at, 100);
     snprintf(found, 128, "%.*s%s", (int)n, p->text + at, n < end - at ? "..." : "");
@@ -90,7 +87,7 @@ static void found_text(const lm_parser *p, size_t at, char found[128]) {
 
 static void read_section(lm_parser *p, const lm_section *section, const cJSON *object, size_t at) {
     const cJSON *item;
-    at = lm_scan_skip_blanks(p->text, at) + 1; /* behind { */
+    at = lm_scan_skip_blanks(p->text, at) + 1; /* after the { */
     cJSON_ArrayForEach(item, object) {
         char path[160], place[LM_PLACE_SIZE], found[128];
         size_t key_at = lm_scan_skip_blanks(p->text, at);
@@ -100,12 +97,12 @@ static void read_section(lm_parser *p, const lm_section *section, const cJSON *o
         place_of(p, key_at, place);
         at = lm_scan_skip_value(p->text, value_at);
         if (key < 0) {
-            unknown_key(p, place, section, item->string);
+            unknown_key(p, place, path);
             continue;
         }
         lm_origin *origin = &p->origins[key];
         if (*origin->place) {
-            lm_parser_problem(p, place, "duplicate key \"%s\", given before at %s", path,
+            lm_parser_problem(p, place, "duplicate key \"%s\", already given at %s", path,
                               origin->place);
             continue;
         }
@@ -121,7 +118,7 @@ static void read_section(lm_parser *p, const lm_section *section, const cJSON *o
     }
 }
 
-/* false when there are no sections to speak of. */
+/* false: root is no object, so there is nothing to check further. */
 static bool read_root(lm_parser *p, const cJSON *root) {
     const cJSON *item, *earlier;
     size_t at = lm_scan_skip_blanks(p->text, 0);
@@ -148,9 +145,9 @@ static bool read_root(lm_parser *p, const cJSON *root) {
         if (twice) {
             lm_parser_problem(p, place, "duplicate key \"%.100s\"", item->string);
         } else if (strcmp(item->string, "$schema") == 0) {
-            if (!cJSON_IsString(item)) lm_parser_problem(p, place, "$schema: expected a text");
+            if (!cJSON_IsString(item)) lm_parser_problem(p, place, "$schema: expected a string");
         } else if (!section) {
-            unknown_key(p, place, NULL, item->string);
+            unknown_key(p, place, item->string);
         } else if (!cJSON_IsObject(item)) {
             place_of(p, value_at, place);
             found_text(p, value_at, found);
@@ -164,13 +161,17 @@ static bool read_root(lm_parser *p, const cJSON *root) {
 
 /* ---- the command line --------------------------------------------------------------------------*/
 
-/* path: changed on the way. */
-static void unknown_override(lm_parser *p, const char *place, char *path) {
-    char *dot = strchr(path, '.');
-    if (dot) *dot = '\0';
-    const lm_section *section = dot ? lm_section_find(path) : NULL;
-    if (dot && !section) *dot = '.';
-    unknown_key(p, place, section, section ? dot + 1 : path);
+/* The value of an override. Strings and choices need no quotes; all else is JSON: NULL when it is
+ * not. */
+static cJSON *parse_override(lm_key_type type, const char *value) {
+    size_t length = strlen(value);
+    if (type == LM_KEY_STRING || type == LM_KEY_CHOICE) {
+        bool quoted = length >= 2 && value[0] == '"' && value[length - 1] == '"';
+        if (!quoted) return cJSON_CreateString(value);
+    } else if (!lm_scan_is_number(value, 0, length) && !strchr("tf", value[0])) {
+        return NULL; /* cJSON takes more for a number than JSON does */
+    }
+    return cJSON_ParseWithOpts(value, NULL, 1);
 }
 
 static void read_override(lm_parser *p, const char *text) {
@@ -185,25 +186,17 @@ static void read_override(lm_parser *p, const char *text) {
     const char *value = equals + 1;
     int key = lm_key_find(path);
     if (key < 0) {
-        unknown_override(p, place, path);
+        unknown_key(p, place, path);
         return;
     }
-    lm_key_type type = lm_key_at(key)->type;
-    bool bare = type == LM_KEY_TEXT || type == LM_KEY_CHOICE;
-    size_t length = strlen(value);
-    bool quoted = length >= 2 && value[0] == '"' && value[length - 1] == '"';
-    bool number = lm_scan_is_number(value, 0, length);
-    cJSON *item = bare && !quoted ? cJSON_CreateString(value)
-                  : !bare && !number && !strchr("tf", value[0])
-                      ? NULL
-                      : cJSON_ParseWithOpts(value, NULL, 1);
+    cJSON *item = parse_override(lm_key_at(key)->type, value);
     set_value(p, key, place, item, *value ? value : "nothing");
     cJSON_Delete(item);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------*/
 
-/* Syntax: blanks the comments of `text` and parses it; NULL with a problem when it is not JSON. */
+/* Blanks the comments of `text` and parses it; NULL with a problem when it is not JSON. */
 static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {
     char place[LM_PLACE_SIZE];
     size_t at = lm_scan_bad_byte(text, size);
@@ -211,18 +204,18 @@ static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {
     if (at < size) {
         place_of(p, at, place);
         if (text[at] == '\\') {
-            lm_parser_problem(p, place, "syntax error: \\u0000 cannot stand in a text");
+            lm_parser_problem(p, place, "syntax error: \\u0000 is not allowed in a string");
         } else if (text[at] == '\n') {
-            lm_parser_problem(p, place, "syntax error: the line ends before the text on it does");
+            lm_parser_problem(p, place, "syntax error: the line ends inside a string");
         } else {
-            lm_parser_problem(p, place, "syntax error: byte 0x%02x cannot stand here",
+            lm_parser_problem(p, place, "syntax error: byte 0x%02x is not allowed here",
                               (unsigned char)text[at]);
         }
         return NULL;
     }
     if (!lm_scan_blank_comments(text, size, &at)) {
         place_of(p, at, place);
-        lm_parser_problem(p, place, "syntax error: this comment does not end");
+        lm_parser_problem(p, place, "syntax error: this comment is never closed");
         return NULL;
     }
     const char *end = NULL;
@@ -236,9 +229,9 @@ static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {
     return NULL;
 }
 
-/* The problems as one error; lines that have no room in it are counted. */
+/* The problems as one error. Lines for which it has no room are counted. */
 static lm_status tell(const lm_text *problems, lm_error *err) {
-    const size_t room = sizeof err->message - 64; /* of a prefix and the count */
+    const size_t room = sizeof err->message - 64; /* for a prefix and the count */
     const char *all = lm_text_cstr(problems);
     size_t fits = problems->length;
     int more = 0;
@@ -247,7 +240,7 @@ static lm_status tell(const lm_text *problems, lm_error *err) {
         for (const char *c = all + fits; *c; c++) more += *c == '\n';
     }
     if (more == 0) return lm_error_set(err, LM_ERR_USAGE, "%s", all);
-    return lm_error_set(err, LM_ERR_USAGE, "%.*s\nand %d problem%s more", (int)fits, all, more,
+    return lm_error_set(err, LM_ERR_USAGE, "%.*s\nand %d more problem%s", (int)fits, all, more,
                         more == 1 ? "" : "s");
 }
 
@@ -279,7 +272,7 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
         for (int i = 0; i < n_overrides; i++) read_override(&p, overrides[i]);
         lm_parser_check(&p);
     }
-    if (p.no_memory || p.problems.failed) {
+    if (p.no_memory) {
         status = lm_error_no_memory(err, name);
     } else if (p.problems.length > 0) {
         status = tell(&p.problems, err);

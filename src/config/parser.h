@@ -6,11 +6,10 @@
 
 #define LM_PLACE_SIZE 320
 
-/* Where a key was given: "run.json:3:12" or "--set optimizer.lr=3"; empty: nowhere. A wrong value is
- * told once: nothing is concluded from the default that stands in its place. */
+/* Where a key was given, and whether its value was accepted. */
 typedef struct lm_origin {
-    char place[LM_PLACE_SIZE];
-    bool wrong;
+    char place[LM_PLACE_SIZE]; /* "run.json:3:12", "--set optimizer.lr=3"; empty: not given */
+    bool wrong; /* the value was refused: no check looks at the default in its place */
 } lm_origin;
 
 typedef struct lm_parser {
@@ -19,15 +18,15 @@ typedef struct lm_parser {
     const char *text;   /* comments blanked */
     lm_origin *origins; /* [lm_key_count()] */
     lm_text problems;   /* a line each */
-    bool no_memory;     /* a value or message is missing for it */
+    bool no_memory;     /* memory ran out for a value or a message: that is the only error then */
 } lm_parser;
 
 /* Add a line "place: ..." to the problems. */
 __attribute__((format(printf, 3, 4))) void lm_parser_problem(lm_parser *p, const char *place,
                                                              const char *format, ...);
 
-/* Everything is read: apply the preset, then find what is missing, contradicts itself, has no
- * effect, or is not to be had of the model. */
+/* After everything was read: applies the preset, then finds keys that are missing, have no effect,
+ * contradict each other, or give a model that the model room refuses. */
 void lm_parser_check(lm_parser *p);
 
 #endif

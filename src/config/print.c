@@ -26,7 +26,7 @@ void lm_config_print(const lm_config *c, lm_text *out) {
 /* ---- the schema --------------------------------------------------------------------------------*/
 
 static void write_default(const lm_key *k, lm_json_writer *w) {
-    if (k->type == LM_KEY_TEXT || k->type == LM_KEY_CHOICE) {
+    if (k->type == LM_KEY_STRING || k->type == LM_KEY_CHOICE) {
         lm_json_string(w, "default", k->default_value);
     } else {
         lm_json_text(w, "default", k->default_value, strlen(k->default_value));
@@ -36,7 +36,7 @@ static void write_default(const lm_key *k, lm_json_writer *w) {
 static void write_property(const lm_key *k, lm_json_writer *w) {
     static const char *const types[] = {
         [LM_KEY_INTEGER] = "integer", [LM_KEY_REAL] = "number",   [LM_KEY_BOOLEAN] = "boolean",
-        [LM_KEY_TEXT] = "string",     [LM_KEY_CHOICE] = "string",
+        [LM_KEY_STRING] = "string",   [LM_KEY_CHOICE] = "string",
     };
     lm_json_object(w, lm_key_name(k), LM_JSON_LINES);
     lm_json_string(w, "description", k->help);

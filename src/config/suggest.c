@@ -32,14 +32,25 @@ static const char *whole_path(const char *name) {
     return found;
 }
 
-const char *lm_key_suggest(const lm_section *section, const char *name) {
-    if (section) {
-        const char *near = lm_text_nearest(name, name_candidate, section);
-        if (near) return near - strlen(section->name) - 1; /* the path that this name ends */
-        return whole_path(name);
+/* The section in which `path` lies; NULL when there is none of that name. */
+static const lm_section *section_of(const char *path) {
+    const lm_section *s;
+    for (int i = 0; (s = lm_section_at(i)) != NULL; i++) {
+        size_t n = strlen(s->name);
+        if (strncmp(path, s->name, n) == 0 && path[n] == '.') break;
     }
-    const char *found = whole_path(name);
-    if (!found) found = lm_text_nearest(name, path_candidate, NULL);
-    if (!found) found = lm_text_nearest(name, section_candidate, NULL);
+    return s;
+}
+
+const char *lm_key_suggest(const char *path) {
+    const lm_section *section = section_of(path);
+    if (section) {
+        size_t n = strlen(section->name) + 1;
+        const char *near = lm_text_nearest(path + n, name_candidate, section);
+        return near ? near - n : whole_path(path + n); /* near ends the path of its key */
+    }
+    const char *found = whole_path(path);
+    if (!found) found = lm_text_nearest(path, path_candidate, NULL);
+    if (!found) found = lm_text_nearest(path, section_candidate, NULL);
     return found;
 }

@@ -4,8 +4,8 @@
 
 #include "config/keys.h"
 
-/* The path or section that `name`, found inside `section` (NULL: outside any), is likely to stand
- * for: a typo in either part, or a key whose section was left out; NULL when nothing is near. */
-const char *lm_key_suggest(const lm_section *section, const char *name);
+/* The key's path or the section that `path`, which is neither, is likely to stand for: a typo in
+ * either part, or a key whose section was left out; NULL when nothing is near. */
+const char *lm_key_suggest(const char *path);
 
 #endif

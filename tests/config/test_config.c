@@ -72,7 +72,7 @@ static void test_many_problems_are_counted(void **state) {
     for (const char *at = err.message; *at; at++) lines += *at == '\n';
     const char *last = strrchr(err.message, '\n');
     assert_non_null(last);
-    assert_int_equal(sscanf(last, "\nand %d problems more", &more), 1);
+    assert_int_equal(sscanf(last, "\nand %d more problems", &more), 1);
     assert_int_equal(lines - 1 + more, 1001);
     lm_config_free(&c);
     lm_text_free(&text);
@@ -211,13 +211,13 @@ static void test_print_reads_back(void **state) {
             if (k->type == LM_KEY_REAL)
                 lm_key_set_number(k, &c, k->low + u * (k->high - k->low) * 0.5);
             if (k->type == LM_KEY_BOOLEAN) lm_key_set_boolean(k, &c, u < 0.5);
-            if (k->type == LM_KEY_TEXT)
-                assert_true(lm_key_set_text(k, &c, u < 0.3 ? "a\"b\\\n\t" : "data/x.bin"));
+            if (k->type == LM_KEY_STRING)
+                assert_true(lm_key_set_string(k, &c, u < 0.3 ? "a\"b\\\n\t" : "data/x.bin"));
             while (k->type == LM_KEY_CHOICE && k->choice(choices)) choices++;
             if (choices) lm_key_set_number(k, &c, (double)(int)(u * choices));
         }
         c.run.seed = (int64_t)(lm_rng_uniform(&rng, draws++) * 9007199254740991.0);
-        assert_true(lm_key_set_text(lm_key_at(lm_key_find("data.tokenizer")), &c, "bytes"));
+        assert_true(lm_key_set_string(lm_key_at(lm_key_find("data.tokenizer")), &c, "bytes"));
         lm_config_print(&c, &first);
         if (parse(&again, lm_text_cstr(&first), &err) != LM_OK)
             fail_msg("%s\n%s", err.message, lm_text_cstr(&first));

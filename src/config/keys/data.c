@@ -6,11 +6,11 @@ bool lm_config_validates(const lm_config *c) {
 
 /* clang-format off */
 static const lm_key keys[] = {
-    {"data.train", TEXT(data.train), REQUIRED, MAY_CHANGE,
+    {"data.train", STRING(data.train), REQUIRED, MAY_CHANGE,
      .help = "Training tokens: a shard, a directory of shards, or a pattern."},
-    {"data.val", TEXT(data.val), MAY_CHANGE,
+    {"data.val", STRING(data.val), MAY_CHANGE,
      .help = "Validation tokens: likewise. Empty: no validation."},
-    {"data.tokenizer", TEXT(data.tokenizer),
+    {"data.tokenizer", STRING(data.tokenizer),
      .help = "Name of the tokenizer. Empty: what the manifest of data.train says."},
     {"data.shuffle", BOOLEAN(data.shuffle, "true"),
      .help = "Windows come in a new order in each epoch. false: in file order."},

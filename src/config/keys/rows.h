@@ -22,7 +22,7 @@ LM_SECTIONS(LM_SECTION_DECLARE)
     .type = LM_KEY_REAL, AT(member_), .low = (low_), .high = (high_), .default_value = (default_)
 #define POSITIVE(member_, high_, default_) REAL(member_, 0, high_, default_), .above_low = true
 #define BOOLEAN(member_, default_) .type = LM_KEY_BOOLEAN, AT(member_), .default_value = (default_)
-#define TEXT(member_) .type = LM_KEY_TEXT, AT(member_), .default_value = ""
+#define STRING(member_) .type = LM_KEY_STRING, AT(member_), .default_value = ""
 #define CHOICE(member_, choice_, default_) \
     .type = LM_KEY_CHOICE, AT(member_), .choice = (choice_), .default_value = (default_)
 #define REQUIRED .required = true
