@@ -152,14 +152,28 @@ void lm_json_wrong(lm_json_reader *r, const char *key, const char *expected) {
 
 /* ---- reading -----------------------------------------------------------------------------------*/
 
+/* "text that cannot be parsed at line 3, column 7": where parsing stopped. */
+static void describe_stop(const char *text, const char *stop, size_t size, char out[96]) {
+    long long line = 1, column = 1;
+    size_t end = stop ? (size_t)(stop - text) : size;
+    for (size_t i = 0; i < end && i < size; i++) {
+        column = text[i] == '\n' ? 1 : column + 1;
+        line += text[i] == '\n';
+    }
+    snprintf(out, 96, "text that cannot be parsed at line %lld, column %lld", line, column);
+}
+
 lm_status lm_json_open(lm_json_reader *r, const char *file, const char *text, size_t size,
                        lm_error *err) {
+    const char *stop = NULL;
+    char found[96] = "another value";
     *r = (lm_json_reader){.file = file, .err = err};
-    r->root = cJSON_ParseWithLength(text, size);
+    r->root = cJSON_ParseWithLengthOpts(text, size, &stop, false);
     r->levels[0].object = r->root;
     if (cJSON_IsObject(r->root)) return LM_OK;
-    r->status = lm_error_set(err, LM_ERR_RUNTIME, "%s: expected a JSON object, found %s", file,
-                             r->root ? "another value" : "text that cannot be parsed as one");
+    if (!r->root) describe_stop(text, stop, size, found);
+    r->status =
+        lm_error_set(err, LM_ERR_RUNTIME, "%s: expected a JSON object, found %s", file, found);
     return lm_json_close(r);
 }
 
@@ -184,6 +198,10 @@ int64_t lm_json_get_count(lm_json_reader *r, const char *key, int64_t low, int64
     snprintf(expected, sizeof expected, "a whole number from %" PRId64 " to %" PRId64, low, high);
     lm_json_wrong(r, key, expected);
     return 0;
+}
+
+bool lm_json_has(const lm_json_reader *r, const char *key) {
+    return r->status == LM_OK && find(r, key) != NULL;
 }
 
 double lm_json_get_number(lm_json_reader *r, const char *key) {

@@ -97,6 +97,7 @@ lm_status lm_json_open(lm_json_reader *r, const char *file, const char *text, si
 /* Frees what reading took; returns r->status. A second call does nothing but that. */
 lm_status lm_json_close(lm_json_reader *r);
 
+bool lm_json_has(const lm_json_reader *r, const char *key); /* false after an error */
 /* Getters of the present object's member `key`, or of the present element itself: key NULL. */
 int64_t lm_json_get_count(lm_json_reader *r, const char *key, int64_t low,
                           int64_t high);                         /* <= 2^53 */

@@ -5,14 +5,15 @@
  *
  * Sections: `machine` measures the peaks that everything else is a share of; `kernels` every row of
  * kernels/list.h on one thread in cache, beside its scalar version; `gemm` the matrix shapes of
- * training steps; `layers` attention, the loss head and the rest of a step; `step` whole training steps (batch, forward, backward, clip, update: the code that
- * trains, train/step.c), with their time by phase; `options` what each option of the model costs a
- * step, each measured in turns with the plain run.
+ * training steps; `layers` attention, the loss head and the rest of a step; `step` whole training
+ * steps (batch, forward, backward, clip, update: the code that trains, train/step.c), with their time
+ * by phase; `options` what each option of the model costs a step, each measured in turns with the
+ * plain run.
  *
  * Each row is run again and again for about `seconds`, at least a few times; shown are the median,
- * the spread (half the distance between the quartiles, as a share of the median) and the best. Peaks
- * are measured again between repetitions and the best of them counts, because whatever else the
- * machine does slows both. */
+ * the spread (half the distance between the quartiles, as a share of the median) and the best. The
+ * peak is measured again between repetitions and its best counts, because whatever else the machine
+ * does slows both. */
 #ifndef LM_BENCH_BENCH_H
 #define LM_BENCH_BENCH_H
 
@@ -53,7 +54,8 @@ typedef struct lm_bench_options {
  * share of the peak. A row that is more than LM_BENCH_TOLERANCE lower than in `compare` is measured
  * again a few times, the peak beside it too, and the best counts. What is still lower, in quiet, is
  * named in the error, LM_ERR_RUNTIME; what was lower only while the peak was 5% lower too is named as
- * noise, which is no error (compare.h).
+ * noise, which is no error (compare.h). Rows of `compare` that were not measured are counted in a line.
+ * LM_ERR_USAGE when no row that was measured has the text of `match` in its name.
  * SIGINT and SIGTERM end the run after the repetition at hand with what is measured so far printed,
  * LM_ERR_INTERRUPTED. From a thread that owns no pool. */
 #define LM_BENCH_TOLERANCE 0.15

@@ -1,9 +1,12 @@
 #include "bench/compare.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 
 enum { MOST_RECORDED_BYTES = 1 << 22 };
 
@@ -32,107 +35,120 @@ lm_bench_verdict lm_bench_verdict_of(double recorded, double peak, const lm_benc
     return n < LM_BENCH_MOST_ATTEMPTS ? LM_BENCH_AGAIN : LM_BENCH_NOISE;
 }
 
-/* ---- rows -------------------------------------------------------------------------------------*/
+/* ---- the record -------------------------------------------------------------------------------*/
 
-/* What of a row is compared, under its name in JSON: a figure that another clock speed leaves alone. */
-static const char *figure_name(const lm_bench_row *row) {
-    return row->section == LM_BENCH_KERNELS ? "times_scalar" : "best_share";
-}
-static double figure_of(const lm_bench_row *row, double best_seconds) {
-    return row->section == LM_BENCH_KERNELS ? row->scalar_seconds / best_seconds
-                                            : row->work / best_seconds / row->peak;
+const char *lm_bench_figure_name(lm_bench_section section) {
+    return section == LM_BENCH_KERNELS ? "times_scalar" : "best_share";
 }
 
-/* NAN: there is none. */
-static double recorded_figure(const lm_bench *b, const lm_bench_row *row) {
-    const char *section_name = lm_bench_section_name((int)row->section);
-    const cJSON *item, *section = cJSON_GetObjectItemCaseSensitive(b->recorded, section_name);
-    cJSON_ArrayForEach(item, section) {
-        const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
-        if (!cJSON_IsString(name) || strcmp(name->valuestring, row->name) != 0) continue;
-        const cJSON *figure = cJSON_GetObjectItemCaseSensitive(item, figure_name(row));
-        return cJSON_IsNumber(figure) ? figure->valuedouble : (double)NAN;
+/* The rows of a section that have the figure; peaks and skipped rows have none. */
+static lm_status read_section(lm_bench_comparison *c, lm_json_reader *r, lm_bench_section section) {
+    const char *figure = lm_bench_figure_name(section);
+    int64_t n = lm_json_enter(r, lm_bench_section_name((int)section));
+    lm_bench_record *more = realloc(c->records, (size_t)(c->count + n + 1) * sizeof *more);
+    if (!more) return lm_error_no_memory(r->err, c->path);
+    c->records = more;
+    while (lm_json_next(r)) {
+        lm_bench_record *row = &c->records[c->count];
+        *row = (lm_bench_record){.section = section};
+        lm_json_get_string(r, "name", row->name, sizeof row->name);
+        if (!lm_json_has(r, figure)) continue;
+        row->figure = lm_json_get_number(r, figure);
+        c->count++;
     }
-    return (double)NAN;
+    lm_json_leave(r);
+    return r->status;
 }
 
-/* One more attempt, the best of which row->times is. */
-static void attempt(lm_bench *b, const lm_bench_subject *s, lm_bench_row *row,
-                    lm_bench_attempt *attempts) {
-    lm_bench_times times;
-    lm_bench_measure(b, s, &times);
-    if (times.count == 0) return;
-    if (row->measured == 0 || times.best < row->times.best) row->times = times;
-    row->peak = lm_bench_peak_of(b, s->peak);
-    lm_bench_attempt *a = &attempts[row->measured++];
-    a->figure = figure_of(row, times.best);
-    a->peak = times.peak;
-    if (a->peak == 0 && lm_bench_fell(a->figure, row->recorded)) {
-        a->peak = lm_bench_peak_now(b, s->peak);
-        row->peak = lm_bench_peak_of(b, s->peak);
-    }
-    row->verdict = lm_bench_verdict_of(row->recorded, row->peak, attempts, row->measured);
-}
-
-static void count(lm_bench *b, const lm_bench_row *row) {
-    if (row->measured == 0 || isnan(row->recorded)) return;
-    double now = figure_of(row, row->times.best);
-    lm_text *list = row->verdict == LM_BENCH_FELL ? &b->fallen : &b->noise;
-    b->compared++;
-    if (row->verdict == LM_BENCH_FELL || row->verdict == LM_BENCH_NOISE)
-        lm_text_printf(list, "\n  %s %s: %s %.3g, recorded %.3g: %.0f%% lower, measured %d times",
-                       lm_bench_section_name((int)row->section), row->name, figure_name(row), now,
-                       row->recorded, 100 * (1 - now / row->recorded), row->measured);
-}
-
-void lm_bench_measure_row(lm_bench *b, const lm_bench_subject *s, lm_bench_row *row) {
-    lm_bench_attempt attempts[LM_BENCH_MOST_ATTEMPTS];
-    row->recorded = recorded_figure(b, row);
-    do attempt(b, s, row, attempts);
-    while (row->verdict == LM_BENCH_AGAIN && !lm_bench_stopped());
-    count(b, row);
-}
-
-/* ---- the run ----------------------------------------------------------------------------------*/
-
-lm_status lm_bench_read_recorded(lm_bench *b, lm_error *err) {
-    const char *path = b->o->compare;
+lm_status lm_bench_comparison_open(lm_bench_comparison *c, const char *path, lm_error *err) {
     lm_text text = {0};
-    lm_status status = lm_file_read(path, MOST_RECORDED_BYTES, &text, err);
+    lm_json_reader r;
+    lm_status status;
+    *c = (lm_bench_comparison){.path = path};
+    if ((status = lm_file_read(path, MOST_RECORDED_BYTES, &text, err)) != LM_OK) goto out;
+    status = lm_json_open(&r, path, lm_text_cstr(&text), text.length, err);
     if (status != LM_OK) goto out;
-    b->recorded = cJSON_ParseWithLength(lm_text_cstr(&text), text.length);
-    if (!cJSON_IsObject(b->recorded))
-        status = lm_error_set(
-            err, LM_ERR_RUNTIME,
-            "%s: expected what lmtrain bench --json printed, found something else", path);
+    for (int i = 0; i < LM_BENCH_SECTIONS && status == LM_OK; i++)
+        if (lm_json_has(&r, lm_bench_section_name(i)))
+            status = read_section(c, &r, (lm_bench_section)i);
+    lm_json_close(&r);
+    if (status == LM_OK && c->count == 0)
+        status = lm_error_set(err, LM_ERR_RUNTIME,
+                              "%s: expected what lmtrain bench --json printed, found no row to"
+                              " compare with",
+                              path);
 out:
     lm_text_free(&text);
     return status;
 }
 
-lm_status lm_bench_judge(lm_bench *b, lm_error *err) {
-    lm_status status = LM_OK;
-    lm_text noise = {0}, t = {0};
-    if (!b->recorded) return LM_OK;
-    if (b->compared == 0)
-        return lm_error_set(err, LM_ERR_RUNTIME, "%s: has none of the rows that were measured",
-                            b->o->compare);
-    if (b->noise.length > 0)
-        lm_text_printf(
-            &noise,
-            "\nnoise: lower, but so was the peak beside them, by more than %.0f%%; measure"
-            " them again when the machine is quiet:%s",
-            100 * LM_BENCH_QUIET, lm_text_cstr(&b->noise));
-    if (b->fallen.length > 0) {
-        status = lm_error_set(err, LM_ERR_RUNTIME, "slower than recorded in %s:%s%s", b->o->compare,
-                              lm_text_cstr(&b->fallen), lm_text_cstr(&noise));
-    } else if (!b->o->json) {
-        lm_text_printf(&t, "\n%d rows, none more than %.0f%% below %s%s%s\n", b->compared,
-                       100 * LM_BENCH_TOLERANCE, b->o->compare, noise.length > 0 ? " in quiet" : "",
-                       lm_text_cstr(&noise));
-        status = b->o->print(&t, err);
+void lm_bench_comparison_free(lm_bench_comparison *c) {
+    free(c->records);
+    lm_text_free(&c->fallen);
+    lm_text_free(&c->noise);
+    *c = (lm_bench_comparison){0};
+}
+
+double lm_bench_comparison_find(lm_bench_comparison *c, lm_bench_section section,
+                                const char *name) {
+    for (int i = 0; i < c->count; i++) {
+        lm_bench_record *row = &c->records[i];
+        if (row->section != section || strcmp(row->name, name) != 0) continue;
+        row->found = true;
+        return row->figure;
     }
-    lm_text_free(&noise);
-    lm_text_free(&t);
+    return (double)NAN;
+}
+
+int lm_bench_comparison_left(const lm_bench_comparison *c, const lm_bench_record **first) {
+    int left = 0;
+    *first = NULL;
+    for (int i = 0; i < c->count; i++)
+        if (!c->records[i].found && left++ == 0) *first = &c->records[i];
+    return left;
+}
+
+/* ---- the result -------------------------------------------------------------------------------*/
+
+void lm_bench_comparison_add(lm_bench_comparison *c, const lm_bench_outcome *o) {
+    c->compared++;
+    if (o->verdict != LM_BENCH_FELL && o->verdict != LM_BENCH_NOISE) return;
+    lm_text_printf(o->verdict == LM_BENCH_FELL ? &c->fallen : &c->noise,
+                   "\n  %s %s: %s %.3g, recorded %.3g: %.0f%% lower, measured %d times",
+                   lm_bench_section_name((int)o->section), o->name,
+                   lm_bench_figure_name(o->section), o->figure, o->recorded,
+                   100 * (1 - o->figure / o->recorded), o->measured);
+}
+
+/* What else there is to say beside the rows that fell or held. */
+static void put_rest(const lm_bench_comparison *c, lm_text *out) {
+    const lm_bench_record *first;
+    int left = lm_bench_comparison_left(c, &first);
+    if (c->noise.length > 0)
+        lm_text_printf(out,
+                       "\nnoise: lower, but so was the peak beside them, by more than %.0f%%;"
+                       " measure them again when the machine is quiet:%s",
+                       100 * LM_BENCH_QUIET, lm_text_cstr(&c->noise));
+    if (left > 0)
+        lm_text_printf(out, "\nnot measured: %d row%s of %s, the first: %s %s", left,
+                       left == 1 ? "" : "s", c->path, lm_bench_section_name((int)first->section),
+                       first->name);
+}
+
+lm_status lm_bench_comparison_judge(const lm_bench_comparison *c, lm_text *out, lm_error *err) {
+    lm_status status = LM_OK;
+    lm_text rest = {0};
+    if (c->compared == 0)
+        return lm_error_set(err, LM_ERR_RUNTIME, "%s: has none of the rows that were measured",
+                            c->path);
+    put_rest(c, &rest);
+    if (c->fallen.length > 0)
+        status = lm_error_set(err, LM_ERR_RUNTIME, "slower than recorded in %s:%s%s", c->path,
+                              lm_text_cstr(&c->fallen), lm_text_cstr(&rest));
+    else
+        lm_text_printf(out, "\n%d row%s, none more than %.0f%% below %s%s%s\n", c->compared,
+                       c->compared == 1 ? "" : "s", 100 * LM_BENCH_TOLERANCE, c->path,
+                       c->noise.length > 0 ? " in quiet" : "", lm_text_cstr(&rest));
+    lm_text_free(&rest);
     return status;
 }

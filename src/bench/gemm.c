@@ -3,7 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "bench/harness.h"
+#include "bench/report.h"
+#include "bench/sections.h"
 #include "ops/gemm.h"
 
 typedef enum form {
@@ -114,7 +115,7 @@ static lm_status measure(lm_bench *b, const shape *which, lm_error *err) {
     work w = {.compute = &b->session.compute, .gemm = describe(which, x, y, z)};
     lm_bench_subject s = {.run = multiply,
                           .argument = &w,
-                          .peak = lm_bench_peak_at(precision),
+                          .peak = lm_bench_peak_of_precision(precision),
                           .seconds = b->o->seconds};
     row.work = 2.0 * (double)which->m * (double)which->n * (double)which->k;
     lm_bench_measure_row(b, &s, &row);

@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/harness.h"
+#include "bench/report.h"
+#include "bench/sections.h"
 #include "kernels/list.h"
 
 /* A buffer's room, and its place in a page: buffers at the same place slow stores down. */
@@ -71,7 +72,7 @@ static lm_status measure(lm_bench *b, const lm_kernels *scalar, const lm_kernel_
                           .argument = &w,
                           .peak = peak_of(&w),
                           .seconds = b->o->seconds / 2};
-    lm_bench_measure(b, &s, &row.times);
+    lm_bench_measure(b, &s, &row.times, NULL);
     row.scalar_seconds = row.times.best;
     w.table = &b->session.kernels;
     lm_bench_measure_row(b, &s, &row);

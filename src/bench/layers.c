@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/harness.h"
+#include "bench/report.h"
+#include "bench/sections.h"
 #include "nn/dropout.h"
 #include "nn/embedding.h"
 #include "nn/head_norm.h"
@@ -254,14 +255,14 @@ static lm_status measure(lm_bench *b, work *w, const struct line *l, lm_error *e
     lm_bench_row row = {.section = LM_BENCH_LAYERS, .moves = l->bytes_a_value > 0};
     double values = (double)(w->rows * w->channels), pairs = values * (double)(s->time + 1) / 2;
     name_row(&row, b, s, l);
-    if (!lm_bench_wants(b, row.name)) return LM_OK;
     row.work = l->flops_a_pair * pairs + l->flops_a_logit * values * (double)s->vocab +
                l->bytes_a_value * values;
-    lm_bench_subject subject = {.run = run,
-                                .argument = w,
-                                .peak = row.moves ? LM_BENCH_PEAK_MEMORY
-                                                  : lm_bench_peak_at(b->session.compute.precision),
-                                .seconds = b->o->seconds};
+    lm_bench_subject subject = {
+        .run = run,
+        .argument = w,
+        .peak = row.moves ? LM_BENCH_PEAK_MEMORY
+                          : lm_bench_peak_of_precision(b->session.compute.precision),
+        .seconds = b->o->seconds};
     w->layer = l->layer;
     lm_bench_measure_row(b, &subject, &row);
     return lm_bench_report(b, &row, err);

@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "bench/corpus.h"
+#include "bench/report.h"
+#include "bench/sections.h"
 #include "bench/training.h"
 
 /* Each beside the plain run. Amounts do not matter for the time, but for `window`. */
@@ -93,7 +95,7 @@ static lm_status measure(lm_bench *b, pair *p, lm_bench_row *row, lm_error *err)
     lm_bench_subject s = {.prepare = p->plain == &p->run ? NULL : step_plain,
                           .run = step_option,
                           .argument = p,
-                          .peak = lm_bench_peak_at(p->run.trainer.compute.precision),
+                          .peak = lm_bench_peak_of_precision(p->run.trainer.compute.precision),
                           .seconds = LM_BENCH_STEP_TIMES * b->o->seconds};
     row->work = p->run.work;
     lm_bench_measure_row(b, &s, row);

@@ -1,7 +1,6 @@
-/* Rows for people and for scripts. */
-#include <math.h>
+#include "bench/report.h"
 
-#include "bench/harness.h"
+#include <math.h>
 
 static double best_share(const lm_bench_row *row) {
     return row->work / row->times.best / row->peak;
@@ -19,7 +18,7 @@ static void put_json(lm_json_writer *w, const lm_bench_row *row) {
     lm_json_object(w, NULL, LM_JSON_LINE);
     lm_json_string(w, "name", row->name);
     lm_json_integer(w, "repetitions", t->count);
-    if (row->peak > 0) { /* the time of a look at a peak says nothing */
+    if (row->peak > 0) { /* the time that a peak was measured for says nothing */
         lm_json_number(w, "seconds", t->median);
         lm_json_number(w, "best_seconds", t->best);
     }
@@ -75,6 +74,7 @@ static void put_line(lm_text *t, const lm_bench_row *row) {
 lm_status lm_bench_report(lm_bench *b, lm_bench_row *row, lm_error *err) {
     lm_status status = LM_OK;
     lm_text t = {0};
+    if (row->times.count > 0 && lm_bench_wants(b, row->name)) b->wanted++;
     if (row->times.count > 0 && b->o->json) {
         put_json(&b->writer, row);
     } else if (row->times.count > 0) {
@@ -90,6 +90,7 @@ lm_status lm_bench_report(lm_bench *b, lm_bench_row *row, lm_error *err) {
 lm_status lm_bench_skip(lm_bench *b, const char *name, const char *why, lm_error *err) {
     lm_status status = LM_OK;
     lm_text t = {0};
+    if (lm_bench_wants(b, name)) b->wanted++;
     if (b->o->json) {
         lm_json_object(&b->writer, NULL, LM_JSON_LINE);
         lm_json_string(&b->writer, "name", name);

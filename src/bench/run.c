@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
-#include "bench/harness.h"
+#include "bench/rows.h"
+#include "bench/sections.h"
 #include "machine/stop.h"
 
 static const struct {
@@ -41,10 +42,29 @@ static lm_status announce(lm_bench *b, lm_error *err) {
 
 static lm_status print_json(lm_bench *b, lm_error *err) {
     if (!b->o->json) return LM_OK;
+    const lm_bench_record *first;
+    if (b->comparison.path)
+        lm_json_integer(&b->writer, "not_measured",
+                        lm_bench_comparison_left(&b->comparison, &first));
     lm_json_boolean(&b->writer, "interrupted", lm_bench_stopped());
     lm_json_end(&b->writer);
     lm_text_append(&b->json, "\n", 1);
     return b->o->print(&b->json, err);
+}
+
+/* After everything is measured: the comparison's result, and whether --match found any row. */
+static lm_status conclude(lm_bench *b, lm_error *err) {
+    lm_text t = {0};
+    lm_status status = LM_OK;
+    if (b->comparison.path) status = lm_bench_comparison_judge(&b->comparison, &t, err);
+    if (status == LM_OK && t.length > 0 && !b->o->json) status = b->o->print(&t, err);
+    lm_text_free(&t);
+    if (status == LM_OK && *b->o->match && b->wanted == 0)
+        status = lm_error_set(err, LM_ERR_USAGE,
+                              "bench: --match: expected text in the name of a row, found \"%s\","
+                              " which no row of what was measured has",
+                              b->o->match);
+    return status;
 }
 
 static lm_status run_sections(lm_bench *b, lm_error *err) {
@@ -56,31 +76,32 @@ static lm_status run_sections(lm_bench *b, lm_error *err) {
         status =
             lm_error_set(err, LM_ERR_INTERRUPTED,
                          "stopped by signal %d: what was measured is above", lm_stop_pending());
-    return status == LM_OK ? lm_bench_judge(b, err) : status;
+    return status == LM_OK ? conclude(b, err) : status;
 }
 
 lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
-    lm_bench b = {.o = o};
+    lm_bench b = {.o = o, .peaks = {.session = &b.session, .seconds = o->seconds}};
     lm_status status;
     b.writer.out = &b.json;
-    b.samples = malloc(LM_BENCH_SAMPLES * sizeof *b.samples);
+    b.samples = b.peaks.samples = malloc(LM_BENCH_MOST_SAMPLES * sizeof *b.samples);
     if (!b.samples) {
         status = lm_error_no_memory(err, NULL);
         goto out;
     }
-    if (o->compare && (status = lm_bench_read_recorded(&b, err)) != LM_OK) goto out;
+    if (o->compare) {
+        status = lm_bench_comparison_open(&b.comparison, o->compare, err);
+        if (status != LM_OK) goto out;
+    }
     if ((status = lm_session_open(&b.session, o->threads, o->isas, err)) != LM_OK) goto out;
-    if ((status = lm_pool_create(&b.one, 1, err)) != LM_OK) goto out;
+    if ((status = lm_pool_create(&b.peaks.one, 1, err)) != LM_OK) goto out;
     b.threads = lm_pool_threads(b.session.compute.pool);
     lm_stop_arm(0, "stopping after the repetition at hand");
     status = run_sections(&b, err);
     lm_stop_restore();
 out:
     lm_text_free(&b.json);
-    lm_text_free(&b.fallen);
-    lm_text_free(&b.noise);
-    cJSON_Delete(b.recorded);
-    lm_pool_free(b.one);
+    lm_bench_comparison_free(&b.comparison);
+    lm_pool_free(b.peaks.one);
     lm_session_close(&b.session);
     free(b.samples);
     return status;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "bench/corpus.h"
+#include "bench/report.h"
+#include "bench/sections.h"
 #include "bench/training.h"
 #include "machine/limits.h"
 
@@ -73,7 +75,7 @@ static lm_status measure(lm_bench *b, work *w, const char *name, lm_error *err) 
              lm_precision_name(w->run.config.train.precision));
     lm_bench_subject s = {.run = take_step,
                           .argument = w,
-                          .peak = lm_bench_peak_at(w->run.trainer.compute.precision),
+                          .peak = lm_bench_peak_of_precision(w->run.trainer.compute.precision),
                           .seconds = LM_BENCH_STEP_TIMES * b->o->seconds};
     lm_bench_measure_row(b, &s, &row);
     if (w->run.status != LM_OK) return w->run.status;

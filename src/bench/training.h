@@ -14,7 +14,7 @@
 #ifndef LM_BENCH_TRAINING_H
 #define LM_BENCH_TRAINING_H
 
-#include "bench/harness.h"
+#include "bench/rows.h"
 #include "train/trainer.h"
 
 typedef struct lm_bench_training {

@@ -2,7 +2,9 @@
 #include "tests/support/test.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/compare.h"
 
@@ -69,23 +71,14 @@ static void test_quiet_is_by_the_best_peak_of_the_run(void **unused) {
 
 static lm_text printed;
 
-static lm_status print(const lm_text *text, lm_error *err) {
-    (void)err;
-    lm_text_append(&printed, lm_text_cstr(text), text->length);
-    return LM_OK;
-}
-
 /* The result of a run with rows that fell and rows that are noise; 0: none. */
 static lm_status judge(bool fell, bool noise, lm_error *err) {
-    const lm_bench_options o = {.compare = "before.json", .print = print};
-    lm_bench b = {.o = &o, .compared = 5, .recorded = cJSON_CreateObject()};
-    if (fell) lm_text_printf(&b.fallen, "\n  gemm slow");
-    if (noise) lm_text_printf(&b.noise, "\n  step noisy");
+    lm_bench_comparison c = {.path = "before.json", .compared = 5};
+    if (fell) lm_text_printf(&c.fallen, "\n  gemm slow");
+    if (noise) lm_text_printf(&c.noise, "\n  step noisy");
     lm_text_free(&printed);
-    lm_status status = lm_bench_judge(&b, err);
-    lm_text_free(&b.fallen);
-    lm_text_free(&b.noise);
-    cJSON_Delete(b.recorded);
+    lm_status status = lm_bench_comparison_judge(&c, &printed, err);
+    lm_bench_comparison_free(&c);
     return status;
 }
 
@@ -105,6 +98,61 @@ static void test_noise_is_named_and_no_failure(void **unused) {
     lm_text_free(&printed);
 }
 
+/* ---- a record ---------------------------------------------------------------------------------*/
+
+static const char record[] =
+    "{\"gemm\": [{\"name\": \"a\", \"best_share\": 0.5}, {\"name\": \"b\", \"best_share\": 0.25},\n"
+    "  {\"name\": \"too large\", \"skipped\": \"memory\"}],\n"
+    " \"kernels\": [{\"name\": \"a\", \"times_scalar\": 4, \"best_share\": 0.1}]}\n";
+
+static lm_status open_record(lm_bench_comparison *c, size_t size, lm_error *err) {
+    char path[] = "/tmp/lmtrain-record.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, record, size) == (ssize_t)size && close(fd) == 0);
+    lm_status status = lm_bench_comparison_open(c, path, err);
+    unlink(path);
+    c->path = "before.json";
+    return status;
+}
+
+static void test_rows_on_record_that_were_not_measured_are_named(void **unused) {
+    (void)unused;
+    lm_bench_comparison c;
+    lm_error err = {0};
+    const lm_bench_record *first;
+    assert_int_equal(open_record(&c, sizeof record - 1, &err), LM_OK);
+    assert_true(lm_bench_comparison_find(&c, LM_BENCH_GEMM, "a") == 0.5);
+    assert_true(lm_bench_comparison_find(&c, LM_BENCH_KERNELS, "a") == 4);
+    assert_true(isnan(lm_bench_comparison_find(&c, LM_BENCH_GEMM, "too large")));
+    assert_true(isnan(lm_bench_comparison_find(&c, LM_BENCH_STEP, "a")));
+    assert_int_equal(lm_bench_comparison_left(&c, &first), 1);
+    assert_string_equal(first->name, "b");
+    lm_bench_comparison_add(&c, &(lm_bench_outcome){.section = LM_BENCH_GEMM,
+                                                    .name = "a",
+                                                    .figure = 0.5,
+                                                    .recorded = 0.5,
+                                                    .measured = 1,
+                                                    .verdict = LM_BENCH_HELD});
+    lm_text_free(&printed);
+    assert_int_equal(lm_bench_comparison_judge(&c, &printed, &err), LM_OK);
+    assert_string_equal(lm_text_cstr(&printed),
+                        "\n1 row, none more than 15% below before.json\n"
+                        "not measured: 1 row of before.json, the first: gemm b\n");
+    lm_text_free(&printed);
+    lm_bench_comparison_free(&c);
+}
+
+static void test_a_record_that_is_cut_off_is_named_with_the_place(void **unused) {
+    (void)unused;
+    lm_bench_comparison c;
+    lm_error err = {0};
+    assert_int_equal(open_record(&c, (size_t)(strstr(record, "too") - record), &err),
+                     LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, ": expected a JSON object, found text that cannot be parsed"
+                                        " at line 2, column "));
+    lm_bench_comparison_free(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit),
@@ -114,6 +162,8 @@ int main(void) {
         cmocka_unit_test(test_falls_beside_a_peak_that_moved_do_not_count),
         cmocka_unit_test(test_quiet_is_by_the_best_peak_of_the_run),
         cmocka_unit_test(test_noise_is_named_and_no_failure),
+        cmocka_unit_test(test_rows_on_record_that_were_not_measured_are_named),
+        cmocka_unit_test(test_a_record_that_is_cut_off_is_named_with_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,9 +94,22 @@ check "and when it was not" bench_json gemm "all((r['measured'], r['verdict'], r
     (1, 'held', 1e-9) for r in j['gemm'])" --match tiny --compare low.json
 check "nothing to compare" exits_saying 1 "none of the rows" \
     "${bench[@]}" --only kernels --match add_f32 --compare low.json
-check "--compare with something else" exits_saying 1 "expected what lmtrain bench --json printed" \
+check "--compare with text that is not JSON names the place" exits_saying 1 \
+    "text.txt: expected a JSON object, found text that cannot be parsed at line 1, column" \
     "${bench[@]}" --only gemm --match tiny --compare text.txt
-check "--compare with nothing" exits_saying 1 "none.json" \
+echo '{"gemm": []}' >empty.json
+check "--compare with a record of no rows" exits_saying 1 \
+    "empty.json: expected what lmtrain bench --json printed" \
+    "${bench[@]}" --only gemm --match tiny --compare empty.json
+check "rows on record that were not measured are counted" exits_saying 0 \
+    "not measured: 1 row of low.json, the first: gemm bf16 tiny forward 64x64x64" \
+    "${bench[@]}" --only gemm --match "fp32 tiny" --compare low.json
+check "JSON counts them too" bench_json gemm "j['not_measured'] == 1" --match "fp32 tiny" \
+    --compare low.json
+check "--match with a text that no row has" exits_saying 2 \
+    'bench: --match: expected text in the name of a row, found "nosuch"' \
+    "${bench[@]}" --only kernels --match nosuch
+check "--compare with a file that is not there" exits_saying 1 "none.json" \
     "${bench[@]}" --only gemm --match tiny --compare none.json
 
 check "an unknown section gets a suggestion" exits_saying 2 'did you mean "kernels"?' \

@@ -1,0 +1,61 @@
+/* Rows: what a section measures, again and again, as a share of a peak. */
+#ifndef LM_BENCH_ROWS_H
+#define LM_BENCH_ROWS_H
+
+#include "base/json.h"
+#include "bench/bench.h"
+#include "bench/compare.h"
+#include "bench/peaks.h"
+
+/* What every section is given. */
+typedef struct lm_bench {
+    const lm_bench_options *o;
+    int threads;
+    lm_session session; /* on all threads; sections reserve and free its scratch */
+    lm_bench_peaks peaks;
+    lm_bench_comparison comparison;
+    double *samples; /* [LM_BENCH_MOST_SAMPLES] */
+    int wanted;      /* rows reported whose names have the text of --match */
+    lm_text json;
+    lm_json_writer writer; /* of json */
+} lm_bench;
+
+typedef struct lm_bench_row {
+    lm_bench_section section;
+    char name[LM_BENCH_NAME_SIZE]; /* unique in its section */
+    lm_bench_times times;
+    double work;           /* FLOP of a repetition, or bytes */
+    bool moves;            /* it is bytes */
+    double peak;           /* best of the run, in work per second; 0: this row is a peak itself */
+    double scalar_seconds; /* the best of the scalar version; 0: not measured */
+    double of_plain;       /* share over the plain run's; 0: not measured */
+    double recorded;       /* lm_bench_figure_name's; NAN: none */
+    int measured;          /* times, of which `times` are the best */
+    lm_bench_verdict verdict;
+    lm_text json;  /* an object of further members (LM_JSON_LINE); empty: none */
+    lm_text table; /* further lines */
+} lm_bench_row;
+
+/* Training steps are repeated this many times as long as kernels. */
+enum { LM_BENCH_STEP_TIMES = 10 };
+
+/* Is the text of --match in the name? */
+bool lm_bench_wants(const lm_bench *b, const char *name);
+
+/* What is measured: run once for warmth, then prepare (not timed; may be NULL) and run again and
+ * again for about `seconds`, at least a few times, the peak measured briefly now and then. */
+typedef struct lm_bench_subject {
+    void (*prepare)(void *argument);
+    void (*run)(void *argument);
+    void *argument;
+    lm_bench_peak peak;
+    double seconds;
+} lm_bench_subject;
+
+/* *times is overwritten; count 0: a signal came first. *peak (may be NULL) receives the mean of the
+ * brief measurements of the peak; 0: there were none. */
+void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *times, double *peak);
+/* The same into row->times, again when the row fell, and compares it; fills row->peak too. */
+void lm_bench_measure_row(lm_bench *b, const lm_bench_subject *s, lm_bench_row *row);
+
+#endif
