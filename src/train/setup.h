@@ -41,17 +41,13 @@ void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */
  * the model. On an error what does not depend on the data is filled in all the same. */
 lm_status lm_setup_resolve(lm_config *config, lm_error *err);
 
-/* A shard that is in data.train and data.val both; NULL: none. */
-const char *lm_setup_shared_shard(const lm_setup *s);
-#define LM_SHARED_SHARD \
-    "warning: %s is in data.train too, so that validation says nothing about other text"
+/* What is allowed but hardly meant, a line each ("warning: ..."). */
+void lm_setup_warnings(const lm_setup *s, lm_text *out);
 
-/* Documents are masked, but no token of data.train begins one. */
-bool lm_setup_no_documents(const lm_setup *s);
-#define LM_NO_DOCUMENTS                                                                 \
-    "warning: model.document_token = %lld never occurs in %s: model.document_mask does" \
-    " nothing"
+/* ---- the plan ----------------------------------------------------------------------------------*/
 
+/* Fills s->plan, for an open corpus and a resolved model. */
+lm_status lm_setup_plan(lm_setup *s, lm_error *err);
 /* Refuses a plan that this machine's memory cannot hold, with figures. */
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 /* The same, and one that the run directory's disk cannot hold. */

@@ -30,7 +30,7 @@ static void watch_metrics(lm_trainer *t) {
                          "warning: step %" PRId64 ": %s; lines of metrics wait in memory",
                          t->state.step, t->metrics.why.message);
     if (!t->metrics.late && t->metrics_late)
-        lm_progress_warn(&t->progress, "step %" PRId64 ": the metrics are all written again",
+        lm_progress_warn(&t->progress, "step %" PRId64 ": metrics.jsonl is up to date again",
                          t->state.step);
     t->metrics_late = t->metrics.late;
 }
@@ -166,17 +166,17 @@ static lm_status write_config(const lm_trainer *t, lm_error *err) {
 
 static void announce(lm_trainer *t) {
     char parameters[32], memory[32], isas[128];
+    lm_text warnings = {0};
     lm_progress_note(&t->progress, "%s: %s parameters, %s of memory, %d thread%s, %s",
                      t->config->run.dir,
                      lm_text_count(parameters, sizeof parameters, (double)t->state.parameters),
                      lm_text_bytes(memory, sizeof memory, (double)t->setup.plan.memory),
                      t->setup.threads, t->setup.threads == 1 ? "" : "s",
                      lm_cpu_describe(t->setup.kernels.isas, isas, sizeof isas));
-    if (lm_setup_shared_shard(&t->setup))
-        lm_progress_warn(&t->progress, LM_SHARED_SHARD, lm_setup_shared_shard(&t->setup));
-    if (lm_setup_no_documents(&t->setup))
-        lm_progress_warn(&t->progress, LM_NO_DOCUMENTS, (long long)t->config->model.document_token,
-                         t->config->data.train);
+    lm_setup_warnings(&t->setup, &warnings);
+    if (warnings.length > 0)
+        lm_progress_warn(&t->progress, "%.*s", (int)warnings.length - 1, lm_text_cstr(&warnings));
+    lm_text_free(&warnings);
     if (t->saved) {
         lm_progress_note(&t->progress, "going on after step %" PRId64 ", from %s", t->state.step,
                          t->saved);

@@ -61,8 +61,10 @@ lm_status lm_trainer_init(lm_trainer *t, lm_error *err);
  * those of the checkpoint. Without any the state stays that of a new run; when there are some and
  * none is good it is an error, and nothing was changed. */
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err);
-/* Write the checkpoint of the present step and read it back, then let old ones go. Weights that are
- * not finite are not written: LM_ERR_DIVERGED. */
+/* Write the checkpoint of the present step and read it back. Weights that are not finite are not
+ * written: LM_ERR_DIVERGED. */
+lm_status lm_trainer_write(lm_trainer *t, lm_error *err);
+/* The same, unless it is written already; then old ones go, as the config says. */
 lm_status lm_trainer_save(lm_trainer *t, lm_error *err);
 /* Write summary.json. */
 lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, int exit_code, lm_error *err);

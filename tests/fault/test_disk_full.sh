@@ -33,7 +33,7 @@ fills_up() {
     grep -q "a checkpoint needs up to .* of disk" full.out || { cat full.out; return 1; }
     "$lmtrain" inspect --verify $(holds) >/dev/null || return 1
     rm disk/ballast
-    for _ in $(seq 1 500); do grep -q "all written again" full.out && [ "$(holds)" != "$before" ] && break; sleep 0.02; done
+    for _ in $(seq 1 500); do grep -q "is up to date again" full.out && [ "$(holds)" != "$before" ] && break; sleep 0.02; done
     [ "$(holds)" != "$before" ] || { echo "no checkpoint after there was room"; cat full.out; return 1; }
     kill -TERM $pid
     wait $pid

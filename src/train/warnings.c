@@ -1,0 +1,26 @@
+#include "base/file.h"
+#include "train/setup.h"
+
+/* A shard that is in data.train and data.val both; NULL: none. */
+static const char *shared_shard(const lm_setup *s) {
+    for (int64_t i = 0; s->val && i < lm_corpus_shards(s->val); i++)
+        for (int64_t k = 0; k < lm_corpus_shards(s->train); k++)
+            if (lm_file_same(lm_corpus_shard_path(s->val, i), lm_corpus_shard_path(s->train, k)))
+                return lm_corpus_shard_path(s->val, i);
+    return NULL;
+}
+
+void lm_setup_warnings(const lm_setup *s, lm_text *out) {
+    const lm_config *c = s->config;
+    const char *shared = shared_shard(s);
+    if (shared)
+        lm_text_printf(out,
+                       "warning: %s is in data.train too, so that validation says nothing about"
+                       " other text\n",
+                       shared);
+    if (c->model.document_mask && !lm_corpus_watched(s->train))
+        lm_text_printf(out,
+                       "warning: model.document_token = %lld never occurs in %s:"
+                       " model.document_mask does nothing\n",
+                       (long long)c->model.document_token, c->data.train);
+}
