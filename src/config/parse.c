@@ -1,4 +1,5 @@
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,12 @@ static void place_of(const lm_parser *p, size_t at, char place[LM_PLACE_SIZE]) {
     int line, column;
     lm_scan_position(p->text, at, &line, &column);
     snprintf(place, LM_PLACE_SIZE, "%.280s:%d:%d", p->name, line, column);
+}
+
+/* What cJSON returned: NULL is bad JSON or, as errno alone tells, no memory. */
+static cJSON *parsed(lm_parser *p, cJSON *item) {
+    p->no_memory |= !item && errno == ENOMEM;
+    return item;
 }
 
 /* ---- values ------------------------------------------------------------------------------------*/
@@ -162,16 +169,16 @@ static bool read_root(lm_parser *p, const cJSON *root) {
 /* ---- the command line --------------------------------------------------------------------------*/
 
 /* The value of an override. Strings and choices need no quotes; all else is JSON: NULL when it is
- * not. */
-static cJSON *parse_override(lm_key_type type, const char *value) {
+ * not, or with no_memory. */
+static cJSON *parse_override(lm_parser *p, lm_key_type type, const char *value) {
     size_t length = strlen(value);
     if (type == LM_KEY_STRING || type == LM_KEY_CHOICE) {
         bool quoted = length >= 2 && value[0] == '"' && value[length - 1] == '"';
-        if (!quoted) return cJSON_CreateString(value);
+        if (!quoted) return parsed(p, cJSON_CreateString(value));
     } else if (!lm_scan_is_number(value, 0, length) && !strchr("tf", value[0])) {
         return NULL; /* cJSON takes more for a number than JSON does */
     }
-    return cJSON_ParseWithOpts(value, NULL, 1);
+    return parsed(p, cJSON_ParseWithOpts(value, NULL, 1));
 }
 
 static void read_override(lm_parser *p, const char *text) {
@@ -189,7 +196,7 @@ static void read_override(lm_parser *p, const char *text) {
         unknown_key(p, place, path);
         return;
     }
-    cJSON *item = parse_override(lm_key_at(key)->type, value);
+    cJSON *item = parse_override(p, lm_key_at(key)->type, value);
     set_value(p, key, place, item, *value ? value : "nothing");
     cJSON_Delete(item);
 }
@@ -219,8 +226,8 @@ static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {
         return NULL;
     }
     const char *end = NULL;
-    cJSON *root = cJSON_ParseWithLengthOpts(text, size + 1, &end, 1);
-    if (root) return root;
+    cJSON *root = parsed(p, cJSON_ParseWithLengthOpts(text, size + 1, &end, 1));
+    if (root || p->no_memory) return root;
     char why[96];
     at = end && end >= text && end <= text + size ? (size_t)(end - text) : 0;
     at = lm_scan_blame(text, size, at, why, sizeof why);
@@ -260,6 +267,7 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
     cJSON *root = NULL;
     char *copy = malloc(size + 1);
     p.origins = calloc((size_t)lm_key_count(), sizeof *p.origins);
+    errno = 0;
     set_defaults(&p);
     if (!copy || !p.origins || p.no_memory) {
         status = lm_error_no_memory(err, name);
