@@ -18,8 +18,8 @@ static size_t mapped(size_t capacity) {
     return capacity ? capacity : 1;
 }
 
-/* Private memory of zeros that begins at a huge page where it is large: from there on the system can
- * use huge pages, with fewer page faults and TLB misses. MAP_FAILED: there is none. */
+/* Private memory of zeros that begins at a huge page where it is large: from there on the system
+ * can use huge pages, with fewer page faults and TLB misses. MAP_FAILED: there is none. */
 static void *map_memory(size_t bytes) {
     size_t slack = bytes >= HUGE_PAGE ? HUGE_PAGE : 0, page = (size_t)sysconf(_SC_PAGESIZE);
     unsigned char *p =

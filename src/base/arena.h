@@ -38,17 +38,19 @@ typedef struct lm_arena {
     bool measuring;      /* there is no memory: `used` counts, pieces are NULL */
 } lm_arena;
 
-/* Obtain capacity bytes, zeroed (fresh pages, so that untouched parts cost no memory; large arenas
- * ask for huge pages). `what` names the arena in the error. SIZE_MAX, as of an overflow measured, is
+/* Obtains capacity bytes, zeroed (fresh pages, so that untouched parts cost no memory; large arenas
+ * ask for huge pages). `what` names the arena in the error. SIZE_MAX, the mark of an overflow, is
  * refused like any size that the system cannot give. */
 lm_status lm_arena_init(lm_arena *arena, size_t capacity, const char *what, lm_error *err);
+/* An arena that only counts: pass it to the code that takes the pieces, then read `used`. */
 lm_arena lm_arena_measuring(void);
-/* Hands out memory that somebody else owns and has used: pieces are not zeroed. base is
- * LM_ALIGNMENT-aligned. Not for lm_arena_free. */
+/* An arena that hands out memory of the caller's: pieces are not zeroed, and lm_arena_free is not
+ * for it. base is LM_ALIGNMENT-aligned. */
 lm_arena lm_arena_over(void *base, size_t capacity);
 void lm_arena_free(lm_arena *arena);
 
-/* The next piece: so many bytes, floats, or rows * columns elements. Counts are not negative. */
+/* The next piece, LM_ALIGNMENT-aligned: so many bytes, floats, or rows * columns elements. Counts
+ * are not negative. */
 void *lm_arena_take(lm_arena *arena, size_t bytes);
 float *lm_arena_floats(lm_arena *arena, int64_t count);
 void *lm_arena_array(lm_arena *arena, int64_t rows, int64_t columns, size_t element_bytes);

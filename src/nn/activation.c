@@ -60,7 +60,7 @@ static void backward_block(const lm_kernels *k, lm_mlp_kind kind, int64_t n, con
     }
 }
 
-/* A block between its arrays, which may be bf16, and the kernels, which want floats. */
+/* A block: the arrays may be bf16, the kernels take floats. */
 static void forward_part(const lm_kernels *k, const lm_activation *a, int64_t at, int64_t n,
                          float *room) {
     const float *x = lm_array_widen(k, n, lm_array_from(a->x, at), room), *up = NULL;

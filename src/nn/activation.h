@@ -1,7 +1,7 @@
-/* The non-linearity of the MLP, elementwise over [M, F]; `up` only for the gated kinds.
+/* The non-linearity of the MLP, elementwise over [M, F].
  *
- * One thread, a run of elements at a time: linear layers apply it to each block of their output while
- * it is in cache (nn/linear.h), so that it costs no pass over memory. */
+ * A call computes a run of elements on the calling thread: linear layers call it for each block of
+ * their output while the block is in cache (nn/linear.h), so that it costs no pass over memory. */
 #ifndef LM_NN_ACTIVATION_H
 #define LM_NN_ACTIVATION_H
 
@@ -21,18 +21,19 @@ bool lm_mlp_is_gated(lm_mlp_kind kind); /* has a second input projection */
 
 typedef struct lm_activation {
     lm_mlp_kind kind;
-    lm_array x, up; /* [M, F]: what it is applied to; the gate and what it lets through */
-    lm_array y;     /* [M, F] = activation(x), or silu(x) * up */
+    lm_array x;  /* [M, F]: the pre-activation, or, in gated kinds, the gate */
+    lm_array up; /* [M, F]: what the gate is multiplied with; gated kinds only */
+    lm_array y;  /* [M, F] = activation(x), or silu(x) * up */
 } lm_activation;
 
-/* Floats a call needs for itself: its `room`, undefined afterwards. */
+/* Floats in `room`, which a call uses and leaves undefined. */
 enum { LM_ACTIVATION_BLOCK = 512, LM_ACTIVATION_ROOM = 4 * LM_ACTIVATION_BLOCK };
 
-/* y of the n elements from `at` on, overwritten. */
+/* y overwritten, n elements from `at` on. */
 void lm_activation_forward(const lm_kernels *kernels, const lm_activation *a, int64_t at, int64_t n,
                            float *room);
-/* From dy [n], their gradient, which is overwritten: y as forward gave it; x and up become their own
- * gradients. */
+/* The same n elements: y overwritten as forward does, x and up replaced by their gradients. dy [n]
+ * is the gradient of y, undefined afterwards. */
 void lm_activation_backward(const lm_kernels *kernels, const lm_activation *a, int64_t at,
                             int64_t n, float *dy, float *room);
 

@@ -56,8 +56,8 @@ void lm_embedding_forward(const lm_compute *compute, const lm_embedding *e, cons
     lm_pool_run(compute->pool, lm_divide_up(e->batch * e->time, j.chunk), forward_task, &j);
 }
 
-/* Every task walks all tokens in rising order and owns some columns, so that a token met twice adds
- * up in one order whatever the number of tasks. */
+/* Every task walks all tokens in rising order and owns some columns, so that a row of W adds up in
+ * the same order whatever the number of tasks. */
 static void backward_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     const lm_embedding *e = j->e;

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "ops/phase.h"
 
-/* As in norm.c: elements per task, and how many chunks have sums of their own. */
+/* As in norm.c: elements per task, and the most chunks, each with sums of its own. */
 enum { FORWARD_ELEMENTS = 16384, BACKWARD_ELEMENTS = 16384, BACKWARD_CHUNKS = 32 };
 
 typedef struct job {

@@ -1,8 +1,8 @@
-/* RMSNorm of each head of the queries or of the keys, before they are rotated, with one weight of
- * the head's size for all heads: attention's scores then cannot grow with the norms of q and k (Henry
- * et al. 2020; Dehghani et al. 2023).
+/* RMSNorm of each head of the queries, or of the keys, before they are rotated; all heads share one
+ * weight [D]. Attention's scores then cannot grow with the norms of q and k (Henry et al. 2020;
+ * Dehghani et al. 2023).
  *
- * Dimensions: H heads, D head size. Row of token i at x + i*row: H heads of D, next to each other. */
+ * Dimensions: H heads, D head size. Token i has H heads of D, side by side, at x + i*row. */
 #ifndef LM_NN_HEAD_NORM_H
 #define LM_NN_HEAD_NORM_H
 
@@ -16,12 +16,13 @@ typedef struct lm_head_norm {
     float *rstd;         /* [tokens, H], kept for backward */
 } lm_head_norm;
 
-/* y overwritten (y may be x); rstd overwritten. */
+/* y and rstd overwritten; y may be x. */
 void lm_head_norm_forward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *y);
-/* dy in: gradient of y, out: of x. dweight [D] accumulated into, in token chunks whose count depends
- * on the shape alone, the chunks added in order. */
+/* dy is the gradient of y, replaced by that of x. dweight [D] accumulated into: tokens are summed
+ * in chunks, whose count depends on the shape alone, and the chunks are added in order. */
 void lm_head_norm_backward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *dy,
                            float *dweight);
+/* Scratch bytes per worker. */
 size_t lm_head_norm_scratch_bytes(int64_t heads, int64_t head_size);
 
 #endif

@@ -2,12 +2,12 @@
 
 #include "base/error.h"
 
-/* Columns a task of the bias gradient owns: each column is summed by one worker, rows rising, so
- * the split changes no bit. */
+/* Columns per task of the bias gradient: one worker sums a column, rows rising, so the split
+ * changes no bit. */
 enum { BIAS_COLUMNS = 64 };
 /* Below this many elements the bias gradient is one task. */
 enum { BIAS_SERIAL = 16384 };
-/* Weights a decode task reads at least: 256 kB, about 10 us of memory traffic. */
+/* A decode task reads at least so many weights: 256 kB, about 10 us of memory traffic. */
 enum { DECODE_ELEMENTS = 65536 };
 
 /* What to do with a block of C that is still in cache. */
@@ -59,7 +59,7 @@ static void multiply(const lm_compute *compute, lm_gemm *g, float *c) {
     lm_phase_leave(compute->phases, before);
 }
 
-/* y = ..., by way of `wide` where y is bf16. */
+/* y = the product; if y is bf16, by way of `wide`. */
 static void multiply_into(const lm_compute *compute, lm_gemm *g, lm_array y, float *wide) {
     block_job j = {.kernels = compute->kernels, .y = y, .width = g->n};
     if (y.type == LM_BF16) {

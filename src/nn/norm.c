@@ -4,11 +4,11 @@
 
 #include "base/error.h"
 
-/* Elements a forward task normalises: about 5 us, several times what waking a worker costs. */
+/* Elements per forward task: about 5 us, several times what waking a worker costs. */
 enum { FORWARD_ELEMENTS = 16384 };
 /* Elements that are rounded at once: with what they are rounded from, they fit the first cache. */
 enum { ROUNDED_ELEMENTS = 4096 };
-/* A backward chunk has at least this many elements; there are at most BACKWARD_CHUNKS, because each
+/* A backward chunk has at least BACKWARD_ELEMENTS; there are at most BACKWARD_CHUNKS, because each
  * needs room for its own sums of the parameter gradients. */
 enum { BACKWARD_ELEMENTS = 16384, BACKWARD_CHUNKS = 32 };
 
@@ -123,8 +123,8 @@ void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const floa
     int64_t chunk = lm_divide_up(rows, chunks);
     chunks = lm_divide_up(rows, chunk);
     lm_arena scratch = lm_compute_scratch(compute, 0);
-    /* All chunks write into the scratch of worker 0: which worker a chunk falls to is not known,
-     * and the sums must be found again in chunk order. */
+    /* All chunks write into worker 0's scratch: any worker may get a chunk, and afterwards the sums
+     * must be found in the order of the chunks. */
     job j = {.kernels = compute->kernels,
              .norm = norm,
              .chunk = chunk,

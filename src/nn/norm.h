@@ -17,12 +17,13 @@ typedef struct lm_norm {
     float *rstd;         /* [rows], kept for backward */
 } lm_norm;
 
-/* y [rows, C] overwritten; mean, rstd overwritten. */
+/* y [rows, C], mean, rstd overwritten. */
 void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float *x, lm_array y);
-/* dx [rows, C], dweight, dbias [C] (NULL without bias) accumulated into. Parameter gradients are
- * summed in row chunks whose count depends on the shape alone, the chunks added in order. */
+/* dx [rows, C], dweight, dbias [C] (NULL without bias) accumulated into. The parameters' gradients
+ * are summed in chunks of rows, whose count depends on the shape alone, added in order. */
 void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const float *x,
                       const float *dy, float *dx, float *dweight, float *dbias);
+/* Scratch bytes per worker. */
 size_t lm_norm_scratch_bytes(int64_t channels);
 
 #endif

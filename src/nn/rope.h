@@ -15,11 +15,11 @@ typedef struct lm_rope {
 } lm_rope;
 
 /* Turns the heads at x of every token in place: row (b,t) at x + (b*T+t)*row. Backward turns the
- * gradient dx the other way round. Then each row, all of it, is stored in `out`, an array of rows like
- * x; x itself as fp32, or out.at NULL: nowhere. */
+ * gradient dx the other way round. Then all of each row is stored in `out`, an array of rows like
+ * x. `out` may be x itself as fp32; out.at NULL: nothing is stored. */
 void lm_rope_forward(const lm_compute *compute, const lm_rope *r, float *x, lm_array out);
 void lm_rope_backward(const lm_compute *compute, const lm_rope *r, float *dx, lm_array out);
-/* Scratch bytes a worker needs (backward). */
+/* Scratch bytes per worker, for backward. */
 size_t lm_rope_scratch_bytes(int64_t head_size);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Elements a task rounds: 1 to 2 us; several, so that workers end together. */
+/* Elements per task: 1 to 2 us, so that a row makes several tasks and workers end together. */
 enum { CHUNK = 16384 };
 
 typedef struct job {

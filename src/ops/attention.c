@@ -7,7 +7,7 @@
 #include "ops/attention_mask.h"
 #include "ops/attention_tile.h"
 
-/* ---- forward ------------------------------------------------------------------------------------
+/* ---- forward ---------------------------------------------------------------------------------
  * A task is one (b, head) and a run of query tiles. It walks the key tiles once, in rising order;
  * each key tile is packed once and meets every query tile at or below the diagonal. */
 typedef struct forward_job {
@@ -110,8 +110,8 @@ static void forward_task(void *argument, int64_t task, int worker) {
         forward_finish(j, &w, it, sum, out, a->lse + bh * a->time);
 }
 
-/* Into how many runs of tiles each of n independent problems is cut: one, unless there are too few
- * of them to keep all workers busy. Each tile's arithmetic is the same wherever it runs. */
+/* Into how many runs of tiles to cut each of n independent problems: one, unless there are too few
+ * problems to keep all workers busy. Each tile's arithmetic is the same wherever it runs. */
 static int64_t parts_for(const lm_compute *compute, int64_t n, int64_t most) {
     int64_t want = lm_pool_threads(compute->pool), parts = 1;
     if (want == 1) return 1;
@@ -138,7 +138,7 @@ void lm_attention_forward(const lm_compute *compute, const lm_attention *a) {
     lm_phase_leave(compute->phases, before);
 }
 
-/* ---- one token --------------------------------------------------------------------------------- */
+/* ---- one token ------------------------------------------------------------------------------- */
 static float *take_scores(lm_arena *scratch, int64_t length) {
     return lm_arena_floats(scratch, length);
 }

@@ -1,17 +1,18 @@
 /* Causal multi-head attention (Vaswani et al. 2017, eq. 1) with grouped key/value heads (Ainslie et
- * al. 2023), tiled with an online softmax (Milakov & Gimelshein 2018; Dao et al. 2022): no T x T
- * array, tiles above the diagonal are skipped, backward recomputes the probabilities from lse.
+ * al. 2023), tiled with an online softmax (Milakov & Gimelshein 2018; Dao et al. 2022): there is no
+ * T x T array, tiles above the diagonal are skipped, and backward recomputes the probabilities from
+ * lse.
  *
  * Dimensions: B batch, T time, H query heads, K key/value heads (H a multiple of K), D head size.
- * q, k, v, out and their gradients are rows of tokens with any row stride, so that they may lie
- * inside one [B*T, (H+2K)*D] array: q row (b,t) is at q + (b*T+t)*q_row, head h at + h*D; k, v
- * likewise with heads of K. Query head h reads key/value head h / (H/K).
+ * q, k, v and their gradients have a row per token and any row stride, so that they may lie inside
+ * one [B*T, (H+2K)*D] array: head h of token (b,t) is at q + (b*T+t)*qkv_row + h*D; k and v
+ * likewise, with K heads. Query head h reads key/value head h / (H/K).
  *
  *     out_t = sum_{s<=t} softmax_s(q_t . k_s / sqrt(D)) v_s
  *
- * Where a window is set, s > t - window only (Child et al. 2019; Jiang et al. 2023); where documents
- * are, s in t's document only; tiles that nothing sees are skipped. With a soft cap, the argument of
- * the softmax is cap tanh(q_t . k_s / sqrt(D) / cap) (Gemma Team 2024).
+ * A window restricts the sum to s > t - window (Child et al. 2019; Jiang et al. 2023), documents
+ * restrict it to the s in t's document; tiles that no query sees are skipped. With a soft cap, the
+ * argument of the softmax is cap tanh(q_t . k_s / sqrt(D) / cap) (Gemma Team 2024).
  *
  * Tiles have one fixed size on every ISA (LM_ATTENTION_TILE), so the bits depend on the shapes
  * alone. */
@@ -20,7 +21,7 @@
 
 #include "ops/array.h"
 
-#define LM_ATTENTION_TILE 64 /* queries, and keys, a tile */
+#define LM_ATTENTION_TILE 64 /* queries, and keys, per tile */
 
 typedef struct lm_attention {
     int64_t batch, time, heads, kv_heads, head_size;
@@ -30,22 +31,22 @@ typedef struct lm_attention {
     int64_t out_row;
     float *lse;               /* [B, H, T]: log of the softmax denominator, kept for backward */
     int64_t window;           /* 0: none */
-    const int32_t *documents; /* [B*T]: where in its row t's document begins, or NULL: at 0 */
+    const int32_t *documents; /* [B*T]: where in the row t's document begins; NULL: at 0 */
     float softcap;            /* 0: none */
 } lm_attention;
 
-/* Overwrites out and lse. The arrays have the type of the precision. At LM_BF16 all products are of
- * bf16 pairs: queries, keys and values as they are; probabilities, and in backward dS, rounded a tile
- * at a time. Softmax, its sums and what adds up are fp32. */
+/* Overwrites out and lse. The arrays have the type of the precision. At LM_BF16 all products take
+ * pairs of bf16: queries, keys and values as they are; probabilities, and in backward dS, are
+ * rounded tile by tile. The softmax and all sums are fp32. */
 void lm_attention_forward(const lm_compute *compute, const lm_attention *a);
 
-/* Reads q, k, v, out, lse of the forward pass and dout (row stride out_row); overwrites dq, dk, dv
- * (row stride qkv_row; each may lie in one [B*T, (H+2K)*D] array like q, k, v): fp32, or the same sums
- * rounded to bf16 for what only feeds products. */
+/* Reads q, k, v, out, lse of the forward pass and dout (row stride out_row, the precision's type).
+ * Overwrites dq, dk, dv (row stride qkv_row; they may lie in one array as q, k, v do): fp32, or the
+ * same sums rounded to bf16. */
 void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_array dout,
                            lm_array dq, lm_array dk, lm_array dv);
 
-/* Scratch bytes a worker needs, forward and backward. */
+/* Scratch bytes per worker, for forward and backward. */
 size_t lm_attention_scratch_bytes(int64_t time, int64_t head_size);
 
 /* One new token against a cache, for generation. */
@@ -60,7 +61,7 @@ typedef struct lm_attention_token {
 
 /* out [H, D] overwritten. Runs on the calling thread. */
 void lm_attention_decode_f32(const lm_compute *compute, const lm_attention_token *t, float *out);
-/* Scratch bytes for tokens that see up to so many. */
+/* Scratch bytes for tokens that see up to max_length. */
 size_t lm_attention_decode_scratch_bytes(int64_t max_length);
 
 #endif

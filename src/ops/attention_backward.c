@@ -272,7 +272,7 @@ void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_
     if (a->time == 0) return;
     int64_t whole = a->batch * a->kv_heads;
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);
-    /* Two walks cost 7 GEMMs a tile where one costs 5: worth it when workers would stand idle. */
+    /* Two walks cost 7 products per tile, one costs 5: worth it when workers would stand idle. */
     if (whole >= lm_pool_threads(compute->pool) || lm_attention_tiles(a->time) == 1) {
         lm_pool_run(compute->pool, whole, backward_task, &j);
     } else {

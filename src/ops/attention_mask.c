@@ -1,7 +1,7 @@
 #include "ops/attention_mask.h"
 
-/* At any scale of 1e-3 or more, exp of its difference to a real score is 0. A soft cap never sees it:
- * the cap comes first. */
+/* At any scale of 1e-3 or more, exp of its difference to a real score is 0. A soft cap never sees
+ * it: the cap comes first. */
 #define UNSEEN (-1e30f)
 
 int64_t lm_attention_first_seen(const lm_attention *a, int64_t b, int64_t t) {

@@ -1,9 +1,9 @@
-/* What a query may see, and scores kept within bounds: the part of attention that knows of windows,
- * documents and soft caps, for forward and backward alike. Inside the room.
+/* The part of attention that knows windows, documents and soft caps, for forward and backward
+ * alike. Inside the room.
  *
- * Token t of row b sees the tokens first_seen(b, t) .. t. first_seen never falls as t rises, so that
- * a tile of queries sees a run of key tiles, from that of its first query's first token to its own,
- * and a tile of keys is seen by a run of query tiles. */
+ * Token t of row b sees the tokens first_seen(b, t) .. t. first_seen never falls as t rises. So a
+ * tile of queries sees a run of key tiles: from the one that holds the first token its first query
+ * sees, to its own; and a tile of keys is seen by a run of query tiles. */
 #ifndef LM_OPS_ATTENTION_MASK_H
 #define LM_OPS_ATTENTION_MASK_H
 
@@ -22,12 +22,12 @@ static inline bool lm_attention_sees(const lm_attention *a, int64_t b, int64_t i
     return lm_attention_first_tile(a, b, it) <= jt;
 }
 
-/* Bounds the products q.k of a tile of row b, s [rows, cols], row stride LM_ATTENTION_TILE, in place.
- * With a soft cap, s = cap tanh(scale s / cap) wherever it may be seen, and `slope`, a tile like s
- * (NULL: not needed), gets its derivative. Then a score before the first token that its query sees
- * becomes so low that its probability is 0 beside any other; a query that sees nothing of its first
- * tile has probabilities there until the next tile's alpha of 0 takes them away.
- * Returns what the softmax has to multiply scores with: scale, or 1 after a soft cap. */
+/* Applies soft cap, window and documents to s [rows, cols], row stride TILE, the products q.k of
+ * tile t of row b, in place. With a soft cap, s = cap tanh(scale s / cap) up to the diagonal, and
+ * `slope`, a tile like s (NULL: not needed), gets its derivative. Then the scores of tokens before
+ * first_seen become so low that their probability is 0 beside any other. A query that sees nothing
+ * in its first tile has wrong probabilities there, which the next tile's alpha of 0 removes.
+ * Returns what the softmax must multiply scores with: scale, or 1 after a soft cap. */
 float lm_attention_limit(const lm_kernels *kernels, const lm_attention *a, int64_t b, const tile *t,
                          float scale, float *s, float *slope);
 

@@ -115,14 +115,14 @@ void lm_attention_multiply_columns(const lm_compute *compute, const tile *t, int
     tile_operand b = {y, d, 1};
     for (int64_t j = 0; j < t->cols; j += strip) {
         int64_t m = lm_min(strip, t->cols - j);
-        int64_t k =
-            t->diagonal ? lm_attention_elements(compute, j) : 0; /* queries before j see none */
+        /* queries before j do not see key j */
+        int64_t k = t->diagonal ? lm_attention_elements(compute, j) : 0;
         multiply(compute, m, d, end - k, operand_from(p, j, k), operand_from(b, k, 0), first,
                  lm_attention_sums_from(c, j));
     }
 }
 
-/* ---- outputs ---------------------------------------------------------------------------------- */
+/* ---- outputs --------------------------------------------------------------------------------- */
 tile_sums lm_attention_sums(lm_array out, int64_t out_row, int64_t d, float *room) {
     return out.type == LM_BF16 ? (tile_sums){room, d} : (tile_sums){out.at, out_row};
 }

@@ -2,12 +2,12 @@
  * Inside the room.
  *
  * A tile is 64 queries by 64 keys: large enough that its products (64 x 64 x D) dwarf its softmax,
- * small enough that it (16 kB) and the keys and values it meets stay in the first two caches. The key
- * tile is part of the arithmetic (the online softmax goes from tile to tile), so it is the same on
- * every ISA.
+ * small enough that the tile (16 kB) and its keys and values stay in the first two caches. The
+ * length of a key tile is part of the arithmetic (the online softmax goes from tile to tile), so it
+ * is the same on every ISA.
  *
- * A diagonal tile is multiplied in strips of 12 rows (what a register tile of the widest ISA holds),
- * each as far as its last row sees: 59% of the tile's work. What is left out would add zeros. */
+ * A diagonal tile is multiplied in strips of 12 rows (a register tile of the widest ISA), each as
+ * far as its last row sees: 59% of the tile's work. What is left out would add zeros. */
 #ifndef LM_OPS_ATTENTION_TILE_H
 #define LM_OPS_ATTENTION_TILE_H
 
@@ -48,7 +48,7 @@ void lm_attention_assert_types(const lm_compute *compute, const lm_attention *a)
 float lm_attention_scale(int64_t head_size);
 
 /* Operands are read in elements of four bytes: a float, or a pair of bf16 along the k of the
- * product. An odd k leaves half of the last pair empty, so a row of D holds lm_attention_elements(D). */
+ * product; an odd k leaves half of the last pair empty. A row of D has lm_attention_elements(D). */
 static inline int64_t lm_attention_elements(const lm_compute *compute, int64_t k) {
     return compute->precision == LM_BF16 ? lm_divide_up(k, 2) : k;
 }
@@ -59,8 +59,8 @@ typedef struct tile_operand {
     int64_t row, col;
 } tile_operand;
 
-/* ---- operands of a tile, out of arrays [n, D] with row stride x_row ---------------------------
- * By rows, k = D: in place, unless pairs do not lie on even elements; then a copy in `copy`. */
+/* ---- operands: n queries or keys of x [n, D], row stride x_row --------------------------------
+ * By rows, k = D: x in place, or where its pairs do not lie on even elements, a copy in `copy`. */
 tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                int64_t x_row, void *copy);
 /* Transposed, k = D: out [elements(D), TILE]. */
@@ -70,21 +70,21 @@ void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t 
 void lm_attention_pack_lines(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                              int64_t x_row, void *out);
 
-/* The tile s [rows, cols], row stride TILE, as an operand: by rows with k = cols, and by columns with
- * k = rows. fp32 in place; bf16 rounded into out [TILE, TILE]. By rows, column cols of s may be set to
- * zero, as the other half of a pair. */
+/* The tile s [rows, cols], row stride TILE, as an operand: by rows with k = cols, by columns with k
+ * = rows. At fp32 that is s in place, at bf16 s rounded into out [TILE, TILE]. By rows, column cols
+ * of s may be set to zero, as the other half of a pair. */
 tile_operand lm_attention_tile_by_rows(const lm_compute *compute, const tile *t, float *s,
                                        void *out);
 tile_operand lm_attention_tile_by_columns(const lm_compute *compute, const tile *t, const float *s,
                                           void *out);
 
 /* ---- products ---------------------------------------------------------------------------------
- * s [rows, cols] = x y^T (scores, or dP), overwritten, row stride TILE; x by rows, yt transposed. What
- * lies beyond the diagonal of a diagonal tile is overwritten or left. */
+ * s [rows, cols] overwritten = x y^T (scores, or dP), row stride TILE; x by rows, yt transposed. In
+ * a diagonal tile, what lies beyond the diagonal has no meaning. */
 void lm_attention_multiply_scores(const lm_compute *compute, const tile *t, int64_t d,
                                   tile_operand x, const void *yt, float *s);
 
-/* Rows of D floats that add up, `row` apart. */
+/* Sums: rows of D floats, `row` apart. */
 typedef struct tile_sums {
     float *at;
     int64_t row;
@@ -101,14 +101,14 @@ void lm_attention_multiply_columns(const lm_compute *compute, const tile *t, int
                                    tile_operand p, const void *y, tile_sums c);
 
 /* ---- outputs ----------------------------------------------------------------------------------
- * Where the sums of `out` [T, D], row stride out_row, add up: in `out` itself, or if that is bf16 in
- * `room` [T, D], from where lm_attention_store rounds them. */
+ * Where to add up `out` [T, D], row stride out_row: in `out` itself, or if that is bf16 in `room`
+ * [T, D], from where lm_attention_store rounds it. */
 tile_sums lm_attention_sums(lm_array out, int64_t out_row, int64_t d, float *room);
-/* Tokens t .. t+rows-1 of the sums into out; nothing where they are there already. */
+/* Rounds tokens t .. t+rows-1 of the sums into out; they may be there already. */
 void lm_attention_store(const lm_compute *compute, int64_t t, int64_t rows, int64_t d,
                         tile_sums sums, lm_array out, int64_t out_row);
 
-/* Scratch bytes a worker needs for the backward pass. */
+/* Scratch bytes per worker, for backward alone. */
 size_t lm_attention_backward_scratch_bytes(int64_t time, int64_t head_size);
 
 #endif

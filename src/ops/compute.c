@@ -9,7 +9,7 @@ lm_status lm_compute_reserve(lm_compute *c, size_t bytes_per_worker, lm_error *e
     size_t total, each = lm_size_align(bytes_per_worker);
     LM_ASSERT(c->scratch.base == NULL);
     if (each < bytes_per_worker || !lm_size_mul(each, (size_t)lm_pool_threads(c->pool), &total))
-        return lm_error_set(err, LM_ERR_RUNTIME, "scratch of %zu bytes a thread is too large",
+        return lm_error_set(err, LM_ERR_RUNTIME, "scratch of %zu bytes per thread is too large",
                             bytes_per_worker);
     if (lm_arena_init(&c->scratch, total, "scratch", err) != LM_OK) return err->code;
     c->scratch_per_worker = each;

@@ -6,8 +6,8 @@
  *     ...
  *     lm_compute_free(&compute);                             // frees the scratch only
  *
- * An operation uses the scratch only while it runs: nothing in it survives to the next one. Whatever
- * multiplies matrices (linear layers, the loss head) needs lm_gemm_scratch_bytes(). */
+ * An operation uses the scratch only while it runs: nothing in it survives to the next one. Linear
+ * layers and the loss head need what a matrix product needs, lm_gemm_scratch_bytes(). */
 #ifndef LM_OPS_COMPUTE_H
 #define LM_OPS_COMPUTE_H
 
@@ -17,9 +17,9 @@
 #include "machine/pool.h"
 #include "ops/phase.h"
 
-/* Of the operands of matrix products; sums, and everything else, are fp32. LM_BF16 rounds operands
- * to nearest even as they are packed: the same bits on every ISA, twice as fast where the hardware
- * has dot products of bf16. */
+/* The precision of the operands of matrix products; sums, and everything else, are fp32. LM_BF16
+ * rounds operands to nearest even as they are packed: the same bits on every ISA, and twice as fast
+ * where the hardware has dot products of bf16. */
 typedef enum lm_precision { LM_FP32, LM_BF16, LM_PRECISION_COUNT } lm_precision;
 const char *lm_precision_name(int precision); /* "fp32", "bf16"; NULL past the end */
 
@@ -32,7 +32,7 @@ typedef struct lm_compute {
     lm_phase_clock *phases;    /* NULL: nobody asks where the time goes */
 } lm_compute;
 
-/* Bytes of scratch for each worker; once, until lm_compute_free. */
+/* Scratch for all workers, so many bytes each. A second call must follow lm_compute_free. */
 lm_status lm_compute_reserve(lm_compute *c, size_t bytes_per_worker, lm_error *err);
 void lm_compute_free(lm_compute *c);
 

@@ -28,7 +28,7 @@ size_t lm_gemm_scratch_bytes(void) {
 }
 
 /* ---- a task ---------------------------------------------------------------------------------- */
-/* Ask for the lines of a tile that will be wanted after the one now being computed. */
+/* Prefetches a tile of C that is computed after the one at hand. */
 static void prefetch_tile(const float *c, int64_t c_row, int64_t rows, int64_t columns) {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j += 16) __builtin_prefetch(c + i * c_row + j, 0, 2);
@@ -77,7 +77,7 @@ static void multiply_panel(const gemm_job *j, const rows_of_a *a, const lm_gemm_
     }
 }
 
-/* C[m0..m1] by panels p0..p1: in this worker's scratch where only finish wants it and it is final. */
+/* C[m0..m1] by panels p0..p1; in this worker's scratch if it is final and only finish reads it. */
 static lm_gemm_block block_of(const gemm_job *j, int worker, int64_t m0, int64_t m1, int64_t p0,
                               int64_t p1) {
     const lm_gemm *g = j->g;
@@ -107,7 +107,7 @@ static void multiply(const gemm_job *j, int worker, int64_t m0, int64_t m1, int6
     }
 }
 
-/* Where equal part i of `parts` begins. */
+/* Where part i of `parts` equal parts of total begins. */
 static int64_t part(int64_t total, int64_t parts, int64_t i) {
     return total * i / parts;
 }
@@ -131,8 +131,8 @@ static void cut_tasks(gemm_job *j) {
 }
 
 /* ---- the loops ------------------------------------------------------------------------------- */
-/* Size of each of the equal blocks that total is cut into, a multiple of `multiple`, so that none
- * exceeds limit (itself a multiple). */
+/* Cuts total into equal blocks, none larger than limit: their size. It is a multiple of `multiple`,
+ * as limit is. */
 static int64_t even_block(int64_t total, int64_t limit, int64_t multiple) {
     int64_t blocks = lm_max(lm_divide_up(total, limit), 1);
     return lm_max(lm_round_up(lm_divide_up(total, blocks), multiple), multiple);
@@ -146,7 +146,7 @@ static void run(const gemm_job *j, int64_t tasks, lm_pool_task *task) {
     }
 }
 
-/* Whether a tile of C is far away when its turn comes, and worth the instructions that ask for it. */
+/* Whether a tile of C is out of cache when its turn comes, and prefetching it repays. */
 static bool prefetches_c(const gemm_job *j) {
     const lm_gemm *g = j->g;
     bool reads_c = !j->first || g->init == g->c;

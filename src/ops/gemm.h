@@ -1,7 +1,7 @@
-/* General matrix multiply: C[m,n] = init + A[m,k] B[k,n], any strides, on all threads.
+/* General matrix product: C[m,n] = init + A[m,k] B[k,n], any strides, on all threads.
  *
- * Each output element is one chain of fused multiply-adds in rising k (kernels.h), so the result
- * depends on the operands alone: not on threads, tiles or k-blocks.
+ * Each element of C is one chain of fused multiply-adds in rising k (kernels.h), so the result
+ * depends on the operands alone, not on threads, tiles or blocks of k.
  *
  *     // y[M,N] = x[M,K] W[N,K]^T + bias
  *     lm_gemm g = {.m = M, .n = N, .k = K, .a = lm_array_f32(x), .a_row = K, .a_col = 1,
@@ -9,8 +9,8 @@
  *                  .init = bias, .init_row = 0};
  *     lm_gemm_multiply(compute, &g);
  *
- * Blocking after Goto & van de Geijn 2008: panels of A and B are packed into the worker's scratch
- * (lm_gemm_scratch_bytes) unless they already lie so that packing gains nothing. */
+ * Blocking after Goto & van de Geijn 2008: workers pack panels of A and B into their scratch,
+ * unless the operand already lies so that packing gains nothing. */
 #ifndef LM_OPS_GEMM_H
 #define LM_OPS_GEMM_H
 
@@ -18,12 +18,13 @@
 
 #include "ops/array.h"
 
-/* A block of C that has its final values and is still in the cache of the worker, which calls. */
+/* A block of C, given to lm_gemm.finish when its values are final, by the worker whose cache still
+ * holds them. */
 typedef struct lm_gemm_block {
     int64_t m0, m1, n0, n1; /* C[m0..m1, n0..n1] */
     float *c;               /* element (i,j) of C at c[(i-m0)*c_row + j-n0] */
     int64_t c_row;
-    float *room; /* LM_GEMM_ROOM floats for the callback, 64-byte aligned */
+    float *room; /* LM_GEMM_ROOM floats for finish to use, 64-byte aligned */
 } lm_gemm_block;
 enum { LM_GEMM_ROOM = 4096 };
 
@@ -32,7 +33,7 @@ typedef void lm_gemm_finish(void *argument, const lm_gemm_block *block);
 
 typedef struct lm_gemm {
     int64_t m, n, k;
-    lm_array a;           /* bf16 only where the precision is; fp32 there is rounded */
+    lm_array a;           /* bf16 only at LM_BF16, which rounds an fp32 operand as it reads it */
     int64_t a_row, a_col; /* element (i,k) at a[i*a_row + k*a_col] */
     lm_array b;
     int64_t b_row, b_col; /* element (k,j) at b[k*b_row + j*b_col] */
@@ -42,15 +43,14 @@ typedef struct lm_gemm {
     int64_t c_row;
     lm_gemm_finish *finish; /* NULL: none */
     void *argument;
-    bool
-        finish_only; /* only finish wants C: what c holds afterwards is undefined, and init is not c */
+    bool finish_only; /* only finish reads C: c is undefined afterwards, and init is not c */
 } lm_gemm;
 
-/* From the thread that owns the pool, at the precision of `compute`. For bf16 the chain takes k in
- * pairs, the odd one of a pair first (kernels.h). */
+/* Call from the thread that owns the pool. At LM_BF16 the chain takes k in pairs, the odd one of a
+ * pair first (kernels.h). */
 void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g);
 
-/* Scratch bytes a worker needs, whatever the shape. */
+/* Scratch bytes per worker, whatever the shape. */
 size_t lm_gemm_scratch_bytes(void);
 
 #endif

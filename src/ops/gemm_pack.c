@@ -10,8 +10,8 @@ gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker) {
 }
 
 /* ---- which form ------------------------------------------------------------------------------ */
-/* Rows so many bytes apart fall into the same set of a 4 KiB way of the first-level cache, and push
- * each other out when a tile reads them side by side. */
+/* Rows so many bytes apart fall into the same set of a 4 KiB way of the first-level cache: they
+ * push each other out when a tile reads them side by side. */
 static bool same_set(int64_t bytes) {
     bytes &= 4095;
     return bytes < 64 || bytes > 4096 - 64;
@@ -21,13 +21,13 @@ static int64_t row_bytes(lm_array x, int64_t row) {
     return row * (int64_t)lm_array_element_bytes(x.type);
 }
 
-/* bf16 along k whose every row can be read as pairs. */
+/* Whether every row of A can be read in place as pairs of bf16. */
 static bool has_pairs(const lm_gemm *g) {
     return g->a.type == LM_BF16 && g->a_col == 1 && lm_bf16_is_pairs(g->a.at, g->a_row, g->k);
 }
 
-/* In place is best, as a tile's rows of A are short streams; unless they collide in the cache, or use
- * little of each line they touch, and are used often enough to repay moving them. */
+/* In place is best, as a tile's rows of A are short streams. A is moved where its rows collide in
+ * the cache or use little of each line they touch, and n is large enough to repay that. */
 static a_form form_of_a(const gemm_job *j) {
     const lm_gemm *g = j->g;
     if (j->steps == 2 && g->a_col != 1) return A_PACKED;
@@ -74,8 +74,9 @@ static void pack_panel(const gemm_job *j, int64_t k0, int64_t k, int64_t width, 
         kernel->pack_f32(l.count, width, steps, x.at, l.line, l.step, out);
 }
 
-/* Elements k0..k1 of this block as panels of `width` lines. Where k goes from line to line of memory,
- * all panels take a few elements before going on: a panel alone would use little of each page. */
+/* Elements k0..k1 of this block as panels of `width` lines. Where steps of k are far apart in
+ * memory, all panels take a few elements before the next few: one panel alone would use little of
+ * each page. */
 static void pack_panels(const gemm_job *j, int64_t k0, int64_t k1, int64_t width, operand_lines l,
                         void *out) {
     int64_t chunk = l.line == 1 ? LM_PACK_STEPS : k1 - k0;

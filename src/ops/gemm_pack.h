@@ -1,5 +1,5 @@
-/* How a matrix product reads its operands: in place, copied or packed into panels. Inside the room;
- * the loops that call this are in gemm.c.
+/* The operands of a matrix product as the micro-kernel reads them: in place, copied, or packed into
+ * panels. Inside the room; the loops are in gemm.c.
  *
  * Operands are counted in elements of four bytes: a float, or a pair of bf16 (kernels.h), which is
  * two steps of k. */
@@ -20,7 +20,7 @@ enum {
 typedef struct gemm_scratch {
     float a[BLOCK_M * (BLOCK_K + PAD)]; /* a block of A, copied or packed */
     float b[BLOCK_K * SHARE_N];         /* this worker's share of the panels of B */
-    float c[BLOCK_M * 2 * FINISH_N];    /* a block of C that only finish wants */
+    float c[BLOCK_M * 2 * FINISH_N];    /* a block of C that only finish reads */
     float room[LM_GEMM_ROOM];           /* for finish */
 } gemm_scratch;
 
@@ -35,14 +35,14 @@ typedef struct gemm_job {
     const lm_compute *compute;
     const lm_gemm *g;
     int64_t steps;  /* of k per element: 1, or 2 for bf16 */
-    int workers;    /* whose scratch holds panels of B */
+    int workers;    /* how many take part, each with panels of B in its scratch */
     int64_t mr, nr; /* the micro-kernel's register tile */
     a_form a_form;
     bool pack_b;
     /* this block of B: columns n0 .. n0+n, elements k0 .. k0+k of k */
     int64_t n0, n, k0, k;
     bool first, last;           /* of the blocks of k */
-    bool prefetch_c;            /* the next tile of C, while this one is computed */
+    bool prefetch_c;            /* prefetch the next tile of C while computing this one */
     int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
     int64_t pack_parts, pack_k; /* how k is cut into tasks of packing */
 } gemm_job;
@@ -53,10 +53,10 @@ static inline void *lm_gemm_element(const void *x, int64_t i) {
 
 gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker);
 
-/* Sets a_form and pack_b, which stay for the whole product. */
+/* Sets a_form and pack_b, once for the whole product. */
 void lm_gemm_choose_forms(gemm_job *j);
 
-/* Cuts the packing of this block of B into tasks, and says how many. */
+/* Cuts the packing of this block of B into tasks; returns how many. */
 int64_t lm_gemm_cut_packing(gemm_job *j);
 void lm_gemm_pack_task(void *job, int64_t task, int worker);
 

@@ -1,6 +1,5 @@
-/* Where the time of a training step goes, by the kind of work. Off unless lm_compute.phases is set;
- * then each change of phase costs one reading of the clock, a few hundred a step. Never touches a
- * number of the computation.
+/* Where the time of a training step goes, by the kind of work. Off unless lm_compute.phases is set.
+ * Each change of phase reads the clock once, a few hundred times per step. Changes no result.
  *
  *     lm_phase_clock clock;
  *     lm_phase_start(&clock);
@@ -12,13 +11,13 @@
  *     ...
  *     lm_phase_leave(compute->phases, before);
  *
- * The outermost phase has the time: a matrix multiply inside the loss head is the loss head's. All of
- * it from the thread that owns the pool, outside its tasks. */
+ * Time counts for the outermost phase: a matrix product inside the loss head counts for the loss
+ * head. All calls come from the thread that owns the pool, outside its tasks. */
 #ifndef LM_OPS_PHASE_H
 #define LM_OPS_PHASE_H
 
 typedef enum lm_phase {
-    LM_PHASE_OTHER, /* what no operation claims: embedding, residual sums, clearing gradients */
+    LM_PHASE_OTHER, /* everything else: embedding, residual sums, clearing gradients */
     LM_PHASE_GEMM,  /* linear layers, with their biases and activations */
     LM_PHASE_ATTENTION,
     LM_PHASE_NORM,
@@ -37,9 +36,9 @@ typedef struct lm_phase_clock {
 /* "gemm", "attention", ...; NULL past the end. */
 const char *lm_phase_name(int phase);
 
-void lm_phase_start(lm_phase_clock *clock); /* all zero, in LM_PHASE_OTHER */
-void lm_phase_stop(lm_phase_clock *clock);  /* the phase at hand gets its time */
-/* clock NULL: nothing. enter returns what leave needs. */
+void lm_phase_start(lm_phase_clock *clock); /* all seconds are 0; the phase is LM_PHASE_OTHER */
+void lm_phase_stop(lm_phase_clock *clock);  /* adds the time of the current phase */
+/* With a NULL clock both do nothing. Pass to leave what enter returned. */
 lm_phase lm_phase_enter(lm_phase_clock *clock, lm_phase phase);
 void lm_phase_leave(lm_phase_clock *clock, lm_phase before);
 

@@ -1,5 +1,5 @@
-/* What a command computes with: the kernels of the instruction sets it may use, a thread pool, and the
- * lm_compute that points to both.
+/* What a command computes with: the kernels of the instruction sets it may use, a thread pool, and
+ * the lm_compute that points to both.
  *
  *     lm_session s = {0};
  *     lm_session_open(&s, threads, isas, err);

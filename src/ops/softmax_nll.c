@@ -7,19 +7,19 @@
 #include "base/error.h"
 #include "ops/gemm.h"
 
-/* A block holds about this many logits (4 MB: they stay in the outer cache), but at least
- * MIN_TOKENS tokens, because each block reads all of W and of dW: at V = 50304, C = 768 that is
+/* A block holds about BLOCK_LOGITS logits (4 MB: they stay in the outer cache), but at least
+ * MIN_TOKENS tokens, because each block reads all of W and dW: at V = 50304, C = 768 that is
  * 0.6 GB of memory traffic against 59 GFLOP. */
 enum { BLOCK_LOGITS = 1 << 20, MIN_TOKENS = 256 };
-/* Rows of the vocabulary, and tokens, that one softmax task takes. The rows are part of the
- * arithmetic (each chunk has its own sum); they bound the length of a chain of additions. */
+/* Rows of the vocabulary, and tokens, per softmax task. CHUNK_ROWS is part of the arithmetic (each
+ * chunk has its own sum); it bounds the length of a chain of additions. */
 enum { CHUNK_ROWS = 512, CHUNK_TOKENS = 128 };
 
 static int64_t most_tokens(int64_t vocab) {
     return lm_max(BLOCK_LOGITS / vocab, MIN_TOKENS);
 }
 
-/* Tokens a block: as even as they go, in whole cache lines. */
+/* Tokens per block: blocks as equal as possible, in whole cache lines. */
 static int64_t block_length(int64_t tokens, int64_t vocab) {
     int64_t blocks = lm_max(lm_divide_up(tokens, most_tokens(vocab)), 1);
     return lm_round_up(lm_divide_up(tokens, blocks), 16);
@@ -31,7 +31,7 @@ typedef struct job {
     int64_t length;         /* n: row stride of logits and of the sums */
     int64_t tokens;         /* of this block, <= n */
     int64_t chunks;         /* of the vocabulary */
-    float *logits;          /* [V, n]: one column a token */
+    float *logits;          /* [V, n]: one column per token */
     float *max;             /* [chunks, n] */
     float *sum;             /* [chunks, n] */
     float *total;           /* [chunks, n]: sums of the logits, with label smoothing */
@@ -81,7 +81,7 @@ static piece piece_of(const job *j, int64_t task) {
                    .total = j->total + chunk * j->length + column};
 }
 
-/* Soft cap and sums of the logits where needed, and their maximum. */
+/* Soft cap and sums of the logits where the options ask for them, and their maximum. */
 static void max_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     piece p = piece_of(j, task);
@@ -102,7 +102,8 @@ static bool keeps_logits(const job *j) {
     return j->dx && (j->s->softcap > 0 || j->s->label_smoothing > 0 || j->s->z_loss > 0);
 }
 
-/* exp(logit - max) and its sum, in place unless the logits are still needed; the maximum of all chunks is in the first one's row. */
+/* exp(logit - max) and its sum, in place unless the gradient still needs the logits. The first
+ * chunk's row of `max` holds the maximum of all chunks. */
 static void exp_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     piece p = piece_of(j, task);
@@ -123,7 +124,7 @@ static void pick_targets(const job *j) {
     }
 }
 
-/* What label smoothing and z-loss add to the negative log-likelihood. */
+/* What label smoothing and z-loss add to the loss. */
 static double more_loss(const job *j, int64_t t, double lse) {
     double smoothing = (double)j->s->label_smoothing, z = (double)j->s->z_loss, loss = 0;
     if (smoothing > 0)
@@ -131,10 +132,10 @@ static double more_loss(const job *j, int64_t t, double lse) {
     return loss + z * lse * lse;
 }
 
-/* Losses, and what turns exp(logit - max) = e into the gradient:
+/* The losses, and the factors of the gradient: with e_v = exp(logit_v - max),
  *     dlogit_v = grad_scale (e_v / sum - [v = target]) = scale (e_v - sum [v = target])
- * with scale = grad_scale / sum. The factor goes to x and dx, which are far smaller than e.
- * Where the logits are kept, gradient_task does it all; z-loss makes the first term
+ * with scale = grad_scale / sum. x and dx are multiplied by scale, as they are far smaller than e.
+ * Where the logits are kept, gradient_task computes dlogit whole; with z-loss its first term is
  * grad_scale (1 + 2 z lse) / sum e_v. */
 static void finish_tokens(const job *j, float *loss) {
     bool kept = keeps_logits(j), more = j->s->label_smoothing > 0 || j->s->z_loss > 0;

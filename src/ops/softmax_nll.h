@@ -1,19 +1,19 @@
-/* The loss head in one piece: logits, negative log-likelihood and both gradients, a block of tokens
- * at a time; the [tokens, vocabulary] logits never exist whole, and nothing is computed twice.
+/* The loss head in one piece: logits, negative log-likelihood and both gradients, block of tokens
+ * by block of tokens; the [tokens, vocabulary] logits never exist whole, and nothing is computed
+ * twice.
  *
  *     logits = x W^T;  loss_t = -log softmax(logits_t)[target_t]      (nats)
  *     dlogits_t = grad_scale * (softmax(logits_t) - onehot(target_t))
  *     dx = dlogits W (overwritten);  dW += dlogits^T x (accumulated)
  *
- * With a soft cap, cap tanh(logit / cap) stands for each logit (Gemma Team 2024). With lse the log of
- * the softmax denominator, the loss may be
+ * A soft cap replaces each logit by cap tanh(logit / cap) (Gemma Team 2024). With label smoothing e
+ * (Szegedy et al. 2016) and a z-loss z, which keeps the logits from drifting (Chowdhery et al.
+ * 2022, PaLM), the loss is, lse being the log of the softmax denominator,
  *     (1 - e) (lse - logit[target]) + e (lse - mean of the logits) + z lse^2
- * e: label smoothing (Szegedy et al. 2016); z: what keeps the logits from drifting (Chowdhery et al.
- * 2022, PaLM).
  *
- * Inside, a block's logits are held with one column a token ([V, block]): the vocabulary is then
- * the rising row index, so softmax needs no sideways reductions and W is read as it lies, unpacked.
- * The block length and the vocabulary chunks are fixed by the shapes. */
+ * A block's logits have one column per token ([V, block]): the vocabulary is the row index, so the
+ * softmax needs no sums within a register, and W is read as it lies, unpacked. The shapes alone fix
+ * the block length and the chunks of the vocabulary. */
 #ifndef LM_OPS_SOFTMAX_NLL_H
 #define LM_OPS_SOFTMAX_NLL_H
 
@@ -27,19 +27,20 @@ typedef struct lm_softmax_nll {
     const float *w;         /* [V, C] */
     const int32_t *targets; /* [tokens], each in [0, V); LM_ASSERTed */
     void *block;            /* workspace of lm_softmax_nll_block_bytes(), LM_ALIGNMENT-aligned */
-    float *loss;            /* [tokens] overwritten: nats */
+    float *loss;            /* [tokens] overwritten, in nats */
     float softcap;          /* 0: none */
     float label_smoothing;  /* e, 0: none */
     float z_loss;           /* z, 0: none */
     float grad_scale;       /* usually 1 / tokens of the step */
     float *dx;              /* [tokens, C] overwritten, or NULL: loss only */
     float *dw;              /* [V, C] accumulated into, or NULL together with dx */
-    bool dw_begins;         /* dw is overwritten instead */
+    bool dw_begins;         /* overwrite dw instead */
 } lm_softmax_nll;
 
+/* Scratch: lm_gemm_scratch_bytes(). */
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s);
 
-/* Bytes of `block`, enough for any number of tokens up to this. */
+/* Bytes of `block` for up to so many tokens. */
 size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab);
 
 #endif

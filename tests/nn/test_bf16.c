@@ -1,4 +1,5 @@
-/* Layers between arrays of bf16: exactly what the fp32 layer makes of the widened input, rounded. */
+/* Layers between arrays of bf16 give exactly what the fp32 layer gives for the widened input,
+ * rounded. */
 #include "tests/support/test.h"
 
 #include <string.h>

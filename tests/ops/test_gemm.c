@@ -1,5 +1,5 @@
-/* lm_gemm_multiply against its definition, bit for bit: every ISA, thread counts 1 to 3, every operand
- * form a layer uses, shapes below, at and above each block size. */
+/* lm_gemm_multiply against its definition, bit for bit: every ISA, thread counts 1 to 3, every
+ * operand form a layer uses, shapes below, at and above each block size. */
 #include "tests/support/test.h"
 #include <math.h>
 #include <stdlib.h>
