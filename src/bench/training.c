@@ -79,11 +79,10 @@ lm_status lm_bench_training_start(lm_bench_training *t, lm_error *err) {
 }
 
 void lm_bench_training_step(lm_bench_training *t) {
-    lm_step_figures figures;
     if (t->status != LM_OK) return;
     t->trainer.compute.phases = &t->clock;
     lm_phase_start(&t->clock);
-    t->status = lm_trainer_step(&t->trainer, &figures, t->err);
+    t->status = lm_trainer_step(&t->trainer, t->err);
     lm_phase_stop(&t->clock);
 }
 

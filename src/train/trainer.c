@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "machine/limits.h"
+#include "machine/peak.h"
 #include "report/summary.h"
 
 static lm_status create_optimizer(lm_trainer *t, lm_error *err) {
@@ -39,7 +40,6 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
         return status;
 
     t->saved_step = -1;
-    t->grad_norm = NAN;
     t->state = (lm_run_state){.train_loss = NAN,
                               .val_loss = NAN,
                               .best_val_loss = NAN,
@@ -64,6 +64,27 @@ void lm_trainer_free(lm_trainer *t) {
     lm_pool_free(t->pool);
     lm_setup_close(&t->setup);
     lm_run_dir_close(&t->dir);
+}
+
+bool lm_trainer_at_interval(const lm_trainer *t, int64_t every) {
+    return every > 0 && t->state.step % every == 0;
+}
+
+bool lm_trainer_evaluation_due(const lm_trainer *t) {
+    return t->setup.val && t->state.step > 0 && t->state.val_step < t->state.step &&
+           (t->state.step == t->config->train.steps ||
+            lm_trainer_at_interval(t, t->config->eval.every));
+}
+
+bool lm_trainer_is_finished(const lm_trainer *t) {
+    return t->state.step >= t->config->train.steps && !lm_trainer_evaluation_due(t);
+}
+
+void lm_trainer_measure_peak(lm_trainer *t) {
+    const double seconds = 0.03;
+    if (!t->settings->quiet)
+        lm_progress_peak(&t->progress,
+                         lm_peak_flops(t->pool, lm_compute_peak_loop(&t->compute), seconds));
 }
 
 double lm_trainer_seconds(const lm_trainer *t) {

@@ -1,6 +1,7 @@
-/* The state of a training run, shared by the files of this room: setup and memory (trainer.c), one
- * step (step.c), the loop (train.c), what is saved and restored (resume.c), a new run's weights
- * (init.c). lm_trainer_create and lm_trainer_step are all that a measurement of the step needs. */
+/* The state of a training run, shared by the files of this room: its memory (trainer.c), one step
+ * (step.c), what follows it (follow.h), the run (train.c), writing checkpoints (save.c), going on from
+ * one (resume.c), a new run's weights (init.c). lm_trainer_create and lm_trainer_step are all that a
+ * measurement of the step needs. */
 #ifndef LM_TRAIN_TRAINER_H
 #define LM_TRAIN_TRAINER_H
 
@@ -39,7 +40,9 @@ typedef struct lm_trainer {
     double started;              /* lm_clock_seconds() of this session */
     double stepping;             /* seconds of this session spent in steps */
     int64_t first_step;          /* done before this session */
-    double grad_norm;
+    double longest_step;         /* seconds, of this session */
+    lm_step_figures figures;     /* of the last step of this session */
+    int64_t reported_step;       /* of the figures that were reported last */
     lm_audit audit;
 } lm_trainer;
 
@@ -47,10 +50,21 @@ typedef struct lm_trainer {
 lm_status lm_trainer_create(lm_trainer *t, lm_error *err);
 void lm_trainer_free(lm_trainer *t);
 
-/* One step on the next windows of the training data: gradients of all micro-batches, clipping, the
- * optimizer's update; t->state moves on by one and *f receives its figures. LM_ERR_DIVERGED, with the
- * weights as they were, when the loss or the gradient is not finite. Allocates nothing. */
-lm_status lm_trainer_step(lm_trainer *t, lm_step_figures *f, lm_error *err);
+/* One step on the next windows of the training data: their gradients, clipping, the optimizer's update.
+ * t->state moves on by one step, whose figures are in t->figures. LM_ERR_DIVERGED, with weights and
+ * state as they were, when the loss or the gradient is not finite. Allocates nothing. */
+lm_status lm_trainer_step(lm_trainer *t, lm_error *err);
+
+/* Is the step just done a multiple of `every`? 0: never. */
+bool lm_trainer_at_interval(const lm_trainer *t, int64_t every);
+/* Is the evaluation of the step just done due, and not made yet? A session that was stopped may have
+ * left it to this one. */
+bool lm_trainer_evaluation_due(const lm_trainer *t);
+/* Are all steps and the last evaluation done? */
+bool lm_trainer_is_finished(const lm_trainer *t);
+/* Measures the machine's peak for the line of progress. The highest counts: a machine is sometimes
+ * busy with other things. */
+void lm_trainer_measure_peak(lm_trainer *t);
 
 /* Seconds since the start of the run, earlier sessions included. */
 double lm_trainer_seconds(const lm_trainer *t);

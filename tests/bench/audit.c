@@ -42,10 +42,9 @@ static double median(double *x, int n) {
 }
 
 static double step(lm_trainer *t, lm_config *c, int64_t digest_every, lm_error *err) {
-    lm_step_figures f;
     c->log.digest_every = digest_every;
     double before = cpu_seconds();
-    if (lm_trainer_step(t, &f, err) != LM_OK) return -1;
+    if (lm_trainer_step(t, err) != LM_OK) return -1;
     return cpu_seconds() - before;
 }
 

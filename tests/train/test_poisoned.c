@@ -21,7 +21,6 @@ static lm_error err;
 
 static int set_up(void **state) {
     lm_text text = {0};
-    lm_step_figures f;
     lm_trainer *t = &trainer;
     t->metrics.fd = -1;
     tempdir_open(state);
@@ -38,7 +37,7 @@ static int set_up(void **state) {
     if (lm_setup_open(&t->setup, &config, 0, lm_cpu_detect(), &err) != LM_OK) return -1;
     if (lm_run_dir_open(&t->dir, config.run.dir, false, &err) != LM_OK) return -1;
     if (lm_trainer_create(t, &err) != LM_OK || lm_trainer_init(t, &err) != LM_OK) return -1;
-    return lm_trainer_step(t, &f, &err) == LM_OK && lm_trainer_save(t, &err) == LM_OK ? 0 : -1;
+    return lm_trainer_step(t, &err) == LM_OK && lm_trainer_save(t, &err) == LM_OK ? 0 : -1;
 }
 
 static int tear_down(void **state) {

@@ -1,0 +1,41 @@
+/* The figures of a step: a line of metrics.jsonl and the line of progress. */
+#include <inttypes.h>
+
+#include "train/follow.h"
+
+static bool has_new_figures(const lm_trainer *t) {
+    return t->figures.step > t->reported_step;
+}
+
+static lm_status report(lm_trainer *t, lm_error *err) {
+    const lm_step_figures *f = &t->figures;
+    lm_status status = lm_metrics_step(&t->metrics, f, err);
+    if (status != LM_OK) return status;
+    lm_progress_step(&t->progress, f->step, f->loss, f->tokens_per_s);
+    t->reported_step = f->step;
+    return LM_OK;
+}
+
+const lm_follower lm_follow_figures = {has_new_figures, report};
+
+/* Lines of metrics may have to wait, for want of disk say: the user is told when that begins and when
+ * it is over. */
+static bool metrics_changed(const lm_trainer *t) {
+    return t->metrics.late != t->metrics_late;
+}
+
+static lm_status tell(lm_trainer *t, lm_error *err) {
+    (void)err;
+    if (t->metrics.late) {
+        lm_progress_warn(&t->progress,
+                         "warning: step %" PRId64 ": %s; lines of metrics wait in memory",
+                         t->state.step, t->metrics.why.message);
+    } else {
+        lm_progress_warn(&t->progress, "step %" PRId64 ": metrics.jsonl is up to date again",
+                         t->state.step);
+    }
+    t->metrics_late = t->metrics.late;
+    return LM_OK;
+}
+
+const lm_follower lm_follow_metrics = {metrics_changed, tell};

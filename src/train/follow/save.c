@@ -1,0 +1,40 @@
+/* Checkpoints: every checkpoint.every steps, at the end, and when SIGUSR1 asks for one. */
+#include <inttypes.h>
+
+#include "machine/stop.h"
+#include "train/follow.h"
+
+/* A checkpoint in the middle that cannot be written, for want of disk say, does not end the run: the
+ * older ones are still there and the next interval tries again. One that the run ends with must be. */
+static lm_status save(lm_trainer *t, bool must, lm_error *err) {
+    lm_status status = lm_trainer_save(t, err);
+    if (status != LM_ERR_RUNTIME || must) return status;
+    lm_progress_warn(&t->progress, "warning: no checkpoint at step %" PRId64 ": %s", t->state.step,
+                     err->message);
+    return LM_OK;
+}
+
+static bool is_due(const lm_trainer *t) {
+    return lm_trainer_is_finished(t) || lm_trainer_at_interval(t, t->config->checkpoint.every);
+}
+
+static lm_status save_due(lm_trainer *t, lm_error *err) {
+    return save(t, lm_trainer_is_finished(t) || lm_stop_pending() != 0, err);
+}
+
+const lm_follower lm_follow_checkpoint = {is_due, save_due};
+
+static bool is_requested(const lm_trainer *t) {
+    (void)t;
+    return lm_stop_save_asked();
+}
+
+static lm_status save_requested(lm_trainer *t, lm_error *err) {
+    lm_status status = save(t, false, err);
+    if (status == LM_OK && t->saved_step == t->state.step)
+        lm_progress_note(&t->progress, "step %" PRId64 "  saved as asked by SIGUSR1: %s",
+                         t->state.step, t->saved);
+    return status;
+}
+
+const lm_follower lm_follow_request = {is_requested, save_requested};
