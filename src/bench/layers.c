@@ -1,8 +1,10 @@
-/* Everything in a training step that is not a plain GEMM, on all threads: attention and the loss head
- * as shares of the peak of arithmetic, in each precision; the others, which move memory, of its. */
+/* Everything in a training step that is not a plain GEMM, on all threads. Attention and the loss head
+ * are shares of the arithmetic peak, in each precision; the others move memory and are shares of the
+ * memory peak. */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "bench/report.h"
 #include "bench/sections.h"
 #include "nn/dropout.h"
@@ -41,8 +43,13 @@ typedef struct work {
     int32_t *tokens;        /* [B*T] */
     float *x, *y;           /* [B*T, 4C] */
     float *dy, *dx;         /* [B*T, 4C] */
-    lm_array in, out, dout; /* x, y and dy as the precision has them */
-    lm_array dqkv;          /* [B*T, (H+2K)*D] likewise */
+    lm_bf16 *rounded[4];    /* [B*T, 4C] each, at bf16 */
+    lm_array in, out, dout; /* x, y and dy at the precision */
+    lm_array dqkv;          /* dx at the precision: [B*T, (H+2K)*D] */
+    float *lse, *head_rstd; /* [H, B*T], [B*T, H] */
+    float *mean, *rstd;     /* [B*T] */
+    float *loss;            /* [B*T] */
+    void *block;            /* workspace of the loss head */
     float *w, *dw;          /* [V, C], and at least 4C */
     float *cos, *sin;       /* [T, D/2] */
     void (*layer)(struct work *w);
@@ -97,13 +104,13 @@ static void embedding_backward(work *w) {
     lm_embedding_backward(w->compute, &w->embedding, w->dy, w->dw, w->dx);
 }
 
-/* Work, one of the three: FLOP for each pair of positions and channel (attention to the diagonal),
- * for each logit and channel, or bytes for each value of a row of C. */
-static const struct line {
+/* Work, one of the three: FLOP per pair of positions and channel (attention counts pairs up to the
+ * diagonal), FLOP per logit and channel, or bytes per channel of a row. */
+static const struct layer_row {
     const char *name;
     void (*layer)(work *w);
-    double flops_a_pair, flops_a_logit, bytes_a_value;
-} lines[] = {
+    double flops_per_pair, flops_per_logit, bytes_per_value;
+} layers[] = {
     {"attention forward", attention_forward, 4, 0, 0},
     {"attention backward", attention_backward, 10, 0, 0},
     {"loss head", loss_head, 0, 6, 0},
@@ -118,31 +125,31 @@ static const struct line {
     {"embedding forward", embedding_forward, 0, 0, 12},
     {"embedding backward", embedding_backward, 0, 0, 20},
 };
-enum { LINES = sizeof lines / sizeof *lines };
+enum { LAYERS = sizeof layers / sizeof *layers };
 
 /* ---- operands ---------------------------------------------------------------------------------*/
 
-/* Ordinary numbers between -size and size. */
-static float *numbers(lm_arena *arena, int64_t n, float size) {
-    float *x = lm_arena_floats(arena, n);
-    uint32_t state = (uint32_t)n;
-    for (int64_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        x[i] = ((float)(state >> 8) * 0x1p-23f - 1.0f) * size;
-    }
-    return x;
-}
+enum { WIDE_ARRAYS = 4 }; /* x, y, dy, dx */
 
-static int64_t most_of(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static size_t arena_bytes(const shape *s) {
-    int64_t rows = s->batch * s->time, c = s->heads * s->d, pieces = 20;
-    int64_t floats = (4 + 4) * rows * 4 * c + 2 * most_of(s->vocab, 4) * c + s->time * s->d +
-                     rows * (2 * s->heads + 4);
-    return (size_t)floats * sizeof(float) + lm_softmax_nll_block_bytes(rows, c, s->vocab) +
-           (size_t)pieces * LM_ALIGNMENT;
+/* Everything that the layers read and write. */
+static void take_arrays(work *w, lm_arena *arena) {
+    const shape *s = w->s;
+    int64_t parameters = lm_max(s->vocab, 4) * w->channels, wide = w->rows * 4 * w->channels;
+    float **const floats[WIDE_ARRAYS] = {&w->x, &w->y, &w->dy, &w->dx};
+    for (int i = 0; i < WIDE_ARRAYS; i++) *floats[i] = lm_arena_floats(arena, wide);
+    for (int i = 0; i < WIDE_ARRAYS && w->compute->precision == LM_BF16; i++)
+        w->rounded[i] = lm_arena_array(arena, wide, 1, sizeof *w->rounded[i]);
+    w->w = lm_arena_floats(arena, parameters);
+    w->dw = lm_arena_floats(arena, parameters);
+    w->cos = lm_arena_floats(arena, s->time * (s->d / 2));
+    w->sin = lm_arena_floats(arena, s->time * (s->d / 2));
+    w->lse = lm_arena_floats(arena, s->heads * w->rows);
+    w->head_rstd = lm_arena_floats(arena, s->heads * w->rows);
+    w->mean = lm_arena_floats(arena, w->rows);
+    w->rstd = lm_arena_floats(arena, w->rows);
+    w->loss = lm_arena_floats(arena, w->rows);
+    w->tokens = lm_arena_array(arena, w->rows, 1, sizeof *w->tokens);
+    w->block = lm_arena_take(arena, lm_softmax_nll_block_bytes(w->rows, w->channels, s->vocab));
 }
 
 static size_t scratch_bytes(const shape *s) {
@@ -151,38 +158,46 @@ static size_t scratch_bytes(const shape *s) {
                             lm_head_norm_scratch_bytes(s->heads, s->d),
                             lm_rope_scratch_bytes(s->d)};
     size_t most = 0;
-    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
-        if (needs[i] > most) most = needs[i];
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) most = lm_size_max(most, needs[i]);
     return most;
 }
 
-/* x as the precision has it. */
-static lm_array at_precision(const work *w, lm_arena *arena, const float *x, int64_t n) {
-    if (w->compute->precision == LM_FP32) return lm_array_f32(x);
-    return lm_array_operand(w->compute, n, x, lm_array_bf16(lm_arena_take(arena, (size_t)n * 2)));
+/* Numbers between -size and size, none of them denormal but by chance. */
+static void fill(float *x, int64_t n, float size) {
+    uint32_t state = (uint32_t)n;
+    for (int64_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = ((float)(state >> 8) * 0x1p-23f - 1.0f) * size;
+    }
 }
 
-static void fill_arrays(work *w, lm_arena *arena) {
+/* x itself, or rounded to bf16 into `rounded` where the precision asks for it. */
+static lm_array at_precision(const work *w, int64_t n, const float *x, lm_bf16 *rounded) {
+    if (w->compute->precision == LM_FP32) return lm_array_f32(x);
+    return lm_array_operand(w->compute, n, x, lm_array_bf16(rounded));
+}
+
+static void fill_arrays(work *w) {
     const shape *s = w->s;
-    int64_t wide = w->rows * 4 * w->channels, parameters = most_of(s->vocab, 4) * w->channels;
-    w->x = numbers(arena, wide, 1);
-    w->y = numbers(arena, wide, 1);
-    w->dy = numbers(arena, wide, 1e-3f);
-    w->dx = numbers(arena, wide, 1e-3f);
-    w->in = at_precision(w, arena, w->x, wide);
-    w->out = at_precision(w, arena, w->y, wide);
-    w->dout = at_precision(w, arena, w->dy, wide);
-    w->dqkv = at_precision(w, arena, w->dx, wide);
-    w->w = numbers(arena, parameters, 0.02f);
-    w->dw = numbers(arena, parameters, 0);
-    w->cos = lm_arena_floats(arena, s->time * (s->d / 2));
-    w->sin = lm_arena_floats(arena, s->time * (s->d / 2));
+    int64_t wide = w->rows * 4 * w->channels;
+    fill(w->x, wide, 1);
+    fill(w->y, wide, 1);
+    fill(w->dy, wide, 1e-3f);
+    fill(w->dx, wide, 1e-3f);
+    w->in = at_precision(w, wide, w->x, w->rounded[0]);
+    w->out = at_precision(w, wide, w->y, w->rounded[1]);
+    w->dout = at_precision(w, wide, w->dy, w->rounded[2]);
+    w->dqkv = at_precision(w, wide, w->dx, w->rounded[3]);
+    fill(w->w, lm_max(s->vocab, 4) * w->channels, 0.02f);
+    fill(w->lse, s->heads * w->rows, 1);
+    fill(w->head_rstd, s->heads * w->rows, 1);
+    fill(w->mean, w->rows, 1);
+    fill(w->rstd, w->rows, 1);
     lm_rope_table(s->time, s->d, 10000, w->cos, w->sin);
-    w->tokens = lm_arena_take(arena, (size_t)w->rows * sizeof *w->tokens);
     for (int64_t i = 0; i < w->rows; i++) w->tokens[i] = (int32_t)(i * 7919 % s->vocab);
 }
 
-static void describe_layers(work *w, lm_arena *arena) {
+static void describe_layers(work *w) {
     const shape *s = w->s;
     int64_t c = w->channels, rows = w->rows, qkv = (s->heads + 2 * s->kv_heads) * s->d;
     w->attention = (lm_attention){.batch = s->batch,
@@ -196,20 +211,20 @@ static void describe_layers(work *w, lm_arena *arena) {
                                   .qkv_row = qkv,
                                   .out = w->out,
                                   .out_row = c,
-                                  .lse = numbers(arena, s->heads * rows, 1)};
+                                  .lse = w->lse};
     w->norm = (lm_norm){.rows = rows,
                         .channels = c,
                         .eps = 1e-5f,
                         .weight = w->w,
-                        .mean = numbers(arena, rows, 1),
-                        .rstd = numbers(arena, rows, 1)};
+                        .mean = w->mean,
+                        .rstd = w->rstd};
     w->head_norm = (lm_head_norm){.tokens = rows,
                                   .heads = s->heads,
                                   .head_size = s->d,
                                   .row = qkv,
                                   .eps = 1e-5f,
                                   .weight = w->w,
-                                  .rstd = numbers(arena, rows * s->heads, 1)};
+                                  .rstd = w->head_rstd};
     w->rope = (lm_rope){.batch = s->batch,
                         .time = s->time,
                         .heads = s->heads + s->kv_heads,
@@ -224,18 +239,17 @@ static void describe_layers(work *w, lm_arena *arena) {
                                   .tokens_row = s->time};
     w->dropout = (lm_dropout){
         .rate = 0.1, .batch = s->batch, .time = s->time, .channels = c, .context = s->time};
-    w->head = (lm_softmax_nll){
-        .tokens = rows,
-        .channels = c,
-        .vocab = s->vocab,
-        .x = w->in,
-        .w = w->w,
-        .targets = w->tokens,
-        .block = lm_arena_take(arena, lm_softmax_nll_block_bytes(rows, c, s->vocab)),
-        .loss = numbers(arena, rows, 1),
-        .grad_scale = 1e-3f,
-        .dx = w->dx,
-        .dw = w->dw};
+    w->head = (lm_softmax_nll){.tokens = rows,
+                               .channels = c,
+                               .vocab = s->vocab,
+                               .x = w->in,
+                               .w = w->w,
+                               .targets = w->tokens,
+                               .block = w->block,
+                               .loss = w->loss,
+                               .grad_scale = 1e-3f,
+                               .dx = w->dx,
+                               .dw = w->dw};
 }
 
 /* ---- measuring --------------------------------------------------------------------------------*/
@@ -245,18 +259,19 @@ static void run(void *argument) {
     w->layer(w);
 }
 
-static void name_row(lm_bench_row *row, const lm_bench *b, const shape *s, const struct line *l) {
+static void name_row(lm_bench_row *row, const lm_bench *b, const shape *s,
+                     const struct layer_row *l) {
     snprintf(row->name, sizeof row->name, "%s %s %s",
              lm_precision_name((int)b->session.compute.precision), s->name, l->name);
 }
 
-static lm_status measure(lm_bench *b, work *w, const struct line *l, lm_error *err) {
+static lm_status measure(lm_bench *b, work *w, const struct layer_row *l, lm_error *err) {
     const shape *s = w->s;
-    lm_bench_row row = {.section = LM_BENCH_LAYERS, .moves = l->bytes_a_value > 0};
+    lm_bench_row row = {.section = LM_BENCH_LAYERS, .moves = l->bytes_per_value > 0};
     double values = (double)(w->rows * w->channels), pairs = values * (double)(s->time + 1) / 2;
     name_row(&row, b, s, l);
-    row.work = l->flops_a_pair * pairs + l->flops_a_logit * values * (double)s->vocab +
-               l->bytes_a_value * values;
+    row.work = l->flops_per_pair * pairs + l->flops_per_logit * values * (double)s->vocab +
+               l->bytes_per_value * values;
     lm_bench_subject subject = {
         .run = run,
         .argument = w,
@@ -268,30 +283,32 @@ static lm_status measure(lm_bench *b, work *w, const struct line *l, lm_error *e
     return lm_bench_report(b, &row, err);
 }
 
-/* What moves memory is much the same in every precision. */
-static bool is_wanted(const lm_bench *b, const shape *s, const struct line *l) {
+/* Layers that move memory are measured at fp32 alone: the precision hardly changes their speed. */
+static bool is_wanted(const lm_bench *b, const shape *s, const struct layer_row *l) {
     lm_bench_row row;
     name_row(&row, b, s, l);
-    return (b->session.compute.precision == LM_FP32 || l->bytes_a_value == 0) &&
+    return (b->session.compute.precision == LM_FP32 || l->bytes_per_value == 0) &&
            lm_bench_wants(b, row.name);
 }
 
 static lm_status run_shape(lm_bench *b, const shape *s, lm_error *err) {
     int some = 0;
-    while (some < LINES && !is_wanted(b, s, &lines[some])) some++;
-    if (some == LINES) return LM_OK;
+    while (some < LAYERS && !is_wanted(b, s, &layers[some])) some++;
+    if (some == LAYERS) return LM_OK;
     work w = {.compute = &b->session.compute, .s = s, .rows = s->batch * s->time};
     w.channels = s->heads * s->d;
-    lm_arena arena = {0};
-    lm_status status = lm_arena_init(&arena, arena_bytes(s), "operands", err);
-    if (status != LM_OK) return status;
+    lm_arena arena = {0}, measured = lm_arena_measuring();
+    take_arrays(&w, &measured);
+    lm_status status = lm_arena_init(&arena, measured.used, "operands", err);
+    if (status != LM_OK) goto out;
     status = lm_compute_reserve(&b->session.compute, scratch_bytes(s), err);
     if (status != LM_OK) goto out;
-    fill_arrays(&w, &arena);
-    describe_layers(&w, &arena);
-    attention_forward(&w); /* so that backward meets its lse */
-    for (int i = 0; i < LINES && status == LM_OK && !lm_bench_stopped(); i++)
-        if (is_wanted(b, s, &lines[i])) status = measure(b, &w, &lines[i], err);
+    take_arrays(&w, &arena);
+    fill_arrays(&w);
+    describe_layers(&w);
+    attention_forward(&w); /* writes the lse that backward reads */
+    for (int i = 0; i < LAYERS && status == LM_OK && !lm_bench_stopped(); i++)
+        if (is_wanted(b, s, &layers[i])) status = measure(b, &w, &layers[i], err);
 out:
     lm_compute_free(&b->session.compute);
     lm_arena_free(&arena);
@@ -301,8 +318,8 @@ out:
 lm_status lm_bench_layers(lm_bench *b, lm_error *err) {
     lm_status status =
         lm_bench_begin(b, LM_BENCH_LAYERS,
-                       "attention's work counted to the diagonal; shares of memory's speed"
-                       " may be above 100%, in cache",
+                       "attention's work is counted up to the diagonal; what stays in cache can"
+                       " exceed 100% of memory's speed",
                        err);
     for (int p = 0; p < LM_PRECISION_COUNT; p++) {
         b->session.compute.precision = (lm_precision)p;
