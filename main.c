@@ -7,8 +7,8 @@
 
 #include "cli/commands.h"
 
-/* Reopen closed standard streams on /dev/null. Otherwise a data file could be opened as descriptor 1
- * or 2, and messages would be written into it. */
+/* Reopen closed standard streams on /dev/null. Otherwise a data file could be opened as descriptor
+ * 1 or 2, and messages would be written into it. */
 static void occupy_closed_streams(void) {
     int fd;
     do fd = open("/dev/null", O_RDWR);
@@ -16,8 +16,8 @@ static void occupy_closed_streams(void) {
     if (fd >= 0) close(fd);
 }
 
-/* Files are mapped: reading beyond the end of one that has shrunk raises SIGBUS. Exit at once, which
- * leaves every file as it is. */
+/* Files are mapped: reading beyond the end of one that has shrunk raises SIGBUS. Exit at once,
+ * which leaves every file as it is. */
 static void on_lost_file(int number) {
     static const char text[] = "\nlmtrain: a file became shorter while it was read, or its disk"
                                " failed\n";

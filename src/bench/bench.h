@@ -6,9 +6,9 @@
  * Sections: `machine` measures the peaks that everything else is a share of; `kernels` every row of
  * kernels/list.h on one thread in cache, beside its scalar version; `gemm` the matrix shapes of
  * training steps; `layers` attention, the loss head and the rest of a step; `step` whole training
- * steps (batch, forward, backward, clip, update: the code that trains, train/step.c), with their time
- * by phase; `options` what each option of the model costs a step, each measured in turns with the
- * plain run.
+ * steps (batch, forward, backward, clip, update: the code that trains, train/step.c), with their
+ * time by phase; `options` what each option of the model costs per step, each measured in turns
+ * with the plain run.
  *
  * Each row is run again and again for about `seconds`, at least a few times; shown are the median,
  * the spread (half the distance between the quartiles, as a share of the median) and the best. The
@@ -39,24 +39,24 @@ typedef struct lm_bench_options {
     unsigned sections; /* bit 1 << section */
     int threads;       /* 0: all usable CPUs */
     lm_isa_mask isas;
-    double seconds;               /* about how long a row is repeated */
+    double seconds;               /* about how long each row is repeated */
     const char *match;            /* only rows whose name contains it; "": all (not of steps) */
     const char *config;           /* the run config of steps and options; NULL: the presets */
     int preset;                   /* only this one; -1: all (of options: the small ones) */
     const char *const *overrides; /* "key.path=value" for these configs */
     int n_overrides;
     bool json;           /* one object at the end instead of tables on the way */
-    const char *compare; /* a file of such an object: fail when a row fell; NULL: none */
+    const char *compare; /* path of such an object: a row that fell is an error; NULL: none */
     lm_status (*print)(const lm_text *text, lm_error *err);
 } lm_bench_options;
 
-/* Rows of kernels are compared by how many times faster than scalar they are, others by their best
+/* Rows of kernels are compared by their speed over that of the scalar version, others by their best
  * share of the peak. A row that is more than LM_BENCH_TOLERANCE lower than in `compare` is measured
  * again a few times, the peak beside it too, and the best counts. What is still lower, in quiet, is
- * named in the error, LM_ERR_RUNTIME; what was lower only while the peak was 5% lower too is named as
- * noise, which is no error (compare.h). Rows of `compare` that were not measured are counted in a line.
- * LM_ERR_USAGE when no row that was measured has the text of `match` in its name.
- * SIGINT and SIGTERM end the run after the repetition at hand with what is measured so far printed,
+ * named in the error, LM_ERR_RUNTIME; what was lower only while the peak was 5% lower too is named
+ * as noise, which is no error (compare.h). Rows of `compare` that were not measured are counted in
+ * a line. LM_ERR_USAGE when no row that was measured has the text of `match` in its name. SIGINT
+ * and SIGTERM end the run after the repetition at hand; what is measured so far is printed:
  * LM_ERR_INTERRUPTED. From a thread that owns no pool. */
 #define LM_BENCH_TOLERANCE 0.15
 lm_status lm_bench_run(const lm_bench_options *options, lm_error *err);

@@ -1,6 +1,6 @@
 /* Rows against recorded ones. A row that fell is measured again before it counts as slower: where
- * other work shares a core, everything takes up to twice as long for a while. The peak, measured beside
- * the row each time, tells such a while from a slower lmtrain.
+ * other work shares a core, everything takes up to twice as long for a while. The peak, measured
+ * beside the row each time, tells such a while from a slower lmtrain.
  *
  *     lm_bench_comparison c = {0};
  *     lm_bench_comparison_open(&c, "before.json", err);
@@ -16,9 +16,9 @@
 
 #include "bench/bench.h"
 
-/* The peak beside a row is within this share of the best of the run: the machine is quiet. On a quiet
- * machine, measurements of the peak lie within 1% of each other on average; beside other work on the
- * same cores they are 10 to 50% lower. */
+/* The peak beside a row is within this share of the best of the run: the machine is quiet. On a
+ * quiet machine, measurements of the peak lie within 1% of each other on average; beside other work
+ * on the same cores they are 10 to 50% lower. */
 #define LM_BENCH_QUIET 0.05
 /* A row is slower than recorded when it fell so many times in quiet, noise when it never held in so
  * many times of any kind. */
@@ -84,8 +84,8 @@ double lm_bench_comparison_find(lm_bench_comparison *c, lm_bench_section section
 void lm_bench_comparison_add(lm_bench_comparison *c, const lm_bench_outcome *outcome);
 /* How many rows on record were not measured; *first is one of them, NULL when there is none. */
 int lm_bench_comparison_left(const lm_bench_comparison *c, const lm_bench_record **first);
-/* The result, appended to *out in lines. Rows that fell, or none to compare, are LM_ERR_RUNTIME, whose
- * message says all that *out says. */
+/* The result, appended to *out in lines. Rows that fell, or none to compare, are LM_ERR_RUNTIME,
+ * whose message says all that *out says. */
 lm_status lm_bench_comparison_judge(const lm_bench_comparison *c, lm_text *out, lm_error *err);
 
 #endif

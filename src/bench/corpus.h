@@ -1,10 +1,10 @@
-/* Tokens to train on where no text is at hand: a shard that lives in memory only, so that nothing is
- * left behind whatever ends the process.
+/* Random tokens to train on: a shard in memory only, so that nothing is left behind, however the
+ * process ends.
  *
  *     lm_bench_corpus c;
  *     lm_bench_corpus_make(&c, vocab, err);      // c.path is open to lm_corpus_open
  *     lm_bench_corpus_free(&c);                  // after a failed make too
- */
+ * / */
 #ifndef LM_BENCH_CORPUS_H
 #define LM_BENCH_CORPUS_H
 

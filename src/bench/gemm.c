@@ -1,5 +1,5 @@
 /* lm_gemm_multiply on the shapes of training steps, on all threads, in each precision. At bf16 the
- * operands are what they are in a step: the head's weights fp32, all else bf16. */
+ * operands have the types that they have in a step: the head's weights fp32, all others bf16. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -17,7 +17,7 @@ typedef enum form {
 } form;
 
 typedef struct shape {
-    const char *name; /* the preset whose step has it, the layer, the direction */
+    const char *name; /* the preset whose step multiplies it, the layer, the direction */
     form form;
     int64_t m, n, k;
 } shape;
@@ -81,7 +81,8 @@ static lm_gemm describe(const shape *s, lm_array a, lm_array b, float *c) {
     return g;
 }
 
-/* Small whole numbers over a power of two: the values do not matter, as long as they are ordinary. */
+/* Small whole numbers over a power of two: values do not change the speed unless they are
+ * denormal. */
 static lm_array operand(lm_arena *arena, int64_t count, int64_t period, lm_precision type) {
     float *x = lm_arena_floats(arena, count);
     lm_bf16 *rounded = (lm_bf16 *)(void *)x;

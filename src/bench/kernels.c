@@ -1,4 +1,4 @@
-/* Every row of kernels/list.h, one thread, operands in cache. */
+/* Every row of kernels/list.h on one thread, operands in cache. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +6,8 @@
 #include "bench/sections.h"
 #include "kernels/list.h"
 
-/* A buffer's room, and its place in a page: buffers at the same place slow stores down. */
+/* Floats per buffer, and between buffers: stores are slow when buffers begin at the same place of a
+ * page. */
 enum { MOST_FLOATS = 1 << 17, STAGGER = 272 };
 
 typedef struct work {
@@ -86,10 +87,11 @@ lm_status lm_bench_kernels(lm_bench *b, lm_error *err) {
     lm_status status = lm_arena_init(&arena, floats * sizeof(float), "the kernels' buffers", err);
     if (status != LM_OK) return status;
     lm_kernels_fill(&scalar, 1u << LM_ISA_SCALAR);
-    status = lm_bench_begin(b, LM_BENCH_KERNELS,
-                            "one thread, in cache; shares of its multiply-adds or of its memory"
-                            " (above 100%: faster than memory can be)",
-                            err);
+    status =
+        lm_bench_begin(b, LM_BENCH_KERNELS,
+                       "one thread, operands in cache; shares of the peak of one thread (caches"
+                       " can exceed 100% of memory's)",
+                       err);
     for (int i = 0; i < lm_kernel_list_count && status == LM_OK && !lm_bench_stopped(); i++)
         if (lm_bench_wants(b, lm_kernel_list[i].name))
             status = measure(b, &scalar, &lm_kernel_list[i], (float *)(void *)arena.base, err);

@@ -1,6 +1,6 @@
-/* Everything in a training step that is not a plain GEMM, on all threads. Attention and the loss head
- * are shares of the arithmetic peak, in each precision; the others move memory and are shares of the
- * memory peak. */
+/* Everything in a training step that is not a plain GEMM, on all threads. Attention and the loss
+ * head are shares of the arithmetic peak, in each precision; the others move memory and are shares
+ * of the memory peak. */
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +46,7 @@ typedef struct work {
     lm_bf16 *rounded[4];    /* [B*T, 4C] each, at bf16 */
     lm_array in, out, dout; /* x, y and dy at the precision */
     lm_array dqkv;          /* dx at the precision: [B*T, (H+2K)*D] */
-    float *lse, *head_rstd; /* [H, B*T], [B*T, H] */
+    float *lse, *head_rstd; /* [B, H, T], [B*T, H] */
     float *mean, *rstd;     /* [B*T] */
     float *loss;            /* [B*T] */
     void *block;            /* workspace of the loss head */

@@ -5,7 +5,8 @@
 #include "bench/sections.h"
 
 lm_status lm_bench_machine(lm_bench *b, lm_error *err) {
-    lm_status status = lm_bench_begin(b, LM_BENCH_MACHINE, "what all else is a share of", err);
+    lm_status status =
+        lm_bench_begin(b, LM_BENCH_MACHINE, "the peaks that everything else is a share of", err);
     for (int i = 0; i < LM_BENCH_PEAK_COUNT && status == LM_OK && !lm_bench_stopped(); i++) {
         lm_bench_peak peak = (lm_bench_peak)i;
         if (lm_bench_peak_is_of_one_thread(peak) && b->threads == 1) continue;

@@ -4,12 +4,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/numbers.h"
 #include "bench/corpus.h"
 #include "bench/report.h"
 #include "bench/sections.h"
 #include "bench/training.h"
 
-/* Each beside the plain run. Amounts do not matter for the time, but for `window`. */
+/* Each is measured beside the plain run. The amounts, except `window`, do not change the time. */
 static const struct option {
     const char *name;
     const char *set[2];
@@ -38,7 +39,7 @@ static const struct option {
 };
 enum { OPTIONS = sizeof options / sizeof *options, MOST_PAIRS = 1000 };
 
-/* What the plain run is made from. */
+/* What the plain run and those with an option have in common. */
 typedef struct basis {
     const char *name;
     int preset;
@@ -80,13 +81,14 @@ static void step_plain(void *argument) {
     p->plain_seconds = lm_clock_seconds() - start;
 }
 
-/* Shares of the peak: the work of one and of the other over their times. */
+/* Records the ratio of the two speeds, each in FLOP of its own model per second. */
 static void step_option(void *argument) {
     pair *p = argument;
     double start = lm_clock_seconds();
     lm_bench_training_step(&p->run);
     double seconds = lm_clock_seconds() - start;
-    if (p->steps > 0 && p->steps <= MOST_PAIRS) /* the first meets memory for the first time */
+    if (p->steps > 0 &&
+        p->steps <= MOST_PAIRS) /* the first touches its memory for the first time */
         p->of_plain[p->steps - 1] = p->run.work / seconds / (p->plain->work / p->plain_seconds);
     p->steps++;
 }
@@ -101,7 +103,7 @@ static lm_status measure(lm_bench *b, pair *p, lm_bench_row *row, lm_error *err)
     lm_bench_measure_row(b, &s, row);
     if (p->run.status != LM_OK) return p->run.status;
     if (p->plain->status != LM_OK) return p->plain->status;
-    int n = p->steps - 1 < MOST_PAIRS ? p->steps - 1 : MOST_PAIRS;
+    int n = (int)lm_min(p->steps - 1, MOST_PAIRS);
     if (p->plain != &p->run) row->of_plain = lm_bench_summarise(p->of_plain, n).median;
     return lm_bench_report(b, row, err);
 }
@@ -141,7 +143,7 @@ static lm_status run_base(lm_bench *b, const basis *base, lm_error *err) {
     return status;
 }
 
-/* In every precision, unless one was asked for. */
+/* In every precision, unless --set train.precision asks for one. */
 static lm_status run_preset(lm_bench *b, int preset, lm_error *err) {
     lm_bench_corpus corpus;
     lm_status status = lm_bench_corpus_make(&corpus, lm_bench_preset_vocab(preset), err);
@@ -162,8 +164,8 @@ lm_status lm_bench_model_options(lm_bench *b, lm_error *err) {
     const char *config = b->o->config, *slash = config ? strrchr(config, '/') : NULL;
     lm_status status =
         lm_bench_begin(b, LM_BENCH_OPTIONS,
-                       "steps of runs that differ from the plain one in an option, each in turns"
-                       " with it; of plain: share over its share",
+                       "steps of runs that differ from the plain one in one option, measured in"
+                       " turns with it; of plain: the run's share over the plain run's",
                        err);
     if (config && status == LM_OK) {
         basis base = {.name = slash ? slash + 1 : config, .precision = -1};

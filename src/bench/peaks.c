@@ -57,8 +57,8 @@ static void add_task(void *argument, int64_t task, int worker) {
     s->kernels->add_f32(CHUNK, s->x + task * CHUNK, s->y + task * CHUNK);
 }
 
-/* Length of each of the two arrays: twice the largest cache, 64 MiB to 512 MiB, and at most an eighth
- * of the memory that is available; a multiple of CHUNK. */
+/* Length of each of the two arrays: twice the largest cache, 64 MiB to 512 MiB, and at most an
+ * eighth of the memory that is available; a multiple of CHUNK. */
 static int64_t array_floats(void) {
     const int64_t mib = (int64_t)1 << 20;
     int64_t cache = (int64_t)sysconf(_SC_LEVEL3_CACHE_SIZE);

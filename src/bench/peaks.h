@@ -1,5 +1,6 @@
-/* The machine's peaks, which every other speed is a share of. A peak is the best rate measured so far:
- * it is measured again and again during a run, because whatever else the machine does slows it too. */
+/* The machine's peaks, which every other speed is a share of. A peak is the best rate measured so
+ * far: it is measured again and again during a run, because whatever else the machine does slows it
+ * too. */
 #ifndef LM_BENCH_PEAKS_H
 #define LM_BENCH_PEAKS_H
 
@@ -30,14 +31,12 @@ bool lm_bench_peak_is_of_one_thread(lm_bench_peak peak);
 /* The peak of arithmetic at a precision, on all threads. */
 lm_bench_peak lm_bench_peak_of_precision(lm_precision precision);
 
-/* Each of the three measurements raises the best of the run when it is better. */
-
-/* For about `seconds`. Times are seconds per FLOP or byte; count 0: there is too little memory. */
+/* Three ways to measure a peak now; each raises the best of the run if it is better.
+ * For about `seconds`. Times are seconds per FLOP or byte; count 0: there is too little memory. */
 lm_bench_times lm_bench_peak_measure_for(lm_bench_peaks *p, lm_bench_peak peak, double seconds);
 /* For 0.3 seconds; the median rate. */
 double lm_bench_peak_measure(lm_bench_peaks *p, lm_bench_peak peak);
-/* For 0.02 seconds, of arithmetic; 0 without measuring for memory, which takes longer. Leaves samples
- * alone. */
+/* For 0.02 seconds; peaks of memory take longer and are not measured: 0. Leaves samples alone. */
 double lm_bench_peak_measure_briefly(lm_bench_peaks *p, lm_bench_peak peak);
 
 /* The best so far, measured now when there is none. 0 for memory of which there is too little. */

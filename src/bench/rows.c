@@ -6,8 +6,8 @@
 #include "base/clock.h"
 
 enum { LEAST_REPETITIONS = 5 };
-/* Repetitions between two brief measurements of the peak, which take 20 ms: short enough that the rest
- * of the machine does much the same in both. */
+/* Repetitions between two brief measurements of the peak, which take 20 ms: short enough that the
+ * rest of the machine does much the same in both. */
 #define TURN_SECONDS 0.05
 
 bool lm_bench_wants(const lm_bench *b, const char *name) {

@@ -1,5 +1,5 @@
-/* The sections of bench.h, a file each: each measures its rows and reports them. b->session's scratch
- * and precision are as they found them when they return. */
+/* The sections of bench.h, a file each: each measures its rows and reports them. b->session's
+ * scratch and precision are as they found them when they return. */
 #ifndef LM_BENCH_SECTIONS_H
 #define LM_BENCH_SECTIONS_H
 

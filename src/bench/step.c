@@ -22,7 +22,7 @@ static void take_step(void *argument) {
     work *w = argument;
     lm_bench_training_step(&w->run);
     for (int i = 0; i < LM_PHASE_COUNT && w->warm; i++) w->seconds[i] += w->run.clock.seconds[i];
-    w->warm = true; /* the first step meets memory for the first time */
+    w->warm = true; /* the first step touches its memory for the first time */
 }
 
 static double total_seconds(const work *w) {
@@ -37,13 +37,14 @@ static void describe(const work *w, uint64_t resident, lm_bench_row *row) {
     double total = total_seconds(w), tokens_per_s = (double)plan->step_tokens / row->times.median;
     char count[32], bytes[32];
     lm_text_printf(&row->table,
-                   "  %.0f tokens/s: %s parameters, %" PRId64 " x %" PRId64 " tokens a micro-batch,"
-                   " %" PRId64 " micro-batch%s a step%s%s%s\n ",
+                   "  %.0f tokens/s: %s parameters, %" PRId64 " x %" PRId64
+                   " tokens per micro-batch,"
+                   " %" PRId64 " micro-batch%s per step%s%s%s\n ",
                    tokens_per_s, lm_text_count(count, sizeof count, (double)plan->model.parameters),
                    c->train.micro_batch, c->model.context_length, c->train.grad_accumulation,
                    c->train.grad_accumulation == 1 ? "" : "es", resident ? "; " : "",
                    resident ? lm_text_bytes(bytes, sizeof bytes, (double)resident) : "",
-                   resident ? " of memory at most" : "");
+                   resident ? " of memory at the peak" : "");
     for (int i = 0; i < LM_PHASE_COUNT; i++)
         lm_text_printf(&row->table, " %s %.1f%%", lm_phase_name(i), 100 * w->seconds[i] / total);
     lm_text_printf(&row->table, "\n");
@@ -66,10 +67,11 @@ static void describe_as_json(const work *w, uint64_t resident, lm_bench_row *row
     lm_json_end(&json);
 }
 
-/* Steps of a planned run; `name` for the row. */
+/* Steps of a planned run, reported under `name`. */
 static lm_status measure(lm_bench *b, work *w, const char *name, lm_error *err) {
     bool known = lm_limits_reset_peak_resident();
-    if (lm_bench_training_start(&w->run, err) != LM_OK) return err->code;
+    lm_status status = lm_bench_training_start(&w->run, err);
+    if (status != LM_OK) return status;
     lm_bench_row row = {.section = LM_BENCH_STEP, .work = w->run.work};
     snprintf(row.name, sizeof row.name, "%s %s", name,
              lm_precision_name(w->run.config.train.precision));
@@ -85,7 +87,7 @@ static lm_status measure(lm_bench *b, work *w, const char *name, lm_error *err) 
     return lm_bench_report(b, &row, err);
 }
 
-/* From a loaded config to its row. `optional`: a plan that does not fit the memory is no error. */
+/* Measures the run of a loaded config. `optional`: skip it when it does not fit the memory. */
 static lm_status run_config(lm_bench *b, work *w, const char *name, bool optional, lm_error *err) {
     lm_status status = lm_bench_training_plan(&w->run, err);
     if (status != LM_OK) return status;
@@ -96,7 +98,7 @@ static lm_status run_config(lm_bench *b, work *w, const char *name, bool optiona
 
 /* ---- the section ------------------------------------------------------------------------------*/
 
-/* In every precision, unless one was asked for. */
+/* In every precision, unless --set train.precision asks for one. */
 static lm_status run_preset(lm_bench *b, int preset, lm_error *err) {
     lm_bench_corpus corpus;
     lm_status status = lm_bench_corpus_make(&corpus, lm_bench_preset_vocab(preset), err);

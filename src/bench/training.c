@@ -8,7 +8,7 @@
 static const struct {
     const char *name;
     int64_t vocab;
-    const char *model, *train; /* of the config: what differs */
+    const char *model, *train; /* what these sections of the config hold beside the common keys */
 } presets[] = {
     {"124m", 50304, "\"d_model\": 768, \"n_layers\": 12, \"n_heads\": 12, \"context_length\": 256",
      "\"micro_batch\": 4"},

@@ -1,5 +1,5 @@
-/* Training runs whose steps are measured, by the trainer's own code (train/step.c): a config that is
- * built in or the user's own.
+/* Training runs whose steps are measured: the trainer's own code (train/step.c) on a built-in
+ * config or on the user's.
  *
  *     lm_bench_training t;
  *     lm_bench_training_begin(&t, b);
@@ -21,7 +21,7 @@ typedef struct lm_bench_training {
     lm_config config;
     lm_train_settings settings;
     lm_trainer trainer;
-    double work;          /* model FLOP of a step */
+    double work;          /* model FLOP per step */
     lm_phase_clock clock; /* of the last step */
     lm_status status;     /* of the steps; its message in *err */
     lm_error *err;
@@ -30,7 +30,7 @@ typedef struct lm_bench_training {
 void lm_bench_training_begin(lm_bench_training *t, const lm_bench *b);
 lm_status lm_bench_training_plan(lm_bench_training *t, lm_error *err);
 lm_status lm_bench_training_start(lm_bench_training *t, lm_error *err);
-/* Nothing once a step failed. */
+/* Does nothing after a step failed. */
 void lm_bench_training_step(lm_bench_training *t);
 void lm_bench_training_free(lm_bench_training *t);
 
@@ -38,7 +38,7 @@ int64_t lm_bench_preset_vocab(int preset);
 /* GPT-2's family, AdamW with clipping, on the shard `tokens`. */
 lm_status lm_bench_preset_load(lm_config *c, int preset, const char *tokens,
                                const char *const *overrides, int n_overrides, lm_error *err);
-/* Whether an override asks for a precision; if not, presets are measured in each. */
+/* Does --set train.precision ask for one? If not, presets are measured in each. */
 bool lm_bench_sets_precision(const lm_bench_options *o);
 
 #endif

@@ -17,6 +17,13 @@ lm_status lm_print(const lm_text *text, lm_error *err) {
                         lm_error_errno(errno));
 }
 
+lm_status lm_print_after(lm_status status, const lm_text *text, lm_error *err) {
+    lm_error printing;
+    if (status == LM_OK) return lm_print(text, err);
+    if (text->length > 0) (void)lm_print(text, &printing);
+    return status;
+}
+
 static lm_status print_help(lm_error *err) {
     lm_text t = {0};
     lm_text_printf(&t, "lmtrain: trains language models on CPUs\n\nUsage:\n"

@@ -6,14 +6,16 @@
 #include "machine/pool.h"
 #include "ops/session.h"
 
-/* Every command, in the order in which help lists them: NAME stands for lm_command_NAME in NAME.c. */
+/* Every command, in the order in which help lists them: NAME stands for lm_command_NAME in
+ * NAME.c. */
 #define LM_COMMANDS(X) X(train) X(tokenize) X(generate) X(eval) X(inspect) X(diff) X(bench)
 
 #define LM_COMMAND_DECLARE(name) extern const lm_command lm_command_##name;
 LM_COMMANDS(LM_COMMAND_DECLARE)
 #undef LM_COMMAND_DECLARE
 
-/* Picks the command of argv[1] and runs it; `lmtrain --config ...` is `lmtrain train --config ...`. */
+/* Picks the command of argv[1] and runs it; `lmtrain --config ...` is `lmtrain train --config
+ * ...`. */
 lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err);
 
 /* What several commands share: --threads and --cpu. */
@@ -44,6 +46,9 @@ lm_status lm_machine_session(const lm_machine_options *m, lm_session *session, l
 
 /* Writes text to stdout; LM_ERR_RUNTIME when that fails (a full disk, a closed pipe). */
 lm_status lm_print(const lm_text *text, lm_error *err);
+/* Prints what was found although `status` may be an error, which is described in *err and stays:
+ * returns it, else that of lm_print. */
+lm_status lm_print_after(lm_status status, const lm_text *text, lm_error *err);
 
 /* Names on stderr the checkpoints that were not good and what is wrong with them, a line each. */
 void lm_warn_passed_over(const lm_text *skipped);

@@ -1,10 +1,10 @@
-#include "cli/diff.h"
-
 #include <stdlib.h>
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
+#include "cli/diff_checkpoints.h"
+#include "cli/diff_metrics.h"
 #include "machine/cpu.h"
 
 typedef struct request {
@@ -13,17 +13,8 @@ typedef struct request {
 
 static const lm_option options[] = {{0}};
 
-void lm_diff_put(lm_text *out, const cJSON *line, const char *key) {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(line, key);
-    if (cJSON_IsNumber(item)) {
-        lm_text_json_number(out, item->valuedouble);
-    } else {
-        lm_text_printf(out, "%s", cJSON_IsString(item) ? item->valuestring : "null");
-    }
-}
-
-/* Checkpoints of the first step from `from` on that both runs kept; of the last such step when from
- * is -1. paths stay NULL when there are none. */
+/* The two checkpoints of the first step, not before `from`, at which both runs kept one; of the
+ * last such step when from is -1. paths stay NULL when there is no such step. */
 static lm_status common_checkpoints(const char *const runs[2], int64_t from, char *paths[2],
                                     lm_error *err) {
     lm_file_list list = {0};
@@ -79,7 +70,7 @@ static lm_status compare(const char *const both[2], lm_pool *pool, bool *same, l
     if (paths[0] && paths[1]) {
         status = lm_diff_checkpoints((const char *const *)paths, pool, &arrays, out, err);
     } else {
-        lm_text_printf(out, "they kept no checkpoints of the same step%s to compare\n",
+        lm_text_printf(out, "the runs kept no checkpoints of the same step%s to compare\n",
                        first >= 0 ? " from there on" : "");
     }
     *same = first < 0 && arrays;
@@ -97,9 +88,7 @@ static lm_status run(const void *given, lm_error *err) {
     lm_status status = lm_pool_create(&pool, lm_cpu_usable(), err);
     if (status == LM_OK) status = compare(both, pool, &same, &out, err);
     lm_pool_free(pool);
-    lm_error aside; /* what was found before an error is worth seeing */
-    lm_status printed = lm_print(&out, status == LM_OK ? err : &aside);
-    if (status == LM_OK) status = printed;
+    status = lm_print_after(status, &out, err);
     if (status == LM_OK && !same)
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s and %s differ", both[0], both[1]);
     lm_text_free(&out);
@@ -108,7 +97,8 @@ static lm_status run(const void *given, lm_error *err) {
 
 const lm_command lm_command_diff = {
     .name = "diff",
-    .summary = "where two runs or two checkpoints part: step, array, element; exit 0 when equal",
+    .summary =
+        "the first difference between two runs or two checkpoints; exit code 0: they are equal",
     .usage = "RUN RUN\n  lmtrain diff CHECKPOINT CHECKPOINT",
     .example = "  lmtrain diff runs/a runs/b\n",
     .options = options,

@@ -1,9 +1,11 @@
+#include "cli/diff_checkpoints.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "checkpoint/checkpoint.h"
-#include "cli/diff.h"
+#include "cli/diff_value.h"
 
 static int64_t count_of(const lm_checkpoint_array *a) {
     int64_t n = 1;
@@ -28,7 +30,8 @@ static void put_float(lm_text *out, float x) {
     lm_text_printf(out, "%.9g (0x%08" PRIx32 ")", (double)x, bits);
 }
 
-/* One array of both: the number of elements that differ, and the first of them is described. */
+/* Compares one array that both have. *differing: how many elements differ; the first one is
+ * described in *out if `describe`. */
 static lm_status compare_array(lm_checkpoint *const c[2], const lm_checkpoint_array *row,
                                lm_pool *pool, bool describe, int64_t *differing, lm_text *out,
                                lm_error *err) {
@@ -60,7 +63,7 @@ static lm_status compare_array(lm_checkpoint *const c[2], const lm_checkpoint_ar
     return status;
 }
 
-/* What else decides how a run goes on: where it stands in its data, and what it was trained on. */
+/* Apart from the arrays, how a run goes on depends on its place in the data, and on the data. */
 static bool same_state(lm_checkpoint *const c[2], lm_text *out) {
     static const char *const keys[] = {"step", "samples", "tokens", "digest", "train_xxh64"};
     cJSON *meta[2] = {cJSON_Parse(lm_checkpoint_meta(c[0])), cJSON_Parse(lm_checkpoint_meta(c[1]))};
@@ -70,9 +73,9 @@ static bool same_state(lm_checkpoint *const c[2], lm_text *out) {
         const cJSON *b = cJSON_GetObjectItemCaseSensitive(meta[1], keys[i]);
         if ((!a && !b) || cJSON_Compare(a, b, 1)) continue;
         lm_text_printf(out, "%s is ", keys[i]);
-        lm_diff_put(out, meta[0], keys[i]);
+        lm_diff_put_value(out, meta[0], keys[i]);
         lm_text_printf(out, " and ");
-        lm_diff_put(out, meta[1], keys[i]);
+        lm_diff_put_value(out, meta[1], keys[i]);
         lm_text_printf(out, "\n");
         same = false;
     }
@@ -101,7 +104,7 @@ static void put_shape(lm_text *out, const lm_checkpoint_array *a) {
     lm_text_printf(out, "]");
 }
 
-/* Arrays of c that `other` does not have: true when there are any. */
+/* Names the arrays of c that `other` lacks; true when there are any. */
 static bool put_alone(const lm_checkpoint *c, const lm_checkpoint *other, const char *path,
                       lm_text *out) {
     int64_t alone = 0;
@@ -118,7 +121,7 @@ static bool put_alone(const lm_checkpoint *c, const lm_checkpoint *other, const 
     return alone > 0;
 }
 
-/* Arrays that both have. */
+/* Compares the arrays that both have. */
 static lm_status compare_arrays(lm_checkpoint *const c[2], lm_pool *pool, bool *same, lm_text *out,
                                 lm_error *err) {
     int64_t both = 0, differ = 0, elements = 0, differing;
@@ -146,7 +149,7 @@ static lm_status compare_arrays(lm_checkpoint *const c[2], lm_pool *pool, bool *
         lm_text_printf(out, "%" PRId64 " of %" PRId64 " arrays differ, %" PRId64 " elements\n",
                        differ, both, elements);
     } else {
-        lm_text_printf(out, "their arrays agree: %" PRId64 "\n", both);
+        lm_text_printf(out, "%" PRId64 " arrays agree\n", both);
     }
     *same = *same && shapes && differ == 0;
     return LM_OK;

@@ -1,16 +1,18 @@
+#include "cli/diff_metrics.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "cli/diff.h"
+#include "cli/diff_value.h"
 
-/* A file of metrics, a line at a time. */
+/* Reads metrics.jsonl line by line. */
 typedef struct reader {
     const char *run;
     lm_mapping map;
     size_t at;
-    cJSON *line; /* the present one; NULL at the end */
+    cJSON *line; /* the current one; NULL at the end */
     double step;
     bool evaluation;
 } reader;
@@ -20,7 +22,7 @@ static lm_status next_line(reader *r, lm_error *err) {
     const char *end = r->at < r->map.size ? memchr(text, '\n', r->map.size - r->at) : NULL;
     cJSON_Delete(r->line);
     r->line = NULL;
-    if (!end) return LM_OK; /* a torn last line is none */
+    if (!end) return LM_OK; /* ignore a last line that was not written whole */
     r->line = cJSON_ParseWithLength(text, (size_t)(end - text));
     const cJSON *step = cJSON_GetObjectItemCaseSensitive(r->line, "step");
     if (!cJSON_IsNumber(step))
@@ -51,7 +53,7 @@ static bool depends_on_the_clock(const char *key) {
     return strcmp(key, "tokens_per_s") == 0 || strcmp(key, "seconds") == 0;
 }
 
-/* The first figure of two lines that differs: its name; NULL: none. */
+/* The name of the first figure in which two lines differ; NULL: none. */
 static const char *differing_key(const cJSON *a, const cJSON *b) {
     const cJSON *item;
     cJSON_ArrayForEach(item, a) {
@@ -82,9 +84,9 @@ lm_status lm_diff_metrics(const char *const runs[2], int64_t *first, lm_text *ou
         if (key) {
             *first = (int64_t)r[0].step;
             lm_text_printf(out, "the runs differ first at step %" PRId64 ": %s is ", *first, key);
-            lm_diff_put(out, r[0].line, key);
+            lm_diff_put_value(out, r[0].line, key);
             lm_text_printf(out, " in %s, ", runs[0]);
-            lm_diff_put(out, r[1].line, key);
+            lm_diff_put_value(out, r[1].line, key);
             lm_text_printf(out, " in %s\n", runs[1]);
         } else if (alone && !alone->evaluation) {
             *first = (int64_t)alone->step;

@@ -51,7 +51,7 @@ static void print_result(bool json, const lm_saved *saved, double loss, int64_t 
     }
     lm_text_printf(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);
     lm_text_printf(out, "tokens         %" PRId64 " in %.1f s\n", tokens, seconds);
-    lm_text_printf(out, "loss           %.6f nats a token\n", loss);
+    lm_text_printf(out, "loss           %.6f nats per token\n", loss);
     lm_text_printf(out,
                    lm_perplexity(loss) < 1e6 ? "perplexity     %.4f\n" : "perplexity     %.4g\n",
                    lm_perplexity(loss));
@@ -59,7 +59,7 @@ static void print_result(bool json, const lm_saved *saved, double loss, int64_t 
         lm_text_printf(out, "bits per byte  %.6f\n", lm_bits_per_byte(loss, bytes_per_token));
 }
 
-/* The corpus must be of the checkpoint's tokenizer, as far as both are known. */
+/* The corpus must have been made by the checkpoint's tokenizer. Unknown ones are not compared. */
 static lm_status check_tokenizer(const lm_saved *saved, const lm_corpus *corpus, const char *data,
                                  lm_error *err) {
     const char *name = lm_corpus_tokenizer(corpus);

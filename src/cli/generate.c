@@ -118,7 +118,7 @@ out:
 
 const lm_command lm_command_generate = {
     .name = "generate",
-    .summary = "text from a model, as it is made",
+    .summary = "print text from a model, token by token",
     .usage = "--checkpoint RUN_OR_FILE [--prompt TEXT] [--tokens N] [OPTIONS]",
     .example =
         "  lmtrain generate --checkpoint runs/quickstart --prompt 'static int' --tokens 400\n",

@@ -16,13 +16,13 @@ typedef struct request {
 } request;
 
 static const lm_option options[] = {
-    {"config", NULL, "of a checkpoint: also its whole config", LM_STORED(request, config)},
+    {"config", NULL, "print the whole config of a checkpoint too", LM_STORED(request, config)},
     {"verify", NULL, "read everything and check every digest and every token id",
      LM_STORED(request, verify)},
     {0},
 };
 
-/* ---- a checkpoint ------------------------------------------------------------------------------*/
+/* ---- a checkpoint -----------------------------------------------------------------------------*/
 
 static void print_loss(lm_text *out, const char *what, double x) {
     if (!isnan(x)) lm_text_printf(out, "%-12s %.6f\n", what, x);
@@ -98,7 +98,7 @@ out:
     return status;
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------*/
+/* ---- tokens -----------------------------------------------------------------------------------*/
 
 static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
     const int64_t any = 65536; /* ids of two bytes: without a manifest all of them may be right */
@@ -107,7 +107,8 @@ static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
     if (status == LM_OK)
         lm_text_printf(out,
                        known ? "verified: ids are below %" PRId64 ", digests are right\n"
-                             : "verified: nothing to hold the ids to without a manifest\n",
+                             : "verified: every id can be read; without a manifest there is no "
+                               "vocabulary to check them against\n",
                        lm_corpus_vocab_size(c));
     return status;
 }
@@ -135,7 +136,7 @@ static lm_status inspect_corpus(const request *r, const char *path, lm_text *out
     return status;
 }
 
-/* ---- a run directory ---------------------------------------------------------------------------*/
+/* ---- a run directory --------------------------------------------------------------------------*/
 
 static lm_status append_file(const char *directory, const char *name, lm_text *out, lm_error *err) {
     char *path = lm_file_join(directory, name);
@@ -154,7 +155,8 @@ static bool is_checkpoint(const char *name) {
     return n > 4 && strcmp(name + n - 4, ".npz") == 0;
 }
 
-/* What reading a checkpoint back says of it, behind its name; *damaged is counted up. */
+/* Verifies a checkpoint and appends the result to its line. Damage is no error here: it raises
+ * *damaged. */
 static lm_status verify_listed(const char *directory, const char *name, lm_pool *pool, lm_text *out,
                                int *damaged, lm_error *err) {
     char *path = lm_file_join(directory, name);
@@ -171,8 +173,8 @@ static lm_status verify_listed(const char *directory, const char *name, lm_pool 
     return status;
 }
 
-/* Adds the names of a directory's checkpoints behind `prefix`, a line each; *count: how many.
- * With --verify, what verifying says of each; damage is an error in the end. */
+/* Lists a directory's checkpoints, one per line, their names behind `prefix`; *count: how many.
+ * --verify verifies each; when all are listed, damaged ones are an error. */
 static lm_status list_checkpoints(const request *r, const char *directory, const char *prefix,
                                   lm_text *out, size_t *count, lm_error *err) {
     lm_file_list names = {0};
@@ -211,7 +213,7 @@ static lm_status inspect_run(const request *r, const char *path, lm_text *out, l
     return append_file(path, "summary.json", out, err);
 }
 
-/* A run directory, one of checkpoints, or one of shards. */
+/* A run directory, a directory of checkpoints, or one of shards. */
 static lm_status inspect_directory(const request *r, const char *path, lm_text *out,
                                    lm_error *err) {
     size_t count;
@@ -230,9 +232,9 @@ static lm_status inspect_directory(const request *r, const char *path, lm_text *
     return status;
 }
 
-/* ---- the command -------------------------------------------------------------------------------*/
+/* ---- the command ------------------------------------------------------------------------------*/
 
-/* Checkpoints begin as every ZIP file does. */
+/* Does the file begin as a ZIP file, which every checkpoint is? */
 static lm_status begins_as_zip(const char *path, bool *yes, lm_error *err) {
     lm_mapping map;
     lm_status status = lm_file_map(&map, path, err);
@@ -265,10 +267,9 @@ static lm_status run(const void *given, lm_error *err) {
         if (i > 0) lm_text_printf(&out, "\n");
         status = inspect(r, r->files.items[i], &out, err);
     }
-    lm_error aside; /* what was found before an error is worth seeing */
-    lm_status printed = lm_print(&out, status == LM_OK ? err : &aside);
+    status = lm_print_after(status, &out, err);
     lm_text_free(&out);
-    return status == LM_OK ? printed : status;
+    return status;
 }
 
 const lm_command lm_command_inspect = {

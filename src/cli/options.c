@@ -60,7 +60,7 @@ void lm_option_describe(const lm_option *o, lm_text *out) {
 
 /* ---- values -----------------------------------------------------------------------------------*/
 
-/* Where the option's value is stored. The request comes from malloc and offsetof says the place, so it is aligned. */
+/* Where the option's value is stored: aligned, as a member of a struct. */
 static void *place_of(const parser *p, const lm_option *o) {
     return (void *)(p->request + o->place);
 }

@@ -1,5 +1,5 @@
-/* Command-line options: one table per command. Parsing, defaults, range errors, suggestions and --help
- * derive from it.
+/* Command-line options: one table per command. Parsing, defaults, range errors, suggestions and
+ * --help derive from it.
  *
  *     typedef struct request {
  *         const char *config;
@@ -59,6 +59,7 @@ typedef enum lm_option_kind {
                      int: LM_OPTION_CHOICE,               \
                      unsigned: LM_OPTION_CHOICES)
 
+/* A number's default outside of its range stands for "not given": help does not print it. */
 typedef struct lm_option {
     const char *name;     /* without the dashes; NULL ends the table */
     const char *argument; /* what it takes, for help: "FILE"; NULL: a flag */
@@ -80,7 +81,7 @@ typedef struct lm_option {
             unsigned set_by_default;    /* of LM_OPTION_CHOICES */
         } choice;
     };
-} lm_option; /* A number's default outside of its range stands for "not given"; help does not print it. */
+} lm_option;
 
 /* What a command takes beside its options. */
 typedef struct lm_arguments {
@@ -108,16 +109,16 @@ extern const lm_exit_code lm_exit_codes[]; /* code NULL ends them */
 /* Options that every command takes; nothing is stored. */
 extern const lm_option lm_options_everywhere[];
 
-/* Reads everything behind the command's name into *request, command->size bytes, which are overwritten:
- * defaults, then what is given. Texts are argv's own. LM_ERR_USAGE names the option, what was expected
- * and what was found; unknown options get a suggestion. */
+/* Reads everything behind the command's name into *request, command->size bytes, which are
+ * overwritten: defaults, then what is given. Texts are argv's own. LM_ERR_USAGE names the option,
+ * what was expected and what was found; unknown options get a suggestion. */
 lm_status lm_options_parse(const lm_command *command, int argc, const char *const *argv,
                            void *request, lm_error *err);
 /* Is `what`, say "--help", among the arguments, and not as the value of an option? */
 bool lm_options_ask_for(const lm_command *command, int argc, const char *const *argv,
                         const char *what);
-/* "a whole number from 0 to 9", "one of a, b": what the option takes, for errors and help; nothing is
- * appended for flags and texts. */
+/* "a whole number from 0 to 9", "one of a, b": what the option takes, for errors and help; nothing
+ * is appended for flags and texts. */
 void lm_option_describe(const lm_option *option, lm_text *out);
 
 /* The command's help text. */

@@ -25,7 +25,7 @@ static const lm_option options[] = {
     {"quiet", NULL, "no progress; warnings and errors only", LM_STORED(request, quiet)},
     {"dry-run", NULL, "print the plan (parameters, memory, FLOPs, disk) and stop",
      LM_STORED(request, dry_run)},
-    {"print-config", NULL, "print the config as it is understood, every key, and stop",
+    {"print-config", NULL, "print every key of the config as it is understood, and stop",
      LM_STORED(request, print_config)},
     {"print-schema", NULL, "print a JSON Schema of the config for editors and stop",
      LM_STORED(request, print_schema), .alone = true},
@@ -61,17 +61,12 @@ static lm_status run(const void *given, lm_error *err) {
     if (r->print_config) {
         lm_error left;
         if (lm_setup_resolve(&config, &left) != LM_OK)
-            fprintf(stderr, "lmtrain: warning: what the data decides is not known: %s\n",
+            fprintf(stderr, "lmtrain: warning: keys that depend on the data are not resolved: %s\n",
                     left.message);
         lm_config_print(&config, &t);
         status = lm_print(&t, err);
     } else if (r->dry_run) {
-        lm_error aside;
-        status = lm_train_plan_print(&s, &t, err);
-        if (t.length > 0 && lm_print(&t, &aside) != LM_OK && status == LM_OK) {
-            *err = aside;
-            status = aside.code;
-        }
+        status = lm_print_after(lm_train_plan_print(&s, &t, err), &t, err);
     } else {
         /* In `lmtrain ... 2>&1 | tee log` Ctrl-C may end tee first: the run must still save. */
         signal(SIGPIPE, SIG_IGN);
@@ -85,7 +80,7 @@ out:
 
 const lm_command lm_command_train = {
     .name = "train",
-    .summary = "train a model as a run config says, or go on with a run",
+    .summary = "train a model as described by a run config, or go on with a run",
     .usage = "--config FILE [--resume [FILE]] [--set KEY.PATH=VALUE]... [OPTIONS]\n"
              "  lmtrain --config FILE ...",
     .example = "  lmtrain train --config configs/quickstart.json --set train.steps=200\n"

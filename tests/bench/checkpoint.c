@@ -4,9 +4,9 @@
  *
  * The state looks like a trained model's: weights of rows of different scale, first moments, second
  * moments that are squares of such. The directory should be in memory (/dev/shm), so that what is
- * measured is this program and not a disk. Write ends with the rename, read is into memory with every
- * digest checked, verify also checks every CRC. Medians of several rounds, GB (1e9) of state a
- * second, on 1 and 2 threads; in brackets a second of CPU time, which other work on the machine
+ * measured is this program and not a disk. Write ends with the rename, read is into memory with
+ * every digest checked, verify also checks every CRC. Medians of several rounds, GB (1e9) of state
+ * a second, on 1 and 2 threads; in brackets a second of CPU time, which other work on the machine
  * disturbs less. */
 #include <math.h>
 #include <stdio.h>

@@ -8,7 +8,8 @@
 
 #include "bench/compare.h"
 
-/* Of a row that is recorded at 0.90, where the best peak of the run is 200: limits 0.765 and 190. */
+/* Of a row that is recorded at 0.90, where the best peak of the run is 200: limits 0.765 and
+ * 190. */
 static lm_bench_verdict verdict(const lm_bench_attempt *attempts, int n) {
     return lm_bench_verdict_of(0.90, 200, attempts, n);
 }

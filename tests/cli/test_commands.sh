@@ -122,5 +122,5 @@ cp train.bin bad.bin && cp train.json bad.json && printf 'A' | dd of=bad.bin bs=
 check "a changed token is found" exits_saying 1 "bad.bin: damaged: expected digest" \
     "$lmtrain" inspect bad.bin --verify
 rm bad.json
-check "without a manifest there is nothing to compare with" exits_saying 0 "verified: nothing to hold" \
+check "without a manifest there is nothing to compare with" exits_saying 0 "without a manifest there is no vocabulary" \
     "$lmtrain" inspect bad.bin --verify

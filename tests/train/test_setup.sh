@@ -18,7 +18,7 @@ check "so has its checkpoint" bash -c \
     "'$lmtrain' inspect --config run/checkpoints/step-0000000040.npz | grep -q '\"tokenizer\": \"bytes\"'"
 check "without data the rest is resolved" exits_saying 0 '"d_ff": 96' \
     "$lmtrain" --config a.json --print-config --set data.train=none.bin
-check "and what is missing is said" says "warning: what the data decides is not known: data.train"
+check "and what is missing is said" says "warning: keys that depend on the data are not resolved: data.train"
 check "a tokenizer that is spelled out is no change" exits_saying 0 "finished already" \
     "$lmtrain" --config a.json --resume --set data.tokenizer=bytes
 check "a finished run keeps its config" exits_saying 0 "finished already" \
