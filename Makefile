@@ -153,16 +153,19 @@ test-fault: all-tests  ## every fault there can be, one after the other: minutes
 test-arm: lmtrain  ## kernels and training runs on an emulated ARM: the bits of this machine
 	$(Q)MAKE='$(MAKE)' LMTRAIN='$(CURDIR)/$(BINARY)' sh tests/arm/run.sh
 
-# FUZZ_SECONDS of libFuzzer on the reader of checkpoints; what it finds is left in build/.
+# libFuzzer on every tests/fuzz/NAME.c (T=NAME: one of them), FUZZ_SECONDS each; what it finds is left
+# in build/fuzz/NAME/.
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
-FUZZ_OBJECTS := $(addprefix $(FUZZ_BUILD)/,$(patsubst %.c,%.o,$(filter src/base/% src/machine/% src/checkpoint/%,\
-                  $(SOURCES)) tests/support/container.c tests/support/tempdir.c tests/fuzz/container.c))
-fuzz:  ## fuzz the reader of checkpoints (clang; FUZZ_SECONDS=60)
-	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined BUILD=$(FUZZ_BUILD) $(FUZZ_OBJECTS)
-	$(Q)clang -fsanitize=fuzzer,address,undefined -o $(FUZZ_BUILD)/container $(FUZZ_OBJECTS) $(LDLIBS)
-	$(Q)cd $(FUZZ_BUILD) && ./container -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 \
-	  -malloc_limit_mb=64 -timeout=10
+FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% data/% tokenizer/% checkpoint/%),$(SOURCES))
+FUZZ_SUPPORT := tests/support/container.c tests/support/tempdir.c
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(filter-out tests/fuzz/test_%,$(wildcard tests/fuzz/*.c)))
+fuzz: $(addprefix fuzz-,$(if $(T),$(filter $(T),$(FUZZ_TARGETS)),$(FUZZ_TARGETS)))  ## fuzz every reader of files (clang; T=NAME, FUZZ_SECONDS=60)
+fuzz-%: FORCE
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined EXTRA_LDFLAGS=-fsanitize=fuzzer \
+	  BUILD=$(FUZZ_BUILD) SOURCES='$(FUZZ_SOURCES)' TEST_SUPPORT='$(FUZZ_SUPPORT)' $(FUZZ_BUILD)/tests/fuzz/$*
+	$(Q)mkdir -p $(FUZZ_BUILD)/$* && cd $(FUZZ_BUILD)/$* && ../tests/fuzz/$* -max_total_time=$(FUZZ_SECONDS) \
+	  -max_len=65536 -rss_limit_mb=1024 -malloc_limit_mb=64 -timeout=10
 
 # ---- benchmarks ---------------------------------------------------------------------------------
 .PHONY: bench bench-check bench-record bench-options bench-checkpoint bench-audit

@@ -4,7 +4,7 @@
 #include <zlib.h>
 
 #include "base/json.h"
-#include "checkpoint/npy.h"
+#include "checkpoint/layout.h"
 #include "checkpoint/open.h"
 #include "checkpoint/planes.h"
 
@@ -46,7 +46,7 @@ static void parse_array(lm_json_reader *r, lm_stored_array *a) {
     while (lm_json_next(r))
         shape->shape[shape->ndim++] = lm_json_get_count(r, NULL, 0, (int64_t)1 << 53);
     lm_json_leave(r);
-    if (!lm_npy_count(shape, &a->count)) lm_json_wrong(r, "shape", "a product below 2^60");
+    if (!lm_layout_count(shape, &a->count)) lm_json_wrong(r, "shape", "a product below 2^60");
     a->digest = lm_json_get_digest(r, "xxh64");
 }
 
@@ -59,13 +59,13 @@ static lm_status check_frame(lm_checkpoint *c, lm_stored_array *a, const lm_zip_
     unsigned char trailer[LM_PLANE_TRAILER_SIZE];
     uint64_t at = m->offset + lm_zip_local_size(m), end = at + m->stored;
     lm_status status;
-    lm_npy_block(&a->entry.array, &block);
+    lm_layout_block(&a->entry.array, &block);
     lm_text_reserve(&found, block.length);
     if (block.failed || found.failed) {
         status = lm_checkpoint_no_memory(c, err);
         goto out;
     }
-    size_t header = block.length - LM_NPY_BLOCK_FRONT;
+    size_t header = block.length - LM_LAYOUT_BLOCK_FRONT;
     *size = block.length;
     if (m->method != LM_ZIP_DEFLATE || m->stored < block.length + LM_PLANE_TRAILER_SIZE ||
         m->raw != header + (uint64_t)LM_PLANES * (uint64_t)a->count) {
@@ -79,7 +79,7 @@ static lm_status check_frame(lm_checkpoint *c, lm_stored_array *a, const lm_zip_
     if (memcmp(found.data, block.data, block.length) != 0 ||
         memcmp(trailer, LM_PLANE_TRAILER, sizeof trailer) != 0)
         status = lm_checkpoint_damaged_array(c, a, wrong, err);
-    a->header_crc = (uint32_t)crc32_z(0, (const Bytef *)block.data + LM_NPY_BLOCK_FRONT, header);
+    a->header_crc = (uint32_t)crc32_z(0, (const Bytef *)block.data + LM_LAYOUT_BLOCK_FRONT, header);
 out:
     lm_text_free(&block);
     lm_text_free(&found);
@@ -92,7 +92,7 @@ static lm_status lay_out(lm_checkpoint *c, lm_stored_array *a, const lm_zip_memb
                          lm_json_reader *r, lm_error *err) {
     uint64_t at = m->offset + lm_zip_local_size(m), block = 0;
     uint64_t end = at + m->stored - LM_PLANE_TRAILER_SIZE;
-    int64_t n = LM_PLANES * (a->chunks = lm_npy_chunks(a->count)), i = 0;
+    int64_t n = LM_PLANES * (a->chunks = lm_layout_chunks(a->count)), i = 0;
     /* Before anything is allocated by the count: each chunk has its size in the text. */
     if (lm_json_enter(r, "chunks") != n) lm_json_wrong(r, NULL, "the size of each chunk");
     lm_status status = r->status;

@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
-#include "checkpoint/npy.h"
+#include "checkpoint/layout.h"
 #include "checkpoint/open.h"
 #include "checkpoint/planes.h"
 
@@ -71,7 +71,7 @@ static void read_task(void *argument, int64_t task, int worker) {
     const wanted *w = wanted_of(r, task);
     const lm_stored_array *a = w->from;
     worker_memory *memory = &r->workers[worker];
-    int64_t chunk = task - w->first, length = lm_npy_chunk_length(a->count, chunk);
+    int64_t chunk = task - w->first, length = lm_layout_chunk_length(a->count, chunk);
     const unsigned char *planes[LM_PLANES];
     for (int p = 0; p < LM_PLANES; p++) {
         unsigned char *plane = memory->planes + (size_t)p * LM_PLANE_BOUND;
@@ -98,7 +98,7 @@ static lm_status check_array(const reading *r, const wanted *w, lm_error *err) {
         lm_digest_add(&digest, bytes, sizeof bytes);
         if (r->check_crc)
             crc = (uint32_t)crc32_combine(crc, r->crcs[w->digest + (uint64_t)i],
-                                          lm_npy_chunk_length(a->count, i % a->chunks));
+                                          lm_layout_chunk_length(a->count, i % a->chunks));
     }
     if (lm_digest_end(&digest) != a->digest)
         return lm_checkpoint_damaged_array(r->c, a, "its digest is wrong", err);

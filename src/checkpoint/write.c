@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/npy.h"
+#include "checkpoint/layout.h"
 #include "checkpoint/planes.h"
 #include "checkpoint/zip.h"
 
@@ -61,18 +61,18 @@ static lm_status begin_member(writer *w, int64_t i) {
     lm_zip_member *m = &w->members[i];
     int64_t count = 0;
     lm_text block = {0};
-    LM_ASSERT(lm_npy_count(a, &count));
-    lm_npy_block(a, &block);
+    LM_ASSERT(lm_layout_count(a, &count));
+    lm_layout_block(a, &block);
     if (block.failed) {
         lm_text_free(&block);
         return no_memory(w);
     }
-    size_t size = block.length - LM_NPY_BLOCK_FRONT;
+    size_t size = block.length - LM_LAYOUT_BLOCK_FRONT;
     strcpy(m->name, a->name);
     strcat(m->name, ".npy");
     m->method = LM_ZIP_DEFLATE;
     m->raw = size + (uint64_t)LM_PLANES * (uint64_t)count;
-    m->crc32 = (uint32_t)crc32(0, (const Bytef *)block.data + LM_NPY_BLOCK_FRONT, (uInt)size);
+    m->crc32 = (uint32_t)crc32(0, (const Bytef *)block.data + LM_LAYOUT_BLOCK_FRONT, (uInt)size);
     m->offset = w->offset;
     w->offset += lm_zip_local_size(m);
     lm_status status =
@@ -145,7 +145,7 @@ static lm_status place(writer *w, slot *s) {
     lm_status status = LM_OK;
     int64_t count = 0;
     bool first = s->plane == 0 && s->chunk == 0;
-    LM_ASSERT(lm_npy_count(&w->arrays[s->array], &count));
+    LM_ASSERT(lm_layout_count(&w->arrays[s->array], &count));
     if (first && (status = begin_member(w, s->array)) != LM_OK) return status;
     lm_zip_member *m = &w->members[s->array];
     unsigned char digest[8];
@@ -155,7 +155,7 @@ static lm_status place(writer *w, slot *s) {
     m->crc32 = (uint32_t)crc32_combine(m->crc32, s->crc, s->length);
     s->offset = w->offset;
     w->offset += s->size;
-    bool last = s->plane == LM_PLANES - 1 && s->chunk == lm_npy_chunks(count) - 1;
+    bool last = s->plane == LM_PLANES - 1 && s->chunk == lm_layout_chunks(count) - 1;
     return last ? end_member(w, s->array) : LM_OK;
 }
 
@@ -186,14 +186,14 @@ static lm_status add_chunk(writer *w, slot chunk) {
 static lm_status add_array(writer *w, int64_t i) {
     lm_status status = LM_OK;
     int64_t count = 0;
-    LM_ASSERT(lm_npy_count(&w->arrays[i], &count));
+    LM_ASSERT(lm_layout_count(&w->arrays[i], &count));
     if (count == 0) { /* a member without chunks, behind what waits before it */
         if ((status = turn(w)) != LM_OK || (status = begin_member(w, i)) != LM_OK) return status;
         return end_member(w, i);
     }
     for (int plane = 0; plane < LM_PLANES; plane++) {
-        for (int64_t chunk = 0; chunk < lm_npy_chunks(count); chunk++) {
-            slot s = {i, plane, chunk, .length = lm_npy_chunk_length(count, chunk)};
+        for (int64_t chunk = 0; chunk < lm_layout_chunks(count); chunk++) {
+            slot s = {i, plane, chunk, .length = lm_layout_chunk_length(count, chunk)};
             if ((status = add_chunk(w, s)) != LM_OK) return status;
         }
     }

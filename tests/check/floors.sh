@@ -1,6 +1,7 @@
 #!/bin/sh
-# Every room includes only its own files and rooms on lower floors (src/FLOORS); main.c may include
-# any room; intrinsics headers are included only under src/kernels/ and src/machine/; every room is
+# Every room includes only its own files and rooms on lower floors (src/FLOORS) and stands on the lowest
+# floor that this allows: one above the highest room that it includes. main.c may include any room;
+# intrinsics headers are included only under src/kernels/ and src/machine/; every room is
 # listed. A kernels/<isa>/ folder belongs to the room kernels.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -24,8 +25,17 @@ BEGIN {
     split(target, to, "/")
     if (index(target, "/") == 0) { print file ":" at[2] ": include \"" target "\" by its path from src/"; bad++; next }
     if (!(to[1] in floor)) { print file ":" at[2] ": include of unknown room \"" to[1] "\""; bad++; next }
-    if (to[1] != room && floor[to[1]] >= floor[room]) {
+    if (to[1] == room) next
+    if (floor[to[1]] + 1 > lowest[room]) lowest[room] = floor[to[1]] + 1
+    if (floor[to[1]] >= floor[room]) {
         print file ":" at[2] ": " room " (floor " floor[room] ") includes " target " (floor " floor[to[1]] ")"; bad++
     }
 }
-END { if (bad) { print "check-floors: " bad " violations"; exit 1 } print "check-floors: clean" }'
+END {
+    for (room in floor)
+        if (floor[room] > lowest[room] + 0) {
+            print "src/FLOORS: " room " is on floor " floor[room] ", could stand on " lowest[room] + 0; bad++
+        }
+    if (bad) { print "check-floors: " bad " violations"; exit 1 }
+    print "check-floors: clean"
+}'
