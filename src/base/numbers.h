@@ -13,6 +13,9 @@ static inline int64_t lm_min(int64_t a, int64_t b) {
 static inline int64_t lm_max(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
+static inline uint64_t lm_u64_min(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
 static inline size_t lm_size_min(size_t a, size_t b) {
     return a < b ? a : b;
 }

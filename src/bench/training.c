@@ -59,8 +59,7 @@ void lm_bench_training_begin(lm_bench_training *t, const lm_bench *b) {
     *t = (lm_bench_training){0};
     t->settings =
         (lm_train_settings){.config = &t->config, .threads = b->threads, .isas = b->o->isas};
-    t->trainer = (lm_trainer){.settings = &t->settings, .config = &t->config, .dir = {.lock = -1}};
-    t->trainer.metrics.fd = -1;
+    t->trainer = (lm_trainer){.settings = &t->settings, .config = &t->config};
 }
 
 lm_status lm_bench_training_plan(lm_bench_training *t, lm_error *err) {

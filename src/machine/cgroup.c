@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
+
 #define PATH_SIZE 4096
 #define TEXT_SIZE 8192
 
@@ -127,8 +129,7 @@ static void look_memory(const char *directory, const memory_names *names, uint64
     uint64_t limit = UINT64_MAX;
     for (int i = 0; i < 2 && names->limits[i]; i++) {
         if (!read_in(directory, names->limits[i], text)) continue;
-        uint64_t x = parse_limit(text);
-        if (x < limit) limit = x;
+        limit = lm_u64_min(limit, parse_limit(text));
     }
     if (limit == UINT64_MAX) return;
     uint64_t used = read_in(directory, names->use, text) ? strtoumax(text, NULL, 10) : 0;
@@ -138,8 +139,7 @@ static void look_memory(const char *directory, const memory_names *names, uint64
             used = used > cache ? used - cache : 0;
         }
     }
-    uint64_t here = limit > used ? limit - used : 0;
-    if (here < *left) *left = here;
+    *left = lm_u64_min(*left, limit > used ? limit - used : 0);
 }
 
 /* memory.high kills nobody, but above it a process is slowed to a crawl. */

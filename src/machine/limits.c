@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/numbers.h"
 #include "machine/cgroup.h"
 
 /* The "name:   12345 kB" figure of a /proc file, in bytes; UINT64_MAX when it is not there. */
@@ -28,18 +29,14 @@ static uint64_t proc_figure(const char *path, const char *name) {
     return bytes;
 }
 
-static uint64_t least(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
-}
-
 uint64_t lm_limits_memory(void) {
     uint64_t left = proc_figure("/proc/meminfo", "MemAvailable");
-    left = least(left, lm_cgroup_memory(""));
+    left = lm_u64_min(left, lm_cgroup_memory(""));
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
         uint64_t used = proc_figure("/proc/self/status", "VmSize");
         if (used == UINT64_MAX) used = 0;
-        left = least(left, limit.rlim_cur > used ? limit.rlim_cur - used : 0);
+        left = lm_u64_min(left, limit.rlim_cur > used ? limit.rlim_cur - used : 0);
     }
     return left;
 }

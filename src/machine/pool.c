@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/numbers.h"
 #include "machine/cpu.h"
 #include "machine/fpmode.h"
 
@@ -147,33 +148,38 @@ static void stop_workers(lm_pool *p, int started) {
 }
 
 lm_status lm_pool_create(lm_pool **pool, int threads, lm_error *err) {
+    int started = 0, failed = 0;
+    lm_status status = LM_OK;
     *pool = NULL;
     if (threads < 1 || threads > LM_POOL_MAX_THREADS)
         return lm_error_set(err, LM_ERR_USAGE, "threads: expected 1 to %d, found %d",
                             LM_POOL_MAX_THREADS, threads);
-    lm_pool *p = aligned_alloc(LINE, (sizeof *p + LINE - 1) / LINE * LINE);
-    if (!p) goto no_memory;
+    lm_pool *p = aligned_alloc(LINE, (size_t)lm_round_up(sizeof *p, LINE));
+    if (!p) return lm_error_no_memory(err, "the thread pool");
     *p = (lm_pool){.threads = threads, .crowded = threads > lm_cpu_usable()};
     p->workers = calloc((size_t)threads, sizeof *p->workers);
-    if (!p->workers) goto no_memory;
+    if (!p->workers) {
+        status = lm_error_no_memory(err, "the thread pool");
+        goto out;
+    }
     lm_fpmode_set();
-    for (int i = 0; i < threads - 1; i++) {
-        p->workers[i].pool = p;
-        p->workers[i].index = i + 1;
-        int failed = pthread_create(&p->workers[i].thread, NULL, worker_main, &p->workers[i]);
-        if (failed) {
-            stop_workers(p, i);
-            free(p->workers);
-            free(p);
-            return lm_error_set(err, LM_ERR_RUNTIME, "cannot start thread %d of %d: %s", i + 2,
-                                threads, lm_error_errno(failed));
-        }
+    for (; started < threads - 1; started++) {
+        worker *w = &p->workers[started];
+        *w = (worker){.pool = p, .index = started + 1};
+        failed = pthread_create(&w->thread, NULL, worker_main, w);
+        if (!failed) continue;
+        status = lm_error_set(err, LM_ERR_RUNTIME, "cannot start thread %d of %d: %s", started + 2,
+                              threads, lm_error_errno(failed));
+        goto out;
     }
     *pool = p;
-    return LM_OK;
-no_memory:
-    free(p);
-    return lm_error_set(err, LM_ERR_RUNTIME, "out of memory for a pool of %d threads", threads);
+out:
+    if (status != LM_OK) {
+        stop_workers(p, started);
+        free(p->workers);
+        free(p);
+    }
+    return status;
 }
 
 int lm_pool_threads(const lm_pool *p) {

@@ -8,21 +8,23 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAME_REQUEST 0.1 /* seconds */
+#define SAME_REQUEST 0.1 /* seconds within which a second signal is the same request */
 
 static volatile sig_atomic_t pending, save_asked;
 static struct timespec first; /* when pending was set */
 static struct sigaction before_int, before_term, before_hup, before_usr1;
 static bool listening, armed, at_terminal;
 static char answer[128], answer_int[128]; /* what is said of the first signal, of a first SIGINT */
-static double wall, expected;             /* Unix time at which to have stopped, 0: none; seconds */
+static double wall;     /* Unix time at which the loop should have stopped; 0: none */
+static double expected; /* seconds until the loop asks again, at most */
 
 static double seconds_of(clockid_t clock, struct timespec *at) {
     clock_gettime(clock, at);
     return (double)at->tv_sec + 1e-9 * (double)at->tv_nsec;
 }
 
-/* From a handler: by write alone. Behind a line of progress it begins a line of its own. */
+/* Handlers may call write, not printf. On a terminal a line of progress may stand there unfinished:
+ * the text begins a line of its own. */
 static void say(const char *text) {
     char line[1 + sizeof answer] = "\n";
     size_t n = at_terminal ? 1 : 0, length = strlen(text);
@@ -55,7 +57,7 @@ static void on_save(int number) {
 
 static void handle(int number, void (*handler)(int), struct sigaction *before) {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-    /* One at a time: they share what they write. */
+    /* Handlers run one at a time: they share variables. */
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
@@ -82,7 +84,7 @@ void lm_stop_arm(int64_t before_wall, const char *finishing) {
     handle(SIGINT, on_stop, &before_int);
     handle(SIGTERM, on_stop, &before_term);
     sigaction(SIGHUP, NULL, &before_hup);
-    /* Ignored: that is nohup, under which the run is to outlive its terminal. */
+    /* nohup ignores SIGHUP, so that the run outlives its terminal. */
     if (before_hup.sa_handler != SIG_IGN) handle(SIGHUP, on_stop, NULL);
     armed = true;
 }

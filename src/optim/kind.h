@@ -3,10 +3,11 @@
  *
  * It updates rows in one of two ways:
  *
- *     elements   pieces of a row, of any length, on many threads at once: each element of the weights
- *                depends on the same element of gradient and states alone
- *     matrix     a row [out, in] as a whole, one after another, on the calling thread; it may use the
- *                pool and reserve scratch (ops/compute.h)
+ *     elements   pieces of a row, of any length, many threads at once. Element i of the weights may
+ *                depend on element i of the gradient and of states alone, which makes the bits
+ *                independent of how rows are cut
+ *     matrix     a row [out, in] at once, row after row, on the calling thread, which may use the
+ *                pool
  *
  * and keeps as many states of a row as its list has. They are zero before step 1. */
 #ifndef LM_OPTIM_KIND_H
@@ -24,7 +25,7 @@ typedef struct lm_optimizer_state {
     lm_state_shape shape;
 } lm_optimizer_state;
 
-/* An update of elements first .. first + count - 1 of a row; of all of them by matrix. */
+/* An update of `count` elements of a row from `first` on; by matrix, of all of them. */
 typedef struct lm_update {
     const lm_compute *compute;
     const lm_optimizer_options *options; /* of the row's group */

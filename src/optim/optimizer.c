@@ -5,8 +5,8 @@
 
 #include "optim/kind.h"
 
-/* Elements that a task updates at most. Any length gives the same bits; this one is long enough to
- * hide what a task costs and short enough to share a row of a small model out among threads. */
+/* Elements that a task updates at most. Any length gives the same bits. This one takes far longer
+ * than handing out a task, and is short enough to share the rows of a small model among threads. */
 #define PIECE ((int64_t)65536)
 
 /* A row, its kind and its states. */
@@ -31,7 +31,7 @@ struct lm_optimizer {
     lm_arena arena; /* of the states */
 };
 
-/* ---- the registry ------------------------------------------------------------------------------*/
+/* ---- the registry -----------------------------------------------------------------------------*/
 
 static const lm_optimizer_kind *find(int kind) {
     int i = 0;
@@ -49,7 +49,7 @@ unsigned lm_optimizer_uses(int kind) {
     return find(kind)->uses;
 }
 
-/* ---- states ------------------------------------------------------------------------------------*/
+/* ---- states -----------------------------------------------------------------------------------*/
 
 static int64_t row_elements(const lm_optimizer_row *r) {
     return r->shape[0] * r->shape[1];
@@ -109,7 +109,7 @@ const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count) {
     return (const float *)o->arena.base;
 }
 
-/* ---- creating ----------------------------------------------------------------------------------*/
+/* ---- creating ---------------------------------------------------------------------------------*/
 
 /* Memory for the first state of every row, then for the second, and so on. */
 static void place_states(lm_optimizer *o) {
@@ -200,7 +200,7 @@ void lm_optimizer_free(lm_optimizer *o) {
     free(o);
 }
 
-/* ---- one step ----------------------------------------------------------------------------------*/
+/* ---- one step ---------------------------------------------------------------------------------*/
 
 typedef struct step {
     const lm_optimizer *o;

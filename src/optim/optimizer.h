@@ -8,7 +8,8 @@
  *
  * Weights and gradients are flat arrays; a row is one parameter at its place in them. A group holds
  * the kind of optimizer and its values for the rows that name it, so that rows may differ in both.
- * Same bits for any number of threads, and however rows are shared out among groups of equal values. */
+ * The bits do not depend on the number of threads, nor on how rows are shared among groups of equal
+ * values. */
 #ifndef LM_OPTIM_OPTIMIZER_H
 #define LM_OPTIM_OPTIMIZER_H
 

@@ -171,5 +171,4 @@ void lm_metrics_close(lm_metrics *m) {
     free(m->path);
     lm_text_free(&m->text);
     m->path = NULL;
-    m->fd = -1;
 }

@@ -36,8 +36,8 @@ typedef struct lm_eval_figures {
 } lm_eval_figures;
 
 typedef struct lm_metrics {
-    char *path;
-    int fd;            /* -1: closed */
+    char *path; /* NULL: closed */
+    int fd;
     int64_t last_step; /* of the last line that was there when it was opened; 0: none */
     lm_text text;      /* what is not written yet; reused, so that a step allocates nothing */
     bool late;         /* lines wait, since they could not be written: why says why not */

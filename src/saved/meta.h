@@ -1,4 +1,5 @@
-/* meta.json: what a checkpoint holds beside its arrays, the state of the run and its resolved config.
+/* meta.json: what a checkpoint holds beside its arrays, the state of the run and its resolved
+ * config.
  *
  * Nothing that differs between two runs of one config is stored: no times, no threads, no
  * instruction set. So equal runs give equal files. */

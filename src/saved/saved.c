@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 
-/* ---- arrays ------------------------------------------------------------------------------------*/
+/* ---- arrays -----------------------------------------------------------------------------------*/
 
 static lm_checkpoint_array make_array(const char *state, const char *row, int ndim,
                                       const int64_t shape[2], float *data) {
@@ -34,9 +34,9 @@ lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, int64_t
     return arrays;
 }
 
-/* ---- a saved model -----------------------------------------------------------------------------*/
+/* ---- a saved model ----------------------------------------------------------------------------*/
 
-/* The checkpoint that path means: *file malloc'd. */
+/* Finds the checkpoint that lm_saved_open's path names; *file is malloc'd. */
 static lm_status resolve(const char *path, lm_pool *pool, char **file, lm_text *skipped,
                          lm_error *err) {
     *file = NULL;

@@ -26,8 +26,8 @@ typedef struct lm_saved {
  * verifies is taken, and those passed over are described in *skipped. */
 lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *skipped,
                         lm_error *err);
-/* The model with its weights, for micro-batches of `batch`, without gradients. `compute` is given the
- * precision that it was trained at, so that an evaluation gives the figures of the run. */
+/* The model with its weights, for micro-batches of `batch`, without gradients. `compute` is given
+ * the precision that it was trained at, so that an evaluation gives the figures of the run. */
 lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, lm_model **model,
                          lm_error *err);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
+#include "base/numbers.h"
 
-/* Weights a task digests: large enough to cost no more than reading them. Part of the digest. */
+/* Weights per piece, which is a task: long enough that a digest costs no more than reading them.
+ * The digest depends on it. */
 #define PIECE ((int64_t)1 << 16)
 
 static int64_t pieces(const lm_audit *a) {
-    return (a->count + PIECE - 1) / PIECE;
+    return lm_divide_up(a->count, PIECE);
 }
 
 lm_status lm_audit_create(lm_audit *a, int64_t count, lm_error *err) {
@@ -45,9 +47,8 @@ typedef struct piece_task {
 static void digest_piece(void *argument, int64_t task, int worker) {
     (void)worker;
     piece_task *t = argument;
-    int64_t from = task * PIECE, left = t->audit->count - from;
-    t->audit->digests[task] =
-        lm_digest_of(t->weights + from, (size_t)(left < PIECE ? left : PIECE) * sizeof(float));
+    int64_t from = task * PIECE, length = lm_min(t->audit->count - from, PIECE);
+    t->audit->digests[task] = lm_digest_of(t->weights + from, (size_t)length * sizeof(float));
 }
 
 void lm_audit_weights(lm_audit *a, const float *weights, lm_pool *pool) {

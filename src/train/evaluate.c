@@ -2,13 +2,15 @@
 
 #include <math.h>
 
+#include "base/numbers.h"
+
 double lm_evaluate(const lm_evaluation *e, int (*stop)(void), int64_t *evaluated) {
     const int64_t time = e->sampler->context_length, windows = e->sampler->windows;
     int64_t n = windows;
-    if (e->max_tokens > 0 && (e->max_tokens - 1) / time + 1 < n) n = (e->max_tokens - 1) / time + 1;
+    if (e->max_tokens > 0) n = lm_min(n, lm_divide_up(e->max_tokens, time));
     double sum = 0;
     for (int64_t i = 0; i < n;) {
-        int64_t batch = n - i < e->batch ? n - i : e->batch;
+        int64_t batch = lm_min(n - i, e->batch);
         if (stop && stop()) return NAN;
         for (int64_t b = 0; b < batch; b++) {
             /* (i + b) * windows / n, without overflow */

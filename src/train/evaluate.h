@@ -9,15 +9,15 @@ typedef struct lm_evaluation {
     lm_model *model;
     const lm_sampler *sampler; /* its context_length is the windows' */
     int64_t batch;             /* windows at a time: at most the model's */
-    int64_t max_tokens;        /* 0: all windows; else the least number of windows that reaches it,
+    int64_t max_tokens;        /* 0: all windows; else the fewest windows that hold so many tokens,
                                   spread evenly: the same ones every time */
     int32_t *tokens;           /* workspace [batch * (context_length + 1)] */
 } lm_evaluation;
 
-/* Nats a token, each predicted from the tokens before it in its window; *evaluated receives their
- * number (may be NULL). stop(), asked between batches, may end it early: NaN is returned then.
- * The sum runs in window order, in double: the same bits for any number of threads, but not for
- * another batch. */
+/* The mean loss in nats per token; each token is predicted from those before it in its window.
+ * *evaluated receives the number of tokens (may be NULL). stop() is asked before each batch; when
+ * it returns non-zero the evaluation ends, returns NaN and leaves *evaluated alone. The sum runs in
+ * window order, in double: the same bits for any number of threads, but not for another batch. */
 double lm_evaluate(const lm_evaluation *e, int (*stop)(void), int64_t *evaluated);
 
 #endif

@@ -4,8 +4,9 @@
 
 #include "train/trainer.h"
 
-/* Arrays of the optimizer are named "state/parameter", parameters have no slash. Each parameter of
- * the checkpoint must be one of this model: what is there must not be left out unsaid. */
+/* Each parameter of the checkpoint must be one of this model, so that none is silently left out.
+ * Arrays of the optimizer do not count: they are named "state/parameter", and parameters have no
+ * slash. */
 static lm_status check_all_used(const lm_trainer *t, const lm_saved *from, lm_error *err) {
     for (int64_t i = 0; i < lm_checkpoint_count(from->checkpoint); i++) {
         const char *name = lm_checkpoint_entry_at(from->checkpoint, i)->array.name;
@@ -27,7 +28,7 @@ static lm_status check_tokenizer(const lm_trainer *t, const lm_saved *from, lm_e
                         was, is);
 }
 
-/* Shapes are checked by reading; other keys of the model may differ on purpose (rope_theta, say). */
+/* Reading checks the shapes. Other keys of the model may differ on purpose (rope_theta, say). */
 static void say_differences(lm_trainer *t, const lm_saved *from) {
     lm_text differences = {0};
     lm_config_differences(&from->config, t->config, "model", &differences);

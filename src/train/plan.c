@@ -24,7 +24,7 @@ static uint64_t checkpoints_kept(const lm_config *c) {
         kept += (uint64_t)(c->train.steps / (o->every / a) / o->keep_every);
     }
     uint64_t made = o->every > 0 ? (uint64_t)((c->train.steps - 1) / o->every) + 1 : 1;
-    return kept < made ? kept : made;
+    return lm_u64_min(kept, made);
 }
 
 lm_status lm_setup_plan(lm_setup *s, lm_error *err) {

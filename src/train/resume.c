@@ -42,7 +42,8 @@ out:
     return status;
 }
 
-/* To begin again at step 0 would overwrite what may still be of use: that is for the user to say. */
+/* The run does not begin again at step 0 by itself: that would overwrite checkpoints that the user
+ * may still be able to repair. */
 static lm_status none_is_good(const lm_trainer *t, const lm_text *skipped, lm_error *err) {
     return lm_error_damaged(err,
                             "%s: no good checkpoint to go on from; nothing was changed. Put a good"
@@ -51,7 +52,7 @@ static lm_status none_is_good(const lm_trainer *t, const lm_text *skipped, lm_er
                             t->dir.checkpoints, (int)skipped->length - 1, lm_text_cstr(skipped));
 }
 
-/* The checkpoint to go on from: t->saved, NULL when there is none at all. */
+/* Finds the checkpoint to go on from: t->saved, NULL when there is none at all. */
 static lm_status choose(lm_trainer *t, lm_error *err) {
     const char *from = t->settings->resume_from;
     lm_text skipped = {0};
@@ -75,9 +76,9 @@ static lm_status choose(lm_trainer *t, lm_error *err) {
     return status;
 }
 
-/* From now on the run's newest checkpoint is the one it goes on from: a copy is made of one that
- * lies elsewhere or has the name of another step, and what lies beyond is set aside. Only then the
- * metrics may be cut. */
+/* Makes the checkpoint that the run goes on from its newest one: copies it when it lies elsewhere
+ * or has the name of another step, and sets those of later steps aside. Only after that may the
+ * metrics be cut. */
 static lm_status settle(lm_trainer *t, lm_error *err) {
     lm_text moved = {0};
     lm_status status = LM_OK;

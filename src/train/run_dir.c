@@ -14,7 +14,8 @@ static lm_status take_lock(lm_run_dir *r, const char *path, lm_error *err) {
     char *name = lm_file_join(path, ".lock");
     if (!name) return lm_error_no_memory(err, path);
     r->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (r->lock < 0) {
+    r->locked = r->lock >= 0;
+    if (!r->locked) {
         status =
             lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot open: %s", name, lm_error_errno(errno));
     } else if (flock(r->lock, LOCK_EX | LOCK_NB) != 0) {
@@ -38,7 +39,7 @@ static bool holds_anything(const char *directory) {
     return any;
 }
 
-/* Only a run that is to be gone on with may be there. */
+/* A directory that holds a run is refused, unless that run is to be resumed. */
 static lm_status check_unused(const lm_run_dir *r, const char *path, bool resume, lm_error *err) {
     if (resume || !(lm_file_exists(r->config) || lm_file_exists(r->metrics) ||
                     holds_anything(r->checkpoints)))
@@ -50,7 +51,7 @@ static lm_status check_unused(const lm_run_dir *r, const char *path, bool resume
 }
 
 lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, lm_error *err) {
-    *r = (lm_run_dir){.lock = -1};
+    *r = (lm_run_dir){0};
     r->config = lm_file_join(path, "config.json");
     r->metrics = lm_file_join(path, "metrics.jsonl");
     r->checkpoints = lm_file_join(path, "checkpoints");
@@ -63,7 +64,7 @@ lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, lm_error
     if ((status = check_unused(r, path, resume, err)) != LM_OK) goto out;
     if ((status = lm_file_make_directory(r->checkpoints, err)) != LM_OK) goto out;
     if ((status = take_lock(r, path, err)) != LM_OK) goto out;
-    /* Another process may have begun and ended a run in between. */
+    /* Before this process had the lock, another may have begun and ended a run. */
     status = check_unused(r, path, resume, err);
 out:
     if (status != LM_OK) lm_run_dir_close(r);
@@ -71,10 +72,10 @@ out:
 }
 
 void lm_run_dir_close(lm_run_dir *r) {
-    if (r->lock >= 0) close(r->lock);
+    if (r->locked) close(r->lock);
     free(r->config);
     free(r->metrics);
     free(r->checkpoints);
     free(r->summary);
-    *r = (lm_run_dir){.lock = -1};
+    *r = (lm_run_dir){0};
 }

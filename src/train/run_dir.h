@@ -1,7 +1,8 @@
 /* The run directory: config.json, metrics.jsonl, checkpoints/, summary.json.
  *
- * One process trains in it at a time: a lock on <dir>/.lock that dies with its process. A directory
- * that holds a run already is refused unless the run is to go on. */
+ * One process trains in it at a time: it holds a lock on <dir>/.lock, which the system releases
+ * when the process ends. A directory that holds a run already is refused unless that run is
+ * resumed. */
 #ifndef LM_TRAIN_RUN_DIR_H
 #define LM_TRAIN_RUN_DIR_H
 
@@ -11,12 +12,13 @@
 
 typedef struct lm_run_dir {
     char *config, *metrics, *checkpoints, *summary; /* paths */
-    int lock;                                       /* -1: not held */
+    bool locked;
+    int lock; /* descriptor, while locked */
 } lm_run_dir;
 
 /* Makes the directory, takes the lock. LM_ERR_USAGE when it holds a run and resume is false;
  * LM_ERR_RUNTIME when another process has it. */
 lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, lm_error *err);
-void lm_run_dir_close(lm_run_dir *r); /* zero-initialised is not fine: lock must be -1 or held */
+void lm_run_dir_close(lm_run_dir *r); /* zero-initialised or twice is fine */
 
 #endif

@@ -9,7 +9,8 @@
 #include "optim/clip.h"
 #include "train/trainer.h"
 
-/* The sum of squares of an array is finite when all of it is, give or take what would overflow. */
+/* The sum of squares of an array is finite when all its elements are, and none is so large that its
+ * square overflows. */
 static lm_status check_finite(const lm_trainer *t, lm_error *err) {
     int64_t n_states, total = lm_model_total(t->model);
     const float *states = lm_optimizer_flat(t->optimizer, &n_states);
@@ -36,7 +37,7 @@ static lm_status check_disk(const lm_trainer *t, lm_error *err) {
                         lm_text_bytes(have, sizeof have, (double)free_bytes));
 }
 
-/* One that reads back wrong is set aside: it must not pass for the newest. */
+/* A checkpoint that reads back wrong is set aside, so that nobody takes it for the newest. */
 static lm_status check_written(const lm_trainer *t, const char *path, lm_error *err) {
     lm_text moved = {0};
     lm_error aside;
@@ -60,7 +61,7 @@ lm_status lm_trainer_write(lm_trainer *t, lm_error *err) {
         status = lm_error_no_memory(err, t->dir.checkpoints);
         goto out;
     }
-    /* The metrics up to here first: a checkpoint never knows of more than they do. */
+    /* The metrics up to this step are written first, so that they never lag behind a checkpoint. */
     if ((status = lm_metrics_sync(&t->metrics, err)) != LM_OK) goto out;
     status =
         lm_checkpoint_write(path, t->arrays, t->n_arrays, lm_text_cstr(&meta), t->pool, NULL, err);
@@ -88,7 +89,7 @@ lm_status lm_trainer_save(lm_trainer *t, lm_error *err) {
                                     .keep_best = t->setup.val ? o->keep_best : 0,
                                     .loss = lm_run_state_val_loss,
                                     .known = &t->losses};
-    /* What cannot be deleted now may be at the next checkpoint: this one is there all the same. */
+    /* Old checkpoints that cannot be deleted now are tried again after the next one. */
     lm_status kept = lm_checkpoint_retain(t->dir.checkpoints, &keep, &aside);
     t->save_seconds = fmax(t->save_seconds, lm_clock_seconds() - started);
     if (kept != LM_OK)

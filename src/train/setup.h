@@ -9,15 +9,18 @@
 
 typedef struct lm_train_plan {
     lm_model_plan model;
-    uint64_t optimizer, batch; /* bytes: optimizer states; token buffers */
-    uint64_t saving;           /* bytes: what writing a checkpoint takes, for a while */
-    uint64_t memory;           /* bytes: all of it */
-    uint64_t checkpoint;       /* bytes of one checkpoint, at most */
-    uint64_t disk;             /* bytes of all that are kept, and the one being written */
-    int64_t step_tokens;       /* micro_batch * grad_accumulation * context_length */
-    double tokens;             /* of the whole run */
-    double epochs;             /* passes over the training data */
-    bool overflow;             /* some figure does not fit: refused */
+    /* Bytes of memory, beside the model's: */
+    uint64_t optimizer; /* states */
+    uint64_t batch;     /* tokens of a micro-batch */
+    uint64_t saving;    /* while a checkpoint is written */
+    uint64_t memory;    /* all of these and the model's */
+    /* Bytes of disk, at most: */
+    uint64_t checkpoint; /* one */
+    uint64_t disk;       /* all that are kept, and the one being written */
+    int64_t step_tokens; /* micro_batch * grad_accumulation * context_length */
+    double tokens;       /* of the whole run */
+    double epochs;       /* passes over the training data */
+    bool overflow;       /* some figure does not fit: refused */
 } lm_train_plan;
 
 typedef struct lm_setup {
@@ -31,20 +34,21 @@ typedef struct lm_setup {
     lm_train_plan plan;
 } lm_setup;
 
-/* Opens and validates the corpora, takes vocab_size from the manifest when the config leaves it 0,
- * resolves the model and makes the plan. threads 0: config's run.threads; that 0: all usable CPUs. */
+/* Opens and validates the corpora, takes vocab_size from the manifest when the config leaves it
+ * out, resolves the model and makes the plan. threads 0: as many as run.threads says; when that is
+ * 0 too, one for each CPU that may be used. */
 lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas,
                         lm_error *err);
 void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */
 
 /* Fills in what a config leaves to its data (data.tokenizer, model.vocab_size) and to other keys of
- * the model. On an error what does not depend on the data is filled in all the same. */
+ * the model. When that fails, what does not depend on the data is filled in all the same. */
 lm_status lm_setup_resolve(lm_config *config, lm_error *err);
 
-/* What is allowed but hardly meant, a line each ("warning: ..."). */
+/* Appends a line ("warning: ...") for each thing that is allowed but that hardly anyone means. */
 void lm_setup_warnings(const lm_setup *s, lm_text *out);
 
-/* ---- the plan ----------------------------------------------------------------------------------*/
+/* ---- the plan ---------------------------------------------------------------------------------*/
 
 /* Fills s->plan, for an open corpus and a resolved model. */
 lm_status lm_setup_plan(lm_setup *s, lm_error *err);
@@ -52,7 +56,7 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err);
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 /* The same, and one that the run directory's disk cannot hold. */
 lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err);
-/* The plan for people. */
+/* The plan as text, for people. */
 void lm_setup_print_plan(const lm_setup *s, lm_text *out);
 
 #endif

@@ -7,8 +7,8 @@
 #include "optim/clip.h"
 #include "train/trainer.h"
 
-/* A lane is a run of the step's windows whose gradients are added in order, apart from those of other
- * lanes. */
+/* A lane is a run of the step's windows whose gradients are added in order, and apart from those of
+ * other lanes. */
 enum { LANES = 1 };
 
 /* The windows of a lane, by their number within the whole run. */
@@ -32,8 +32,8 @@ static void read_batch(lm_trainer *t, int64_t first, int64_t count) {
     lm_phase_leave(t->compute.phases, before);
 }
 
-/* Part 1: adds the gradients of the lane's windows, as parts of the step's mean loss, to those of the
- * model; returns the sum of their losses. */
+/* Part 1: adds the gradients of a lane's windows to those of the model; each is scaled to its share
+ * of the step's mean loss. Returns the sum of the losses. */
 static double add_gradients(lm_trainer *t, windows w) {
     const lm_config *c = t->config;
     float grad_scale = (float)(1.0 / (double)t->setup.plan.step_tokens);

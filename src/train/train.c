@@ -10,7 +10,7 @@
 #include "machine/stop.h"
 #include "train/follow.h"
 
-/* Nothing is written when it is there as it should be. */
+/* config.json is left alone when it says the same already. */
 static lm_status write_config(const lm_trainer *t, lm_error *err) {
     lm_text text = {0}, old = {0};
     lm_error none;
@@ -49,7 +49,7 @@ static void announce(lm_trainer *t) {
     }
 }
 
-/* From an open setup to the first step. */
+/* Everything between opening the setup and the first step. */
 static lm_status prepare(lm_trainer *t, lm_error *err) {
     const lm_config *c = t->config;
     lm_status status;
@@ -63,7 +63,7 @@ static lm_status prepare(lm_trainer *t, lm_error *err) {
     if ((status = lm_trainer_resume(t, err)) != LM_OK) return status;
     if (t->saved_step < 0 && (status = lm_trainer_init(t, err)) != LM_OK) return status;
     t->first_step = t->progress.first_step = t->state.step;
-    if (lm_trainer_is_finished(t)) return LM_OK; /* all that it wrote stays as it is */
+    if (lm_trainer_is_finished(t)) return LM_OK; /* its files stay as they are */
     if ((status = write_config(t, err)) != LM_OK) return status;
     status = lm_metrics_open(&t->metrics, t->dir.metrics, t->state.step,
                              t->state.val_step == t->state.step, &t->seconds_before, err);
@@ -90,9 +90,8 @@ static lm_status run_steps(lm_trainer *t, lm_error *err) {
 }
 
 lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
-    lm_trainer t = {.settings = settings, .config = settings->config, .dir = {.lock = -1}};
+    lm_trainer t = {.settings = settings, .config = settings->config};
     lm_error aside;
-    t.metrics.fd = -1;
     t.started = lm_clock_seconds();
     lm_stop_listen();
     lm_status status =

@@ -1,12 +1,13 @@
-/* The training run: batch -> forward -> backward -> clip -> step -> evaluate -> report -> checkpoint.
+/* A training run: batch -> forward -> backward -> clip -> step -> evaluate -> report -> checkpoint.
  *
  *     lm_train_settings s = {.config = &config, .resume = true, .isas = lm_cpu_detect()};
  *     return lm_train_run(&s, err);
  *
- * Ends with LM_OK at the last step; LM_ERR_INTERRUPTED after SIGINT, SIGTERM or SIGHUP, when a checkpoint of
- * the step at hand is on disk; LM_ERR_DIVERGED when a loss or a gradient stops being finite: the
- * checkpoints of good steps stay. The same config and seed give the same losses, weights and final
- * checkpoint, to the bit, whatever the threads and the instruction set, killed and resumed or not. */
+ * Ends with LM_OK at the last step; with LM_ERR_INTERRUPTED after SIGINT, SIGTERM or SIGHUP, when a
+ * checkpoint of the step at hand is on disk; with LM_ERR_DIVERGED when a loss or a gradient stops
+ * being finite: the checkpoints of good steps stay. The same config and seed give the same losses,
+ * weights and final checkpoint, to the bit, for any number of threads, any instruction set, and
+ * however often the run is killed and resumed. */
 #ifndef LM_TRAIN_TRAIN_H
 #define LM_TRAIN_TRAIN_H
 
@@ -17,12 +18,13 @@
 
 typedef struct lm_train_settings {
     lm_config *config; /* model.vocab_size and other derived values are filled in */
-    bool
-        resume; /* go on from the newest good checkpoint; from the start when there is none at all */
-    const char *resume_from; /* go on from this checkpoint or fail; NULL: the newest good one */
-    bool quiet;
+    bool resume;       /* go on from the newest good checkpoint; from step 0 when there is none at
+                          all */
+    const char
+        *resume_from; /* go on from this checkpoint or fail; NULL: from the newest good one */
+    bool quiet;       /* warnings and errors only */
     int threads;      /* 0: the config's run.threads */
-    lm_isa_mask isas; /* that may be used */
+    lm_isa_mask isas; /* instruction sets that may be used */
 } lm_train_settings;
 
 lm_status lm_train_run(const lm_train_settings *s, lm_error *err);

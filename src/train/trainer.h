@@ -1,7 +1,14 @@
-/* The state of a training run, shared by the files of this room: its memory (trainer.c), one step
- * (step.c), what follows it (follow.h), the run (train.c), writing checkpoints (save.c), going on from
- * one (resume.c), a new run's weights (init.c). lm_trainer_create and lm_trainer_step are all that a
- * measurement of the step needs. */
+/* The state of a training run, shared by the files of this room:
+ *
+ *     open.c plan.c warnings.c   what a run starts from (setup.h)
+ *     trainer.c init.c groups.c  its memory, the weights of a new run, the optimizer's rows
+ *     step.c audit.c             one step, and its digest
+ *     follow.c follow/           what follows a step (follow.h)
+ *     save.c resume.c run_dir.c  checkpoints, going on from one, the directory
+ *     train.c                    the run, from start to end
+ *
+ * lm_trainer_create and lm_trainer_step are all that a measurement of the step needs. A
+ * zero-initialised trainer with settings and config may be freed. */
 #ifndef LM_TRAIN_TRAINER_H
 #define LM_TRAIN_TRAINER_H
 
@@ -32,33 +39,35 @@ typedef struct lm_trainer {
     lm_progress progress;
     lm_run_state state;
     char *saved;                 /* path of the newest checkpoint; NULL: none */
-    int64_t saved_step;          /* its step; -1: none, or the state has moved on within the step */
-    lm_checkpoint_losses losses; /* of the run's checkpoints, as far as they were read */
-    double save_seconds;         /* the longest a checkpoint took in this session */
-    bool metrics_late;           /* lines of metrics wait, and the user was told */
-    double seconds_before;       /* of the run's earlier sessions */
-    double started;              /* lm_clock_seconds() of this session */
-    double stepping;             /* seconds of this session spent in steps */
-    int64_t first_step;          /* done before this session */
-    double longest_step;         /* seconds, of this session */
-    lm_step_figures figures;     /* of the last step of this session */
-    int64_t reported_step;       /* of the figures that were reported last */
+    int64_t saved_step;          /* its step; -1: none, or it lacks the evaluation of its step */
+    lm_checkpoint_losses losses; /* validation losses of the checkpoints that were read so far */
+    bool metrics_late;           /* the user was told that lines of metrics wait */
+    lm_step_figures figures;     /* the last step of this session; step 0: none yet */
+    int64_t reported_step;       /* the last step whose figures were reported */
     lm_audit audit;
+    /* Seconds. "This session" is this process: a run may have had earlier ones. */
+    double seconds_before; /* all earlier sessions */
+    double started;        /* lm_clock_seconds() when this session began */
+    double stepping;       /* this session's steps */
+    double longest_step;   /* in this session */
+    double save_seconds;   /* the longest checkpoint in this session */
+    int64_t first_step;    /* steps done before this session */
 } lm_trainer;
 
 /* Allocates what the plan says, for t->setup. */
 lm_status lm_trainer_create(lm_trainer *t, lm_error *err);
 void lm_trainer_free(lm_trainer *t);
 
-/* One step on the next windows of the training data: their gradients, clipping, the optimizer's update.
- * t->state moves on by one step, whose figures are in t->figures. LM_ERR_DIVERGED, with weights and
- * state as they were, when the loss or the gradient is not finite. Allocates nothing. */
+/* One step on the next windows of the training data: their gradients, clipping, the optimizer's
+ * update. t->state moves on by one step, whose figures are then in t->figures. LM_ERR_DIVERGED,
+ * with weights and state as they were, when the loss or the gradient is not finite. Allocates
+ * nothing. */
 lm_status lm_trainer_step(lm_trainer *t, lm_error *err);
 
 /* Is the step just done a multiple of `every`? 0: never. */
 bool lm_trainer_at_interval(const lm_trainer *t, int64_t every);
-/* Is the evaluation of the step just done due, and not made yet? A session that was stopped may have
- * left it to this one. */
+/* Is the evaluation of the step just done due, and not made yet? A session that was stopped may
+ * have left it to this one. */
 bool lm_trainer_evaluation_due(const lm_trainer *t);
 /* Are all steps and the last evaluation done? */
 bool lm_trainer_is_finished(const lm_trainer *t);
@@ -72,8 +81,8 @@ double lm_trainer_seconds(const lm_trainer *t);
 /* The weights of a new run: random ones, or those of run.init_from. */
 lm_status lm_trainer_init(lm_trainer *t, lm_error *err);
 /* Go on from the newest good checkpoint: weights, optimizer, state. Checks that config and data are
- * those of the checkpoint. Without any the state stays that of a new run; when there are some and
- * none is good it is an error, and nothing was changed. */
+ * those of the checkpoint. When there is no checkpoint the state stays that of a new run; when
+ * there are some and none is good it is an error, and nothing was changed. */
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err);
 /* Write the checkpoint of the present step and read it back. Weights that are not finite are not
  * written: LM_ERR_DIVERGED. */

@@ -81,9 +81,8 @@ static lm_status run(int row, lm_error *err) {
     lm_bench_corpus corpus;
     lm_config c = {0};
     lm_train_settings settings = {.config = &c, .isas = lm_cpu_detect()};
-    lm_trainer t = {.settings = &settings, .config = &c, .dir = {.lock = -1}};
+    lm_trainer t = {.settings = &settings, .config = &c};
     lm_text text = {0};
-    t.metrics.fd = -1;
     lm_status status = lm_bench_corpus_make(&corpus, runs[row].vocab, err);
     if (status != LM_OK) return status;
     lm_text_printf(&text,

@@ -1,6 +1,6 @@
-/* After the first step of a run nothing is allocated until its checkpoint is written: not by a step,
- * by its line of metrics and of progress, nor by an evaluation. The whole of lm_train_run is run
- * here; malloc and its kind are this program's own and count, and a line that is written to
+/* After the first step of a run nothing is allocated until its checkpoint is written: not by a
+ * step, by its line of metrics and of progress, nor by an evaluation. The whole of lm_train_run is
+ * run here; malloc and its kind are this program's own and count, and a line that is written to
  * metrics.jsonl marks the end of a step or of an evaluation. */
 #include "tests/support/test.h"
 
@@ -58,7 +58,7 @@ ssize_t write(int fd, const void *data, size_t size) {
 }
 #endif
 
-/* ---- a run -------------------------------------------------------------------------------------*/
+/* ---- a run ------------------------------------------------------------------------------------*/
 
 static lm_error err;
 

@@ -1,5 +1,5 @@
-/* Never a poisoned checkpoint: each array in turn, weights and both moments, gets a value that is not
- * finite; nothing is written, and the good checkpoint stays. */
+/* Never a poisoned checkpoint: each array in turn, weights and both moments, gets a value that is
+ * not finite; nothing is written, and the good checkpoint stays. */
 #include "tests/support/test.h"
 
 #include <math.h>
@@ -16,13 +16,12 @@
 static lm_bench_corpus corpus;
 static lm_config config;
 static lm_train_settings settings = {.config = &config};
-static lm_trainer trainer = {.settings = &settings, .config = &config, .dir = {.lock = -1}};
+static lm_trainer trainer = {.settings = &settings, .config = &config};
 static lm_error err;
 
 static int set_up(void **state) {
     lm_text text = {0};
     lm_trainer *t = &trainer;
-    t->metrics.fd = -1;
     tempdir_open(state);
     if (lm_bench_corpus_make(&corpus, 65, &err) != LM_OK) return -1;
     lm_text_printf(&text,

@@ -18,8 +18,8 @@ static lm_status report(lm_trainer *t, lm_error *err) {
 
 const lm_follower lm_follow_figures = {has_new_figures, report};
 
-/* Lines of metrics may have to wait, for want of disk say: the user is told when that begins and when
- * it is over. */
+/* Lines of metrics wait in memory while they cannot be written, because the disk is full, say. The
+ * user is told when that begins and when it is over. */
 static bool metrics_changed(const lm_trainer *t) {
     return t->metrics.late != t->metrics_late;
 }

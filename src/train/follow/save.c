@@ -4,8 +4,9 @@
 #include "machine/stop.h"
 #include "train/follow.h"
 
-/* A checkpoint in the middle that cannot be written, for want of disk say, does not end the run: the
- * older ones are still there and the next interval tries again. One that the run ends with must be. */
+/* A checkpoint in the middle of a run that cannot be written, because the disk is full, say, does
+ * not end the run: the older ones are still there, and the next interval tries again. The
+ * checkpoint that a run ends with must be written. */
 static lm_status save(lm_trainer *t, bool must, lm_error *err) {
     lm_status status = lm_trainer_save(t, err);
     if (status != LM_ERR_RUNTIME || must) return status;
