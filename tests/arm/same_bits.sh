@@ -7,7 +7,7 @@
 
 arm() { qemu-aarch64 "$LMTRAIN_ARM" "$@"; }
 check "it is another machine" bash -c "qemu-aarch64 '$LMTRAIN_ARM' --version | grep -q 'sets: scalar neon$'"
-make_corpus
+corpus >/dev/null
 cat >a.json <<END
 {
   "run": {"dir": "run"},

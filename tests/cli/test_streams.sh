@@ -3,9 +3,12 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-make_corpus
-tiny a
-"$lmtrain" --config a.json --quiet --set run.dir=plain || exit 1
+# An undisturbed run in the directory plain.
+plain() {
+    given corpus
+    tiny a
+    "$lmtrain" --config a.json --quiet --set run.dir=plain
+}
 untimed() { sed 's/,"\(tokens_per_s\|seconds\)":.*//' "$1/metrics.jsonl"; }
 same_losses() { cmp <(untimed plain) <(untimed "$1"); }
 same_files() {
@@ -14,54 +17,81 @@ same_files() {
         [ ! -s "$1/.lock" ]
 }
 
-"$lmtrain" --config a.json --set run.dir=closed >&- 2>&-
-check "nowhere to write to: the run finishes" test $? -eq 0
-check "nothing but metrics went into the metrics" same_losses closed
-check "the files are those of any run" same_files closed
+closed_streams() {
+    given plain
+    "$lmtrain" --config a.json --set run.dir=closed >&- 2>&-
+    check "a run whose output streams are closed finishes" test $? -eq 0
+    check "no message goes into the metrics of a run whose streams are closed" same_losses closed
+    check "a run whose streams are closed writes the files of any run" same_files closed
+}
+scenario closed_streams
 
-"$lmtrain" --config a.json --set run.dir=left 2>&1 | head -n 1 >out
-check "a reader that leaves: the run finishes all the same" test "${PIPESTATUS[0]}" -eq 0
-check "its metrics are whole" same_losses left
-check "its summary says finished" grep -q '"reason": "finished"' left/summary.json
+reader_that_leaves() {
+    given plain
+    "$lmtrain" --config a.json --set run.dir=left 2>&1 | head -n 1 >out
+    check "a run whose output nobody reads on finishes" test "${PIPESTATUS[0]}" -eq 0
+    check "the metrics of a run whose output nobody reads on are whole" same_losses left
+    check "the summary of a run whose output nobody reads on says finished" \
+        grep -q '"reason": "finished"' left/summary.json
+    "$lmtrain" generate --checkpoint plain --tokens 1000000 | head -c 5 >out
+    check "generate stops when nobody reads on" test "$(wc -c <out)" -eq 5
+}
+scenario reader_that_leaves
 
-if [ -e /dev/full ]; then
+full_disk() {
+    given plain
     "$lmtrain" --config a.json --set run.dir=full 2>/dev/full
-    check "a full disk under the progress: the run finishes" test $? -eq 0
-    check "its metrics are whole too" same_losses full
+    check "a run whose progress goes to a full disk finishes" test $? -eq 0
+    check "the metrics of a run whose progress goes to a full disk are whole" same_losses full
+    local command
     for command in "generate --checkpoint plain --tokens 5" "eval --checkpoint plain --data val.bin" \
         "inspect plain" "--config a.json --dry-run" "--config a.json --print-config" \
         "train --print-schema" "--version"; do
         # shellcheck disable=SC2086
         "$lmtrain" $command >/dev/full 2>err
-        check "$command >/dev/full exits with 1" test $? -eq 1
-        check "and says why" grep -q "standard output: cannot write: No space left" err
+        check "lmtrain $command exits with 1 when its output goes to a full disk" test $? -eq 1
+        check "lmtrain $command says why it could not write" \
+            grep -q "standard output: cannot write: No space left" err
     done
-fi
-"$lmtrain" generate --checkpoint plain --tokens 1000000 | head -c 5 >out
-check "generate stops when nobody reads on" test "$(wc -c <out)" -eq 5
+}
+if [ -e /dev/full ]; then scenario full_disk; fi
 
 # A damaged checkpoint is named by whoever passes it over, on stderr.
-"$lmtrain" generate --checkpoint plain/checkpoints/step-0000000035.npz --tokens 9 >expected
-printf 'x' | dd of=plain/checkpoints/step-0000000040.npz bs=1 seek=5000 conv=notrunc 2>/dev/null
-"$lmtrain" generate --checkpoint plain --tokens 9 >out 2>err
-check "generate takes the one before a damaged one" cmp expected out
-check "and says so" grep -q "step-0000000040.npz: damaged" err
-"$lmtrain" eval --checkpoint plain --data val.bin >out 2>err
-check "so does eval" grep -q "step-0000000035.npz" out
-check "which says so too" grep -q "step-0000000040.npz: damaged" err
+passed_over() {
+    given plain
+    "$lmtrain" generate --checkpoint plain/checkpoints/step-0000000035.npz --tokens 9 >expected
+    damage plain/checkpoints/step-0000000040.npz
+    "$lmtrain" generate --checkpoint plain --tokens 9 >out 2>err
+    check "generate takes the checkpoint before a damaged one" cmp expected out
+    check "generate names a damaged checkpoint" grep -q "step-0000000040.npz: damaged" err
+    "$lmtrain" eval --checkpoint plain --data val.bin >out 2>err
+    check "eval takes the checkpoint before a damaged one" grep -q "step-0000000035.npz" out
+    check "eval names a damaged checkpoint" grep -q "step-0000000040.npz: damaged" err
+}
+scenario passed_over
 
 # What the system forbids or takes away is an error with a name, not a signal.
-check "a limit on file sizes" exits_saying 1 "cannot write: File too large" \
-    bash -c "ulimit -f 100; exec '$lmtrain' --config a.json --quiet --set run.dir=limited \
-        --set checkpoint.every=0"
-cp train.bin shrinks.bin
+limited() {
+    ulimit -f 100
+    exec "$lmtrain" --config a.json --quiet --set checkpoint.every=0
+}
 shrinks() {
-    "$lmtrain" --config a.json --quiet --set run.dir=shrinks --set data.train=shrinks.bin \
-        --set model.vocab_size=256 --set train.steps=1000000 >out 2>&1 &
+    cp train.bin shrinks.bin
+    "$lmtrain" --config a.json --quiet --set data.train=shrinks.bin --set model.vocab_size=256 \
+        --set train.steps=1000000 >out 2>&1 &
     local pid=$!
-    for _ in $(seq 1 200); do [ -s shrinks/metrics.jsonl ] && break; sleep 0.02; done
+    until_true test -s run/metrics.jsonl
     : >shrinks.bin
     wait $pid
     [ $? -eq 1 ] && says "a file became shorter while it was read"
 }
-check "a corpus that is cut off while it is read" shrinks
+what_the_system_takes() {
+    given plain
+    (limited) >out 2>&1
+    check "a run that meets a limit on the size of files exits with 1" test $? -eq 1
+    check "a run that meets a limit on the size of files names it" \
+        says "cannot write: File too large"
+    rm -rf run
+    check "a run whose corpus is cut off while it is read exits with 1 and says so" shrinks
+}
+scenario what_the_system_takes

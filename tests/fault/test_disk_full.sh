@@ -16,7 +16,7 @@ if [ "${1:-}" != inside ]; then
 fi
 mkdir -p disk && mount -t tmpfs -o size=8m none disk || { echo "skip - cannot mount a tmpfs"; exit 0; }
 trap 'cd /; umount "$scratch/disk"; rm -rf "$scratch"' EXIT
-make_corpus
+corpus >/dev/null
 tiny small
 sed -i 's/"dir": "run"/"dir": "disk\/run"/; s/"every": 7/"every": 10/' small.json
 run=(--set train.steps=1000000 --set schedule.name=constant --set eval.every=0 --set checkpoint.every=500)

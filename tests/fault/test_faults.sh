@@ -9,7 +9,7 @@ if [ ! -e "$interpose" ]; then
     echo "skip - no interposed library: not with sanitizers"
     exit 0
 fi
-make_corpus
+corpus >/dev/null
 small
 check "the straight run" "$lmtrain" --config small.json --quiet
 mv run straight

@@ -4,7 +4,7 @@
 # shellcheck source=run.sh
 . tests/fault/run.sh
 
-make_corpus
+corpus >/dev/null
 tiny small
 sed -i 's/"every": 7/"every": 1/; s/"every": 10/"every": 4/' small.json
 last=checkpoints/step-0000000040.npz

@@ -1,4 +1,13 @@
-# For test scripts: a scratch directory that is removed, ok / not ok lines, and a tiny run.
+# For test scripts: scenarios in directories of their own, and "ok - what" lines.
+#
+#     trained() { given corpus; tiny a; "$lmtrain" --config a.json --quiet; }
+#     interrupted_run() {
+#         given trained
+#         check "a run that was interrupted says so in its summary" grep -q interrupted run/summary.json
+#     }
+#     scenario interrupted_run
+#     scenario check "what one function proves" FUNCTION
+#
 # shellcheck shell=bash
 set -u
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/lmtrain-test.XXXXXX") || exit 1
@@ -6,6 +15,7 @@ trap 'rm -rf "$scratch"' EXIT
 root=$PWD
 cd "$scratch" || exit 1
 lmtrain=${LMTRAIN:-$root/lmtrain}
+scenarios=0
 
 # A python3 with NumPy, for readers that are not ours; empty when there is none.
 python=
@@ -13,15 +23,45 @@ for candidate in python3 /usr/bin/python3; do
     "$candidate" -c 'import numpy' 2>/dev/null && python=$candidate && break
 done
 
-# check WHAT COMMAND...: ok when the command succeeds.
+# scenario COMMAND...: runs the command, mostly a function of checks, in an empty directory and in a
+# subshell, so that neither files nor variables reach the next scenario.
+scenario() {
+    scenarios=$((scenarios + 1))
+    local where=$scratch/scenario-$scenarios
+    mkdir "$where"
+    (
+        cd "$where" || exit
+        "$@"
+        : >"$where.ended"
+    )
+    [ -e "$where.ended" ] || echo "not ok - the scenario \"$1\" runs to its end"
+    rm -rf "$where"
+}
+# given FUNCTION: a copy of what FUNCTION makes in an empty directory; it is called once per script.
+# Ends the scenario when it fails.
+given() {
+    local made=$scratch/given-$1
+    if [ ! -e "$made" ]; then
+        mkdir "$made"
+        (cd "$made" && "$1") >"$made.out" 2>&1 || {
+            echo "not ok - \"$1\", which a scenario begins with, can be made"
+            sed 's/^/    /' "$made.out" | tail -n 20
+            exit 1
+        }
+    fi
+    cp -a "$made/." .
+}
+
+# check WHAT COMMAND...: ok when the command succeeds. WHAT is a sentence that says what is proved, also
+# to a reader who sees that line alone.
 check() {
     local what=$1
     shift
-    if "$@" >check.out 2>&1; then
+    if "$@" >"$scratch/check.out" 2>&1; then
         echo "ok - $what"
     else
         echo "not ok - $what"
-        sed 's/^/    /' check.out | tail -n 20
+        sed 's/^/    /' "$scratch/check.out" | tail -n 20
     fi
 }
 # exits CODE COMMAND...: runs it with its output in out; true when it exits with CODE.
@@ -32,7 +72,7 @@ exits() {
     got=$?
     [ "$got" -eq "$code" ] || { echo "exit code $got, expected $code:"; cat out; return 1; }
 }
-# says TEXT: the last exits' output has it.
+# says TEXT: the output of the last `exits` has it.
 says() { grep -qF -- "$1" out || { echo "expected \"$1\" in:"; cat out; return 1; }; }
 # Both: run, compare the code, find the text.
 exits_saying() {
@@ -40,17 +80,34 @@ exits_saying() {
     shift 2
     exits "$code" "$@" && says "$text"
 }
+# fails COMMAND...: true when the command does not succeed.
+fails() { ! "$@"; }
+# lacks PATTERN FILE: no line of FILE matches.
+lacks() { [ -e "$2" ] && ! grep -- "$1" "$2"; }
+# until_true COMMAND...: waits for it to succeed, ten seconds at most.
+until_true() {
+    for _ in $(seq 1 500); do "$@" 2>/dev/null && return 0; sleep 0.02; done
+    echo "waited in vain for: $*"
+    return 1
+}
+# more_lines FILE N: FILE has more than N lines.
+more_lines() { [ "$(wc -l <"$1")" -gt "$2" ]; }
+# damage FILE [PLACE]: overwrites a few bytes there.
+damage() { printf damaged | dd of="$1" bs=1 seek="${2:-5000}" conv=notrunc status=none; }
+# figures RUN: its metrics without what depends on the clock.
+figures() { sed -n 's/,"tokens_per_s.*//p; s/,"val_tokens.*//p' "$1/metrics.jsonl"; }
+same_figures() { cmp <(figures "$1") <(figures "$2"); }
 
 # A corpus of text that a tiny model learns something of, as train.bin and val.bin.
-make_corpus() {
+corpus() {
     for i in $(seq 1 400); do
         echo "line $i: the quick brown fox number $((i * 7919 % 101)) jumps over the lazy dog"
     done >text.txt
-    "$lmtrain" tokenize --tokenizer bytes --input text.txt --output . --val-fraction 0.1 >/dev/null
+    "$lmtrain" tokenize --tokenizer bytes --input text.txt --output . --val-fraction 0.1
 }
-# tiny NAME [JSON...]: NAME.json, a run of 40 steps in run directory NAME.
+# tiny NAME: NAME.json, a run of 40 steps in the directory run.
 tiny() {
-    cat >"$1.json" <<END
+    cat >"$1.json" <<JSON
 {
   "run": {"dir": "run"},
   "model": {"d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 32},
@@ -60,5 +117,5 @@ tiny() {
   "eval": {"every": 10, "tokens": 500},
   "checkpoint": {"every": 7, "keep_last": 2}
 }
-END
+JSON
 }

@@ -3,17 +3,26 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-make_corpus
-tiny a
-"$lmtrain" --config a.json --quiet --set train.steps=3 || exit 1
 file=run/checkpoints/step-0000000003.npz
+trained() {
+    given corpus
+    tiny a
+    "$lmtrain" --config a.json --quiet --set train.steps=3
+}
+
+by_unzip() {
+    given trained
+    check "unzip -t finds a checkpoint whole" unzip -t $file
+}
 if command -v unzip >/dev/null; then
-    check "unzip -t" unzip -t $file
+    scenario by_unzip
 else
-    echo "skip - unzip is not installed"
+    echo "skip - unzip is not installed: checkpoints are not read by it"
 fi
-if [ -n "$python" ]; then
-    check "numpy reads the planes, shapes and CRCs" "$python" - <<END
+
+by_numpy() {
+    given trained
+    check "NumPy and zipfile read the arrays, names, shapes and CRCs of a checkpoint" "$python" - <<PYTHON
 import json, zipfile
 import numpy as np
 z = np.load("$file")
@@ -28,7 +37,10 @@ w = np.ascontiguousarray(np.moveaxis(z["wte.weight"], 0, -1)).view("<f4")[..., 0
 assert w.shape == (256, 32) and 0.01 < w.std() < 0.1, w.std()
 assert z["m/wte.weight"].shape == (4, 256, 32)
 assert zipfile.ZipFile("$file").testzip() is None
-END
+PYTHON
+}
+if [ -n "$python" ]; then
+    scenario by_numpy
 else
-    echo "skip - python3 with numpy is not installed"
+    echo "skip - python3 with NumPy is not installed: checkpoints are not read by it"
 fi

@@ -3,7 +3,7 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-make_corpus
+corpus >/dev/null
 tiny a
 sed -i 's/"every": 7, "keep_last": 2/"every": 7, "keep_last": 9/' a.json
 check "a straight run" "$lmtrain" --config a.json --quiet

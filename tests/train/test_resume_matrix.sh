@@ -7,7 +7,7 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-make_corpus
+corpus >/dev/null
 cat >a.json <<END
 {
   "run": {"dir": "run"},

@@ -4,7 +4,7 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-make_corpus
+corpus >/dev/null
 tiny a
 final=run/checkpoints/step-0000000040.npz
 # The run's directory is part of the config that a checkpoint holds: each run has its own parent.

@@ -3,7 +3,7 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-make_corpus
+corpus >/dev/null
 tiny a
 
 # What the data decides.

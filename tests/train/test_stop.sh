@@ -3,7 +3,7 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-make_corpus
+corpus >/dev/null
 tiny a
 figures() { sed -n 's/,"tokens_per_s.*//p; s/,"val_tokens.*//p' "$1/metrics.jsonl"; }
 # until COMMAND...: waits for it to succeed, ten seconds at most.
