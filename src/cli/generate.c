@@ -42,8 +42,7 @@ static lm_status print_token(const lm_tokenizer *t, int32_t token, lm_text *text
 static lm_status generate(const request *r, const lm_tokenizer *t, lm_decoder *d, int64_t vocab,
                           lm_error *err) {
     lm_status status;
-    int32_t *prompt = NULL;
-    int64_t count = 0, capacity = 0;
+    lm_token_list prompt = {0};
     lm_text text = {0};
     const float *logits = NULL;
     const lm_sample_options sample = {.temperature = r->temperature,
@@ -53,17 +52,17 @@ static lm_status generate(const request *r, const lm_tokenizer *t, lm_decoder *d
     const char *text_before = r->prompt && *r->prompt ? r->prompt : "\n";
     double *workspace = calloc(2 * (size_t)vocab, sizeof *workspace);
     if (!workspace) return lm_error_no_memory(err, NULL);
-    status =
-        lm_tokenizer_encode(t, text_before, strlen(text_before), &prompt, &count, &capacity, err);
-    for (int64_t i = 0; i < count && status == LM_OK; i++) {
-        if (prompt[i] >= vocab) {
+    status = lm_tokenizer_encode(t, text_before, strlen(text_before), &prompt, err);
+    for (int64_t i = 0; i < prompt.count && status == LM_OK; i++) {
+        int32_t token = prompt.ids[i];
+        if (token >= vocab) {
             status = lm_error_set(err, LM_ERR_USAGE,
                                   "--prompt: token %d is outside the model's vocabulary of %lld",
-                                  (int)prompt[i], (long long)vocab);
+                                  (int)token, (long long)vocab);
             break;
         }
-        status = print_token(t, prompt[i], &text, err);
-        logits = lm_decoder_next(d, prompt[i]);
+        status = print_token(t, token, &text, err);
+        logits = lm_decoder_next(d, token);
     }
     for (int64_t i = 0; i < r->tokens && status == LM_OK; i++) {
         int32_t token = lm_sample(&sample, logits, vocab, (uint64_t)i, workspace);
@@ -76,7 +75,7 @@ static lm_status generate(const request *r, const lm_tokenizer *t, lm_decoder *d
         status = lm_print(&text, err);
     }
     lm_text_free(&text);
-    free(prompt);
+    lm_token_list_free(&prompt);
     free(workspace);
     return status;
 }

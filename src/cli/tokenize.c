@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "cli/commands.h"
 #include "data/manifest.h"
 #include "data/shard_writer.h"
@@ -43,35 +44,46 @@ typedef struct job {
     char *paths[2];
     uint64_t bytes[2];
     int64_t files[2];
-    int32_t *ids;
-    int64_t capacity;
+    lm_encoder *encoder;
+    lm_token_list tokens; /* of the piece at hand */
     lm_error *err;
 } job;
 
 static const char *const side_names[2] = {"train.bin", "val.bin"};
 
+static lm_status put_tokens(job *j, int side) {
+    lm_status status =
+        lm_shard_writer_put(&j->writers[side], j->tokens.ids, j->tokens.count, j->err);
+    j->tokens.count = 0;
+    return status;
+}
+
+/* A whole document. */
 static lm_status put_text(job *j, int side, const unsigned char *text, size_t size) {
     lm_status status = LM_OK;
     for (size_t at = 0; at < size && status == LM_OK; at += PIECE) {
-        size_t n = size - at < PIECE ? size - at : PIECE;
-        int64_t count = 0;
-        status = lm_tokenizer_encode(j->tokenizer, (const char *)text + at, n, &j->ids, &count,
-                                     &j->capacity, j->err);
-        if (status == LM_OK) status = lm_shard_writer_put(&j->writers[side], j->ids, count, j->err);
+        const char *piece = (const char *)text + at;
+        status =
+            lm_encoder_put(j->encoder, piece, lm_size_min(size - at, PIECE), &j->tokens, j->err);
+        if (status == LM_OK) status = put_tokens(j, side);
     }
+    if (status == LM_OK) status = lm_encoder_finish(j->encoder, &j->tokens, j->err);
+    if (status == LM_OK) status = put_tokens(j, side);
     j->bytes[side] += size;
     return status;
 }
 
-/* One file: a document, behind a 0x00 byte where another one went before. */
+static lm_status put_separator(job *j, int side) {
+    int32_t id = lm_tokenizer_separator(j->tokenizer);
+    return id < 0 ? LM_OK : lm_shard_writer_put(&j->writers[side], &id, 1, j->err);
+}
+
+/* One file: a document, behind a separator where another one went before. */
 static lm_status put_document(job *j, int side, const char *path) {
     lm_mapping map;
     lm_status status = lm_file_map(&map, path, j->err);
     if (status != LM_OK) return status;
-    if (j->files[side]++ > 0) {
-        status = put_text(j, side, (const unsigned char *)"", 1);
-        j->bytes[side]--;
-    }
+    if (j->files[side]++ > 0) status = put_separator(j, side);
     if (status == LM_OK) status = put_text(j, side, map.data, map.size);
     lm_file_unmap(&map);
     return status;
@@ -176,6 +188,7 @@ static lm_status run(const void *given, lm_error *err) {
     lm_status status = lm_tokenizer_open(&tokenizer, r->tokenizer, err);
     if (status != LM_OK) goto out;
     j.tokenizer = tokenizer;
+    if ((status = lm_encoder_open(&j.encoder, tokenizer, err)) != LM_OK) goto out;
     lm_text_files_options how = {.extensions = r->extension.items,
                                  .n_extensions = r->extension.count,
                                  .max_bytes = (uint64_t)r->max_bytes,
@@ -192,7 +205,8 @@ out:
         if (j.open[side]) lm_shard_writer_abort(&j.writers[side]);
         free(j.paths[side]);
     }
-    free(j.ids);
+    lm_encoder_close(j.encoder);
+    lm_token_list_free(&j.tokens);
     lm_text_files_free(&list);
     lm_tokenizer_close(tokenizer);
     return status;

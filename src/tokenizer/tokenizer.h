@@ -1,4 +1,16 @@
-/* Text to token ids and back; each kind of tokenizer is a row in a registry. */
+/* Text to token ids and back. Each kind of tokenizer is a file and a row in a registry (kind.h).
+ *
+ *     lm_tokenizer *t;
+ *     lm_tokenizer_open(&t, "bytes", err);
+ *     lm_encoder *e;
+ *     lm_encoder_open(&e, t, err);
+ *     lm_encoder_put(e, piece, size, &tokens, err);  ...   // a document in pieces, wherever they end
+ *     lm_encoder_finish(e, &tokens, err);                  // the document is over; the next may begin
+ *     lm_encoder_close(e);
+ *     lm_tokenizer_close(t);
+ *
+ * A tokenizer does not change once it is open: any number of threads may encode with it, each with an
+ * encoder of its own, and decode with it. */
 #ifndef LM_TOKENIZER_TOKENIZER_H
 #define LM_TOKENIZER_TOKENIZER_H
 
@@ -8,22 +20,49 @@
 #include "base/error.h"
 #include "base/text.h"
 
+/* Token ids, growable. Zero-initialise. */
+typedef struct lm_token_list {
+    int32_t *ids; /* [capacity], of which count are in use */
+    int64_t count, capacity;
+} lm_token_list;
+/* Room for n more ids. */
+lm_status lm_token_list_reserve(lm_token_list *list, size_t n, lm_error *err);
+void lm_token_list_free(lm_token_list *list); /* zero-initialised or twice is fine */
+
+/* ---- a tokenizer -------------------------------------------------------------------------------*/
+
 const char *lm_tokenizer_name(int kind); /* "bytes"; NULL past the end */
 
 typedef struct lm_tokenizer lm_tokenizer;
-/* By name, or (for kinds that have one) by the path of a vocabulary file. Unknown names get a
- * suggestion. */
+/* By the name of its kind; unknown names get a suggestion. */
 lm_status lm_tokenizer_open(lm_tokenizer **t, const char *name, lm_error *err);
-void lm_tokenizer_close(lm_tokenizer *t);
-int64_t lm_tokenizer_vocab_size(const lm_tokenizer *t);
+void lm_tokenizer_close(lm_tokenizer *t); /* NULL is fine; encoders must be closed before */
+
 const char *lm_tokenizer_kind(const lm_tokenizer *t);
-/* Bytes of text one token stands for on average when that is known beforehand (1 for bytes), else
- * 0: bits per byte are reported where it is not 0. */
+int64_t lm_tokenizer_vocab_size(const lm_tokenizer *t);
+/* The id that stands between two documents; -1: none. */
+int32_t lm_tokenizer_separator(const lm_tokenizer *t);
+/* Bytes of text per token when that is known beforehand (1 for bytes), else 0: bits per byte are
+ * reported where it is not 0. */
 double lm_tokenizer_bytes_per_token(const lm_tokenizer *t);
-/* Appends the ids of text to *ids (realloc'd; *count elements in use, *capacity allocated). */
-lm_status lm_tokenizer_encode(const lm_tokenizer *t, const char *text, size_t size, int32_t **ids,
-                              int64_t *count, int64_t *capacity, lm_error *err);
-/* Appends the bytes of one token; an id outside the vocabulary appends nothing. */
+/* Append the bytes of one token; an id outside the vocabulary appends nothing. */
 void lm_tokenizer_decode(const lm_tokenizer *t, int32_t id, lm_text *out);
+
+/* ---- encoding ----------------------------------------------------------------------------------*/
+
+/* One document after the other, each in pieces: the ids of a document are those of its whole text,
+ * wherever the pieces end. For one thread at a time. */
+typedef struct lm_encoder lm_encoder;
+lm_status lm_encoder_open(lm_encoder **e, const lm_tokenizer *t, lm_error *err);
+void lm_encoder_close(lm_encoder *e); /* NULL is fine */
+/* Append the ids that are certain now; the rest comes with a later piece or with finish. After an
+ * error the encoder can only be closed. */
+lm_status lm_encoder_put(lm_encoder *e, const char *text, size_t size, lm_token_list *tokens,
+                         lm_error *err);
+lm_status lm_encoder_finish(lm_encoder *e, lm_token_list *tokens, lm_error *err);
+
+/* A whole document in one call: appends its ids. */
+lm_status lm_tokenizer_encode(const lm_tokenizer *t, const char *text, size_t size,
+                              lm_token_list *tokens, lm_error *err);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/kind.h"
 
 static void test_bytes_round_trip(void **state) {
     (void)state;
@@ -14,23 +14,119 @@ static void test_bytes_round_trip(void **state) {
     assert_true(lm_tokenizer_bytes_per_token(t) == 1);
     char text[256];
     for (int i = 0; i < 256; i++) text[i] = (char)i;
-    int32_t *ids = NULL;
-    int64_t count = 0, capacity = 0;
+    assert_int_equal(lm_tokenizer_separator(t), 0);
+    lm_token_list list = {0};
     for (int i = 0; i < 3; i++)
-        assert_int_equal(lm_tokenizer_encode(t, text, 256, &ids, &count, &capacity, &err), LM_OK);
-    assert_int_equal(lm_tokenizer_encode(t, "", 0, &ids, &count, &capacity, &err), LM_OK);
-    assert_int_equal(count, 768);
+        assert_int_equal(lm_tokenizer_encode(t, text, 256, &list, &err), LM_OK);
+    assert_int_equal(lm_tokenizer_encode(t, "", 0, &list, &err), LM_OK);
+    assert_int_equal(list.count, 768);
     lm_text out = {0};
-    for (int64_t i = 0; i < count; i++) lm_tokenizer_decode(t, ids[i], &out);
+    for (int64_t i = 0; i < list.count; i++) lm_tokenizer_decode(t, list.ids[i], &out);
     assert_int_equal(out.length, 768);
     for (int i = 0; i < 3; i++) assert_memory_equal(out.data + 256 * i, text, 256);
     lm_tokenizer_decode(t, -1, &out);
     lm_tokenizer_decode(t, 256, &out);
     assert_int_equal(out.length, 768);
     lm_text_free(&out);
-    free(ids);
+    lm_token_list_free(&list);
     lm_tokenizer_close(t);
     lm_tokenizer_close(NULL);
+}
+
+/* ---- a kind with state ------------------------------------------------------------------------*/
+
+/* "ab" is token 256, other bytes are themselves. The state says what "ab" becomes; an encoder holds
+ * an 'a' back, since a 'b' may follow. */
+static lm_status pairs_open(lm_tokenizer *t, lm_error *err) {
+    (void)err;
+    t->vocab_size = 257;
+    t->separator = -1;
+    t->state = malloc(sizeof(int32_t));
+    assert_non_null(t->state);
+    *(int32_t *)t->state = 256;
+    return LM_OK;
+}
+
+static void pairs_close(lm_tokenizer *t) {
+    free(t->state);
+}
+
+static lm_status pairs_encoder_open(lm_encoder *e, lm_error *err) {
+    (void)err;
+    e->state = calloc(1, sizeof(bool)); /* an 'a' is held back */
+    assert_non_null(e->state);
+    return LM_OK;
+}
+
+static void pairs_encoder_close(lm_encoder *e) {
+    free(e->state);
+}
+
+static lm_status pairs_encode(lm_encoder *e, const char *text, size_t size, bool last,
+                              lm_token_list *tokens, lm_error *err) {
+    bool *held = e->state;
+    assert_int_equal(lm_token_list_reserve(tokens, size + 1, err), LM_OK);
+    for (size_t i = 0; i < size; i++) {
+        if (*held && text[i] == 'b') {
+            tokens->ids[tokens->count++] = *(const int32_t *)e->tokenizer->state;
+            *held = false;
+            continue;
+        }
+        if (*held) tokens->ids[tokens->count++] = 'a';
+        *held = text[i] == 'a';
+        if (!*held) tokens->ids[tokens->count++] = (unsigned char)text[i];
+    }
+    if (last && *held) tokens->ids[tokens->count++] = 'a';
+    if (last) *held = false;
+    return LM_OK;
+}
+
+static void pairs_decode(const lm_tokenizer *t, int32_t id, lm_text *out) {
+    char byte = (char)id;
+    if (id == *(const int32_t *)t->state) {
+        lm_text_append(out, "ab", 2);
+    } else {
+        lm_text_append(out, &byte, 1);
+    }
+}
+
+static const lm_tokenizer_row pairs = {
+    "pairs",      pairs_open,  pairs_close, pairs_encoder_open, pairs_encoder_close,
+    pairs_encode, pairs_decode};
+
+/* The ids do not depend on where the pieces of a document end, and documents do not flow together. */
+static void test_pieces(void **state) {
+    (void)state;
+    static const char text[] = "xabaabba";
+    static const int32_t expected[] = {'x', 256, 'a', 256, 'b', 'a'};
+    lm_error err = {0};
+    lm_tokenizer *t;
+    lm_encoder *e;
+    lm_token_list list = {0};
+    assert_int_equal(lm_tokenizer_open_kind(&t, &pairs, &err), LM_OK);
+    assert_int_equal(lm_encoder_open(&e, t, &err), LM_OK);
+    for (size_t first = 0; first <= strlen(text); first++) {
+        for (size_t second = first; second <= strlen(text); second++) {
+            list.count = 0;
+            lm_encoder_put(e, text, first, &list, &err);
+            lm_encoder_put(e, text + first, second - first, &list, &err);
+            lm_encoder_put(e, text + second, strlen(text) - second, &list, &err);
+            assert_int_equal(lm_encoder_finish(e, &list, &err), LM_OK);
+            assert_int_equal(list.count, 6);
+            assert_memory_equal(list.ids, expected, sizeof expected);
+        }
+    }
+    list.count = 0;
+    assert_int_equal(lm_tokenizer_encode(t, text, strlen(text), &list, &err), LM_OK);
+    assert_int_equal(list.count, 6);
+    assert_memory_equal(list.ids, expected, sizeof expected);
+    lm_text out = {0};
+    for (int64_t i = 0; i < list.count; i++) lm_tokenizer_decode(t, list.ids[i], &out);
+    assert_string_equal(lm_text_cstr(&out), text);
+    lm_text_free(&out);
+    lm_token_list_free(&list);
+    lm_encoder_close(e);
+    lm_tokenizer_close(t);
 }
 
 static void test_unknown_names_get_a_suggestion(void **state) {
@@ -46,6 +142,7 @@ static void test_unknown_names_get_a_suggestion(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_round_trip),
+        cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_unknown_names_get_a_suggestion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,32 @@
+/* bytes: a token per byte, its id the byte. Documents are separated by 0x00, which text has not. */
+#include "tokenizer/kind.h"
+
+static lm_status open_bytes(lm_tokenizer *t, lm_error *err) {
+    (void)err;
+    t->vocab_size = 256;
+    t->separator = 0;
+    t->bytes_per_token = 1;
+    return LM_OK;
+}
+
+static lm_status encode(lm_encoder *e, const char *text, size_t size, bool last,
+                        lm_token_list *tokens, lm_error *err) {
+    (void)e, (void)last;
+    lm_status status = lm_token_list_reserve(tokens, size, err);
+    if (status != LM_OK) return status;
+    for (size_t i = 0; i < size; i++) tokens->ids[tokens->count++] = (unsigned char)text[i];
+    return LM_OK;
+}
+
+static void decode(const lm_tokenizer *t, int32_t id, lm_text *out) {
+    (void)t;
+    unsigned char byte = (unsigned char)id;
+    lm_text_append(out, &byte, 1);
+}
+
+const lm_tokenizer_row lm_tokenizer_bytes = {
+    .name = "bytes",
+    .open = open_bytes,
+    .encode = encode,
+    .decode = decode,
+};
