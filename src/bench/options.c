@@ -9,35 +9,16 @@
 #include "bench/report.h"
 #include "bench/sections.h"
 #include "bench/training.h"
+#include "config/keys.h"
 
-/* Each is measured beside the plain run. The amounts, except `window`, do not change the time. */
-static const struct option {
-    const char *name;
-    const char *set[2];
-} options[] = {
-    {"norm=rmsnorm", {"model.norm=rmsnorm"}},
-    {"position=rope", {"model.position=rope"}},
-    {"position=none", {"model.position=none"}},
-    {"mlp=gelu", {"model.mlp=gelu"}},
-    {"mlp=swiglu", {"model.mlp=swiglu"}},
-    {"mlp=relu2", {"model.mlp=relu2"}},
-    {"n_kv_heads=2", {"model.n_kv_heads=2"}},
-    {"n_kv_heads=1", {"model.n_kv_heads=1"}},
-    {"qk_norm", {"model.qk_norm=true"}},
-    {"embedding_norm", {"model.embedding_norm=true"}},
-    {"window=32", {"model.window=32"}},
-    {"attention_softcap", {"model.attention_softcap=50"}},
-    {"logit_softcap", {"model.logit_softcap=30"}},
-    {"label_smoothing", {"model.label_smoothing=0.1"}},
-    {"z_loss", {"model.z_loss=1e-4"}},
-    {"bias=false", {"model.bias=false"}},
-    {"tie_embeddings=false", {"model.tie_embeddings=false"}},
-    {"dropout", {"model.dropout=0.1"}},
-    {"document_mask", {"model.document_mask=true", "model.document_token=1"}},
-    {"recompute=attention", {"model.recompute=attention"}},
-    {"recompute=block", {"model.recompute=block"}},
-};
-enum { OPTIONS = sizeof options / sizeof *options, MOST_PAIRS = 1000 };
+enum { MOST_PAIRS = 1000 };
+
+/* What differs from the plain run: one key of the model, and what that key needs. */
+typedef struct option {
+    char name[64]; /* "window=2" */
+    char set[2][80];
+    int n_set;
+} option;
 
 /* What the plain run and those with an option have in common. */
 typedef struct basis {
@@ -48,13 +29,13 @@ typedef struct basis {
 } basis;
 
 static lm_status load(lm_bench_training *t, const lm_bench *b, const basis *base,
-                      const struct option *option, lm_error *err) {
+                      const option *with, lm_error *err) {
     const lm_bench_options *o = b->o;
     int n = o->n_overrides;
     const char **overrides = malloc((size_t)(n + 2) * sizeof *overrides);
     if (!overrides) return lm_error_no_memory(err, NULL);
     for (int i = 0; i < n; i++) overrides[i] = o->overrides[i];
-    for (int i = 0; i < 2 && option && option->set[i]; i++) overrides[n++] = option->set[i];
+    for (int i = 0; with && i < with->n_set; i++) overrides[n++] = with->set[i];
     lm_status status =
         o->config ? lm_config_load(&t->config, o->config, overrides, n, err)
                   : lm_bench_preset_load(&t->config, base->preset, base->tokens, overrides, n, err);
@@ -109,19 +90,54 @@ static lm_status measure(lm_bench *b, pair *p, lm_bench_row *row, lm_error *err)
 }
 
 static lm_status run_option(lm_bench *b, const basis *base, lm_bench_training *plain,
-                            const struct option *option, lm_error *err) {
+                            const option *with, lm_error *err) {
     pair p = {.plain = plain};
     lm_bench_row row = {.section = LM_BENCH_OPTIONS};
     snprintf(row.name, sizeof row.name, "%s %s %s", base->name,
-             lm_precision_name(plain->config.train.precision), option->name);
+             lm_precision_name(plain->config.train.precision), with->name);
     if (!lm_bench_wants(b, row.name)) return LM_OK;
     lm_bench_training_begin(&p.run, b);
-    lm_status status = load(&p.run, b, base, option, err);
+    lm_status status = load(&p.run, b, base, with, err);
     if (status == LM_OK)
         status = measure(b, &p, &row, err);
     else if (status == LM_ERR_USAGE) /* n_kv_heads=2 of three heads, say */
         status = lm_bench_skip(b, row.name, err->message, err);
     lm_bench_training_free(&p.run);
+    return status;
+}
+
+/* Whether the plain run has this value of the key. */
+static bool is_plain(const lm_config *plain, const lm_key *k, const char *value) {
+    lm_config c = *plain; /* no strings change */
+    lm_error aside;
+    lm_text before = {0}, after = {0};
+    lm_key_set_literal(k, &c, value);
+    (void)lm_model_resolve(&c.model, &aside); /* n_kv_heads = 0: n_heads */
+    lm_key_print(k, plain, &before);
+    lm_key_print(k, &c, &after);
+    bool same = strcmp(lm_text_cstr(&before), lm_text_cstr(&after)) == 0;
+    lm_text_free(&before);
+    lm_text_free(&after);
+    return same;
+}
+
+/* Every value of a key to be tried (config/keys.h) but the plain run's. How large a number is does not
+ * matter for the time. */
+static lm_status run_key(lm_bench *b, const basis *base, lm_bench_training *plain, const lm_key *k,
+                         lm_error *err) {
+    char room[LM_TRIAL_SIZE];
+    const char *value;
+    lm_status status = LM_OK;
+    if (strcmp(k->path, "model.preset") == 0) return LM_OK; /* many keys at once */
+    for (int i = 0; status == LM_OK && (value = lm_key_trial(k, i, room)) != NULL; i++) {
+        option with = {.n_set = 1};
+        if (lm_bench_stopped() || is_plain(&plain->config, k, value)) continue;
+        snprintf(with.name, sizeof with.name, "%s=%s", lm_key_name(k), value);
+        snprintf(with.set[0], sizeof with.set[0], "%s=%s", k->path, value);
+        if (strcmp(with.name, "document_mask=true") == 0)
+            snprintf(with.set[with.n_set++], sizeof *with.set, "model.document_token=1");
+        status = run_option(b, base, plain, &with, err);
+    }
     return status;
 }
 
@@ -137,8 +153,9 @@ static lm_status run_base(lm_bench *b, const basis *base, lm_error *err) {
                  lm_precision_name(p.run.config.train.precision));
         status = measure(b, &p, &row, err);
     }
-    for (int i = 0; i < OPTIONS && status == LM_OK && !lm_bench_stopped(); i++)
-        status = run_option(b, base, &p.run, &options[i], err);
+    const lm_section *model = lm_section_find("model");
+    for (int i = 0; i < model->n_keys && status == LM_OK && !lm_bench_stopped(); i++)
+        status = run_key(b, base, &p.run, &model->keys[i], err);
     lm_bench_training_free(&p.run);
     return status;
 }

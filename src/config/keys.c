@@ -1,6 +1,7 @@
 #include "config/keys.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,22 @@ void lm_key_describe(const lm_key *k, lm_text *out) {
         for (int i = 0; k->choice(i); i++) lm_text_printf(out, "%s%s", i ? ", " : "", k->choice(i));
         break;
     }
+}
+
+const char *lm_key_trial(const lm_key *k, int i, char room[LM_TRIAL_SIZE]) {
+    static const char *const booleans[] = {"false", "true", NULL};
+    const char *value = k->trials;
+    if (k->type == LM_KEY_CHOICE) return k->choice(i);
+    if (k->type == LM_KEY_BOOLEAN) return i < 2 ? booleans[i] : NULL;
+    if (!value) return NULL;
+    if (i == 0) return k->default_value;
+    for (; value && i > 1; i--) {
+        value = strchr(value, ' ');
+        if (value) value++;
+    }
+    if (!value) return NULL;
+    snprintf(room, LM_TRIAL_SIZE, "%.*s", (int)strcspn(value, " "), value);
+    return room;
 }
 
 bool lm_key_accepts_number(const lm_key *k, double x) {

@@ -35,6 +35,7 @@ typedef struct lm_key {
      * error that names `depends` and its value, and it is not printed. */
     bool (*applies)(const lm_config *c);
     const char *depends; /* path */
+    const char *trials;  /* values of a number, separated by spaces: see lm_key_trial */
     const char *help;
 } lm_key;
 
@@ -78,6 +79,12 @@ bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x); /* false: 
 /* The same from a literal of the table: a number, true or false, a choice's name, a text. */
 bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal);
 const char *lm_key_string(const lm_key *k, const lm_config *c); /* the value of a text */
+
+/* Value i, a literal in room, of those that tests and bench try: every choice, false and true, or the
+ * default of a number and then its trials, which switch something on. NULL past the end, and for other
+ * keys. */
+enum { LM_TRIAL_SIZE = 24 };
+const char *lm_key_trial(const lm_key *k, int i, char room[LM_TRIAL_SIZE]);
 
 /* Is x in the key's range, and whole when the key is an integer? */
 bool lm_key_accepts_number(const lm_key *k, double x);

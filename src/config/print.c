@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -49,6 +50,11 @@ static void write_property(const lm_key *k, lm_json_writer *w) {
         lm_json_array(w, "enum", LM_JSON_LINE);
         for (int i = 0; k->choice(i); i++) lm_json_string(w, NULL, k->choice(i));
         lm_json_end(w);
+    }
+    if (k->trials) { /* tests/support/run.sh reads it */
+        char comment[64];
+        snprintf(comment, sizeof comment, "tests try %s", k->trials);
+        lm_json_string(w, "$comment", comment);
     }
     if (k->required) {
         lm_json_integer(w, "minLength", 1);

@@ -93,8 +93,8 @@ options() {
         --match n_kv_heads --set model.n_heads=1
     check "bench of a preset's options has a plain run per precision" bench_json options \
         "[r['name'] for r in j['options']] ==
-        ['128 fp32 plain', '128 fp32 z_loss', '128 bf16 plain', '128 bf16 z_loss']" --preset 128 \
-        --match z_loss --set model.n_layers=1 --set train.micro_batch=1
+        ['128 fp32 plain', '128 fp32 z_loss=0.02', '128 bf16 plain', '128 bf16 z_loss=0.02']" \
+        --preset 128 --match z_loss --set model.n_layers=1 --set train.micro_batch=1
 }
 scenario options
 

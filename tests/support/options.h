@@ -1,24 +1,36 @@
-/* Every pair of choices: model options such that each choice of each option meets each choice of each
- * other one at least once. The table of options.c has a row an option of the key table that changes
- * what is computed or kept; the rest comes from `base`.
+/* Model options out of the table of config keys: the values of each key that it says are to be tried
+ * (config/keys.h), so that a new option is tested by being in the table.
  *
  *     static option_pairs pairs;  char what[OPTION_PAIRS_TEXT];
  *     option_pairs_begin(&pairs, &base);
- *     while (option_pairs_next(&pairs, &o, what)) ...   // o resolved; what says what was chosen */
+ *     while (option_pairs_next(&pairs, &o, what)) ...   // o resolved; what says what was chosen
+ *
+ * gives options in which each value of each key meets each value of each other key at least once. */
 #ifndef LM_TESTS_SUPPORT_OPTIONS_H
 #define LM_TESTS_SUPPORT_OPTIONS_H
 
-#include "model/model.h"
+#include "config/keys.h"
 
-enum { OPTION_FACTORS = 16, OPTION_LEVELS = 4, OPTION_PAIRS_TEXT = 512 };
+enum { OPTIONS_MOST = 24, OPTION_LEVELS = 4, OPTION_PAIRS_TEXT = 512 };
+
+/* A key of the model with several values to try. */
+typedef struct option {
+    const lm_key *key;
+    int levels;
+    char value[OPTION_LEVELS][LM_TRIAL_SIZE];
+} option;
+/* How many there are; the same in every call. Presets are none of them. */
+int options_list(option options[OPTIONS_MOST]);
 
 typedef struct option_pairs {
     lm_model_options base;
-    uint64_t number; /* of choices made so far */
-    bool met[OPTION_FACTORS][OPTION_LEVELS][OPTION_FACTORS][OPTION_LEVELS];
+    option options[OPTIONS_MOST];
+    int n;
+    uint64_t number; /* choices made so far */
+    bool met[OPTIONS_MOST][OPTION_LEVELS][OPTIONS_MOST][OPTION_LEVELS];
 } option_pairs;
 
-/* base: its n_heads a multiple of 4; what options.c does not choose is taken from it. */
+/* base: what no option says; n_heads is a multiple of 2. Documents begin with token 3. */
 void option_pairs_begin(option_pairs *p, const lm_model_options *base);
 /* False: every pair has been met. The same choices in every run. */
 bool option_pairs_next(option_pairs *p, lm_model_options *o, char what[OPTION_PAIRS_TEXT]);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "data/shard_writer.h"
+#include "tests/support/options.h"
 #include "tests/support/own_malloc.h"
 #include "tests/support/tempdir.h"
 #include "train/train.h"
@@ -126,29 +127,25 @@ static void test_accumulation(void **unused) {
     (void)unused;
     train_both("", ", \"grad_accumulation\": 3");
 }
-static void test_gpt2_with_dropout(void **unused) {
-    (void)unused;
-    train_both(", \"preset\": \"gpt2\", \"dropout\": 0.1", "");
-}
-static void test_recomputed_attention(void **unused) {
-    (void)unused;
-    train_both(", \"recompute\": \"attention\"", "");
-}
-static void test_recomputed_blocks(void **unused) {
-    (void)unused;
-    train_both(", \"preset\": \"llama\", \"n_kv_heads\": 2, \"recompute\": \"block\"", "");
-}
-static void test_document_mask(void **unused) {
-    (void)unused;
-    train_both(", \"document_mask\": true, \"document_token\": 25", "");
-}
+/* As many runs as an option has values: together they try all values of all options. */
 static void test_every_option(void **unused) {
     (void)unused;
-    train_both(", \"mlp\": \"relu2\", \"qk_norm\": true, \"embedding_norm\": true, \"window\": 7,"
-               " \"attention_softcap\": 5, \"logit_softcap\": 9, \"label_smoothing\": 0.1,"
-               " \"z_loss\": 1e-3, \"dropout\": 0.2, \"document_mask\": true,"
-               " \"document_token\": 25, \"recompute\": \"block\"",
-               ", \"grad_accumulation\": 2");
+    option options[OPTIONS_MOST];
+    int n = options_list(options);
+    for (int level = 0; level < OPTION_LEVELS; level++) {
+        char model[1024];
+        int at = 0;
+        for (int i = 0; i < n; i++) {
+            const option *o = &options[i];
+            const char *value = o->value[lm_min(level, o->levels - 1)];
+            const char *quote = o->key->type == LM_KEY_CHOICE ? "\"" : "";
+            at += snprintf(model + at, sizeof model - (size_t)at, ", \"%s\": %s%s%s",
+                           lm_key_name(o->key), quote, value, quote);
+        }
+        if (strstr(model, "\"document_mask\": true"))
+            snprintf(model + at, sizeof model - (size_t)at, ", \"document_token\": 25");
+        train_both(model, level % 2 ? ", \"grad_accumulation\": 2" : "");
+    }
 }
 
 /* The counting counts: also on threads that are not this one. */
@@ -167,13 +164,8 @@ static void test_it_counts(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_it_counts),
-                                       cmocka_unit_test(test_plain),
-                                       cmocka_unit_test(test_accumulation),
-                                       cmocka_unit_test(test_gpt2_with_dropout),
-                                       cmocka_unit_test(test_recomputed_attention),
-                                       cmocka_unit_test(test_recomputed_blocks),
-                                       cmocka_unit_test(test_document_mask),
-                                       cmocka_unit_test(test_every_option)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_it_counts), cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_accumulation), cmocka_unit_test(test_every_option)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

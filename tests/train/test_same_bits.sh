@@ -46,29 +46,22 @@ done
 check "bf16 is not fp32" bash -c "! cmp -s fp32-t1/$final bf16-t1/$final"
 mv fp32-t1 t1
 
-# A model with every option that has code of its own.
-options=()
-for option in preset=llama mlp=relu2 qk_norm=true embedding_norm=true window=5 attention_softcap=5 \
-    logit_softcap=9 label_smoothing=0.1 z_loss=1e-3 dropout=0.2 document_mask=true \
-    document_token=101 recompute=block; do
-    options+=(--set "model.$option")
-done
-for precision in fp32 bf16; do
-    options+=(--set "train.precision=$precision")
-    check "every option, $precision, one thread" run_in options-$precision --threads 1 "${options[@]}"
-    for isa in $isas; do
-        same() {
-            local where=options-$precision-$isa
-            run_in $where --cpu $isa --threads 3 "${options[@]}" &&
-                cmp options-$precision/$final $where/$final &&
-                resume_in $where-r options-$precision --cpu $isa --threads 2 "${options[@]}" &&
-                cmp options-$precision/$final $where-r/$final
-        }
-        check "every option, $precision, $isa, straight and resumed: same final checkpoint" same
+# Every value of the model's options, in as many runs as an option has values; test_resume_matrix.sh
+# resumes such runs.
+for column in $(seq "$(option_columns)"); do
+    mapfile -t options < <(every_option "$column")
+    for precision in fp32 bf16; do
+        name=options-$column-$precision
+        set -- --set train.precision=$precision "${options[@]}"
+        check "options $column, $precision, one thread" run_in $name --threads 1 "$@"
+        for isa in $isas; do
+            same() { run_in $name-$isa --cpu $isa --threads 3 "$@" && cmp $name/$final $name-$isa/$final; }
+            check "options $column, $precision, $isa: same final checkpoint" same "$@"
+        done
     done
-    unset 'options[-1]' 'options[-1]'
 done
-check "options are another model" bash -c "! cmp -s options-fp32/$final t1/$final"
+other_options() { ! cmp -s options-2-fp32/$final options-3-fp32/$final; }
+check "other options end in another checkpoint" other_options
 
 # SIGKILL at several moments, resumed each time.
 killed() {

@@ -18,7 +18,7 @@ static const lm_key keys[] = {
      .help = "Blocks, each of attention and an MLP."},
     {"model.n_heads", INTEGER(model.n_heads, 1, SIZE_MOST, "8"),
      .help = "Attention heads (Vaswani et al. 2017); divides d_model."},
-    {"model.n_kv_heads", INTEGER(model.n_kv_heads, 0, SIZE_MOST, "0"),
+    {"model.n_kv_heads", INTEGER(model.n_kv_heads, 0, SIZE_MOST, "0"), TRY("2 1"),
      .help = "Key/value heads, each shared by a group of heads (Ainslie et al. 2023). 0: n_heads."},
     {"model.d_ff", INTEGER(model.d_ff, 0, SIZE_MOST, "0"),
      .help = "Width of the MLP. 0: 4 d_model (Vaswani et al. 2017); for swiglu 8/3 d_model "
@@ -47,19 +47,19 @@ static const lm_key keys[] = {
      .help = "RMSNorm of each head's queries and keys (Henry et al. 2020; Dehghani et al. 2023)."},
     {"model.embedding_norm", BOOLEAN(model.embedding_norm, "false"),
      .help = "One more norm, after the embedding (Dettmers et al. 2022; Le Scao et al. 2022)."},
-    {"model.window", INTEGER(model.window, 0, SIZE_MOST, "0"),
+    {"model.window", INTEGER(model.window, 0, SIZE_MOST, "0"), TRY("2"),
      .help = "Each token attends to this many tokens, itself included "
              "(Child et al. 2019; Jiang et al. 2023). 0: to all before it."},
-    {"model.attention_softcap", REAL(model.attention_softcap, 0, 1e6, "0"),
+    {"model.attention_softcap", REAL(model.attention_softcap, 0, 1e6, "0"), TRY("1.5"),
      .help = "Attention scores become c tanh(score / c), where c is this value "
              "(Gemma Team 2024: 50). 0: scores stay as they are."},
-    {"model.logit_softcap", REAL(model.logit_softcap, 0, 1e6, "0"),
+    {"model.logit_softcap", REAL(model.logit_softcap, 0, 1e6, "0"), TRY("3"),
      .help = "Logits become c tanh(logit / c), where c is this value "
              "(Bello et al. 2016; Gemma Team 2024: 30). 0: logits stay as they are."},
-    {"model.label_smoothing", REAL(model.label_smoothing, 0, 0.99, "0"), MAY_CHANGE,
+    {"model.label_smoothing", REAL(model.label_smoothing, 0, 0.99, "0"), MAY_CHANGE, TRY("0.2"),
      .help = "Label smoothing: this share of the target probability is spread evenly over all "
              "tokens (training only; Szegedy et al. 2016)."},
-    {"model.z_loss", REAL(model.z_loss, 0, 1, "0"), MAY_CHANGE,
+    {"model.z_loss", REAL(model.z_loss, 0, 1, "0"), MAY_CHANGE, TRY("0.02"),
      .help = "This times the squared log of the softmax denominator is added to the loss "
              "(training only; Chowdhery et al. 2022: 1e-4)."},
     {"model.bias", BOOLEAN(model.bias, "false"),
@@ -72,7 +72,7 @@ static const lm_key keys[] = {
              "zero_output: 0 (Zhang et al. 2019)."},
     {"model.init_std", REAL(model.init_std, TINY, 10, "0.02"),
      .help = "Standard deviation of the initial weights (Radford et al. 2018: 0.02)."},
-    {"model.dropout", REAL(model.dropout, 0, 0.99, "0"), MAY_CHANGE,
+    {"model.dropout", REAL(model.dropout, 0, 0.99, "0"), MAY_CHANGE, TRY("0.3"),
      .help = "Share of the values that become 0 in the embedding and in what attention and MLP "
              "add (training only; Srivastava et al. 2014)."},
     {"model.document_mask", BOOLEAN(model.document_mask, "false"),

@@ -7,8 +7,9 @@ static const lm_key keys[] = {
     {"train.micro_batch", INTEGER(train.micro_batch, 1, SIZE_MOST, "16"), MAY_CHANGE,
      .help = "Windows computed at once; determines the memory needed."},
     {"train.grad_accumulation", INTEGER(train.grad_accumulation, 1, SIZE_MOST, "1"), MAY_CHANGE,
+     TRY("3"),
      .help = "Micro-batches whose gradients are summed for one update."},
-    {"train.clip_norm", REAL(train.clip_norm, 0, 1e12, "1"), MAY_CHANGE,
+    {"train.clip_norm", REAL(train.clip_norm, 0, 1e12, "1"), MAY_CHANGE, TRY("0"),
      .help = "Gradients with a larger norm are scaled down to this norm (Pascanu et al. 2013). "
              "0: never."},
     {"train.precision", CHOICE(train.precision, lm_precision_name, "fp32"), MAY_CHANGE,
