@@ -23,11 +23,11 @@ static double linear(double done, double min) {
 static const struct {
     const char *name;
     double (*factor)(double done, double min);
-    int uses_min;
+    bool uses_min;
 } schedules[] = {
-    {"constant", constant, 0},
-    {"cosine", cosine, 1},
-    {"linear", linear, 1},
+    {"constant", constant, false},
+    {"cosine", cosine, true},
+    {"linear", linear, true},
 };
 enum { COUNT = sizeof schedules / sizeof *schedules };
 

@@ -74,17 +74,21 @@ out:
     return status;
 }
 
+lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err) {
+    int64_t count;
+    lm_checkpoint_array *arrays = lm_saved_arrays(m, NULL, &count);
+    lm_status status = arrays ? lm_checkpoint_read(s->checkpoint, arrays, count, pool, err)
+                              : lm_error_no_memory(err, s->path);
+    free(arrays);
+    return status;
+}
+
 lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, lm_model **model,
                          lm_error *err) {
-    int64_t count;
     compute->precision = (lm_precision)s->config.train.precision;
     lm_status status = lm_model_create(model, &s->config.model, batch, false, compute, err);
     if (status != LM_OK) return status;
-    lm_checkpoint_array *arrays = lm_saved_arrays(*model, NULL, &count);
-    status = arrays ? lm_checkpoint_read(s->checkpoint, arrays, count, compute->pool, err)
-                    : lm_error_no_memory(err, s->path);
-    free(arrays);
-    if (status != LM_OK) {
+    if ((status = lm_saved_weights(s, *model, compute->pool, err)) != LM_OK) {
         lm_model_free(*model);
         *model = NULL;
     }

@@ -1,7 +1,7 @@
 /* A saved model: how a checkpoint, a model and its optimizer meet.
  *
  *     lm_saved_open(&saved, "runs/x", pool, &skipped, err);       // checkpoint, state, config
- *     lm_saved_model(&saved, batch, &compute, &model, err);       // its weights in a model
+ *     lm_saved_model(&saved, batch, &compute, &model, err);       // a model with its weights
  *     ...
  *     lm_saved_close(&saved);                                     // the model stays
  *
@@ -30,6 +30,8 @@ lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *s
  * the precision that it was trained at, so that an evaluation gives the figures of the run. */
 lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, lm_model **model,
                          lm_error *err);
+/* The same weights into a model that the caller has made: it must have the same parameters. */
+lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */
 
 /* The arrays of a model's weights, and of its optimizer's states (NULL: the weights only), by the

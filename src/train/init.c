@@ -1,5 +1,4 @@
 /* The weights that a new run begins with. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "train/trainer.h"
@@ -43,22 +42,17 @@ static void say_differences(lm_trainer *t, const lm_saved *from) {
 static lm_status take_weights(lm_trainer *t, const char *path, lm_error *err) {
     lm_saved from;
     lm_text skipped = {0};
-    int64_t count = 0;
-    lm_checkpoint_array *arrays = NULL;
     lm_status status = lm_saved_open(&from, path, t->pool, &skipped, err);
     if (status != LM_OK) goto out; /* the error names what was skipped */
     if (skipped.length > 0)
         lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));
     if ((status = check_tokenizer(t, &from, err)) != LM_OK) goto out;
     if ((status = check_all_used(t, &from, err)) != LM_OK) goto out;
-    arrays = lm_saved_arrays(t->model, NULL, &count);
-    status = arrays ? lm_checkpoint_read(from.checkpoint, arrays, count, t->pool, err)
-                    : lm_error_no_memory(err, NULL);
-    if (status == LM_OK) say_differences(t, &from);
+    if ((status = lm_saved_weights(&from, t->model, t->pool, err)) != LM_OK) goto out;
+    say_differences(t, &from);
 out:
     if (status != LM_OK) lm_error_prefix(err, "run.init_from");
     lm_text_free(&skipped);
-    free(arrays);
     lm_saved_close(&from);
     return status;
 }

@@ -151,7 +151,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     lm_text_printf(
         out, "training  %" PRId64 " steps of %" PRId64 " tokens: %s tokens, %.3g epochs\n",
         c->train.steps, p->step_tokens, lm_text_count(a, sizeof a, p->tokens), p->epochs);
-    lm_text_printf(out, "work      %sFLOP a token, %sFLOP in all\n",
+    lm_text_printf(out, "work      %sFLOP per token, %sFLOP in all\n",
                    lm_text_count(a, sizeof a, p->model.flops_per_token),
                    lm_text_count(b, sizeof b, p->model.flops_per_token * p->tokens));
     lm_text_printf(out, "machine   %d thread%s, %s\n", s->threads, s->threads == 1 ? "" : "s",
@@ -168,7 +168,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     put_bytes(out, "available", lm_limits_memory());
     put_recompute(out, s);
     lm_text_printf(out,
-                   "disk      at most %s a checkpoint, %s for those kept and the one being"
+                   "disk      at most %s per checkpoint, %s for those kept and the one being"
                    " written\n",
                    lm_text_bytes(a, sizeof a, (double)p->checkpoint),
                    lm_text_bytes(b, sizeof b, (double)p->disk));

@@ -16,29 +16,26 @@ static lm_status check_same_data(const lm_trainer *t, const lm_run_state *saved,
 }
 
 static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
-    lm_checkpoint *c = NULL;
-    lm_config saved = {0};
-    lm_run_state state;
-    lm_text changed = {0};
-    lm_status status = lm_checkpoint_open(&c, path, err);
+    lm_saved from;
+    lm_text skipped = {0}, changed = {0};
+    lm_status status = lm_saved_open(&from, path, t->pool, &skipped, err);
     if (status != LM_OK) goto out;
-    if ((status = lm_run_state_parse(&state, &saved, path, lm_checkpoint_meta(c), err)) != LM_OK)
-        goto out;
-    if ((status = lm_config_compare(&saved, t->config, &changed, err)) != LM_OK) {
+    if ((status = lm_config_compare(&from.config, t->config, &changed, err)) != LM_OK) {
         lm_error_prefix(err, "cannot go on from %s", path);
         goto out;
     }
     if (changed.length > 0)
         lm_progress_note(&t->progress, "changed since %s:\n%s", path, lm_text_cstr(&changed));
-    if ((status = check_same_data(t, &state, path, err)) != LM_OK) goto out;
-    if ((status = lm_checkpoint_read(c, t->arrays, t->n_arrays, t->pool, err)) != LM_OK) goto out;
-    state.val_digest = t->state.val_digest; /* validation data may change */
-    t->state = state;
-    t->saved_step = state.step;
+    if ((status = check_same_data(t, &from.state, path, err)) != LM_OK) goto out;
+    status = lm_checkpoint_read(from.checkpoint, t->arrays, t->n_arrays, t->pool, err);
+    if (status != LM_OK) goto out;
+    from.state.val_digest = t->state.val_digest; /* validation data may change */
+    t->state = from.state;
+    t->saved_step = from.state.step;
 out:
+    lm_text_free(&skipped);
     lm_text_free(&changed);
-    lm_config_free(&saved);
-    lm_checkpoint_close(c);
+    lm_saved_close(&from);
     return status;
 }
 
@@ -88,7 +85,8 @@ static lm_status settle(lm_trainer *t, lm_error *err) {
     if (status == LM_OK)
         status = lm_checkpoint_set_aside(t->dir.checkpoints, t->state.step, &moved, err);
     if (moved.length > 0)
-        lm_progress_warn(&t->progress, "set aside, since the run goes on before them:\n%s",
+        lm_progress_warn(&t->progress,
+                         "set aside, because the run goes on from an earlier step:\n%s",
                          lm_text_cstr(&moved));
     lm_text_free(&moved);
     free(own);
@@ -100,7 +98,8 @@ lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
     lm_status status = choose(t, err);
     if (status != LM_OK) return status;
     if (lm_checkpoint_remove_temporaries(t->dir.checkpoints, &aside) != LM_OK)
-        lm_progress_warn(&t->progress, "warning: what a killed writer left stays: %s",
+        lm_progress_warn(&t->progress,
+                         "warning: temporary files of a killed run cannot be deleted: %s",
                          aside.message);
     if (!t->saved) return LM_OK;
     if ((status = take_over(t, t->saved, err)) != LM_OK) return status;

@@ -93,6 +93,7 @@ lm_status lm_trainer_save(lm_trainer *t, lm_error *err) {
     lm_status kept = lm_checkpoint_retain(t->dir.checkpoints, &keep, &aside);
     t->save_seconds = fmax(t->save_seconds, lm_clock_seconds() - started);
     if (kept != LM_OK)
-        lm_progress_warn(&t->progress, "warning: old checkpoints stay: %s", aside.message);
+        lm_progress_warn(&t->progress, "warning: old checkpoints cannot be deleted: %s",
+                         aside.message);
     return LM_OK;
 }

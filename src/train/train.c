@@ -45,7 +45,7 @@ static void announce(lm_trainer *t) {
         lm_progress_note(&t->progress, "going on after step %" PRId64 ", from %s", t->state.step,
                          t->saved);
     } else if (t->settings->resume) {
-        lm_progress_note(&t->progress, "no checkpoint to go on from: from the start");
+        lm_progress_note(&t->progress, "no checkpoint to go on from: starting at step 0");
     }
 }
 

@@ -84,7 +84,7 @@ check "from one kept elsewhere it goes on" exits_saying 0 "after step 28" \
 check "to the same end" same_end
 rm -rf run before
 check "without a run directory --resume begins one, and says so" \
-    exits_saying 0 "no checkpoint to go on from: from the start" "$lmtrain" --config a.json --resume
+    exits_saying 0 "no checkpoint to go on from: starting at step 0" "$lmtrain" --config a.json --resume
 check "to the same end again" same_end
 
 again
