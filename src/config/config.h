@@ -2,7 +2,7 @@
  *
  *     lm_config c;
  *     lm_config_load(&c, "run.json", overrides, n_overrides, err);  // defaults, file, --set; validated
- *     lm_config_print(&c, &text);                                   // fully resolved, every key
+ *     lm_config_print(&c, &text);                                   // every key, resolved
  *     lm_config_free(&c);
  *
  * One row per key (config/keys/): path, type, default, range, choices, help, where it is stored.
@@ -25,7 +25,7 @@
 
 typedef struct lm_config {
     lm_run_options run;
-    int preset; /* of the model's keys; parsing has applied it */
+    int preset; /* model.preset (lm_preset_name); parsing has applied it to `model` */
     lm_model_options model;
     lm_data_options data;
     lm_train_options train;
@@ -49,12 +49,12 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
                           const char *const *overrides, int n_overrides, lm_error *err);
 void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
 
-/* A run is resumed: may `now` go on where `saved` stopped? Keys that differ and may are described in
- * *changed, a line each; others give LM_ERR_USAGE, a line each with both values. */
+/* May a run with the config `now` go on where one with `saved` stopped? Keys that differ and may are
+ * appended to *changed, a line each with both values; LM_ERR_USAGE names those that may not. */
 lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
                             lm_error *err);
 
-/* The keys of a section ("model") that differ, a line each, as *changed above. */
+/* Appends the keys of a section ("model") that differ, a line each with both values. */
 void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
                            lm_text *out);
 

@@ -1,6 +1,6 @@
-/* What a run is asked to do: the config's sections "run", "train" and "eval". The rooms that do it
- * stand above this one, which has to fill these structs: so they are defined here, while every room
- * below defines its own. */
+/* What a run is asked to do: the config's sections "run", "train" and "eval". Rooms below this one
+ * define their own options. The rooms that read these stand above it, so the structs are here, where
+ * the config can fill them. */
 #ifndef LM_CONFIG_RUN_H
 #define LM_CONFIG_RUN_H
 
@@ -9,16 +9,17 @@
 typedef struct lm_run_options {
     char *dir; /* the run directory */
     int64_t seed;
-    int64_t threads; /* 0: all usable CPUs */
-    int64_t interrupt_exit_code;
-    char *
-        init_from; /* a checkpoint or run with whose weights a new run begins; empty: random ones */
+    int64_t threads;             /* 0: all usable CPUs */
+    int64_t interrupt_exit_code; /* of a run that a signal or the end of its job stopped */
+    char *init_from; /* a checkpoint or run whose weights a new run starts from; empty: random */
 } lm_run_options;
 
 typedef struct lm_train_options {
-    int64_t steps, micro_batch, grad_accumulation;
-    double clip_norm; /* 0: off */
-    int precision;    /* lm_precision (ops/compute.h) */
+    int64_t steps;             /* updates of the weights */
+    int64_t micro_batch;       /* windows computed at once */
+    int64_t grad_accumulation; /* micro-batches per update */
+    double clip_norm;          /* 0: off */
+    int precision;             /* lm_precision (ops/compute.h) */
 } lm_train_options;
 
 typedef struct lm_eval_options {
