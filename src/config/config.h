@@ -62,7 +62,7 @@ void lm_config_differences(const lm_config *before, const lm_config *now, const 
 void lm_config_print(const lm_config *c, lm_text *out);
 /* A JSON Schema (draft 2020-12) for editors. */
 void lm_config_print_schema(lm_text *out);
-/* The Markdown table of configs/README.md: key, type, default, range or choices, help. */
+/* The Markdown tables of configs/README.md, one per section: key, type, default, range or choices, help. */
 void lm_config_print_reference(lm_text *out);
 
 #endif

@@ -110,31 +110,36 @@ void lm_config_print_schema(lm_text *out) {
 
 /* ---- the reference -----------------------------------------------------------------------------*/
 
-void lm_config_print_reference(lm_text *out) {
-    lm_text_printf(out, "| key | takes | default | meaning |\n|---|---|---|---|\n");
-    for (int key = 0; key < lm_key_count(); key++) {
-        const lm_key *k = lm_key_at(key);
-        lm_text_printf(out, "| `%s`%s | ", k->path, k->may_change ? "" : " †");
-        lm_key_describe(k, out);
-        if (k->required) {
-            lm_text_printf(out, " | required");
-        } else if (*k->default_value) {
-            lm_text_printf(out, " | `%s`", k->default_value);
-        } else {
-            lm_text_printf(out, " | empty");
-        }
-        lm_text_printf(out, " | %s", k->help);
-        if (k->depends) lm_text_printf(out, " Depends on `%s`.", k->depends);
-        lm_text_printf(out, " |\n");
+static void print_row(const lm_key *k, lm_text *out) {
+    lm_text_printf(out, "| `%s`%s | ", k->path, k->may_change ? "" : " †");
+    lm_key_describe(k, out);
+    if (k->required) {
+        lm_text_printf(out, " | required");
+    } else if (*k->default_value) {
+        lm_text_printf(out, " | `%s`", k->default_value);
+    } else {
+        lm_text_printf(out, " | empty");
     }
-    lm_text_printf(out, "\n† cannot change when a run is resumed.\n");
+    lm_text_printf(out, " | %s", k->help);
+    if (k->depends) lm_text_printf(out, " Depends on `%s`.", k->depends);
+    lm_text_printf(out, " |\n");
 }
 
-/* ---- two of them -------------------------------------------------------------------------------*/
+void lm_config_print_reference(lm_text *out) {
+    const lm_section *s;
+    lm_text_printf(out, "† cannot change when a run is resumed.\n");
+    for (int i = 0; (s = lm_section_at(i)) != NULL; i++) {
+        lm_text_printf(out, "\n### %s\n\n| key | takes | default | meaning |\n|---|---|---|---|\n",
+                       s->name);
+        for (int j = 0; j < s->n_keys; j++) print_row(&s->keys[j], out);
+    }
+}
 
-/* A line for a key whose values differ; nothing when they agree. */
-static void compare(const lm_key *k, const lm_config *before, const lm_config *now, bool refused,
-                    lm_text *out) {
+/* ---- two configs -------------------------------------------------------------------------------*/
+
+/* Appends a line if the values of a key differ. */
+static void append_difference(const lm_key *k, const lm_config *before, const lm_config *now,
+                              bool refused, lm_text *out) {
     lm_text old = {0}, new = {0};
     if (!lm_key_applies(k, before) && !lm_key_applies(k, now)) return;
     lm_key_print(k, before, &old);
@@ -156,7 +161,7 @@ lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_tex
     lm_text problems = {0};
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
-        compare(k, saved, now, !k->may_change, k->may_change ? changed : &problems);
+        append_difference(k, saved, now, !k->may_change, k->may_change ? changed : &problems);
     }
     lm_status status = LM_OK;
     if (problems.failed) {
@@ -172,5 +177,5 @@ void lm_config_differences(const lm_config *before, const lm_config *now, const 
                            lm_text *out) {
     const lm_section *s = lm_section_find(section);
     LM_ASSERT(s);
-    for (int i = 0; i < s->n_keys; i++) compare(&s->keys[i], before, now, false, out);
+    for (int i = 0; i < s->n_keys; i++) append_difference(&s->keys[i], before, now, false, out);
 }
