@@ -40,10 +40,11 @@ static lm_status load(lm_bench_training *t, const lm_bench *b, const basis *base
         o->config ? lm_config_load(&t->config, o->config, overrides, n, err)
                   : lm_bench_preset_load(&t->config, base->preset, base->tokens, overrides, n, err);
     free(overrides);
+    if (status != LM_OK) return status;
     if (base->precision >= 0) t->config.train.precision = base->precision;
-    if (status == LM_OK) status = lm_bench_training_plan(t, err);
-    if (status == LM_OK) status = lm_setup_check_memory(&t->trainer.setup, err);
-    return status == LM_OK ? lm_bench_training_start(t, err) : status;
+    if ((status = lm_bench_training_plan(t, err)) != LM_OK) return status;
+    if ((status = lm_setup_check_memory(&t->trainer.setup, err)) != LM_OK) return status;
+    return lm_bench_training_start(t, err);
 }
 
 /* ---- a pair -----------------------------------------------------------------------------------*/

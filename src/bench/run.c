@@ -59,24 +59,25 @@ static lm_status conclude(lm_bench *b, lm_error *err) {
     if (b->comparison.path) status = lm_bench_comparison_judge(&b->comparison, &t, err);
     if (status == LM_OK && t.length > 0 && !b->o->json) status = b->o->print(&t, err);
     lm_text_free(&t);
-    if (status == LM_OK && *b->o->match && b->wanted == 0)
-        status = lm_error_set(err, LM_ERR_USAGE,
-                              "bench: --match: expected text in the name of a row, found \"%s\","
-                              " which no row of what was measured has",
-                              b->o->match);
-    return status;
+    if (status != LM_OK) return status;
+    if (*b->o->match && b->wanted == 0)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "bench: --match: expected text in the name of a row, found \"%s\","
+                            " which no row of what was measured has",
+                            b->o->match);
+    return LM_OK;
 }
 
 static lm_status run_sections(lm_bench *b, lm_error *err) {
     lm_status status = announce(b, err);
     for (int i = 0; i < LM_BENCH_SECTIONS && status == LM_OK && !lm_bench_stopped(); i++)
         if (b->o->sections >> i & 1u) status = sections[i].run(b, err);
-    if (status == LM_OK) status = print_json(b, err);
-    if (status == LM_OK && lm_bench_stopped())
-        status =
-            lm_error_set(err, LM_ERR_INTERRUPTED,
-                         "stopped by signal %d: what was measured is above", lm_stop_pending());
-    return status == LM_OK ? conclude(b, err) : status;
+    if (status != LM_OK) return status;
+    if ((status = print_json(b, err)) != LM_OK) return status;
+    if (lm_bench_stopped())
+        return lm_error_set(err, LM_ERR_INTERRUPTED,
+                            "stopped by signal %d: what was measured is above", lm_stop_pending());
+    return conclude(b, err);
 }
 
 lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {

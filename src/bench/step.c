@@ -42,9 +42,9 @@ static void describe(const work *w, uint64_t resident, lm_bench_row *row) {
                    " %" PRId64 " micro-batch%s per step%s%s%s\n ",
                    tokens_per_s, lm_text_count(count, sizeof count, (double)plan->model.parameters),
                    c->train.micro_batch, c->model.context_length, c->train.grad_accumulation,
-                   c->train.grad_accumulation == 1 ? "" : "es", resident ? "; " : "",
+                   c->train.grad_accumulation == 1 ? "" : "es", resident ? "; at most " : "",
                    resident ? lm_text_bytes(bytes, sizeof bytes, (double)resident) : "",
-                   resident ? " of memory at the peak" : "");
+                   resident ? " of memory" : "");
     for (int i = 0; i < LM_PHASE_COUNT; i++)
         lm_text_printf(&row->table, " %s %.1f%%", lm_phase_name(i), 100 * w->seconds[i] / total);
     lm_text_printf(&row->table, "\n");
@@ -123,7 +123,9 @@ static lm_status run_file(lm_bench *b, lm_error *err) {
     work w = {0};
     lm_bench_training_begin(&w.run, b);
     lm_status status = lm_config_load(&w.run.config, path, b->o->overrides, b->o->n_overrides, err);
-    if (status == LM_OK) status = run_config(b, &w, slash ? slash + 1 : path, false, err);
+    if (status != LM_OK) goto out;
+    status = run_config(b, &w, slash ? slash + 1 : path, false, err);
+out:
     lm_bench_training_free(&w.run);
     return status;
 }

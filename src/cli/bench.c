@@ -51,7 +51,8 @@ static lm_status run(const void *given, lm_error *err) {
     if (r->config && r->preset >= 0)
         return lm_error_set(err, LM_ERR_USAGE, "bench: --config or --preset, not both");
     lm_status status = lm_machine_isas(&r->machine, &b.isas, err);
-    return status == LM_OK ? lm_bench_run(&b, err) : status;
+    if (status != LM_OK) return status;
+    return lm_bench_run(&b, err);
 }
 
 const lm_command lm_command_bench = {

@@ -90,7 +90,9 @@ static lm_status run(const lm_command *command, int argc, const char *const *arg
     void *request = calloc(1, command->size);
     if (!request) return lm_error_no_memory(err, NULL);
     lm_status status = lm_options_parse(command, argc, argv, request, err);
-    if (status == LM_OK) status = command->run(request, err);
+    if (status != LM_OK) goto out;
+    status = command->run(request, err);
+out:
     free(request);
     return status;
 }
@@ -130,5 +132,6 @@ lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_err
 lm_status lm_machine_session(const lm_machine_options *m, lm_session *session, lm_error *err) {
     lm_isa_mask isas;
     lm_status status = lm_machine_isas(m, &isas, err);
-    return status == LM_OK ? lm_session_open(session, (int)m->threads, isas, err) : status;
+    if (status != LM_OK) return status;
+    return lm_session_open(session, (int)m->threads, isas, err);
 }

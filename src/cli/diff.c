@@ -86,11 +86,12 @@ static lm_status run(const void *given, lm_error *err) {
     lm_text out = {0};
     bool same = false;
     lm_status status = lm_pool_create(&pool, lm_cpu_usable(), err);
-    if (status == LM_OK) status = compare(both, pool, &same, &out, err);
-    lm_pool_free(pool);
-    status = lm_print_after(status, &out, err);
+    if (status != LM_OK) goto out;
+    status = lm_print_after(compare(both, pool, &same, &out, err), &out, err);
     if (status == LM_OK && !same)
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s and %s differ", both[0], both[1]);
+out:
+    lm_pool_free(pool);
     lm_text_free(&out);
     return status;
 }

@@ -30,6 +30,16 @@ static void put_float(lm_text *out, float x) {
     lm_text_printf(out, "%.9g (0x%08" PRIx32 ")", (double)x, bits);
 }
 
+static void put_difference(lm_text *out, const lm_checkpoint_array a[2], int64_t index) {
+    lm_text_printf(out, "the first element that differs: ");
+    put_place(out, &a[0], index);
+    lm_text_printf(out, " is ");
+    put_float(out, a[0].data[index]);
+    lm_text_printf(out, " and ");
+    put_float(out, a[1].data[index]);
+    lm_text_printf(out, "\n");
+}
+
 /* Compares one array that both have. *differing: how many elements differ; the first one is
  * described in *out if `describe`. */
 static lm_status compare_array(lm_checkpoint *const c[2], const lm_checkpoint_array *row,
@@ -41,23 +51,19 @@ static lm_status compare_array(lm_checkpoint *const c[2], const lm_checkpoint_ar
     *differing = 0;
     for (int i = 0; i < 2; i++) {
         a[i].data = malloc((size_t)n * sizeof(float) + 1);
-        if (!a[i].data) status = lm_error_no_memory(err, row->name);
-        if (status == LM_OK) status = lm_checkpoint_read(c[i], &a[i], 1, pool, err);
+        if (!a[i].data) {
+            status = lm_error_no_memory(err, row->name);
+            goto out;
+        }
+        if ((status = lm_checkpoint_read(c[i], &a[i], 1, pool, err)) != LM_OK) goto out;
     }
-    for (int64_t i = 0; status == LM_OK && i < n; i++) {
+    for (int64_t i = 0; i < n; i++) {
         if (memcmp(&a[0].data[i], &a[1].data[i], sizeof(float)) == 0) continue;
         if (first < 0) first = i;
         ++*differing;
     }
-    if (first >= 0 && describe) {
-        lm_text_printf(out, "the first element that differs: ");
-        put_place(out, row, first);
-        lm_text_printf(out, " is ");
-        put_float(out, a[0].data[first]);
-        lm_text_printf(out, " and ");
-        put_float(out, a[1].data[first]);
-        lm_text_printf(out, "\n");
-    }
+    if (first >= 0 && describe) put_difference(out, a, first);
+out:
     free(a[0].data);
     free(a[1].data);
     return status;
@@ -159,8 +165,8 @@ lm_status lm_diff_checkpoints(const char *const paths[2], lm_pool *pool, bool *s
                               lm_error *err) {
     lm_checkpoint *c[2] = {NULL, NULL};
     lm_status status = lm_checkpoint_open(&c[0], paths[0], err);
-    if (status == LM_OK) status = lm_checkpoint_open(&c[1], paths[1], err);
     if (status != LM_OK) goto out;
+    if ((status = lm_checkpoint_open(&c[1], paths[1], err)) != LM_OK) goto out;
     lm_text_printf(out, "%s\n%s\n", paths[0], paths[1]);
     *same = same_state(c, out);
     for (int i = 0; i < 2; i++)

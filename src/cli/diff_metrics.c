@@ -41,7 +41,8 @@ static lm_status open_metrics(reader *r, const char *run, lm_error *err) {
     if (!path) return lm_error_no_memory(err, run);
     lm_status status = lm_file_map(&r->map, path, err);
     free(path);
-    return status == LM_OK ? next_line(r, err) : status;
+    if (status != LM_OK) return status;
+    return next_line(r, err);
 }
 
 static void close_metrics(reader *r) {
@@ -73,9 +74,10 @@ static int order(const reader *a, const reader *b) {
 lm_status lm_diff_metrics(const char *const runs[2], int64_t *first, lm_text *out, lm_error *err) {
     reader r[2] = {{0}, {0}};
     int64_t lines = 0;
-    lm_status status = open_metrics(&r[0], runs[0], err);
-    if (status == LM_OK) status = open_metrics(&r[1], runs[1], err);
     *first = -1;
+    lm_status status = open_metrics(&r[0], runs[0], err);
+    if (status != LM_OK) goto out;
+    if ((status = open_metrics(&r[1], runs[1], err)) != LM_OK) goto out;
     while (status == LM_OK && *first < 0 && (r[0].line || r[1].line)) {
         int o = order(&r[0], &r[1]);
         const reader *alone = o == 0 ? NULL : &r[o > 0];
@@ -98,6 +100,7 @@ lm_status lm_diff_metrics(const char *const runs[2], int64_t *first, lm_text *ou
     }
     if (status == LM_OK && *first < 0)
         lm_text_printf(out, "metrics agree: %" PRId64 " lines\n", lines);
+out:
     close_metrics(&r[0]);
     close_metrics(&r[1]);
     return status;

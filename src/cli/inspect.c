@@ -54,8 +54,10 @@ static lm_status verify(const request *r, lm_checkpoint *c, lm_text *out, lm_err
     lm_pool *pool = NULL;
     if (!r->verify) return LM_OK;
     lm_status status = lm_pool_create(&pool, lm_cpu_usable(), err);
-    if (status == LM_OK) status = lm_checkpoint_verify(c, pool, err);
-    if (status == LM_OK) lm_text_printf(out, "verified: every digest and CRC is right\n");
+    if (status != LM_OK) goto out;
+    if ((status = lm_checkpoint_verify(c, pool, err)) != LM_OK) goto out;
+    lm_text_printf(out, "verified: every digest and CRC is right\n");
+out:
     lm_pool_free(pool);
     return status;
 }

@@ -276,5 +276,6 @@ lm_status lm_options_parse(const lm_command *command, int argc, const char *cons
             status = take_argument(&p, argv[i]);
         i += used;
     }
-    return status == LM_OK ? check_required(&p) : status;
+    if (status != LM_OK) return status;
+    return check_required(&p);
 }

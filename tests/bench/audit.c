@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bench/corpus.h"
 #include "machine/cpu.h"
+#include "tests/bench/timing.h"
 #include "train/trainer.h"
 
 static const struct {
@@ -24,22 +24,6 @@ static const struct {
      "\"train\": {\"micro_batch\": 16}",
      5},
 };
-
-static double cpu_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int rising(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n) {
-    qsort(x, (size_t)n, sizeof *x, rising);
-    return x[n / 2];
-}
 
 static double step(lm_trainer *t, lm_config *c, int64_t digest_every, lm_error *err) {
     c->log.digest_every = digest_every;

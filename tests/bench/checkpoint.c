@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/rng.h"
 #include "checkpoint/checkpoint.h"
+#include "tests/bench/timing.h"
 
 enum { ROUNDS = 7, ARRAYS = 12, ROW = 1024 };
 
@@ -48,22 +48,6 @@ static void fill(lm_checkpoint_array *a, int64_t i) {
     }
 }
 
-static double cpu_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int rising(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x) {
-    qsort(x, ROUNDS, sizeof *x, rising);
-    return x[ROUNDS / 2];
-}
-
 static void measure(int threads, const char *path, lm_checkpoint_array *arrays, double gigabytes) {
     lm_pool *pool = NULL;
     double write[2][ROUNDS], read[2][ROUNDS], verify[2][ROUNDS]; /* by the clock, by the CPU's */
@@ -88,8 +72,9 @@ static void measure(int threads, const char *path, lm_checkpoint_array *arrays, 
     }
     printf("%d thread%s  write %.2f (%.2f)  read %.2f (%.2f)  verify %.2f (%.2f) GB/s  size %.3f of"
            " raw\n",
-           threads, threads == 1 ? " " : "s", median(write[0]), median(write[1]), median(read[0]),
-           median(read[1]), median(verify[0]), median(verify[1]), (double)bytes * 1e-9 / gigabytes);
+           threads, threads == 1 ? " " : "s", median(write[0], ROUNDS), median(write[1], ROUNDS),
+           median(read[0], ROUNDS), median(read[1], ROUNDS), median(verify[0], ROUNDS),
+           median(verify[1], ROUNDS), (double)bytes * 1e-9 / gigabytes);
     fflush(stdout);
     lm_pool_free(pool);
 }

@@ -1,10 +1,5 @@
 /* A table of options of every kind: what is stored, what is refused, what help says. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/support/test.h"
 
 #include <string.h>
 
