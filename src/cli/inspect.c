@@ -103,9 +103,9 @@ out:
 /* ---- tokens -----------------------------------------------------------------------------------*/
 
 static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
-    const int64_t any = 65536; /* ids of two bytes: without a manifest all of them may be right */
-    bool known = lm_corpus_tokenizer(c) != NULL;
-    lm_status status = lm_corpus_validate(c, known ? lm_corpus_vocab_size(c) : any, err);
+    bool known = lm_corpus_tokenizer(c) != NULL; /* else every id may be right */
+    int64_t vocab_size = known ? lm_corpus_vocab_size(c) : lm_corpus_most_vocab_size(c);
+    lm_status status = lm_corpus_validate(c, vocab_size, err);
     if (status == LM_OK)
         lm_text_printf(out,
                        known ? "verified: ids are below %" PRId64 ", digests are right\n"
@@ -120,7 +120,7 @@ static lm_status inspect_corpus(const request *r, const char *path, lm_text *out
     lm_status status = lm_corpus_open(&c, path, err);
     if (status != LM_OK) return status;
     const char *tokenizer = lm_corpus_tokenizer(c);
-    lm_text_printf(out, "%s: tokens, raw uint16\n", path);
+    lm_text_printf(out, "%s: tokens, %s\n", path, lm_corpus_format(c));
     lm_text_printf(out, "%-12s %" PRId64 " in %" PRId64 " shard%s\n", "tokens", lm_corpus_tokens(c),
                    lm_corpus_shards(c), lm_corpus_shards(c) == 1 ? "" : "s");
     if (tokenizer) {

@@ -7,59 +7,13 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
-#include "base/file.h"
-#include "data/manifest.h"
-
-/* ---- formats -----------------------------------------------------------------------------------*/
-
-typedef struct shard {
-    char *path;
-    lm_mapping map;
-    const struct format *format;
-    int64_t tokens;
-    lm_manifest manifest;
-} shard;
-
-/* One row a format: does the file have it, how many tokens does it hold, what are they. */
-typedef struct format {
-    const char *name;
-    lm_status (*open)(shard *s, lm_error *err); /* checks the file, sets s->tokens */
-    void (*read)(const shard *s, int64_t first, int64_t n, int32_t *tokens);
-    int64_t (*byte_offset)(int64_t token);
-} format;
-
-static lm_status uint16_open(shard *s, lm_error *err) {
-    if (s->map.size % 2 != 0)
-        return lm_error_set(err, LM_ERR_RUNTIME,
-                            "%s: expected whole tokens of 2 bytes, found a size of %zu bytes",
-                            s->path, s->map.size);
-    s->tokens = (int64_t)(s->map.size / 2);
-    return LM_OK;
-}
-
-static void uint16_read(const shard *s, int64_t first, int64_t n, int32_t *tokens) {
-    const unsigned char *p = s->map.data + 2 * first;
-    for (int64_t i = 0; i < n; i++) tokens[i] = lm_read_u16(p + 2 * i);
-}
-
-static int64_t uint16_byte_offset(int64_t token) {
-    return 2 * token;
-}
-
-static const format formats[] = {
-    {"uint16", uint16_open, uint16_read, uint16_byte_offset},
-};
-
-/* The format of a shard. With one row there is nothing to tell apart: headers will. */
-static const format *format_of(const shard *s) {
-    (void)s;
-    return &formats[0];
-}
+#include "base/numbers.h"
+#include "data/format.h"
 
 /* ---- opening -----------------------------------------------------------------------------------*/
 
 struct lm_corpus {
-    shard *shards;
+    lm_shard *shards;
     int64_t count, tokens;
     int64_t watch; /* -1: none */
     bool validated, watched;
@@ -71,18 +25,18 @@ static lm_status no_memory(const char *path, lm_error *err) {
 }
 
 static lm_status add_shard(lm_corpus *c, const char *path, lm_error *err) {
-    shard *grown = realloc(c->shards, (size_t)(c->count + 1) * sizeof *grown);
+    lm_shard *grown = realloc(c->shards, (size_t)(c->count + 1) * sizeof *grown);
     if (!grown) return no_memory(path, err);
     c->shards = grown;
-    shard *s = &grown[c->count];
-    *s = (shard){.path = strdup(path)};
+    lm_shard *s = &grown[c->count];
+    *s = (lm_shard){.path = strdup(path)};
     if (!s->path) return no_memory(path, err);
     c->count++; /* from here on lm_corpus_close frees it */
     lm_status status = lm_file_map(&s->map, path, err);
     if (status != LM_OK) return status;
-    s->format = format_of(s);
-    if ((status = s->format->open(s, err)) != LM_OK) return status;
     if ((status = lm_manifest_read(&s->manifest, path, err)) != LM_OK) return status;
+    s->format = lm_format_of(s);
+    if ((status = s->format->open(s, err)) != LM_OK) return status;
     if (s->manifest.found && s->manifest.tokens != s->tokens)
         return lm_error_set(err, LM_ERR_RUNTIME,
                             "%s: expected %" PRId64
@@ -181,7 +135,7 @@ void lm_corpus_close(lm_corpus *c) {
 
 /* ---- reading -----------------------------------------------------------------------------------*/
 
-static const shard *shard_at(const lm_corpus *c, int64_t i) {
+static const lm_shard *shard_at(const lm_corpus *c, int64_t i) {
     LM_ASSERT(i >= 0 && i < c->count);
     return &c->shards[i];
 }
@@ -200,9 +154,20 @@ int64_t lm_corpus_shard_tokens(const lm_corpus *c, int64_t i) {
 }
 
 void lm_corpus_read(const lm_corpus *c, int64_t i, int64_t first, int64_t n, int32_t *tokens) {
-    const shard *s = shard_at(c, i);
+    const lm_shard *s = shard_at(c, i);
     LM_ASSERT(first >= 0 && n >= 0 && n <= s->tokens - first);
     s->format->read(s, first, n, tokens);
+}
+
+const char *lm_corpus_format(const lm_corpus *c) {
+    return c->shards[0].format->name;
+}
+
+int64_t lm_corpus_most_vocab_size(const lm_corpus *c) {
+    int64_t most = 0;
+    for (int64_t i = 0; i < c->count; i++)
+        most = lm_max(most, c->shards[i].format->most_vocab_size);
+    return most;
 }
 
 int64_t lm_corpus_vocab_size(const lm_corpus *c) {
@@ -223,10 +188,10 @@ static bool occurs(int64_t id, const int32_t *ids, int64_t n) {
     return found;
 }
 
-static lm_status validate_ids(lm_corpus *c, const shard *s, int64_t vocab_size, lm_error *err) {
+static lm_status validate_ids(lm_corpus *c, const lm_shard *s, int64_t vocab_size, lm_error *err) {
     int32_t ids[BLOCK];
     for (int64_t first = 0; first < s->tokens; first += BLOCK) {
-        int64_t n = s->tokens - first < BLOCK ? s->tokens - first : BLOCK;
+        int64_t n = lm_min(s->tokens - first, BLOCK);
         int32_t most = 0;
         s->format->read(s, first, n, ids);
         for (int64_t i = 0; i < n; i++) most = ids[i] > most ? ids[i] : most;
@@ -247,7 +212,7 @@ lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, lm_error *err) {
     lm_digest_init(&whole);
     c->watched = false;
     for (int64_t i = 0; i < c->count; i++) {
-        const shard *s = &c->shards[i];
+        const lm_shard *s = &c->shards[i];
         lm_status status = validate_ids(c, s, vocab_size, err);
         if (status != LM_OK) return status;
         uint64_t digest = lm_digest_of(s->map.data, s->map.size);

@@ -8,9 +8,9 @@
  * A path is one shard; a directory, whose *.bin files are the shards in strcmp order; or a pattern
  * with * ? [ as the shell has them. Files larger than memory stream from the page cache.
  *
- * Formats are rows in a registry (corpus.c). Today: raw little-endian uint16 ids without a header,
- * as nanoGPT writes them, with or without the manifest that lmtrain tokenize writes beside it
- * (train.bin, train.json; data/manifest.h). */
+ * Each format is a file and a row in a registry (format.h). A manifest beside a shard names it; without
+ * one the shard's contents tell. lmtrain tokenize writes the manifests (train.bin, train.json;
+ * manifest.h). */
 #ifndef LM_DATA_CORPUS_H
 #define LM_DATA_CORPUS_H
 
@@ -33,20 +33,25 @@ int64_t lm_corpus_shard_tokens(const lm_corpus *c, int64_t shard);
 /* Ids first .. first+n-1 of a shard, which must exist; overwrites tokens [n]. */
 void lm_corpus_read(const lm_corpus *c, int64_t shard, int64_t first, int64_t n, int32_t *tokens);
 
+/* For people, and the first shard's: "raw uint16". */
+const char *lm_corpus_format(const lm_corpus *c);
+/* The least vocabulary that holds every id which the shards could hold, going by their formats. */
+int64_t lm_corpus_most_vocab_size(const lm_corpus *c);
+
 /* From the manifests: 0 / NULL when there is none. */
 int64_t lm_corpus_vocab_size(const lm_corpus *c);
 const char *lm_corpus_tokenizer(const lm_corpus *c);
 
-/* An id for lm_corpus_validate to look out for, as it reads everything anyway; -1, as at first: none. */
+/* lm_corpus_validate records whether this id occurs. -1 (the default): no id is watched. */
 void lm_corpus_watch(lm_corpus *c, int64_t id);
-/* Does it occur? Known after lm_corpus_validate (asserted). */
+/* Whether it occurs: known after lm_corpus_validate (asserted). */
 bool lm_corpus_watched(const lm_corpus *c);
 
 /* Reads everything once: every id below vocab_size, else an error naming the shard, the byte
  * offset, the id and the bound; every digest as its manifest says. */
 lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, lm_error *err);
-/* Of the shards' token data in order, names apart, for the checkpoint's record: a resumed run must
- * see the same data. Known after lm_corpus_validate (asserted). */
+/* Digest of the shards' bytes in order, whatever their names: a checkpoint records it, since a resumed
+ * run must see the same data. Known after lm_corpus_validate (asserted). */
 uint64_t lm_corpus_digest(const lm_corpus *c);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "data/format.h"
 
 #define FORMAT   "lmtrain tokens"
 #define MAX_SIZE ((size_t)1 << 20)
@@ -19,15 +20,27 @@ char *lm_manifest_path(const char *shard_path) {
     return path;
 }
 
+static void get_format(lm_json_reader *r, lm_manifest *m) {
+    char dtype[64];
+    lm_json_get_string(r, "dtype", dtype, sizeof dtype);
+    m->format = lm_format_of_dtype(dtype);
+    if (m->format) return;
+    lm_text expected = {0};
+    lm_format_print_dtypes(&expected);
+    lm_json_wrong(r, "dtype", lm_text_cstr(&expected));
+    lm_text_free(&expected);
+}
+
 static lm_status parse(lm_manifest *m, const char *path, const lm_text *text, lm_error *err) {
     lm_json_reader r;
     lm_status status = lm_json_open(&r, path, lm_text_cstr(text), text->length, err);
     if (status != LM_OK) return status;
     lm_json_expect_string(&r, "format", FORMAT);
     lm_json_expect_count(&r, "version", 1);
-    lm_json_expect_string(&r, "dtype", "uint16");
+    get_format(&r, m);
     lm_json_get_string(&r, "tokenizer", m->tokenizer, sizeof m->tokenizer);
-    m->vocab_size = lm_json_get_count(&r, "vocab_size", 1, 65536);
+    m->vocab_size =
+        lm_json_get_count(&r, "vocab_size", 1, m->format ? m->format->most_vocab_size : 1);
     m->tokens = lm_json_get_count(&r, "tokens", 0, (int64_t)1 << 53);
     m->digest = lm_json_get_digest(&r, "xxh64");
     m->found = true;
@@ -55,7 +68,7 @@ void lm_manifest_print(const lm_manifest *m, lm_text *out) {
     lm_json_object(&w, NULL, LM_JSON_LINES);
     lm_json_string(&w, "format", FORMAT);
     lm_json_integer(&w, "version", 1);
-    lm_json_string(&w, "dtype", "uint16");
+    lm_json_string(&w, "dtype", m->format->dtype);
     lm_json_string(&w, "tokenizer", m->tokenizer);
     lm_json_integer(&w, "vocab_size", m->vocab_size);
     lm_json_integer(&w, "tokens", m->tokens);

@@ -3,7 +3,7 @@
  *     {"format": "lmtrain tokens", "version": 1, "dtype": "uint16", "tokenizer": "bytes",
  *      "vocab_size": 256, "tokens": 123456, "xxh64": "0123456789abcdef"}
  *
- * xxh64 is the digest of the shard's bytes (base/digest.h). */
+ * dtype names the format of the shard (format.h); xxh64 is the digest of its bytes (base/digest.h). */
 #ifndef LM_DATA_MANIFEST_H
 #define LM_DATA_MANIFEST_H
 
@@ -13,8 +13,11 @@
 #include "base/error.h"
 #include "base/text.h"
 
+typedef struct lm_format lm_format; /* format.h */
+
 typedef struct lm_manifest {
-    bool found; /* false: there is no such file */
+    bool found;              /* false: there is no such file */
+    const lm_format *format; /* which dtype names */
     char tokenizer[64];
     int64_t vocab_size, tokens;
     uint64_t digest;

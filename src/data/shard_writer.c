@@ -1,16 +1,24 @@
 #include "data/shard_writer.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/numbers.h"
+#include "data/format.h"
 
 lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path, const char *tokenizer,
                                int64_t vocab_size, lm_error *err) {
-    LM_ASSERT(vocab_size >= 1 && vocab_size <= 65536);
+    LM_ASSERT(vocab_size >= 1);
     memset(w, 0, sizeof *w);
+    w->file.fd = -1;
     w->manifest.found = true;
+    w->manifest.format = lm_format_to_write(vocab_size);
+    if (!w->manifest.format)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "%s: no format of shards holds a vocabulary of %" PRId64, path,
+                            vocab_size);
     w->manifest.vocab_size = vocab_size;
     snprintf(w->manifest.tokenizer, sizeof w->manifest.tokenizer, "%s", tokenizer);
     lm_digest_init(&w->digest);
@@ -18,14 +26,15 @@ lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path, const char 
 }
 
 lm_status lm_shard_writer_put(lm_shard_writer *w, const int32_t *tokens, int64_t n, lm_error *err) {
-    unsigned char buffer[8192];
+    enum { BLOCK = 4096 }; /* tokens */
+    const lm_format *format = w->manifest.format;
+    unsigned char buffer[BLOCK * LM_FORMAT_MOST_TOKEN_BYTES];
     while (n > 0) {
-        int64_t count = n < (int64_t)sizeof buffer / 2 ? n : (int64_t)sizeof buffer / 2;
-        for (int64_t i = 0; i < count; i++) {
+        int64_t count = lm_min(n, BLOCK);
+        for (int64_t i = 0; i < count; i++)
             LM_ASSERT(tokens[i] >= 0 && tokens[i] < w->manifest.vocab_size);
-            lm_write_u16(buffer + 2 * i, (uint16_t)tokens[i]);
-        }
-        size_t bytes = 2 * (size_t)count;
+        format->write(tokens, count, buffer);
+        size_t bytes = (size_t)(count * format->token_bytes);
         lm_status status = lm_file_writer_write(&w->file, buffer, bytes, err);
         if (status != LM_OK) return status;
         lm_digest_add(&w->digest, buffer, bytes);

@@ -5,7 +5,7 @@
  *     lm_shard_writer_put(&w, tokens, n, err);  ...
  *     lm_shard_writer_commit(&w, err);                 // out/train.bin, then out/train.json
  *
- * Shard: little-endian uint16 ids, no header (the format nanoGPT writes); manifest: manifest.h.
+ * The shard is in the first format of the registry that holds the vocabulary (format.h).
  * Neither name holds anything new until commit; an old manifest is removed before its shard is
  * replaced, so that no moment has a manifest that disagrees. */
 #ifndef LM_DATA_SHARD_WRITER_H
@@ -21,7 +21,7 @@ typedef struct lm_shard_writer {
     lm_digest digest;
 } lm_shard_writer;
 
-/* vocab_size at most 65536. */
+/* A vocabulary that no format holds is LM_ERR_USAGE. */
 lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path, const char *tokenizer,
                                int64_t vocab_size, lm_error *err);
 /* Appends n ids, each in [0, vocab_size) (asserted). */

@@ -58,6 +58,8 @@ static void test_write_and_read(void **state) {
     const char *path = in("a.bin");
     put_shard(path, 1000, 0, 256);
     assert_int_equal(lm_corpus_open(&c, path, &err), LM_OK);
+    assert_string_equal(lm_corpus_format(c), "raw uint16");
+    assert_int_equal(lm_corpus_most_vocab_size(c), 65536);
     assert_int_equal(lm_corpus_tokens(c), 1000);
     assert_int_equal(lm_corpus_vocab_size(c), 256);
     assert_string_equal(lm_corpus_tokenizer(c), "bytes");
@@ -135,12 +137,26 @@ static void test_manifests_are_held_to(void **state) {
     expect_error(path, 256, "key \"format\": expected \"lmtrain tokens\", found \"other\"");
     put_text(manifest, "{\"format\": \"lmtrain tokens\", \"version\": 2}");
     expect_error(path, 256, "key \"version\": expected 1, found 2");
+    put_text(manifest, "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\": \"int3\"}");
+    expect_error(path, 256, "key \"dtype\": expected \"uint16\", found \"int3\"");
     put_text(manifest, "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\": \"uint16\","
-                       "\"tokenizer\": \"bytes\", \"vocab_size\": 1e9}");
-    expect_error(path, 256, "key \"vocab_size\"");
+                       "\"tokenizer\": \"bytes\", \"vocab_size\": 65537}");
+    expect_error(path, 256,
+                 "key \"vocab_size\": expected a whole number from 1 to 65536, found 65537");
     put_text(manifest, "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\": \"uint16\","
                        "\"tokenizer\": \"bytes\", \"vocab_size\": 256, \"tokens\": 10}");
     expect_error(path, 256, "key \"xxh64\": expected 16 hexadecimal digits, found nothing");
+}
+
+static void test_a_vocabulary_too_large_for_every_format(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_shard_writer w;
+    assert_int_equal(lm_shard_writer_open(&w, in("big.bin"), "bpe", 65537, &err), LM_ERR_USAGE);
+    assert_non_null(
+        strstr(err.message, "big.bin: no format of shards holds a vocabulary of 65537"));
+    lm_shard_writer_abort(&w);
+    assert_false(lm_file_exists(in("big.bin")));
 }
 
 static void test_directories_and_patterns(void **state) {
@@ -238,6 +254,7 @@ int main(void) {
         cmocka_unit_test(test_an_id_is_looked_out_for),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_manifests_are_held_to),
+        cmocka_unit_test(test_a_vocabulary_too_large_for_every_format),
         cmocka_unit_test(test_directories_and_patterns),
         cmocka_unit_test(test_permutation_is_a_bijection),
         cmocka_unit_test(test_epochs_and_seeds_differ),
