@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/numbers.h"
+#include "nn/tasks.h"
 
-/* Elements that a task copies or adds: about 5 us, several times what waking a worker costs. */
-enum { CHUNK_ELEMENTS = 16384 };
 /* A backward task owns at least so many columns: 4 cache lines of each row. */
 enum { MIN_COLUMNS = 64 };
 
@@ -49,7 +47,7 @@ void lm_embedding_forward(const lm_compute *compute, const lm_embedding *e, cons
                           const float *positions, float *y) {
     job j = {.kernels = compute->kernels,
              .e = e,
-             .chunk = lm_max(CHUNK_ELEMENTS / e->channels, 1),
+             .chunk = lm_task_rows(e->channels),
              .w = w,
              .positions = positions,
              .y = y};
@@ -76,7 +74,7 @@ static void backward_task(void *argument, int64_t task, int worker) {
 void lm_embedding_backward(const lm_compute *compute, const lm_embedding *e, const float *dy,
                            float *dw, float *dpositions) {
     int64_t chunk = e->channels, tokens = e->batch * e->time;
-    while (chunk > MIN_COLUMNS && chunk * tokens > CHUNK_ELEMENTS) chunk = lm_divide_up(chunk, 2);
+    while (chunk > MIN_COLUMNS && chunk * tokens > LM_TASK_ELEMENTS) chunk = lm_divide_up(chunk, 2);
     job j = {.kernels = compute->kernels,
              .e = e,
              .chunk = lm_round_up(chunk, 16),

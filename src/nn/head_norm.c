@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "nn/tasks.h"
 #include "ops/phase.h"
-
-/* As in norm.c: elements per task, and the most chunks, each with sums of its own. */
-enum { FORWARD_ELEMENTS = 16384, BACKWARD_ELEMENTS = 16384, BACKWARD_CHUNKS = 32 };
 
 typedef struct job {
     const lm_compute *compute;
@@ -22,13 +20,13 @@ static int64_t chunk_end(const job *j, int64_t task) {
 }
 
 typedef struct worker_scratch {
-    float *sums;   /* [BACKWARD_CHUNKS, D]; worker 0's holds those of all chunks, as in norm.c */
+    float *sums;   /* [LM_SUM_CHUNKS, D]; worker 0's holds those of all chunks, as in norm.c */
     float *x, *dy; /* [H, D]: a row widened, and a copy of its gradient */
 } worker_scratch;
 
 static worker_scratch take_scratch(lm_arena *scratch, int64_t heads, int64_t head_size) {
     worker_scratch w;
-    w.sums = lm_arena_array(scratch, BACKWARD_CHUNKS, head_size, sizeof(float));
+    w.sums = lm_arena_array(scratch, LM_SUM_CHUNKS, head_size, sizeof(float));
     w.x = lm_arena_array(scratch, heads, head_size, sizeof(float));
     w.dy = lm_arena_array(scratch, heads, head_size, sizeof(float));
     return w;
@@ -59,7 +57,7 @@ static void forward_task(void *argument, int64_t task, int worker) {
 }
 
 void lm_head_norm_forward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *y) {
-    int64_t chunk = lm_max(FORWARD_ELEMENTS / (n->heads * n->head_size), 1);
+    int64_t chunk = lm_task_rows(n->heads * n->head_size);
     job j = {.compute = compute, .n = n, .chunk = chunk, .x = x, .y = y};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
     lm_pool_run(compute->pool, lm_divide_up(n->tokens, chunk), forward_task, &j);
@@ -88,18 +86,15 @@ static void backward_task(void *argument, int64_t task, int worker) {
 void lm_head_norm_backward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *dy,
                            float *dweight) {
     if (n->tokens == 0) return;
-    int64_t elements = n->tokens * n->heads * n->head_size;
-    int64_t chunks = lm_min(lm_max(elements / BACKWARD_ELEMENTS, 1), BACKWARD_CHUNKS);
-    int64_t chunk = lm_divide_up(n->tokens, chunks);
-    chunks = lm_divide_up(n->tokens, chunk);
+    lm_sum_chunks chunks = lm_sum_chunks_of(n->tokens, n->heads * n->head_size);
     job j = {.compute = compute,
              .n = n,
-             .chunk = chunk,
+             .chunk = chunks.rows,
              .x = x,
              .dy = dy,
              .sums = scratch_of(compute, n, 0).sums};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
-    lm_pool_run(compute->pool, chunks, backward_task, &j);
-    compute->kernels->sum_rows_f32(chunks, n->head_size, j.sums, n->head_size, dweight);
+    lm_pool_run(compute->pool, chunks.count, backward_task, &j);
+    compute->kernels->sum_rows_f32(chunks.count, n->head_size, j.sums, n->head_size, dweight);
     lm_phase_leave(compute->phases, before);
 }

@@ -3,14 +3,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "nn/tasks.h"
 
-/* Elements per forward task: about 5 us, several times what waking a worker costs. */
-enum { FORWARD_ELEMENTS = 16384 };
 /* Elements that are rounded at once: with what they are rounded from, they fit the first cache. */
 enum { ROUNDED_ELEMENTS = 4096 };
-/* A backward chunk has at least BACKWARD_ELEMENTS; there are at most BACKWARD_CHUNKS, because each
- * needs room for its own sums of the parameter gradients. */
-enum { BACKWARD_ELEMENTS = 16384, BACKWARD_CHUNKS = 32 };
 
 const char *lm_norm_name(int kind) {
     static const char *const names[LM_NORM_COUNT] = {"layernorm", "rmsnorm"};
@@ -42,7 +38,7 @@ static float *take_rounded(lm_arena *scratch, int64_t channels) {
 }
 /* [chunks, 2, C] */
 static float *take_sums(lm_arena *scratch, int64_t channels) {
-    return lm_arena_array(scratch, BACKWARD_CHUNKS * 2, channels, sizeof(float));
+    return lm_arena_array(scratch, LM_SUM_CHUNKS * 2, channels, sizeof(float));
 }
 
 size_t lm_norm_scratch_bytes(int64_t channels) {
@@ -89,7 +85,7 @@ void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float
     job j = {.compute = compute,
              .kernels = compute->kernels,
              .norm = norm,
-             .chunk = lm_max(FORWARD_ELEMENTS / norm->channels, 1),
+             .chunk = lm_task_rows(norm->channels),
              .x = x,
              .y = y};
     lm_pool_run(compute->pool, lm_divide_up(norm->rows, j.chunk), forward_task, &j);
@@ -119,22 +115,20 @@ void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const floa
     int64_t c = norm->channels, rows = norm->rows;
     if (rows == 0) return;
     LM_ASSERT(!norm->bias == !dbias);
-    int64_t chunks = lm_min(lm_max(rows * c / BACKWARD_ELEMENTS, 1), BACKWARD_CHUNKS);
-    int64_t chunk = lm_divide_up(rows, chunks);
-    chunks = lm_divide_up(rows, chunk);
+    lm_sum_chunks chunks = lm_sum_chunks_of(rows, c);
     lm_arena scratch = lm_compute_scratch(compute, 0);
     /* All chunks write into worker 0's scratch: any worker may get a chunk, and afterwards the sums
      * must be found in the order of the chunks. */
     job j = {.kernels = compute->kernels,
              .norm = norm,
-             .chunk = chunk,
+             .chunk = chunks.rows,
              .x = x,
              .dy = dy,
              .dx = dx,
              .sums = take_sums(&scratch, c)};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
-    lm_pool_run(compute->pool, chunks, backward_task, &j);
-    compute->kernels->sum_rows_f32(chunks, c, j.sums, 2 * c, dweight);
-    if (dbias) compute->kernels->sum_rows_f32(chunks, c, j.sums + c, 2 * c, dbias);
+    lm_pool_run(compute->pool, chunks.count, backward_task, &j);
+    compute->kernels->sum_rows_f32(chunks.count, c, j.sums, 2 * c, dweight);
+    if (dbias) compute->kernels->sum_rows_f32(chunks.count, c, j.sums + c, 2 * c, dbias);
     lm_phase_leave(compute->phases, before);
 }

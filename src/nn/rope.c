@@ -4,10 +4,7 @@
 
 #include "base/elementary.h"
 #include "base/error.h"
-#include "base/numbers.h"
-
-/* Elements that a task turns: about 5 us, several times what waking a worker costs. */
-enum { CHUNK_ELEMENTS = 16384 };
+#include "nn/tasks.h"
 
 void lm_rope_table(int64_t positions, int64_t head_size, double theta, float *cos, float *sin) {
     int64_t half = head_size / 2;
@@ -70,10 +67,9 @@ static void turn_task(void *argument, int64_t task, int worker) {
 static void turn(const lm_compute *compute, const lm_rope *r, float *x, lm_array out,
                  bool backward) {
     LM_ASSERT(r->head_size % 2 == 0);
-    int64_t chunk = CHUNK_ELEMENTS / (r->batch * r->heads * r->head_size + 1);
     job j = {.compute = compute,
              .r = r,
-             .chunk = lm_max(chunk, 1),
+             .chunk = lm_task_rows(r->batch * r->heads * r->head_size),
              .x = x,
              .out = out,
              .backward = backward};
