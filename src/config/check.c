@@ -82,7 +82,7 @@ static void check_keys(lm_parser *p) {
     for (int key = 0; key < lm_key_count(); key++) check_key(p, lm_key_at(key), &p->origins[key]);
 }
 
-/* The default warm-up is cut to a tenth of the run; a warm-up that is given must fit into the run. */
+/* The default warm-up is cut to a tenth of the run; one that is given must fit into the run. */
 static void check_warmup(lm_parser *p) {
     lm_config *c = p->config;
     const lm_origin *warmup = origin_of(p, "schedule.warmup_steps");

@@ -1,7 +1,7 @@
 /* The run config: JSON text to each room's own options, by one table of keys.
  *
  *     lm_config c;
- *     lm_config_load(&c, "run.json", overrides, n_overrides, err);  // defaults, file, --set; validated
+ *     lm_config_load(&c, "run.json", overrides, n_overrides, err);  // defaults, file, --set; checks
  *     lm_config_print(&c, &text);                                   // every key, resolved
  *     lm_config_free(&c);
  *
@@ -40,8 +40,8 @@ typedef struct lm_config {
  * ("key.path=value", the value as JSON or as a bare string); then validates the whole: required
  * keys, ranges, values that contradict each other. Paths inside the file stay as written.
  * model.vocab_size may still be 0 (taken from the data): whoever opens the data resolves the model
- * (lm_model_resolve). LM_ERR_USAGE with all problems, a line each. lm_config_free frees what *c owns,
- * after an error too. */
+ * (lm_model_resolve). LM_ERR_USAGE with all problems, a line each. lm_config_free frees what *c
+ * owns, after an error too. */
 lm_status lm_config_load(lm_config *c, const char *path, const char *const *overrides,
                          int n_overrides, lm_error *err);
 /* The same from text already in memory; `name` stands for the path in messages. */
@@ -49,8 +49,8 @@ lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size
                           const char *const *overrides, int n_overrides, lm_error *err);
 void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
 
-/* May a run with the config `now` go on where one with `saved` stopped? Keys that differ and may are
- * appended to *changed, a line each with both values; LM_ERR_USAGE names those that may not. */
+/* May a run with the config `now` go on where one with `saved` stopped? Keys that differ and may
+ * are appended to *changed, a line each with both values; LM_ERR_USAGE names those that may not. */
 lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
                             lm_error *err);
 
@@ -62,7 +62,7 @@ void lm_config_differences(const lm_config *before, const lm_config *now, const 
 void lm_config_print(const lm_config *c, lm_text *out);
 /* A JSON Schema (draft 2020-12) for editors. */
 void lm_config_print_schema(lm_text *out);
-/* The Markdown tables of configs/README.md, one per section: key, type, default, range or choices, help. */
+/* The Markdown tables of configs/README.md, one per section. */
 void lm_config_print_reference(lm_text *out);
 
 #endif

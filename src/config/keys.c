@@ -7,7 +7,7 @@
 
 #include "config/keys/rows.h"
 
-/* ---- finding -----------------------------------------------------------------------------------*/
+/* ---- finding ----------------------------------------------------------------------------------*/
 
 const lm_section *lm_section_at(int i) {
 #define ADDRESS(name_) &lm_section_##name_,
@@ -53,7 +53,7 @@ bool lm_key_applies(const lm_key *k, const lm_config *c) {
     return !k->applies || k->applies(c);
 }
 
-/* ---- one value ---------------------------------------------------------------------------------*/
+/* ---- one value --------------------------------------------------------------------------------*/
 
 static void *member(const lm_key *k, lm_config *c) {
     return (char *)c + k->offset;

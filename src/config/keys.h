@@ -31,8 +31,8 @@ typedef struct lm_key {
     const char *(*choice)(int); /* name of choice i, NULL past the end */
     bool required;
     bool may_change; /* when a run is resumed */
-    /* NULL: always. Else: has the key any effect in this config? Given where it has none it is an
-     * error that names `depends` and its value, and it is not printed. */
+    /* Has the key any effect in this config? NULL: always. A key without effect is not printed; it
+     * is an error to give it, and the message names `depends` and its value. */
     bool (*applies)(const lm_config *c);
     const char *depends; /* path */
     const char *trials;  /* values of a number, separated by spaces: see lm_key_trial */
@@ -76,13 +76,13 @@ void lm_key_describe(const lm_key *k, lm_text *out);
 void lm_key_set_number(const lm_key *k, lm_config *c, double x); /* also the index of a choice */
 void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x);
 bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x); /* false: out of memory */
-/* The same from a literal of the table: a number, true or false, a choice's name, a text. */
+/* The same from a literal of the table: a number, true or false, a choice's name, a string. */
 bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal);
-const char *lm_key_string(const lm_key *k, const lm_config *c); /* the value of a text */
+const char *lm_key_string(const lm_key *k, const lm_config *c); /* the value of a string */
 
-/* Value i, a literal in room, of those that tests and bench try: every choice, false and true, or the
- * default of a number and then its trials, which switch something on. NULL past the end, and for other
- * keys. */
+/* Literal i of those that tests and bench try: every choice; false and true; the default of a number
+ * and then its trials, which switch something on. NULL past the end, and for keys of which nothing
+ * is tried. Overwrites room, where the literal may be. */
 enum { LM_TRIAL_SIZE = 24 };
 const char *lm_key_trial(const lm_key *k, int i, char room[LM_TRIAL_SIZE]);
 

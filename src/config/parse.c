@@ -24,7 +24,7 @@ static cJSON *parsed(lm_parser *p, cJSON *item) {
     return item;
 }
 
-/* ---- values ------------------------------------------------------------------------------------*/
+/* ---- values -----------------------------------------------------------------------------------*/
 
 static const char *choice_candidate(int i, const void *key) {
     return ((const lm_key *)key)->choice(i);
@@ -76,7 +76,7 @@ static void set_value(lm_parser *p, int key, const char *place, const cJSON *ite
     }
 }
 
-/* ---- keys --------------------------------------------------------------------------------------*/
+/* ---- keys -------------------------------------------------------------------------------------*/
 
 static void unknown_key(lm_parser *p, const char *place, const char *path) {
     char near[LM_TEXT_SUGGESTION_SIZE];
@@ -166,7 +166,7 @@ static bool read_root(lm_parser *p, const cJSON *root) {
     return true;
 }
 
-/* ---- the command line --------------------------------------------------------------------------*/
+/* ---- the command line -------------------------------------------------------------------------*/
 
 /* The value of an override. Strings and choices need no quotes; all else is JSON: NULL when it is
  * not, or with no_memory. */
@@ -201,7 +201,7 @@ static void read_override(lm_parser *p, const char *text) {
     cJSON_Delete(item);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------*/
+/* ---- the whole --------------------------------------------------------------------------------*/
 
 /* Blanks the comments of `text` and parses it; NULL with a problem when it is not JSON. */
 static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {

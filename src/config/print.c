@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "config/keys.h"
 
-/* ---- the config itself -------------------------------------------------------------------------*/
+/* ---- the config itself ------------------------------------------------------------------------*/
 
 void lm_config_print(const lm_config *c, lm_text *out) {
     lm_json_writer w = {.out = out};
@@ -24,7 +24,7 @@ void lm_config_print(const lm_config *c, lm_text *out) {
     lm_text_printf(out, "\n");
 }
 
-/* ---- the schema --------------------------------------------------------------------------------*/
+/* ---- the schema -------------------------------------------------------------------------------*/
 
 static void write_default(const lm_key *k, lm_json_writer *w) {
     if (k->type == LM_KEY_STRING || k->type == LM_KEY_CHOICE) {
@@ -108,7 +108,7 @@ void lm_config_print_schema(lm_text *out) {
     lm_text_printf(out, "\n");
 }
 
-/* ---- the reference -----------------------------------------------------------------------------*/
+/* ---- the reference ----------------------------------------------------------------------------*/
 
 static void print_row(const lm_key *k, lm_text *out) {
     lm_text_printf(out, "| `%s`%s | ", k->path, k->may_change ? "" : " †");
@@ -135,7 +135,7 @@ void lm_config_print_reference(lm_text *out) {
     }
 }
 
-/* ---- two configs -------------------------------------------------------------------------------*/
+/* ---- two configs ------------------------------------------------------------------------------*/
 
 /* Appends a line if the values of a key differ. */
 static void append_difference(const lm_key *k, const lm_config *before, const lm_config *now,

@@ -1,6 +1,6 @@
 /* What a run is asked to do: the config's sections "run", "train" and "eval". Rooms below this one
- * define their own options. The rooms that read these stand above it, so the structs are here, where
- * the config can fill them. */
+ * define their own options. The rooms that read these stand above it, so the structs are here,
+ * where the config can fill them. */
 #ifndef LM_CONFIG_RUN_H
 #define LM_CONFIG_RUN_H
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* Overwrites comments (two slashes to the end of the line, slash-star to star-slash) and a byte
- * order mark with spaces; strings stay. false, and *at is where a comment begins that never ends. */
+ * order mark with spaces; strings stay. false: *at is where a comment begins that never ends. */
 bool lm_scan_blank_comments(char *text, size_t size, size_t *at);
 /* Offset of the first byte that is not UTF-8, is NUL, is a control character inside a string, or
  * begins an escaped NUL inside a string; size when there is none. */
@@ -24,8 +24,8 @@ size_t lm_scan_skip_value(const char *text, size_t at);
 /* Is text[at..end) a number by the JSON grammar? */
 bool lm_scan_is_number(const char *text, size_t at, size_t end);
 
-/* cJSON gave up at `at`: returns where the mistake really is. Writes what it is into `why`, to follow
- * the words "syntax error". */
+/* cJSON gave up at `at`: returns where the mistake really is. Writes what it is into `why`, to
+ * follow the words "syntax error". */
 size_t lm_scan_blame(const char *text, size_t size, size_t at, char *why, size_t why_size);
 
 #endif

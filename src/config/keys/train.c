@@ -14,8 +14,8 @@ static const lm_key keys[] = {
              "0: never."},
     {"train.precision", CHOICE(train.precision, lm_precision_name, "fp32"), MAY_CHANGE,
      .help = "Precision of the numbers that matrix products multiply; sums, weights and optimizer "
-             "are fp32. bf16 is faster where the CPU has bf16 dot products (avx512bf16), and gives the "
-             "same bits elsewhere."},
+             "are fp32. bf16 is faster where the CPU has bf16 dot products (avx512bf16), and gives "
+             "the same bits elsewhere."},
 };
 /* clang-format on */
 SECTION(train);
