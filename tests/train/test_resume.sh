@@ -3,164 +3,239 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-corpus >/dev/null
-tiny a
-sed -i 's/"every": 7, "keep_last": 2/"every": 7, "keep_last": 9/' a.json
-check "a straight run" "$lmtrain" --config a.json --quiet
-cp -r run straight
-at() { printf 'run/checkpoints/step-%010d.npz' "$1"; }
-again() { rm -rf run && cp -r straight run; }
-# The metrics without what depends on the clock.
-figures() { sed -n 's/,"tokens_per_s.*//p; s/,"val_tokens.*//p' "$1/metrics.jsonl"; }
-same_end() {
-    cmp straight/checkpoints/step-0000000040.npz "$(at 40)" &&
-        cmp <(figures straight) <(figures run)
+# A finished run of 40 steps in the directory straight and a copy of it in run, every checkpoint kept.
+trained() {
+    given corpus
+    tiny a
+    sed -i 's/"keep_last": 2/"keep_last": 9/' a.json
+    "$lmtrain" --config a.json --quiet
+    cp -r run straight
 }
+at() { printf 'run/checkpoints/step-%010d.npz' "$1"; }
+resume() { "$lmtrain" --config a.json --resume "$@"; }
+same_end() {
+    cmp straight/checkpoints/step-0000000040.npz "$(at 40)" && same_figures straight run
+}
+# no_file PATTERN: none of run/checkpoints has a name that matches.
+no_file() { ! find run/checkpoints -mindepth 1 | grep -- "$1"; }
 
-check "--resume FILE goes on from it" exits_saying 0 "going on after step 14, from $(at 14)" \
-    "$lmtrain" --config a.json --resume "$(at 14)"
-check "what lies beyond was set aside" says "$(at 21).aside"
-check "the end is the same" same_end
-check "what was set aside is gone, its steps are done again" \
-    bash -c "! ls run/checkpoints | grep -v '^step-[0-9]*\.npz$'"
+from_a_given_checkpoint() {
+    given trained
+    check "--resume FILE goes on from FILE" \
+        exits_saying 0 "going on after step 14, from $(at 14)" resume "$(at 14)"
+    check "--resume FILE sets later checkpoints aside" says "$(at 21).aside"
+    check "a run that went on from a checkpoint of its own ends in the same bits" same_end
+    check "checkpoints set aside are removed when their steps are done again" \
+        no_file '[^z]$'
+}
+scenario from_a_given_checkpoint
 
-again
-check "a finished run from an old checkpoint, cut short" exits_saying 0 "finished" \
-    "$lmtrain" --config a.json --resume="$(at 14)" --set train.steps=20
-check "later checkpoints stay aside until their steps are done" test -s "$(at 35).aside"
-check "the newest one is now that of step 20" exits_saying 0 "going on after step 20" \
-    "$lmtrain" --config a.json --resume
-check "a change of a key is listed" says "train.steps: 20 -> 40"
+cut_short() {
+    given trained
+    check "a finished run goes on from an old checkpoint with fewer steps" \
+        exits_saying 0 "finished" \
+        "$lmtrain" --config a.json --resume="$(at 14)" --set train.steps=20
+    check "later checkpoints stay aside until their steps are done" test -s "$(at 35).aside"
+    check "--resume then takes the checkpoint of the last step done" \
+        exits_saying 0 "going on after step 20" resume
+    check "--resume lists a key that was changed" says "train.steps: 20 -> 40"
+}
+scenario cut_short
 
-again
-mv "$(at 21)" other.npz
-check "a checkpoint from elsewhere is copied into the run" exits_saying 0 "after step 21" \
-    "$lmtrain" --config a.json --resume other.npz
-check "the end is the same again" same_end
-check "the copy is the checkpoint" cmp other.npz "$(at 21)"
+from_elsewhere() {
+    given trained
+    mv "$(at 21)" other.npz
+    check "--resume FILE goes on from a checkpoint outside of the run" \
+        exits_saying 0 "after step 21" resume other.npz
+    check "a run that went on from a checkpoint outside of it ends in the same bits" same_end
+    check "--resume FILE copies a checkpoint from outside into the run" cmp other.npz "$(at 21)"
+}
+scenario from_elsewhere
 
-again
-rm "$(at 28)" "$(at 35)"
-mv "$(at 40)" other.npz
-mv "$(at 21)" "$(at 28)"
-check "one with another step's name is copied to its own" exits_saying 0 "set aside" \
-    "$lmtrain" --config a.json --resume --set train.steps=21
-check "and what has that name is set aside" bash -c "cmp straight/$(at 21 | cut -d/ -f2-) $(at 28).aside"
-check "what was set aside can be gone on from" exits_saying 0 "going on after step 21" \
-    "$lmtrain" --config a.json --resume "$(at 28).aside"
-check "to the same end once more" same_end
+name_of_another_step() {
+    given trained
+    rm "$(at 28)" "$(at 35)"
+    mv "$(at 40)" other.npz
+    mv "$(at 21)" "$(at 28)"
+    check "a checkpoint that has another step's name is copied to its own name" \
+        exits_saying 0 "set aside" resume --set train.steps=21
+    check "the file with another step's name is set aside" \
+        cmp straight/checkpoints/step-0000000021.npz "$(at 28).aside"
+    check "--resume FILE goes on from a checkpoint that was set aside" \
+        exits_saying 0 "going on after step 21" resume "$(at 28).aside"
+    check "a run that went on from a checkpoint that was set aside ends in the same bits" same_end
+}
+scenario name_of_another_step
 
-again
-printf damaged | dd of="$(at 21)" bs=1 seek=5000 conv=notrunc status=none
-check "inspect --verify of a run finds it" exits_saying 1 "1 damaged checkpoint" \
-    "$lmtrain" inspect run --verify
-check "names it and the good ones" bash -c "grep -q 'step-0000000021.npz  .*damaged: array' out &&
-    grep -q 'step-0000000014.npz  verified' out"
-check "--resume FILE of a damaged one fails" exits_saying 1 "$(at 21): damaged" \
-    "$lmtrain" --config a.json --resume "$(at 21)"
-check "and moved nothing" bash -c "! ls run/checkpoints | grep aside"
-check "--resume FILE of a missing one fails" exits_saying 1 "none.npz: cannot open" \
-    "$lmtrain" --config a.json --resume none.npz
-rm "$(at 28)" "$(at 35)" "$(at 40)"
-check "the newest is damaged: named, the one before it is used" \
-    exits_saying 0 "after step 14" "$lmtrain" --config a.json --resume
-check "the damaged one was named with the reason" says "$(at 21): damaged: array"
-check "the end is the same for all that" same_end
+one_damaged() {
+    given trained
+    damage "$(at 21)"
+    check "inspect --verify of a run counts damaged checkpoints" \
+        exits_saying 1 "1 damaged checkpoint" "$lmtrain" inspect run --verify
+    check "inspect --verify of a run names the damaged checkpoint with the reason" \
+        grep -q 'step-0000000021.npz  .*damaged: array' out
+    check "inspect --verify of a run names the good checkpoints" \
+        grep -q 'step-0000000014.npz  verified' out
+    check "--resume FILE of a damaged checkpoint fails" \
+        exits_saying 1 "$(at 21): damaged" resume "$(at 21)"
+    check "--resume FILE of a damaged checkpoint sets nothing aside" no_file aside
+    check "--resume FILE of a file that does not exist names it" \
+        exits_saying 1 "none.npz: cannot open" resume none.npz
+    rm "$(at 28)" "$(at 35)" "$(at 40)"
+    check "--resume takes the checkpoint before a damaged one" exits_saying 0 "after step 14" resume
+    check "--resume names the damaged checkpoint with the reason" says "$(at 21): damaged: array"
+    check "a run whose newest checkpoint was damaged ends in the same bits" same_end
+}
+scenario one_damaged
 
 # None is good: that is not to begin again.
-again
-for step in 7 14 21 28; do rm "$(at $step)"; done
-: >"$(at 40)"
-printf damaged | dd of="$(at 35)" bs=1 seek=5000 conv=notrunc status=none
-cp -r run before
-check "all are damaged: refused" exits_saying 1 "checkpoints: no good checkpoint to go on from" \
-    "$lmtrain" --config a.json --resume
-check "the reason of each is said" bash -c \
-    "grep -q 'step-0000000040.npz: expected the end' out && grep -q 'step-0000000035.npz: damaged: array' out"
-check "and what to do" says "--resume FILE"
-check "nothing was changed" diff -r before run
-check "from one kept elsewhere it goes on" exits_saying 0 "after step 28" \
-    "$lmtrain" --config a.json --resume straight/checkpoints/step-0000000028.npz
-check "to the same end" same_end
-rm -rf run before
-check "without a run directory --resume begins one, and says so" \
-    exits_saying 0 "no checkpoint to go on from: starting at step 0" "$lmtrain" --config a.json --resume
-check "to the same end again" same_end
+all_damaged() {
+    given trained
+    for step in 7 14 21 28; do rm "$(at $step)"; done
+    : >"$(at 40)"
+    damage "$(at 35)"
+    cp -r run before
+    check "--resume of a run whose checkpoints are all damaged is refused" \
+        exits_saying 1 "checkpoints: no good checkpoint to go on from" resume
+    check "the refusal gives the reason for an empty checkpoint" \
+        grep -q 'step-0000000040.npz: expected the end' out
+    check "the refusal gives the reason for a damaged checkpoint" \
+        grep -q 'step-0000000035.npz: damaged: array' out
+    check "the refusal says what helps" says "--resume FILE"
+    check "--resume that is refused changes nothing in the run" diff -r before run
+    check "--resume FILE of a checkpoint kept elsewhere goes on with such a run" \
+        exits_saying 0 "after step 28" resume straight/checkpoints/step-0000000028.npz
+    check "a run whose checkpoints were all damaged ends in the same bits" same_end
+}
+scenario all_damaged
 
-again
-ln -s nowhere "$(at 42)"
-check "one that cannot be read now may be good: not passed over" exits_saying 1 \
-    "cannot tell the newest good checkpoint (--resume FILE names one): $(at 42): cannot open" \
-    "$lmtrain" --config a.json --resume
-rm "$(at 42)" && mkdir "$(at 42)"
-check "what is no file is none" exits_saying 0 "$(at 42): expected a regular file" \
-    "$lmtrain" --config a.json --resume --set train.steps=45
-check "it is set aside" test -d "$(at 42).aside"
+no_run() {
+    given trained
+    rm -rf run
+    check "--resume without a run begins one and says so" \
+        exits_saying 0 "no checkpoint to go on from: starting at step 0" resume
+    check "a run that began with --resume ends in the same bits" same_end
+}
+scenario no_run
 
-again
-check "fewer steps than are done: nothing is" exits_saying 0 \
-    "finished already: 40 steps are done, train.steps is 25" \
-    "$lmtrain" --config a.json --resume --set train.steps=25
-check "as before" diff -r straight run
+unreadable() {
+    given trained
+    ln -s nowhere "$(at 42)"
+    check "--resume does not pass over a checkpoint that cannot be read and may be good" exits_saying 1 \
+        "cannot tell the newest good checkpoint (--resume FILE names one): $(at 42): cannot open" resume
+}
+scenario unreadable
+
+no_file_at_all() {
+    given trained
+    mkdir "$(at 42)"
+    check "--resume passes over a directory that has a checkpoint's name" \
+        exits_saying 0 "$(at 42): expected a regular file" resume --set train.steps=45
+    check "a directory that has a checkpoint's name is set aside" test -d "$(at 42).aside"
+}
+scenario no_file_at_all
+
+nothing_left_to_do() {
+    given trained
+    check "--resume with fewer steps than are done says so" exits_saying 0 \
+        "finished already: 40 steps are done, train.steps is 25" resume --set train.steps=25
+    check "--resume with fewer steps than are done changes nothing" diff -r straight run
+}
+scenario nothing_left_to_do
 
 # metrics.jsonl without its end, or without lines that the checkpoint knows of.
-again
-rm "$(at 28)" "$(at 35)" "$(at 40)"
-cp -r run half
-truncate -s -17 run/metrics.jsonl
-check "half a last line is written again" exits 0 "$lmtrain" --config a.json --resume --quiet
-check "none is missing" same_end
-rm -rf run && mv half run
-head -n 11 straight/metrics.jsonl >run/metrics.jsonl && printf '{"step":11,' >>run/metrics.jsonl
-check "lines that cannot be written again are missed" exits_saying 0 \
-    "warning: run/metrics.jsonl has no lines of steps 11 to 21, which the checkpoint holds" \
-    "$lmtrain" --config a.json --resume
-check "the others are there" cmp <(figures straight | sed '12,23d') <(figures run)
+metrics_cut_off() {
+    given trained
+    rm "$(at 28)" "$(at 35)" "$(at 40)"
+    truncate -s -17 run/metrics.jsonl
+    check "--resume goes on with metrics whose last line is cut off" exits 0 resume --quiet
+    check "no line is missing from metrics that were cut off" same_end
+}
+scenario metrics_cut_off
 
-again
-check "a link to the run directory is the run directory" bash -c "mv run real && ln -s real run &&
-    rm real/checkpoints/step-00000000{35,40}.npz && '$lmtrain' --config a.json --resume --quiet"
-check "its end is the same" same_end
-rm -rf run real
+metrics_lost() {
+    given trained
+    rm "$(at 28)" "$(at 35)" "$(at 40)"
+    { head -n 11 straight/metrics.jsonl; printf '{"step":11,'; } >run/metrics.jsonl
+    check "--resume warns of lines of metrics that are lost" exits_saying 0 \
+        "warning: run/metrics.jsonl has no lines of steps 11 to 21, which the checkpoint holds" resume
+    check "all other lines of metrics are there" cmp <(figures straight | sed '12,23d') <(figures run)
+}
+scenario metrics_lost
+
+linked() {
+    given trained
+    mv run real
+    ln -s real run
+    rm real/checkpoints/step-00000000{35,40}.npz
+    check "a run goes on in a directory that is a symbolic link" resume --quiet
+    check "a run in a directory that is a symbolic link ends in the same bits" same_end
+}
+scenario linked
 
 # Checkpoints larger than files may be.
-rm -rf run
-check "a limit on the size of files: the run goes on without checkpoints" \
-    exits_saying 1 "$(at 40).tmp: cannot write: File too large" \
-    bash -c "ulimit -f 100; '$lmtrain' --config a.json"
-check "each was missed" bash -c "grep -q 'no checkpoint at step 7:' out && grep -q 'no checkpoint at step 35:' out"
-check "all steps were made" test "$(grep -c '"loss"' run/metrics.jsonl)" -eq 40
-check "without the limit it is made anew" exits_saying 0 finished "$lmtrain" --config a.json --resume
-check "to the same end as ever" same_end
-check "nothing is left over" bash -c "! ls run/checkpoints | grep tmp"
+small_files() {
+    ulimit -f 100
+    exec "$lmtrain" --config a.json
+}
+limit_on_files() {
+    given trained
+    rm -rf run
+    (small_files) >out 2>&1
+    check "a run whose last checkpoint cannot be written exits with 1" test $? -eq 1
+    check "a run whose checkpoint cannot be written says why" \
+        says "$(at 40).tmp: cannot write: File too large"
+    check "a run names the first checkpoint that it could not write" \
+        grep -q 'no checkpoint at step 7:' out
+    check "a run tries each later checkpoint too" grep -q 'no checkpoint at step 35:' out
+    check "a run makes all its steps though no checkpoint can be written" \
+        test "$(grep -c '"loss"' run/metrics.jsonl)" -eq 40
+    check "--resume makes the run anew once files may be large" exits_saying 0 finished resume
+    check "a run without earlier checkpoints ends in the same bits" same_end
+    check "a checkpoint that could not be written leaves no file" no_file tmp
+}
+scenario limit_on_files
 
 # A new run from another's weights only.
-first_loss() { sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' "$1/metrics.jsonl"; }
-tune=(--set run.dir=tuned --set train.steps=5 --set optimizer.name=sgd --set optimizer.lr=0.01)
-check "run.init_from begins with a run's newest weights" exits_saying 0 \
-    "weights from straight/checkpoints/step-0000000040.npz, step 40" \
-    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight
-check "at step 1, with the loss they had" awk "BEGIN {exit !($(first_loss tuned) < 1.8)}"
-mv straight away
-check "it goes on without them" exits_saying 0 "finished: tuned" \
-    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight --set train.steps=6 --resume
-mv away straight
-rm -rf tuned
-check "weights of another shape are refused" exits_saying 1 "run.init_from: straight/checkpoints" \
-    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight --set model.d_ff=64
-check "naming both shapes" says "expected shape [64, 32], found [96, 32]"
-check "weights left out are refused" exits_saying 2 "is not of this run's model" \
-    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight --set model.n_layers=1
-check "other differences are listed" exits_saying 0 "model.rope_theta: 10000 -> 5000" \
-    "$lmtrain" --config a.json "${tune[@]}" --set run.init_from=straight \
-    --set model.rope_theta=5000
+tune() {
+    "$lmtrain" --config a.json --set run.dir=tuned --set train.steps=5 --set optimizer.name=sgd \
+        --set optimizer.lr=0.01 --set run.init_from=straight "$@"
+}
+other_weights() {
+    given trained
+    check "run.init_from begins with the newest weights of a run" \
+        exits_saying 0 "weights from straight/checkpoints/step-0000000040.npz, step 40" tune
+    check "run.init_from begins at step 1" grep -q '^{"step":1,' <(head -n 1 tuned/metrics.jsonl)
+    check "run.init_from begins with the loss that the weights had" \
+        awk "BEGIN { exit !($(sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' tuned/metrics.jsonl) < 1.8) }"
+    mv straight away
+    check "a run made by run.init_from goes on without the run it began with" \
+        exits_saying 0 "finished: tuned" tune --set train.steps=6 --resume
+}
+scenario other_weights
 
-again
-check "keys that cannot change are refused, naming both values" \
-    exits_saying 2 "model.d_model cannot change when a run is resumed: it was 32, it is now 64" \
-    "$lmtrain" --config a.json --resume --set model.d_model=64 --set run.seed=5
-check "all of them" says "run.seed cannot change when a run is resumed: it was 1, it is now 5"
-sed 's/fox/dog/g' text.txt >other.txt
-"$lmtrain" tokenize --tokenizer bytes --input other.txt --output other >/dev/null
-check "other data is refused" exits_saying 2 "was trained on other data" \
-    "$lmtrain" --config a.json --resume --set data.train=other/train.bin
+weights_that_do_not_fit() {
+    given trained
+    check "run.init_from refuses weights of another shape" \
+        exits_saying 1 "run.init_from: straight/checkpoints" tune --set model.d_ff=64
+    check "run.init_from names both shapes" says "expected shape [64, 32], found [96, 32]"
+    check "run.init_from refuses to leave out weights" \
+        exits_saying 2 "is not of this run's model" tune --set model.n_layers=1
+    check "run.init_from lists other differences between the models" \
+        exits_saying 0 "model.rope_theta: 10000 -> 5000" tune --set model.rope_theta=5000
+}
+scenario weights_that_do_not_fit
+
+keys_that_cannot_change() {
+    given trained
+    check "--resume refuses a changed model key and names both values" exits_saying 2 \
+        "model.d_model cannot change when a run is resumed: it was 32, it is now 64" \
+        resume --set model.d_model=64 --set run.seed=5
+    check "--resume names every key that cannot change" \
+        says "run.seed cannot change when a run is resumed: it was 1, it is now 5"
+    sed 's/fox/dog/g' text.txt >other.txt
+    "$lmtrain" tokenize --tokenizer bytes --input other.txt --output other >/dev/null
+    check "--resume refuses other training data" \
+        exits_saying 2 "was trained on other data" resume --set data.train=other/train.bin
+}
+scenario keys_that_cannot_change

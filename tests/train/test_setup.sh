@@ -3,68 +3,84 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-corpus >/dev/null
-tiny a
+config() {
+    given corpus
+    tiny a
+}
+train() { "$lmtrain" --config a.json "$@"; }
 
-# What the data decides.
-check "--print-config is fully resolved" exits_saying 0 '"vocab_size": 256' \
-    "$lmtrain" --config a.json --print-config
-check "so is the tokenizer" says '"tokenizer": "bytes"'
-check "so is the MLP's width" says '"d_ff": 96'
-cp out printed.json
-check "the run has the same config" exits 0 "$lmtrain" --config a.json --quiet
-check "to the letter" cmp printed.json run/config.json
-check "so has its checkpoint" bash -c \
-    "'$lmtrain' inspect --config run/checkpoints/step-0000000040.npz | grep -q '\"tokenizer\": \"bytes\"'"
-check "without data the rest is resolved" exits_saying 0 '"d_ff": 96' \
-    "$lmtrain" --config a.json --print-config --set data.train=none.bin
-check "and what is missing is said" says "warning: keys that depend on the data are not resolved: data.train"
-check "a tokenizer that is spelled out is no change" exits_saying 0 "finished already" \
-    "$lmtrain" --config a.json --resume --set data.tokenizer=bytes
-check "a finished run keeps its config" exits_saying 0 "finished already" \
-    "$lmtrain" --config a.json --resume --set optimizer.lr=0.5
-check "as it was" cmp printed.json run/config.json
+what_the_data_decides() {
+    given config
+    check "--print-config prints the vocabulary of the data" \
+        exits_saying 0 '"vocab_size": 256' train --print-config
+    check "--print-config prints the tokenizer of the data" says '"tokenizer": "bytes"'
+    check "--print-config prints the width of the MLP" says '"d_ff": 96'
+    mv out printed.json
+    check "a run of the printed config finishes" exits 0 train --quiet
+    check "a run's config.json is what --print-config prints" cmp printed.json run/config.json
+    check "a checkpoint holds the resolved config" exits_saying 0 '"tokenizer": "bytes"' \
+        "$lmtrain" inspect --config run/checkpoints/step-0000000040.npz
+    check "--resume with the resolved tokenizer spelled out is no change" \
+        exits_saying 0 "finished already" train --resume --set data.tokenizer=bytes
+    check "--resume of a finished run accepts another learning rate" \
+        exits_saying 0 "finished already" train --resume --set optimizer.lr=0.5
+    check "--resume of a finished run leaves its config.json" cmp printed.json run/config.json
+    check "--print-config without data resolves the rest" \
+        exits_saying 0 '"d_ff": 96' train --print-config --set data.train=none.bin
+    check "--print-config without data warns that keys are not resolved" \
+        says "warning: keys that depend on the data are not resolved: data.train"
+}
+scenario what_the_data_decides
 
-# Training and validation data.
-sed 's/"bytes"/"other"/' val.json >other.json && cp val.bin other.bin
-check "validation tokens of another tokenizer are refused" exits_saying 2 \
-    'data.val: other.bin holds tokens of "other", data.train of "bytes"' \
-    "$lmtrain" --config a.json --set run.dir=r1 --set data.val=other.bin
-rm other.bin other.json
-check "a directory of shards that has the validation data in it" exits_saying 0 \
-    "warning: ./val.bin is in data.train too" \
-    "$lmtrain" --config a.json --set run.dir=r1 --set data.train=. --set data.val=./val.bin
-check "the plan says so too" exits_saying 0 "warning: val.bin is in data.train too" \
-    "$lmtrain" --config a.json --set run.dir=r2 --set data.train=. --dry-run
-check "other data is not warned of" bash -c \
-    "! '$lmtrain' --config a.json --set run.dir=r2 --dry-run | grep warning"
+validation_data() {
+    given config
+    mkdir elsewhere
+    sed 's/"bytes"/"other"/' val.json >elsewhere/other.json
+    cp val.bin elsewhere/other.bin
+    check "validation tokens of another tokenizer are refused" exits_saying 2 \
+        'data.val: elsewhere/other.bin holds tokens of "other", data.train of "bytes"' \
+        train --set data.val=elsewhere/other.bin
+    check "a run warns when its validation data is training data too" exits_saying 0 \
+        "warning: ./val.bin is in data.train too" train --set data.train=. --set data.val=./val.bin
+    check "the plan warns when validation data is training data too" exits_saying 0 \
+        "warning: val.bin is in data.train too" train --set data.train=. --dry-run
+    check "a plan with validation data of its own is printed" exits 0 train --dry-run
+    check "a plan with validation data of its own has no warning" lacks warning out
+}
+scenario validation_data
 
 # The token that begins a document.
-masked=(--dry-run --set run.dir=r2 --set model.document_mask=true)
-check "a document_token beyond the manifest's vocabulary" exits_saying 2 \
-    "train.json: vocab_size: model.document_token: expected a token from 0 to 255 (model.vocab_size - 1), found 256" \
-    "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=256
-cp train.bin bare.bin
-check "beyond the tokenizer's" exits_saying 2 \
-    'data.tokenizer = "bytes": model.document_token: expected a token from 0 to 255 (model.vocab_size - 1), found 300' \
-    "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=300 \
-    --set data.train=bare.bin --set data.tokenizer=bytes
-check "beyond the config's own" exits_saying 2 "model.document_token: expected a token from 0 to 255 (model.vocab_size - 1), found 256" \
-    "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=256 --set model.vocab_size=256
-check "a document_token that never occurs is warned of" exits_saying 0 \
-    "warning: model.document_token = 0 never occurs in train.bin: model.document_mask does nothing" \
-    "$lmtrain" --config a.json "${masked[@]}" --set model.document_token=0
-once() { exits 0 "$lmtrain" --config a.json --quiet --set run.dir=r6 --set model.document_mask=true \
-    --set model.document_token=0 && [ "$(grep -c "never occurs in train.bin" out)" -eq 1 ]; }
-check "by a run too, once" once
-check "one that occurs is not" bash -c \
-    "! '$lmtrain' --config a.json ${masked[*]} --set model.document_token=10 | grep warning"
+masked=(--set model.document_mask=true)
+document_token() {
+    given config
+    check "a document_token beyond the manifest's vocabulary is refused" exits_saying 2 \
+        "train.json: vocab_size: model.document_token: expected a token from 0 to 255 (model.vocab_size - 1), found 256" \
+        train --dry-run "${masked[@]}" --set model.document_token=256
+    cp train.bin bare.bin
+    check "a document_token beyond the tokenizer's vocabulary is refused" exits_saying 2 \
+        'data.tokenizer = "bytes": model.document_token: expected a token from 0 to 255 (model.vocab_size - 1), found 300' \
+        train --dry-run "${masked[@]}" --set model.document_token=300 \
+        --set data.train=bare.bin --set data.tokenizer=bytes
+    check "a document_token beyond the config's own vocabulary is refused" exits_saying 2 \
+        "model.document_token: expected a token from 0 to 255 (model.vocab_size - 1), found 256" \
+        train --dry-run "${masked[@]}" --set model.document_token=256 --set model.vocab_size=256
+    check "the plan warns of a document_token that never occurs" exits_saying 0 \
+        "warning: model.document_token = 0 never occurs in train.bin: model.document_mask does nothing" \
+        train --dry-run "${masked[@]}" --set model.document_token=0
+    check "a run with a document_token that never occurs finishes" exits 0 \
+        train --quiet "${masked[@]}" --set model.document_token=0
+    check "a run warns once of a document_token that never occurs" \
+        test "$(grep -c "never occurs in train.bin" out)" -eq 1
+    check "a plan with a document_token that occurs is printed" exits 0 \
+        train --dry-run "${masked[@]}" --set model.document_token=10
+    check "a plan with a document_token that occurs has no warning" lacks warning out
+}
+scenario document_token
 
-# The plan.
 # plan_adds_up OPTIONS...: the lines of memory, that of writing a checkpoint among them, make the total,
 # but for the digits that are not printed.
 plan_adds_up() {
-    exits 0 "$lmtrain" --config a.json --set run.dir=r2 --dry-run "$@" && awk '
+    exits 0 train --dry-run "$@" && awk '
         BEGIN { unit["B"] = 1; unit["KiB"] = 1024; unit["MiB"] = 1048576; unit["GiB"] = 1073741824 }
         /^memory/ { inside = 1; next }
         inside && $1 == "total" { total = $2 * unit[$3]; exit }
@@ -72,23 +88,29 @@ plan_adds_up() {
         END { print sum, total, saving
               exit !(saving > 2e6 && sum > 0.99 * total && sum < 1.01 * total) }' out
 }
-check "the plan adds up, writing a checkpoint included" plan_adds_up
-check "on more threads too" plan_adds_up --threads 5
-check "keeping every checkpoint is a plan of those there are" exits_saying 0 "finished" \
-    "$lmtrain" --config a.json --set run.dir=all --set checkpoint.keep_last=1000000000
-check "all are kept" test "$(find all/checkpoints -name 'step-*' | wc -l)" -eq 6
-check "sizes beyond 64 bits are refused" exits_saying 1 "do not fit 64 bits" "$lmtrain" \
-    --config a.json --set train.micro_batch=2147483647 --set train.grad_accumulation=2147483647 \
-    --set run.dir=r3 --dry-run
-check "without figures that mean nothing" bash -c "! grep -q total out"
+the_plan() {
+    given config
+    check "the lines of the plan add up to its total" plan_adds_up
+    check "the lines of the plan for 5 threads add up to its total" plan_adds_up --threads 5
+    check "sizes that do not fit 64 bits are refused" exits_saying 1 "do not fit 64 bits" train \
+        --set train.micro_batch=2147483647 --set train.grad_accumulation=2147483647 --dry-run
+    check "sizes that do not fit 64 bits are not printed" lacks total out
+    check "a plan for more checkpoints than the run writes fits on the disk" \
+        exits_saying 0 "finished" train --set checkpoint.keep_last=1000000000
+    check "all checkpoints of such a run are kept" \
+        test "$(find run/checkpoints -name 'step-*' | wc -l)" -eq 6
+}
+scenario the_plan
 
-# The run directory.
-mkdir -p r4/checkpoints
-check "a directory that nothing was trained in may be used" exits_saying 0 "finished" \
-    "$lmtrain" --config a.json --set run.dir=r4
-check "a file in the way is named" exits_saying 1 "a.json: cannot make the directory" \
-    "$lmtrain" --config a.json --set run.dir=a.json
-mkdir r5
-: >r5/checkpoints
-check "also below" exits_saying 1 "r5/checkpoints: cannot make the directory" \
-    "$lmtrain" --config a.json --set run.dir=r5 --resume
+run_directories() {
+    given config
+    mkdir -p run/checkpoints file_below
+    check "a directory that nothing was trained in may be used" exits_saying 0 "finished" train
+    check "a file in the place of the run directory is named" \
+        exits_saying 1 "a.json: cannot make the directory" train --set run.dir=a.json
+    : >file_below/checkpoints
+    check "a file in the place of the directory of checkpoints is named" \
+        exits_saying 1 "file_below/checkpoints: cannot make the directory" \
+        train --set run.dir=file_below --resume
+}
+scenario run_directories

@@ -3,127 +3,131 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-corpus >/dev/null
-tiny a
-figures() { sed -n 's/,"tokens_per_s.*//p; s/,"val_tokens.*//p' "$1/metrics.jsonl"; }
-# until COMMAND...: waits for it to succeed, ten seconds at most.
-until_true() {
-    for _ in $(seq 1 500); do "$@" 2>/dev/null && return 0; sleep 0.02; done
-    echo "waited in vain for: $*"
-    return 1
+config() {
+    given corpus
+    tiny a
 }
-lines() { [ "$(wc -l <"$1/metrics.jsonl")" -gt "$2" ]; }
-# start DIR OPTIONS...: an endless run in the background, its id in $pid.
+# start OPTIONS...: an endless run in the background, its id in $pid, what it prints in run.out.
 start() {
-    local dir=$1
-    shift
-    ${launcher:-} "$lmtrain" --config a.json --set run.dir="$dir" --set train.steps=1000000 \
-        --set checkpoint.every=0 "$@" >"$dir.out" 2>&1 &
+    given config
+    ${launcher:-} "$lmtrain" --config a.json --set train.steps=1000000 --set checkpoint.every=0 "$@" \
+        >run.out 2>&1 &
     pid=$!
 }
-ends() {
+trains() { until_true more_lines run/metrics.jsonl "${1:-3}"; }
+goes_on() { trains "$(($(wc -l <run/metrics.jsonl) + 20))"; }
+ends() { # CODE
     local got
     wait "$pid"
     got=$?
-    [ $got -eq "$1" ] || { echo "exit code $got, expected $1"; cat "$2.out"; return 1; }
+    [ $got -eq "$1" ] || { echo "exit code $got, expected $1"; cat run.out; return 1; }
 }
+has_checkpoint() { ls run/checkpoints/*.npz; }
 
 save_asked() {
-    start usr1 && until_true lines usr1 3 && kill -USR1 "$pid" &&
-        until_true eval 'ls usr1/checkpoints | grep -q "npz$"' &&
-        until_true lines usr1 "$(($(wc -l <usr1/metrics.jsonl) + 20))" &&
-        kill -TERM "$pid" && ends 4 usr1 && grep -q "saved as asked by SIGUSR1" usr1.out
+    start && trains && kill -USR1 "$pid" && until_true has_checkpoint && goes_on &&
+        kill -TERM "$pid" && ends 4 && grep -q "saved as asked by SIGUSR1" run.out
 }
-check "SIGUSR1 saves, and the run goes on" save_asked
+scenario check "SIGUSR1 makes a run write a checkpoint and go on" save_asked
+
 own_code() {
-    start code --set run.interrupt_exit_code=75 && until_true lines code 3 && kill -TERM "$pid" &&
-        ends 75 code && grep -q '"exit_code": 75' code/summary.json &&
-        grep -q '"reason": "interrupted"' code/summary.json
+    start --set run.interrupt_exit_code=75 && trains && kill -TERM "$pid" && ends 75 &&
+        grep -q '"exit_code": 75' run/summary.json && grep -q '"reason": "interrupted"' run/summary.json
 }
-check "the exit code of interruption is the config's" own_code
-check "which is a code of its own" exits_saying 2 "run.interrupt_exit_code: expected" \
-    "$lmtrain" --config a.json --set run.interrupt_exit_code=3
-twice() {
-    start twice && until_true lines twice 3 && { kill -TERM "$pid"; kill -TERM "$pid"; } &&
-        ends 4 twice
+scenario check "an interrupted run exits with run.interrupt_exit_code" own_code
+
+code_of_something_else() {
+    given config
+    exits_saying 2 "run.interrupt_exit_code: expected" \
+        "$lmtrain" --config a.json --set run.interrupt_exit_code=3
 }
-check "one request by two ways is one request" twice
+scenario check "run.interrupt_exit_code may not be a code that means something else" code_of_something_else
+
+twice() { start && trains && { kill -TERM "$pid"; kill -TERM "$pid"; } && ends 4; }
+scenario check "two SIGTERM at the same moment are one request" twice
+
 # The tests themselves may be run under nohup.
 hangup() {
     local launcher="env --default-signal=HUP"
-    start hangup && until_true lines hangup 3 && kill -HUP "$pid" && sleep 0.2
+    start && trains && kill -HUP "$pid" && sleep 0.01
     kill -HUP "$pid" 2>/dev/null
-    ends 4 hangup && grep -q "by signal 1 " hangup.out && ls hangup/checkpoints/*.npz
+    ends 4 && grep -q "by signal 1 " run.out && has_checkpoint
 }
-check "a terminal that goes leaves a checkpoint" hangup
+scenario check "a run whose terminal closes writes a checkpoint" hangup
+
 under_nohup() {
     trap '' HUP
-    start nohup && until_true lines nohup 3 && kill -HUP "$pid" &&
-        until_true lines nohup "$(($(wc -l <nohup/metrics.jsonl) + 20))" && kill -TERM "$pid" &&
-        ends 4 nohup
-    local result=$?
-    trap - HUP
-    return $result
+    start && trains && kill -HUP "$pid" && goes_on && kill -TERM "$pid" && ends 4
 }
-check "under nohup nothing happens" under_nohup
+scenario check "a run under nohup goes on when the terminal closes" under_nohup
+
 # A step that takes seconds.
-slow=(--cpu scalar --set model.d_model=512 --set model.context_length=128 --set train.micro_batch=32)
 at_once() {
-    start second "${slow[@]}" && until_true test -e second/metrics.jsonl && sleep 0.2 &&
+    start --cpu scalar --set model.d_model=512 --set model.context_length=128 \
+        --set train.micro_batch=32 && until_true test -e run/metrics.jsonl && sleep 0.2 &&
         kill -INT "$pid" &&
-        until_true grep -q "^lmtrain: finishing the step, then saving; Ctrl-C again stops" second.out &&
-        sleep 0.3 && kill -INT "$pid" && ends 130 second &&
-        ! ls second/checkpoints/*.npz 2>/dev/null && grep -q "^lmtrain: .*stopped at once" second.out
+        until_true grep -q "^lmtrain: finishing the step, then saving; Ctrl-C again stops" run.out &&
+        sleep 0.3 && kill -INT "$pid" && ends 130 && ! has_checkpoint &&
+        grep -q "^lmtrain: .*stopped at once" run.out
 }
-check "SIGINT is answered before the step ends; a second one ends it at once" at_once
+scenario check "SIGINT is answered before the step ends; a second one ends the run at once" at_once
+
 # Ctrl-C pressed at a terminal, which has a line of progress on it.
 pressed() {
+    given config
     mkfifo keys
-    script -qec "$lmtrain --config a.json --set run.dir=keyed --set train.steps=1000000" typed <keys \
-        >/dev/null &
+    script -qec "$lmtrain --config a.json --set train.steps=1000000" typed <keys >/dev/null &
     pid=$!
     exec 3>keys
-    until_true lines keyed 3 && printf '\003' >&3
+    trains && printf '\003' >&3
     wait "$pid"
     local code=$?
     exec 3>&-
-    tr '\r' '\n' <typed >keyed.out
-    [ $code -eq 4 ] && grep -q "^lmtrain: finishing the step" keyed.out &&
-        grep -q "^lmtrain: .*stopped by signal 2" keyed.out || { echo "exit code $code"; cat -v typed; return 1; }
+    tr '\r' '\n' <typed >run.out
+    [ $code -eq 4 ] && grep -q "^lmtrain: finishing the step" run.out &&
+        grep -q "^lmtrain: .*stopped by signal 2" run.out || { echo "exit code $code"; cat -v typed; return 1; }
 }
 if command -v script >/dev/null; then
-    check "Ctrl-C at a terminal is answered on a line of its own" pressed
+    scenario check "Ctrl-C at a terminal is answered on a line of its own" pressed
 else
-    echo "skip - no script(1): no terminal to press Ctrl-C at"
+    echo "skip - script(1) is not installed: there is no terminal to press Ctrl-C at"
 fi
-wall() {
-    start wall --set checkpoint.before_wall=2 && ends 4 wall &&
-        grep -q "the job's end is near" wall.out && [ "$(date +%s)" -le "$SLURM_JOB_END_TIME" ] &&
-        ls wall/checkpoints/*.npz
-}
-export SLURM_JOB_END_TIME=$(($(date +%s) + 4))
-check "a run ends before its job does" wall
-no_wall() { start nowall --set checkpoint.before_wall=0 && until_true lines nowall 50 &&
-    kill -TERM "$pid" && ends 4 nowall && grep -q "by signal 15" nowall.out; }
-check "unless it should not look" no_wall
-unset SLURM_JOB_END_TIME
 
-# An evaluation of seconds is cut short, and done again when the run goes on.
-long=(--quiet --set model.d_model=96 --set data.val=train.bin --set eval.every=1
-    --set eval.tokens=0 --set checkpoint.every=1 --set train.steps=2 --set run.dir=run)
-cut_short() {
-    mkdir -p cut && cp a.json train.* val.* cut/ && cd cut || return 1
-    "$lmtrain" --config a.json "${long[@]}" --cpu scalar >out 2>&1 &
-    pid=$!
-    until_true lines run 0 && kill -TERM "$pid"
-    wait "$pid"
-    [ $? -eq 4 ] && [ "$(wc -l <run/metrics.jsonl)" -eq 1 ] &&
-        "$lmtrain" --config a.json "${long[@]}" --resume
-    local result=$?
-    cd ..
-    return $result
+before_the_wall() {
+    export SLURM_JOB_END_TIME=$(($(date +%s) + 4))
+    start --set checkpoint.before_wall=2 && ends 4 && grep -q "the job's end is near" run.out &&
+        [ "$(date +%s)" -le "$SLURM_JOB_END_TIME" ] && has_checkpoint
 }
-check "an evaluation is cut short by a signal" cut_short
-check "the straight run" "$lmtrain" --config a.json "${long[@]}"
-check "both end the same" cmp run/checkpoints/step-0000000002.npz cut/run/checkpoints/step-0000000002.npz
-check "with the same metrics" cmp <(figures run) <(figures cut/run)
+scenario check "a run ends before the scheduler's job does" before_the_wall
+
+not_before_the_wall() {
+    export SLURM_JOB_END_TIME=$(($(date +%s) + 4))
+    start --set checkpoint.before_wall=0 && trains 50 && kill -TERM "$pid" && ends 4 &&
+        grep -q "by signal 15" run.out
+}
+scenario check "a run with checkpoint.before_wall 0 ignores the end of the job" not_before_the_wall
+
+# An evaluation of seconds, in which the run is stopped.
+long_evaluation=(--quiet --set model.d_model=96 --set data.val=train.bin --set eval.every=1
+    --set eval.tokens=0 --set checkpoint.every=1 --set train.steps=2)
+straight() {
+    given config
+    "$lmtrain" --config a.json "${long_evaluation[@]}"
+    mv run straight
+}
+cut_short() {
+    given straight
+    "$lmtrain" --config a.json "${long_evaluation[@]}" --cpu scalar >run.out 2>&1 &
+    pid=$!
+    trains 0 && kill -TERM "$pid"
+    check "a run that is stopped in an evaluation exits with 4" ends 4
+    check "an evaluation that was cut short leaves no line of metrics" \
+        test "$(wc -l <run/metrics.jsonl)" -eq 1
+    check "a run that was stopped in an evaluation goes on" \
+        "$lmtrain" --config a.json "${long_evaluation[@]}" --resume
+    check "a run that was stopped in an evaluation ends in the same bits" \
+        cmp straight/checkpoints/step-0000000002.npz run/checkpoints/step-0000000002.npz
+    check "an evaluation that was cut short is done again, to the same metrics" \
+        same_figures straight run
+}
+scenario cut_short
