@@ -37,145 +37,169 @@ static const lm_option options[] = {
     {0},
 };
 
+/* The corpus to train on, or the one held out for validation. */
+typedef struct part {
+    lm_shard_writer writer;
+    bool open;
+    char *path;
+    uint64_t bytes;
+    int64_t files; /* whole ones */
+} part;
+
+enum { TRAIN, VAL, PARTS };
+
 typedef struct job {
     const lm_tokenizer *tokenizer;
-    lm_shard_writer writers[2]; /* train, val */
-    bool open[2];
-    char *paths[2];
-    uint64_t bytes[2];
-    int64_t files[2];
+    part parts[PARTS];
     lm_encoder *encoder;
     lm_token_list tokens; /* of the piece at hand */
     lm_error *err;
 } job;
 
-static const char *const side_names[2] = {"train.bin", "val.bin"};
+/* ---- text -------------------------------------------------------------------------------------*/
 
-static lm_status put_tokens(job *j, int side) {
-    lm_status status =
-        lm_shard_writer_put(&j->writers[side], j->tokens.ids, j->tokens.count, j->err);
+static lm_status put_tokens(job *j, part *to) {
+    lm_status status = lm_shard_writer_put(&to->writer, j->tokens.ids, j->tokens.count, j->err);
     j->tokens.count = 0;
     return status;
 }
 
 /* A whole document. */
-static lm_status put_text(job *j, int side, const unsigned char *text, size_t size) {
-    lm_status status = LM_OK;
-    for (size_t at = 0; at < size && status == LM_OK; at += PIECE) {
+static lm_status put_text(job *j, part *to, const unsigned char *text, size_t size) {
+    lm_status status;
+    to->bytes += size;
+    for (size_t at = 0; at < size; at += PIECE) {
         const char *piece = (const char *)text + at;
-        status =
-            lm_encoder_put(j->encoder, piece, lm_size_min(size - at, PIECE), &j->tokens, j->err);
-        if (status == LM_OK) status = put_tokens(j, side);
+        size_t n = lm_size_min(size - at, PIECE);
+        status = lm_encoder_put(j->encoder, piece, n, &j->tokens, j->err);
+        if (status != LM_OK) return status;
+        if ((status = put_tokens(j, to)) != LM_OK) return status;
     }
-    if (status == LM_OK) status = lm_encoder_finish(j->encoder, &j->tokens, j->err);
-    if (status == LM_OK) status = put_tokens(j, side);
-    j->bytes[side] += size;
-    return status;
+    status = lm_encoder_finish(j->encoder, &j->tokens, j->err);
+    if (status != LM_OK) return status;
+    return put_tokens(j, to);
 }
 
-static lm_status put_separator(job *j, int side) {
+static lm_status put_separator(job *j, part *to) {
     int32_t id = lm_tokenizer_separator(j->tokenizer);
-    return id < 0 ? LM_OK : lm_shard_writer_put(&j->writers[side], &id, 1, j->err);
+    return id < 0 ? LM_OK : lm_shard_writer_put(&to->writer, &id, 1, j->err);
 }
 
-/* One file: a document, behind a separator where another one went before. */
-static lm_status put_document(job *j, int side, const char *path) {
+/* Each file is a document; a separator stands between two of them. */
+static lm_status put_document(job *j, part *to, const char *path) {
     lm_mapping map;
     lm_status status = lm_file_map(&map, path, j->err);
     if (status != LM_OK) return status;
-    if (j->files[side]++ > 0) status = put_separator(j, side);
-    if (status == LM_OK) status = put_text(j, side, map.data, map.size);
+    if (to->files++ > 0 && (status = put_separator(j, to)) != LM_OK) goto out;
+    status = put_text(j, to, map.data, map.size);
+out:
     lm_file_unmap(&map);
     return status;
 }
 
-/* A single file is cut in two: its end is for validation. */
+/* A single file is cut in two: its end is held out for validation. */
 static lm_status put_single(job *j, const char *path, double val_fraction) {
     lm_mapping map;
     lm_status status = lm_file_map(&map, path, j->err);
     if (status != LM_OK) return status;
-    size_t held = (size_t)(val_fraction * (double)map.size);
-    if (map.size == 0)
+    size_t held = (size_t)(val_fraction * (double)map.size), rest = map.size - held;
+    j->parts[TRAIN].files++;
+    if (map.size == 0) {
         status = lm_error_set(j->err, LM_ERR_USAGE, "%s: expected text, found an empty file", path);
-    if (status == LM_OK) status = put_text(j, 0, map.data, map.size - held);
-    if (status == LM_OK && j->open[1]) status = put_text(j, 1, map.data + map.size - held, held);
-    j->files[0]++;
-    lm_file_unmap(&map);
-    return status;
-}
-
-static lm_status open_writers(job *j, const char *output, bool validation, bool force,
-                              lm_error *err) {
-    lm_status status = lm_file_make_directory(output, err);
-    for (int side = 0; side < 2 && status == LM_OK; side++) {
-        j->paths[side] = lm_file_join(output, side_names[side]);
-        if (!j->paths[side]) return lm_error_no_memory(err, output);
-        if (lm_file_exists(j->paths[side]) && !force)
-            return lm_error_set(err, LM_ERR_USAGE,
-                                "%s exists already: add --force to overwrite what is in %s, or"
-                                " choose another --output",
-                                j->paths[side], output);
-        if (side == 1 && !validation) break;
-        status =
-            lm_shard_writer_open(&j->writers[side], j->paths[side], lm_tokenizer_kind(j->tokenizer),
-                                 lm_tokenizer_vocab_size(j->tokenizer), err);
-        j->open[side] = status == LM_OK;
+        goto out;
     }
-    return status;
-}
-
-/* Validation tokens of an earlier corpus would be part of what is trained on now. */
-static lm_status remove_stale(const job *j, lm_error *err) {
-    lm_status status = LM_OK;
-    if (j->open[1]) return LM_OK;
-    char *manifest = lm_manifest_path(j->paths[1]);
-    if (!manifest) return lm_error_no_memory(err, j->paths[1]);
-    if (lm_file_exists(j->paths[1])) status = lm_file_remove(j->paths[1], err);
-    if (status == LM_OK && lm_file_exists(manifest)) status = lm_file_remove(manifest, err);
-    free(manifest);
+    if ((status = put_text(j, &j->parts[TRAIN], map.data, rest)) != LM_OK) goto out;
+    if (j->parts[VAL].open) status = put_text(j, &j->parts[VAL], map.data + rest, held);
+out:
+    lm_file_unmap(&map);
     return status;
 }
 
 static lm_status put_all(job *j, const lm_text_files *list, double val_fraction) {
     if (list->count == 1) return put_single(j, list->files[0].path, val_fraction);
     for (size_t i = 0; i < list->count; i++) {
-        int side = list->files[i].validation && j->open[1];
-        lm_status status = put_document(j, side, list->files[i].path);
+        bool held = list->files[i].validation && j->parts[VAL].open;
+        part *to = &j->parts[held ? VAL : TRAIN];
+        lm_status status = put_document(j, to, list->files[i].path);
         if (status != LM_OK) return status;
     }
     return LM_OK;
 }
 
-static void print_passed_over(lm_text *out, size_t count, const char *why) {
+/* ---- shards -----------------------------------------------------------------------------------*/
+
+static lm_status open_writers(job *j, const char *output, bool validation, bool force,
+                              lm_error *err) {
+    static const char *const names[PARTS] = {"train.bin", "val.bin"};
+    lm_status status = lm_file_make_directory(output, err);
+    for (int i = 0; i < PARTS && status == LM_OK; i++) {
+        part *p = &j->parts[i];
+        p->path = lm_file_join(output, names[i]);
+        if (!p->path) return lm_error_no_memory(err, output);
+        if (lm_file_exists(p->path) && !force)
+            return lm_error_set(err, LM_ERR_USAGE,
+                                "%s exists already: add --force to overwrite what is in %s, or"
+                                " choose another --output",
+                                p->path, output);
+        if (i == VAL && !validation) break;
+        status = lm_shard_writer_open(&p->writer, p->path, lm_tokenizer_kind(j->tokenizer),
+                                      lm_tokenizer_vocab_size(j->tokenizer), err);
+        p->open = status == LM_OK;
+    }
+    return status;
+}
+
+/* Removes val.bin of an earlier corpus: its text may be part of what is trained on now. */
+static lm_status remove_stale(const job *j, lm_error *err) {
+    const part *val = &j->parts[VAL];
+    lm_status status = LM_OK;
+    if (val->open) return LM_OK;
+    char *manifest = lm_manifest_path(val->path);
+    if (!manifest) return lm_error_no_memory(err, val->path);
+    if (lm_file_exists(val->path) && (status = lm_file_remove(val->path, err)) != LM_OK) goto out;
+    if (lm_file_exists(manifest)) status = lm_file_remove(manifest, err);
+out:
+    free(manifest);
+    return status;
+}
+
+static lm_status commit(job *j, lm_text *out, lm_error *err) {
+    for (int i = 0; i < PARTS; i++)
+        if (j->parts[i].open && j->parts[i].writer.manifest.tokens == 0)
+            return lm_error_set(err, LM_ERR_USAGE,
+                                "%s: expected text for it, found none (--val-fraction)",
+                                j->parts[i].path);
+    for (int i = 0; i < PARTS; i++) {
+        part *p = &j->parts[i];
+        char bytes[32];
+        if (!p->open) continue;
+        int64_t tokens = p->writer.manifest.tokens;
+        lm_status status = lm_shard_writer_commit(&p->writer, err);
+        p->open = false;
+        if (status != LM_OK) return status;
+        lm_text_printf(out, "%-5s %s: %" PRId64 " tokens from %s of text",
+                       i == VAL ? "val" : "train", p->path, tokens,
+                       lm_text_bytes(bytes, sizeof bytes, (double)p->bytes));
+        if (p->files > 0)
+            lm_text_printf(out, ", %" PRId64 " file%s", p->files, p->files == 1 ? "" : "s");
+        lm_text_printf(out, "\n");
+    }
+    return LM_OK;
+}
+
+static void put_passed_over(lm_text *out, size_t count, const char *why) {
     if (count > 0) lm_text_printf(out, "%zu file%s %s\n", count, count == 1 ? "" : "s", why);
 }
 
 static lm_status finish(job *j, const lm_text_files *list, lm_error *err) {
     lm_text t = {0};
-    for (int side = 0; side < 2; side++)
-        if (j->open[side] && j->writers[side].manifest.tokens == 0)
-            return lm_error_set(err, LM_ERR_USAGE,
-                                "%s: expected text for it, found none (--val-fraction)",
-                                j->paths[side]);
-    for (int side = 0; side < 2; side++) {
-        char bytes[32];
-        if (!j->open[side]) continue;
-        int64_t tokens = j->writers[side].manifest.tokens;
-        lm_status status = lm_shard_writer_commit(&j->writers[side], err);
-        j->open[side] = false;
-        if (status != LM_OK) return status;
-        lm_text_printf(&t, "%-5s %s: %" PRId64 " tokens of %s of text", side ? "val" : "train",
-                       j->paths[side], tokens,
-                       lm_text_bytes(bytes, sizeof bytes, (double)j->bytes[side]));
-        if (j->files[side] > 0)
-            lm_text_printf(&t, ", %" PRId64 " file%s", j->files[side],
-                           j->files[side] == 1 ? "" : "s");
-        lm_text_printf(&t, "\n");
-    }
-    print_passed_over(&t, list->repeated, "found more than once, taken once");
-    print_passed_over(&t, list->not_text, "skipped: not text (0x00 bytes)");
-    print_passed_over(&t, list->left_out, "left out: --max-bytes");
-    lm_status status = lm_print(&t, err);
+    lm_status status = commit(j, &t, err);
+    if (status != LM_OK) goto out;
+    put_passed_over(&t, list->repeated, "found more than once, taken once");
+    put_passed_over(&t, list->not_text, "skipped: not text (0x00 bytes)");
+    put_passed_over(&t, list->left_out, "left out: --max-bytes");
+    status = lm_print(&t, err);
+out:
     lm_text_free(&t);
     return status;
 }
@@ -201,9 +225,9 @@ static lm_status run(const void *given, lm_error *err) {
     if ((status = remove_stale(&j, err)) != LM_OK) goto out;
     status = finish(&j, &list, err);
 out:
-    for (int side = 0; side < 2; side++) {
-        if (j.open[side]) lm_shard_writer_abort(&j.writers[side]);
-        free(j.paths[side]);
+    for (int i = 0; i < PARTS; i++) {
+        if (j.parts[i].open) lm_shard_writer_abort(&j.parts[i].writer);
+        free(j.parts[i].path);
     }
     lm_encoder_close(j.encoder);
     lm_token_list_free(&j.tokens);
