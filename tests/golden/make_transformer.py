@@ -4,12 +4,13 @@ float64.
 
     python3 tests/golden/make_transformer.py          (needs PyTorch; the tests do not)
 
-An independent statement of the model: nothing here is shared with the C code but the formula of
-the weights and tokens (value(), token()), which both sides derive from integers, and the list of
-models (tests/support/transformer.c). A file holds, little-endian: the sum of the losses in nats
+An independent statement of the model: it shares with the C code only the list of models
+(models.json) and the formula of the weights and tokens (value(), token()), which both sides derive
+from integers. A file holds, little-endian: the sum of the losses in nats
 (float64); the logits [B, T, V] without dropout (float32); then for each parameter row, in the order
 of the model's table, the gradient of the mean loss (float32).
 """
+import json
 import os
 import struct
 
@@ -19,36 +20,22 @@ import torch.nn.functional as functional
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 
-MODELS = {  # B, T, V, C, L, H, K, F
-    "gpt2": dict(shape=(2, 9, 13, 24, 2, 3, 3, 96), norm="layernorm", position="learned",
-                 mlp="gelu_tanh", bias=True, tied=True),
-    "llama": dict(shape=(2, 9, 13, 24, 2, 4, 2, 64), norm="rmsnorm", position="rope",
-                  mlp="swiglu", bias=False, tied=False),
-    "long": dict(shape=(1, 70, 17, 16, 2, 4, 1, 40), norm="layernorm", position="rope",
-                 mlp="gelu", bias=False, tied=False),
-    "mixed": dict(shape=(3, 5, 7, 16, 1, 2, 2, 24), norm="rmsnorm", position="learned",
-                  mlp="swiglu", bias=True, tied=True),
-    "primer": dict(shape=(2, 8, 11, 16, 2, 4, 4, 64), norm="layernorm", position="none",
-                   mlp="relu2", bias=True, tied=True),
-    "qwen": dict(shape=(2, 9, 13, 24, 2, 4, 2, 64), norm="rmsnorm", position="rope",
-                 mlp="swiglu", bias=False, tied=False, qk_norm=True, eps=0.02, theta=50.0),
-    "bloom": dict(shape=(2, 7, 11, 16, 2, 2, 2, 64), norm="layernorm", position="none",
-                  mlp="gelu_tanh", bias=True, tied=True, qk_norm=True, embedding_norm=True,
-                  eps=0.3),
-    "gemma": dict(shape=(1, 80, 13, 16, 2, 2, 1, 24), norm="rmsnorm", position="rope",
-                  mlp="gelu_tanh", bias=False, tied=True, window=9, attention_softcap=1.5,
-                  logit_softcap=3.0),
-    "palm": dict(shape=(2, 8, 11, 16, 2, 4, 1, 64), norm="layernorm", position="rope",
-                 mlp="swiglu", bias=False, tied=False, window=3, label_smoothing=0.1, z_loss=0.02),
-    "dropout": dict(shape=(3, 6, 11, 20, 2, 2, 2, 80), norm="layernorm", position="learned",
-                    mlp="gelu", bias=True, tied=True, embedding_norm=True, dropout=0.3),
-    "documents": dict(shape=(2, 70, 9, 16, 2, 4, 2, 24), norm="layernorm", position="learned",
-                      mlp="swiglu", bias=True, tied=False, document_token=2),
-    "rotated_documents": dict(shape=(1, 75, 9, 16, 1, 2, 2, 24), norm="rmsnorm", position="rope",
-                              mlp="relu2", bias=False, tied=True, qk_norm=True, document_token=2,
-                              window=20, dropout=0.1),
-}
-EPS, THETA = 1e-5, 10000.0  # where a model has none of its own
+HERE = os.path.dirname(os.path.abspath(__file__))
+EPS, THETA = 1e-5, 10000.0  # the config's defaults
+
+
+def read_models():
+    """models.json: what a run config has under "model"; `shape` is B, T, V, C, L, H, K, F."""
+    with open(os.path.join(HERE, "models.json")) as file:
+        models = {case["name"]: dict(case["model"], batch=case["batch"])
+                  for case in json.load(file)["models"]}
+    for m in models.values():
+        m["shape"] = (m["batch"], *(m[key] for key in (
+            "context_length", "vocab_size", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff")))
+    return models
+
+
+MODELS = read_models()
 SEED, FIRST_SAMPLE = 7, 5  # of dropout
 
 
@@ -141,7 +128,7 @@ def parameter_rows(m):
             linear(f"{i}.fc", f, c)
         linear(f"{i}.down", c, f)
     norm("lnf")
-    if not m["tied"]:
+    if not m["tie_embeddings"]:
         rows.append(("head", (v, c)))
     return rows
 
@@ -160,12 +147,12 @@ def make_parameters(m):
 def normalise(m, p, name, x):
     if m["norm"] == "layernorm":
         return functional.layer_norm(x, x.shape[-1:], p[name + ".w"], p.get(name + ".b"),
-                                     m.get("eps", EPS))
+                                     m.get("norm_eps", EPS))
     return rms(m, x, p[name + ".w"])
 
 
 def rms(m, x, w):
-    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + m.get("eps", EPS)) * w
+    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + m.get("norm_eps", EPS)) * w
 
 
 def project(p, name, x):
@@ -176,7 +163,7 @@ def rotate(m, x):
     """x [B, heads, T, D]: pairs (j, j + D/2) as complex numbers."""
     time, size = x.shape[-2:]
     pair = torch.complex(x[..., : size // 2], x[..., size // 2:])
-    frequency = m.get("theta", THETA) ** (-2.0 * torch.arange(size // 2) / size)
+    frequency = m.get("rope_theta", THETA) ** (-2.0 * torch.arange(size // 2) / size)
     angle = torch.arange(time)[:, None] * frequency[None, :]
     turned = pair * torch.polar(torch.ones_like(angle), angle)
     return torch.cat([turned.real, turned.imag], -1)
@@ -236,7 +223,7 @@ def logits_and_targets(m, p, first=0):
     for i in range(layers):
         x = x + drop(m, 2 * i + 1, attend(m, p, i, normalise(m, p, f"{i}.ln1", x), begins))
         x = x + drop(m, 2 * i + 2, feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x)))
-    logits = normalise(m, p, "lnf", x) @ p["wte" if m["tied"] else "head"].T
+    logits = normalise(m, p, "lnf", x) @ p["wte" if m["tie_embeddings"] else "head"].T
     if m.get("logit_softcap"):
         logits = m["logit_softcap"] * torch.tanh(logits / m["logit_softcap"])
     return logits, tokens[:, 1:]
@@ -255,7 +242,7 @@ def main():
         loss = loss_of(m, p)
         (loss / (m["shape"][0] * m["shape"][1])).backward()
         logits = logits_and_targets(dict(m, dropout=0), p)[0].flatten().tolist()
-        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"transformer_{name}.bin")
+        path = os.path.join(HERE, f"transformer_{name}.bin")
         with open(path, "wb") as out:
             out.write(struct.pack("<d", loss.item()))
             out.write(struct.pack(f"<{len(logits)}f", *logits))

@@ -23,7 +23,7 @@ static lm_decoder *decoder(lm_model *m) {
  * head, in double. Both sum the same terms in other orders: a few eps of sums of up to 96 terms. */
 static void check_logits(const transformer_case *c) {
     int32_t tokens[256];
-    lm_model_options o = transformer_options(c);
+    lm_model_options o = c->o;
     lm_model *m = transformer_create(&o, 1, false, &layers_compute);
     lm_decoder *d = decoder(m);
     double worst = 0, largest = 0;
@@ -53,15 +53,15 @@ static void check_logits(const transformer_case *c) {
 
 static void test_logits_are_those_of_training(void **state) {
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) check_logits(&transformer_cases[c]);
+    for (const transformer_case *c = transformer_cases(); *c->name; c++) check_logits(c);
 }
 
 /* After the context is full, the next logits are those of a new decoder given the newest half. */
 static void test_full_context_starts_over_with_the_newest_half(void **state) {
     int32_t tokens[256];
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        lm_model_options o = transformer_options(&transformer_cases[c]);
+    for (const transformer_case *c = transformer_cases(); *c->name; c++) {
+        lm_model_options o = c->o;
         int64_t context = o.context_length, kept = context / 2;
         lm_model *m = transformer_create(&o, 1, false, &layers_compute);
         lm_decoder *old = decoder(m), *young = decoder(m);
@@ -84,7 +84,7 @@ static void test_full_context_starts_over_with_the_newest_half(void **state) {
 
 static void test_context_of_one(void **state) {
     (void)state;
-    lm_model_options o = transformer_options(&transformer_cases[0]);
+    lm_model_options o = transformer_named("gpt2")->o;
     o.context_length = 1;
     lm_model *m = transformer_create(&o, 1, false, &layers_compute);
     lm_decoder *a = decoder(m), *b = decoder(m);

@@ -61,7 +61,7 @@ static void check(const transformer_case *c) {
     int64_t n_rows, used;
     snprintf(path, sizeof path, "tests/golden/transformer_%s.bin", c->name);
     if (lm_file_read(path, 1 << 20, &golden, &err) != LM_OK) fail_msg("%s", err.message);
-    lm_model_options o = transformer_options(c);
+    lm_model_options o = c->o;
     lm_model *m = transformer_create(&o, c->batch, true, &layers_compute);
     int64_t n = c->batch * o.context_length;
     transformer_fill(m);
@@ -110,10 +110,5 @@ static void test_case(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[TRANSFORMERS];
-    for (int c = 0; c < TRANSFORMERS; c++)
-        tests[c] = (struct CMUnitTest){.name = transformer_cases[c].name,
-                                       .test_func = test_case,
-                                       .initial_state = (void *)&transformer_cases[c]};
-    return cmocka_run_group_tests_name("golden", tests, layers_open_group, layers_close_group);
+    return transformer_run_tests("golden", test_case);
 }

@@ -52,10 +52,9 @@ static void close_to(const char *what, const outcome *a, const float *b, double 
 
 static void test_recomputing_changes_no_bit_and_saves(void **state) {
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        const transformer_case *t = &transformer_cases[c];
+    for (const transformer_case *t = transformer_cases(); *t->name; t++) {
         int32_t tokens[MOST_TOKENS];
-        lm_model_options o = transformer_options(t);
+        lm_model_options o = t->o;
         o.n_layers = 3;
         transformer_tokens(tokens, 0, t->batch, o.context_length, o.vocab_size);
         outcome kept = run(&o, tokens, t->batch, o.context_length);
@@ -72,10 +71,9 @@ static void test_recomputing_changes_no_bit_and_saves(void **state) {
 
 static void test_whole_window_is_none(void **state) {
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        const transformer_case *t = &transformer_cases[c];
+    for (const transformer_case *t = transformer_cases(); *t->name; t++) {
         int32_t tokens[MOST_TOKENS];
-        lm_model_options o = transformer_options(t);
+        lm_model_options o = t->o;
         transformer_tokens(tokens, 0, t->batch, o.context_length, o.vocab_size);
         o.window = 0;
         outcome none = run(&o, tokens, t->batch, o.context_length);
@@ -157,9 +155,8 @@ static void check_heads(const char *name, const lm_model_options *grouped, int64
 
 static void test_shared_heads_are_equal_heads(void **state) {
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        const transformer_case *t = &transformer_cases[c];
-        lm_model_options o = transformer_options(t);
+    for (const transformer_case *t = transformer_cases(); *t->name; t++) {
+        lm_model_options o = t->o;
         for (o.n_kv_heads = 1; o.n_kv_heads <= o.n_heads; o.n_kv_heads++)
             if (o.n_heads % o.n_kv_heads == 0) check_heads(t->name, &o, t->batch);
     }
@@ -169,11 +166,10 @@ static void test_shared_heads_are_equal_heads(void **state) {
  * the number of the row, so it is off.) */
 static void test_rows_in_another_order(void **state) {
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        const transformer_case *t = &transformer_cases[c];
+    for (const transformer_case *t = transformer_cases(); *t->name; t++) {
         int32_t tokens[MOST_TOKENS], turned[MOST_TOKENS];
         float losses[MOST_TOKENS];
-        lm_model_options o = transformer_options(t);
+        lm_model_options o = t->o;
         int64_t time = o.context_length, row = time + 1;
         o.dropout = 0;
         transformer_tokens(tokens, 0, 3, time, o.vocab_size);
@@ -198,10 +194,9 @@ static void test_rows_in_another_order(void **state) {
  * takes both and the four once more: nothing of one pass leaks into the next. */
 static void test_accumulation(void **state) {
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        const transformer_case *t = &transformer_cases[c];
+    for (const transformer_case *t = transformer_cases(); *t->name; t++) {
         int32_t tokens[MOST_TOKENS];
-        lm_model_options o = transformer_options(t);
+        lm_model_options o = t->o;
         int64_t time = o.context_length;
         transformer_tokens(tokens, 0, 4, time, o.vocab_size);
         outcome once = run(&o, tokens, 4, time);
@@ -224,10 +219,9 @@ static void test_accumulation(void **state) {
 /* A row of documents, and each of them in a row of its own. */
 static void test_documents_apart(void **state) {
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        const transformer_case *t = &transformer_cases[c];
+    for (const transformer_case *t = transformer_cases(); *t->name; t++) {
         int32_t tokens[MOST_TOKENS];
-        lm_model_options o = transformer_options(t);
+        lm_model_options o = t->o;
         int64_t time = o.context_length, documents = 0;
         o.dropout = 0;
         o.document_mask = true;
@@ -258,7 +252,7 @@ static void test_documents_apart(void **state) {
 static void test_dropout_follows_seed_and_rows(void **state) {
     (void)state;
     int32_t tokens[MOST_TOKENS];
-    lm_model_options o = transformer_options(&transformer_cases[0]);
+    lm_model_options o = transformer_named("gpt2")->o;
     int64_t time = o.context_length;
     o.dropout = 0.2;
     transformer_tokens(tokens, 0, 2, time, o.vocab_size);

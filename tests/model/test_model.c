@@ -14,7 +14,8 @@
 static lm_error err;
 
 static lm_model_options gpt2_124m(void) {
-    lm_model_options o = transformer_cases[0].o;
+    lm_model_options o = transformer_named("gpt2")->o;
+    o.n_kv_heads = o.d_ff = 0; /* by default */
     o.d_model = 768;
     o.n_layers = o.n_heads = 12;
     o.context_length = 1024;
@@ -108,8 +109,8 @@ static void test_problems_name_both_keys(void **state) {
 /* ---- rows ------------------------------------------------------------------------------------ */
 static void test_rows(void **state) {
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        lm_model_options o = transformer_options(&transformer_cases[c]);
+    for (const transformer_case *c = transformer_cases(); *c->name; c++) {
+        lm_model_options o = c->o;
         int64_t total, total_again, end = 0, n = lm_model_params(&o, NULL, &total);
         lm_param *rows = calloc((size_t)n, sizeof *rows);
         assert_int_equal(lm_model_params(&o, rows, &total_again), n);
@@ -137,7 +138,7 @@ static void test_row_names(void **state) {
         "h.1.mlp.gate.weight",  "h.1.mlp.up.weight",    "h.1.mlp.proj.weight",
         "ln_f.weight",          "lm_head.weight"};
     (void)state;
-    lm_model_options o = transformer_options(&transformer_cases[1]);
+    lm_model_options o = transformer_named("llama")->o;
     int64_t total, n = lm_model_params(&o, NULL, &total);
     lm_param rows[17];
     assert_int_equal(n, 17);
@@ -228,10 +229,10 @@ static void test_plan_is_what_create_takes(void **state) {
     char what[OPTION_PAIRS_TEXT];
     lm_model_options o, base = options_tiny();
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        o = transformer_options(&transformer_cases[c]);
-        check_plan(transformer_cases[c].name, &o, true);
-        check_plan(transformer_cases[c].name, &o, false);
+    for (const transformer_case *c = transformer_cases(); *c->name; c++) {
+        o = c->o;
+        check_plan(c->name, &o, true);
+        check_plan(c->name, &o, false);
     }
     base.n_layers = 3;
     base.context_length = 67;
@@ -308,7 +309,7 @@ static void test_init(void **state) {
     (void)state;
     lm_kernels k;
     lm_compute compute;
-    lm_model_options o = transformer_options(&transformer_cases[0]);
+    lm_model_options o = transformer_named("gpt2")->o;
     const double into_residual[LM_INIT_COUNT] = {
         [LM_INIT_GPT2] = 0.05 / sqrt(2.0 * 2), [LM_INIT_NORMAL] = 0.05, [LM_INIT_ZERO_OUTPUT] = 0};
     o.d_model = 96;
@@ -344,7 +345,7 @@ static float *gradients_with(const transformer_case *c, int threads, int scalar,
     lm_kernels k;
     lm_compute compute;
     int32_t tokens[256];
-    lm_model_options o = transformer_options(c);
+    lm_model_options o = c->o;
     layers_open(&compute, &k, threads, scalar, 0);
     lm_model *m = transformer_create(&o, c->batch, true, &compute);
     transformer_fill(m);
@@ -359,17 +360,16 @@ static float *gradients_with(const transformer_case *c, int threads, int scalar,
 static void test_threads_and_kernels_give_the_same_bits(void **state) {
     static const struct { int threads, scalar; } setups[] = {{1, 0}, {2, 0}, {3, 0}, {2, 1}};
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
-        lm_model_options o = transformer_options(&transformer_cases[c]);
+    for (const transformer_case *c = transformer_cases(); *c->name; c++) {
+        lm_model_options o = c->o;
         int64_t total;
         double loss, other;
         lm_model_params(&o, NULL, &total);
-        float *first = gradients_with(&transformer_cases[c], 1, 0, &loss);
+        float *first = gradients_with(c, 1, 0, &loss);
         for (size_t s = 1; s < sizeof setups / sizeof *setups; s++) {
-            float *g =
-                gradients_with(&transformer_cases[c], setups[s].threads, setups[s].scalar, &other);
+            float *g = gradients_with(c, setups[s].threads, setups[s].scalar, &other);
             assert_true(loss == other);
-            layers_same_bits(transformer_cases[c].name, first, g, total);
+            layers_same_bits(c->name, first, g, total);
         }
     }
     layers_free_all();
@@ -378,11 +378,11 @@ static void test_threads_and_kernels_give_the_same_bits(void **state) {
 /* A changed token changes the loss of its own prediction, and none before. */
 static void test_causality(void **state) {
     (void)state;
-    for (int c = 0; c < TRANSFORMERS; c++) {
+    for (const transformer_case *c = transformer_cases(); *c->name; c++) {
         lm_kernels k;
         lm_compute compute;
         int32_t tokens[256];
-        lm_model_options o = transformer_options(&transformer_cases[c]);
+        lm_model_options o = c->o;
         int64_t time = o.context_length;
         layers_open(&compute, &k, 2, 0, 0);
         lm_model *m = transformer_create(&o, 1, false, &compute);
@@ -395,7 +395,7 @@ static void test_causality(void **state) {
             int32_t kept = tokens[t];
             tokens[t] = (kept + 1) % (int32_t)o.vocab_size;
             lm_model_loss(m, tokens, 1, time);
-            layers_same_bits(transformer_cases[c].name, before, losses, t - 1);
+            layers_same_bits(c->name, before, losses, t - 1);
             assert_true(before[t - 1] < losses[t - 1] || before[t - 1] > losses[t - 1]);
             tokens[t] = kept;
         }

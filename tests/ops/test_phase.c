@@ -71,7 +71,7 @@ static double pass(lm_phase_clock *clock, float **gradients, int64_t *total) {
     lm_kernels kernels;
     lm_compute compute;
     layers_open(&compute, &kernels, 2, 0, 0);
-    lm_model_options o = transformer_options(&transformer_cases[0]);
+    lm_model_options o = transformer_named("gpt2")->o;
     lm_model *m = transformer_create(&o, 2, true, &compute);
     int32_t *tokens = malloc(2 * (size_t)(o.context_length + 1) * sizeof *tokens);
     assert_non_null(tokens);

@@ -1,195 +1,72 @@
 #include "tests/support/transformer.h"
 
-#include <string.h>
-
 #include "tests/support/test.h"
 
-#define COMMON .norm_eps = 1e-5, .rope_theta = 10000.0, .init_std = 0.02
-const transformer_case transformer_cases[TRANSFORMERS] = {
-    {"gpt2",
-     2,
-     {.d_model = 24,
-      .n_layers = 2,
-      .n_heads = 3,
-      .context_length = 9,
-      .vocab_size = 13,
-      .norm = LM_NORM_LAYERNORM,
-      .position = LM_POSITION_LEARNED,
-      .mlp = LM_MLP_GELU_TANH,
-      .bias = true,
-      .tie_embeddings = true,
-      COMMON}},
-    {"llama",
-     2,
-     {.d_model = 24,
-      .n_layers = 2,
-      .n_heads = 4,
-      .n_kv_heads = 2,
-      .context_length = 9,
-      .vocab_size = 13,
-      .norm = LM_NORM_RMSNORM,
-      .position = LM_POSITION_ROPE,
-      .mlp = LM_MLP_SWIGLU,
-      COMMON}},
-    {"long", /* more than an attention tile */
-     1,
-     {.d_model = 16,
-      .n_layers = 2,
-      .n_heads = 4,
-      .n_kv_heads = 1,
-      .d_ff = 40,
-      .context_length = 70,
-      .vocab_size = 17,
-      .norm = LM_NORM_LAYERNORM,
-      .position = LM_POSITION_ROPE,
-      .mlp = LM_MLP_GELU,
-      COMMON}},
-    {"mixed",
-     3,
-     {.d_model = 16,
-      .n_layers = 1,
-      .n_heads = 2,
-      .d_ff = 24,
-      .context_length = 5,
-      .vocab_size = 7,
-      .norm = LM_NORM_RMSNORM,
-      .position = LM_POSITION_LEARNED,
-      .mlp = LM_MLP_SWIGLU,
-      .bias = true,
-      .tie_embeddings = true,
-      COMMON}},
-    {"primer",
-     2,
-     {.d_model = 16,
-      .n_layers = 2,
-      .n_heads = 4,
-      .context_length = 8,
-      .vocab_size = 11,
-      .norm = LM_NORM_LAYERNORM,
-      .position = LM_POSITION_NONE,
-      .mlp = LM_MLP_RELU2,
-      .bias = true,
-      .tie_embeddings = true,
-      COMMON}},
-    {"qwen",
-     2,
-     {.d_model = 24,
-      .n_layers = 2,
-      .n_heads = 4,
-      .n_kv_heads = 2,
-      .context_length = 9,
-      .vocab_size = 13,
-      .norm = LM_NORM_RMSNORM,
-      .position = LM_POSITION_ROPE,
-      .mlp = LM_MLP_SWIGLU,
-      .qk_norm = true,
-      .norm_eps = 0.02,
-      .rope_theta = 50,
-      .init_std = 0.02}},
-    {"bloom",
-     2,
-     {.d_model = 16,
-      .n_layers = 2,
-      .n_heads = 2,
-      .context_length = 7,
-      .vocab_size = 11,
-      .norm = LM_NORM_LAYERNORM,
-      .position = LM_POSITION_NONE,
-      .mlp = LM_MLP_GELU_TANH,
-      .qk_norm = true,
-      .embedding_norm = true,
-      .bias = true,
-      .tie_embeddings = true,
-      .norm_eps = 0.3,
-      .init_std = 0.02}},
-    {"gemma", /* more than an attention tile, and a window that ends inside of one */
-     1,
-     {.d_model = 16,
-      .n_layers = 2,
-      .n_heads = 2,
-      .n_kv_heads = 1,
-      .d_ff = 24,
-      .context_length = 80,
-      .vocab_size = 13,
-      .norm = LM_NORM_RMSNORM,
-      .position = LM_POSITION_ROPE,
-      .mlp = LM_MLP_GELU_TANH,
-      .window = 9,
-      .attention_softcap = 1.5,
-      .logit_softcap = 3,
-      .tie_embeddings = true,
-      COMMON}},
-    {"palm",
-     2,
-     {.d_model = 16,
-      .n_layers = 2,
-      .n_heads = 4,
-      .n_kv_heads = 1,
-      .context_length = 8,
-      .vocab_size = 11,
-      .norm = LM_NORM_LAYERNORM,
-      .position = LM_POSITION_ROPE,
-      .mlp = LM_MLP_SWIGLU,
-      .window = 3,
-      .label_smoothing = 0.1,
-      .z_loss = 0.02,
-      COMMON}},
-    {"dropout",
-     3,
-     {.d_model = 20,
-      .n_layers = 2,
-      .n_heads = 2,
-      .context_length = 6,
-      .vocab_size = 11,
-      .norm = LM_NORM_LAYERNORM,
-      .position = LM_POSITION_LEARNED,
-      .mlp = LM_MLP_GELU,
-      .embedding_norm = true,
-      .dropout = 0.3,
-      .bias = true,
-      .tie_embeddings = true,
-      COMMON}},
-    {"documents",
-     2,
-     {.d_model = 16,
-      .n_layers = 2,
-      .n_heads = 4,
-      .n_kv_heads = 2,
-      .d_ff = 24,
-      .context_length = 70,
-      .vocab_size = 9,
-      .norm = LM_NORM_LAYERNORM,
-      .position = LM_POSITION_LEARNED,
-      .mlp = LM_MLP_SWIGLU,
-      .document_mask = true,
-      .document_token = 2,
-      .bias = true,
-      COMMON}},
-    {"rotated_documents",
-     1,
-     {.d_model = 16,
-      .n_layers = 1,
-      .n_heads = 2,
-      .d_ff = 24,
-      .context_length = 75,
-      .vocab_size = 9,
-      .norm = LM_NORM_RMSNORM,
-      .position = LM_POSITION_ROPE,
-      .mlp = LM_MLP_RELU2,
-      .qk_norm = true,
-      .window = 20,
-      .dropout = 0.1,
-      .document_mask = true,
-      .document_token = 2,
-      .tie_embeddings = true,
-      COMMON}},
-};
+#include <stdlib.h>
+#include <string.h>
 
-lm_model_options transformer_options(const transformer_case *c) {
+#include "base/file.h"
+#include "base/json.h"
+#include "config/config.h"
+#include "tests/support/layers.h"
+
+/* The options that a run config with this section "model" has. */
+static lm_model_options options_of(const char *section) {
     static lm_error err;
-    lm_model_options o = c->o;
+    lm_text text = {0};
+    lm_config c;
+    lm_text_printf(
+        &text, "{\"run\": {\"dir\": \"-\"}, \"data\": {\"train\": \"-\"}, \"model\": %s}", section);
+    if (lm_config_parse(&c, "models.json", text.data, text.length, NULL, 0, &err) != LM_OK)
+        fail_msg("%s", err.message);
+    lm_model_options o = c.model;
     if (lm_model_resolve(&o, &err) != LM_OK) fail_msg("%s", err.message);
+    lm_config_free(&c);
+    lm_text_free(&text);
     return o;
+}
+
+static void read_cases(transformer_case cases[TRANSFORMERS_MOST + 1]) {
+    static const char path[] = "tests/golden/models.json";
+    static lm_error err;
+    lm_text text = {0};
+    lm_json_reader r;
+    if (lm_file_read(path, 1 << 20, &text, &err) != LM_OK ||
+        lm_json_open(&r, path, text.data, text.length, &err) != LM_OK)
+        fail_msg("%s", err.message);
+    assert_in_range(lm_json_enter(&r, "models"), 1, TRANSFORMERS_MOST);
+    for (transformer_case *c = cases; lm_json_next(&r); c++) {
+        lm_json_get_string(&r, "name", c->name, sizeof c->name);
+        c->batch = lm_json_get_count(&r, "batch", 1, 100);
+        char *section = lm_json_get_object_text(&r, "model");
+        if (section) c->o = options_of(section);
+        free(section);
+    }
+    lm_json_leave(&r);
+    if (lm_json_close(&r) != LM_OK) fail_msg("%s", err.message);
+    lm_text_free(&text);
+}
+
+const transformer_case *transformer_cases(void) {
+    static transformer_case cases[TRANSFORMERS_MOST + 1];
+    if (!*cases->name) read_cases(cases);
+    return cases;
+}
+
+const transformer_case *transformer_named(const char *name) {
+    const transformer_case *c = transformer_cases();
+    while (*c->name && strcmp(c->name, name) != 0) c++;
+    if (!*c->name) fail_msg("tests/golden/models.json has no model \"%s\"", name);
+    return c;
+}
+
+int transformer_run_tests(const char *group, void (*test)(void **state)) {
+    struct CMUnitTest tests[TRANSFORMERS_MOST];
+    size_t n = 0;
+    for (const transformer_case *c = transformer_cases(); *c->name; c++)
+        tests[n++] = (struct CMUnitTest){
+            .name = c->name, .test_func = test, .initial_state = (void *)(uintptr_t)c};
+    return _cmocka_run_group_tests(group, tests, n, layers_open_group, layers_close_group);
 }
 
 lm_model *transformer_create(const lm_model_options *o, int64_t batch, bool training,

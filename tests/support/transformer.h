@@ -1,20 +1,26 @@
-/* Tiny transformers whose weights and tokens are derived from integers, as
- * tests/golden/make_transformer.py derives them. */
+/* The tiny transformers of tests/golden/models.json, whose weights and tokens are derived from integers
+ * as tests/golden/make_transformer.py derives them. */
 #ifndef LM_TESTS_SUPPORT_TRANSFORMER_H
 #define LM_TESTS_SUPPORT_TRANSFORMER_H
 
 #include "model/model.h"
 
 typedef struct transformer_case {
-    const char *name;
+    char name[32]; /* "": behind the last case */
     int64_t batch;
-    lm_model_options o; /* before lm_model_resolve */
+    lm_model_options o; /* resolved */
 } transformer_case;
-enum { TRANSFORMERS = 12 };
-extern const transformer_case transformer_cases[TRANSFORMERS];
+enum { TRANSFORMERS_MOST = 32 };
 
-/* Resolved. */
-lm_model_options transformer_options(const transformer_case *c);
+/*     for (const transformer_case *c = transformer_cases(); *c->name; c++) ...
+ * Read on the first call; fails the test when that fails. */
+const transformer_case *transformer_cases(void);
+const transformer_case *transformer_named(const char *name);
+
+/* Runs a cmocka group of one test per case, each with layers_compute and its case as the state; returns
+ * what main returns. */
+int transformer_run_tests(const char *group, void (*test)(void **state));
+
 /* Fails the test when it cannot be had. Dropout is seeded as the golden files are. */
 lm_model *transformer_create(const lm_model_options *o, int64_t batch, bool training,
                              lm_compute *compute);
