@@ -38,7 +38,7 @@ lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, i
 
 void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_array y) {
     if (p->cache)
-        lm_linear_decode(p->m->compute, l->in, l->out, x.at, l->w.at, l->bias, y.at);
+        lm_linear_decode(p->m->compute, l, x.at, y.at);
     else
         lm_linear_forward(p->m->compute, l, x, y, buffer(p, LM_B_WIDE, 0));
 }

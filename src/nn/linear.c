@@ -198,30 +198,24 @@ void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, l
 
 typedef struct decode_job {
     const lm_kernels *kernels;
-    int64_t in, out, chunk;
-    const float *x, *w, *bias;
+    const lm_linear *l;
+    int64_t chunk; /* rows of W per task */
+    const float *x;
     float *y;
 } decode_job;
 
 static void decode_task(void *argument, int64_t task, int worker) {
     const decode_job *j = argument;
-    int64_t begin = task * j->chunk;
-    int64_t n = lm_min(j->out - begin, j->chunk);
+    const lm_linear *l = j->l;
+    int64_t begin = task * j->chunk, n = lm_min(l->out - begin, j->chunk);
+    const float *w = lm_array_from(l->w, begin * l->in).at;
     (void)worker;
-    j->kernels->gemv_f32(n, j->in, j->w + begin * j->in, j->in, j->x,
-                         j->bias ? j->bias + begin : NULL, j->y + begin);
+    j->kernels->gemv_f32(n, l->in, w, l->in, j->x, l->bias ? l->bias + begin : NULL, j->y + begin);
 }
 
-void lm_linear_decode(const lm_compute *compute, int64_t in, int64_t out, const float *x,
-                      const float *w, const float *bias, float *y) {
-    int64_t chunk = lm_max(lm_round_up(DECODE_ELEMENTS / in, 16), 16);
-    decode_job j = {.kernels = compute->kernels,
-                    .in = in,
-                    .out = out,
-                    .chunk = chunk,
-                    .x = x,
-                    .w = w,
-                    .bias = bias,
-                    .y = y};
-    lm_pool_run(compute->pool, lm_divide_up(out, chunk), decode_task, &j);
+void lm_linear_decode(const lm_compute *compute, const lm_linear *l, const float *x, float *y) {
+    LM_ASSERT(l->rows == 1 && l->w.type == LM_FP32);
+    int64_t chunk = lm_max(lm_round_up(DECODE_ELEMENTS / l->in, 16), 16);
+    decode_job j = {.kernels = compute->kernels, .l = l, .chunk = chunk, .x = x, .y = y};
+    lm_pool_run(compute->pool, lm_divide_up(l->out, chunk), decode_task, &j);
 }

@@ -14,8 +14,8 @@ static inline int64_t lm_task_rows(int64_t elements) {
 }
 
 /* Sums over rows are part of the arithmetic: the shape alone cuts the rows into chunks, each with
- * sums of its own, which are then added in order. There are at most LM_SUM_CHUNKS, because all their
- * sums must fit the scratch of one worker. */
+ * sums of its own, which are then added in order. There are at most LM_SUM_CHUNKS, because all
+ * their sums must fit the scratch of one worker. */
 enum { LM_SUM_CHUNKS = 32 };
 
 typedef struct lm_sum_chunks {

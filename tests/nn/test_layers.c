@@ -254,7 +254,8 @@ static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
         layers_same_bits("dW that begins", zeros, dw_begun, out * in);
         for (int64_t i = 0; i < m * in; i++) dx_twice[i] = 0;
         lm_linear_backward_input_add(&compute, &l, dys, dx_twice);
-        lm_linear_decode(&compute, in, out, x, w, bias, row);
+        l.rows = 1, l.bias = bias;
+        lm_linear_decode(&compute, &l, x, row);
         layers_close(&compute);
         layers_same_bits("residual in place", z, in_place, m * out);
         layers_same_bits("dx added to zeros", dx, dx_twice, m * in);
