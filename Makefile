@@ -74,11 +74,16 @@ ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512) -mavx512bf16
 ISA_FLAGS_neon       :=
 ISAS := $(if $(filter x86_64,$(ARCH)),avx2 avx512 avx512bf16)$(if $(filter aarch64,$(ARCH)),neon)
 OTHER_ISAS := $(filter-out scalar $(ISAS),$(notdir $(patsubst %/,%,$(wildcard src/kernels/*/))))
+# src/kernels/v16/ is compiled once for each of them that has sixteen lanes.
+V16_ISAS := $(foreach i,$(ISAS),$(if $(wildcard src/kernels/$(i)/v16.h),$(i)))
+v16_flags = $(ISA_FLAGS_$(1)) -DLM_ISA=$(1)
 
 # ---- files --------------------------------------------------------------------------------------
 SOURCES := $(filter-out $(foreach i,$(OTHER_ISAS),src/kernels/$(i)/%),\
              $(sort $(wildcard src/*/*.c src/*/*/*.c)))
-OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+V16_SOURCES := $(sort $(wildcard src/kernels/v16/*.c))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(foreach i,$(V16_ISAS),\
+             $(V16_SOURCES:src/kernels/v16/%.c=$(BUILD)/src/kernels/$(i)/v16/%.o))
 LIBRARY := $(BUILD)/liblmtrain.a
 BINARY  := $(BUILD)/lmtrain
 
@@ -94,12 +99,8 @@ TEST_SCRIPTS := $(sort $(wildcard tests/*/test_*.sh))
 
 all: lmtrain  ## build ./lmtrain (the default)
 
-ifeq ($(wildcard main.c),)
-lmtrain: $(LIBRARY)
-else
 lmtrain: $(BINARY)
 	$(Q)cp -f $< $@
-endif
 
 $(BINARY): $(BUILD)/main.o $(LIBRARY)
 	@echo "  LINK  $@"
@@ -119,6 +120,12 @@ isa_of = $(ISA_FLAGS_$(word 3,$(subst /, ,$(1))))
 $(BUILD)/src/kernels/%.o: src/kernels/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) $(call isa_of,$<) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+define V16_RULE
+$(BUILD)/src/kernels/$(1)/v16/%.o: src/kernels/v16/%.c $(BUILD)/flags
+	@mkdir -p $$(@D) && echo "  CC    $$< ($(1))"
+	$$(Q)$$(CC) $$(CFLAGS) $$(call v16_flags,$(1)) $$(CPPFLAGS) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach i,$(V16_ISAS),$(eval $(call V16_RULE,$(i))))
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(if $(filter tests/%,$<),-I. $(TEST_CFLAGS)) -MMD -MP -c -o $@ $<
@@ -214,7 +221,8 @@ check: check-floors check-headers check-format check-compilers  ## floors, heade
 check-floors:
 	$(Q)sh tests/check/floors.sh
 check-headers:
-	$(Q)CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' sh tests/check/headers.sh
+	$(Q)CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' $(foreach i,$(ISAS),ISA_FLAGS_$(i)='$(ISA_FLAGS_$(i))') \
+	  ISAS='$(ISAS)' V16_ISAS='$(V16_ISAS)' sh tests/check/headers.sh
 check-format:
 	$(Q)sh tests/check/format.sh
 check-warnings:
@@ -227,7 +235,7 @@ check-compilers: check-warnings
 	$(Q)sh tests/check/compilers.sh build/werror-gcc/lmtrain build/werror-clang/lmtrain
 
 format:  ## reformat every source file
-	$(Q)clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
+	$(Q)clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h' '*.inc')
 
 # ---- installing, packaging ------------------------------------------------------------------------
 .PHONY: install uninstall static dist

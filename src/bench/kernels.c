@@ -18,12 +18,13 @@ typedef struct work {
 
 /* The same ordinary numbers before every repetition, since most kernels work in place. */
 static void refill(void *argument) {
-    const lm_kernel_call *c = &((const work *)argument)->call;
+    const work *w = argument;
+    const lm_kernel_call *c = &w->call;
     for (int i = 0; i < LM_KERNEL_BUFFERS; i++)
         for (int64_t j = 0; j < c->size[i]; j++) {
             float x = (float)((j * 37 + i * 11) % 101) * 0.01f + 0.01f;
             lm_bf16_pair pair = lm_bf16_pair_from_f32(x, x);
-            if (c->pairs >> i & 1u)
+            if (w->row->buffers[i].type != LM_KERNEL_F32)
                 memcpy(&c->b[i][j], &pair, sizeof pair);
             else
                 c->b[i][j] = x;
@@ -41,24 +42,30 @@ static lm_kernel_call typical(const lm_kernel_row *row, float *buffers) {
     if (row->sizes == LM_KERNEL_GEMM) c.n = 96;
     if (row->sizes == LM_KERNEL_VECTOR) c.n = 16384;
     c.stride = c.n;
-    row->describe(&c);
+    lm_kernel_describe(row, &c);
     for (int i = 0; i < LM_KERNEL_BUFFERS; i++) {
+        if (!row->buffers[i].shape) continue;
         LM_ASSERT(c.size[i] <= MOST_FLOATS);
-        c.b[i] = buffers + i * (MOST_FLOATS + STAGGER);
+        c.b[i] = buffers;
+        buffers += MOST_FLOATS + STAGGER;
     }
     return c;
 }
 
 static double moved_bytes(const work *w) {
     double floats = 0;
-    for (const char *b = w->row->reads; *b; b++) floats += (double)w->call.size[*b - '0'];
-    for (const char *b = w->row->writes; *b; b++) floats += (double)w->call.size[*b - '0'];
+    for (int i = 0; i < LM_KERNEL_BUFFERS; i++) {
+        const lm_kernel_buffer *b = &w->row->buffers[i];
+        floats += (double)w->call.size[i] * (b->reads + b->writes);
+    }
     return floats * sizeof(float);
 }
 
 static lm_bench_peak peak_of(const work *w) {
     if (w->row->flops == 0) return LM_BENCH_PEAK_MEMORY_ONE;
-    return w->call.pairs ? LM_BENCH_PEAK_BF16_ONE : LM_BENCH_PEAK_F32_ONE;
+    for (int i = 0; i < LM_KERNEL_BUFFERS; i++)
+        if (w->row->buffers[i].type == LM_KERNEL_PAIRS) return LM_BENCH_PEAK_BF16_ONE;
+    return LM_BENCH_PEAK_F32_ONE;
 }
 
 static lm_status measure(lm_bench *b, const lm_kernels *scalar, const lm_kernel_row *kernel,

@@ -2,279 +2,184 @@
 
 #include <stdbool.h>
 
-typedef lm_kernel_call kernel_call; /* short for the rows below */
+/* ---- buffers ---------------------------------------------------------------------------------
+ * A kernel's buffers by the names that kernels.h gives them; X, Y, OUT where it gives none; X and
+ * DX for the gate of SwiGLU. */
+/* clang-format off */
+#define BUFFERS(NAME)                                                                             \
+    NAME(A) NAME(B) NAME(INIT) NAME(C) NAME(X) NAME(Y) NAME(OUT)                                  \
+    NAME(WEIGHT) NAME(BIAS) NAME(MEAN) NAME(RSTD) NAME(DY) NAME(DX) NAME(DWEIGHT) NAME(DBIAS)     \
+    NAME(UP) NAME(DUP)                                                                            \
+    NAME(COS) NAME(SIN) NAME(S) NAME(DP) NAME(M) NAME(L) NAME(ALPHA) NAME(LSE) NAME(DELTA)        \
+    NAME(SLOPE) NAME(RESIDUAL) NAME(G) NAME(V) NAME(P)
+/* clang-format on */
+#define ENUMERATOR(name) name,
+#define STRING(name)     #name,
+enum { BUFFERS(ENUMERATOR) BUFFERS_NAMED };
+const char *const lm_kernel_buffer_names[] = {BUFFERS(STRING)};
+_Static_assert(BUFFERS_NAMED == (int)LM_KERNEL_BUFFERS, "list.h says how many names there are");
 
-static int64_t strided(const kernel_call *c) {
+/* How many elements a buffer has. */
+static int64_t one(const lm_kernel_call *c) {
+    (void)c;
+    return 1;
+}
+static int64_t of_n(const lm_kernel_call *c) {
+    return c->n;
+}
+static int64_t of_rows(const lm_kernel_call *c) {
+    return c->rows;
+}
+static int64_t rows_by_n(const lm_kernel_call *c) {
+    return c->rows * c->n;
+}
+static int64_t strided(const lm_kernel_call *c) {
     return c->rows > 0 ? (c->rows - 1) * c->stride + c->n : 0;
 }
-
-/* ---- sizes of the buffers ------------------------------------------------------------------- */
-static void vectors(kernel_call *c) {
-    for (int i = 0; i < 6; i++) c->size[i] = c->n;
+static int64_t half_n(const lm_kernel_call *c) {
+    return c->n / 2;
 }
-static void reduction(kernel_call *c) {
-    c->size[0] = c->size[1] = c->n;
-    c->size[2] = 1;
+static int64_t rows_by_even_n(const lm_kernel_call *c) {
+    return c->rows * (c->n / 2 * 2);
 }
-static void rows_then_vector(kernel_call *c) { /* x, a vector of n, another */
-    c->size[0] = strided(c);
-    c->size[1] = c->size[2] = c->n;
+static int64_t rows_by_k(const lm_kernel_call *c) {
+    return c->rows * c->k;
 }
-static void rows_and_factors(kernel_call *c) {
-    c->size[0] = strided(c);
-    c->size[1] = c->rows;
+static int64_t strided_k_by_n(const lm_kernel_call *c) {
+    return c->k > 0 ? (c->k - 1) * c->stride + c->n : 0;
 }
-static void row_numbers(kernel_call *c) { /* m l lse */
-    c->size[0] = c->size[1] = c->size[2] = c->rows;
+static int64_t row_or_matrix(const lm_kernel_call *c) { /* what the sums of a product begin with */
+    return c->variant % 3 == 2 ? strided(c) : c->n;
 }
-static void norm_forward(kernel_call *c) { /* x weight bias y mean rstd */
-    c->size[0] = c->size[3] = c->rows * c->n;
-    c->size[1] = c->size[2] = c->n;
-    c->size[4] = c->size[5] = c->rows;
+static int64_t unpacked(const lm_kernel_call *c) {
+    return c->rows * c->k * (c->variant == 0 ? 2 : 1);
 }
-static void norm_backward(kernel_call *c) { /* x weight mean rstd dy dx dweight dbias */
-    c->size[0] = c->size[4] = c->size[5] = c->rows * c->n;
-    c->size[1] = c->size[6] = c->size[7] = c->n;
-    c->size[2] = c->size[3] = c->rows;
+static int64_t panel(const lm_kernel_call *c) {
+    return (c->rows + c->n) * c->k;
 }
-static void rope_sizes(kernel_call *c) {
-    c->size[0] = c->size[1] = c->n / 2;
-    c->size[2] = c->rows * (c->n / 2 * 2);
-}
-static void attention_forward(kernel_call *c) { /* s m l alpha */
-    c->size[0] = strided(c);
-    c->size[1] = c->size[2] = c->size[3] = c->rows;
-}
-static void attention_backward(kernel_call *c) { /* s dp lse delta */
-    c->size[0] = c->size[1] = strided(c);
-    c->size[2] = c->size[3] = c->rows;
-}
-static void gemm_sizes(kernel_call *c) { /* a b init c */
-    c->size[0] = c->rows * c->k;
-    c->size[1] = c->k > 0 ? (c->k - 1) * c->stride + c->n : 0;
-    c->size[2] = c->variant % 3 == 2 ? strided(c) : c->n;
-    c->size[3] = strided(c);
-}
-static void pack_sizes(kernel_call *c) { /* x out */
-    c->size[0] = c->rows * c->k * (c->variant == 0 ? 2 : 1);
-    c->size[1] = (c->rows + c->n) * c->k;
-}
-static void pair_gemm_sizes(kernel_call *c) { /* the same; k counts pairs */
-    gemm_sizes(c);
-    c->pairs = 1u << 0 | 1u << 1;
-}
-static void bf16_pack_sizes(kernel_call *c) { /* x out */
-    c->pairs = 1u << 1;
-    c->size[0] = c->rows * c->k * (c->variant == 0 ? 2 : 1);
-    c->size[1] = (c->rows + c->n) * ((c->k + 1) / 2);
-}
-/* Arrays of bf16 end where the buffer of pairs does, so that an odd one begins with half a pair. */
-static int64_t halves(int64_t count) {
-    return (count + 1) / 2;
-}
-static lm_bf16 *bf16_in(float *b, int64_t count) {
-    return (lm_bf16 *)(void *)b + count % 2;
-}
-static void pair_pack_sizes(kernel_call *c) { /* x out */
-    bf16_pack_sizes(c);
-    c->pairs |= 1u << 0;
-    c->size[0] = halves(c->size[0]);
-}
-static void rows_to_bf16(kernel_call *c) { /* x y */
-    c->pairs = 1u << 1;
-    c->size[0] = strided(c);
-    c->size[1] = halves(strided(c));
-}
-static void rows_of_bf16(kernel_call *c) { /* x y out */
-    c->pairs = 1u << 0 | 1u << 1;
-    c->size[0] = c->size[1] = halves(strided(c));
-    c->size[2] = c->rows;
-}
-static void from_bf16(kernel_call *c) { /* x y */
-    c->pairs = 1u << 0;
-    c->size[0] = halves(c->n);
-    c->size[1] = c->n;
-}
-static void bf16_rows_then_vector(kernel_call *c) { /* x, a vector of n */
-    c->pairs = 1u << 0;
-    c->size[0] = halves(strided(c));
-    c->size[1] = c->n;
-}
-static void gemv_sizes(kernel_call *c) { /* w x init y */
-    c->size[0] = strided(c);
-    c->size[1] = c->n;
-    c->size[2] = c->size[3] = c->rows;
+static int64_t panel_of_pairs(const lm_kernel_call *c) {
+    return (c->rows + c->n) * ((c->k + 1) / 2);
 }
 
-/* ---- calls ---------------------------------------------------------------------------------- */
-static void gemm(const lm_kernels *k, const kernel_call *c) {
-    int64_t a_row = c->variant < 3 ? c->k : 1, a_col = c->variant < 3 ? 1 : c->rows;
-    int kind = c->variant % 3; /* no init, a bias, a matrix */
-    k->gemm_f32(c->rows, c->n, c->k, c->b[0], a_row, a_col, c->b[1], c->stride,
-                kind == 0 ? NULL : c->b[2], kind == 2 ? c->stride : 0, c->b[3], c->stride);
+void lm_kernel_describe(const lm_kernel_row *row, lm_kernel_call *c) {
+    for (int i = 0; i < LM_KERNEL_BUFFERS; i++) {
+        const lm_kernel_buffer *b = &row->buffers[i];
+        c->count[i] = b->shape ? b->shape(c) : 0;
+        c->size[i] = b->type == LM_KERNEL_BF16 ? (c->count[i] + 1) / 2 : c->count[i];
+    }
 }
-static void gemm_accumulate(const lm_kernels *k, const kernel_call *c) {
-    k->gemm_f32(c->rows, c->n, c->k, c->b[0], c->k, 1, c->b[1], c->stride, c->b[3], c->stride,
-                c->b[3], c->stride);
+
+/* ---- calls -----------------------------------------------------------------------------------
+ * CALL(kernel, arguments...) in terms of rows, n, k, stride, variant and the buffers b[NAME]. */
+#define CALL(name, ...)                                                       \
+    static void name(const lm_kernels *table, const lm_kernel_call *c) {      \
+        const int64_t rows = c->rows, n = c->n, k = c->k, stride = c->stride; \
+        const int variant = c->variant;                                       \
+        float *const *b = c->b;                                               \
+        (void)rows, (void)n, (void)k, (void)stride, (void)variant, (void)b;   \
+        table->name(__VA_ARGS__);                                             \
+    }
+
+static lm_bf16_pair *pairs(float *buffer) {
+    return (lm_bf16_pair *)(void *)buffer;
 }
-static void gemm_both(const lm_kernels *k, const kernel_call *c) {
-    gemm(k, c);
-    gemm_accumulate(k, c);
+/* An array of bf16 ends where its buffer does, so that an odd one begins with half a pair. */
+static lm_bf16 *bf16(const lm_kernel_call *c, int buffer) {
+    return (lm_bf16 *)(void *)c->b[buffer] + c->count[buffer] % 2;
 }
-/* Strides of the variants of packing: any, rows contiguous, k contiguous. */
-static int64_t pack_row(const kernel_call *c) {
+
+/* Products: A by rows or by columns, with no init, a bias or a matrix; then C += A B, A by rows. */
+static bool by_rows(const lm_kernel_call *c) {
+    return c->variant < 3;
+}
+static const float *init_of(const lm_kernel_call *c) {
+    return c->variant % 3 == 0 ? NULL : c->b[INIT];
+}
+static void gemm_f32(const lm_kernels *table, const lm_kernel_call *c) {
+    float *const *b = c->b;
+    table->gemm_f32(c->rows, c->n, c->k, b[A], by_rows(c) ? c->k : 1, by_rows(c) ? 1 : c->rows,
+                    b[B], c->stride, init_of(c), c->variant % 3 == 2 ? c->stride : 0, b[C],
+                    c->stride);
+    table->gemm_f32(c->rows, c->n, c->k, b[A], c->k, 1, b[B], c->stride, b[C], c->stride, b[C],
+                    c->stride);
+}
+static void gemm_bf16(const lm_kernels *table, const lm_kernel_call *c) {
+    float *const *b = c->b;
+    table->gemm_bf16(c->rows, c->n, c->k, pairs(b[A]), by_rows(c) ? c->k : 1,
+                     by_rows(c) ? 1 : c->rows, pairs(b[B]), c->stride, init_of(c),
+                     c->variant % 3 == 2 ? c->stride : 0, b[C], c->stride);
+    table->gemm_bf16(c->rows, c->n, c->k, pairs(b[A]), c->k, 1, pairs(b[B]), c->stride, b[C],
+                     c->stride, b[C], c->stride);
+}
+CALL(gemv_f32, rows, n, b[A], stride, b[X], variant ? b[INIT] : NULL, b[Y])
+
+/* Panels of rows + n, from strides of any size, rows contiguous, k contiguous. */
+static int64_t x_row(const lm_kernel_call *c) {
     return c->variant == 0 ? 2 * c->k : c->variant == 1 ? 1 : c->k;
 }
-static int64_t pack_col(const kernel_call *c) {
+static int64_t x_col(const lm_kernel_call *c) {
     return c->variant == 0 ? 2 : c->variant == 1 ? c->rows : 1;
 }
-static void pack(const lm_kernels *k, const kernel_call *c) { /* panels of rows + n */
-    k->pack_f32(c->rows, c->rows + c->n, c->k, c->b[0], pack_row(c), pack_col(c), c->b[1]);
+CALL(pack_f32, rows, rows + n, k, b[X], x_row(c), x_col(c), b[OUT])
+CALL(pack_bf16_from_f32, rows, rows + n, k, b[X], x_row(c), x_col(c), pairs(b[OUT]))
+CALL(pack_bf16_from_bf16, rows, rows + n, k, bf16(c, X), x_row(c), x_col(c), pairs(b[OUT]))
+CALL(bf16_from_f32, rows, n, b[X], stride, bf16(c, Y), stride)
+CALL(f32_from_bf16, n, bf16(c, X), b[Y])
+
+CALL(add_f32, n, b[X], b[Y])
+CALL(mul_f32, n, b[X], b[Y])
+CALL(scale_f32, n, 0.7f, b[X])
+static void dot_f32(const lm_kernels *table, const lm_kernel_call *c) {
+    c->b[OUT][0] = table->dot_f32(c->n, c->b[X], c->b[Y]);
 }
-static const lm_bf16_pair *pairs_in(const float *b) {
-    return (const lm_bf16_pair *)(const void *)b;
+static void sum_squares_f32(const lm_kernels *table, const lm_kernel_call *c) {
+    c->b[OUT][0] = table->sum_squares_f32(c->n, c->b[X]);
 }
-static void pair_gemm(const lm_kernels *k, const kernel_call *c) {
-    int64_t a_row = c->variant < 3 ? c->k : 1, a_col = c->variant < 3 ? 1 : c->rows;
-    int kind = c->variant % 3; /* no init, a bias, a matrix */
-    k->gemm_bf16(c->rows, c->n, c->k, pairs_in(c->b[0]), a_row, a_col, pairs_in(c->b[1]), c->stride,
-                 kind == 0 ? NULL : c->b[2], kind == 2 ? c->stride : 0, c->b[3], c->stride);
-}
-static void pair_gemm_both(const lm_kernels *k, const kernel_call *c) {
-    pair_gemm(k, c);
-    k->gemm_bf16(c->rows, c->n, c->k, pairs_in(c->b[0]), c->k, 1, pairs_in(c->b[1]), c->stride,
-                 c->b[3], c->stride, c->b[3], c->stride);
-}
-static void bf16_pack(const lm_kernels *k, const kernel_call *c) {
-    k->pack_bf16_from_f32(c->rows, c->rows + c->n, c->k, c->b[0], pack_row(c), pack_col(c),
-                          (lm_bf16_pair *)(void *)c->b[1]);
-}
-static void pair_pack(const lm_kernels *k, const kernel_call *c) {
-    int64_t count = c->rows * c->k * (c->variant == 0 ? 2 : 1);
-    k->pack_bf16_from_bf16(c->rows, c->rows + c->n, c->k, bf16_in(c->b[0], count), pack_row(c),
-                           pack_col(c), (lm_bf16_pair *)(void *)c->b[1]);
-}
-static void bf16_from_f32(const lm_kernels *k, const kernel_call *c) {
-    k->bf16_from_f32(c->rows, c->n, c->b[0], c->stride, bf16_in(c->b[1], strided(c)), c->stride);
-}
-static void f32_from_bf16(const lm_kernels *k, const kernel_call *c) {
-    k->f32_from_bf16(c->n, bf16_in(c->b[0], c->n), c->b[1]);
-}
-static void gemv(const lm_kernels *k, const kernel_call *c) {
-    k->gemv_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->variant ? c->b[2] : NULL, c->b[3]);
-}
-static void add(const lm_kernels *k, const kernel_call *c) {
-    k->add_f32(c->n, c->b[0], c->b[1]);
-}
-static void mul(const lm_kernels *k, const kernel_call *c) {
-    k->mul_f32(c->n, c->b[0], c->b[1]);
-}
-static void scale(const lm_kernels *k, const kernel_call *c) {
-    k->scale_f32(c->n, 0.7f, c->b[0]);
-}
-static void dot(const lm_kernels *k, const kernel_call *c) {
-    c->b[2][0] = k->dot_f32(c->n, c->b[0], c->b[1]);
-}
-static void sum_squares(const lm_kernels *k, const kernel_call *c) {
-    c->b[2][0] = k->sum_squares_f32(c->n, c->b[0]);
-}
-static void dot_rows(const lm_kernels *k, const kernel_call *c) {
-    k->dot_rows_bf16(c->rows, c->n, bf16_in(c->b[0], strided(c)), c->stride,
-                     bf16_in(c->b[1], strided(c)), c->stride, c->b[2]);
-}
-static void sum_rows(const lm_kernels *k, const kernel_call *c) {
-    k->sum_rows_f32(c->rows, c->n, c->b[0], c->stride, c->b[1]);
-}
-static void sum_rows_bf16(const lm_kernels *k, const kernel_call *c) {
-    k->sum_rows_bf16(c->rows, c->n, bf16_in(c->b[0], strided(c)), c->stride, c->b[1]);
-}
-static void layernorm_forward(const lm_kernels *k, const kernel_call *c) {
-    k->layernorm_forward_f32(c->rows, c->n, 1e-5f, c->b[0], c->b[1], c->variant ? c->b[2] : NULL,
-                             c->b[3], c->b[4], c->b[5]);
-}
-static void layernorm_backward(const lm_kernels *k, const kernel_call *c) {
-    k->layernorm_backward_f32(c->rows, c->n, c->b[0], c->b[1], c->b[2], c->b[3], c->b[4], c->b[5],
-                              c->b[6], c->variant ? c->b[7] : NULL);
-}
-static void rmsnorm_forward(const lm_kernels *k, const kernel_call *c) {
-    k->rmsnorm_forward_f32(c->rows, c->n, 1e-6f, c->b[0], c->b[1], c->b[c->variant ? 3 : 0],
-                           c->b[5]);
-}
-static void rmsnorm_backward(const lm_kernels *k, const kernel_call *c) {
-    k->rmsnorm_backward_f32(c->rows, c->n, c->b[0], c->b[1], c->b[3], c->b[4], c->b[5], c->b[6]);
-}
-static void gelu_tanh_forward(const lm_kernels *k, const kernel_call *c) {
-    k->gelu_tanh_forward_f32(c->n, c->b[0], c->b[1]);
-}
-static void gelu_tanh_backward(const lm_kernels *k, const kernel_call *c) {
-    k->gelu_tanh_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2], c->b[3]);
-}
-static void gelu_erf_forward(const lm_kernels *k, const kernel_call *c) {
-    k->gelu_erf_forward_f32(c->n, c->b[0], c->b[1]);
-}
-static void gelu_erf_backward(const lm_kernels *k, const kernel_call *c) {
-    k->gelu_erf_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2], c->b[3]);
-}
-static void swiglu_forward(const lm_kernels *k, const kernel_call *c) {
-    k->swiglu_forward_f32(c->n, c->b[0], c->b[1], c->b[2]);
-}
-static void swiglu_backward(const lm_kernels *k, const kernel_call *c) {
-    k->swiglu_backward_f32(c->n, c->b[0], c->b[1], c->b[2], c->b[c->variant ? 2 : 3],
-                           c->b[c->variant ? 1 : 4], c->b[5]);
-}
-static void relu2_forward(const lm_kernels *k, const kernel_call *c) {
-    k->relu2_forward_f32(c->n, c->b[0], c->b[1]);
-}
-static void relu2_backward(const lm_kernels *k, const kernel_call *c) {
-    k->relu2_backward_f32(c->n, c->b[0], c->b[1], c->b[c->variant ? 1 : 2], c->b[3]);
-}
-static void rope(const lm_kernels *k, const kernel_call *c) {
-    k->rope_f32(c->rows, c->n / 2 * 2, c->b[0], c->b[1], c->b[2]);
-}
+CALL(scale_rows_f32, rows, n, b[A], b[X], stride)
+CALL(sum_rows_f32, rows, n, b[X], stride, b[OUT])
+CALL(sum_rows_bf16, rows, n, bf16(c, X), stride, b[OUT])
+CALL(dot_rows_bf16, rows, n, bf16(c, X), stride, bf16(c, Y), stride, b[OUT])
+
+CALL(layernorm_forward_f32, rows, n, 1e-5f, b[X], b[WEIGHT], variant ? b[BIAS] : NULL, b[Y],
+     b[MEAN], b[RSTD])
+CALL(layernorm_backward_f32, rows, n, b[X], b[WEIGHT], b[MEAN], b[RSTD], b[DY], b[DX], b[DWEIGHT],
+     variant ? b[DBIAS] : NULL)
+CALL(rmsnorm_forward_f32, rows, n, 1e-6f, b[X], b[WEIGHT], b[variant ? Y : X], b[RSTD])
+CALL(rmsnorm_backward_f32, rows, n, b[X], b[WEIGHT], b[RSTD], b[DY], b[DX], b[DWEIGHT])
+
+CALL(gelu_tanh_forward_f32, n, b[X], b[Y])
+CALL(gelu_tanh_backward_f32, n, b[X], b[DY], b[variant ? DY : DX], b[Y])
+CALL(gelu_erf_forward_f32, n, b[X], b[Y])
+CALL(gelu_erf_backward_f32, n, b[X], b[DY], b[variant ? DY : DX], b[Y])
+CALL(swiglu_forward_f32, n, b[X], b[UP], b[Y])
+CALL(swiglu_backward_f32, n, b[X], b[UP], b[DY], b[variant ? DY : DX], b[variant ? UP : DUP], b[Y])
+CALL(relu2_forward_f32, n, b[X], b[Y])
+CALL(relu2_backward_f32, n, b[X], b[DY], b[variant ? DY : DX], b[Y])
+
+CALL(rope_f32, rows, n / 2 * 2, b[COS], b[SIN], b[X])
 static const int64_t first_valid[] = {1, -3, 0, 7, 1000}; /* 1: the diagonal; 1000: all */
-static void attention_softmax(const lm_kernels *k, const kernel_call *c) {
-    k->attention_softmax_f32(c->rows, c->n, first_valid[c->variant], 0.125f, c->b[0], c->stride,
-                             c->b[1], c->b[2], c->b[3]);
-}
-static void attention_finish(const lm_kernels *k, const kernel_call *c) {
-    k->attention_finish_f32(c->rows, c->b[0], c->b[1], c->b[2]);
-}
-static void attention_gradient(const lm_kernels *k, const kernel_call *c) {
-    k->attention_backward_f32(c->rows, c->n, first_valid[c->variant], 0.125f, c->b[0], c->stride,
-                              c->b[1], c->stride, c->b[2], c->b[3]);
-}
-static void softcap(const lm_kernels *k, const kernel_call *c) {
-    k->softcap_f32(c->n, 0.04f, 30.0f, c->b[0], c->variant ? c->b[1] : NULL);
-}
-static void scale_rows(const lm_kernels *k, const kernel_call *c) {
-    k->scale_rows_f32(c->rows, c->n, c->b[1], c->b[0], c->stride);
-}
-static void column_max(const lm_kernels *k, const kernel_call *c) {
-    k->column_max_f32(c->rows, c->n, c->b[0], c->stride, c->b[1]);
-}
-static void column_exp_in_place(const lm_kernels *k, const kernel_call *c) {
-    k->column_exp_in_place_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2]);
-}
-static void column_add_exp(const lm_kernels *k, const kernel_call *c) {
-    k->column_add_exp_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2]);
-}
-static void column_gradient(const lm_kernels *k, const kernel_call *c) {
-    k->column_gradient_f32(c->rows, c->n, c->b[0], c->stride, c->b[1], c->b[2], 0.01f,
-                           c->variant ? 0.03f : 0.0f);
-}
-static void dropout(const lm_kernels *k, const kernel_call *c) { /* x residual y, then in place */
+CALL(attention_softmax_f32, rows, n, first_valid[variant], 0.125f, b[S], stride, b[M], b[L],
+     b[ALPHA])
+CALL(attention_finish_f32, rows, b[M], b[L], b[LSE])
+CALL(attention_backward_f32, rows, n, first_valid[variant], 0.125f, b[S], stride, b[DP], stride,
+     b[LSE], b[DELTA])
+CALL(softcap_f32, n, 0.04f, 30.0f, b[X], variant ? b[SLOPE] : NULL)
+
+CALL(column_max_f32, rows, n, b[X], stride, b[M])
+CALL(column_exp_in_place_f32, rows, n, b[X], stride, b[M], b[L])
+CALL(column_add_exp_f32, rows, n, b[X], stride, b[M], b[L])
+CALL(column_gradient_f32, rows, n, b[X], stride, b[M], b[A], 0.01f, variant ? 0.03f : 0.0f)
+
+static void dropout_f32(const lm_kernels *table, const lm_kernel_call *c) { /* then in place */
     static const lm_rng rng = {.seed = 0x9876543210, .purpose = LM_RNG_DROPOUT, .step = 3};
     uint64_t block = 0xfffffffd; /* an index grows beyond 32 bits */
-    k->dropout_f32(c->n, &rng, block, 20000, 1.5f, c->b[0], NULL, c->b[2]);
-    k->dropout_f32(c->n, &rng, block, 20000, 1.5f, c->b[0], c->b[1], c->b[1]);
+    table->dropout_f32(c->n, &rng, block, 20000, 1.5f, c->b[X], NULL, c->b[Y]);
+    table->dropout_f32(c->n, &rng, block, 20000, 1.5f, c->b[X], c->b[RESIDUAL], c->b[RESIDUAL]);
 }
-static void sgd(const lm_kernels *k, const kernel_call *c) {
-    k->sgd_f32(c->n, 0.1f, 0.01f, 0.5f, c->b[0], c->b[1]);
-}
-static void momentum(const lm_kernels *k, const kernel_call *c) {
-    k->momentum_f32(c->n, 0.1f, 0.9f, 0.01f, 0.5f, c->b[0], c->b[1], c->b[2]);
-}
-static void adam(const lm_kernels *k, const kernel_call *c) {
+
+CALL(sgd_f32, n, 0.1f, 0.01f, 0.5f, b[G], b[P])
+CALL(momentum_f32, n, 0.1f, 0.9f, 0.01f, 0.5f, b[G], b[M], b[P])
+static void adam_f32(const lm_kernels *table, const lm_kernel_call *c) {
     lm_adam_coefficients a = {.lr = 1e-3f,
                               .beta1 = 0.9f,
                               .beta2 = 0.99f,
@@ -283,64 +188,93 @@ static void adam(const lm_kernels *k, const kernel_call *c) {
                               .inv_correction2 = 2.5f,
                               .decay = c->variant ? 1e-4f : 0.0f,
                               .grad_scale = 0.5f};
-    k->adam_f32(c->n, &a, c->b[0], c->b[1], c->b[2], c->b[3]);
+    table->adam_f32(c->n, &a, c->b[G], c->b[M], c->b[V], c->b[P]);
 }
 
-#define MEMBER(f) #f, offsetof(lm_kernels, f)
+/* ---- rows ------------------------------------------------------------------------------------
+ * ROW(kernel, what varies, variants, flops, buffers...). */
+#define ROW(name, sizes, variants, flops, ...)                                         \
+    {                                                                                  \
+#name, offsetof(lm_kernels, name), LM_KERNEL_##sizes, variants, name, flops, { \
+            __VA_ARGS__                                                                \
+        }                                                                              \
+    }
+#define BUFFER(type, shape, reads, writes) \
+    { shape, LM_KERNEL_##type, reads, writes }
+#define READ(shape)   BUFFER(F32, shape, 1, 0)
+#define WRITE(shape)  BUFFER(F32, shape, 0, 1)
+#define UPDATE(shape) BUFFER(F32, shape, 1, 1)
+#define OTHERS(shape) BUFFER(F32, shape, 0, 0) /* only other variants use it */
+
 const lm_kernel_row lm_kernel_list[] = {
-    {MEMBER(gemm_f32), LM_KERNEL_GEMM, 6, gemm_sizes, gemm_both, "0123", "3", 4},
-    {MEMBER(pack_f32), LM_KERNEL_GEMM, 3, pack_sizes, pack, "0", "1", 0},
-    {MEMBER(gemm_bf16), LM_KERNEL_GEMM, 6, pair_gemm_sizes, pair_gemm_both, "0123", "3", 8},
-    {MEMBER(pack_bf16_from_f32), LM_KERNEL_GEMM, 3, bf16_pack_sizes, bf16_pack, "0", "1", 0},
-    {MEMBER(pack_bf16_from_bf16), LM_KERNEL_GEMM, 3, pair_pack_sizes, pair_pack, "0", "1", 0},
-    {MEMBER(bf16_from_f32), LM_KERNEL_MATRIX, 1, rows_to_bf16, bf16_from_f32, "0", "1", 0},
-    {MEMBER(f32_from_bf16), LM_KERNEL_VECTOR, 1, from_bf16, f32_from_bf16, "0", "1", 0},
-    {MEMBER(gemv_f32), LM_KERNEL_MATRIX, 2, gemv_sizes, gemv, "012", "3", 0},
-    {MEMBER(add_f32), LM_KERNEL_VECTOR, 1, vectors, add, "01", "1", 0},
-    {MEMBER(mul_f32), LM_KERNEL_VECTOR, 1, vectors, mul, "01", "1", 0},
-    {MEMBER(scale_f32), LM_KERNEL_VECTOR, 1, vectors, scale, "0", "0", 0},
-    {MEMBER(dot_f32), LM_KERNEL_VECTOR, 1, reduction, dot, "01", "2", 0},
-    {MEMBER(sum_squares_f32), LM_KERNEL_VECTOR, 1, reduction, sum_squares, "0", "2", 0},
-    {MEMBER(dot_rows_bf16), LM_KERNEL_MATRIX, 1, rows_of_bf16, dot_rows, "01", "2", 0},
-    {MEMBER(sum_rows_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, sum_rows, "01", "1", 0},
-    {MEMBER(sum_rows_bf16), LM_KERNEL_MATRIX, 1, bf16_rows_then_vector, sum_rows_bf16, "01", "1",
-     0},
-    {MEMBER(layernorm_forward_f32), LM_KERNEL_MATRIX, 2, norm_forward, layernorm_forward, "012",
-     "345", 0},
-    {MEMBER(layernorm_backward_f32), LM_KERNEL_MATRIX, 2, norm_backward, layernorm_backward,
-     "01234567", "567", 0},
-    {MEMBER(rmsnorm_forward_f32), LM_KERNEL_MATRIX, 2, norm_forward, rmsnorm_forward, "01", "35",
-     0},
-    {MEMBER(rmsnorm_backward_f32), LM_KERNEL_MATRIX, 1, norm_backward, rmsnorm_backward, "013456",
-     "56", 0},
-    {MEMBER(gelu_tanh_forward_f32), LM_KERNEL_VECTOR, 1, vectors, gelu_tanh_forward, "0", "1", 0},
-    {MEMBER(gelu_tanh_backward_f32), LM_KERNEL_VECTOR, 2, vectors, gelu_tanh_backward, "01", "13",
-     0},
-    {MEMBER(gelu_erf_forward_f32), LM_KERNEL_VECTOR, 1, vectors, gelu_erf_forward, "0", "1", 0},
-    {MEMBER(gelu_erf_backward_f32), LM_KERNEL_VECTOR, 2, vectors, gelu_erf_backward, "01", "13", 0},
-    {MEMBER(swiglu_forward_f32), LM_KERNEL_VECTOR, 1, vectors, swiglu_forward, "01", "2", 0},
-    {MEMBER(swiglu_backward_f32), LM_KERNEL_VECTOR, 2, vectors, swiglu_backward, "012", "125", 0},
-    {MEMBER(relu2_forward_f32), LM_KERNEL_VECTOR, 1, vectors, relu2_forward, "0", "1", 0},
-    {MEMBER(relu2_backward_f32), LM_KERNEL_VECTOR, 2, vectors, relu2_backward, "01", "13", 0},
-    {MEMBER(rope_f32), LM_KERNEL_MATRIX, 1, rope_sizes, rope, "012", "2", 0},
-    {MEMBER(attention_softmax_f32), LM_KERNEL_MATRIX, 5, attention_forward, attention_softmax,
-     "012", "0123", 0},
-    {MEMBER(scale_rows_f32), LM_KERNEL_MATRIX, 1, rows_and_factors, scale_rows, "01", "0", 0},
-    {MEMBER(attention_finish_f32), LM_KERNEL_MATRIX, 1, row_numbers, attention_finish, "01", "12",
-     0},
-    {MEMBER(attention_backward_f32), LM_KERNEL_MATRIX, 5, attention_backward, attention_gradient,
-     "0123", "01", 0},
-    {MEMBER(softcap_f32), LM_KERNEL_VECTOR, 2, vectors, softcap, "0", "01", 0},
-    {MEMBER(column_max_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_max, "01", "1", 0},
-    {MEMBER(column_exp_in_place_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_exp_in_place,
-     "012", "02", 0},
-    {MEMBER(column_add_exp_f32), LM_KERNEL_MATRIX, 1, rows_then_vector, column_add_exp, "012", "2",
-     0},
-    {MEMBER(column_gradient_f32), LM_KERNEL_MATRIX, 2, rows_then_vector, column_gradient, "012",
-     "0", 0},
-    {MEMBER(dropout_f32), LM_KERNEL_VECTOR, 1, vectors, dropout, "001", "12", 0},
-    {MEMBER(sgd_f32), LM_KERNEL_VECTOR, 1, vectors, sgd, "01", "1", 0},
-    {MEMBER(momentum_f32), LM_KERNEL_VECTOR, 1, vectors, momentum, "012", "12", 0},
-    {MEMBER(adam_f32), LM_KERNEL_VECTOR, 2, vectors, adam, "0123", "123", 0},
+    ROW(gemm_f32, GEMM, 6, 4, [A] = READ(rows_by_k), [B] = READ(strided_k_by_n),
+        [INIT] = READ(row_or_matrix), [C] = UPDATE(strided)),
+    ROW(gemm_bf16, GEMM, 6,
+        8, [A] = BUFFER(PAIRS, rows_by_k, 1, 0), [B] = BUFFER(PAIRS, strided_k_by_n, 1, 0),
+        [INIT] = READ(row_or_matrix), [C] = UPDATE(strided)),
+    ROW(gemv_f32, MATRIX, 2,
+        0, [A] = READ(strided), [X] = READ(of_n), [INIT] = READ(of_rows), [Y] = WRITE(of_rows)),
+    ROW(pack_f32, GEMM, 3, 0, [X] = READ(unpacked), [OUT] = WRITE(panel)),
+    ROW(pack_bf16_from_f32, GEMM, 3,
+        0, [X] = READ(unpacked), [OUT] = BUFFER(PAIRS, panel_of_pairs, 0, 1)),
+    ROW(pack_bf16_from_bf16, GEMM, 3,
+        0, [X] = BUFFER(BF16, unpacked, 1, 0), [OUT] = BUFFER(PAIRS, panel_of_pairs, 0, 1)),
+    ROW(bf16_from_f32, MATRIX, 1, 0, [X] = READ(strided), [Y] = BUFFER(BF16, strided, 0, 1)),
+    ROW(f32_from_bf16, VECTOR, 1, 0, [X] = BUFFER(BF16, of_n, 1, 0), [Y] = WRITE(of_n)),
+    ROW(add_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = UPDATE(of_n)),
+    ROW(mul_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = UPDATE(of_n)),
+    ROW(scale_f32, VECTOR, 1, 0, [X] = UPDATE(of_n)),
+    ROW(dot_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = READ(of_n), [OUT] = WRITE(one)),
+    ROW(sum_squares_f32, VECTOR, 1, 0, [X] = READ(of_n), [OUT] = WRITE(one)),
+    ROW(scale_rows_f32, MATRIX, 1, 0, [X] = UPDATE(strided), [A] = READ(of_rows)),
+    ROW(sum_rows_f32, MATRIX, 1, 0, [X] = READ(strided), [OUT] = UPDATE(of_n)),
+    ROW(sum_rows_bf16, MATRIX, 1, 0, [X] = BUFFER(BF16, strided, 1, 0), [OUT] = UPDATE(of_n)),
+    ROW(dot_rows_bf16, MATRIX, 1, 0, [X] = BUFFER(BF16, strided, 1, 0),
+        [Y] = BUFFER(BF16, strided, 1, 0), [OUT] = WRITE(of_rows)),
+    ROW(layernorm_forward_f32, MATRIX, 2,
+        0, [X] = READ(rows_by_n), [WEIGHT] = READ(of_n), [BIAS] = READ(of_n),
+        [Y] = WRITE(rows_by_n), [MEAN] = WRITE(of_rows), [RSTD] = WRITE(of_rows)),
+    ROW(layernorm_backward_f32, MATRIX, 2, 0, [X] = READ(rows_by_n), [WEIGHT] = READ(of_n),
+        [MEAN] = READ(of_rows), [RSTD] = READ(of_rows), [DY] = READ(rows_by_n),
+        [DX] = UPDATE(rows_by_n), [DWEIGHT] = UPDATE(of_n), [DBIAS] = UPDATE(of_n)),
+    ROW(rmsnorm_forward_f32, MATRIX, 2, 0, [X] = READ(rows_by_n), [WEIGHT] = READ(of_n),
+        [Y] = WRITE(rows_by_n), [RSTD] = WRITE(of_rows)),
+    ROW(rmsnorm_backward_f32, MATRIX, 1,
+        0, [X] = READ(rows_by_n), [WEIGHT] = READ(of_n), [RSTD] = READ(of_rows),
+        [DY] = READ(rows_by_n), [DX] = UPDATE(rows_by_n), [DWEIGHT] = UPDATE(of_n)),
+    ROW(gelu_tanh_forward_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = WRITE(of_n)),
+    ROW(gelu_tanh_backward_f32, VECTOR, 2,
+        0, [X] = READ(of_n), [DY] = UPDATE(of_n), [DX] = OTHERS(of_n), [Y] = WRITE(of_n)),
+    ROW(gelu_erf_forward_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = WRITE(of_n)),
+    ROW(gelu_erf_backward_f32, VECTOR, 2,
+        0, [X] = READ(of_n), [DY] = UPDATE(of_n), [DX] = OTHERS(of_n), [Y] = WRITE(of_n)),
+    ROW(swiglu_forward_f32, VECTOR, 1, 0, [X] = READ(of_n), [UP] = READ(of_n), [Y] = WRITE(of_n)),
+    ROW(swiglu_backward_f32, VECTOR, 2, 0, [X] = READ(of_n), [UP] = UPDATE(of_n),
+        [DY] = UPDATE(of_n), [DX] = OTHERS(of_n), [DUP] = OTHERS(of_n), [Y] = WRITE(of_n)),
+    ROW(relu2_forward_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = WRITE(of_n)),
+    ROW(relu2_backward_f32, VECTOR, 2,
+        0, [X] = READ(of_n), [DY] = UPDATE(of_n), [DX] = OTHERS(of_n), [Y] = WRITE(of_n)),
+    ROW(rope_f32, MATRIX, 1,
+        0, [COS] = READ(half_n), [SIN] = READ(half_n), [X] = UPDATE(rows_by_even_n)),
+    ROW(attention_softmax_f32, MATRIX, 5, 0, [S] = UPDATE(strided), [M] = UPDATE(of_rows),
+        [L] = UPDATE(of_rows), [ALPHA] = WRITE(of_rows)),
+    ROW(attention_finish_f32, MATRIX, 1,
+        0, [M] = READ(of_rows), [L] = UPDATE(of_rows), [LSE] = WRITE(of_rows)),
+    ROW(attention_backward_f32, MATRIX, 5, 0, [S] = UPDATE(strided), [DP] = UPDATE(strided),
+        [LSE] = READ(of_rows), [DELTA] = READ(of_rows)),
+    ROW(softcap_f32, VECTOR, 2, 0, [X] = UPDATE(of_n), [SLOPE] = WRITE(of_n)),
+    ROW(column_max_f32, MATRIX, 1, 0, [X] = READ(strided), [M] = UPDATE(of_n)),
+    ROW(column_exp_in_place_f32, MATRIX, 1,
+        0, [X] = UPDATE(strided), [M] = READ(of_n), [L] = UPDATE(of_n)),
+    ROW(column_add_exp_f32, MATRIX, 1,
+        0, [X] = READ(strided), [M] = READ(of_n), [L] = UPDATE(of_n)),
+    ROW(column_gradient_f32, MATRIX, 2,
+        0, [X] = UPDATE(strided), [M] = READ(of_n), [A] = READ(of_n)),
+    ROW(dropout_f32, VECTOR, 1,
+        0, [X] = BUFFER(F32, of_n, 2, 0), [RESIDUAL] = UPDATE(of_n), [Y] = WRITE(of_n)),
+    ROW(sgd_f32, VECTOR, 1, 0, [G] = READ(of_n), [P] = UPDATE(of_n)),
+    ROW(momentum_f32, VECTOR, 1, 0, [G] = READ(of_n), [M] = UPDATE(of_n), [P] = UPDATE(of_n)),
+    ROW(adam_f32, VECTOR, 2,
+        0, [G] = READ(of_n), [M] = UPDATE(of_n), [V] = UPDATE(of_n), [P] = UPDATE(of_n)),
 };
 const int lm_kernel_list_count = (int)(sizeof lm_kernel_list / sizeof *lm_kernel_list);

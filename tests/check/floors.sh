@@ -5,7 +5,7 @@
 # listed. A kernels/<isa>/ folder belongs to the room kernels.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-find src -name '*.[ch]' | sort | xargs grep -nE '^[[:space:]]*#[[:space:]]*include' |
+find src -name '*.[ch]' -o -name '*.inc' | sort | xargs grep -nE '^[[:space:]]*#[[:space:]]*include' |
 awk '
 BEGIN {
     while ((getline line < "src/FLOORS") > 0)

@@ -23,7 +23,7 @@ build() { # compiler output extra-flags-and-kernels...
         src/machine/*.c src/kernels/*.c src/kernels/scalar/*.c tests/support/kernel_*.c \
         tests/kernels/compare_main.c "$@" -lm
 }
-build $cc "$dir/compare" -static src/kernels/neon/*.c || {
+build $cc "$dir/compare" -static -DLM_ISA=neon src/kernels/neon/*.c src/kernels/v16/*.c || {
     echo "not ok - the NEON kernels compile"
     exit 1
 }

@@ -1,4 +1,4 @@
-/* The comparison that follows from the rows of lm_kernel_list.c. */
+/* The comparison that follows from the rows of kernels/list.c. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,35 +88,41 @@ static void fill_buffer(float *b, int64_t n, bool pairs, uint64_t *state, int fi
     }
 }
 
+/* Whether buffer i holds bf16, alone or in pairs. */
+static bool is_bf16(const lm_kernel_row *row, int i) {
+    return row->buffers[i].type != LM_KERNEL_F32;
+}
+
 static bool compare_call(const lm_kernel_row *row, const lm_kernels *tables[2], guarded *memory,
                          lm_kernel_call *c, int fill, uint64_t *digest, char *why, size_t size) {
     lm_kernel_call calls[2] = {*c, *c};
     for (int t = 0; t < 2; t++) {
         uint64_t state = (uint64_t)(c->rows * 1000003 + c->n * 1009 + c->k) + (uint64_t)fill;
         for (int i = 0; i < LM_KERNEL_BUFFERS; i++) {
+            if (!row->buffers[i].shape) continue;
             if (c->size[i] < 0 || c->size[i] > MOST_FLOATS) abort();
             calls[t].b[i] = place(&memory[i * 2 + t], c->size[i]);
-            fill_buffer(calls[t].b[i], c->size[i], c->pairs >> i & 1u, &state, fill);
+            fill_buffer(calls[t].b[i], c->size[i], is_bf16(row, i), &state, fill);
         }
         row->call(tables[t], &calls[t]);
     }
     for (int i = 0; i < LM_KERNEL_BUFFERS; i++) {
+        if (!row->buffers[i].shape) continue;
         digest_floats(digest, calls[1].b[i], c->size[i]);
         for (int64_t j = 0; j < c->size[i]; j++)
-            if (!same(calls[0].b[i][j], calls[1].b[i][j], c->pairs >> i & 1u)) {
-                snprintf(
-                    why, size,
-                    "%s rows %lld n %lld k %lld stride %lld variant %d fill %d: buffer %d[%lld]"
-                    " is %a (%.9g), scalar %a (%.9g)",
-                    row->name, (long long)c->rows, (long long)c->n, (long long)c->k,
-                    (long long)c->stride, c->variant, fill, i, (long long)j,
-                    (double)calls[1].b[i][j], (double)calls[1].b[i][j], (double)calls[0].b[i][j],
-                    (double)calls[0].b[i][j]);
+            if (!same(calls[0].b[i][j], calls[1].b[i][j], is_bf16(row, i))) {
+                snprintf(why, size,
+                         "%s rows %lld n %lld k %lld stride %lld variant %d fill %d: %s[%lld]"
+                         " is %a (%.9g), scalar %a (%.9g)",
+                         row->name, (long long)c->rows, (long long)c->n, (long long)c->k,
+                         (long long)c->stride, c->variant, fill, lm_kernel_buffer_names[i],
+                         (long long)j, (double)calls[1].b[i][j], (double)calls[1].b[i][j],
+                         (double)calls[0].b[i][j], (double)calls[0].b[i][j]);
                 return false;
             }
         if (!canary_alive(calls[0].b[i]) || !canary_alive(calls[1].b[i])) {
-            snprintf(why, size, "%s rows %lld n %lld: wrote before buffer %d", row->name,
-                     (long long)c->rows, (long long)c->n, i);
+            snprintf(why, size, "%s rows %lld n %lld: wrote before %s", row->name,
+                     (long long)c->rows, (long long)c->n, lm_kernel_buffer_names[i]);
             return false;
         }
     }
@@ -154,7 +160,7 @@ bool kernel_compare(const lm_kernel_row *row, const lm_kernels *table, uint64_t 
                                             .k = gemm_depths[d],
                                             .variant = variant};
                         c.stride = c.n + (j + r + d) % 3;
-                        row->describe(&c);
+                        lm_kernel_describe(row, &c);
                         good = compare_call(row, tables, memory, &c, fill, digest, why, size);
                     }
     for (int i = 0; i < LM_KERNEL_BUFFERS * 2; i++) unguard(&memory[i]);

@@ -1,7 +1,8 @@
 /* bf16 for the x86 rungs: rounding with integer arithmetic, panels of pairs. */
 #include <immintrin.h>
 
-#include "kernels/avx2/avx2.h"
+#include "base/numbers.h"
+#include "kernels/avx2/isa.h"
 #include "kernels/avx2/transpose.h"
 #include "kernels/scalar/scalar.h"
 
@@ -50,7 +51,7 @@ static void pack_rows(int64_t count, int64_t width, int64_t k, const float *x, i
                       lm_bf16_pair *out) {
     int64_t whole = k / 16 * 16;
     for (int64_t i = 0; i < width; i += 8) {
-        int64_t lanes = width - i < 8 ? width - i : 8, done = 0;
+        int64_t lanes = lm_min(width - i, 8), done = 0;
         if (lanes == 8 && i + 8 <= count)
             for (; done < whole; done += 16)
                 pack_block(width, x + i * x_row + done, x_row, out + done / 2 * width + i);

@@ -1,6 +1,7 @@
 /* Packing for every x86 rung: the work is moving data, and 8x8 transposes in 256-bit registers are
  * as fast as wider ones. */
-#include "kernels/avx2/avx2.h"
+#include "base/numbers.h"
+#include "kernels/avx2/isa.h"
 #include "kernels/avx2/transpose.h"
 
 #include <immintrin.h>
@@ -35,7 +36,7 @@ static void store_lanes(float *out, int64_t lanes, __m256 v) {
 static void transpose_rows(int64_t rows, int64_t lanes, int64_t k, const float *x, int64_t x_row,
                            float *out, int64_t width) {
     for (int64_t p = 0; p < k; p += 8) {
-        int64_t steps = k - p < 8 ? k - p : 8;
+        int64_t steps = lm_min(k - p, 8);
         __m256i mask = first(steps);
         __m256 r[8];
         for (int i = 0; i < 8; i++) {
@@ -52,8 +53,8 @@ static void transpose_rows(int64_t rows, int64_t lanes, int64_t k, const float *
     }
 }
 
-/* Prefetches into the second cache. Inlined where the sizes are known, so that no loop over a line is
- * left. */
+/* Prefetches into the second cache. Inlined where the sizes are known, so that no loop over a line
+ * is left. */
 static inline __attribute__((always_inline)) void copy(int64_t count, int64_t width, int64_t k,
                                                        const float *x, int64_t x_col, float *out) {
     for (int64_t p = 0; p < k; p++, x += x_col, out += width) {
@@ -98,8 +99,7 @@ void lm_avx2_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, i
         copy_rows(count, width, k, x, x_col, out);
     } else if (x_col == 1) {
         for (int64_t i = 0; i < width; i += 8) {
-            int64_t lanes = width - i < 8 ? width - i : 8, rows = count - i;
-            rows = rows < 0 ? 0 : rows > lanes ? lanes : rows;
+            int64_t lanes = lm_min(width - i, 8), rows = lm_min(lm_max(count - i, 0), lanes);
             transpose_rows(rows, lanes, k, rows ? x + i * x_row : x, x_row, out + i, width);
         }
     } else {

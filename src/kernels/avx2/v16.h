@@ -146,8 +146,6 @@ static inline float v16_sum(v16 a) {
     return _mm_cvtss_f32(c);
 }
 
-#include "kernels/v16/lanes.inc"
-
 /* ---- eight 64-bit integers ---- */
 typedef struct u64x8 {
     __m256i lo, hi;

@@ -7,7 +7,8 @@
 
 #include "base/bf16.h"
 
-#define VEC 8
+#define VEC                8
+#define VEC_MASKS_ARE_FREE 0
 typedef __m256 vec;
 typedef __m256i vec_mask;
 

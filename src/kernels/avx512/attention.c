@@ -1,9 +1,9 @@
-/* What ends attention's rows: a logarithm a row, eight at a time. */
+/* What ends attention's rows: a logarithm per row, eight at a time. */
 #include <immintrin.h>
 #include <math.h>
 
 #include "base/elementary.h"
-#include "kernels/avx512/avx512.h"
+#include "kernels/avx512/isa.h"
 #include "kernels/scalar/scalar.h"
 
 /* lm_log (base/elementary.c) of eight positive, finite numbers, none denormal: its steps. */

@@ -1,7 +1,5 @@
 /* bf16 without the instructions for it: rounding with integer arithmetic; panels of pairs. */
-#include <stdbool.h>
-
-#include "kernels/avx512/avx512.h"
+#include "kernels/avx512/isa.h"
 #include "kernels/avx512/transpose.h"
 #include "kernels/scalar/scalar.h"
 
@@ -23,20 +21,12 @@ static inline __m512i round_two(__m512 first, __m512 second) {
                               _mm512_cvtepi32_epi16(round_lanes(second)), 1);
 }
 
+#define PACK_BF16_FROM_F32 lm_avx512_pack_bf16_from_f32
+#define BF16_FROM_F32      lm_avx512_bf16_from_f32
 #include "kernels/avx512/pack_bf16.inc"
 
-void lm_avx512_pack_bf16_from_f32(int64_t count, int64_t width, int64_t k, const float *x,
-                                  int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
-    pack_bf16_from_f32(count, width, k, x, x_row, x_col, out);
-}
-
-void lm_avx512_bf16_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row, lm_bf16 *y,
-                             int64_t y_row) {
-    bf16_from_f32(rows, n, x, x_row, y, y_row);
-}
-
-/* x_row == 1: two lines of x, one for each step of k, become a line of pairs. Inlined where the sizes
- * are known, so that no mask is left. */
+/* x_row == 1: two lines of x, one for each step of k, become a line of pairs. Inlined where the
+ * sizes are known, so that no mask is left. */
 static inline __attribute__((always_inline)) void interleave(int64_t count, int64_t width,
                                                              int64_t k, const lm_bf16 *x,
                                                              int64_t x_col, lm_bf16_pair *out) {
@@ -47,7 +37,7 @@ static inline __attribute__((always_inline)) void interleave(int64_t count, int6
     for (int64_t p = 0; p < k; p += 2, x += 2 * x_col, out += width)
         for (int64_t i = 0; i < width; i += 32) {
             __mmask32 load = first32(count - i), second = p + 1 < k ? load : 0;
-            ask_for_lines(x + (i + 32 < width ? i + 31 : width - 1), x_col * (int64_t)sizeof *x);
+            ask_for_lines(x + (lm_min(i + 32, width) - 1), x_col * (int64_t)sizeof *x);
             __m512i a = _mm512_maskz_loadu_epi16(load, x + i);
             __m512i b = _mm512_maskz_loadu_epi16(second, second ? x + x_col + i : x);
             __m512i low = _mm512_permutex2var_epi16(a, half, b);

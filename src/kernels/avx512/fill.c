@@ -1,37 +1,7 @@
-/* AVX-512. 32 registers: a tile of 12 rows by 2 vectors is 24 accumulators; a step costs 2 loads of
- * B and 12 broadcasts that ride on the multiply-adds, for 24 of them.*/
-#include "kernels/avx512/avx512.h"
-#include "kernels/avx512/v16.h"
-#include "kernels/avx512/vec.h"
-
-#define GEMM_MR 12
-#define GEMM_NV 2
-#include "kernels/v16/gemm_f32.inc"
-
-#define GEMM_MR 12
-#define GEMM_NV 2
-#include "kernels/v16/gemm_bf16.inc"
-
-#include "kernels/v16/rows.inc"
-
-#define PEAK_NAME   peak_f32
-#define PEAK_FLOPS  (2 * VEC)
-#define PEAK_FMA(x) vec_fma(x, vec_broadcast(0.999f), vec_broadcast(0.001f))
-#include "kernels/v16/peak.inc"
+#include "kernels/avx512/isa.h"
 
 void lm_kernels_fill_avx512(lm_kernels *k) {
-    fill_rows(k);
-    k->gemm_f32_mr = gemm_f32_mr;
-    k->gemm_f32_nr = gemm_f32_nr;
-    k->gemm_f32 = gemm_f32_kernel;
-    k->gemm_bf16_mr = gemm_bf16_mr;
-    k->gemm_bf16_nr = gemm_bf16_nr;
-    k->gemm_bf16 = gemm_bf16_kernel;
-    k->pack_bf16_from_f32 = lm_avx512_pack_bf16_from_f32;
-    k->pack_bf16_from_bf16 = lm_avx512_pack_bf16_from_bf16;
-    k->bf16_from_f32 = lm_avx512_bf16_from_f32;
-    k->f32_from_bf16 = lm_avx512_f32_from_bf16;
-    k->attention_finish_f32 = lm_avx512_attention_finish_f32;
-    k->pack_f32 = lm_avx512_pack_f32;
-    k->peak_f32 = k->peak_bf16 = peak_f32;
+    k->gemm_f32_mr = GEMM_F32_MR, k->gemm_f32_nr = GEMM_F32_NR;
+    k->gemm_bf16_mr = GEMM_BF16_MR, k->gemm_bf16_nr = GEMM_BF16_NR;
+    LM_KERNELS(LM_KERNEL_FILL, avx512)
 }

@@ -1,9 +1,9 @@
 /* Packing with 512-bit registers: 16x16 transposes, so that every cache line read or written is
- * moved once, whole. Rows of x are a stride apart, often a page: the hardware does not foresee the
- * next one. So each panel asks for the rows of the next, `width` rows on, into the second-level cache,
- * which has room for both. */
-#include "kernels/avx2/avx2.h"
-#include "kernels/avx512/avx512.h"
+ * moved once, whole. Rows of x are a stride apart, often a page, so that the hardware does not
+ * foresee the next one: each panel prefetches the rows of the next panel, `width` rows on, into
+ * the second-level cache, which has room for both. */
+#include "base/numbers.h"
+#include "kernels/avx512/isa.h"
 #include "kernels/avx512/transpose.h"
 
 static inline __attribute__((always_inline)) void ask_for_rows(int64_t rows, const float *x,
@@ -20,8 +20,8 @@ static inline __attribute__((always_inline)) __m512 load_blocks(int64_t rows, co
     return rows == 12 ? r : _mm512_insertf32x4(r, _mm_loadu_ps(x + 12 * x_row), 3);
 }
 
-/* `rows` (16 or 12) whole columns of a panel from 16 steps of as many rows. Loads put blocks of 4 x 4
- * where their columns go, so that only the blocks are left to transpose: half the shuffles. */
+/* `rows` (16 or 12) whole columns of a panel from 16 steps of as many rows. Loads put blocks of 4
+ * x 4 where their columns go, so that only the blocks are left to transpose: half the shuffles. */
 static inline __attribute__((always_inline)) void
 transpose_whole(int64_t rows, const float *x, int64_t x_row, float *out, int64_t width) {
     __mmask16 store = first16(rows);
@@ -38,8 +38,8 @@ transpose_whole(int64_t rows, const float *x, int64_t x_row, float *out, int64_t
     }
 }
 
-/* `lanes` <= 16 columns of a panel from `rows` <= lanes rows of x that run along k, `steps` <= 16 of k.
- * Zeros where there are no rows. */
+/* `lanes` <= 16 columns of a panel from `rows` <= lanes rows of x that run along k, `steps` <= 16
+ * of k. Zeros where there are no rows. */
 static void transpose_part(int64_t rows, int64_t lanes, int64_t steps, const float *x,
                            int64_t x_row, float *out, int64_t width) {
     __m512 r[16];
@@ -54,9 +54,9 @@ static void transpose_part(int64_t rows, int64_t lanes, int64_t steps, const flo
 static void transpose(int64_t count, int64_t width, int64_t k, const float *x, int64_t x_row,
                       float *out) {
     for (int64_t p = 0; p < k; p += 16) {
-        int64_t steps = k - p < 16 ? k - p : 16;
+        int64_t steps = lm_min(k - p, 16);
         for (int64_t i = 0; i < width; i += 16) {
-            int64_t lanes = width - i < 16 ? width - i : 16, rows = count - i;
+            int64_t lanes = lm_min(width - i, 16), rows = count - i;
             const float *from = x + i * x_row + p;
             float *to = out + p * width + i;
             if (rows >= 16 && steps == 16)
@@ -64,8 +64,8 @@ static void transpose(int64_t count, int64_t width, int64_t k, const float *x, i
             else if (rows == 12 && lanes == 12 && steps == 16)
                 transpose_whole(12, from, x_row, to, width);
             else
-                transpose_part(rows < lanes ? rows : lanes, lanes, steps, rows > 0 ? from : x,
-                               x_row, to, width);
+                transpose_part(lm_min(rows, lanes), lanes, steps, rows > 0 ? from : x, x_row, to,
+                               width);
         }
     }
 }

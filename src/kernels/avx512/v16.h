@@ -57,12 +57,12 @@ static inline v16 v16_sqrt(v16 a) {
 static inline v16 v16_fma(v16 a, v16 b, v16 c) {
     return _mm512_fmadd_ps(a, b, c);
 }
-static inline v16 v16_fnma(v16 a, v16 b, v16 c) {
+static inline v16 v16_fnma(v16 a, v16 b, v16 c) { /* c - ab */
     return _mm512_fnmadd_ps(a, b, c);
-} /* c - ab */
-static inline v16 v16_fms(v16 a, v16 b, v16 c) {
+}
+static inline v16 v16_fms(v16 a, v16 b, v16 c) { /* ab - c */
     return _mm512_fmsub_ps(a, b, c);
-} /* ab - c */
+}
 static inline v16 v16_neg(v16 a) {
     return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f));
 }
@@ -94,7 +94,8 @@ static inline v16 v16_limit(v16 x, float low, float high) {
     return _mm512_min_ps(v16_set1(high), _mm512_max_ps(v16_set1(low), x));
 }
 
-/* 16 bf16. */
+/* 16 bf16; the first n < 16 of them. */
+#define V16_HAS_LOAD_BF16_N
 static inline v16 v16_load_bf16(const lm_bf16 *x) {
     __m256i halves = _mm256_loadu_si256((const __m256i *)(const void *)x);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
@@ -125,8 +126,8 @@ static inline float v16_sum(v16 a) {
     return _mm_cvtss_f32(c);
 }
 
-/* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]): a step folds two vectors into one, where the halves
- * of each lie side by side. */
+/* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]): a step folds two vectors into one, where the
+ * halves of each lie side by side. */
 #define V16_FOLD_ROWS(fold)                                                                 \
     v16 a[8], b[4], c[2];                                                                   \
     for (int i = 0; i < 8; i++) /* lanes j of r[i], r[i+8]; j + 8 */                        \
@@ -142,6 +143,7 @@ static inline float v16_sum(v16 a) {
     /* d: 0 2 1 3, 8 10 9 11, 4 6 5 7, 12 14 13 15 */                                       \
     d = _mm512_permute_ps(d, 0xd8);                                                         \
     return _mm512_shuffle_f32x4(d, d, 0xd8)
+#define V16_HAS_ROWS
 static inline v16 v16_sum_rows(const v16 r[16]) {
     V16_FOLD_ROWS(v16_add);
 }

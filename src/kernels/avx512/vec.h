@@ -7,7 +7,8 @@
 
 #include "base/bf16.h"
 
-#define VEC 16
+#define VEC                16
+#define VEC_MASKS_ARE_FREE 1
 typedef __m512 vec;
 typedef __mmask16 vec_mask;
 

@@ -75,9 +75,9 @@ static inline v16 v16_fma(v16 a, v16 b, v16 c) {
 static inline v16 v16_fnma(v16 a, v16 b, v16 c) { /* c - ab */
     V16_BUILD(vfmsq_f32(c.q[i], a.q[i], b.q[i]));
 }
-static inline v16 v16_fms(v16 a, v16 b, v16 c) {
+static inline v16 v16_fms(v16 a, v16 b, v16 c) { /* ab - c */
     return v16_fma(a, b, v16_neg(c));
-} /* ab - c */
+}
 
 /* max1 of scalar/reduce.h: x where x > m or x is a NaN, else m. */
 static inline v16 v16_max(v16 m, v16 x) {
@@ -122,8 +122,6 @@ static inline float v16_sum(v16 a) {
     float32x2_t e = vadd_f32(vget_low_f32(d), vget_high_f32(d));
     return vget_lane_f32(e, 0) + vget_lane_f32(e, 1);
 }
-
-#include "kernels/v16/lanes.inc"
 
 /* ---- eight 64-bit integers ---- */
 typedef struct u64x8 {

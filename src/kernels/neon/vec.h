@@ -7,7 +7,8 @@
 
 #include "base/bf16.h"
 
-#define VEC 4
+#define VEC                4
+#define VEC_MASKS_ARE_FREE 0
 typedef float32x4_t vec;
 typedef int vec_mask; /* how many lanes: there are no masked loads */
 

@@ -12,3 +12,8 @@ double lm_scalar_peak_f32(int64_t iterations) {
     for (int j = 0; j < CHAINS; j++) sink = sink + x[j];
     return 2.0 * CHAINS * (double)iterations;
 }
+
+/* Nothing is gained by pairs. */
+double lm_scalar_peak_bf16(int64_t iterations) {
+    return lm_scalar_peak_f32(iterations);
+}

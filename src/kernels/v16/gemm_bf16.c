@@ -1,5 +1,10 @@
-/* gemm_bf16 where there is no dot product of pairs: each pair is split into two fp32 vectors (a bf16
- * with zeros below it is the same number in fp32) and makes two multiply-adds, the second first. */
+/* gemm_bf16 where there is no dot product of pairs: each pair is split into two fp32 vectors (a
+ * bf16 with zeros below it is the same number in fp32) and makes two multiply-adds, the second
+ * first. */
+#include "kernels/v16/isa.h"
+
+#include ISA_FILE(vec.h)
+
 typedef struct split {
     vec first, second;
 } split;
@@ -11,7 +16,9 @@ static inline vec split_fma(split a, split b, vec c) {
     return vec_fma(a.first, b.first, vec_fma(a.second, b.second, c));
 }
 
-#define GEMM(name)           gemm_bf16_##name
+#define GEMM_KERNEL          ISA(gemm_bf16)
+#define GEMM_MR              GEMM_BF16_MR
+#define GEMM_NR              GEMM_BF16_NR
 #define GEMM_ELEMENT         lm_bf16_pair
 #define GEMM_OPERAND         split
 #define GEMM_LOAD(x)         split_pairs(vec_pairs_load(x))
@@ -19,3 +26,8 @@ static inline vec split_fma(split a, split b, vec c) {
 #define GEMM_BROADCAST(x)    split_pairs(vec_pairs_broadcast(x))
 #define GEMM_FMA(a, b, c)    split_fma(a, b, c)
 #include "kernels/v16/gemm.inc"
+
+/* Without that instruction, pairs are no faster than fp32. */
+double ISA(peak_bf16)(int64_t iterations) {
+    return ISA(peak_f32)(iterations);
+}

@@ -1,6 +1,9 @@
-/* Eight blocks of base/rng.h at once, a block a 64-bit lane: a product of 32-bit halves is one
- * instruction, and the halves that are not used need no clearing, because products do not read them.
- * The sixty-four decisions they make, in the order of elements. */
+#include "base/numbers.h"
+#include "kernels/v16/v16.h"
+
+/* The sixty-four decisions that eight blocks of base/rng.h make, in the order of elements. Each
+ * block has a 64-bit lane: a product of 32-bit halves is one instruction, and halves that are not
+ * used need no clearing, because products do not read them. */
 static inline void dropout_bits(const lm_rng *rng, uint64_t block, uint16_t bits[64]) {
     /* u64x8_store_pairs puts the lanes of even number first */
     static const uint64_t order[8] = {0, 4, 1, 5, 2, 6, 3, 7};
@@ -24,22 +27,17 @@ static inline v16 dropout_keep(const uint16_t *bits, v16 threshold, v16 scale, v
     return v16_if_gt(threshold, v16_load_u16(bits), v16_zero(), v16_mul(x, scale));
 }
 
-static void dropout_f32(int64_t n, const lm_rng *rng, uint64_t block, uint32_t threshold,
-                        float scale, const float *x, const float *residual, float *y) {
+void ISA(dropout_f32)(int64_t n, const lm_rng *rng, uint64_t block, uint32_t threshold, float scale,
+                      const float *x, const float *residual, float *y) {
     v16 below = v16_set1((float)threshold), factor = v16_set1(scale);
     for (int64_t i = 0; i < n; i += 64, block += 8) {
         uint16_t bits[64];
-        int64_t end = n - i < 64 ? n : i + 64, j = i;
+        int64_t count = lm_min(n - i, 64);
         dropout_bits(rng, block, bits);
-        for (; j + 16 <= end; j += 16) {
-            v16 kept = dropout_keep(bits + (j - i), below, factor, v16_load(x + j));
-            v16_store(y + j, residual ? v16_add(v16_load(residual + j), kept) : kept);
-        }
-        if (j < end) {
-            int64_t rest = end - j;
-            v16 kept = dropout_keep(bits + (j - i), below, factor, v16_load_n(x + j, rest));
-            v16_store_n(y + j, rest,
-                        residual ? v16_add(v16_load_n(residual + j, rest), kept) : kept);
-        }
+        EACH_16(j, count, {
+            v16 kept = dropout_keep(bits + j, below, factor, get(x + i + j, lanes));
+            if (residual) kept = v16_add(get(residual + i + j, lanes), kept);
+            put(y + i + j, lanes, kept);
+        });
     }
 }

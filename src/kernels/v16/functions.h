@@ -1,9 +1,9 @@
 /* scalar/functions.h over sixteen lanes: the same steps in the same order. */
+#ifndef LM_KERNELS_V16_FUNCTIONS_H
+#define LM_KERNELS_V16_FUNCTIONS_H
 
-/* Left to itself, gcc calls some of these in a loop, with the lanes in memory: three times as slow. */
-#define INLINE static inline __attribute__((always_inline))
-/* What is hardly ever needed keeps out of the way of the rest. */
-#define APART static __attribute__((noinline))
+#include "kernels/scalar/functions.h"
+#include "kernels/v16/v16.h"
 
 /* exp16 where EXP_MIN <= x <= EXP_MAX. */
 static inline v16 exp_inside16(v16 x) {
@@ -22,8 +22,8 @@ static inline v16 exp_inside16(v16 x) {
 #endif
 }
 
-/* Where an instruction scales by 2^n and knows both ends of the range (V16_SCALEF), x is limited to where
- * n is small instead of compared with them: the same bits, for each of the 2^32 floats. */
+/* Where an instruction scales by 2^n and knows both ends of the range (V16_SCALEF), x is limited to
+ * where n is small instead of compared with them: the same bits, for each of the 2^32 floats. */
 static inline v16 exp16(v16 x) {
 #ifdef V16_SCALEF
     return exp_inside16(v16_limit(x, -110, 100));
@@ -39,7 +39,9 @@ static inline v16 share16(v16 e) {
     return v16_div(v16_set1(1.0f), v16_add(v16_set1(1.0f), e));
 }
 
-static inline v16 sigmoid16(v16 x) { return share16(exp16(v16_neg(x))); }
+static inline v16 sigmoid16(v16 x) {
+    return share16(exp16(v16_neg(x)));
+}
 
 /* Whether backward's clamps would change nothing: nearly always, and then exp needs no limits. */
 static inline bool all_within16(v16 x, float limit) {
@@ -63,7 +65,9 @@ static inline v16 tanh16(v16 x) {
 static inline v16 gelu_tanh_exponent16(v16 x) {
     return v16_mul(x, v16_fma(v16_set1(GELU_G3), v16_mul(x, x), v16_set1(GELU_G)));
 }
-APART v16 gelu_tanh_any16(v16 x) { return v16_mul(x, sigmoid16(gelu_tanh_exponent16(x))); }
+APART v16 gelu_tanh_any16(v16 x) {
+    return v16_mul(x, sigmoid16(gelu_tanh_exponent16(x)));
+}
 
 INLINE v16 gelu_tanh16(v16 x) {
     if (!all_within16(x, GELU_CLAMP)) return gelu_tanh_any16(x);
@@ -99,8 +103,7 @@ INLINE both16 silu_both16(v16 x) {
     v16 c = x;
     if (!all_within16(x, SILU_CLAMP)) c = clamp16(x, SILU_CLAMP);
     v16 e = exp_inside16(v16_neg(c)), s = share16(e);
-    both16 result = {.value = v16_mul(x, s),
-                     .slope = v16_fma(v16_mul(c, s), v16_mul(e, s), s)};
+    both16 result = {.value = v16_mul(x, s), .slope = v16_fma(v16_mul(c, s), v16_mul(e, s), s)};
     return result;
 }
 
@@ -131,10 +134,14 @@ INLINE normal16 normal_both16(v16 x) {
     return result;
 }
 
-static inline v16 gelu_erf16(v16 x) { return v16_mul(x, normal_both16(x).cdf); }
+static inline v16 gelu_erf16(v16 x) {
+    return v16_mul(x, normal_both16(x).cdf);
+}
 
 INLINE both16 gelu_erf_both16(v16 x) {
     normal16 z = normal_both16(x);
     both16 result = {.value = v16_mul(x, z.cdf), .slope = v16_fma(z.x, z.pdf, z.cdf)};
     return result;
 }
+
+#endif

@@ -1,9 +1,12 @@
 #include <stdbool.h>
 
-/* Rows are short and end anywhere. So a tile is walked in blocks of up to 16 rows by 16 columns, whose
- * loops over rows are alike whatever the rows see: those before `some` see none of the columns, those
- * from `all` on see them all. In between a blend says what counts; a masked store, and what reads it
- * soon after, cost more than the arithmetic. */
+#include "base/numbers.h"
+#include "kernels/v16/functions.h"
+
+/* Rows are short and end anywhere, so a tile is walked in blocks of up to 16 rows by 16 columns.
+ * The rows of a block before `some` see none of its columns, those from `all` on see them all; for
+ * the rows in between a blend picks what counts, because a masked store, and what reads it soon
+ * after, cost more than the arithmetic. */
 typedef struct attention_block {
     int64_t some, all;
 } attention_block;
@@ -20,18 +23,15 @@ static inline attention_block block_at(int64_t rows, int64_t cols, int64_t first
 
 /* How many of the columns j .. j+15 row i sees, where it sees some. */
 static inline int64_t seen_lanes(int64_t cols, int64_t first_valid, int64_t i, int64_t j) {
-    int64_t valid = first_valid + i < cols ? first_valid + i : cols;
-    return valid - j < 16 ? valid - j : 16;
+    return lm_min(lm_min(first_valid + i, cols) - j, 16);
 }
 
+/* Columns j .. j+15 of a row, as far as there are columns. */
 static inline v16 load_within(const float *x, int64_t j, int64_t cols) {
-    return j + 16 <= cols ? v16_load(x + j) : v16_load_n(x + j, cols - j);
+    return get(x + j, lm_min(cols - j, 16));
 }
 static inline void store_within(float *x, int64_t j, int64_t cols, v16 a) {
-    if (j + 16 <= cols)
-        v16_store(x + j, a);
-    else
-        v16_store_n(x + j, cols - j, a);
+    put(x + j, lm_min(cols - j, 16), a);
 }
 
 /* lanes[i]: those of max16 over what row i sees. */
@@ -49,8 +49,8 @@ static inline void max_lanes(int64_t rows, int64_t cols, int64_t first_valid, co
     }
 }
 
-/* s_ij = exp(s_ij scale - max_i) where row i sees j, 0 elsewhere; lanes[i]: those of its sum. No lane
- * is -0, so that 0 may be added where nothing is seen. */
+/* s_ij = exp(s_ij scale - max_i) where row i sees j, 0 elsewhere; lanes[i]: those of its sum. No
+ * lane is -0, so that 0 may be added where nothing is seen. */
 static inline void exp_lanes(int64_t rows, int64_t cols, int64_t first_valid, v16 factor,
                              const float *max, float *s, int64_t s_row, v16 lanes[16]) {
     for (int64_t i = 0; i < 16; i++) lanes[i] = v16_zero();
@@ -79,30 +79,26 @@ static void softmax_rows(int64_t rows, int64_t cols, int64_t first_valid, v16 fa
     v16 lanes[16];
     float top[16];
     max_lanes(rows, cols, first_valid, s, s_row, lanes);
-    bool whole = rows == 16;
-    v16 old = whole ? v16_load(m) : v16_load_n(m, rows);
+    v16 old = get(m, rows);
     v16 max = v16_add(v16_max(old, v16_mul(factor, v16_max_rows(lanes))), v16_zero());
     v16 a = exp16(v16_sub(old, max));
     v16_store(top, max);
     exp_lanes(rows, cols, first_valid, factor, top, s, s_row, lanes);
-    v16 total = v16_fma(whole ? v16_load(l) : v16_load_n(l, rows), a, v16_sum_rows(lanes));
-    if (whole) {
-        v16_store(m, max), v16_store(l, total), v16_store(alpha, a);
-    } else {
-        v16_store_n(m, rows, max), v16_store_n(l, rows, total), v16_store_n(alpha, rows, a);
-    }
+    put(l, rows, v16_fma(get(l, rows), a, v16_sum_rows(lanes)));
+    put(m, rows, max);
+    put(alpha, rows, a);
 }
 
-static void attention_softmax_f32(int64_t rows, int64_t cols, int64_t first_valid, float scale,
-                                  float *s, int64_t s_row, float *m, float *l, float *alpha) {
+void ISA(attention_softmax_f32)(int64_t rows, int64_t cols, int64_t first_valid, float scale,
+                                float *s, int64_t s_row, float *m, float *l, float *alpha) {
     int64_t i = 0;
     for (; i < rows && (first_valid + i <= 0 || cols == 0); i++) {
         for (int64_t j = 0; j < cols; j += 16) store_within(s + i * s_row, j, cols, v16_zero());
         alpha[i] = 1.0f;
     }
     for (; i < rows; i += 16)
-        softmax_rows(rows - i < 16 ? rows - i : 16, cols, first_valid + i, v16_set1(scale),
-                     s + i * s_row, s_row, m + i, l + i, alpha + i);
+        softmax_rows(lm_min(rows - i, 16), cols, first_valid + i, v16_set1(scale), s + i * s_row,
+                     s_row, m + i, l + i, alpha + i);
 }
 
 /* P and dS of up to 16 rows, in the columns from j on. */
@@ -126,53 +122,35 @@ static inline void backward_block(int64_t rows, int64_t cols, int64_t first_vali
         v16 x = v16_load(s + i * s_row + j), g = v16_load(dp + i * dp_row + j);
         v16 p = exp16(v16_fma(x, factor, v16_set1(-lse[i])));
         v16_store(s + i * s_row + j, p);
-        v16_store(dp + i * dp_row + j,
-                  v16_mul(v16_mul(p, v16_sub(g, v16_set1(delta[i]))), factor));
+        v16_store(dp + i * dp_row + j, v16_mul(v16_mul(p, v16_sub(g, v16_set1(delta[i]))), factor));
     }
 }
 
-static void attention_backward_f32(int64_t rows, int64_t cols, int64_t first_valid, float scale,
-                                   float *s, int64_t s_row, float *dp, int64_t dp_row,
-                                   const float *lse, const float *delta) {
+void ISA(attention_backward_f32)(int64_t rows, int64_t cols, int64_t first_valid, float scale,
+                                 float *s, int64_t s_row, float *dp, int64_t dp_row,
+                                 const float *lse, const float *delta) {
     for (int64_t i = 0; i < rows; i += 16)
         for (int64_t j = 0; j < cols; j += 16)
-            backward_block(rows - i < 16 ? rows - i : 16, cols, first_valid + i, j,
-                           v16_set1(scale), s + i * s_row, s_row, dp + i * dp_row, dp_row, lse + i,
-                           delta + i);
+            backward_block(lm_min(rows - i, 16), cols, first_valid + i, j, v16_set1(scale),
+                           s + i * s_row, s_row, dp + i * dp_row, dp_row, lse + i, delta + i);
 }
 
-static void softcap_f32(int64_t n, float a, float cap, float *x, float *slope) {
+void ISA(softcap_f32)(int64_t n, float a, float cap, float *x, float *slope) {
     v16 factor = v16_set1(a), top = v16_set1(cap), steepest = v16_set1(a * cap), one = v16_set1(1);
-    for (int64_t i = 0; i < n; i += 16) {
-        bool whole = i + 16 <= n;
-        v16 t = tanh16(v16_mul(factor, whole ? v16_load(x + i) : v16_load_n(x + i, n - i)));
-        v16 s = v16_mul(steepest, v16_fnma(t, t, one)), y = v16_mul(top, t);
-        if (whole) {
-            v16_store(x + i, y);
-            if (slope) v16_store(slope + i, s);
-        } else {
-            v16_store_n(x + i, n - i, y);
-            if (slope) v16_store_n(slope + i, n - i, s);
-        }
-    }
+    EACH_16(i, n, {
+        v16 t = tanh16(v16_mul(factor, get(x + i, lanes)));
+        put(x + i, lanes, v16_mul(top, t));
+        if (slope) put(slope + i, lanes, v16_mul(steepest, v16_fnma(t, t, one)));
+    });
 }
 
-static void rope_f32(int64_t heads, int64_t size, const float *cos, const float *sin, float *x) {
+void ISA(rope_f32)(int64_t heads, int64_t size, const float *cos, const float *sin, float *x) {
     int64_t half = size / 2;
-    for (int64_t h = 0; h < heads; h++, x += size) {
-        int64_t j = 0;
-        for (; j + 16 <= half; j += 16) {
-            v16 lo = v16_load(x + j), hi = v16_load(x + j + half);
-            v16 c = v16_load(cos + j), s = v16_load(sin + j);
-            v16_store(x + j, v16_fms(lo, c, v16_mul(hi, s)));
-            v16_store(x + j + half, v16_fma(hi, c, v16_mul(lo, s)));
-        }
-        if (j < half) {
-            int64_t rest = half - j;
-            v16 lo = v16_load_n(x + j, rest), hi = v16_load_n(x + j + half, rest);
-            v16 c = v16_load_n(cos + j, rest), s = v16_load_n(sin + j, rest);
-            v16_store_n(x + j, rest, v16_fms(lo, c, v16_mul(hi, s)));
-            v16_store_n(x + j + half, rest, v16_fma(hi, c, v16_mul(lo, s)));
-        }
-    }
+    for (int64_t h = 0; h < heads; h++, x += size)
+        EACH_16(j, half, {
+            v16 lo = get(x + j, lanes), hi = get(x + j + half, lanes);
+            v16 c = get(cos + j, lanes), s = get(sin + j, lanes);
+            put(x + j, lanes, v16_fms(lo, c, v16_mul(hi, s)));
+            put(x + j + half, lanes, v16_fma(hi, c, v16_mul(lo, s)));
+        });
 }
