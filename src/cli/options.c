@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
+
 enum { MOST_ROWS = 64 };
 
 const lm_option lm_options_everywhere[] = {
@@ -171,9 +173,11 @@ static const char *name_candidate(int i, const void *command) {
     return i < n ? c->options[i].name : lm_options_everywhere[i - n].name;
 }
 
-static lm_status unknown(const parser *p, const char *name) {
-    char option[80], near[LM_TEXT_SUGGESTION_SIZE];
+/* The option's name is text up to `length`. */
+static lm_status unknown(const parser *p, const char *text, size_t length) {
+    char name[80], option[80], near[LM_TEXT_SUGGESTION_SIZE];
     const char *command = p->command->name;
+    snprintf(name, sizeof name, "%.*s", (int)lm_size_min(length, sizeof name), text);
     const char *found = lm_text_nearest(name, name_candidate, p->command);
     if (found) snprintf(option, sizeof option, "--%s", found);
     return lm_error_set(p->err, LM_ERR_USAGE,
@@ -193,32 +197,33 @@ bool lm_options_ask_for(const lm_command *c, int argc, const char *const *argv, 
     return false;
 }
 
-/* One option, `text` behind its dashes; its value may be the next argument: *used is then 1. */
-static lm_status take_option(parser *p, const char *text, int left, const char *const *next,
-                             int *used) {
+/* May the option stand without a value before the next argument? next NULL: there is none. */
+static bool stands_alone(const lm_option *o, const char *next) {
+    if (o->kind == LM_OPTION_OPTIONAL) return !next || next[0] == '-';
+    return o->kind == LM_OPTION_FLAG;
+}
+
+/* One option, `text` behind its dashes. Its value may be the next argument: *used is then 1. */
+static lm_status take_option(parser *p, const char *text, const char *next, int *used) {
     const lm_command *c = p->command;
     size_t length = strcspn(text, "=");
     int row = find(c, text, length);
-    char name[128];
-    snprintf(name, sizeof name, "%.*s", (int)(length < 100 ? length : 100), text);
-    if (row < 0) return unknown(p, name);
+    if (row < 0) return unknown(p, text, length);
     const lm_option *o = &c->options[row];
     const char *value = text[length] == '=' ? text + length + 1 : NULL;
     *used = 0;
     if (o->kind == LM_OPTION_FLAG && value)
         return lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s takes no value, found \"%s\"", c->name,
-                            name, value);
-    bool without = o->kind == LM_OPTION_FLAG ||
-                   (o->kind == LM_OPTION_OPTIONAL && (left == 0 || next[0][0] == '-'));
-    if (!value && !without) {
-        if (left == 0)
+                            o->name, value);
+    if (!value && !stands_alone(o, next)) {
+        if (!next)
             return lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s: expected %s, found nothing",
-                                c->name, name, o->argument);
-        value = next[0];
+                                c->name, o->name, o->argument);
+        value = next;
         *used = 1;
     }
     if (!repeats(o) && p->given[row])
-        return lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s is given twice", c->name, name);
+        return lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s is given twice", c->name, o->name);
     return store(p, row, value);
 }
 
@@ -267,7 +272,7 @@ lm_status lm_options_parse(const lm_command *command, int argc, const char *cons
         if (!ended && strcmp(argv[i], "--") == 0)
             ended = true;
         else if (!ended && strncmp(argv[i], "--", 2) == 0)
-            status = take_option(&p, argv[i] + 2, argc - i - 1, argv + i + 1, &used);
+            status = take_option(&p, argv[i] + 2, i + 1 < argc ? argv[i + 1] : NULL, &used);
         else if (!ended && argv[i][0] == '-' && argv[i][1])
             status = lm_error_set(err, LM_ERR_USAGE,
                                   "%s: unknown option %s (lmtrain %s --help lists them)",

@@ -47,17 +47,20 @@ typedef enum lm_option_kind {
     LM_OPTION_CHOICES,  /* unsigned: bit 1 << index for each index given; may be repeated */
 } lm_option_kind;
 
-#define LM_STORED(owner, member) \
-    .place = offsetof(owner, member),                     \
-    .kind = _Generic(((owner *)0)->member,                \
-                     bool: LM_OPTION_FLAG,                \
-                     const char *: LM_OPTION_TEXT,        \
+/* In a row: the value is stored in owner.member, whose type says the kind. */
+// clang-format off
+#define LM_STORED(owner, member)                             \
+    .place = offsetof(owner, member),                        \
+    .kind = _Generic(((owner *)0)->member,                   \
+                     bool: LM_OPTION_FLAG,                   \
+                     const char *: LM_OPTION_TEXT,           \
                      lm_option_optional: LM_OPTION_OPTIONAL, \
-                     lm_option_texts: LM_OPTION_TEXTS,    \
-                     int64_t: LM_OPTION_COUNT,            \
-                     double: LM_OPTION_REAL,              \
-                     int: LM_OPTION_CHOICE,               \
+                     lm_option_texts: LM_OPTION_TEXTS,       \
+                     int64_t: LM_OPTION_COUNT,               \
+                     double: LM_OPTION_REAL,                 \
+                     int: LM_OPTION_CHOICE,                  \
                      unsigned: LM_OPTION_CHOICES)
+// clang-format on
 
 /* A number's default outside of its range stands for "not given": help does not print it. */
 typedef struct lm_option {
