@@ -166,13 +166,16 @@ FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
 FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% data/% tokenizer/% checkpoint/%),$(SOURCES))
 FUZZ_SUPPORT := tests/support/container.c tests/support/tempdir.c
-FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(filter-out tests/fuzz/test_%,$(wildcard tests/fuzz/*.c)))
-fuzz: $(addprefix fuzz-,$(if $(T),$(filter $(T),$(FUZZ_TARGETS)),$(FUZZ_TARGETS)))  ## fuzz every reader of files (clang; T=NAME, FUZZ_SECONDS=60)
-fuzz-%: FORCE
+FUZZ_TARGETS := $(filter $(or $(T),%),$(patsubst tests/fuzz/%.c,%,\
+                  $(filter-out tests/fuzz/test_%,$(wildcard tests/fuzz/*.c))))
+fuzz:  ## fuzz every reader of files (clang; T=NAME: one of them; FUZZ_SECONDS=60 each)
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined EXTRA_LDFLAGS=-fsanitize=fuzzer \
-	  BUILD=$(FUZZ_BUILD) SOURCES='$(FUZZ_SOURCES)' TEST_SUPPORT='$(FUZZ_SUPPORT)' $(FUZZ_BUILD)/tests/fuzz/$*
-	$(Q)mkdir -p $(FUZZ_BUILD)/$* && cd $(FUZZ_BUILD)/$* && ../tests/fuzz/$* -max_total_time=$(FUZZ_SECONDS) \
-	  -max_len=65536 -rss_limit_mb=1024 -malloc_limit_mb=64 -timeout=10
+	  BUILD=$(FUZZ_BUILD) SOURCES='$(FUZZ_SOURCES)' TEST_SUPPORT='$(FUZZ_SUPPORT)' \
+	  $(FUZZ_TARGETS:%=$(FUZZ_BUILD)/tests/fuzz/%)
+	$(Q)for target in $(FUZZ_TARGETS); do \
+	  mkdir -p $(FUZZ_BUILD)/$$target && echo "fuzz $$target" && (cd $(FUZZ_BUILD)/$$target && \
+	  ../tests/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 \
+	    -malloc_limit_mb=64 -timeout=10) || exit 1; done
 
 # ---- benchmarks ---------------------------------------------------------------------------------
 .PHONY: bench bench-check bench-record bench-options bench-checkpoint bench-audit

@@ -10,8 +10,8 @@
 #include <string.h>
 
 typedef uint16_t lm_bf16;
-/* Two neighbours: the first in the low half, the second in the high. An array of lm_bf16 may be read
- * as an array of pairs (both byte orders this runs on are little-endian). */
+/* Two neighbours: the first in the low half, the second in the high. An array of lm_bf16 may be
+ * read as an array of pairs (both byte orders this runs on are little-endian). */
 typedef uint32_t __attribute__((may_alias)) lm_bf16_pair;
 
 /* Whether rows of k elements, `row` apart, can be read as arrays of whole pairs. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/numbers.h"
 
 #define P1 0x9E3779B185EBCA87u
 #define P2 0xC2B2AE3D27D4EB4Fu
@@ -42,7 +43,7 @@ void lm_digest_add(lm_digest *d, const void *data, size_t size) {
     size_t held = (size_t)(d->length % 32);
     d->length += size;
     if (held > 0) {
-        size_t missing = 32 - held, n = size < missing ? size : missing;
+        size_t missing = 32 - held, n = lm_size_min(size, missing);
         if (n > 0) memcpy(d->block + held, p, n);
         if (n < missing) return;
         take_blocks(d, d->block, 1);

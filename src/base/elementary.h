@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
-/* ln 2 = LM_LN2_HIGH + LM_LN2_LOW; the high part ends in enough zeros that k * LM_LN2_HIGH is exact for
- * every exponent k. These and LM_SQRT_HALF for who takes the steps of lm_log in vectors. */
+/* ln 2 = LM_LN2_HIGH + LM_LN2_LOW; the high part ends in enough zeros that k * LM_LN2_HIGH is exact
+ * for every exponent k. These and LM_SQRT_HALF for who takes the steps of lm_log in vectors. */
 #define LM_LN2_HIGH  0x1.62e42fefa3800p-1
 #define LM_LN2_LOW   0x1.ef35793c76730p-45
 #define LM_SQRT_HALF 0x1.6a09e667f3bcdp-1

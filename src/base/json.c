@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- writing -----------------------------------------------------------------------------------*/
+/* ---- writing ----------------------------------------------------------------------------------*/
 
 static void append(lm_json_writer *w, const char *s) {
     lm_text_append(w->out, s, strlen(s));
@@ -117,7 +117,7 @@ void lm_json_members(lm_json_writer *w, const lm_text *object) {
     lm_text_append(w->out, object->data + 1, object->length - 2);
 }
 
-/* ---- reading: errors ---------------------------------------------------------------------------*/
+/* ---- reading: errors --------------------------------------------------------------------------*/
 
 enum { MOST_SHOWN = 200 }; /* bytes of a value that an error shows */
 
@@ -150,7 +150,7 @@ void lm_json_wrong(lm_json_reader *r, const char *key, const char *expected) {
     cJSON_free(found);
 }
 
-/* ---- reading -----------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 /* "text that cannot be parsed at line 3, column 7": where parsing stopped. */
 static void describe_stop(const char *text, const char *stop, size_t size, char out[96]) {

@@ -7,7 +7,7 @@
  *     lm_json_array(&w, "shape", LM_JSON_LINE);
  *     lm_json_integer(&w, NULL, 3);               // elements of an array have no key: NULL
  *     lm_json_end(&w);
- *     lm_json_end(&w);                            // the text is whole, without a newline at the end
+ *     lm_json_end(&w);                            // the text is whole; it has no newline at its end
  *
  *     lm_json_reader r;
  *     status = lm_json_open(&r, "a.json", text, size, err);
@@ -31,7 +31,7 @@
 
 enum { LM_JSON_DEPTH = 8 }; /* of nesting, in what we write and enter (asserted) */
 
-/* ---- writing -----------------------------------------------------------------------------------*/
+/* ---- writing ----------------------------------------------------------------------------------*/
 
 /* How the members of an object or the elements of an array are laid out. */
 typedef enum lm_json_layout {
@@ -71,7 +71,7 @@ void lm_json_text(lm_json_writer *w, const char *key, const char *text, size_t l
 /* The members of an object whose text there is already (LM_JSON_LINE); none when it is empty. */
 void lm_json_members(lm_json_writer *w, const lm_text *object);
 
-/* ---- reading -----------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 struct cJSON;
 

@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
+
 /* ---- growing ----------------------------------------------------------------------------------*/
 
 /* Room for n more bytes and the NUL. */
 static bool reserve(lm_text *t, size_t n) {
     if (t->failed) return false;
     size_t need;
-    if (__builtin_add_overflow(t->length, n, &need) || need >= SIZE_MAX / 2) {
+    if (!lm_size_add(t->length, n, &need) || need >= SIZE_MAX / 2) {
         t->failed = true;
         return false;
     }
@@ -125,11 +127,6 @@ void lm_text_json_number(lm_text *t, double x) {
 
 #define MAX_WORD 64
 
-static size_t min3(size_t a, size_t b, size_t c) {
-    size_t m = a < b ? a : b;
-    return m < c ? m : c;
-}
-
 /* Optimal string alignment: insertions, deletions, substitutions, swaps of neighbours. */
 static size_t distance(const char *a, const char *b) {
     size_t n = strlen(a), m = strlen(b);
@@ -141,10 +138,9 @@ static size_t distance(const char *a, const char *b) {
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
             size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
-            row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + change);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                before[j - 2] + 1 < row[j])
-                row[j] = before[j - 2] + 1;
+            row[j] = lm_size_min(lm_size_min(above[j], row[j - 1]) + 1, above[j - 1] + change);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = lm_size_min(row[j], before[j - 2] + 1);
         }
         size_t *oldest = before;
         before = above;

@@ -21,9 +21,9 @@
  *     +-- central directory, [ZIP64 end,] end, comment "lmtrain whole=...": digest of the tail +
  *
  * A chunk is one plane of 256 Ki floats, compressed on its own (planes.h): writing and reading run
- * on all threads and need memory for a few chunks only. The comment's digest covers meta.json and the
- * directory, meta.json holds the digests of all arrays, and the rest is what these imply (zip.h): it
- * is the digest of the whole file. In NumPy, three lines make floats of planes:
+ * on all threads and need memory for a few chunks only. The comment's digest covers meta.json and
+ * the directory, meta.json holds the digests of all arrays, and the rest is what these imply
+ * (zip.h): it is the digest of the whole file. In NumPy, three lines make floats of planes:
  *
  *     z = np.load(path)
  *     w = np.ascontiguousarray(np.moveaxis(z["wte.weight"], 0, -1)).view("<f4")[..., 0]
@@ -57,8 +57,8 @@ lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *array
                               const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
                               lm_error *err);
 
-/* The memory that writing takes beside the arrays on so many threads, but for the index: some 100 bytes for
- * each MiB of them. Reading and verifying take less. */
+/* The memory that writing takes beside the arrays on so many threads, but for the index: some 100
+ * bytes for each MiB of them. Reading and verifying take less. */
 uint64_t lm_checkpoint_write_bytes(int threads);
 
 typedef struct lm_checkpoint lm_checkpoint;
@@ -85,7 +85,7 @@ lm_status lm_checkpoint_read(lm_checkpoint *c, const lm_checkpoint_array *arrays
 /* Decompress everything and check every digest and CRC. */
 lm_status lm_checkpoint_verify(lm_checkpoint *c, lm_pool *pool, lm_error *err);
 
-/* ---- a directory of checkpoints ----------------------------------------------------------------*/
+/* ---- a directory of checkpoints ---------------------------------------------------------------*/
 
 /* "step-0000001200.npz" in a directory of checkpoints. */
 char *lm_checkpoint_path(const char *directory, int64_t step); /* malloc'd; NULL without memory */
@@ -98,8 +98,8 @@ lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err);
  * cannot be read for want of memory, say, is an error: it may be good. */
 lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path, lm_text *skipped,
                                lm_error *err);
-/* A run goes on from `step`: what lies beyond is renamed to "<name>.aside", durably, so that it never
- * counts as the newest again. Named in *moved, a line each. */
+/* A run goes on from `step`: what lies beyond is renamed to "<name>.aside", durably, so that it
+ * never counts as the newest again. Named in *moved, a line each. */
 lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *moved,
                                   lm_error *err);
 /* Losses of checkpoints by step, so that each meta.json is read once. Zero-initialise. */
@@ -118,14 +118,14 @@ typedef struct lm_checkpoint_retention {
     double (*loss)(const char *meta); /* by meta.json; NaN: has none. Needed for keep_best only */
     lm_checkpoint_losses *known;      /* from call to call, of this directory; likewise */
 } lm_checkpoint_retention;
-/* Delete the others, those set aside of steps up to `newest`, and left-over temporaries; nothing when
- * that of `newest` is not there. One that cannot be deleted is an error when the others are gone. With
- * keep_best > 0 it reads the meta.json of `newest` and of those
- * not in `known`, which then holds what stays. */
+/* Delete the others, those set aside of steps up to `newest`, and left-over temporaries; nothing
+ * when that of `newest` is not there. One that cannot be deleted is an error when the others are
+ * gone. With keep_best > 0 it reads the meta.json of `newest` and of those not in `known`, which
+ * then holds what stays. */
 lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err);
-/* Remove what writers that were killed left behind, which may be what fills the disk. For the holder
- * of the run's lock only: another writer's temporary would go too. */
+/* Remove what writers that were killed left behind, which may be what fills the disk. For the
+ * holder of the run's lock only: another writer's temporary would go too. */
 lm_status lm_checkpoint_remove_temporaries(const char *directory, lm_error *err);
 /* Bytes of the checkpoints in directory, those set aside and temporaries included. */
 uint64_t lm_checkpoint_bytes(const char *directory);

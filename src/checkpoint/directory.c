@@ -14,8 +14,8 @@
 #define HALF   ".tmp" /* of lm_file_writer */
 #define DIGITS 10
 
-/* The step of "step-", ten digits, suffix; -1: it is not such a name. Ten digits always, so that the
- * order of names is the order of steps. */
+/* The step of "step-", ten digits, suffix; -1: it is not such a name. Ten digits always, so that
+ * the order of names is the order of steps. */
 static int64_t step_of(const char *name, const char *suffix) {
     const size_t prefix = strlen(PREFIX);
     if (strncmp(name, PREFIX, prefix) != 0) return -1;
@@ -35,10 +35,6 @@ int64_t lm_checkpoint_step(const char *name) {
     return step_of(name, SUFFIX);
 }
 
-static lm_status no_memory(const char *directory, lm_error *err) {
-    return lm_error_no_memory(err, directory);
-}
-
 lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err) {
     lm_checkpoint *c = NULL;
     lm_status status = lm_checkpoint_open(&c, path, err);
@@ -56,7 +52,8 @@ lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path
     for (size_t i = list.count; status == LM_OK && i-- > 0 && !*path;) {
         if (step_of(list.names[i], SUFFIX) < 0) continue;
         char *candidate = lm_file_join(directory, list.names[i]);
-        status = candidate ? lm_checkpoint_check(candidate, pool, err) : no_memory(directory, err);
+        status = candidate ? lm_checkpoint_check(candidate, pool, err)
+                           : lm_error_no_memory(err, directory);
         if (status == LM_OK) {
             *path = candidate;
             break;
@@ -74,7 +71,7 @@ lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path
 static lm_status move_aside(const char *path, lm_error *err) {
     lm_text to = {0};
     lm_text_printf(&to, "%s" ASIDE, path);
-    lm_status status = to.failed ? no_memory(path, err) : LM_OK;
+    lm_status status = to.failed ? lm_error_no_memory(err, path) : LM_OK;
     if (status == LM_OK && rename(path, lm_text_cstr(&to)) != 0)
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot rename it to %s: %s", path,
                               lm_text_cstr(&to), lm_error_errno(errno));
@@ -90,7 +87,7 @@ lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *
     for (size_t i = 0; status == LM_OK && i < list.count; i++) {
         if (step_of(list.names[i], SUFFIX) <= step) continue;
         char *path = lm_file_join(directory, list.names[i]);
-        status = path ? move_aside(path, err) : no_memory(directory, err);
+        status = path ? move_aside(path, err) : lm_error_no_memory(err, directory);
         if (status == LM_OK) lm_text_printf(moved, "%s" ASIDE "\n", path);
         any = true;
         free(path);
@@ -100,7 +97,7 @@ lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *
     return status;
 }
 
-/* ---- retention ---------------------------------------------------------------------------------*/
+/* ---- retention --------------------------------------------------------------------------------*/
 
 /* A checkpoint up to the newest, in rising order of steps. */
 typedef struct lm_checkpoint_loss {
@@ -171,7 +168,7 @@ static lm_status list_candidates(const char *directory, const lm_file_list *name
     size_t at = 0;
     *n = 0;
     *list = calloc(names->count + 1, sizeof **list);
-    if (!*list) return no_memory(directory, err);
+    if (!*list) return lm_error_no_memory(err, directory);
     for (size_t i = 0; i < names->count; i++) {
         int64_t step = step_of(names->names[i], SUFFIX);
         if (step < 0 || step > keep->newest) continue;
@@ -195,7 +192,7 @@ static void remove_one(const char *directory, const char *name, lm_status *statu
     lm_error aside;
     lm_error *e = *status == LM_OK ? err : &aside;
     char *path = lm_file_join(directory, name);
-    lm_status removed = path ? lm_file_remove(path, e) : no_memory(directory, e);
+    lm_status removed = path ? lm_file_remove(path, e) : lm_error_no_memory(e, directory);
     if (*status == LM_OK) *status = removed;
     free(path);
 }

@@ -1,6 +1,6 @@
-/* Deflate blocks (RFC 1951) of literals alone, each byte by a Huffman code of its block: what is left
- * of deflate where matches do not pay, many times as fast as a coder that looks for them. Any inflate
- * reads them.
+/* Deflate blocks (RFC 1951) of literals alone, each byte by a Huffman code of its block: what is
+ * left of deflate where matches do not pay, many times as fast as a coder that looks for them. Any
+ * inflate reads them.
  *
  * The stream is, in bits from the lowest of each byte:
  *
@@ -21,12 +21,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes that share a code. Of a trained model's exponents, blocks of half the length take 1% less room
- * and 12% more time to decode, of twice the length 2% more and 7% less. */
+/* Bytes that share a code. Of a trained model's exponents, blocks of half the length take 1% less
+ * room and 12% more time to decode, of twice the length 2% more and 7% less. */
 #define LM_HUFFMAN_BLOCK ((size_t)64 << 10)
-/* Longest code. Deflate has 15, which would save 0.1%; with 11, two codes and their length fit into 32
- * bits, five into the 56 that a register holds, and a table of all that 11 bits begin with into the
- * first-level cache. */
+/* Longest code. Deflate has 15, which would save 0.1%; with 11, two codes and their length fit into
+ * 32 bits, five into the 56 that a register holds, and a table of all that 11 bits begin with into
+ * the first-level cache. */
 #define LM_HUFFMAN_LIMIT 11
 /* What may be written beyond the output: by the stores of a register, and before it is noticed that
  * the output is full. */
@@ -46,12 +46,12 @@ typedef struct lm_huffman_tables {
     uint32_t combined[1 << LM_HUFFMAN_LIMIT]; /* up to three bytes that bits begin with */
 } lm_huffman_tables;
 
-/* lengths [n]: 0 for what does not occur, else 1 to limit bits, of a prefix code for n <= 257 symbols
- * by their counts, complete when two or more occur. Huffman 1952; where that is longer than the
- * limit, lengths are evened out. */
+/* lengths [n]: 0 for what does not occur, else 1 to limit bits, of a prefix code for n <= 257
+ * symbols by their counts, complete when two or more occur. Huffman 1952; where that is longer than
+ * the limit, lengths are evened out. */
 void lm_huffman_lengths(const uint32_t *counts, int n, int limit, uint8_t *lengths);
-/* The canonical codes [n] of such lengths (RFC 1951, 3.2.2), first bit lowest; false when they are not
- * complete: some bits mean nothing, or two things. */
+/* The canonical codes [n] of such lengths (RFC 1951, 3.2.2), first bit lowest; false when they are
+ * not complete: some bits mean nothing, or two things. */
 bool lm_huffman_codes(const uint8_t *lengths, int n, int limit, uint16_t *codes);
 
 /* Encode size bytes, whose counts [256] are given for each block; returns the bytes written to out

@@ -5,10 +5,10 @@
 
 enum { LITERALS = LM_HUFFMAN_LITERALS, END = 256, DISTANCES = LM_HUFFMAN_DISTANCES };
 
-/* ---- bits --------------------------------------------------------------------------------------*/
+/* ---- bits -------------------------------------------------------------------------------------*/
 
-/* The next `count` bits of the stream are the lowest of `bits`; those above are of the stream too, or
- * 0. Behind the end of the input bits are 0, and count becomes negative. */
+/* The next `count` bits of the stream are the lowest of `bits`; those above are of the stream too,
+ * or 0. Behind the end of the input bits are 0, and count becomes negative. */
 typedef struct bit_reader {
     const unsigned char *at, *end;
     uint64_t bits;
@@ -34,7 +34,7 @@ static inline unsigned take(bit_reader *r, int count) {
     return x;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------*/
+/* ---- tables -----------------------------------------------------------------------------------*/
 
 /* Of the code that the lowest bits of an index begin with: symbol << 4 | length. */
 static void fill_table(const uint8_t *lengths, const uint16_t *codes, int n, int limit,
@@ -105,7 +105,7 @@ static bool take_lengths(bit_reader *r, uint8_t lengths[LITERALS + DISTANCES]) {
     return r->count >= 0 && lengths[LITERALS] == 1 && lengths[LITERALS + 1] == 1;
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------*/
+/* ---- blocks -----------------------------------------------------------------------------------*/
 
 /* Appends to out[*at ...), at most size and what LM_HUFFMAN_SLACK covers. */
 static bool take_coded(lm_huffman_tables *t, bit_reader *reader, unsigned char *out, size_t *at,

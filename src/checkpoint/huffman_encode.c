@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/numbers.h"
 #include "checkpoint/huffman.h"
 
 enum { LITERALS = LM_HUFFMAN_LITERALS, END = 256, DISTANCES = LM_HUFFMAN_DISTANCES };
@@ -15,7 +16,7 @@ static void make_codes(const uint8_t *lengths, int n, int limit, code *codes) {
     for (int s = 0; s < n; s++) codes[s] = (code)bits[s] << 8 | lengths[s];
 }
 
-/* ---- bits --------------------------------------------------------------------------------------*/
+/* ---- bits -------------------------------------------------------------------------------------*/
 
 /* What is not written yet: less than a byte between calls. */
 typedef struct bit_writer {
@@ -67,7 +68,7 @@ static void put_bytes(bit_writer *w, const code *codes, const code *pairs, const
     *w = b;
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------*/
+/* ---- blocks -----------------------------------------------------------------------------------*/
 
 /* Runs of lengths as one symbol: 16 repeats the last one 3 to 6 times, 17 and 18 are 3 to 10 and 11
  * to 138 zeros. Above the symbol (8 bits) lies the number of repeats beyond the least. */
@@ -112,8 +113,8 @@ static void put_lengths(bit_writer *w, const uint8_t lengths[LITERALS + DISTANCE
     }
 }
 
-/* false when it would not end before `end`. It begins there at the latest and writes no more than its
- * header beyond: at most 259 codes of 7 bits. */
+/* false when it would not end before `end`. It begins there at the latest and writes no more than
+ * its header beyond: at most 259 codes of 7 bits. */
 static bool put_block(lm_huffman_tables *t, bit_writer *w, const unsigned char *in, size_t size,
                       const uint32_t counts[256], const unsigned char *end) {
     uint32_t all[LITERALS];
@@ -139,7 +140,7 @@ size_t lm_huffman_encode(lm_huffman_tables *t, const unsigned char *in, size_t s
                          const uint32_t (*counts)[256], unsigned char *out, size_t most) {
     bit_writer w = {.at = out};
     for (size_t at = 0; at < size; at += LM_HUFFMAN_BLOCK, counts++) {
-        size_t n = size - at < LM_HUFFMAN_BLOCK ? size - at : LM_HUFFMAN_BLOCK;
+        size_t n = lm_size_min(size - at, LM_HUFFMAN_BLOCK);
         if (!put_block(t, &w, in + at, n, *counts, out + most)) return 0;
     }
     put(&w, 0, 3);

@@ -50,8 +50,8 @@ static void parse_array(lm_json_reader *r, lm_stored_array *a) {
     a->digest = lm_json_get_digest(r, "xxh64");
 }
 
-/* The member begins with the .npy header that the shape implies, as a stored block of *size bytes, and
- * ends with the trailer. */
+/* The member begins with the .npy header that the shape implies, as a stored block of *size bytes,
+ * and ends with the trailer. */
 static lm_status check_frame(lm_checkpoint *c, lm_stored_array *a, const lm_zip_member *m,
                              uint64_t *size, lm_error *err) {
     static const char wrong[] = "its .npy header is not that of its shape";

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/elementary.h"
+#include "base/numbers.h"
 #include "checkpoint/huffman.h"
 
 #define RAW_DEFLATE  (-15)
@@ -61,7 +62,7 @@ void lm_plane_join(int64_t count, const unsigned char *const planes[LM_PLANES], 
     }
 }
 
-/* ---- compressing -------------------------------------------------------------------------------*/
+/* ---- compressing ------------------------------------------------------------------------------*/
 
 /* Adds to counts. */
 static void count_bytes(const unsigned char *in, size_t size, uint32_t counts[256]) {
@@ -81,8 +82,8 @@ static double entropy_bytes(const uint32_t counts[256], size_t size) {
     return bits / (8 * 0.6931471805599453);
 }
 
-/* Do pieces, a sixteenth of all bytes, say that coding cannot win? Mantissas are such: 3 of 4 planes
- * of trained weights. 0.98 leaves room for what a sample misses. */
+/* Do pieces, a sixteenth of all bytes, say that coding cannot win? Mantissas are such: 3 of 4
+ * planes of trained weights. 0.98 leaves room for what a sample misses. */
 static bool looks_random(const unsigned char *in, size_t size) {
     enum { PIECES = 16, PIECE = 1024 };
     uint32_t counts[256] = {0};
@@ -94,7 +95,7 @@ static bool looks_random(const unsigned char *in, size_t size) {
 static size_t store(const unsigned char *in, size_t size, unsigned char *out) {
     unsigned char *p = out;
     while (size > 0) {
-        size_t n = size < STORED_MAX ? size : STORED_MAX;
+        size_t n = lm_size_min(size, STORED_MAX);
         p[0] = 0; /* not final, stored, padding */
         lm_write_u16(p + 1, (uint16_t)n);
         lm_write_u16(p + 3, (uint16_t)~n);
@@ -131,7 +132,7 @@ size_t lm_plane_compress(lm_plane_coder *c, const unsigned char *in, size_t size
     for (size_t at = 0, i = 0; at < size; at += LM_HUFFMAN_BLOCK, i++) {
         size_t left = size - at;
         memset(counts[i], 0, sizeof counts[i]);
-        count_bytes(in + at, left < LM_HUFFMAN_BLOCK ? left : LM_HUFFMAN_BLOCK, counts[i]);
+        count_bytes(in + at, lm_size_min(left, LM_HUFFMAN_BLOCK), counts[i]);
         for (int b = 0; b < 256; b++) total[b] += counts[i][b];
     }
     for (int b = 0; b < 256; b++) most = total[b] > most ? total[b] : most;

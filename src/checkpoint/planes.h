@@ -15,8 +15,8 @@
 
 #define LM_PLANES      4
 #define LM_PLANE_CHUNK ((int64_t)256 << 10)
-/* Room for a compressed chunk, which is at most its bytes in stored blocks, and for a decompressed one:
- * what coders write beyond their output included. */
+/* Room for a compressed chunk, which is at most its bytes in stored blocks, and for a decompressed
+ * one: what coders write beyond their output included. */
 #define LM_PLANE_BOUND ((size_t)LM_PLANE_CHUNK + 512)
 
 /* The empty final block that ends a member's stream. */
@@ -35,12 +35,12 @@ void lm_plane_split(int64_t count, const float *x, int plane, unsigned char *out
 void lm_plane_join(int64_t count, const unsigned char *const planes[LM_PLANES], float *x);
 
 /* Compress size <= LM_PLANE_CHUNK bytes into out [LM_PLANE_BOUND]; returns the bytes written. Same
- * input, same output: Huffman codes when the bytes' entropy says that they pay (huffman.h), run lengths
- * by zlib when one byte dominates, stored blocks otherwise. */
+ * input, same output: Huffman codes when the bytes' entropy says that they pay (huffman.h), run
+ * lengths by zlib when one byte dominates, stored blocks otherwise. */
 size_t lm_plane_compress(lm_plane_coder *c, const unsigned char *in, size_t size,
                          unsigned char *out);
-/* Decompress a chunk of exactly size <= LM_PLANE_CHUNK bytes into out [LM_PLANE_BOUND]; false when it
- * is not such a chunk. Any deflate blocks are read: what huffman.h does not know, zlib does. */
+/* Decompress a chunk of exactly size <= LM_PLANE_CHUNK bytes into out [LM_PLANE_BOUND]; false when
+ * it is not such a chunk. Any deflate blocks are read: what huffman.h does not know, zlib does. */
 bool lm_plane_decompress(lm_plane_coder *c, const unsigned char *in, size_t in_size,
                          unsigned char *out, size_t size);
 

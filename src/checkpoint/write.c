@@ -53,7 +53,7 @@ static lm_status no_memory(const writer *w) {
     return lm_error_no_memory(w->err, w->file.path);
 }
 
-/* ---- members -----------------------------------------------------------------------------------*/
+/* ---- members ----------------------------------------------------------------------------------*/
 
 /* Leaves room for the local header and writes the .npy header as a stored block. */
 static lm_status begin_member(writer *w, int64_t i) {
@@ -109,7 +109,7 @@ static lm_status end_member(writer *w, int64_t i) {
     return status;
 }
 
-/* ---- chunks ------------------------------------------------------------------------------------*/
+/* ---- chunks -----------------------------------------------------------------------------------*/
 
 static void compress_slot(const writer *w, slot *s, int worker) {
     unsigned char *split = w->splits[worker];
@@ -129,8 +129,8 @@ static void write_batch(writer *w) {
     w->writing.used = 0;
 }
 
-/* One thread writes, since the kernel lets only one write to a file at a time; the others, and then it
- * too, compress. */
+/* One thread writes, since the kernel lets only one write to a file at a time; the others, and then
+ * it too, compress. */
 static void batch_task(void *argument, int64_t task, int worker) {
     writer *w = argument;
     if (task == 0) {
@@ -208,7 +208,7 @@ static lm_status write_arrays(writer *w) {
     return turn(w); /* compresses nothing: writes the last batch */
 }
 
-/* ---- the end -----------------------------------------------------------------------------------*/
+/* ---- the end ----------------------------------------------------------------------------------*/
 
 /* meta.json, which is whole now; then the directory. */
 static lm_status write_end(writer *w) {

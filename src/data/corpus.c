@@ -10,7 +10,7 @@
 #include "base/numbers.h"
 #include "data/format.h"
 
-/* ---- opening -----------------------------------------------------------------------------------*/
+/* ---- opening ----------------------------------------------------------------------------------*/
 
 struct lm_corpus {
     lm_shard *shards;
@@ -20,17 +20,13 @@ struct lm_corpus {
     uint64_t digest;
 };
 
-static lm_status no_memory(const char *path, lm_error *err) {
-    return lm_error_no_memory(err, path);
-}
-
 static lm_status add_shard(lm_corpus *c, const char *path, lm_error *err) {
     lm_shard *grown = realloc(c->shards, (size_t)(c->count + 1) * sizeof *grown);
-    if (!grown) return no_memory(path, err);
+    if (!grown) return lm_error_no_memory(err, path);
     c->shards = grown;
     lm_shard *s = &grown[c->count];
     *s = (lm_shard){.path = strdup(path)};
-    if (!s->path) return no_memory(path, err);
+    if (!s->path) return lm_error_no_memory(err, path);
     c->count++; /* from here on lm_corpus_close frees it */
     lm_status status = lm_file_map(&s->map, path, err);
     if (status != LM_OK) return status;
@@ -64,7 +60,7 @@ static lm_status add_directory(lm_corpus *c, const char *path, lm_error *err) {
     for (size_t i = 0; status == LM_OK && i < list.count; i++) {
         if (!ends_with(list.names[i], ".bin")) continue;
         char *full = lm_file_join(path, list.names[i]);
-        status = full ? add_shard(c, full, err) : no_memory(path, err);
+        status = full ? add_shard(c, full, err) : lm_error_no_memory(err, path);
         free(full);
     }
     lm_file_list_free(&list);
@@ -102,7 +98,7 @@ static lm_status add_pattern(lm_corpus *c, const char *path, lm_error *err) {
 lm_status lm_corpus_open(lm_corpus **corpus, const char *path, lm_error *err) {
     *corpus = NULL;
     lm_corpus *c = calloc(1, sizeof *c);
-    if (!c) return no_memory(path, err);
+    if (!c) return lm_error_no_memory(err, path);
     c->watch = -1;
     lm_status status;
     if (lm_file_is_directory(path)) {
@@ -133,7 +129,7 @@ void lm_corpus_close(lm_corpus *c) {
     free(c);
 }
 
-/* ---- reading -----------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 static const lm_shard *shard_at(const lm_corpus *c, int64_t i) {
     LM_ASSERT(i >= 0 && i < c->count);
@@ -178,7 +174,7 @@ const char *lm_corpus_tokenizer(const lm_corpus *c) {
     return c->shards[0].manifest.found ? c->shards[0].manifest.tokenizer : NULL;
 }
 
-/* ---- validation --------------------------------------------------------------------------------*/
+/* ---- validation -------------------------------------------------------------------------------*/
 
 #define BLOCK 4096 /* tokens read at a time */
 

@@ -8,9 +8,9 @@
  * A path is one shard; a directory, whose *.bin files are the shards in strcmp order; or a pattern
  * with * ? [ as the shell has them. Files larger than memory stream from the page cache.
  *
- * Each format is a file and a row in a registry (format.h). A manifest beside a shard names it; without
- * one the shard's contents tell. lmtrain tokenize writes the manifests (train.bin, train.json;
- * manifest.h). */
+ * Each format is a file and a row in a registry (format.h). A manifest beside a shard names it;
+ * without one the shard's contents tell. lmtrain tokenize writes the manifests (train.bin,
+ * train.json; manifest.h). */
 #ifndef LM_DATA_CORPUS_H
 #define LM_DATA_CORPUS_H
 
@@ -50,8 +50,8 @@ bool lm_corpus_watched(const lm_corpus *c);
 /* Reads everything once: every id below vocab_size, else an error naming the shard, the byte
  * offset, the id and the bound; every digest as its manifest says. */
 lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, lm_error *err);
-/* Digest of the shards' bytes in order, whatever their names: a checkpoint records it, since a resumed
- * run must see the same data. Known after lm_corpus_validate (asserted). */
+/* Digest of the shards' bytes in order, whatever their names: a checkpoint records it, since a
+ * resumed run must see the same data. Known after lm_corpus_validate (asserted). */
 uint64_t lm_corpus_digest(const lm_corpus *c);
 
 #endif

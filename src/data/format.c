@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* In this order shards without a manifest are tried: raw ids, which any file could be, come last. */
+/* In this order shards without a manifest are tried: raw ids, which any file could be, come
+ * last. */
 static const lm_format *const formats[] = {
     &lm_format_raw_uint16,
 };

@@ -1,6 +1,6 @@
-/* Inside the room: what a format of shards is. A new format is a file format_NAME.c that defines one of
- * these, its line below and its row in format.c; corpora, manifests, the shard writer and inspect learn
- * of it from there. */
+/* Inside the room: what a format of shards is. A new format is a file format_NAME.c that defines
+ * one of these, its line below and its row in format.c; corpora, manifests, the shard writer and
+ * inspect learn of it from there. */
 #ifndef LM_DATA_FORMAT_H
 #define LM_DATA_FORMAT_H
 

@@ -3,7 +3,8 @@
  *     {"format": "lmtrain tokens", "version": 1, "dtype": "uint16", "tokenizer": "bytes",
  *      "vocab_size": 256, "tokens": 123456, "xxh64": "0123456789abcdef"}
  *
- * dtype names the format of the shard (format.h); xxh64 is the digest of its bytes (base/digest.h). */
+ * dtype names the format of the shard (format.h); xxh64 is the digest of its bytes
+ * (base/digest.h). */
 #ifndef LM_DATA_MANIFEST_H
 #define LM_DATA_MANIFEST_H
 

@@ -40,7 +40,7 @@ void lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens) {
     lm_sampler_window_in_order(s, i, tokens);
 }
 
-/* ---- the permutation ---------------------------------------------------------------------------*/
+/* ---- the permutation --------------------------------------------------------------------------*/
 
 #define ROUNDS 4
 
@@ -63,7 +63,8 @@ int64_t lm_permute(uint64_t seed, int64_t epoch, int64_t n, int64_t i) {
     int bits = 1; /* of a half */
     while ((uint64_t)1 << 2 * bits < (uint64_t)n) bits++;
     /* Following the network from a point inside comes back inside, and reaches each point from one
-     * other only: so the walk is a bijection of [0, n). It takes less than four rounds on average. */
+     * other only: so the walk is a bijection of [0, n). It takes less than four rounds on
+     * average. */
     uint64_t x = (uint64_t)i;
     do x = feistel(&rng, bits, x);
     while (x >= (uint64_t)n);

@@ -6,9 +6,9 @@
  *     lm_sampler_window(&s, sample_index, tokens);     // tokens [context_length + 1]
  *
  * A shard of n tokens has floor((n-1)/T) windows: tokens i*T .. i*T+T, so that neighbours share the
- * one token that is target of the first and input of the second; the tail is dropped. An epoch takes
- * every window once, in the order of a keyed permutation: a Feistel network over the next power of
- * four, walked until it lands inside (Black & Rogaway 2002). */
+ * one token that is target of the first and input of the second; the tail is dropped. An epoch
+ * takes every window once, in the order of a keyed permutation: a Feistel network over the next
+ * power of four, walked until it lands inside (Black & Rogaway 2002). */
 #ifndef LM_DATA_SAMPLER_H
 #define LM_DATA_SAMPLER_H
 

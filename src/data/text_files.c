@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/numbers.h"
 
 #define MAX_DEPTH 64
 
@@ -17,10 +18,6 @@ typedef struct finder {
     size_t root; /* length of the directory's path: what stands behind it is hashed */
     lm_error *err;
 } finder;
-
-static lm_status no_memory(const finder *f, const char *path) {
-    return lm_error_no_memory(f->err, path);
-}
 
 static bool wanted(const finder *f, const char *name) {
     size_t n = strlen(name);
@@ -36,7 +33,7 @@ static lm_status add(finder *f, const char *path, const struct stat *info) {
     if (list->count == f->capacity) {
         f->capacity = f->capacity ? 2 * f->capacity : 256;
         lm_text_file *grown = realloc(list->files, f->capacity * sizeof *grown);
-        if (!grown) return no_memory(f, path);
+        if (!grown) return lm_error_no_memory(f->err, path);
         list->files = grown;
     }
     const char *below = path + f->root;
@@ -46,7 +43,7 @@ static lm_status add(finder *f, const char *path, const struct stat *info) {
                            .hash = lm_digest_of(below, strlen(below)),
                            .device = (uint64_t)info->st_dev,
                            .inode = (uint64_t)info->st_ino};
-    if (!file->path) return no_memory(f, path);
+    if (!file->path) return lm_error_no_memory(f->err, path);
     list->count++;
     return LM_OK;
 }
@@ -62,7 +59,7 @@ static lm_status walk(finder *f, const char *path, int depth) {
         if (names.names[i][0] == '.') continue;
         char *full = lm_file_join(path, names.names[i]);
         if (!full) {
-            status = no_memory(f, path);
+            status = lm_error_no_memory(f->err, path);
         } else if (lstat(full, &info) != 0) {
             status = lm_error_set(f->err, LM_ERR_RUNTIME, "%s: cannot stat: %s", full,
                                   lm_error_errno(errno));
@@ -94,7 +91,7 @@ static lm_status find_path(finder *f, const char *path) {
     return add(f, path, &info);
 }
 
-/* ---- choosing ----------------------------------------------------------------------------------*/
+/* ---- choosing ---------------------------------------------------------------------------------*/
 
 static int by_hash(const void *a, const void *b) {
     const lm_text_file *x = a, *y = b;
@@ -164,7 +161,7 @@ static lm_status take(lm_text_files *list, const lm_text_files_options *o, lm_er
 static void hold_out(lm_text_files *list, double val_fraction) {
     size_t n = list->count, held = (size_t)(val_fraction * (double)n + 0.5);
     if (val_fraction <= 0 || n < 2) return;
-    held = held < 1 ? 1 : held > n - 1 ? n - 1 : held;
+    held = lm_size_min(lm_size_max(held, 1), n - 1);
     for (size_t i = 0; i < held; i++) list->files[i].validation = true;
 }
 

@@ -26,7 +26,7 @@ static lm_status fail(const lm_metrics *m, const char *verb, lm_error *err) {
                         lm_error_errno(errno));
 }
 
-/* ---- what is already there ---------------------------------------------------------------------*/
+/* ---- what is already there --------------------------------------------------------------------*/
 
 /* The figure after "key": in a line this file wrote itself. */
 static bool figure(const char *line, size_t length, const char *key, double *out) {
@@ -84,7 +84,7 @@ out:
     return status;
 }
 
-/* ---- appending ---------------------------------------------------------------------------------*/
+/* ---- appending --------------------------------------------------------------------------------*/
 
 static lm_json_writer begin(lm_metrics *m) {
     lm_json_writer line = {.out = &m->text};

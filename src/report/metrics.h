@@ -46,7 +46,8 @@ typedef struct lm_metrics {
 
 /* Open for appending after step last_step, making the file when it is not there: whatever stands
  * behind the last whole line of a step <= last_step is cut off, and the evaluation at last_step too
- * unless `evaluated`. *seconds receives the "seconds" of the last line kept, 0 when there is none. */
+ * unless `evaluated`. *seconds receives the "seconds" of the last line kept, 0 when there is
+ * none. */
 lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
                           double *seconds, lm_error *err);
 /* Append one line, by one write. A line that cannot be written, for want of disk say, is no error:

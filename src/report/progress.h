@@ -29,7 +29,8 @@ typedef struct lm_progress {
 
 void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, int64_t first_step,
                        int64_t steps, double flops_per_token);
-/* A newer measurement of the machine's peak. The higher counts: a busy machine only ever hides some. */
+/* A newer measurement of the machine's peak. The higher counts: a busy machine only ever hides
+ * some. */
 void lm_progress_peak(lm_progress *p, double peak_flops);
 /* After each step: loss in nats, tokens/s smoothed by the caller or of the step. */
 void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_per_s);

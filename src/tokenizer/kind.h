@@ -7,15 +7,15 @@
 
 typedef struct lm_tokenizer_row {
     const char *name;
-    /* Fills vocab_size, separator, bytes_per_token and, where the kind has any, state. After an error
-     * close is called all the same. */
+    /* Fills vocab_size, separator, bytes_per_token and, where the kind has any, state. After an
+     * error close is called all the same. */
     lm_status (*open)(lm_tokenizer *t, lm_error *err);
     void (*close)(lm_tokenizer *t); /* frees state; NULL: there is nothing to free */
     /* What an encoder keeps from piece to piece, if anything (else NULL both): e->state. */
     lm_status (*encoder_open)(lm_encoder *e, lm_error *err);
     void (*encoder_close)(lm_encoder *e);
-    /* Appends ids. `last`: the document ends with this piece, whose size may be 0, so that nothing is
-     * held back. */
+    /* Appends ids. `last`: the document ends with this piece, whose size may be 0, so that nothing
+     * is held back. */
     lm_status (*encode)(lm_encoder *e, const char *text, size_t size, bool last,
                         lm_token_list *tokens, lm_error *err);
     void (*decode)(const lm_tokenizer *t, int32_t id, lm_text *out); /* 0 <= id < vocab_size */

@@ -11,7 +11,7 @@ static const lm_tokenizer_row *const kinds[] = {
 };
 enum { COUNT = sizeof kinds / sizeof *kinds };
 
-/* ---- a tokenizer -------------------------------------------------------------------------------*/
+/* ---- a tokenizer ------------------------------------------------------------------------------*/
 
 const char *lm_tokenizer_name(int i) {
     return i >= 0 && i < COUNT ? kinds[i]->name : NULL;
@@ -76,7 +76,7 @@ void lm_tokenizer_decode(const lm_tokenizer *t, int32_t id, lm_text *out) {
     if (id >= 0 && id < t->vocab_size) t->kind->decode(t, id, out);
 }
 
-/* ---- encoding ----------------------------------------------------------------------------------*/
+/* ---- encoding ---------------------------------------------------------------------------------*/
 
 lm_status lm_token_list_reserve(lm_token_list *list, size_t n, lm_error *err) {
     size_t need, bytes;

@@ -4,13 +4,13 @@
  *     lm_tokenizer_open(&t, "bytes", err);
  *     lm_encoder *e;
  *     lm_encoder_open(&e, t, err);
- *     lm_encoder_put(e, piece, size, &tokens, err);  ...   // a document in pieces, wherever they end
- *     lm_encoder_finish(e, &tokens, err);                  // the document is over; the next may begin
+ *     lm_encoder_put(e, piece, size, &tokens, err);  ...   // a document in pieces, cut anywhere
+ *     lm_encoder_finish(e, &tokens, err);                  // it is over; the next may begin
  *     lm_encoder_close(e);
  *     lm_tokenizer_close(t);
  *
- * A tokenizer does not change once it is open: any number of threads may encode with it, each with an
- * encoder of its own, and decode with it. */
+ * A tokenizer does not change once it is open: any number of threads may encode with it, each with
+ * an encoder of its own, and decode with it. */
 #ifndef LM_TOKENIZER_TOKENIZER_H
 #define LM_TOKENIZER_TOKENIZER_H
 
@@ -29,7 +29,7 @@ typedef struct lm_token_list {
 lm_status lm_token_list_reserve(lm_token_list *list, size_t n, lm_error *err);
 void lm_token_list_free(lm_token_list *list); /* zero-initialised or twice is fine */
 
-/* ---- a tokenizer -------------------------------------------------------------------------------*/
+/* ---- a tokenizer ------------------------------------------------------------------------------*/
 
 const char *lm_tokenizer_name(int kind); /* "bytes"; NULL past the end */
 
@@ -48,7 +48,7 @@ double lm_tokenizer_bytes_per_token(const lm_tokenizer *t);
 /* Append the bytes of one token; an id outside the vocabulary appends nothing. */
 void lm_tokenizer_decode(const lm_tokenizer *t, int32_t id, lm_text *out);
 
-/* ---- encoding ----------------------------------------------------------------------------------*/
+/* ---- encoding ---------------------------------------------------------------------------------*/
 
 /* One document after the other, each in pieces: the ids of a document are those of its whole text,
  * wherever the pieces end. For one thread at a time. */

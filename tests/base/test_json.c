@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "tests/support/aborts.h"
 
-/* ---- writing -----------------------------------------------------------------------------------*/
+/* ---- writing ----------------------------------------------------------------------------------*/
 
 static void write_nested(lm_json_writer *w, lm_json_layout layout) {
     lm_json_object(w, NULL, layout);
@@ -117,7 +117,7 @@ static void test_misuse_is_asserted(void **state) {
     lm_text_free(&t);
 }
 
-/* ---- reading -----------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 static const char text[] = "{\"n\": 7, \"x\": 1.5, \"none\": null, \"name\": \"abc\","
                            " \"digest\": \"0123456789abcdef\", \"inner\": {\"k\": [1]},"

@@ -210,7 +210,8 @@ static void test_rules_together(void **state) {
     for (uint64_t seed = 1; seed <= 5; seed++) run_with(seed);
 }
 
-/* Something in the way, a directory of that name say, must not keep the others: the disk would fill. */
+/* Something in the way, a directory of that name say, must not keep the others: the disk would
+ * fill. */
 static void test_one_that_cannot_go(void **state) {
     (void)state;
     lm_error err = {0};

@@ -1,5 +1,5 @@
-/* Deflate blocks of our own making: what zlib makes of them, how small they are, and what the decoder
- * makes of anything else. */
+/* Deflate blocks of our own making: what zlib makes of them, how small they are, and what the
+ * decoder makes of anything else. */
 #include "tests/support/test.h"
 
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static uint64_t draw(uint64_t i) {
     return (uint64_t)(lm_rng_uniform(&rng, i) * 0x1p32);
 }
 
-/* ---- what bytes look like ----------------------------------------------------------------------*/
+/* ---- what bytes look like ---------------------------------------------------------------------*/
 
 /* Byte i of a kind: a share of 2^32 picks from weights, whose sum is the last of `upto`. */
 static void fill(size_t size, const double *weights, int n) {
@@ -87,7 +87,7 @@ static void make(int kind, size_t size) {
         data[i] = (unsigned char)(i * 37);
 }
 
-/* ---- coders ------------------------------------------------------------------------------------*/
+/* ---- coders -----------------------------------------------------------------------------------*/
 
 static void count(size_t size, uint32_t (*counts)[256]) {
     memset(counts, 0, (MOST / LM_HUFFMAN_BLOCK) * sizeof *counts);
@@ -173,7 +173,7 @@ static void test_chunks_are_one_stream(void **state) {
     lm_plane_coder_free(coder);
 }
 
-/* ---- how small ---------------------------------------------------------------------------------*/
+/* ---- how small --------------------------------------------------------------------------------*/
 
 typedef struct packet {
     uint64_t weight;
@@ -254,7 +254,7 @@ static void test_lengths_keep_the_limit(void **state) {
     }
 }
 
-/* ---- anything else -----------------------------------------------------------------------------*/
+/* ---- anything else ----------------------------------------------------------------------------*/
 
 /* What the decoder accepts, zlib reads too, as the same bytes. */
 static bool agree(size_t coded_size, size_t size) {

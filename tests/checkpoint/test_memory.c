@@ -1,5 +1,6 @@
-/* Writing a checkpoint takes the memory that lm_checkpoint_write_bytes says, which is in every plan of a
- * run; reading and verifying take no more. malloc and its kind are this program's own and count. */
+/* Writing a checkpoint takes the memory that lm_checkpoint_write_bytes says, which is in every plan
+ * of a run; reading and verifying take no more. malloc and its kind are this program's own and
+ * count. */
 #include "tests/support/test.h"
 
 #include <malloc.h>

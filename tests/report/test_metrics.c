@@ -139,7 +139,8 @@ static void test_lines_taken_back(void **state) {
     expect_kept(9, "", 0);
 }
 
-/* What is appended after a resume stands behind what was kept, and an older writer is not needed. */
+/* What is appended after a resume stands behind what was kept, and an older writer is not
+ * needed. */
 static void test_going_on(void **state) {
     (void)state;
     lm_metrics m;
@@ -178,7 +179,7 @@ static void test_units(void **state) {
     assert_true(fabs(lm_bits_per_byte(0.69314718055994531, 4) - 0.25) < 1e-15);
 }
 
-/* ---- summary.json ------------------------------------------------------------------------------*/
+/* ---- summary.json -----------------------------------------------------------------------------*/
 
 static void test_summary(void **state) {
     (void)state;

@@ -10,7 +10,7 @@
 
 #include "report/progress.h"
 
-/* ---- not a terminal ----------------------------------------------------------------------------*/
+/* ---- not a terminal ---------------------------------------------------------------------------*/
 
 static void expect_begin(const char *line, const char *begin) {
     if (strncmp(line, begin, strlen(begin)) != 0)
@@ -125,7 +125,7 @@ static void test_left(void **state) {
     }
 }
 
-/* ---- a terminal --------------------------------------------------------------------------------*/
+/* ---- a terminal -------------------------------------------------------------------------------*/
 
 static int master;
 

@@ -94,7 +94,8 @@ static const lm_tokenizer_row pairs = {
     "pairs",      pairs_open,  pairs_close, pairs_encoder_open, pairs_encoder_close,
     pairs_encode, pairs_decode};
 
-/* The ids do not depend on where the pieces of a document end, and documents do not flow together. */
+/* The ids do not depend on where the pieces of a document end, and documents do not flow
+ * together. */
 static void test_pieces(void **state) {
     (void)state;
     static const char text[] = "xabaabba";
