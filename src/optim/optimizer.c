@@ -106,7 +106,7 @@ const lm_optimizer_array *lm_optimizer_arrays(const lm_optimizer *o, int64_t *co
 
 const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count) {
     *count = (int64_t)(o->arena.used / sizeof(float));
-    return (const float *)o->arena.base;
+    return (const float *)(const void *)o->arena.base;
 }
 
 /* ---- creating ---------------------------------------------------------------------------------*/
@@ -144,22 +144,13 @@ static void cut_pieces(lm_optimizer *o) {
     o->n_pieces = next - o->pieces;
 }
 
-lm_status lm_optimizer_create(lm_optimizer **optimizer, const lm_optimizer_options *groups,
-                              int n_groups, const lm_optimizer_row *rows, int64_t n_rows,
-                              lm_error *err) {
-    uint64_t bytes = 0;
+/* Copies groups and rows, counts arrays and pieces, and allocates the lists of them. */
+static bool allocate_lists(lm_optimizer *o, const lm_optimizer_options *groups, int n_groups,
+                           const lm_optimizer_row *rows, int64_t n_rows) {
     int64_t pieces = 0;
-    lm_status status = LM_OK;
-    lm_optimizer *o = *optimizer = calloc(1, sizeof *o);
-    if (!o) return lm_error_no_memory(err, NULL);
-    bool fits = lm_optimizer_bytes(groups, rows, n_rows, &bytes);
-    LM_ASSERT(fits); /* as the plan has found */
     o->groups = calloc((size_t)n_groups + 1, sizeof *o->groups);
     o->rows = calloc((size_t)n_rows + 1, sizeof *o->rows);
-    if (!o->groups || !o->rows) {
-        status = lm_error_no_memory(err, NULL);
-        goto out;
-    }
+    if (!o->groups || !o->rows) return false;
     memcpy(o->groups, groups, (size_t)n_groups * sizeof *groups);
     o->n_rows = n_rows;
     for (int64_t i = 0; i < n_rows; i++) {
@@ -173,7 +164,18 @@ lm_status lm_optimizer_create(lm_optimizer **optimizer, const lm_optimizer_optio
     o->states = calloc((size_t)o->n_arrays + 1, sizeof *o->states);
     o->arrays = calloc((size_t)o->n_arrays + 1, sizeof *o->arrays);
     o->pieces = calloc((size_t)pieces + 1, sizeof *o->pieces);
-    if (!o->states || !o->arrays || !o->pieces) {
+    return o->states && o->arrays && o->pieces;
+}
+
+lm_status lm_optimizer_create(lm_optimizer **optimizer, const lm_optimizer_options *groups,
+                              int n_groups, const lm_optimizer_row *rows, int64_t n_rows,
+                              lm_error *err) {
+    uint64_t bytes = 0;
+    lm_status status = LM_OK;
+    lm_optimizer *o = *optimizer = calloc(1, sizeof *o);
+    bool fits = lm_optimizer_bytes(groups, rows, n_rows, &bytes);
+    LM_ASSERT(fits); /* as the plan has found */
+    if (!o || !allocate_lists(o, groups, n_groups, rows, n_rows)) {
         status = lm_error_no_memory(err, NULL);
         goto out;
     }
