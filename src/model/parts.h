@@ -29,7 +29,6 @@ enum {
     LM_IF_WINDOWS = 1 << 11, /* training or evaluation */
     LM_IF_BRANCH = 1 << 12,  /* training or decoding */
     LM_IF_BF16 = 1 << 13,
-    LM_IF_WIDE = 1 << 14, /* training, or bf16 */
 };
 /* Those that the options fulfil (params.c). */
 unsigned lm_model_conditions(const lm_model_options *o);

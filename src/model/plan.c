@@ -83,9 +83,9 @@ static const struct buffer_row {
     [LM_B_DX] = {ONCE, TOKENS, C, LM_IF_TRAINING, FLOAT}, /* gradient of the residual stream */
     /* what the last product of a branch gives, where it is not added to the residual stream at once */
     [LM_B_BRANCH] = {ONCE, TOKENS, C, LM_IF_BRANCH, FLOAT},
-    /* the gradient of qkv in fp32; at bf16 what qkv is rounded from after rotating or norming; the sums of
-     * a product whose k takes several blocks, on their way to what is rounded or activated */
-    [LM_B_WIDE] = {ONCE, TOKENS, WIDE, LM_IF_WIDE, FLOAT},
+    /* in fp32, at times: queries, keys and values before they are rounded; their gradient; sums of a
+     * product that wait for the next block of k */
+    [LM_B_WIDE] = {ONCE, TOKENS, WIDE, 0, FLOAT},
     [LM_B_DX_ROUNDED] = {ONCE, TOKENS, C, LM_IF_TRAINING | LM_IF_BF16, OPERAND},
     [LM_B_DQKV] = {ONCE, TOKENS, QKV, LM_IF_TRAINING | LM_IF_BF16, OPERAND},
 };
@@ -94,10 +94,21 @@ static const struct buffer_row {
 typedef struct made_for {
     const lm_model_options *o;
     int64_t batch, time;
+    bool training, bf16;
 } made_for;
 
-static int64_t widest(const lm_model_options *o) {
-    return lm_max(o->d_ff, lm_model_qkv_size(o));
+/* Columns of LM_B_WIDE; 0: nothing needs it. The sums that wait are those over d_model: of qkv, fc, up
+ * and attention's gradient at bf16, and in training of the activation's gradient. */
+static int64_t wide_columns(const made_for *f) {
+    const lm_model_options *o = f->o;
+    bool changed = o->position == LM_POSITION_ROPE || o->qk_norm; /* after the projection */
+    bool wait = lm_gemm_uses_c(f->bf16 ? LM_BF16 : LM_FP32, o->d_model);
+    int64_t heads = (f->bf16 ? changed : f->training) ? lm_model_qkv_size(o) : 0;
+    int64_t sums = !wait         ? 0
+                   : f->bf16     ? lm_max(o->d_ff, lm_model_qkv_size(o))
+                   : f->training ? o->d_ff
+                                 : 0;
+    return lm_max(heads, sums);
 }
 
 /* The dimension d, checked; options are below 2^31 each (lm_param_layout_make saw to it). */
@@ -136,7 +147,7 @@ static bool size_of(const made_for *f, dim d, int64_t *size) {
         *size = o->d_ff;
         break;
     case WIDE:
-        *size = widest(o);
+        *size = wide_columns(f);
         break;
     }
     return true;
@@ -160,10 +171,14 @@ bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm
                      lm_precision precision) {
     bool training = use == LM_FOR_TRAINING, decoding = use == LM_FOR_DECODING;
     bool bf16 = precision == LM_BF16;
-    made_for f = {.o = o, .batch = batch, .time = decoding ? 1 : o->context_length};
+    made_for f = {.o = o,
+                  .batch = batch,
+                  .time = decoding ? 1 : o->context_length,
+                  .training = training,
+                  .bf16 = bf16};
     unsigned truth = lm_model_conditions(o) | (training ? LM_IF_TRAINING : 0u) |
                      (decoding ? 0u : LM_IF_WINDOWS) | (training || decoding ? LM_IF_BRANCH : 0u) |
-                     (bf16 ? LM_IF_BF16 : 0u) | (training || bf16 ? LM_IF_WIDE : 0u);
+                     (bf16 ? LM_IF_BF16 : 0u);
     *b = (lm_buffers){.precision = precision};
     for (int id = 0; id < LM_B_COUNT; id++) {
         int64_t rows, columns, count;

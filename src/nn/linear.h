@@ -15,7 +15,8 @@ typedef struct lm_linear {
 } lm_linear;
 
 /* y [M, O] overwritten = x [M, I] W^T + bias. If y is bf16, `wide` [M, O] is room for the
- * sums before they are rounded, undefined afterwards; if not, it may be NULL. */
+ * sums before they are rounded, undefined afterwards. It may be NULL if y is fp32, or if
+ * lm_gemm_uses_c says no of the length of the sums (here I). */
 void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x, lm_array y,
                        float *wide);
 /* The same, then the activation, block by block. y is a->x; or a->up, if a->x is computed already.

@@ -149,8 +149,16 @@ static void run(const gemm_job *j, int64_t tasks, lm_pool_task *task) {
 /* Whether a tile of C is out of cache when its turn comes, and prefetching it repays. */
 static bool prefetches_c(const gemm_job *j) {
     const lm_gemm *g = j->g;
-    bool reads_c = !j->first || g->init == g->c;
+    bool reads_c = !j->first || (g->init && g->init == g->c);
     return (j->k >= PREFETCH_K && !g->finish_only) || (reads_c && g->m * g->n >= FAR_C);
+}
+
+static int64_t steps_per_element(lm_precision precision) {
+    return precision == LM_BF16 ? 2 : 1;
+}
+
+bool lm_gemm_uses_c(lm_precision precision, int64_t k) {
+    return lm_divide_up(k, steps_per_element(precision)) > BLOCK_K;
 }
 
 void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
@@ -158,11 +166,12 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     const lm_kernels *kernel = compute->kernels;
     bool bf16 = compute->precision == LM_BF16;
     LM_ASSERT(bf16 || (g->a.type == LM_FP32 && g->b.type == LM_FP32));
-    LM_ASSERT(!g->finish_only || (g->finish && g->init != g->c));
+    LM_ASSERT(!g->finish_only || (g->finish && (!g->init || g->init != g->c)));
+    LM_ASSERT(g->c || (g->finish_only && !lm_gemm_uses_c(compute->precision, g->k)));
     bool small = (double)g->m * (double)g->n * (double)g->k < SMALL_WORK;
     gemm_job j = {.compute = compute,
                   .g = g,
-                  .steps = bf16 ? 2 : 1,
+                  .steps = steps_per_element(compute->precision),
                   .workers = small ? 1 : lm_pool_threads(compute->pool),
                   .mr = bf16 ? kernel->gemm_bf16_mr : kernel->gemm_f32_mr,
                   .nr = bf16 ? kernel->gemm_bf16_nr : kernel->gemm_f32_nr};

@@ -39,7 +39,7 @@ typedef struct lm_gemm {
     int64_t b_row, b_col; /* element (k,j) at b[k*b_row + j*b_col] */
     const float *init;    /* NULL: zeros; c itself: accumulate; a bias with init_row = 0 */
     int64_t init_row;
-    float *c; /* overwritten; columns contiguous */
+    float *c; /* overwritten; columns contiguous; may be NULL where lm_gemm_uses_c says so */
     int64_t c_row;
     lm_gemm_finish *finish; /* NULL: none */
     void *argument;
@@ -49,6 +49,10 @@ typedef struct lm_gemm {
 /* Call from the thread that owns the pool. At LM_BF16 the chain takes k in pairs, the odd one of a
  * pair first (kernels.h). */
 void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g);
+
+/* Whether a finish_only product of this k writes to C. It does if k takes several blocks, between
+ * which the sums wait there. */
+bool lm_gemm_uses_c(lm_precision precision, int64_t k);
 
 /* Scratch bytes per worker, whatever the shape. */
 size_t lm_gemm_scratch_bytes(void);

@@ -244,6 +244,44 @@ static void test_plan_is_what_create_takes(void **state) {
     }
 }
 
+/* Products with sums over d_model have room for them where those wait for another block of k: a pass
+ * with and without, at both precisions. */
+static void test_wide_models(void **state) {
+    static const struct {
+        lm_precision precision;
+        int64_t d_model;
+        bool wide;
+    } cases[] = {{LM_FP32, 1024, false},
+                 {LM_FP32, 1040, true},
+                 {LM_BF16, 2048, false},
+                 {LM_BF16, 2064, true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lm_kernels k;
+        lm_compute compute;
+        int32_t tokens[8];
+        lm_model_options o = gpt2_124m();
+        o.d_model = cases[i].d_model;
+        o.n_layers = 1;
+        o.n_heads = 16;
+        o.d_ff = 4 * o.d_model;
+        o.vocab_size = 11;
+        o.context_length = 4;
+        assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+        layers_open(&compute, &k, 2, 0, 0);
+        compute.precision = cases[i].precision;
+        lm_model *m = transformer_create(&o, 1, true, &compute);
+        int64_t fp32_heads = cases[i].precision == LM_FP32 ? 4 * lm_model_qkv_size(&o) : 0;
+        assert_int_equal(m->buffers.count[LM_B_WIDE], cases[i].wide ? 4 * o.d_ff : fp32_heads);
+        lm_model_init(m, 1);
+        transformer_tokens(tokens, 0, 1, 4, o.vocab_size);
+        lm_model_begin_step(m);
+        assert_true(isfinite(lm_model_forward_backward(m, tokens, 1, 4, 0.25f)));
+        lm_model_free(m);
+        layers_close(&compute);
+    }
+}
+
 static void test_absurd_sizes_overflow(void **state) {
     (void)state;
     lm_kernels k;
@@ -415,6 +453,7 @@ int main(void) {
         cmocka_unit_test(test_plan_of_gpt2),
         cmocka_unit_test(test_plan_of_a_long_context),
         cmocka_unit_test(test_plan_is_what_create_takes),
+        cmocka_unit_test(test_wide_models),
         cmocka_unit_test(test_absurd_sizes_overflow),
         cmocka_unit_test(test_workspace_serves_fewer_tokens),
         cmocka_unit_test(test_init),
