@@ -149,7 +149,8 @@ $(BUILD)/tests/fault/interpose.so: tests/fault/interpose.c $(BUILD)/flags
 # ---- tests --------------------------------------------------------------------------------------
 .PHONY: all-tests test test-arm test-fault fuzz
 all-tests: $(TEST_BINARIES) $(INTERPOSE) $(BINARY)
-test: all-tests lmtrain  ## build and run every test (T=name runs those whose path contains it)
+# A program with sanitizers stays in its build folder: ./lmtrain is for work.
+test: all-tests $(if $(SAN),,lmtrain)  ## build and run every test (T=name runs those whose path contains it)
 	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T='$(T)' \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 

@@ -4,113 +4,114 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-corpus >/dev/null
-tiny a
 final=run/checkpoints/step-0000000040.npz
-# The run's directory is part of the config that a checkpoint holds: each run has its own parent.
-run_in() {
-    local where=$1
-    shift
-    mkdir -p "$where"
-    cp a.json train.bin train.json val.bin val.json "$where/"
-    (cd "$where" && "$lmtrain" --config a.json --quiet "$@")
-}
-
-# The matrix: precision x instruction set x threads x (straight, resumed half-way from a checkpoint
-# that another instruction set and number of threads wrote).
 isas=$("$lmtrain" --version | sed -n 's/^instruction sets: //p')
-resume_in() { # directory, to start from, options: goes on from step 21 of that one
-    local where=$1 from=$2
-    shift 2
-    run_in "$where" --dry-run && cp -r "$from/run" "$where/" && rm "$where"/run/checkpoints/step-00000000{28,35,40}.npz &&
-        (cd "$where" && "$lmtrain" --config a.json --quiet --resume "$@")
+config() {
+    given corpus
+    tiny a
+    sed -i 's/"keep_last": 2/"keep_last": 9/' a.json
 }
-sed -i 's/"keep_last": [0-9]*/"keep_last": 9/' a.json
-for precision in fp32 bf16; do
-    sed -i "s/\"train\": *{/&\"precision\": \"$precision\", /" a.json
-    check "$precision, one thread" run_in $precision-t1 --threads 1
+train() { "$lmtrain" --config a.json --quiet "$@"; }
+# A model with every option that has code of its own.
+options=()
+for option in preset=llama mlp=relu2 qk_norm=true embedding_norm=true window=5 attention_softcap=5 \
+    logit_softcap=9 label_smoothing=0.1 z_loss=1e-3 dropout=0.2 document_mask=true \
+    document_token=101 recompute=block; do
+    options+=(--set "model.$option")
+done
+# What every other run must equal: one thread, in the directory straight.
+straight() { config && train --threads 1 "$@" && mv run straight; }
+plain_fp32() { straight --set train.precision=fp32; }
+plain_bf16() { straight --set train.precision=bf16; }
+options_fp32() { straight --set train.precision=fp32 "${options[@]}"; }
+options_bf16() { straight --set train.precision=bf16 "${options[@]}"; }
+same_end() { cmp "straight/checkpoints/step-0000000040.npz" $final; }
+
+# same_bits OPTIONS...: a straight run, and one that goes on half-way from the checkpoint of one thread.
+same_bits() {
+    train "$@" && same_end || return 1
+    rm -rf run
+    cp -r straight run
+    rm run/checkpoints/step-00000000{28,35,40}.npz
+    train --resume "$@" && same_end
+}
+on_every_machine() {
+    local precision=$1 isa threads
+    given plain_$precision
     for isa in $isas; do
         for threads in 1 2 3; do
-            name=$precision-$isa-$threads
-            same() {
-                run_in $name --cpu $isa --threads $threads &&
-                    cmp $precision-t1/$final $name/$final &&
-                    resume_in $name-r $precision-t1 --cpu $isa --threads $threads &&
-                    cmp $precision-t1/$final $name-r/$final
-            }
-            check "$precision, $isa, $threads threads, straight and resumed: same final checkpoint" same
+            rm -rf run
+            check "$precision, $isa, $threads threads, straight and resumed: the same final checkpoint" \
+                same_bits --set train.precision=$precision --cpu $isa --threads $threads
         done
     done
-    sed -i "s/\"precision\": \"$precision\", //" a.json
-done
-check "bf16 is not fp32" bash -c "! cmp -s fp32-t1/$final bf16-t1/$final"
-mv fp32-t1 t1
+}
+scenario on_every_machine fp32
+scenario on_every_machine bf16
 
-# Every value of the model's options, in as many runs as an option has values; test_resume_matrix.sh
-# resumes such runs.
-for column in $(seq "$(option_columns)"); do
-    mapfile -t options < <(every_option "$column")
-    for precision in fp32 bf16; do
-        name=options-$column-$precision
-        set -- --set train.precision=$precision "${options[@]}"
-        check "options $column, $precision, one thread" run_in $name --threads 1 "$@"
-        for isa in $isas; do
-            same() { run_in $name-$isa --cpu $isa --threads 3 "$@" && cmp $name/$final $name-$isa/$final; }
-            check "options $column, $precision, $isa: same final checkpoint" same "$@"
-        done
+with_every_option() {
+    local precision=$1 isa
+    given options_$precision
+    for isa in $isas; do
+        rm -rf run
+        check "every option, $precision, $isa, straight and resumed: the same final checkpoint" \
+            same_bits --set train.precision=$precision "${options[@]}" --cpu $isa --threads 3
     done
-done
-other_options() { ! cmp -s options-2-fp32/$final options-3-fp32/$final; }
-check "other options end in another checkpoint" other_options
+}
+scenario with_every_option fp32
+scenario with_every_option bf16
 
-# SIGKILL at several moments, resumed each time.
+# If these were equal the comparisons above would show nothing.
+differ() {
+    (given "$1" && mv straight "$1-straight") && (given "$2" && mv straight "$2-straight") &&
+        ! cmp "$1-straight/checkpoints/step-0000000040.npz" "$2-straight/checkpoints/step-0000000040.npz"
+}
+scenario check "training at bf16 ends in another checkpoint than at fp32" differ plain_fp32 plain_bf16
+scenario check "training with every option ends in another checkpoint than without" \
+    differ plain_fp32 options_fp32
+
 killed() {
-    local where=killed runs=0 pid
-    mkdir -p $where
-    cp a.json train.bin train.json val.bin val.json $where/
+    given plain_fp32
+    local delay pid
     for delay in 0.02 0.05 0.08 0.1 0.12 0.15 0.2 0.3; do
-        (cd $where && exec "$lmtrain" --config a.json --quiet --resume) &
+        "$lmtrain" --config a.json --quiet --resume &
         pid=$!
         sleep $delay
         kill -KILL $pid 2>/dev/null
         wait $pid 2>/dev/null
-        runs=$((runs + 1))
     done
-    (cd $where && "$lmtrain" --config a.json --quiet --resume)
+    check "a run that was killed eight times is finished by --resume" train --resume
+    check "a run that was killed eight times ends in the same checkpoint" same_end
+    check "a run that was killed eight times has every line of metrics once" same_figures straight run
 }
-check "killed and resumed eight times" killed
-check "same final checkpoint" cmp "t1/$final" "killed/$final"
-check "same losses, none lost or doubled" \
-    bash -c "cmp <(sed -n 's/,\"tokens_per_s.*//p' t1/run/metrics.jsonl) \
-                 <(sed -n 's/,\"tokens_per_s.*//p' killed/run/metrics.jsonl)"
+scenario killed
 
 # Interrupted at a step of its own choosing.
 interrupted() {
-    mkdir -p int
-    cp a.json train.bin train.json val.bin val.json int/
-    (cd int && exec "$lmtrain" --config a.json --set train.steps=100000 --quiet) 2>int.err &
+    config
+    "$lmtrain" --config a.json --set train.steps=100000 --quiet 2>err &
     local pid=$!
-    for _ in $(seq 1 200); do [ "$(wc -l <int/run/metrics.jsonl 2>/dev/null || echo 0)" -gt 3 ] && break; sleep 0.02; done
+    until_true more_lines run/metrics.jsonl 3
     kill -INT $pid
     wait $pid
-    [ $? -eq 4 ] && grep -q -- "--resume" int.err
+    check "an interrupted run exits with 4" test $? -eq 4
+    check "an interrupted run says how to go on" grep -q -- "--resume" err
+    check "an interrupted run says so in its summary" \
+        grep -q '"reason": "interrupted"' run/summary.json
+    step=$(sed -n 's/.*"step": \([0-9]*\),/\1/p' run/summary.json)
+    check "an interrupted run has written a checkpoint of its last step" \
+        test -s "run/checkpoints/step-$(printf %010d "$step").npz"
 }
-check "SIGINT: exit 4 and how to go on" interrupted
-check "its summary says interrupted" grep -q '"reason": "interrupted"' int/run/summary.json
-step=$(sed -n 's/.*"step": \([0-9]*\),/\1/p' int/run/summary.json)
-check "the checkpoint is of the last step" \
-    test -s "int/run/checkpoints/step-$(printf %010d "$step").npz"
+scenario interrupted
 
-# A damaged newest checkpoint is named, and the one before it is used.
 damaged() {
-    run_in damaged && rm "damaged/$final" &&
-        printf 'x' | dd of=damaged/run/checkpoints/step-0000000035.npz bs=1 seek=5000 conv=notrunc &&
-        (cd damaged && "$lmtrain" --config a.json --resume >out 2>&1) &&
-        grep -q "step-0000000035.npz: damaged" damaged/out
+    given plain_fp32
+    cp -r straight run
+    rm $final
+    damage run/checkpoints/step-0000000035.npz
+    check "--resume of a run whose newest checkpoint is damaged finishes" \
+        exits 0 "$lmtrain" --config a.json --resume
+    check "--resume names the damaged checkpoint" says "step-0000000035.npz: damaged"
+    check "a run whose newest checkpoint was damaged ends in the same checkpoint" same_end
 }
-rm -rf damaged
-check "a damaged checkpoint is passed over" damaged
-check "the end is the same" cmp "t1/$final" "damaged/$final"
-check "a key that cannot change is refused" \
-    bash -c "cd damaged && ! '$lmtrain' --config a.json --resume --set model.d_model=64 2>err &&
-             grep -q 'model.d_model cannot change' err"
+scenario damaged
