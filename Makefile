@@ -208,10 +208,13 @@ quickstart: lmtrain data/headers/train.bin  ## build, make a corpus, train for a
 	$(Q)if [ -e runs/quickstart/config.json ]; then resume=--resume; \
 	  echo "going on with runs/quickstart (remove it to start over)"; fi; \
 	./lmtrain --config configs/quickstart.json $$resume
+	@echo && ./lmtrain inspect runs/quickstart --curve
 	@echo && echo "a sample:  ./lmtrain generate --checkpoint runs/quickstart --prompt 'static int '" && echo
 	$(Q)./lmtrain generate --checkpoint runs/quickstart --prompt 'static int ' --tokens 400
-	@echo && echo "The run is in runs/quickstart: config.json, metrics.jsonl, checkpoints/, summary.json." && \
-	  echo "Your own text: ./lmtrain tokenize --help; your own run: copy configs/quickstart.json."
+	@echo && echo "what it made:     ./lmtrain inspect runs/quickstart" && \
+	  echo "go on training:   ./lmtrain --config configs/quickstart.json --set train.steps=3000 --resume" && \
+	  echo "your own text:    ./lmtrain tokenize --tokenizer bytes --input TEXT... --output data/mine --val-fraction 0.05" && \
+	  echo "your own run:     copy configs/quickstart.json; every key is explained in configs/README.md"
 
 reference: lmtrain  ## bring the config reference in configs/README.md up to date
 	$(Q)./lmtrain train --print-reference >$(BUILD)/reference.md

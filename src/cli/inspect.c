@@ -8,17 +8,22 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "data/corpus.h"
+#include "report/history.h"
 #include "saved/meta.h"
+
+enum { CURVE_COLUMNS = 64, CURVE_ROWS = 8 }; /* fit a terminal of 80 columns */
 
 typedef struct request {
     lm_option_texts files;
-    bool config, verify;
+    bool config, verify, curve;
 } request;
 
 static const lm_option options[] = {
     {"config", NULL, "print the whole config of a checkpoint too", LM_STORED(request, config)},
     {"verify", NULL, "read everything and check every digest and every token id",
      LM_STORED(request, verify)},
+    {"curve", NULL, "of a run directory, print only the curve of its losses",
+     LM_STORED(request, curve)},
     {0},
 };
 
@@ -200,8 +205,21 @@ static lm_status list_checkpoints(const request *r, const char *directory, const
     return status;
 }
 
+/* A run that has not made a step yet has no metrics. */
+static lm_status print_curve(const char *directory, lm_text *out, lm_error *err) {
+    lm_history history = {0};
+    char *path = lm_file_join(directory, "metrics.jsonl");
+    lm_status status = path ? LM_OK : lm_error_no_memory(err, directory);
+    if (path && lm_file_exists(path)) status = lm_history_read(&history, path, err);
+    if (status == LM_OK) lm_history_print(&history, CURVE_COLUMNS, CURVE_ROWS, out);
+    lm_history_free(&history);
+    free(path);
+    return status;
+}
+
 static lm_status inspect_run(const request *r, const char *path, lm_text *out, lm_error *err) {
     size_t count = 0;
+    if (r->curve) return print_curve(path, out, err);
     char *checkpoints = lm_file_join(path, "checkpoints");
     if (!checkpoints) return lm_error_no_memory(err, path);
     lm_status status = LM_OK;
@@ -211,6 +229,7 @@ static lm_status inspect_run(const request *r, const char *path, lm_text *out, l
     free(checkpoints);
     if (status != LM_OK) return status;
     if (count == 0) lm_text_printf(out, "no checkpoints\n");
+    if ((status = print_curve(path, out, err)) != LM_OK) return status;
     if ((status = append_file(path, "config.json", out, err)) != LM_OK) return status;
     return append_file(path, "summary.json", out, err);
 }
@@ -277,7 +296,7 @@ static lm_status run(const void *given, lm_error *err) {
 const lm_command lm_command_inspect = {
     .name = "inspect",
     .summary = "what a checkpoint, a shard or a run directory holds",
-    .usage = "FILE... [--config] [--verify]",
+    .usage = "FILE... [--config] [--verify] [--curve]",
     .example = "  lmtrain inspect runs/quickstart/checkpoints/step-0000001000.npz --verify\n",
     .options = options,
     .arguments = {"FILE", offsetof(request, files), 1, LM_OPTION_MOST_TEXTS},

@@ -28,13 +28,14 @@ static lm_status fail(const lm_metrics *m, const char *verb, lm_error *err) {
 
 /* ---- what is already there --------------------------------------------------------------------*/
 
-/* The figure after "key": in a line this file wrote itself. */
-static bool figure(const char *line, size_t length, const char *key, double *out) {
-    const char *at = memmem(line, length, key, strlen(key));
+bool lm_metrics_figure(const char *line, size_t length, const char *key, double *out) {
+    char quoted[64];
+    size_t n = (size_t)snprintf(quoted, sizeof quoted, "\"%s\":", key);
+    const char *at = memmem(line, length, quoted, n);
     if (!at) return false;
     char *end;
-    *out = strtod(at + strlen(key), &end);
-    return end != at + strlen(key);
+    *out = strtod(at + n, &end);
+    return end != at + n;
 }
 
 /* Bytes of text to keep: up to the last whole line whose step is at most last_step. What is between
@@ -49,11 +50,11 @@ static size_t length_to_keep(lm_metrics *m, const lm_mapping *map, int64_t last_
         if (!end) break;
         size_t length = (size_t)(end - line) + 1;
         at += length;
-        if (!figure(line, length, "\"step\":", &step)) continue;
+        if (!lm_metrics_figure(line, length, "step", &step)) continue;
         if (step > (double)last_step) break;
         bool evaluation = memmem(line, length, "\"val_loss\":", 11) != NULL;
         if (evaluation && !evaluated && step == (double)last_step) break;
-        if (figure(line, length, "\"seconds\":", &elapsed)) *seconds = elapsed;
+        if (lm_metrics_figure(line, length, "seconds", &elapsed)) *seconds = elapsed;
         m->last_step = (int64_t)step;
         keep = at;
     }

@@ -59,6 +59,10 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);
 void lm_metrics_close(lm_metrics *m); /* zero-initialised or twice is fine */
 
+/* The figure of a key in a line of metrics.jsonl, as this room writes it, that ends with a newline; false:
+ * the line has no such figure, or it is null. */
+bool lm_metrics_figure(const char *line, size_t length, const char *key, double *out);
+
 double lm_perplexity(double loss);                            /* exp(loss) */
 double lm_bits_per_byte(double loss, double bytes_per_token); /* loss / ln 2 / bytes_per_token */
 
