@@ -16,7 +16,7 @@ typedef struct lm_digest {
 
 void lm_digest_init(lm_digest *d);
 void lm_digest_add(lm_digest *d, const void *data, size_t size);
-uint64_t lm_digest_end(const lm_digest *d); /* of everything so far; d may go on */
+uint64_t lm_digest_end(const lm_digest *d); /* of all that was added; adding may go on */
 uint64_t lm_digest_of(const void *data, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* What there is in the file system, and directories. */
+/* Directories, and what the file system says about a path. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,7 @@ static lm_status make_one(const char *path, lm_error *err) {
         errno = reason;
         return fail(err, path, "make the directory");
     }
-    /* Or a checkpoint synced in it is lost with it when power fails. */
+    /* Sync the parent: else a power failure could lose the new directory and all that is in it. */
     return lm_file_sync_parent(path, err);
 }
 

@@ -52,7 +52,7 @@ double lm_exp(double x) {
     double sum = 0;
     for (size_t i = 0; i < sizeof inverse_factorial / sizeof *inverse_factorial; i++)
         sum = fma(sum, r, inverse_factorial[i]);
-    /* In two factors, since 2^k alone may leave the range while the product does not. */
+    /* Multiply by two factors: 2^k alone may be out of range when the product is not. */
     int half = (int)k / 2;
     return sum * two_to(half) * two_to((int)k - half);
 }
@@ -92,8 +92,8 @@ static void log_two_parts(double x, double *high, double *low) {
     *low = rest - (*high - sum);
 }
 
-/* In one part and without fma, which is a function call where the target lacks the instruction: the
- * attention layer takes one of these a query. */
+/* One part, and no fma, which would be a function call on targets without the instruction: the
+ * attention layer computes one logarithm per query. */
 double lm_log(double x) {
     if (isnan(x) || x < 0) return NAN;
     if (x == 0) return -INFINITY;

@@ -4,14 +4,15 @@
  * Only + - * / sqrt and fma of IEEE-754, in one order (compiled without contraction).
  * Stated bounds (tested against libm): relative error <= 2e-15 for exp, log (absolute near 1), pow
  * (|y log x| <= 64); absolute error <= 1e-15 for sin/cos with |x| <= 1e6.
- * These are for scalars computed once in a while; the row versions live in kernels/. */
+ * For scalars that are needed now and then; kernels/ has versions for rows. */
 #ifndef LM_BASE_ELEMENTARY_H
 #define LM_BASE_ELEMENTARY_H
 
 #include <stdint.h>
 
 /* ln 2 = LM_LN2_HIGH + LM_LN2_LOW; the high part ends in enough zeros that k * LM_LN2_HIGH is exact
- * for every exponent k. These and LM_SQRT_HALF for who takes the steps of lm_log in vectors. */
+ * for every exponent k. These and LM_SQRT_HALF are public for vector code that repeats the steps of
+ * lm_log. */
 #define LM_LN2_HIGH  0x1.62e42fefa3800p-1
 #define LM_LN2_LOW   0x1.ef35793c76730p-45
 #define LM_SQRT_HALF 0x1.6a09e667f3bcdp-1

@@ -24,8 +24,8 @@ typedef enum lm_status {
 
 typedef struct lm_error {
     lm_status code;
-    int exit_code; /* of the process instead of code; 0: code */
-    bool damaged;  /* a file's contents are not what they should be: trying again cannot help */
+    int exit_code;      /* the process's exit code where it is not `code`; 0: it is */
+    bool damaged;       /* the file's contents are wrong: reading it again cannot help */
     char message[4096]; /* may hold several lines; truncated with "..." when longer */
 } lm_error;
 

@@ -55,10 +55,11 @@ out:
     return status;
 }
 
-/* Opens a regular file: nothing else can be mapped, or read at places. */
+/* Opens a regular file; only such files can be mapped or read at an offset. */
 static lm_status open_regular(const char *path, int *fd, uint64_t *size, lm_error *err) {
     struct stat info;
-    /* O_NONBLOCK: a named pipe is refused below instead of waited for; it is nothing to files. */
+    /* O_NONBLOCK: opening a named pipe must not wait for a writer; it is refused below. Regular
+     * files ignore the flag. */
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0) return fail(err, path, "open");
     if (fstat(*fd, &info) != 0) {
@@ -211,7 +212,7 @@ lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err) {
         status = fail(err, w->path, "rename the temporary file to it");
         goto out;
     }
-    free(w->temporary); /* it is gone: abort must not remove a newer one of the same name */
+    free(w->temporary); /* it was renamed: abort must not remove a newer temporary of that name */
     w->temporary = NULL;
     status = lm_file_sync_parent(w->path, err);
 out:

@@ -1,5 +1,5 @@
-/* Files: read whole or at places, map read-only, replace atomically, list in one order on every
- * machine.
+/* Files: read whole or at offsets, map read-only, replace atomically, list in an order that is the
+ * same on every machine.
  *
  * Replacing:  lm_file_writer w;  open(&w, "runs/a/config.json") -> write... -> commit.
  * The data goes to "<path>.tmp", is fsynced, renamed over path, and the directory is fsynced; until
@@ -25,9 +25,9 @@ typedef struct lm_mapping {
 lm_status lm_file_map(lm_mapping *map, const char *path, lm_error *err);
 void lm_file_unmap(lm_mapping *map); /* zero-initialised or twice is fine */
 
-/* A regular file that is read at places, by any number of threads. Unlike in a mapping, a disk that
- * cannot be read and a file that is cut off meanwhile are errors here, and `damaged`, as is
- * anything that is not a regular file. */
+/* A regular file that any number of threads read at offsets. A read that fails and a file that was
+ * cut off meanwhile are errors (in a mapping they would be signals). These errors are `damaged`,
+ * and so is anything that is not a regular file. */
 typedef struct lm_file_reader {
     int fd;
     uint64_t size; /* bytes, when it was opened */

@@ -18,7 +18,7 @@ static void break_line(lm_json_writer *w) {
     for (int i = 0; i < w->depth; i++) append(w, "  ");
 }
 
-/* What stands before a value: comma, white space, key. */
+/* Writes what precedes a value: comma, white space, key. */
 static void begin_value(lm_json_writer *w, const char *key) {
     if (w->depth == 0) {
         LM_ASSERT(!key);

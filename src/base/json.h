@@ -7,7 +7,7 @@
  *     lm_json_array(&w, "shape", LM_JSON_LINE);
  *     lm_json_integer(&w, NULL, 3);               // elements of an array have no key: NULL
  *     lm_json_end(&w);
- *     lm_json_end(&w);                            // the text is whole; it has no newline at its end
+ *     lm_json_end(&w);                            // the text is whole now, without a newline
  *
  *     lm_json_reader r;
  *     status = lm_json_open(&r, "a.json", text, size, err);
@@ -29,7 +29,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-enum { LM_JSON_DEPTH = 8 }; /* of nesting, in what we write and enter (asserted) */
+enum { LM_JSON_DEPTH = 8 }; /* the most brackets that may be open, written or read (asserted) */
 
 /* ---- writing ----------------------------------------------------------------------------------*/
 
@@ -37,7 +37,7 @@ enum { LM_JSON_DEPTH = 8 }; /* of nesting, in what we write and enter (asserted)
 typedef enum lm_json_layout {
     LM_JSON_TIGHT, /* {"a":1,"b":2} */
     LM_JSON_LINE,  /* {"a": 1, "b": 2} */
-    LM_JSON_LINES, /* a line each, indented by two spaces per open bracket */
+    LM_JSON_LINES, /* one line per member, indented by two spaces per open bracket */
 } lm_json_layout;
 
 typedef struct lm_json_level {

@@ -9,7 +9,8 @@
 
 #include <stdint.h>
 
-/* What a stream of numbers is for; one row a use, so that no two uses share numbers. */
+/* What a stream of numbers is for. Every use has a purpose of its own, so that no two share
+ * numbers. */
 typedef enum lm_rng_purpose {
     LM_RNG_INIT = 1,     /* parameters; step = parameter row */
     LM_RNG_DATA = 2,     /* window permutation; step = epoch */

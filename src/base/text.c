@@ -32,7 +32,7 @@ static bool reserve(lm_text *t, size_t n) {
 }
 
 void lm_text_reserve(lm_text *t, size_t n) {
-    (void)reserve(t, n); /* t->failed says it */
+    (void)reserve(t, n); /* t->failed says whether it worked */
 }
 
 void lm_text_append(lm_text *t, const void *bytes, size_t n) {

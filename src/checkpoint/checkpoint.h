@@ -7,7 +7,7 @@
  *
  * The container, from the first byte to the last:
  *
- *     +-- a member an array, in the order given ---------------------------------------------+
+ *     +-- one member per array, in the order given -------------------------------------------+
  *     | local header "wte.weight.npy", deflate, sizes, CRC-32                                 |
  *     | one deflate stream:  stored block   .npy header: uint8, shape (4, d0, d1, ...)        |
  *     |                      chunk, chunk, ...   plane 0: the lowest byte of every float      |
@@ -57,8 +57,8 @@ lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *array
                               const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
                               lm_error *err);
 
-/* The memory that writing takes beside the arrays on so many threads, but for the index: some 100
- * bytes for each MiB of them. Reading and verifying take less. */
+/* Memory that writing on so many threads takes beyond the arrays themselves. The index, about 100
+ * bytes per MiB of arrays, comes on top. Reading and verifying take less. */
 uint64_t lm_checkpoint_write_bytes(int threads);
 
 typedef struct lm_checkpoint lm_checkpoint;
@@ -89,17 +89,18 @@ lm_status lm_checkpoint_verify(lm_checkpoint *c, lm_pool *pool, lm_error *err);
 
 /* "step-0000001200.npz" in a directory of checkpoints. */
 char *lm_checkpoint_path(const char *directory, int64_t step); /* malloc'd; NULL without memory */
-int64_t lm_checkpoint_step(const char *name);                  /* of such a name; -1: it is none */
-/* Open, verify, close. err->damaged tells contents that are wrong from a file that could not be
- * read now. */
+int64_t lm_checkpoint_step(const char *name); /* in such a name; -1: name is not one */
+/* Open, verify, close. err->damaged: the contents are wrong; else the file could not be read
+ * now. */
 lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err);
-/* The newest checkpoint in directory that verifies: *path malloc'd, NULL when there is none (which
- * is LM_OK). Damaged ones that were passed over are described in *skipped, a line each; one that
- * cannot be read for want of memory, say, is an error: it may be good. */
+/* Finds the newest checkpoint in directory that verifies: *path is malloc'd, or NULL when there is
+ * none (which is LM_OK). *skipped receives one line per damaged checkpoint that was passed over. A
+ * checkpoint that cannot be read now, for example for lack of memory, is an error, since it may be
+ * good. */
 lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path, lm_text *skipped,
                                lm_error *err);
-/* A run goes on from `step`: what lies beyond is renamed to "<name>.aside", durably, so that it
- * never counts as the newest again. Named in *moved, a line each. */
+/* A run goes on from `step`: renames every later checkpoint to "<name>.aside" and syncs the
+ * directory, so that none of them can be the newest again. *moved receives one name per line. */
 lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *moved,
                                   lm_error *err);
 /* Losses of checkpoints by step, so that each meta.json is read once. Zero-initialise. */
@@ -109,25 +110,28 @@ typedef struct lm_checkpoint_losses {
 } lm_checkpoint_losses;
 void lm_checkpoint_losses_free(lm_checkpoint_losses *l); /* zero-initialised or twice is fine */
 
-/* What to keep. */
+/* Which checkpoints to keep. */
 typedef struct lm_checkpoint_retention {
     int64_t newest;     /* its checkpoint is durable and verifies; later ones are left alone */
     int64_t keep_last;  /* >= 1: the newest ones */
     int64_t keep_every; /* and steps that are multiples of it; 0: none */
     int64_t keep_best;  /* and those of lowest loss, the oldest one of each loss; 0: none */
-    double (*loss)(const char *meta); /* by meta.json; NaN: has none. Needed for keep_best only */
-    lm_checkpoint_losses *known;      /* from call to call, of this directory; likewise */
+    /* Only for keep_best: the loss in a meta.json (NaN: it has none), and the losses read so far in
+     * this directory, kept from call to call. */
+    double (*loss)(const char *meta);
+    lm_checkpoint_losses *known;
 } lm_checkpoint_retention;
-/* Delete the others, those set aside of steps up to `newest`, and left-over temporaries; nothing
- * when that of `newest` is not there. One that cannot be deleted is an error when the others are
- * gone. With keep_best > 0 it reads the meta.json of `newest` and of those not in `known`, which
- * then holds what stays. */
+/* Deletes all other checkpoints up to `newest`, those set aside up to that step, and left-over
+ * temporaries; deletes nothing when the checkpoint of `newest` is not there. When one cannot be
+ * deleted, the others are deleted all the same and the first failure is returned. With keep_best >
+ * 0, reads the meta.json of `newest` and of every checkpoint that is not in `known`; afterwards
+ * `known` holds those that stay. */
 lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err);
-/* Remove what writers that were killed left behind, which may be what fills the disk. For the
- * holder of the run's lock only: another writer's temporary would go too. */
+/* Removes the temporaries of writers that were killed, which may be what fills the disk. Only the
+ * holder of the run's lock may call this: it would remove another writer's temporary too. */
 lm_status lm_checkpoint_remove_temporaries(const char *directory, lm_error *err);
-/* Bytes of the checkpoints in directory, those set aside and temporaries included. */
+/* Bytes of all checkpoints in directory, including temporaries and those set aside. */
 uint64_t lm_checkpoint_bytes(const char *directory);
 
 #endif

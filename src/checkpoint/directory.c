@@ -111,7 +111,7 @@ void lm_checkpoint_losses_free(lm_checkpoint_losses *l) {
     *l = (lm_checkpoint_losses){0};
 }
 
-/* NaN when it cannot be read: then nothing speaks for keeping it. */
+/* NaN when the checkpoint cannot be read: then there is no reason to keep it. */
 static double read_loss(const char *directory, int64_t step, const lm_checkpoint_retention *keep) {
     lm_error err;
     lm_checkpoint *c = NULL;
@@ -124,8 +124,8 @@ static double read_loss(const char *directory, int64_t step, const lm_checkpoint
     return loss;
 }
 
-/* That of the newest is read always: it may have been written anew. *at goes along known->list, as
- * steps rise. */
+/* The loss of a checkpoint, from `known` or its file. The newest is always read, since it may have
+ * been written again. *at moves along known->list; calls come with rising steps. */
 static double loss_of(const char *directory, int64_t step, const lm_checkpoint_retention *keep,
                       size_t *at) {
     const lm_checkpoint_losses *known = keep->known;
@@ -135,7 +135,7 @@ static double loss_of(const char *directory, int64_t step, const lm_checkpoint_r
     return is_known ? known->list[*at].loss : read_loss(directory, step, keep);
 }
 
-/* Marks the n_best lowest losses, each once. */
+/* Marks the n_best lowest losses; of equal ones only the first. */
 static void keep_best(candidate *list, size_t n, int64_t n_best) {
     double above = -INFINITY; /* losses up to here are done */
     for (int64_t k = 0; k < n_best; k++) {
@@ -155,13 +155,13 @@ static void choose(candidate *list, size_t n, const lm_checkpoint_retention *kee
     keep_best(list, n, keep->keep_best);
 }
 
-/* Of a name that is no checkpoint. */
+/* Is the name that of a temporary, or of a checkpoint set aside up to `newest`? */
 static bool left_over(const char *name, int64_t newest) {
     int64_t aside = step_of(name, SUFFIX ASIDE);
     return step_of(name, SUFFIX HALF) >= 0 || (aside >= 0 && aside <= newest);
 }
 
-/* The list of checkpoints up to the newest, with room for one more. */
+/* Lists the checkpoints up to the newest. */
 static lm_status list_candidates(const char *directory, const lm_file_list *names,
                                  const lm_checkpoint_retention *keep, candidate **list, size_t *n,
                                  lm_error *err) {
@@ -178,7 +178,7 @@ static lm_status list_candidates(const char *directory, const lm_file_list *name
     return LM_OK;
 }
 
-/* known becomes the list, without what is not kept. */
+/* known becomes the list, without those that are not kept. */
 static void remember(lm_checkpoint_losses *known, candidate *list, size_t n) {
     free(known->list);
     *known = (lm_checkpoint_losses){.list = list};
@@ -186,8 +186,8 @@ static void remember(lm_checkpoint_losses *known, candidate *list, size_t n) {
         if (list[i].kept) list[known->count++] = list[i];
 }
 
-/* *status and *err keep the first failure: one that cannot go must not keep the others, or the disk
- * fills. */
+/* *status and *err keep the first failure. One file that cannot be removed must not stop the rest
+ * from being removed: the disk would fill. */
 static void remove_one(const char *directory, const char *name, lm_status *status, lm_error *err) {
     lm_error aside;
     lm_error *e = *status == LM_OK ? err : &aside;
@@ -206,7 +206,7 @@ lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retent
     lm_status status = lm_file_list_directory(&names, directory, err);
     if (status != LM_OK) return status;
     if ((status = list_candidates(directory, &names, keep, &all, &n, err)) != LM_OK) goto out;
-    /* Without its successor nothing is deleted. */
+    /* The newest is not there: delete nothing. */
     if (n == 0 || all[n - 1].step != keep->newest) goto out;
     choose(all, n, keep);
     for (size_t i = 0; i < names.count; i++) {

@@ -1,6 +1,6 @@
-/* Deflate blocks (RFC 1951) of literals alone, each byte by a Huffman code of its block: what is
- * left of deflate where matches do not pay, many times as fast as a coder that looks for them. Any
- * inflate reads them.
+/* Deflate blocks (RFC 1951) that hold literals only: each byte becomes a Huffman code of its block.
+ * Where matches do not pay, this compresses as well as a coder that looks for them and is many
+ * times as fast. Any inflate reads the result.
  *
  * The stream is, in bits from the lowest of each byte:
  *
@@ -28,15 +28,15 @@
  * 32 bits, five into the 56 that a register holds, and a table of all that 11 bits begin with into
  * the first-level cache. */
 #define LM_HUFFMAN_LIMIT 11
-/* What may be written beyond the output: by the stores of a register, and before it is noticed that
- * the output is full. */
+/* Bytes that may be written beyond the output: registers are stored whole, and a full output is
+ * noticed late. */
 #define LM_HUFFMAN_SLACK 512
 
 #define LM_HUFFMAN_LITERALS     257 /* codes: 256 bytes and the end of the block */
 #define LM_HUFFMAN_DISTANCES    2
 #define LM_HUFFMAN_LENGTH_CODES 19
 #define LM_HUFFMAN_LENGTH_LIMIT 7
-/* In which the lengths of the codes that code lengths are written (RFC 1951, 3.2.7). */
+/* The order in which a block lists the lengths of the codes that code lengths (RFC 1951, 3.2.7). */
 extern const uint8_t lm_huffman_length_order[LM_HUFFMAN_LENGTH_CODES];
 
 /* Scratch of a coder. */

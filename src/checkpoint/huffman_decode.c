@@ -36,7 +36,8 @@ static inline unsigned take(bit_reader *r, int count) {
 
 /* ---- tables -----------------------------------------------------------------------------------*/
 
-/* Of the code that the lowest bits of an index begin with: symbol << 4 | length. */
+/* Each entry describes the code that the lowest bits of its index begin with: symbol << 4 |
+ * length. */
 static void fill_table(const uint8_t *lengths, const uint16_t *codes, int n, int limit,
                        uint16_t *table) {
     for (unsigned s = 0; s < (unsigned)n; s++) {
@@ -60,7 +61,7 @@ static bool make_tables(const uint8_t lengths[LITERALS], lm_huffman_tables *t) {
         unsigned a = t->single[i], bits1 = a & 15;
         unsigned b = t->single[i >> bits1], bits2 = bits1 + (b & 15);
         unsigned c = t->single[i >> bits2], bits3 = bits2 + (c & 15);
-        /* Without branches, which nothing could predict. */
+        /* No branches: nothing could predict them. */
         unsigned two = bits2 <= LIMIT, three = bits3 <= LIMIT;
         unsigned bits = bits1 + ((b & 15) & (0 - two)) + ((c & 15) & (0 - three));
         t->combined[i] =
@@ -152,7 +153,7 @@ bool lm_huffman_decode(lm_huffman_tables *t, const unsigned char *in, size_t in_
                        unsigned char *out, size_t size) {
     bit_reader r = {.at = in, .end = in + in_size};
     size_t at = 0;
-    if (in_size > size + LM_HUFFMAN_SLACK) return false; /* many empty blocks, say */
+    if (in_size > size + LM_HUFFMAN_SLACK) return false; /* for example many empty blocks */
     while (r.at < r.end || r.count > 0) {
         fill(&r);
         switch (take(&r, 3)) { /* not final, and which kind */

@@ -18,7 +18,7 @@ static void make_codes(const uint8_t *lengths, int n, int limit, code *codes) {
 
 /* ---- bits -------------------------------------------------------------------------------------*/
 
-/* What is not written yet: less than a byte between calls. */
+/* Bits that are not written yet: less than a byte between calls. */
 typedef struct bit_writer {
     unsigned char *at;
     uint64_t bits;
@@ -39,7 +39,7 @@ static void put_code(bit_writer *w, code c) {
     put(w, c >> 8, c & 0xFF);
 }
 
-/* Of those that occur: pairs[first | second << 8]. */
+/* pairs[first | second << 8] for the bytes that occur. */
 static void make_pairs(const code codes[LITERALS], code *pairs) {
     uint8_t used[256];
     int n = 0;

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +42,9 @@ static void parse_array(lm_json_reader *r, lm_stored_array *a) {
     lm_checkpoint_array *shape = &a->entry.array;
     lm_json_get_string(r, "name", shape->name, sizeof shape->name);
     lm_json_expect_string(r, "dtype", "float32");
+    static_assert(LM_CHECKPOINT_MAX_DIMS == 4, "the message below says 4");
     if (lm_json_enter(r, "shape") > LM_CHECKPOINT_MAX_DIMS)
-        lm_json_wrong(r, NULL, "at most as many dimensions as arrays have here");
+        lm_json_wrong(r, NULL, "at most 4 dimensions");
     while (lm_json_next(r))
         shape->shape[shape->ndim++] = lm_json_get_count(r, NULL, 0, (int64_t)1 << 53);
     lm_json_leave(r);

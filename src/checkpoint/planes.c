@@ -38,7 +38,7 @@ void lm_plane_coder_free(lm_plane_coder *c) {
     free(c);
 }
 
-/* Of zlib as zconf.h has it: what deflate takes for its window and its tables. */
+/* Memory of deflate's window and tables, by the formula of zconf.h. */
 size_t lm_plane_coder_bytes(void) {
     return sizeof(lm_plane_coder) + ((size_t)1 << (-RAW_DEFLATE + 2)) +
            ((size_t)1 << (MEMORY_LEVEL + 9));
@@ -66,7 +66,7 @@ void lm_plane_join(int64_t count, const unsigned char *const planes[LM_PLANES], 
 
 /* Adds to counts. */
 static void count_bytes(const unsigned char *in, size_t size, uint32_t counts[256]) {
-    uint32_t four[4][256] = {{0}}; /* so that equal neighbours do not wait for each other */
+    uint32_t four[4][256] = {{0}}; /* four, so that equal neighbours do not wait for each other */
     size_t i = 0;
     for (; i + 4 <= size; i += 4)
         for (size_t j = 0; j < 4; j++) four[j][in[i + j]]++;
@@ -82,8 +82,8 @@ static double entropy_bytes(const uint32_t counts[256], size_t size) {
     return bits / (8 * 0.6931471805599453);
 }
 
-/* Do pieces, a sixteenth of all bytes, say that coding cannot win? Mantissas are such: 3 of 4
- * planes of trained weights. 0.98 leaves room for what a sample misses. */
+/* Does a sample, one byte in sixteen, say that coding cannot win? That is so for mantissas: 3 of 4
+ * planes of trained weights. 0.98 leaves room for the error of the sample. */
 static bool looks_random(const unsigned char *in, size_t size) {
     enum { PIECES = 16, PIECE = 1024 };
     uint32_t counts[256] = {0};
@@ -136,7 +136,7 @@ size_t lm_plane_compress(lm_plane_coder *c, const unsigned char *in, size_t size
         for (int b = 0; b < 256; b++) total[b] += counts[i][b];
     }
     for (int b = 0; b < 256; b++) most = total[b] > most ? total[b] : most;
-    /* 3% is what coding must win to be worth the time of decoding. */
+    /* Coding must save 3% to be worth the time of decoding. */
     if (size >= 64 && entropy_bytes(total, size) < 0.97 * (double)size) {
         size_t n = most >= size - size / 8
                        ? compress_runs(&c->deflate, in, size, out)

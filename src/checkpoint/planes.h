@@ -23,11 +23,11 @@
 #define LM_PLANE_TRAILER      "\x01\x00\x00\xff\xff"
 #define LM_PLANE_TRAILER_SIZE 5
 
-/* The memory of compressor and decompressor, one a worker. */
+/* Memory for compressing and decompressing; each worker needs one of its own. */
 typedef struct lm_plane_coder lm_plane_coder;
 lm_plane_coder *lm_plane_coder_create(void); /* NULL without memory */
 void lm_plane_coder_free(lm_plane_coder *c); /* NULL is fine */
-size_t lm_plane_coder_bytes(void);           /* of memory, to within some 16 KiB */
+size_t lm_plane_coder_bytes(void);           /* memory of one, to within about 16 KiB */
 
 /* out[i] = byte `plane` of x[i]. */
 void lm_plane_split(int64_t count, const float *x, int plane, unsigned char *out);
@@ -40,7 +40,7 @@ void lm_plane_join(int64_t count, const unsigned char *const planes[LM_PLANES], 
 size_t lm_plane_compress(lm_plane_coder *c, const unsigned char *in, size_t size,
                          unsigned char *out);
 /* Decompress a chunk of exactly size <= LM_PLANE_CHUNK bytes into out [LM_PLANE_BOUND]; false when
- * it is not such a chunk. Any deflate blocks are read: what huffman.h does not know, zlib does. */
+ * it is not such a chunk. Any deflate blocks are read: zlib decodes what huffman.h cannot. */
 bool lm_plane_decompress(lm_plane_coder *c, const unsigned char *in, size_t in_size,
                          unsigned char *out, size_t size);
 

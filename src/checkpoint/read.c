@@ -9,19 +9,19 @@
 #include "checkpoint/open.h"
 #include "checkpoint/planes.h"
 
-/* One array to read: a task for each chunk's length of elements, all four planes. */
+/* One array to read. A task reads one chunk of each of the four planes. */
 typedef struct wanted {
     const lm_stored_array *from;
-    float *to;       /* NULL: only check */
+    float *to;       /* NULL: only check it */
     int64_t first;   /* its first task */
-    uint64_t digest; /* place of its first digest and CRC */
+    uint64_t digest; /* index of its first digest and CRC */
 } wanted;
 
 typedef struct worker_memory {
     lm_plane_coder *coder;
     unsigned char *stored; /* [LM_PLANE_BOUND] */
     unsigned char *planes; /* [4 * LM_PLANE_BOUND] */
-    lm_error err;          /* of the first of its tasks that could not read the file */
+    lm_error err;          /* the first failure to read the file, if any */
 } worker_memory;
 
 typedef struct reading {
@@ -31,12 +31,13 @@ typedef struct reading {
     bool check_crc;
     uint64_t *digests; /* of every chunk of every array of the list */
     uint32_t *crcs;
-    unsigned char *failed; /* a task each */
+    unsigned char *failed; /* one per task */
     worker_memory *workers;
 } reading;
 
 static const wanted *wanted_of(const reading *r, int64_t task) {
-    int64_t low = 0, high = r->n - 1; /* the last one whose first task is not beyond */
+    /* The last one whose first task is at most `task`. */
+    int64_t low = 0, high = r->n - 1;
     while (low < high) {
         int64_t middle = (low + high + 1) / 2;
         if (r->list[middle].first <= task) {
@@ -48,7 +49,8 @@ static const wanted *wanted_of(const reading *r, int64_t task) {
     return &r->list[low];
 }
 
-/* Chunk i of the array into plane. false: damaged, or memory->err says why it could not be read. */
+/* Reads chunk i of the array into plane. false: it is damaged, or it could not be read and
+ * memory->err says why. */
 static bool read_chunk(reading *r, const wanted *w, int64_t i, worker_memory *memory,
                        unsigned char *plane, int64_t length) {
     const uint64_t *starts = w->from->starts, place = w->digest + (uint64_t)i;
@@ -143,7 +145,7 @@ static void release(reading *r, int threads) {
     free(r->digests);
 }
 
-/* Reads the list, whose `from` and `to` are filled. */
+/* Reads the arrays of the list; the caller has filled `from` and `to`. */
 static lm_status run(reading *r, lm_pool *pool, lm_error *err) {
     int threads = lm_pool_threads(pool);
     lm_status status = reserve(r, threads, err);

@@ -12,7 +12,7 @@
 #include "checkpoint/planes.h"
 #include "checkpoint/zip.h"
 
-/* Chunks of a batch, for each thread. The bytes of the file do not depend on it. */
+/* Chunks per thread in a batch. The file's bytes do not depend on it. */
 #define SLOTS_PER_THREAD 4
 
 typedef struct slot {
@@ -40,8 +40,8 @@ typedef struct writer {
     batch filling, writing; /* [room] slots each */
     int room;
     lm_error write_error;    /* of the thread that writes */
-    lm_plane_coder **coders; /* a worker each */
-    unsigned char **splits;  /* [LM_PLANE_CHUNK] a worker each */
+    lm_plane_coder **coders; /* one per worker */
+    unsigned char **splits;  /* [LM_PLANE_CHUNK] per worker */
     lm_zip_member *members;  /* n + 1 */
     lm_text meta;            /* meta.json: the caller's object, and "arrays" as its last member, */
     lm_json_writer index;    /* written array by array */
@@ -210,7 +210,7 @@ static lm_status write_arrays(writer *w) {
 
 /* ---- the end ----------------------------------------------------------------------------------*/
 
-/* meta.json, which is whole now; then the directory. */
+/* Ends meta.json and writes it, then the directory. */
 static lm_status write_end(writer *w) {
     lm_status status = LM_OK;
     lm_text records = {0};

@@ -7,7 +7,7 @@
 #include "base/digest.h"
 #include "checkpoint/zip_records.h"
 
-#define DOS_DATE 0x0021u /* 1980-01-01: the same bytes whenever written */
+#define DOS_DATE 0x0021u /* 1980-01-01, so that the bytes do not depend on the time */
 
 static void put16(lm_text *out, uint64_t x) {
     unsigned char b[2];
@@ -25,8 +25,8 @@ static void put64(lm_text *out, uint64_t x) {
     lm_text_append(out, b, sizeof b);
 }
 
-/* Do the sizes go to the ZIP64 field? Decided by the raw size, which is known before the data is:
- * stored data is never more than a thousandth longer. */
+/* Do the sizes need the ZIP64 field? The raw size decides, since it is known before the data;
+ * stored data is at most a thousandth longer. */
 static bool sizes64(const lm_zip_member *m) {
     return m->raw >= 0xFF000000u;
 }

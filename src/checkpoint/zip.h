@@ -4,8 +4,8 @@
  * Only what the writer produces is read: names in ASCII, flags 0, no descriptors, members one after
  * the other without gaps, and the end record's comment "lmtrain whole=<16 digits>": XXH64 of
  * everything from the last member (meta.json, which holds the digests of all other members) to the
- * comment. Local headers are covered by being what the directory says they are, so it covers the
- * whole file. Files of before say "lmtrain xxh64=", which begins at the central directory. */
+ * comment. Local headers must be what the directory implies, so the digest covers the whole
+ * file. Older files have "lmtrain xxh64=" there, whose digest begins at the central directory. */
 #ifndef LM_CHECKPOINT_ZIP_H
 #define LM_CHECKPOINT_ZIP_H
 
@@ -36,8 +36,8 @@ void lm_zip_local_print(const lm_zip_member *m, lm_text *out);
 void lm_zip_end_print(const lm_zip_member *members, size_t n, uint64_t start, size_t from,
                       lm_text *out);
 
-/* Find and check every record of a file: *members malloc'd. Any byte that is not as the writer
- * would have written it is an error that names path and offset. */
+/* Find and check every record of a file: *members malloc'd. A byte that the writer would have
+ * written differently is an error that names path and offset. */
 lm_status lm_zip_parse(const lm_file_reader *file, lm_zip_member **members, size_t *n,
                        lm_error *err);
 

@@ -21,7 +21,7 @@ static lm_status damaged(const reader *r, uint64_t offset, const char *expected)
                             r->file->path, offset, expected);
 }
 
-/* The tail anew, from `from` on. */
+/* Reads the tail again, beginning at `from`. */
 static lm_status load(reader *r, uint64_t from) {
     size_t size = (size_t)(r->file->size - from);
     free(r->tail);
@@ -40,7 +40,7 @@ typedef struct end_record {
     const char *comment;
 } end_record;
 
-/* The digest of the tail but its comment. */
+/* Checks the digest of the tail without its comment. */
 static lm_status check_digest(const reader *r, const char *what) {
     lm_text digest = {0};
     size_t size = (size_t)(r->file->size - r->from);
@@ -57,7 +57,7 @@ static lm_status check_digest(const reader *r, const char *what) {
     return status;
 }
 
-/* Where end64 begins, if there is one, else the last end record: *end. */
+/* *end: where the end records begin, ZIP64's if there are any. */
 static lm_status parse_end(reader *r, end_record *e, uint64_t *end) {
     const uint64_t last = END_SIZE + COMMENT_SIZE, all = END64_SIZE + LOCATOR64_SIZE + last;
     const uint64_t size = r->file->size;
@@ -90,7 +90,7 @@ static lm_status parse_end(reader *r, end_record *e, uint64_t *end) {
     return LM_OK;
 }
 
-/* The end, and the directory into the tail. */
+/* Reads the end records, then the directory into the tail. */
 static lm_status load_directory(reader *r, end_record *e) {
     uint64_t end = 0;
     lm_status status = parse_end(r, e, &end);
@@ -101,7 +101,7 @@ static lm_status load_directory(reader *r, end_record *e) {
     return strcmp(e->comment, COMMENT) == 0 ? LM_OK : check_digest(r, "its directory");
 }
 
-/* The central entry at *at, which moves on; limits checked, nothing believed yet. */
+/* Parses the central entry at *at and moves *at behind it. Checks bounds only, not values. */
 static lm_status parse_central(const reader *r, const end_record *e, uint64_t *at,
                                lm_zip_member *m) {
     uint64_t left = e->start + e->size - *at;
@@ -130,7 +130,7 @@ static lm_status parse_central(const reader *r, const end_record *e, uint64_t *a
     return LM_OK;
 }
 
-/* The local header that an entry of the directory implies is there. */
+/* Checks that the local header is the one that the directory entry implies. */
 static lm_status check_local(const reader *r, const lm_zip_member *m) {
     lm_text header = {0};
     unsigned char found[LOCAL_SIZE + sizeof m->name + 20];
@@ -149,7 +149,7 @@ out:
     return status;
 }
 
-/* Members lie one after the other from offset 0 to the directory. */
+/* Checks that members lie one after the other from offset 0 to the directory. */
 static lm_status check_members(const reader *r, const end_record *e, const lm_zip_member *members) {
     lm_status status = LM_OK;
     uint64_t at = 0;
@@ -165,7 +165,7 @@ static lm_status check_members(const reader *r, const end_record *e, const lm_zi
     return status;
 }
 
-/* What of the directory was not looked at must be what the writer writes. */
+/* Checks all bytes of the directory that were not parsed: they must be what the writer writes. */
 static lm_status check_directory(const reader *r, const end_record *e,
                                  const lm_zip_member *members) {
     lm_text again = {0};

@@ -33,12 +33,12 @@ int64_t lm_corpus_shard_tokens(const lm_corpus *c, int64_t shard);
 /* Ids first .. first+n-1 of a shard, which must exist; overwrites tokens [n]. */
 void lm_corpus_read(const lm_corpus *c, int64_t shard, int64_t first, int64_t n, int32_t *tokens);
 
-/* For people, and the first shard's: "raw uint16". */
+/* The first shard's format, for people: "raw uint16". */
 const char *lm_corpus_format(const lm_corpus *c);
-/* The least vocabulary that holds every id which the shards could hold, going by their formats. */
+/* The largest vocabulary that the shards' formats can hold: every id is below it. */
 int64_t lm_corpus_most_vocab_size(const lm_corpus *c);
 
-/* From the manifests: 0 / NULL when there is none. */
+/* What the manifests say: 0 and NULL when there are none. */
 int64_t lm_corpus_vocab_size(const lm_corpus *c);
 const char *lm_corpus_tokenizer(const lm_corpus *c);
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* In this order shards without a manifest are tried: raw ids, which any file could be, come
- * last. */
+/* The order in which formats are tried on a shard without a manifest. Raw ids come last, since any
+ * file could be raw ids. */
 static const lm_format *const formats[] = {
     &lm_format_raw_uint16,
 };

@@ -28,7 +28,7 @@ struct lm_format {
     lm_status (*open)(lm_shard *s, lm_error *err);
     /* Overwrites tokens [n] with ids first .. first + n - 1. */
     void (*read)(const lm_shard *s, int64_t first, int64_t n, int32_t *tokens);
-    int64_t (*byte_offset)(int64_t token); /* of a token in the file, for errors */
+    int64_t (*byte_offset)(int64_t token); /* where a token is in the file, for errors */
     /* Overwrites bytes [n * token_bytes] with ids below most_vocab_size; NULL: it is only read. */
     void (*write)(const int32_t *tokens, int64_t n, unsigned char *bytes);
     int64_t token_bytes; /* at most LM_FORMAT_MOST_TOKEN_BYTES */

@@ -18,7 +18,7 @@ typedef struct lm_format lm_format; /* format.h */
 
 typedef struct lm_manifest {
     bool found;              /* false: there is no such file */
-    const lm_format *format; /* which dtype names */
+    const lm_format *format; /* the one that dtype names */
     char tokenizer[64];
     int64_t vocab_size, tokens;
     uint64_t digest;

@@ -60,7 +60,7 @@ static uint64_t feistel(const lm_rng *rng, int bits, uint64_t x) {
 int64_t lm_permute(uint64_t seed, int64_t epoch, int64_t n, int64_t i) {
     LM_ASSERT(n >= 1 && n <= (int64_t)1 << 62 && i >= 0 && i < n);
     lm_rng rng = {.seed = seed, .purpose = LM_RNG_DATA, .step = (uint32_t)epoch};
-    int bits = 1; /* of a half */
+    int bits = 1; /* of each half */
     while ((uint64_t)1 << 2 * bits < (uint64_t)n) bits++;
     /* Following the network from a point inside comes back inside, and reaches each point from one
      * other only: so the walk is a bijection of [0, n). It takes less than four rounds on

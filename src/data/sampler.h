@@ -5,8 +5,8 @@
  *     lm_sampler_init(&s, corpus, context_length, true, seed, err);
  *     lm_sampler_window(&s, sample_index, tokens);     // tokens [context_length + 1]
  *
- * A shard of n tokens has floor((n-1)/T) windows: tokens i*T .. i*T+T, so that neighbours share the
- * one token that is target of the first and input of the second; the tail is dropped. An epoch
+ * A shard of n tokens has floor((n-1)/T) windows: tokens i*T .. i*T+T. Neighbours share one token,
+ * the last target of the first and the first input of the second. The tail is dropped. An epoch
  * takes every window once, in the order of a keyed permutation: a Feistel network over the next
  * power of four, walked until it lands inside (Black & Rogaway 2002). */
 #ifndef LM_DATA_SAMPLER_H
@@ -17,7 +17,7 @@
 typedef struct lm_sampler {
     const lm_corpus *corpus;
     int64_t context_length;
-    int64_t windows; /* an epoch */
+    int64_t windows; /* per epoch */
     bool shuffle;
     uint64_t seed;
 } lm_sampler;

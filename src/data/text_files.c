@@ -15,7 +15,7 @@ typedef struct finder {
     const lm_text_files_options *o;
     lm_text_files *list;
     size_t capacity;
-    size_t root; /* length of the directory's path: what stands behind it is hashed */
+    size_t root; /* length of the directory's path; the rest of a file's path is hashed */
     lm_error *err;
 } finder;
 
@@ -110,7 +110,7 @@ static int by_inode(const void *a, const void *b) {
     return by_hash(a, b);
 }
 
-/* Of a file's names the first by hash stays. */
+/* Of several names of one file, keep the one with the lowest hash. */
 static void drop_repeated(lm_text_files *list) {
     size_t kept = 0;
     qsort(list->files, list->count, sizeof *list->files, by_inode);
@@ -136,7 +136,7 @@ static lm_status is_text(const char *path, bool *yes, lm_error *err) {
     return LM_OK;
 }
 
-/* In the order of hashes: whole files up to max_bytes. */
+/* Take whole files in the order of their hashes, up to max_bytes. */
 static lm_status take(lm_text_files *list, const lm_text_files_options *o, lm_error *err) {
     size_t kept = 0, found = list->count;
     lm_status status = LM_OK;
@@ -157,7 +157,7 @@ static lm_status take(lm_text_files *list, const lm_text_files_options *o, lm_er
     return status;
 }
 
-/* The first val_fraction of them is held out; at least one file on each side when there are two. */
+/* Hold out the first val_fraction of the files. With two or more, each side gets at least one. */
 static void hold_out(lm_text_files *list, double val_fraction) {
     size_t n = list->count, held = (size_t)(val_fraction * (double)n + 0.5);
     if (val_fraction <= 0 || n < 2) return;

@@ -1,4 +1,5 @@
-/* The text files below some paths, in one order on every machine, and which are held out.
+/* Finds the text files below given paths, in an order that is the same on every machine, and says
+ * which are held out.
  *
  *     lm_text_files list;
  *     lm_text_files_find(&list, &options, paths, n, err);
@@ -7,9 +8,9 @@
  *
  * Directories are walked in strcmp order; symbolic links below them are not followed (no loops),
  * names that begin with a dot and empty files are passed over. A file that is found twice counts
- * once, so that none is in training and validation both. Of several files those that hold a 0x00
- * byte are not text and left out. What is taken and held out depends on the files' paths below the
- * given directory, their sizes and whether they are text alone. */
+ * once, so that none is in both training and validation. When there are several files, those that
+ * hold a 0x00 byte are not text and are left out. Which files are taken and held out depends only
+ * on their paths below the given directory, their sizes, and whether they are text. */
 #ifndef LM_DATA_TEXT_FILES_H
 #define LM_DATA_TEXT_FILES_H
 
@@ -28,10 +29,10 @@ typedef struct lm_text_file {
 } lm_text_file;
 
 typedef struct lm_text_files {
-    lm_text_file *files; /* in strcmp order of paths, as found */
+    lm_text_file *files; /* in strcmp order of their paths */
     size_t count;
     uint64_t bytes;
-    size_t left_out; /* by max_bytes */
+    size_t left_out; /* did not fit max_bytes */
     size_t not_text; /* hold a 0x00 byte */
     size_t repeated; /* found again, or under another name */
 } lm_text_files;

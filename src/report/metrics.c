@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 
-enum { LINE_BYTES = 512 }; /* more than a line has, so that none allocates */
+enum { LINE_BYTES = 512 }; /* longer than any line, so that writing one allocates nothing */
 
 double lm_perplexity(double loss) {
     return exp(loss);
@@ -38,8 +38,8 @@ bool lm_metrics_figure(const char *line, size_t length, const char *key, double 
     return end != at + n;
 }
 
-/* Bytes of text to keep: up to the last whole line whose step is at most last_step. What is between
- * such lines and not one of ours stays: somebody may want it. */
+/* Bytes of text to keep: up to the last whole line whose step is at most last_step. Foreign lines
+ * between such lines stay: somebody may want them. */
 static size_t length_to_keep(lm_metrics *m, const lm_mapping *map, int64_t last_step,
                              bool evaluated, double *seconds) {
     const char *text = (const char *)map->data;
@@ -93,7 +93,8 @@ static lm_json_writer begin(lm_metrics *m) {
     return line;
 }
 
-/* Writes what waits; what was written is forgotten even when the rest cannot be. */
+/* Writes the lines that wait. Bytes that were written are dropped from the text even when the rest
+ * cannot be written. */
 static lm_status flush(lm_metrics *m, lm_error *err) {
     lm_status status = LM_OK;
     size_t done = 0;
@@ -120,7 +121,7 @@ static lm_status end(lm_metrics *m, lm_json_writer *line, lm_error *err) {
     return LM_OK;
 }
 
-/* Rounded to what a clock can tell, so that lines stay short. */
+/* Rounded to the resolution of a clock, so that lines stay short. */
 static double rounded(double x, double unit) {
     return isfinite(x) ? round(x / unit) * unit : x;
 }

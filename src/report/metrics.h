@@ -1,12 +1,12 @@
-/* metrics.jsonl: one JSON object a line, for scripts and plots.
+/* metrics.jsonl: one JSON object per line, for scripts and plots.
  *
  *     {"step":1,"tokens":768,"loss":4.19,"lr":1e-05,"grad_norm":2.1,
  *      "digest":"5ff1c2d8b1a0e394","tokens_per_s":33000,"seconds":0.02}
  *     {"step":100,"tokens":76800,"digest":"0b13f6a2c7d5e884","val_loss":2.9,"val_perplexity":18.2,
  *      "val_bits_per_byte":4.18,"val_tokens":50000,"seconds":2.4}
  *
- * Figures that are not finite are null. Steps never fall from line to line; a resumed run takes
- * back the lines after the step it resumes from, and a half-written last line. */
+ * Figures that are not finite are null. Steps never fall from line to line: a resumed run removes
+ * the lines after the step it resumes from, and a half-written last line. */
 #ifndef LM_REPORT_METRICS_H
 #define LM_REPORT_METRICS_H
 
@@ -19,7 +19,7 @@
 typedef struct lm_step_figures {
     int64_t step;   /* 1-based */
     int64_t tokens; /* trained on since the start of the run */
-    double loss;    /* mean of the step, nats a token */
+    double loss;    /* mean over the step, nats per token */
     double lr, grad_norm;
     uint64_t digest;     /* running, of batches and weights */
     double tokens_per_s; /* of this step */
@@ -30,7 +30,7 @@ typedef struct lm_eval_figures {
     int64_t step, tokens;   /* as above */
     uint64_t digest;        /* as above */
     int64_t val_tokens;     /* evaluated */
-    double val_loss;        /* nats a token */
+    double val_loss;        /* nats per token */
     double bytes_per_token; /* 0: not known, no bits per byte */
     double seconds;         /* since the start of the run */
 } lm_eval_figures;
@@ -38,9 +38,9 @@ typedef struct lm_eval_figures {
 typedef struct lm_metrics {
     char *path; /* NULL: closed */
     int fd;
-    int64_t last_step; /* of the last line that was there when it was opened; 0: none */
+    int64_t last_step; /* step of the last line that was kept on opening; 0: there was none */
     lm_text text;      /* what is not written yet; reused, so that a step allocates nothing */
-    bool late;         /* lines wait, since they could not be written: why says why not */
+    bool late;         /* lines wait because writing failed; `why` holds the error */
     lm_error why;
 } lm_metrics;
 
@@ -50,12 +50,12 @@ typedef struct lm_metrics {
  * none. */
 lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
                           double *seconds, lm_error *err);
-/* Append one line, by one write. A line that cannot be written, for want of disk say, is no error:
- * it waits (m->late) and goes before the next one. */
+/* Append one line, by one write. A line that cannot be written, for example because the disk is
+ * full, is no error: it waits (m->late) and is written before the next one. */
 lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err);
 lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err);
-/* Write what waits and make all durable (nothing when m is not open): before the checkpoint that
- * refers to it. */
+/* Write the lines that wait and sync the file, before a checkpoint that refers to it is written.
+ * Does nothing when m is not open. */
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);
 void lm_metrics_close(lm_metrics *m); /* zero-initialised or twice is fine */
 

@@ -14,14 +14,14 @@
 #define CLEAR_LINE     "\r\033[K"
 #define BOLD           "\033[1m"
 #define PLAIN          "\033[0m"
-enum { LINE_BYTES = 512 }; /* more than a line has, so that none allocates */
+enum { LINE_BYTES = 512 }; /* longer than any line, so that printing one allocates nothing */
 
 static bool wants_colour(void) {
     const char *no = getenv("NO_COLOR");
     return !(no && *no);
 }
 
-/* One on which a line can be drawn again. */
+/* Can a line be drawn again on this stream? */
 static bool is_terminal(FILE *stream) {
     const char *term = getenv("TERM");
     return isatty(fileno(stream)) == 1 && !(term && strcmp(term, "dumb") == 0);
@@ -59,7 +59,7 @@ static const char *duration(char *out, size_t size, double seconds) {
     return out;
 }
 
-/* What a line leaves out to fit a narrow terminal, the least missed first. */
+/* What a line leaves out to fit a narrow terminal, the least important first. */
 enum { ALL, CLOSE_TOGETHER, NO_FLOPS, NO_SPEED };
 
 static void write_line(lm_text *line, const lm_progress *p, int leave_out, int64_t step,
@@ -85,14 +85,14 @@ static void write_line(lm_text *line, const lm_progress *p, int leave_out, int64
     lm_text_printf(line, "%sleft %s", gap, duration(text, sizeof text, left));
 }
 
-/* Columns of the terminal; 80 when it does not say. */
+/* Width of the terminal; 80 when it cannot be found out. */
 static size_t columns(const lm_progress *p) {
     struct winsize size;
     if (ioctl(fileno(p->stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
     return 80;
 }
 
-/* Columns that a line takes: escapes take none. */
+/* Columns that a line takes; escape sequences take none. */
 static size_t shown_width(const lm_text *line) {
     size_t shown = 0;
     for (size_t i = 0; i < line->length; i++) {
@@ -105,7 +105,7 @@ static size_t shown_width(const lm_text *line) {
     return shown;
 }
 
-/* Still too wide: cut, so that it does not wrap. What was bold ends with it. */
+/* Cuts a line that is too wide still, so that it does not wrap, and ends bold type. */
 static void cut(lm_text *line, size_t width, bool colour) {
     size_t shown = 0;
     for (size_t i = 0; i < line->length; i++) {

@@ -3,7 +3,7 @@
  *     step   420/2000  loss 1.8342  val 1.7610  152 k tok/s  180 GFLOP/s 80%  left 0:41
  *
  * Everything goes to one stream (stderr), so that stdout stays free. Colour only on a terminal and
- * without NO_COLOR. quiet prints nothing but notes of lm_progress_warn. */
+ * without NO_COLOR. When quiet, only lm_progress_warn prints. */
 #ifndef LM_REPORT_PROGRESS_H
 #define LM_REPORT_PROGRESS_H
 
@@ -29,14 +29,14 @@ typedef struct lm_progress {
 
 void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, int64_t first_step,
                        int64_t steps, double flops_per_token);
-/* A newer measurement of the machine's peak. The higher counts: a busy machine only ever hides
- * some. */
+/* A new measurement of the machine's peak. The highest one counts, since a busy machine only makes
+ * the peak look lower. */
 void lm_progress_peak(lm_progress *p, double peak_flops);
-/* After each step: loss in nats, tokens/s smoothed by the caller or of the step. */
+/* After each step. loss is in nats per token. */
 void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_per_s);
 /* After each evaluation. */
 void lm_progress_eval(lm_progress *p, int64_t step, double val_loss, double bytes_per_token);
-/* A line of its own, that stays. warn also when quiet. */
+/* Print a line of its own, which stays; lm_progress_warn does so even when quiet. */
 void lm_progress_note(lm_progress *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void lm_progress_warn(lm_progress *p, const char *format, ...)

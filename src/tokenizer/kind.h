@@ -11,7 +11,7 @@ typedef struct lm_tokenizer_row {
      * error close is called all the same. */
     lm_status (*open)(lm_tokenizer *t, lm_error *err);
     void (*close)(lm_tokenizer *t); /* frees state; NULL: there is nothing to free */
-    /* What an encoder keeps from piece to piece, if anything (else NULL both): e->state. */
+    /* Make and free e->state, what an encoder keeps from piece to piece; both NULL: nothing. */
     lm_status (*encoder_open)(lm_encoder *e, lm_error *err);
     void (*encoder_close)(lm_encoder *e);
     /* Appends ids. `last`: the document ends with this piece, whose size may be 0, so that nothing
@@ -26,12 +26,12 @@ struct lm_tokenizer {
     int64_t vocab_size;
     int32_t separator;
     double bytes_per_token;
-    void *state; /* of the kind */
+    void *state; /* what the kind keeps per tokenizer */
 };
 
 struct lm_encoder {
     const lm_tokenizer *tokenizer;
-    void *state; /* of the kind */
+    void *state; /* what the kind keeps per encoder */
 };
 
 /* lm_tokenizer_open with its row found already. */

@@ -34,7 +34,7 @@ void lm_token_list_free(lm_token_list *list); /* zero-initialised or twice is fi
 const char *lm_tokenizer_name(int kind); /* "bytes"; NULL past the end */
 
 typedef struct lm_tokenizer lm_tokenizer;
-/* By the name of its kind; unknown names get a suggestion. */
+/* name is that of a kind; for unknown names the error makes a suggestion. */
 lm_status lm_tokenizer_open(lm_tokenizer **t, const char *name, lm_error *err);
 void lm_tokenizer_close(lm_tokenizer *t); /* NULL is fine; encoders must be closed before */
 
