@@ -122,8 +122,8 @@ static bool is_plain(const lm_config *plain, const lm_key *k, const char *value)
     return same;
 }
 
-/* Every value of a key to be tried (config/keys.h) but the plain run's. How large a number is does not
- * matter for the time. */
+/* Every value of a key to be tried (config/keys.h) but the plain run's. How large a number is does
+ * not matter for the time. */
 static lm_status run_key(lm_bench *b, const basis *base, lm_bench_training *plain, const lm_key *k,
                          lm_error *err) {
     char room[LM_TRIAL_SIZE];

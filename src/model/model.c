@@ -8,11 +8,11 @@
 #include "nn/rope.h"
 #include "ops/array.h"
 
-/* Elements a task fills or clears: 256 kB. */
+/* Elements per task of filling or clearing: 256 kB. */
 enum { CHUNK = 65536 };
 
 static lm_status reserve_scratch(lm_compute *compute, size_t bytes, lm_error *err) {
-    if (compute->scratch_per_worker >= bytes) return LM_OK; /* another model's, and enough */
+    if (compute->scratch_per_worker >= bytes) return LM_OK; /* reserved for another model */
     lm_compute_free(compute);
     return lm_compute_reserve(compute, bytes, err);
 }
@@ -105,8 +105,8 @@ void lm_model_init(lm_model *m, uint64_t seed) {
     }
 }
 
-/* Matrices' gradients are overwritten by the product that makes them first; an embedding that is not
- * the head too, and vectors, are added to from zero. */
+/* A step's first product overwrites the gradient of its matrix. Vectors, and an embedding that is
+ * not the head too, are only ever added to: they must begin at zero. */
 static bool begins_at_zero(const lm_model *m, const lm_param *row) {
     bool head = m->o.tie_embeddings && row->offset == m->params.offset[LM_P_WTE];
     return row->ndim < 2 || (row->offset < lm_param_layers_begin(m) && !head);

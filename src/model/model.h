@@ -1,7 +1,7 @@
 /* The decoder-only transformer, described once.
  *
  *     lm_model_options o = ...;              // from the config
- *     lm_model_resolve(&o, err);             // defaults that depend on others; contradictions
+ *     lm_model_resolve(&o, err);             // fills in what depends on other options; checks
  *
  *     lm_model_plan plan;                    // memory and work, before anything is allocated
  *     lm_model_plan_make(&plan, &o, batch, training, precision, threads);
@@ -38,12 +38,13 @@ typedef enum lm_position_kind {
 } lm_position_kind;
 const char *lm_position_name(int kind); /* "learned", "rope", "none"; NULL past the end */
 
-/* The scale of initial weights; biases begin at 0, weights of norms at 1. */
+/* Standard deviation of the initial projections that write to the residual stream. Other matrices
+ * have init_std; biases begin at 0, weights of norms at 1. */
 typedef enum lm_init_kind {
-    LM_INIT_GPT2,        /* init_std; projections into the residual stream / sqrt(2 n_layers) */
-    LM_INIT_NORMAL,      /* init_std everywhere */
-    LM_INIT_ZERO_OUTPUT, /* init_std, projections into the residual stream 0: each block begins as
-                            the identity (Goyal et al. 2017; Zhang et al. 2019) */
+    LM_INIT_GPT2,        /* init_std / sqrt(2 n_layers) */
+    LM_INIT_NORMAL,      /* init_std */
+    LM_INIT_ZERO_OUTPUT, /* 0: each block begins as the identity (Goyal et al. 2017; Zhang et al.
+                            2019) */
     LM_INIT_COUNT
 } lm_init_kind;
 const char *lm_init_name(int kind); /* "gpt2", ..., NULL past the end */
@@ -76,16 +77,16 @@ typedef struct lm_model_options {
     bool qk_norm;        /* RMSNorm of each head's queries and keys, before they are rotated */
     bool embedding_norm; /* a norm between the embedding and the first layer */
     bool bias, tie_embeddings;
-    int64_t window;           /* a token sees so many, itself included; 0: all before it */
-    double attention_softcap; /* attention's scores stay within +- this; 0: free */
+    int64_t window;           /* tokens that one attends to, itself included; 0: all before it */
+    double attention_softcap; /* attention scores stay between -this and this; 0: no limit */
     double logit_softcap;     /* the same for the logits */
-    double label_smoothing;   /* of the training loss; 0: none */
-    double z_loss;            /* likewise: this times the squared log of the softmax denominator */
+    double label_smoothing;   /* share of the target spread over all tokens (training) */
+    double z_loss;            /* times the squared log of the softmax denominator (training) */
     int init;                 /* lm_init_kind */
     double init_std;
-    double dropout;         /* of the embedding and of what each branch adds, in training */
-    int recompute;          /* lm_recompute_kind */
-    bool document_mask;     /* attention and learned positions begin anew at each document_token */
+    double dropout;     /* training drops this share of the embedding and of each branch's output */
+    int recompute;      /* lm_recompute_kind */
+    bool document_mask; /* attention and learned positions start anew at each document_token */
     int64_t document_token; /* the first token of a document; or LM_TOKEN_UNKNOWN */
 } lm_model_options;
 
@@ -105,21 +106,21 @@ typedef struct lm_param {
     bool decay; /* weight decay applies (matrices and embeddings, not norms and biases) */
 } lm_param;
 
-/* The rows, in order. rows NULL: only the count. Offsets filled; *total = elements of a flat array.
- */
+/* Fills rows, in the order of the flat arrays, unless rows is NULL; returns their number. *total:
+ * the elements of a flat array. */
 int64_t lm_model_params(const lm_model_options *o, lm_param *rows, int64_t *total);
 
-/* What a run will need, computed before anything is allocated. Bytes unless said. */
+/* What a run will need, computed before anything is allocated. Memory is in bytes. */
 typedef struct lm_model_plan {
-    int64_t parameters; /* scalars, tied weights once */
-    /* N of the FLOP convention: all matrices but position embeddings; the token embedding once (it
-     * is the head when tied, else the head's own matrix counts). */
+    int64_t parameters; /* scalars; tied weights count once */
+    /* N of the FLOP convention: the elements of all matrices that are multiplied. That is not the
+     * position embedding, and the token embedding only if it is the head too. */
     int64_t matrix_parameters;
-    /* Forward and backward: 6 N + 12 n_layers d_model context_length, or window where that is less. */
+    /* Forward and backward: 6 N + 12 n_layers d_model min(context_length, window). */
     double flops_per_token;
     uint64_t weights, gradients, activations, scratch;
     uint64_t rounded; /* bf16 copies of the layers' weights */
-    bool overflow;    /* some size does not fit 64 bits: refuse */
+    bool overflow;    /* some size does not fit 64 bits: the caller refuses the plan */
 } lm_model_plan;
 void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
                         bool training, lm_precision precision, int threads);
@@ -140,22 +141,23 @@ const lm_param *lm_model_rows(const lm_model *m, int64_t *count);
 float *lm_model_weights(lm_model *m);   /* flat [total]; padding between rows stays 0 */
 float *lm_model_gradients(lm_model *m); /* flat [total]; NULL without training */
 int64_t lm_model_total(const lm_model *m);
-/* Before the first micro-batch after the weights changed: gradients begin anew, and the weights that
- * passes with gradients read are those of now. Until such a pass, the gradients mean nothing: some are
- * cleared, those that it will overwrite are left. */
+/* Call it before a step's first micro-batch: the next pass starts the gradients anew, and bf16
+ * copies of the weights are made from what the weights are now. Until that pass the gradients mean
+ * nothing: some are cleared, those that it overwrites keep old values. */
 void lm_model_begin_step(lm_model *m);
 
 /* tokens [batch, time+1]: inputs are columns 0..time-1, targets 1..time (row stride time+1), time
  * <= context_length, batch <= the plan's. Adds grad_scale * d(sum of losses)/d(parameters) to the
- * gradients, or sets them to it where lm_model_begin_step was called since the last pass; returns the sum
- * of the losses in nats (double, tokens in rising order), label smoothing and z-loss included. grad_scale
- * is usually 1 / (tokens of the whole step). */
+ * gradients; the first pass after lm_model_begin_step overwrites them with it. Returns the sum of
+ * the losses in nats (double, tokens in rising order), label smoothing and z-loss included.
+ * grad_scale is usually 1 / (tokens of the whole step). */
 double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
                                  float grad_scale);
-/* What dropout of the next pass is a function of: a seed, and the number within the whole run of its
- * first row of tokens. Both 0 at first; without dropout they do nothing. */
+/* Dropout of the next pass is a function of seed and of first_sample, the number of its first row
+ * of tokens, counted through the whole run. Both are 0 at first. */
 void lm_model_seed_dropout(lm_model *m, uint64_t seed, uint64_t first_sample);
-/* The sum of the negative log-likelihoods only, without dropout, as evaluation wants it. */
+/* For evaluation: the sum of the negative log-likelihoods, without dropout, label smoothing and
+ * z-loss. */
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time);
 
 #endif

@@ -19,10 +19,10 @@ const char *lm_recompute_name(int kind) {
     return kind >= 0 && kind < LM_RECOMPUTE_COUNT ? names[kind] : NULL;
 }
 
-/* Sizes up to this keep every product of two in 64 bits; a token id has 31 bits anyway. */
+/* A product of two sizes up to this fits 64 bits; token ids have 31 bits anyway. */
 static const int64_t most = INT32_MAX;
 
-/* One line a problem. */
+/* One line per problem. */
 static void problem_separator(lm_text *problems) {
     if (problems->length > 0) lm_text_printf(problems, "\n");
 }
@@ -74,7 +74,7 @@ static void check_positive(lm_text *problems, const char *key, double value) {
     lm_text_printf(problems, "model.%s = %g: expected a positive number", key, value);
 }
 
-/* 0 <= value < high; the keys say more about what is wise. */
+/* 0 <= value < high; the ranges of the config's keys are narrower. */
 static void check_range(lm_text *problems, const char *key, double value, double high) {
     if (value >= 0 && value < high) return;
     problem_separator(problems);
@@ -121,7 +121,7 @@ static void check_document_token(lm_text *problems, const lm_model_options *o) {
  * 2020), rounded up to a multiple of 32 so that kernels have whole tiles. */
 static int64_t default_d_ff(const lm_model_options *o) {
     if (!lm_mlp_is_gated((lm_mlp_kind)o->mlp)) return 4 * o->d_model;
-    return ((8 * o->d_model + 2) / 3 + 31) / 32 * 32;
+    return lm_round_up(lm_divide_up(8 * o->d_model, 3), 32);
 }
 
 lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {

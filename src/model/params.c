@@ -1,4 +1,5 @@
-/* Conditions, and the parameters: one row each, in the order of the flat arrays and of checkpoints. */
+/* The parameters, one row each, in the order of the flat arrays and of checkpoints; and the
+ * conditions under which rows exist. */
 #include <math.h>
 #include <stdio.h>
 
@@ -76,8 +77,8 @@ static int64_t size_of(const lm_model_options *o, dim d) {
     return 0;
 }
 
-/* Whether this matrix counts in N: the position embedding does no arithmetic, nor does the token
- * embedding when another matrix is the head. */
+/* Whether this matrix counts in N. The position embedding does no arithmetic, nor does the token
+ * embedding if another matrix is the head. */
 static bool is_multiplied(const lm_model_options *o, lm_param_id id) {
     if (table[id].in == ONE || id == LM_P_WPE) return false;
     return id != LM_P_WTE || o->tie_embeddings;

@@ -1,8 +1,8 @@
 /* Inside the room: parameters and activation buffers by name, so that the transformer's code says
  * weight(p, LM_P_QKV_WEIGHT, layer), and the model itself.
  *
- * params.c has one row per parameter, plan.c one per buffer; sizes, offsets and which of them a model
- * has are looked up in what was derived from the rows. */
+ * params.c has one row per parameter, plan.c one per buffer. From the rows derive the sizes, the
+ * offsets, and which of them a model has. */
 #ifndef LM_MODEL_PARTS_H
 #define LM_MODEL_PARTS_H
 
@@ -12,7 +12,7 @@
 #include "model/model.h"
 
 /* ---- conditions ------------------------------------------------------------------------------ */
-/* What a row of either table needs in order to exist: all bits of its conditions. */
+/* A row of either table exists if all its conditions are true. */
 enum {
     LM_IF_BIAS = 1 << 0,
     LM_IF_LAYERNORM = 1 << 1,
@@ -24,13 +24,13 @@ enum {
     LM_IF_QK_NORM = 1 << 7,
     LM_IF_EMBEDDING_NORM = 1 << 8,
     LM_IF_DOCUMENTS = 1 << 9,
-    /* of buffers: what they are made for (lm_buffers_size) */
+    /* for buffers, by what they are made for (lm_buffers_size): */
     LM_IF_TRAINING = 1 << 10,
     LM_IF_WINDOWS = 1 << 11, /* training or evaluation */
     LM_IF_BRANCH = 1 << 12,  /* training or decoding */
     LM_IF_BF16 = 1 << 13,
 };
-/* Those that the options fulfil (params.c). */
+/* Those that are true of the options (params.c). */
 unsigned lm_model_conditions(const lm_model_options *o);
 
 /* ---- parameters ------------------------------------------------------------------------------ */
@@ -64,7 +64,7 @@ typedef enum lm_param_id {
 } lm_param_id;
 
 typedef struct lm_param_layout {
-    int64_t offset[LM_P_COUNT]; /* in the flat arrays, of layer 0; -1: the model has no such row */
+    int64_t offset[LM_P_COUNT]; /* in the flat arrays, for layer 0; -1: the model has no such row */
     int64_t stride;             /* from a layer's rows to the next layer's */
     int64_t total;              /* elements of a flat array, padding included */
     int64_t scalars;            /* parameters: total without padding */

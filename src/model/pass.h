@@ -1,18 +1,18 @@
-/* Inside the room: one pass through the model, of a micro-batch in training and evaluation, or of the
- * newest token in generation; what belongs to it by name; and its parts, each forward beside its
- * backward. transformer.c puts them together, decoder.c feeds them tokens one by one.
+/* Inside the room: one pass through the model (of a micro-batch in training and evaluation, of the
+ * newest token in generation), what belongs to it by name, and its parts, each forward beside its
+ * backward. transformer.c puts them together; decoder.c feeds them tokens one by one.
  *
  *     pass_ends.c        the embedding; the loss head
  *     pass_attention.c   the attention branch of a layer
  *     pass_mlp.c         the MLP branch of a layer
  *     pass.c             what all of them share: norms, linear layers, and the end of a branch
  *
- * Forward goes from residual(layer) over LM_B_MID to residual(layer + 1); backward keeps the gradient
- * of each in LM_B_DX, in place. Each part overwrites LM_B_NORM, ACT, BRANCH and WIDE. What matrix
- * products read is an lm_array (ops/array.h), of floats or of bf16.
+ * Forward goes from residual(layer) over LM_B_MID to residual(layer + 1); backward keeps the
+ * gradient of each in LM_B_DX, in place. Each part overwrites LM_B_NORM, ACT, BRANCH and WIDE. What
+ * matrix products read is an lm_array (ops/array.h), of floats or of bf16.
  *
  * Generation differs in two places only: linear layers multiply one row by a kernel of their own
- * (lm_pass_linear_forward and its like), and attention reads older keys and values from the cache. */
+ * (lm_pass_linear_forward and its like), and attention reads older keys and values from a cache. */
 #ifndef LM_MODEL_PASS_H
 #define LM_MODEL_PASS_H
 
@@ -86,7 +86,7 @@ void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_ar
 void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_array x, lm_array y,
                                       const lm_activation *a);
 
-/* The end of a branch: y [B*T, C] overwritten = x + dropout(branch W^T + bias), branch [B*T, in]. */
+/* The end of a branch: y [B*T, C] overwritten = x + dropout(branch W^T + bias); branch [B*T, in] */
 void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,
                             const float *x, float *y);
 /* Gradient [B*T, C] of the branch output: LM_B_DX itself, or with dropout a masked copy in
@@ -97,8 +97,8 @@ lm_array lm_pass_branch_backward(const pass *p, int64_t site);
 void lm_pass_embedding_forward(const pass *p);
 void lm_pass_embedding_backward(const pass *p);
 
-/* Returns the losses [B*T]. With gradients: adds to the gradient of the head's weights and overwrites
- * LM_B_DNORM with the gradient of the final norm's output. */
+/* Returns the losses [B*T]. With gradients: adds to the gradient of the head's weights and
+ * overwrites LM_B_DNORM with the gradient of the final norm's output. */
 const float *lm_pass_head(const pass *p, bool gradients, float grad_scale);
 /* Generation: logits [V] overwritten. */
 void lm_pass_logits(const pass *p, float *logits);

@@ -19,7 +19,8 @@ static lm_head_norm head_norm_of(const pass *p, int64_t layer, bool keys) {
                           .rstd = buffer(p, keys ? LM_B_RSTD_K : LM_B_RSTD_Q, 0)};
 }
 
-/* The rotation of all queries and keys, by the model's tables from the first token's position on. */
+/* The rotation of all queries and keys, by the model's tables from the first token's position on.
+ */
 static lm_rope rope_of(const pass *p) {
     const lm_model_options *o = &p->m->o;
     int64_t d = lm_model_head_size(o), at = p->position * (d / 2);
@@ -81,8 +82,8 @@ static void norm_heads(const pass *p, int64_t layer) {
         lm_array_operand(compute, p->rows * lm_model_qkv_size(o), wide, out);
 }
 
-/* Where attention's backward pass leaves dqkv: in fp32 for rotations and norms, else rounded at once,
- * as products read it. */
+/* Where attention's backward pass leaves dqkv: in fp32 for rotations and norms, else rounded at
+ * once, as products read it. */
 static lm_array dqkv_of(const pass *p) {
     const lm_model_options *o = &p->m->o;
     lm_array rounded = operand(p, LM_B_DQKV, 0); /* [B*T, A] */

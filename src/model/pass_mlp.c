@@ -5,7 +5,7 @@ static bool is_gated(const pass *p) {
     return lm_mlp_is_gated((lm_mlp_kind)p->m->o.mlp);
 }
 
-/* fc, or the gate where there is one. */
+/* fc, or the gate if the MLP is gated. */
 static lm_linear fc_of(const pass *p, int64_t layer) {
     bool gated = is_gated(p);
     return lm_pass_linear(p, gated ? LM_P_GATE_WEIGHT : LM_P_FC_WEIGHT,

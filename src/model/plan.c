@@ -1,11 +1,11 @@
 /* The activation buffers, one row each, and the memory plan that follows from them.
  *
- * Kept for backward, a layer: its input x, qkv, the attention's output and lse, the residual stream
- * after attention, and the MLP's pre-activations. What is cheap to compute again (norms and their
- * statistics, activation outputs) is not kept. Buffers of backward are shared by all layers. Per token
- * of a GPT-2 layer that makes 10 C floats, and once 11 C more; recompute = attention (Korthikanti et
- * al. 2022) keeps 6 C of the 10, recompute = block (Chen et al. 2016) only x. At LM_BF16, what feeds
- * matrix products is kept as bf16: half of 8 C of the 10. */
+ * Each layer keeps for backward: its input x, qkv, the attention's output and lse, the residual
+ * stream after attention, and the MLP's pre-activations. What is cheap to compute again (norms and
+ * their statistics, activation outputs) is not kept. All layers share the buffers of backward. Per
+ * token, a GPT-2 layer keeps 10 C floats, and all layers share 11 C more. recompute = attention
+ * (Korthikanti et al. 2022) keeps 6 C of the 10, recompute = block (Chen et al. 2016) only x. At
+ * LM_BF16, what matrix products read is kept as bf16: 8 C of the 10 take half the memory. */
 #include "model/parts.h"
 #include "nn/head_norm.h"
 #include "nn/norm.h"
@@ -36,7 +36,7 @@ typedef enum keeping {
     UNLESS_RECOMPUTE, /* nor when attention is */
 } keeping;
 
-/* What an element is: four bytes (a float, an int32), or what matrix products read at the precision. */
+/* An element has four bytes (a float, an int32), or is an operand of products at the precision. */
 typedef enum element { FLOAT, OPERAND } element;
 
 static const struct buffer_row {
@@ -54,15 +54,14 @@ static const struct buffer_row {
     [LM_B_X] = {EACH, TOKENS, C, 0, FLOAT}, /* the layer's input */
     [LM_B_MEAN_1] = {ONCE, TOKENS, ONE, LM_IF_LAYERNORM, FLOAT},
     [LM_B_RSTD_1] = {ONCE, TOKENS, ONE, 0, FLOAT},
-    [LM_B_QKV] = {UNLESS_RECOMPUTE, TOKENS, QKV, 0, OPERAND}, /* rotated, but with qk_norm */
+    [LM_B_QKV] = {UNLESS_RECOMPUTE, TOKENS, QKV, 0, OPERAND}, /* rotated, unless qk_norm */
     [LM_B_ATT] = {UNLESS_RECOMPUTE, TOKENS, C, 0, OPERAND},   /* before the projection */
     [LM_B_LSE] = {UNLESS_RECOMPUTE, HEAD_TOKENS, ONE, LM_IF_WINDOWS, FLOAT},
     [LM_B_MID] = {UNLESS_BLOCK, TOKENS, C, 0, FLOAT}, /* x + attention branch */
     [LM_B_MEAN_2] = {ONCE, TOKENS, ONE, LM_IF_LAYERNORM, FLOAT},
     [LM_B_RSTD_2] = {ONCE, TOKENS, ONE, 0, FLOAT},
     [LM_B_FC] = {UNLESS_BLOCK, TOKENS, F, 0, OPERAND}, /* pre-activation; the gate's where gated */
-    [LM_B_UP] = {UNLESS_BLOCK, TOKENS, F, LM_IF_GATED,
-                 OPERAND}, /* in backward, then its gradient */
+    [LM_B_UP] = {UNLESS_BLOCK, TOKENS, F, LM_IF_GATED, OPERAND}, /* backward: then its gradient */
     /* the end of the network */
     [LM_B_X_F] = {ONCE, TOKENS, C, 0, FLOAT},
     [LM_B_MEAN_F] = {ONCE, TOKENS, ONE, LM_IF_LAYERNORM, FLOAT},
@@ -72,8 +71,8 @@ static const struct buffer_row {
     [LM_B_LOGITS] = {ONCE, LOGITS, ONE, LM_IF_WINDOWS, FLOAT},
     /* shared by all layers; parts.h names what else some of them hold */
     [LM_B_NORM] = {ONCE, TOKENS, C, 0, OPERAND}, /* output of the norm at hand */
-    /* with qk_norm, the queries and keys of the layer at hand as attention reads them; the place of
-     * the values is not read, so that rows are as far apart as those of qkv */
+    /* with qk_norm, the queries and keys of the layer at hand as attention reads them. Rows are as
+     * far apart as those of qkv; nobody reads the place of the values */
     [LM_B_HEADS] = {ONCE, TOKENS, QKV, LM_IF_QK_NORM, OPERAND},
     [LM_B_RSTD_Q] = {ONCE, HEAD_TOKENS, ONE, LM_IF_QK_NORM, FLOAT},
     [LM_B_RSTD_K] = {ONCE, KV_HEAD_TOKENS, ONE, LM_IF_QK_NORM, FLOAT},
@@ -81,10 +80,10 @@ static const struct buffer_row {
     [LM_B_COS] = {ONCE, TIME, HALF_HEAD, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
     [LM_B_SIN] = {ONCE, TIME, HALF_HEAD, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
     [LM_B_DX] = {ONCE, TOKENS, C, LM_IF_TRAINING, FLOAT}, /* gradient of the residual stream */
-    /* what the last product of a branch gives, where it is not added to the residual stream at once */
+    /* what the last product of a branch gives, if dropout or generation adds it to x afterwards */
     [LM_B_BRANCH] = {ONCE, TOKENS, C, LM_IF_BRANCH, FLOAT},
-    /* in fp32, at times: queries, keys and values before they are rounded; their gradient; sums of a
-     * product that wait for the next block of k */
+    /* in fp32, at times: queries, keys and values before they are rounded; their gradient; sums of
+     * a product that wait for the next block of k */
     [LM_B_WIDE] = {ONCE, TOKENS, WIDE, 0, FLOAT},
     [LM_B_DX_ROUNDED] = {ONCE, TOKENS, C, LM_IF_TRAINING | LM_IF_BF16, OPERAND},
     [LM_B_DQKV] = {ONCE, TOKENS, QKV, LM_IF_TRAINING | LM_IF_BF16, OPERAND},
@@ -97,8 +96,8 @@ typedef struct made_for {
     bool training, bf16;
 } made_for;
 
-/* Columns of LM_B_WIDE; 0: nothing needs it. The sums that wait are those over d_model: of qkv, fc, up
- * and attention's gradient at bf16, and in training of the activation's gradient. */
+/* Columns of LM_B_WIDE; 0: nothing needs it. The sums that wait are those over d_model: of qkv, fc,
+ * up and attention's gradient at bf16, and in training of the activation's gradient. */
 static int64_t wide_columns(const made_for *f) {
     const lm_model_options *o = f->o;
     bool changed = o->position == LM_POSITION_ROPE || o->qk_norm; /* after the projection */

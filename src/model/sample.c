@@ -4,8 +4,8 @@
 #include "base/rng.h"
 #include "model/generate.h"
 
-/* A token and its weight exp((logit - largest) / temperature); the id is exact in a double. Pairs
- * lie in the workspace as [vocab][2]. */
+/* A token and its weight exp((logit - largest) / temperature). The workspace holds them as
+ * [vocab][2] doubles, which hold an id exactly. */
 typedef struct candidate {
     double weight, id;
 } candidate;

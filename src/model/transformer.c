@@ -3,11 +3,12 @@
  *     x = embed(tokens) + positions               embedding_norm: x = norm_e(x)
  *     each layer:  x += proj(attention(rope(qkv(norm1(x)))))      qk_norm: rope(norm_qk(qkv(..)))
  *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
- *     loss = softmax-NLL of norm_f(x) head^T                      logit_softcap: of cap tanh(../cap)
+ *     loss = softmax-NLL of norm_f(x) head^T                 logit_softcap: of cap tanh(../cap)
  *
- * Vaswani et al. 2017, with the norms before the branches (Radford et al. 2019). Backward meets the
- * layers in falling order; dx is the gradient of the residual stream, and every branch adds to it
- * through its norm. Norm and activation outputs are computed again from what forward kept. */
+ * Vaswani et al. 2017, with the norms before the branches (Radford et al. 2019). Backward goes
+ * through the layers in falling order; dx is the gradient of the residual stream, and every branch
+ * adds to it through its norm. Norm and activation outputs are computed again from what forward
+ * kept. */
 #include <string.h>
 
 #include "model/pass.h"
@@ -18,7 +19,7 @@ static double sum_losses(const float *loss, int64_t n) {
     return sum;
 }
 
-/* Where the document of each token begins: at the boundary token, or with the row. */
+/* Stores where each token's document begins: at its document_token, or with the row. */
 static void find_documents(const pass *p) {
     int32_t *begins = documents(p); /* [B*T] */
     if (!begins) return;

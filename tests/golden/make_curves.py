@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes curves.h: the losses of 30 updates of the models of make_transformer.py, in float64.
 
-AdamW with decay of matrices and embeddings only, clipping, two micro-batches an update, linear
+AdamW with decay of matrices and embeddings only, clipping, two micro-batches per update, linear
 warm-up and a cosine. tests/model/test_curves.c states the same run for the C code.
 """
 import math

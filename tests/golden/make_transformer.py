@@ -6,9 +6,9 @@ float64.
 
 An independent statement of the model: it shares with the C code only the list of models
 (models.json) and the formula of the weights and tokens (value(), token()), which both sides derive
-from integers. A file holds, little-endian: the sum of the losses in nats
-(float64); the logits [B, T, V] without dropout (float32); then for each parameter row, in the order
-of the model's table, the gradient of the mean loss (float32).
+from integers. A file holds, little-endian: the sum of the losses in nats (float64); the logits
+[B, T, V] without dropout (float32); then for each parameter row, in the order of the model's table,
+the gradient of the mean loss (float32).
 """
 import json
 import os
@@ -29,9 +29,10 @@ def read_models():
     with open(os.path.join(HERE, "models.json")) as file:
         models = {case["name"]: dict(case["model"], batch=case["batch"])
                   for case in json.load(file)["models"]}
+    keys = ("batch", "context_length", "vocab_size", "d_model", "n_layers", "n_heads",
+            "n_kv_heads", "d_ff")
     for m in models.values():
-        m["shape"] = (m["batch"], *(m[key] for key in (
-            "context_length", "vocab_size", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff")))
+        m["shape"] = tuple(m[key] for key in keys)
     return models
 
 
@@ -77,7 +78,8 @@ def drop(m, site, x):
     for b in range(batch):
         for t in range(time):
             for c in range(channels):
-                block = ((FIRST_SAMPLE + m["first"] + b) * time + t) * ((channels + 7) // 8) + c // 8
+                row = (FIRST_SAMPLE + m["first"] + b) * time + t
+                block = row * ((channels + 7) // 8) + c // 8
                 word = philox((SEED, 0), (block & 0xFFFFFFFF, block >> 32, site, 4))[c % 8 // 2]
                 keep[b, t, c] = (word >> 16 * (c % 2) & 0xFFFF) >= threshold
     return x * keep * 65536 / (65536 - threshold)

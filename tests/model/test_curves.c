@@ -1,6 +1,6 @@
-/* Thirty updates of every model against PyTorch in float64 (tests/golden/make_curves.py): losses and
- * gradients, AdamW with its decay groups, clipping, two micro-batches an update, warm-up and cosine,
- * all in one run. */
+/* Thirty updates of every model against PyTorch in float64 (tests/golden/make_curves.py): losses
+ * and gradients, AdamW with its decay groups, clipping, two micro-batches per update, warm-up and
+ * cosine, all in one run. */
 #include "tests/support/test.h"
 
 #include <math.h>
@@ -18,8 +18,8 @@
 enum { STEPS = 30, MICRO_BATCHES = 2 };
 
 /* The first loss is off by the rounding of one pass, about 10 eps at most (test_golden.c). Adam
- * divides by the size of the gradient, so that where that is itself rounding an update may differ by
- * all of lr: such elements hardly touch the loss. The worst step measures 2.4e-7 of the loss. A
+ * divides by the size of the gradient, so that where that is itself rounding an update may differ
+ * by all of lr: such elements hardly touch the loss. The worst step measures 2.4e-7 of the loss. A
  * learning rate off by one part in a thousand, a clipping by one in a hundred or decay of the wrong
  * rows breaks this bound in most models. */
 #define TOLERANCE 2e-6

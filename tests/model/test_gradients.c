@@ -3,13 +3,13 @@
  * The loss is computed in float: the mean of N token losses near 2 is off by about 2 eps. Central
  * differences D(h) have an error of order h^2; (4 D(h/2) - D(h)) / 3 leaves h^4 (Richardson), so
  * that h can be large enough for the rounding to matter little. Rounding leaves about
- * 2 * 2 eps * 4/3 / (h/2) = 8e-5 at h = 1/64; truncation then is mostly below 5e-5 (it is what grows
- * from 1/48 on, rounding what grows below 1/96). Where the loss is sharply curved, or has a kink of
- * second order (relu2) within h of the point, truncation is larger: then h is halved, and the bound
- * grows by the rounding, until they agree or h is 1/1024. A wrong gradient agrees at no h: elements
- * are around 1e-2 to 1, a forgotten or doubled term is far larger than the widest bound, 1.5e-3, and
- * no more than one element in twenty may need a smaller h. The oracle of test_golden.c is sharper;
- * this one needs no second program, and meets every pair of choices. */
+ * 2 * 2 eps * 4/3 / (h/2) = 8e-5 at h = 1/64; truncation then is mostly below 5e-5 (it is what
+ * grows from 1/48 on, rounding what grows below 1/96). Where the loss is sharply curved, or has a
+ * kink of second order (relu2) within h of the point, truncation is larger: then h is halved, and
+ * the bound grows by the rounding, until they agree or h is 1/1024. A wrong gradient agrees at no
+ * h: elements are around 1e-2 to 1, a forgotten or doubled term is far larger than the widest
+ * bound, 1.5e-3, and no more than one element in twenty may need a smaller h. The oracle of
+ * test_golden.c is sharper; this one needs no second program, and meets every pair of choices. */
 #include "tests/support/test.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* What must not matter: the order of rows, how they are put into micro-batches, a window as long as
- * the row, whether heads are shared or equal, what is recomputed, and whether documents stand in one row or
- * apart. */
+ * the row, whether heads are shared or equal, what is recomputed, and whether documents stand in
+ * one row or apart. */
 #include "tests/support/test.h"
 
 #include <math.h>
@@ -85,9 +85,9 @@ static void test_whole_window_is_none(void **state) {
     }
 }
 
-/* Plain attention's weight or bias of queries, keys and values, or its gradient, from that of grouped
- * heads: each key and value head stands once for every query head that reads it. wide [(3 H) D, n],
- * grouped [(H + 2 K) D, n]. */
+/* Plain attention's weight or bias of queries, keys and values, or its gradient, from that of
+ * grouped heads: each key and value head stands once for every query head that reads it. wide
+ * [(3 H) D, n], grouped [(H + 2 K) D, n]. */
 static void repeat_heads(const lm_model_options *o, int64_t n, const float *grouped, float *wide) {
     int64_t size = lm_model_head_size(o) * n, h = o->n_heads, k = o->n_kv_heads;
     for (int64_t i = 0; i < h; i++) {

@@ -244,8 +244,8 @@ static void test_plan_is_what_create_takes(void **state) {
     }
 }
 
-/* Products with sums over d_model have room for them where those wait for another block of k: a pass
- * with and without, at both precisions. */
+/* Products with sums over d_model have room for them where those wait for another block of k: a
+ * pass with and without, at both precisions. */
 static void test_wide_models(void **state) {
     static const struct {
         lm_precision precision;

@@ -28,7 +28,8 @@ int options_list(option options[OPTIONS_MOST]) {
     return n;
 }
 
-/* How many pairs of levels this choice is the first to meet; with `keep`, they are met from now on. */
+/* How many pairs of levels this choice is the first to meet; with `keep`, they are met from now on.
+ */
 static int new_pairs(option_pairs *p, const int *level, bool keep) {
     int n = 0;
     for (int a = 0; a < p->n; a++)

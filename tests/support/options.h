@@ -1,11 +1,12 @@
-/* Model options out of the table of config keys: the values of each key that it says are to be tried
- * (config/keys.h), so that a new option is tested by being in the table.
+/* Model options out of the table of config keys: the values of each key that it says are to be
+ * tried (config/keys.h), so that a new option is tested by being in the table.
  *
  *     static option_pairs pairs;  char what[OPTION_PAIRS_TEXT];
  *     option_pairs_begin(&pairs, &base);
  *     while (option_pairs_next(&pairs, &o, what)) ...   // o resolved; what says what was chosen
  *
- * gives options in which each value of each key meets each value of each other key at least once. */
+ * gives options in which each value of each key meets each value of each other key at least once.
+ */
 #ifndef LM_TESTS_SUPPORT_OPTIONS_H
 #define LM_TESTS_SUPPORT_OPTIONS_H
 

@@ -1,5 +1,5 @@
-/* The tiny transformers of tests/golden/models.json, whose weights and tokens are derived from integers
- * as tests/golden/make_transformer.py derives them. */
+/* The tiny transformers of tests/golden/models.json, whose weights and tokens are derived from
+ * integers as tests/golden/make_transformer.py derives them. */
 #ifndef LM_TESTS_SUPPORT_TRANSFORMER_H
 #define LM_TESTS_SUPPORT_TRANSFORMER_H
 
@@ -17,8 +17,8 @@ enum { TRANSFORMERS_MOST = 32 };
 const transformer_case *transformer_cases(void);
 const transformer_case *transformer_named(const char *name);
 
-/* Runs a cmocka group of one test per case, each with layers_compute and its case as the state; returns
- * what main returns. */
+/* Runs a cmocka group of one test per case, each with layers_compute and its case as the state;
+ * returns what main returns. */
 int transformer_run_tests(const char *group, void (*test)(void **state));
 
 /* Fails the test when it cannot be had. Dropout is seeded as the golden files are. */
