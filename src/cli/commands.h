@@ -24,14 +24,14 @@ typedef struct lm_machine_options {
 } lm_machine_options;
 const char *lm_cpu_option_name(int i); /* "auto", "scalar", ...; NULL past the end */
 /* Their rows; `machine` is the member of `owner`. */
-// clang-format off
+/* clang-format off */
 #define LM_OPTION_THREADS(owner, machine)                                          \
     {"threads", "N", "threads to compute on; 0: one for each CPU that may be used", \
      LM_STORED(owner, machine.threads), .count = {.most = LM_POOL_MAX_THREADS}}
 #define LM_OPTION_CPU(owner, machine)                                              \
     {"cpu", "ISA", "the highest instruction set to use",                            \
      LM_STORED(owner, machine.cpu), .choice = {.name = lm_cpu_option_name}}
-// clang-format on
+/* clang-format on */
 /* The instruction sets that --cpu allows; LM_ERR_USAGE when this CPU lacks the one it names. */
 lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err);
 /* The session (ops/session.h) that they describe. */

@@ -48,7 +48,7 @@ typedef enum lm_option_kind {
 } lm_option_kind;
 
 /* In a row: the value is stored in owner.member, whose type says the kind. */
-// clang-format off
+/* clang-format off */
 #define LM_STORED(owner, member)                             \
     .place = offsetof(owner, member),                        \
     .kind = _Generic(((owner *)0)->member,                   \
@@ -60,7 +60,7 @@ typedef enum lm_option_kind {
                      double: LM_OPTION_REAL,                 \
                      int: LM_OPTION_CHOICE,                  \
                      unsigned: LM_OPTION_CHOICES)
-// clang-format on
+/* clang-format on */
 
 /* A number's default outside of its range stands for "not given": help does not print it. */
 typedef struct lm_option {
