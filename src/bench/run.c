@@ -63,7 +63,7 @@ static lm_status conclude(lm_bench *b, lm_error *err) {
     if (*b->o->match && b->wanted == 0)
         return lm_error_set(err, LM_ERR_USAGE,
                             "bench: --match: expected text in the name of a row, found \"%s\","
-                            " which no row of what was measured has",
+                            " which no measured row has",
                             b->o->match);
     return LM_OK;
 }
