@@ -6,7 +6,7 @@
 . tests/support/run.sh
 
 arm() { qemu-aarch64 "$LMTRAIN_ARM" "$@"; }
-check "it is another machine" bash -c "qemu-aarch64 '$LMTRAIN_ARM' --version | grep -q 'sets: scalar neon$'"
+check "the emulated machine is an ARM with NEON" bash -c "qemu-aarch64 '$LMTRAIN_ARM' --version | grep -q 'sets: scalar neon$'"
 corpus >/dev/null
 cat >a.json <<END
 {
@@ -43,14 +43,14 @@ moved() {
 }
 for precision in fp32 bf16; do
     set -- --set train.precision=$precision
-    check "$precision: the same final checkpoint" same $precision "$@"
-    check "$precision: from here to there" moved $precision here arm "$@"
-    check "$precision: and back" moved $precision arm here "$@"
+    check "$precision: a run on ARM ends in the same checkpoint as here" same $precision "$@"
+    check "$precision: a run begun here and resumed on ARM ends in the same checkpoint" moved $precision here arm "$@"
+    check "$precision: a run begun on ARM and resumed here ends in the same checkpoint" moved $precision arm here "$@"
 done
-check "bf16 is not fp32" bash -c "! cmp -s fp32-arm/$last bf16-arm/$last"
-check "the same losses" cmp <(sed -n 's/,"tokens_per_s.*//p' fp32-here/run/metrics.jsonl) \
+check "training at bf16 ends in another checkpoint than at fp32" bash -c "! cmp -s fp32-arm/$last bf16-arm/$last"
+check "a run on ARM writes the same losses as here" cmp <(sed -n 's/,"tokens_per_s.*//p' fp32-here/run/metrics.jsonl) \
     <(sed -n 's/,"tokens_per_s.*//p' fp32-arm/run/metrics.jsonl)
 for column in $(seq "$(option_columns)"); do
     mapfile -t options < <(every_option "$column")
-    check "model options, values $column" same "options-$column" "${options[@]}"
+    check "model options, values $column: a run on ARM ends in the same checkpoint as here" same "options-$column" "${options[@]}"
 done

@@ -14,58 +14,75 @@ if [ "${1:-}" != inside ]; then
         exit 0
     fi
 fi
-mkdir -p disk && mount -t tmpfs -o size=8m none disk || { echo "skip - cannot mount a tmpfs"; exit 0; }
-trap 'cd /; umount "$scratch/disk"; rm -rf "$scratch"' EXIT
-corpus >/dev/null
-tiny small
-sed -i 's/"dir": "run"/"dir": "disk\/run"/; s/"every": 7/"every": 10/' small.json
-run=(--set train.steps=1000000 --set schedule.name=constant --set eval.every=0 --set checkpoint.every=500)
+trap 'cd /; umount "$scratch"/*/disk 2>/dev/null; rm -rf "$scratch"' EXIT
+# with_disk FUNCTION: calls it where the directory disk is a filesystem of 8 MiB.
+with_disk() {
+    given corpus
+    tiny small
+    sed -i 's/"dir": "run"/"dir": "disk\/run"/; s/"every": 7/"every": 10/' small.json
+    mkdir disk && mount -t tmpfs -o size=8m none disk || return 1
+    "$1"
+    local result=$?
+    umount disk
+    return $result
+}
+train() { "$lmtrain" --config small.json "$@"; }
+fill() { dd if=/dev/zero of=disk/ballast bs=4k 2>/dev/null; }
 holds() { ls disk/run/checkpoints/*.npz 2>/dev/null | tr '\n' ' '; }
+two_checkpoints() { [ "$(holds | wc -w)" -eq 2 ]; }
+# shellcheck disable=SC2046
+all_good() { "$lmtrain" inspect --verify $(holds) >/dev/null; }
+
+waits() { grep -q "lines of metrics wait" full.out && grep -q "no checkpoint at" full.out; }
+catches_up() { grep -q "is up to date again" full.out && [ "$(holds)" != "$1" ]; }
 fills_up() {
     local pid before
-    "$lmtrain" --config small.json "${run[@]}" >full.out 2>&1 &
+    "$lmtrain" --config small.json --set train.steps=1000000 --set schedule.name=constant \
+        --set eval.every=0 --set checkpoint.every=500 >full.out 2>&1 &
     pid=$!
-    for _ in $(seq 1 500); do [ "$(holds | wc -w)" -eq 2 ] && break; sleep 0.02; done
-    dd if=/dev/zero of=disk/ballast bs=4k 2>/dev/null
+    until_true two_checkpoints
+    fill
     before=$(holds)
-    for _ in $(seq 1 500); do grep -q "lines of metrics wait" full.out && grep -q "no checkpoint at" full.out && break; sleep 0.02; done
+    until_true waits
     kill -0 $pid || { echo "the run ended:"; cat full.out; return 1; }
     grep -q "a checkpoint needs up to .* of disk" full.out || { cat full.out; return 1; }
-    "$lmtrain" inspect --verify $(holds) >/dev/null || return 1
+    all_good || return 1
     rm disk/ballast
-    for _ in $(seq 1 500); do grep -q "is up to date again" full.out && [ "$(holds)" != "$before" ] && break; sleep 0.02; done
-    [ "$(holds)" != "$before" ] || { echo "no checkpoint after there was room"; cat full.out; return 1; }
+    until_true catches_up "$before" || { cat full.out; return 1; }
     kill -TERM $pid
     wait $pid
     [ $? -eq 4 ] || { cat full.out; return 1; }
     # No line of the metrics is lost, doubled or torn.
     awk -F'[:,]' '{ if ($2 != NR) { print "line " NR " is of step " $2; exit 1 } }' disk/run/metrics.jsonl
 }
-check "the disk fills up and is cleared again" fills_up
-rm -rf disk/run
+scenario check "a run goes on while the disk is full, and catches up when there is room" \
+    with_disk fills_up
+
 full_at_end() {
-    "$lmtrain" --config small.json --quiet --set train.steps=20 || return 1
-    dd if=/dev/zero of=disk/ballast bs=4k 2>/dev/null
+    train --quiet --set train.steps=20 || return 1
+    fill
     exits 1 "$lmtrain" --config small.json --quiet --resume || return 1
-    "$lmtrain" inspect --verify $(holds) >/dev/null || return 1
+    all_good || return 1
     rm disk/ballast
-    "$lmtrain" --config small.json --quiet --resume
+    train --quiet --resume
 }
-check "full when the run goes on: refused, and nothing is lost" full_at_end
+scenario check "--resume on a full disk is refused, and the run loses nothing" with_disk full_at_end
+
 left_over() {
     # Killed in writing: what it left would take the room that the next checkpoint needs.
-    "$lmtrain" --config small.json --quiet --set train.steps=20 || return 1
+    train --quiet --set train.steps=20 || return 1
     local half=disk/run/checkpoints/step-0000000025.npz.tmp
     dd if=/dev/zero of=$half bs=4k count=1000 2>/dev/null
-    dd if=/dev/zero of=disk/ballast bs=4k 2>/dev/null
+    fill
     truncate -s -4k disk/ballast
-    "$lmtrain" --config small.json --quiet --resume && [ ! -e $half ] && rm disk/ballast
+    train --quiet --resume && [ ! -e $half ]
 }
-rm -rf disk/run
-check "what a killed writer left makes room" left_over
-rm -rf disk/run
+scenario check "--resume removes the half checkpoint of a killed process to make room" \
+    with_disk left_over
+
 no_room_at_all() {
-    dd if=/dev/zero of=disk/ballast bs=4k 2>/dev/null
+    fill
     exits_saying 1 "of disk" "$lmtrain" --config small.json --quiet
 }
-check "no room for the plan: refused before the first step" no_room_at_all
+scenario check "a run that does not fit on the disk is refused before the first step" \
+    with_disk no_room_at_all

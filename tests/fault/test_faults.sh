@@ -9,22 +9,35 @@ if [ ! -e "$interpose" ]; then
     echo "skip - no interposed library: not with sanitizers"
     exit 0
 fi
-corpus >/dev/null
-small
-check "the straight run" "$lmtrain" --config small.json --quiet
-mv run straight
-# Half of a run, whose newest checkpoint is damaged.
-check "half a run" "$lmtrain" --config small.json --quiet --set train.steps=4
-printf damaged | dd of=run/checkpoints/step-0000000004.npz bs=1 seek=900 conv=notrunc status=none
-mv run half
+[ "${FAULT_STEP:-6}" = 1 ] && FAULT_STEP=1000000
 
-# every FROM CALL MODE: for k = 1, 2, ... until the call is no longer reached; FROM is a run to go on
-# with, or "nothing".
+# A finished run, in the directory straight.
+new() {
+    small
+    "$lmtrain" --config small.json --quiet && mv run straight
+}
+# The same, and half of a run whose newest checkpoint is damaged, in the directory half.
+resumed() {
+    given new
+    "$lmtrain" --config small.json --quiet --set train.steps=4 &&
+        damage run/checkpoints/step-0000000004.npz 900 && mv run half
+}
+# The run directory goes on to the bits of the straight run.
+resumes() {
+    "$lmtrain" --config small.json --quiet --resume >resume.out 2>&1 ||
+        { echo "cannot be resumed:"; cat resume.out; return 1; }
+    cmp straight/checkpoints/step-0000000006.npz run/checkpoints/step-0000000006.npz &&
+        same_figures straight run
+}
+
+# every RUN CALL [MODE]: for k = 1, 2, ... until the k-th CALL is no longer reached, in a run that is new or
+# resumed. MODE +: every call from the k-th on fails; !: the process is killed there.
 every() {
-    local from=$1 call=$2 mode=$3 k=1 code
+    local from=$1 call=$2 mode=${3:-} k=1 code
+    given "$from"
     while :; do
         rm -rf run mark
-        [ "$from" = nothing ] || cp -r "$from" run
+        [ "$from" = new ] || cp -r half run
         FAULT=$call:$k$mode FAULT_MARK=mark LD_PRELOAD=$interpose \
             "$lmtrain" --config small.json --quiet --resume >fault.out 2>&1
         code=$?
@@ -41,22 +54,27 @@ every() {
     done
     [ $k -gt 1 ] || { echo "$call is never called"; return 1; }
 }
-[ "${FAULT_STEP:-6}" = 1 ] && FAULT_STEP=1000000
 # The calls given that are wanted.
 chosen() {
     local call
     for call; do case " ${FAULT_CALLS:-$*} " in *" $call "*) echo "$call" ;; esac; done
 }
+fails_in() { # RUN CALL
+    scenario check "a $1 run goes on to the same bits after its k-th $2 failed, for every k" every "$1" "$2"
+}
 for call in $(chosen open pread write pwrite fsync fdatasync rename unlink opendir mmap malloc calloc realloc); do
-    check "$call fails in a new run" every nothing $call ""
-    check "$call fails in a resumed run" every half $call ""
+    fails_in new "$call"
+    fails_in resumed "$call"
 done
-for call in $(chosen mkdir); do check "$call fails" every nothing "$call" ""; done
-for call in $(chosen ftruncate); do check "$call fails" every half "$call" ""; done
+for call in $(chosen mkdir); do fails_in new "$call"; done
+for call in $(chosen ftruncate); do fails_in resumed "$call"; done
 for call in $(chosen write pwrite fsync); do
-    check "$call fails from then on" every nothing $call +
+    scenario check "a new run goes on to the same bits after every $call from the k-th on failed" \
+        every new "$call" +
 done
 for call in $(chosen open write pwrite fsync fdatasync rename unlink); do
-    check "killed in $call of a new run" every nothing $call !
-    check "killed in $call of a resumed run" every half $call !
+    for run in new resumed; do
+        scenario check "a $run run goes on to the same bits after it was killed in its k-th $call, for every k" \
+            every $run "$call" !
+    done
 done

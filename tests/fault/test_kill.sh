@@ -4,17 +4,28 @@
 # shellcheck source=run.sh
 . tests/fault/run.sh
 
-corpus >/dev/null
-tiny small
-sed -i 's/"every": 7/"every": 1/; s/"every": 10/"every": 4/' small.json
 last=checkpoints/step-0000000040.npz
-started=$(date +%s%N)
-check "the straight run" "$lmtrain" --config small.json --quiet
-took=$((($(date +%s%N) - started) / 1000)) # microseconds
-mv run straight
-RANDOM=12345
+config() {
+    given corpus
+    tiny small
+    sed -i 's/"every": 7/"every": 1/; s/"every": 10/"every": 4/' small.json
+}
+# A finished run in the directory straight, and the microseconds that it took.
+straight() {
+    given config
+    local started
+    started=$(date +%s%N)
+    "$lmtrain" --config small.json --quiet || return 1
+    echo $((($(date +%s%N) - started) / 1000)) >took
+    mv run straight
+}
+same_end() { cmp straight/$last run/$last && same_figures straight run; }
+
 killed() {
-    local kills=0 ends=0 pid delay
+    given straight
+    local kills=0 ends=0 pid delay took
+    took=$(cat took)
+    RANDOM=12345
     while [ $kills -lt "${KILLS:-20}" ] || [ $ends -eq 0 ]; do
         "$lmtrain" --config small.json --quiet --resume 2>kill.out &
         pid=$!
@@ -26,36 +37,33 @@ killed() {
         137) ;;
         0)
             ends=$((ends + 1))
-            cmp straight/$last run/$last && cmp <(figures straight) <(figures run) || return 1
+            same_end || return 1
             rm -rf run
             ;;
         *) cat kill.out; return 1 ;;
         esac
     done
     [ -e run ] || return 0
-    "$lmtrain" --config small.json --quiet --resume && cmp straight/$last run/$last &&
-        cmp <(figures straight) <(figures run)
+    "$lmtrain" --config small.json --quiet --resume && same_end
 }
-check "killed at ${KILLS:-20} random moments" killed
+scenario check "a run that is killed at ${KILLS:-20} random moments ends in the same bits and metrics" killed
 
-locked() {
-    rm -rf run
-    "$lmtrain" --config small.json --quiet --set train.steps=1000000 &
-    local pid=$! result
-    for _ in $(seq 1 500); do [ -s run/metrics.jsonl ] && break; sleep 0.02; done
-    exits_saying 1 "another process" "$lmtrain" --config small.json --resume
-    result=$?
+second_process() {
+    given config
+    "$lmtrain" --config small.json --quiet --set train.steps=1000000 2>/dev/null &
+    local pid=$!
+    until_true test -s run/metrics.jsonl
+    check "a second process on one run directory is refused" \
+        exits_saying 1 "another process" "$lmtrain" --config small.json --resume
     kill -KILL $pid
     wait $pid 2>/dev/null
-    [ $result -eq 0 ] || return 1
     # The lock died with its process.
-    "$lmtrain" --config small.json --quiet --resume --set train.steps=1000001 &
+    "$lmtrain" --config small.json --quiet --resume --set train.steps=1000001 2>/dev/null &
     pid=$!
-    local lines
-    lines=$(wc -l <run/metrics.jsonl)
-    for _ in $(seq 1 500); do [ "$(wc -l <run/metrics.jsonl)" -gt $((lines + 2)) ] && break; sleep 0.02; done
+    check "a run goes on once the process that held its directory was killed" \
+        until_true more_lines run/metrics.jsonl $(($(wc -l <run/metrics.jsonl) + 2))
     kill -TERM $pid
     wait $pid
-    [ $? -eq 4 ]
+    check "the run that went on ends with 4 when it is stopped" test $? -eq 4
 }
-check "a second process is refused, but not after the first was killed" locked
+scenario second_process

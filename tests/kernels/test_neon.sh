@@ -24,12 +24,12 @@ build() { # compiler output extra-flags-and-kernels...
         tests/kernels/compare_main.c "$@" -lm
 }
 build $cc "$dir/compare" -static -DLM_ISA=neon src/kernels/neon/*.c src/kernels/v16/*.c || {
-    echo "not ok - the NEON kernels compile"
+    echo "not ok - the NEON kernels compile without warnings"
     exit 1
 }
-$run "$dir/compare" >"$dir/neon" || echo "not ok - the comparison ran to its end"
+$run "$dir/compare" >"$dir/neon" || echo "not ok - the comparison of NEON with scalar kernels runs to its end"
 grep 'ok - ' "$dir/neon"
-grep -q 'of neon has' "$dir/neon" || echo "not ok - NEON was detected"
+grep -q 'of neon has' "$dir/neon" || echo "not ok - NEON is detected by the emulated CPU"
 
 # The same bits as this machine's: digests of every result.
 for isa in avx2 avx512 avx512bf16; do
@@ -37,7 +37,7 @@ for isa in avx2 avx512 avx512bf16; do
     echo "void lm_kernels_fill_$isa(void *k) { (void)k; }"
 done >"$dir/none.c"
 build "${CC:-cc}" "$dir/here" "$dir/none.c" && "$dir/here" >"$dir/scalar" || {
-    echo "not ok - the comparison runs here"
+    echo "not ok - the comparison of kernels runs on this machine"
     exit 1
 }
 grep -v 'ok - ' "$dir/scalar" | while read -r name digest; do
