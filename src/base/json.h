@@ -1,5 +1,5 @@
 /* JSON: a writer that sees to commas, nesting and escapes, and a reader whose errors name the file,
- * the key, what was expected and what was found. cJSON is known to json.c alone.
+ * the key, what was expected and what was found. Neither shows cJSON to its users.
  *
  *     lm_json_writer w = {.out = &text};
  *     lm_json_object(&w, NULL, LM_JSON_LINES);
@@ -98,9 +98,9 @@ lm_status lm_json_open(lm_json_reader *r, const char *file, const char *text, si
 lm_status lm_json_close(lm_json_reader *r);
 
 bool lm_json_has(const lm_json_reader *r, const char *key); /* false after an error */
-/* Getters of the present object's member `key`, or of the present element itself: key NULL. */
-int64_t lm_json_get_count(lm_json_reader *r, const char *key, int64_t low,
-                          int64_t high);                         /* <= 2^53 */
+/* Getters of the present object's member `key`, or of the present element itself: key NULL. A count
+ * is a whole number from low to high; 0 <= low <= high <= 2^53 (asserted). */
+int64_t lm_json_get_count(lm_json_reader *r, const char *key, int64_t low, int64_t high);
 double lm_json_get_number(lm_json_reader *r, const char *key);   /* a number, or null: NaN */
 uint64_t lm_json_get_digest(lm_json_reader *r, const char *key); /* 16 hexadecimal digits */
 /* Copies a string that fits size bytes with its NUL; out is "" after an error. */
