@@ -105,8 +105,8 @@ corpus() {
     done >text.txt
     "$lmtrain" tokenize --tokenizer bytes --input text.txt --output . --val-fraction 0.1
 }
-# tried_keys: what a step depends on, one key per line with the values to test: all choices, true and
-# false, the numbers that the table of keys names. A new option is tested by being in that table.
+# tried_keys: what a step depends on, one key per line with the values to test: all choices, true
+# and false, the numbers that the table of keys names. An option in that table is tested.
 tried_keys() {
     "$lmtrain" train --print-schema | awk '
         /^    "[a-z$]*": {$/ { gsub(/[": {]/, ""); section = $0 }
@@ -115,17 +115,25 @@ tried_keys() {
         /"type": "boolean"/ { print section "." name, "false", "true" }
         /"enum":/ { sub(/.*\[/, ""); gsub(/[]",]/, ""); print section "." name, $0 }
         /"\$comment": "tests try / { sub(/.*tests try /, ""); sub(/".*/, ""); tries = $0 }
-        /"default":/ && tries { sub(/.*: /, ""); print section "." name, $0, tries; tries = "" }'
+        /"default":/ && tries {
+            sub(/.*: /, "")
+            print section "." name, $0, tries
+            tries = ""
+        }'
 }
-# every_option COLUMN: arguments, one per line, that give each key of the model its value number COLUMN,
-# or its last one. Documents of the corpus begin with "e" (101). Columns count from 1 to option_columns.
+# every_option COLUMN: arguments, one per line, that give each key of the model its value number
+# COLUMN, or its last one. Documents of the corpus begin with "e" (101).
+# option_columns: how many columns there are; the first is 1.
 every_option() {
     tried_keys | awk -v column="$1" '/^model\./ {
         print "--set\n" $1 "=" (column + 1 < NF ? $(column + 1) : $NF)
-        if ($1 == "model.document_mask" && column > 1) print "--set\nmodel.document_token=101"
+        if ($1 == "model.document_mask" && column > 1)
+            print "--set\nmodel.document_token=101"
     }'
 }
-option_columns() { tried_keys | awk '/^model\./ && NF > most { most = NF } END { print most - 1 }'; }
+option_columns() {
+    tried_keys | awk '/^model\./ && NF > most { most = NF } END { print most - 1 }'
+}
 # tiny NAME: NAME.json, a run of 40 steps in the directory run.
 tiny() {
     cat >"$1.json" <<JSON
