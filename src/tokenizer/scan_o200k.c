@@ -22,7 +22,8 @@ static inline size_t words(text_view v, size_t at) {
     bool prefix = !(c & (LM_LETTERS | LM_NUMBER)) && !is_newline(v.text[at]);
     size_t begin = prefix ? at + length : at;
     if ((end = word(v, begin, &upper_end)) > begin) return end;
-    size_t upper_word = upper_end > begin ? upper_end : at; /* the second form, when all others fail */
+    size_t upper_word =
+        upper_end > begin ? upper_end : at; /* the second form, when all others fail */
     if (prefix && (end = word(v, at, &upper_end)) > at) return end;
     return upper_word;
 }

@@ -75,12 +75,12 @@ static inline size_t leave_last(text_view v, size_t at, size_t end) {
 }
 
 /* One scanner out of a function that gives the end of one piece. */
-#define LM_SCANNER(name, end_of_piece)                                                             \
-    size_t name(const unsigned char *text, size_t size, size_t at, size_t *ends, size_t most) {    \
-        const text_view v = {text, size};                                                          \
-        size_t n = 0;                                                                              \
-        for (; at < size && n < most; n++) ends[n] = at = end_of_piece;                            \
-        return n;                                                                                  \
+#define LM_SCANNER(name, end_of_piece)                                                          \
+    size_t name(const unsigned char *text, size_t size, size_t at, size_t *ends, size_t most) { \
+        const text_view v = {text, size};                                                       \
+        size_t n = 0;                                                                           \
+        for (; at < size && n < most; n++) ends[n] = at = end_of_piece;                         \
+        return n;                                                                               \
     }
 
 #endif

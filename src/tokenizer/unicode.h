@@ -15,10 +15,10 @@ enum {
     LM_SPACE = 32,  /* the property White_Space */
     LM_SYMBOL = 64, /* everything else, unassigned code points and stray bytes included */
 
-    LM_LETTERS = LM_UPPER | LM_LOWER | LM_LETTER,     /* \p{L} */
-    LM_OTHERS = LM_MARK | LM_SYMBOL,                  /* [^\s\p{L}\p{N}] */
-    LM_UPPERS = LM_UPPER | LM_LETTER | LM_MARK,       /* [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}] */
-    LM_LOWERS = LM_LOWER | LM_LETTER | LM_MARK,       /* [\p{Ll}\p{Lm}\p{Lo}\p{M}] */
+    LM_LETTERS = LM_UPPER | LM_LOWER | LM_LETTER, /* \p{L} */
+    LM_OTHERS = LM_MARK | LM_SYMBOL,              /* [^\s\p{L}\p{N}] */
+    LM_UPPERS = LM_UPPER | LM_LETTER | LM_MARK,   /* [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}] */
+    LM_LOWERS = LM_LOWER | LM_LETTER | LM_MARK,   /* [\p{Ll}\p{Lm}\p{Lo}\p{M}] */
 };
 
 extern const char lm_unicode_version[];

@@ -1,0 +1,272 @@
+#include "tokenizer/bpe.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/numbers.h"
+#include "tokenizer/bpe_tables.h"
+
+/* ---- tables -------------------------------------------------------------------------------------*/
+
+/* Slots for n entries, a power of two at most half full. */
+static size_t slots_for(int64_t n) {
+    size_t slots = 16;
+    while (slots < 2 * (size_t)n) slots *= 2;
+    return slots;
+}
+
+static lm_status same_bytes(int32_t a, int32_t b, lm_error *err) {
+    return lm_error_set(err, LM_ERR_USAGE, "tokens %d and %d have the same bytes", a, b);
+}
+
+static lm_status fill_tokens(lm_bpe *b, lm_error *err) {
+    for (int32_t id = 0; id < b->n_tokens; id++) {
+        const unsigned char *p = b->bytes + b->offsets[id];
+        size_t n = b->offsets[id + 1] - b->offsets[id];
+        if (n == 0) continue;
+        b->longest = lm_size_max(b->longest, n);
+        int32_t other = find_token(b, p, n);
+        if (other >= 0) return same_bytes(other, id, err);
+        uint64_t h = hash_bytes(p, n);
+        size_t i = h & b->token_mask;
+        while (b->tokens[i].id >= 0) i = (i + 1) & b->token_mask;
+        b->tokens[i] = (token_slot){(uint32_t)(h >> 32), id};
+    }
+    for (int c = 0; c < 256; c++) {
+        unsigned char byte = (unsigned char)c;
+        b->byte_ids[c] = find_token(b, &byte, 1);
+        if (b->byte_ids[c] < 0)
+            return lm_error_set(err, LM_ERR_USAGE,
+                                "the vocabulary has no token for the byte 0x%02X alone", c);
+    }
+    return LM_OK;
+}
+
+/* Of equal pairs the first in the list counts. */
+static void fill_pairs(lm_bpe *b, const lm_bpe_source *source) {
+    for (int64_t rank = 0; rank < source->n_merges; rank++) {
+        lm_bpe_merge m = source->merges[rank];
+        if (find_pair(b, m.left, m.right).rank != NO_RANK) continue;
+        size_t i = pair_hash(m.left, m.right) & b->pair_mask;
+        while (b->pairs[i].left >= 0) i = (i + 1) & b->pair_mask;
+        b->pairs[i] = (pair_slot){m.left, m.right, (uint32_t)rank, m.result};
+    }
+}
+
+static void fill_byte_pairs(lm_bpe *b) {
+    for (int i = 0; i < 65536; i++) {
+        unsigned char two[2] = {(unsigned char)(i / 256), (unsigned char)(i % 256)};
+        merged m;
+        if (b->by_ranks) {
+            m.id = find_token(b, two, 2);
+            m.rank = m.id < 0 ? NO_RANK : (uint32_t)m.id;
+        } else {
+            m = find_pair(b, b->byte_ids[two[0]], b->byte_ids[two[1]]);
+        }
+        b->byte_pairs[i].rank = m.rank;
+        b->byte_pairs[i].id = m.id;
+    }
+}
+
+static lm_status allocate(lm_bpe *b, const lm_bpe_source *source, lm_error *err) {
+    uint64_t size = source->offsets[source->n_tokens];
+    size_t token_slots = slots_for(source->n_tokens), pair_slots = slots_for(source->n_merges);
+    b->bytes = malloc(size + 1);
+    b->offsets = malloc(((size_t)source->n_tokens + 1) * sizeof *b->offsets);
+    b->tokens = malloc(token_slots * sizeof *b->tokens);
+    b->token_mask = token_slots - 1;
+    b->pairs = b->by_ranks ? NULL : malloc(pair_slots * sizeof *b->pairs);
+    b->pair_mask = pair_slots - 1;
+    if (!b->bytes || !b->offsets || !b->tokens || (!b->by_ranks && !b->pairs))
+        return lm_error_no_memory(err, "a tokenizer");
+    memcpy(b->bytes, source->bytes, size);
+    memcpy(b->offsets, source->offsets, ((size_t)source->n_tokens + 1) * sizeof *b->offsets);
+    memset(b->tokens, 0xFF, token_slots * sizeof *b->tokens); /* every id -1 */
+    if (b->pairs) memset(b->pairs, 0xFF, pair_slots * sizeof *b->pairs);
+    return LM_OK;
+}
+
+lm_status lm_bpe_create(lm_bpe **out, const lm_bpe_source *source, lm_error *err) {
+    LM_ASSERT(source->n_tokens <= LM_BPE_VOCAB_MOST);
+    lm_status status;
+    lm_bpe *b = *out = calloc(1, sizeof *b);
+    if (!b) return lm_error_no_memory(err, "a tokenizer");
+    b->scan = source->scan;
+    b->by_ranks = !source->merges;
+    b->whole_first = source->whole_first || b->by_ranks;
+    b->n_tokens = source->n_tokens;
+    if ((status = allocate(b, source, err)) != LM_OK) goto out;
+    if ((status = fill_tokens(b, err)) != LM_OK) goto out;
+    if (!b->by_ranks) fill_pairs(b, source);
+    fill_byte_pairs(b);
+out:
+    if (status != LM_OK) {
+        lm_bpe_free(b);
+        *out = NULL;
+    }
+    return status;
+}
+
+void lm_bpe_free(lm_bpe *b) {
+    if (!b) return;
+    free(b->bytes);
+    free(b->offsets);
+    free(b->tokens);
+    free(b->pairs);
+    free(b);
+}
+
+int32_t lm_bpe_find(const lm_bpe *b, const unsigned char *bytes, size_t size) {
+    return size == 0 ? -1 : find_token(b, bytes, size);
+}
+
+/* ---- what a worker remembers --------------------------------------------------------------------*/
+
+/* A piece of at most SHORT_KEY bytes that became at most 4 tokens. Its key is its bytes, zeros, and its
+ * length in the last byte: no two pieces have the same. Two entries are one cache line, the newer first. */
+enum { SHORT_KEY = 15, KEPT_IDS = 4, COUNT_SHIFT = 28 };
+
+typedef struct piece_key {
+    uint64_t low, high;
+} piece_key;
+
+typedef struct kept_piece {
+    piece_key key;          /* 0: free; a length is never 0 */
+    uint32_t ids[KEPT_IDS]; /* the first with the number of ids from bit COUNT_SHIFT on */
+} kept_piece;
+
+typedef struct bucket {
+    kept_piece pieces[2];
+} bucket;
+
+/* 2 MiB: most of it stays in the second cache, and a page of that size holds it. */
+#define BUCKETS ((size_t)1 << 15)
+
+enum {
+    BATCH = 128
+}; /* pieces looked up together, so that the memory of one is fetched during others */
+
+struct lm_bpe_worker {
+    lm_arena arena;
+    bucket *buckets;
+    merge_space *space;
+    size_t ends[BATCH];
+    piece_key keys[BATCH];
+    uint32_t places[BATCH];
+};
+
+lm_status lm_bpe_worker_create(lm_bpe_worker **out, const lm_bpe *b, lm_error *err) {
+    (void)b;
+    lm_bpe_worker *w = *out = calloc(1, sizeof *w);
+    if (!w) return lm_error_no_memory(err, "a tokenizer");
+    lm_status status =
+        lm_arena_init(&w->arena, BUCKETS * sizeof *w->buckets, "the tokenizer's cache", err);
+    if (status != LM_OK) {
+        free(w);
+        *out = NULL;
+        return status;
+    }
+    w->buckets = lm_arena_take(&w->arena, BUCKETS * sizeof *w->buckets);
+    return LM_OK;
+}
+
+void lm_bpe_worker_free(lm_bpe_worker *w) {
+    if (!w) return;
+    lm_arena_free(&w->arena);
+    merge_space_free(w->space);
+    free(w);
+}
+
+/* Key of text[at .. at + n), n <= SHORT_KEY; `whole`: 16 bytes may be read. */
+static inline piece_key key_of(const unsigned char *p, size_t n, bool whole) {
+    piece_key k = {0, 0};
+    if (whole) {
+        memcpy(&k.low, p, 8);
+        memcpy(&k.high, p + 8, 8);
+        if (n < 8) {
+            k.low &= ((uint64_t)1 << 8 * n) - 1;
+            k.high = 0;
+        } else {
+            k.high &= ((uint64_t)1 << 8 * (n - 8)) - 1;
+        }
+    } else {
+        unsigned char copy[16] = {0};
+        memcpy(copy, p, n);
+        memcpy(&k.low, copy, 8);
+        memcpy(&k.high, copy + 8, 8);
+    }
+    k.high |= (uint64_t)n << 56;
+    return k;
+}
+
+static inline uint32_t place_of(piece_key k) {
+    uint64_t h = (k.low ^ k.high * 0x9E3779B97F4A7C15u) * 0x9FB21C651E98DF25u;
+    return (uint32_t)(h >> 32) & (uint32_t)(BUCKETS - 1);
+}
+
+static inline bool is_key(const kept_piece *p, piece_key k) {
+    return p->key.low == k.low && p->key.high == k.high;
+}
+
+/* Overwrites 4 ids, returns how many of them count. */
+static inline int64_t take_ids(const kept_piece *p, int32_t *ids) {
+    for (int i = 0; i < KEPT_IDS; i++) ids[i] = (int32_t)p->ids[i];
+    ids[0] &= (1 << COUNT_SHIFT) - 1;
+    return p->ids[0] >> COUNT_SHIFT;
+}
+
+static int64_t encode_piece(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *p, size_t n,
+                            int32_t *ids) {
+    if (b->whole_first && (ids[0] = find_token(b, p, n)) >= 0) return 1;
+    return merge_piece(b, &w->space, p, n, ids);
+}
+
+static int64_t encode_new(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *p, size_t n,
+                          piece_key k, bucket *place, int32_t *ids) {
+    int64_t count = encode_piece(b, w, p, n, ids);
+    if (count > KEPT_IDS) return count;
+    place->pieces[1] = place->pieces[0];
+    place->pieces[0] = (kept_piece){.key = k};
+    for (int64_t i = 0; i < count; i++) place->pieces[0].ids[i] = (uint32_t)ids[i];
+    place->pieces[0].ids[0] |= (uint32_t)count << COUNT_SHIFT;
+    return count;
+}
+
+static void look_ahead(lm_bpe_worker *w, const unsigned char *text, size_t size, size_t at,
+                       size_t pieces) {
+    for (size_t i = 0; i < pieces; at = w->ends[i++]) {
+        size_t n = w->ends[i] - at;
+        if (n > SHORT_KEY) continue;
+        w->keys[i] = key_of(text + at, n, size - at >= 16);
+        w->places[i] = place_of(w->keys[i]);
+        __builtin_prefetch(&w->buckets[w->places[i]]);
+    }
+}
+
+int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *text, size_t size,
+                      int32_t *ids) {
+    int64_t count = 0;
+    for (size_t at = 0; at < size;) {
+        size_t pieces = b->scan(text, size, at, w->ends, BATCH);
+        look_ahead(w, text, size, at, pieces);
+        for (size_t i = 0; i < pieces; at = w->ends[i++]) {
+            size_t n = w->ends[i] - at;
+            int64_t added;
+            if (n > SHORT_KEY) {
+                added = encode_piece(b, w, text + at, n, ids + count);
+            } else {
+                bucket *place = &w->buckets[w->places[i]];
+                if (is_key(&place->pieces[0], w->keys[i])) {
+                    added = take_ids(&place->pieces[0], ids + count);
+                } else if (is_key(&place->pieces[1], w->keys[i])) {
+                    added = take_ids(&place->pieces[1], ids + count);
+                } else {
+                    added = encode_new(b, w, text + at, n, w->keys[i], place, ids + count);
+                }
+            }
+            if (added < 0) return -1;
+            count += added;
+        }
+    }
+    return count;
+}

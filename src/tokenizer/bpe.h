@@ -1,0 +1,70 @@
+/* Byte-pair encoding (Sennrich et al. 2016) over bytes (Radford et al. 2019): a piece of text begins as
+ * one symbol per byte; the adjacent pair of lowest rank, the leftmost of equal ones, is merged until no
+ * pair has a rank.
+ *
+ *     lm_bpe_create(&b, &source, err);               // copies what it needs of the source
+ *     lm_bpe_worker_create(&w, b, err);              // one per thread
+ *     n = lm_bpe_encode(b, w, text, size, ids);      // ids [size + LM_BPE_SLACK]
+ *     lm_bpe_worker_free(w);
+ *     lm_bpe_free(b);
+ *
+ * The rank of a pair comes from one of two sources, which differ now and then: in a list of *merges* it
+ * is the place of the pair in the list (Hugging Face, GPT-2's merges.txt); with *ranks* (tiktoken) it is
+ * the id of the token whose bytes the pair makes up. Ids are those of the reference implementation of
+ * the source.
+ *
+ * Text is cut into pieces (scan.h); a worker remembers the ids of short pieces it has seen, which is
+ * nearly all of any text. Time is linear in the text but for pieces longer than LM_BPE_SHORT bytes,
+ * n log n. */
+#ifndef LM_TOKENIZER_BPE_H
+#define LM_TOKENIZER_BPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "tokenizer/scan.h"
+
+enum {
+    LM_BPE_SLACK = 4,   /* ids that lm_bpe_encode may overwrite behind those it returns */
+    LM_BPE_SHORT = 256, /* bytes of a piece that is merged by looking at every pair each time */
+};
+#define LM_BPE_VOCAB_MOST ((int64_t)1 << 28)
+
+typedef struct lm_bpe_merge {
+    int32_t left, right, result; /* ids */
+} lm_bpe_merge;
+
+typedef struct lm_bpe_source {
+    int64_t n_tokens;           /* at most LM_BPE_VOCAB_MOST */
+    const unsigned char *bytes; /* of all tokens, in the order of ids */
+    const uint64_t
+        *offsets; /* [n_tokens + 1]: token i is bytes offsets[i] .. offsets[i+1]; an empty
+                                     one is not made by encoding (a special token, a hole) */
+    const lm_bpe_merge *merges; /* in rising rank; NULL: by ranks */
+    int64_t n_merges;           /* 0 with merges not NULL: bytes alone */
+    bool whole_first;           /* a piece that is a token is that token, whatever the merges say
+                                     (ignore_merges); always so by ranks */
+    lm_scanner scan;
+} lm_bpe_source;
+
+typedef struct lm_bpe lm_bpe;
+typedef struct lm_bpe_worker lm_bpe_worker;
+
+/* LM_ERR_RUNTIME without memory; LM_ERR_USAGE, naming the byte or the token, when one of the 256 bytes
+ * is no token, or two tokens have the same bytes. */
+lm_status lm_bpe_create(lm_bpe **b, const lm_bpe_source *source, lm_error *err);
+void lm_bpe_free(lm_bpe *b); /* NULL is fine */
+
+lm_status lm_bpe_worker_create(lm_bpe_worker **w, const lm_bpe *b, lm_error *err);
+void lm_bpe_worker_free(lm_bpe_worker *w); /* NULL is fine */
+
+/* Overwrites ids with those of text; returns their number (at most size), -1 when a very long piece
+ * found no memory. Threads may share b, not w. */
+int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *text, size_t size,
+                      int32_t *ids);
+
+/* The token of these bytes; -1: there is none. */
+int32_t lm_bpe_find(const lm_bpe *b, const unsigned char *bytes, size_t size);
+
+#endif
