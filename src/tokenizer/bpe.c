@@ -43,14 +43,24 @@ static lm_status fill_tokens(lm_bpe *b, lm_error *err) {
 }
 
 /* Of equal pairs the first in the list counts. */
-static void fill_pairs(lm_bpe *b, const lm_bpe_source *source) {
+static lm_status fill_pairs(lm_bpe *b, const lm_bpe_source *source, lm_error *err) {
     for (int64_t rank = 0; rank < source->n_merges; rank++) {
         lm_bpe_merge m = source->merges[rank];
-        if (find_pair(b, m.left, m.right).rank != NO_RANK) continue;
-        size_t i = pair_hash(m.left, m.right) & b->pair_mask;
+        const unsigned char *p = source->merge_bytes + m.at;
+        int32_t left = find_token(b, p, m.left), right = find_token(b, p + m.left, m.right);
+        int32_t result = find_token(b, p, (size_t)m.left + m.right);
+        if (left < 0 || right < 0 || result < 0)
+            return lm_error_set(err, LM_ERR_USAGE, "merge %lld: its %s is not in the vocabulary",
+                                (long long)rank,
+                                left < 0    ? "first part"
+                                : right < 0 ? "second part"
+                                            : "result");
+        if (find_pair(b, left, right).rank != NO_RANK) continue;
+        size_t i = pair_hash(left, right) & b->pair_mask;
         while (b->pairs[i].left >= 0) i = (i + 1) & b->pair_mask;
-        b->pairs[i] = (pair_slot){m.left, m.right, (uint32_t)rank, m.result};
+        b->pairs[i] = (pair_slot){left, right, (uint32_t)rank, result};
     }
+    return LM_OK;
 }
 
 static void fill_byte_pairs(lm_bpe *b) {
@@ -97,7 +107,7 @@ lm_status lm_bpe_create(lm_bpe **out, const lm_bpe_source *source, lm_error *err
     b->n_tokens = source->n_tokens;
     if ((status = allocate(b, source, err)) != LM_OK) goto out;
     if ((status = fill_tokens(b, err)) != LM_OK) goto out;
-    if (!b->by_ranks) fill_pairs(b, source);
+    if (!b->by_ranks && (status = fill_pairs(b, source, err)) != LM_OK) goto out;
     fill_byte_pairs(b);
 out:
     if (status != LM_OK) {

@@ -31,19 +31,21 @@ enum {
 };
 #define LM_BPE_VOCAB_MOST ((int64_t)1 << 28)
 
+/* A merge names its pair by bytes: left covers bytes[at .. at + left), right the next `right` bytes. */
 typedef struct lm_bpe_merge {
-    int32_t left, right, result; /* ids */
+    uint64_t at; /* in lm_bpe_source.merge_bytes */
+    uint32_t left, right;
 } lm_bpe_merge;
 
 typedef struct lm_bpe_source {
     int64_t n_tokens;           /* at most LM_BPE_VOCAB_MOST */
     const unsigned char *bytes; /* of all tokens, in the order of ids */
-    const uint64_t
-        *offsets; /* [n_tokens + 1]: token i is bytes offsets[i] .. offsets[i+1]; an empty
-                                     one is not made by encoding (a special token, a hole) */
+    const uint64_t *offsets;    /* [n_tokens + 1]: token i is bytes offsets[i] .. offsets[i + 1]; an
+                                   empty one is not made by encoding (a special token, a hole) */
     const lm_bpe_merge *merges; /* in rising rank; NULL: by ranks */
     int64_t n_merges;           /* 0 with merges not NULL: bytes alone */
-    bool whole_first;           /* a piece that is a token is that token, whatever the merges say
+    const unsigned char *merge_bytes;
+    bool whole_first; /* a piece that is a token is that token, whatever the merges say
                                      (ignore_merges); always so by ranks */
     lm_scanner scan;
 } lm_bpe_source;
@@ -51,8 +53,8 @@ typedef struct lm_bpe_source {
 typedef struct lm_bpe lm_bpe;
 typedef struct lm_bpe_worker lm_bpe_worker;
 
-/* LM_ERR_RUNTIME without memory; LM_ERR_USAGE, naming the byte or the token, when one of the 256 bytes
- * is no token, or two tokens have the same bytes. */
+/* LM_ERR_RUNTIME without memory; LM_ERR_USAGE, naming what is wrong, when one of the 256 bytes is no
+ * token, two tokens have the same bytes, or a merge has a part or a result that is no token. */
 lm_status lm_bpe_create(lm_bpe **b, const lm_bpe_source *source, lm_error *err);
 void lm_bpe_free(lm_bpe *b); /* NULL is fine */
 
