@@ -74,7 +74,7 @@ static double bytes_per_token_of(const lm_saved *saved) {
     lm_tokenizer *t;
     lm_error aside;
     if (!*saved->state.tokenizer) return 0;
-    if (lm_tokenizer_open(&t, saved->state.tokenizer, &aside) != LM_OK) return 0;
+    if (lm_tokenizer_open(&t, saved->state.tokenizer, NULL, &aside) != LM_OK) return 0;
     double bytes = lm_tokenizer_bytes_per_token(t);
     lm_tokenizer_close(t);
     return bytes;

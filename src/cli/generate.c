@@ -101,7 +101,8 @@ static lm_status run(const void *given, lm_error *err) {
                               saved.path);
         goto out;
     }
-    if ((status = lm_tokenizer_open(&tokenizer, saved.state.tokenizer, err)) != LM_OK) goto out;
+    if ((status = lm_tokenizer_open(&tokenizer, saved.state.tokenizer, NULL, err)) != LM_OK)
+        goto out;
     if ((status = lm_saved_model(&saved, 1, &session.compute, &model, err)) != LM_OK) goto out;
     if ((status = lm_decoder_create(&decoder, model, err)) != LM_OK) goto out;
     status = generate(r, tokenizer, decoder, saved.config.model.vocab_size, err);

@@ -5,6 +5,7 @@
 
 #include "base/numbers.h"
 #include "cli/commands.h"
+#include "cli/tokenize_show.h"
 #include "data/manifest.h"
 #include "data/shard_writer.h"
 #include "data/text_files.h"
@@ -13,20 +14,27 @@
 #define PIECE ((size_t)4 << 20) /* bytes of text encoded at a time */
 
 typedef struct request {
-    const char *tokenizer, *output;
+    const char *tokenizer, *pretokenizer, *output, *inspect, *decode;
     lm_option_texts input, extension;
     double val_fraction;
     int64_t max_bytes;
-    bool force;
+    bool allow_special, force;
 } request;
 
 static const lm_option options[] = {
-    {"tokenizer", "NAME", "bytes: one token per byte", LM_STORED(request, tokenizer),
-     .required = true},
+    {"tokenizer", "NAME_OR_FILE",
+     "bytes: one token per byte; or a file: tokenizer.json, vocab.json with merges.txt, tiktoken's"
+     " ranks",
+     LM_STORED(request, tokenizer), .required = true},
+    {"pretokenizer", "NAME", "how text is split, where the file does not say it (tiktoken's ranks)",
+     LM_STORED(request, pretokenizer)},
+    {"allow-special", NULL,
+     "special tokens that stand in the text are tokens; else they are text like any other",
+     LM_STORED(request, allow_special)},
     {"input", "FILE_OR_DIR", "text; directories are walked, in sorted order",
-     LM_STORED(request, input), .required = true},
+     LM_STORED(request, input)},
     {"output", "DIR", "where train.bin and val.bin go, each with a manifest (.json)",
-     LM_STORED(request, output), .required = true},
+     LM_STORED(request, output)},
     {"val-fraction", "F",
      "share to hold out for validation: whole files, or the end of a single one",
      LM_STORED(request, val_fraction), .real = {.most = 0.999}},
@@ -34,6 +42,10 @@ static const lm_option options[] = {
     {"max-bytes", "N", "take a sample: whole files, N bytes together at most",
      LM_STORED(request, max_bytes), .count = {.least = 1, .most = INT64_MAX}},
     {"force", NULL, "overwrite the corpus that is there", LM_STORED(request, force)},
+    {"inspect", "TEXT", "instead of all this: print the pieces and ids of a text",
+     LM_STORED(request, inspect)},
+    {"decode", "IDS", "likewise: print the text of ids (\"1 2 3\"); -: those on standard input",
+     LM_STORED(request, decode)},
     {0},
 };
 
@@ -204,15 +216,11 @@ out:
     return status;
 }
 
-static lm_status run(const void *given, lm_error *err) {
-    const request *r = given;
-    job j = {.err = err};
+static lm_status write_corpus(const request *r, const lm_tokenizer *tokenizer, lm_error *err) {
+    job j = {.tokenizer = tokenizer, .err = err};
     lm_text_files list = {0};
-    lm_tokenizer *tokenizer = NULL;
-    lm_status status = lm_tokenizer_open(&tokenizer, r->tokenizer, err);
+    lm_status status = lm_encoder_open(&j.encoder, tokenizer, err);
     if (status != LM_OK) goto out;
-    j.tokenizer = tokenizer;
-    if ((status = lm_encoder_open(&j.encoder, tokenizer, err)) != LM_OK) goto out;
     lm_text_files_options how = {.extensions = r->extension.items,
                                  .n_extensions = r->extension.count,
                                  .max_bytes = (uint64_t)r->max_bytes,
@@ -232,14 +240,40 @@ out:
     lm_encoder_close(j.encoder);
     lm_token_list_free(&j.tokens);
     lm_text_files_free(&list);
-    lm_tokenizer_close(tokenizer);
+    return status;
+}
+
+/* --inspect and --decode */
+static lm_status show(const request *r, const lm_tokenizer *t, lm_error *err) {
+    lm_text out = {0};
+    lm_status status = r->inspect ? lm_tokenize_inspect(t, r->inspect, &out, err)
+                                  : lm_tokenize_decode(t, r->decode, &out, err);
+    if (status == LM_OK)
+        status = out.failed ? lm_error_no_memory(err, "tokenize") : lm_print(&out, err);
+    lm_text_free(&out);
+    return status;
+}
+
+static lm_status run(const void *given, lm_error *err) {
+    const request *r = given;
+    const lm_tokenizer_options how = {.pretokenizer = r->pretokenizer,
+                                      .allow_special = r->allow_special};
+    lm_tokenizer *t;
+    bool shows = r->inspect || r->decode;
+    if (!shows && (r->input.count == 0 || !r->output))
+        return lm_error_set(err, LM_ERR_USAGE, "tokenize: %s is required (lmtrain tokenize --help)",
+                            r->input.count == 0 ? "--input" : "--output");
+    lm_status status = lm_tokenizer_open(&t, r->tokenizer, &how, err);
+    if (status != LM_OK) return status;
+    status = shows ? show(r, t, err) : write_corpus(r, t, err);
+    lm_tokenizer_close(t);
     return status;
 }
 
 const lm_command lm_command_tokenize = {
     .name = "tokenize",
     .summary = "turn text into token shards to train on",
-    .usage = "--tokenizer bytes --input FILE_OR_DIR... --output DIR [--val-fraction F]",
+    .usage = "--tokenizer NAME_OR_FILE --input FILE_OR_DIR... --output DIR [--val-fraction F]",
     .example = "  lmtrain tokenize --tokenizer bytes --input book.txt --output data/book"
                " --val-fraction 0.05\n",
     .options = options,

@@ -1,6 +1,6 @@
-/* A reader of large JSON texts, value by value: nothing is kept but the value at hand, and memory is
- * bounded by its longest string. For files of others (tokenizer.json, JSON lines); what lmtrain wrote
- * itself, which is small, base/json.h reads.
+/* A reader of large JSON texts, value by value: nothing is kept but the value at hand, and memory
+ * is bounded by its longest string. For files of others (tokenizer.json, JSON lines); what lmtrain
+ * wrote itself, which is small, base/json.h reads.
  *
  *     lm_json_pull p;
  *     lm_json_pull_begin(&p, "tokenizer.json", text, size, err);
@@ -15,8 +15,8 @@
  *     }
  *     return lm_json_pull_end(&p);                       // the first error of all these, or LM_OK
  *
- * The text is checked as it is read: grammar, UTF-8, escapes, depth. The first error is kept, names file,
- * line and column, and ends every loop. lm_json_pull_end frees; it must be called. */
+ * The text is checked as it is read: grammar, UTF-8, escapes, depth. The first error is kept, names
+ * file, line and column, and ends every loop. lm_json_pull_end frees; it must be called. */
 #ifndef LM_CONTAINERS_JSON_PULL_H
 #define LM_CONTAINERS_JSON_PULL_H
 
@@ -54,7 +54,8 @@ typedef struct lm_json_pull {
 /* file and text must outlive the reader. */
 void lm_json_pull_begin(lm_json_pull *p, const char *file, const char *text, size_t size,
                         lm_error *err);
-/* After the outermost value only white space may follow. Frees; returns the first error or LM_OK. */
+/* After the outermost value only white space may follow. Frees; returns the first error or LM_OK.
+ * */
 lm_status lm_json_pull_end(lm_json_pull *p);
 
 /* What kind of value comes next; takes nothing. */
@@ -73,7 +74,8 @@ void lm_json_pull_skip(lm_json_pull *p);
 /* null is taken and true returned; anything else is left. */
 bool lm_json_pull_if_null(lm_json_pull *p);
 
-/* In an object: the next member's key goes to p->string; false: the object is over, its bracket taken. */
+/* In an object: the next member's key goes to p->string; false: the object is over, its bracket
+ * taken. */
 bool lm_json_pull_member(lm_json_pull *p);
 /* In an array: is there another element, to be taken next? false: it is over, its bracket taken. */
 bool lm_json_pull_element(lm_json_pull *p);

@@ -46,7 +46,7 @@ static lm_status fill_tokens(lm_bpe *b, lm_error *err) {
 static lm_status fill_pairs(lm_bpe *b, const lm_bpe_source *source, lm_error *err) {
     for (int64_t rank = 0; rank < source->n_merges; rank++) {
         lm_bpe_merge m = source->merges[rank];
-        const unsigned char *p = source->merge_bytes + m.at;
+        const unsigned char *p = source->bytes + m.at;
         int32_t left = find_token(b, p, m.left), right = find_token(b, p + m.left, m.right);
         int32_t result = find_token(b, p, (size_t)m.left + m.right);
         if (left < 0 || right < 0 || result < 0)
@@ -79,8 +79,10 @@ static void fill_byte_pairs(lm_bpe *b) {
 }
 
 static lm_status allocate(lm_bpe *b, const lm_bpe_source *source, lm_error *err) {
-    uint64_t size = source->offsets[source->n_tokens];
+    uint64_t size = 0;
     size_t token_slots = slots_for(source->n_tokens), pair_slots = slots_for(source->n_merges);
+    for (int64_t i = 0; i < source->n_tokens; i++)
+        if (!source->tokens[i].hidden) size += source->tokens[i].size;
     b->bytes = malloc(size + 1);
     b->offsets = malloc(((size_t)source->n_tokens + 1) * sizeof *b->offsets);
     b->tokens = malloc(token_slots * sizeof *b->tokens);
@@ -89,8 +91,15 @@ static lm_status allocate(lm_bpe *b, const lm_bpe_source *source, lm_error *err)
     b->pair_mask = pair_slots - 1;
     if (!b->bytes || !b->offsets || !b->tokens || (!b->by_ranks && !b->pairs))
         return lm_error_no_memory(err, "a tokenizer");
-    memcpy(b->bytes, source->bytes, size);
-    memcpy(b->offsets, source->offsets, ((size_t)source->n_tokens + 1) * sizeof *b->offsets);
+    uint64_t at = 0;
+    for (int64_t i = 0; i < source->n_tokens; i++) {
+        lm_bpe_token t = source->tokens[i];
+        b->offsets[i] = at;
+        if (t.hidden || t.size == 0) continue;
+        memcpy(b->bytes + at, source->bytes + t.at, t.size);
+        at += t.size;
+    }
+    b->offsets[source->n_tokens] = at;
     memset(b->tokens, 0xFF, token_slots * sizeof *b->tokens); /* every id -1 */
     if (b->pairs) memset(b->pairs, 0xFF, pair_slots * sizeof *b->pairs);
     return LM_OK;
@@ -102,7 +111,7 @@ lm_status lm_bpe_create(lm_bpe **out, const lm_bpe_source *source, lm_error *err
     lm_bpe *b = *out = calloc(1, sizeof *b);
     if (!b) return lm_error_no_memory(err, "a tokenizer");
     b->scan = source->scan;
-    b->by_ranks = !source->merges;
+    b->by_ranks = source->by_ranks;
     b->whole_first = source->whole_first || b->by_ranks;
     b->n_tokens = source->n_tokens;
     if ((status = allocate(b, source, err)) != LM_OK) goto out;
@@ -132,8 +141,9 @@ int32_t lm_bpe_find(const lm_bpe *b, const unsigned char *bytes, size_t size) {
 
 /* ---- what a worker remembers --------------------------------------------------------------------*/
 
-/* A piece of at most SHORT_KEY bytes that became at most 4 tokens. Its key is its bytes, zeros, and its
- * length in the last byte: no two pieces have the same. Two entries are one cache line, the newer first. */
+/* A piece of at most SHORT_KEY bytes that became at most 4 tokens. Its key is its bytes, zeros, and
+ * its length in the last byte: no two pieces have the same. Two entries are one cache line, the
+ * newer first. */
 enum { SHORT_KEY = 15, KEPT_IDS = 4, COUNT_SHIFT = 28 };
 
 typedef struct piece_key {

@@ -1,6 +1,6 @@
-/* Byte-pair encoding (Sennrich et al. 2016) over bytes (Radford et al. 2019): a piece of text begins as
- * one symbol per byte; the adjacent pair of lowest rank, the leftmost of equal ones, is merged until no
- * pair has a rank.
+/* Byte-pair encoding (Sennrich et al. 2016) over bytes (Radford et al. 2019): a piece of text
+ * begins as one symbol per byte; the adjacent pair of lowest rank, the leftmost of equal ones, is
+ * merged until no pair has a rank.
  *
  *     lm_bpe_create(&b, &source, err);               // copies what it needs of the source
  *     lm_bpe_worker_create(&w, b, err);              // one per thread
@@ -8,14 +8,14 @@
  *     lm_bpe_worker_free(w);
  *     lm_bpe_free(b);
  *
- * The rank of a pair comes from one of two sources, which differ now and then: in a list of *merges* it
- * is the place of the pair in the list (Hugging Face, GPT-2's merges.txt); with *ranks* (tiktoken) it is
- * the id of the token whose bytes the pair makes up. Ids are those of the reference implementation of
- * the source.
+ * The rank of a pair comes from one of two sources, which differ now and then: in a list of
+ * *merges* it is the place of the pair in the list (Hugging Face, GPT-2's merges.txt); with *ranks*
+ * (tiktoken) it is the id of the token whose bytes the pair makes up. Ids are those of the
+ * reference implementation of the source.
  *
- * Text is cut into pieces (scan.h); a worker remembers the ids of short pieces it has seen, which is
- * nearly all of any text. Time is linear in the text but for pieces longer than LM_BPE_SHORT bytes,
- * n log n. */
+ * Text is cut into pieces (scan.h); a worker remembers the ids of short pieces it has seen, which
+ * is nearly all of any text. Time is linear in the text but for pieces longer than LM_BPE_SHORT
+ * bytes, n log n. */
 #ifndef LM_TOKENIZER_BPE_H
 #define LM_TOKENIZER_BPE_H
 
@@ -29,32 +29,38 @@ enum {
     LM_BPE_SLACK = 4,   /* ids that lm_bpe_encode may overwrite behind those it returns */
     LM_BPE_SHORT = 256, /* bytes of a piece that is merged by looking at every pair each time */
 };
-#define LM_BPE_VOCAB_MOST ((int64_t)1 << 28)
+#define LM_BPE_VOCAB_MOST ((int64_t)1 << 24)
 
-/* A merge names its pair by bytes: left covers bytes[at .. at + left), right the next `right` bytes. */
+typedef struct lm_bpe_token {
+    uint64_t at;   /* in lm_bpe_source.bytes */
+    uint32_t size; /* 0: a hole among the ids */
+    bool hidden;   /* not made by encoding (a special token) */
+} lm_bpe_token;
+
+/* A merge names its pair by bytes: left covers bytes[at .. at + left), right the next `right`
+ * bytes. */
 typedef struct lm_bpe_merge {
-    uint64_t at; /* in lm_bpe_source.merge_bytes */
+    uint64_t at; /* in lm_bpe_source.bytes */
     uint32_t left, right;
 } lm_bpe_merge;
 
 typedef struct lm_bpe_source {
-    int64_t n_tokens;           /* at most LM_BPE_VOCAB_MOST */
-    const unsigned char *bytes; /* of all tokens, in the order of ids */
-    const uint64_t *offsets;    /* [n_tokens + 1]: token i is bytes offsets[i] .. offsets[i + 1]; an
-                                   empty one is not made by encoding (a special token, a hole) */
-    const lm_bpe_merge *merges; /* in rising rank; NULL: by ranks */
-    int64_t n_merges;           /* 0 with merges not NULL: bytes alone */
-    const unsigned char *merge_bytes;
+    int64_t n_tokens; /* at most LM_BPE_VOCAB_MOST */
+    const lm_bpe_token *tokens;
+    const unsigned char *bytes; /* of tokens and merges */
+    const lm_bpe_merge *merges; /* in rising rank */
+    int64_t n_merges;
+    bool by_ranks;    /* merges are not looked at */
     bool whole_first; /* a piece that is a token is that token, whatever the merges say
-                                     (ignore_merges); always so by ranks */
+                         (ignore_merges); always so by ranks */
     lm_scanner scan;
 } lm_bpe_source;
 
 typedef struct lm_bpe lm_bpe;
 typedef struct lm_bpe_worker lm_bpe_worker;
 
-/* LM_ERR_RUNTIME without memory; LM_ERR_USAGE, naming what is wrong, when one of the 256 bytes is no
- * token, two tokens have the same bytes, or a merge has a part or a result that is no token. */
+/* LM_ERR_RUNTIME without memory; LM_ERR_USAGE, naming what is wrong, when one of the 256 bytes is
+ * no token, two tokens have the same bytes, or a merge has a part or a result that is no token. */
 lm_status lm_bpe_create(lm_bpe **b, const lm_bpe_source *source, lm_error *err);
 void lm_bpe_free(lm_bpe *b); /* NULL is fine */
 

@@ -1,5 +1,5 @@
-/* The merging of one piece, in two ways with one result: short pieces look at every pair each time, long
- * ones keep the pairs in a heap. */
+/* The merging of one piece, in two ways with one result: short pieces look at every pair each time,
+ * long ones keep the pairs in a heap. */
 #include <stdlib.h>
 
 #include "base/numbers.h"
@@ -7,8 +7,8 @@
 
 /* ---- short pieces -------------------------------------------------------------------------------*/
 
-/* Symbols lie side by side: symbol i covers text[start[i] .. start[i + 1]), and pair[i] is what it and
- * its right neighbour merge to. */
+/* Symbols lie side by side: symbol i covers text[start[i] .. start[i + 1]), and pair[i] is what it
+ * and its right neighbour merge to. */
 typedef struct symbols {
     int count;
     uint16_t start[LM_BPE_SHORT + 1];
@@ -74,8 +74,8 @@ static int64_t merge_short(const lm_bpe *b, const unsigned char *text, size_t si
 
 /* ---- long pieces --------------------------------------------------------------------------------*/
 
-/* A list of symbols, each named by its first byte, and a heap of the pairs that merge. An entry of the
- * heap is out of date when its left symbol is gone or has another end by now. */
+/* A list of symbols, each named by its first byte, and a heap of the pairs that merge. An entry of
+ * the heap is out of date when its left symbol is gone or has another end by now. */
 typedef struct node {
     uint32_t next, before; /* first bytes of the neighbours; next == size: none */
     int32_t id;            /* -1: merged into its left neighbour */
@@ -166,8 +166,8 @@ static int64_t merge_long(const lm_bpe *b, merge_space **space, const unsigned c
     while (m->heap_count > 0) {
         candidate c = pop(m);
         node *left = &nodes[c.at];
-        /* Borders between symbols only go: two symbols that still cover the bytes of the pair are the
-         * two that were found. */
+        /* Borders between symbols only go: two symbols that still cover the bytes of the pair are
+         * the two that were found. */
         if (left->id < 0 || left->next == size || nodes[left->next].next != c.end) continue;
         nodes[left->next].id = -1;
         left->next = c.end;

@@ -4,21 +4,28 @@
 #define LM_TOKENIZER_KIND_H
 
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/vocabulary.h"
 
 typedef struct lm_tokenizer_row {
     const char *name;
     /* Fills vocab_size, separator, bytes_per_token and, where the kind has any, state. After an
-     * error close is called all the same. */
+     * error close is called all the same. NULL: the kind is read from a file (load.h). */
     lm_status (*open)(lm_tokenizer *t, lm_error *err);
     void (*close)(lm_tokenizer *t); /* frees state; NULL: there is nothing to free */
-    /* Make and free e->state, what an encoder keeps from piece to piece; both NULL: nothing. */
+    /* Make and free e->state, what an encoder needs of its own; both NULL: nothing. */
     lm_status (*encoder_open)(lm_encoder *e, lm_error *err);
     void (*encoder_close)(lm_encoder *e);
-    /* Appends ids. `last`: the document ends with this piece, whose size may be 0, so that nothing
-     * is held back. */
-    lm_status (*encode)(lm_encoder *e, const char *text, size_t size, bool last,
-                        lm_token_list *tokens, lm_error *err);
+    /* Appends the ids of a text that begins and ends at a document's ends or at cuts. */
+    lm_status (*encode)(lm_encoder *e, const char *text, size_t size, lm_token_list *tokens,
+                        lm_error *err);
+    /* The last place in (at, limit] where the text may be cut: the ids of both parts together are
+     * those of the whole, whatever stands behind `size`. at: there is none. limit <= size. */
+    size_t (*cut)(const lm_tokenizer *t, const char *text, size_t size, size_t at, size_t limit);
+    /* The end of the piece that begins at `at` < size; NULL: text is not split. */
+    size_t (*piece)(const lm_tokenizer *t, const char *text, size_t size, size_t at);
     void (*decode)(const lm_tokenizer *t, int32_t id, lm_text *out); /* 0 <= id < vocab_size */
+    /* Appends the tokenizer's file; NULL: its name says everything. */
+    lm_status (*save)(const lm_tokenizer *t, lm_text *out, lm_error *err);
 } lm_tokenizer_row;
 
 struct lm_tokenizer {
@@ -31,12 +38,17 @@ struct lm_tokenizer {
 
 struct lm_encoder {
     const lm_tokenizer *tokenizer;
-    void *state; /* what the kind keeps per encoder */
+    void *state;     /* of the kind */
+    lm_text held;    /* of the document at hand: what is not certain yet */
+    size_t searched; /* there is no cut up to here */
 };
 
 /* lm_tokenizer_open with its row found already. */
 lm_status lm_tokenizer_open_kind(lm_tokenizer **t, const lm_tokenizer_row *kind, lm_error *err);
+/* Of kind bpe. Takes the vocabulary over, after an error too. */
+lm_status lm_tokenizer_open_vocabulary(lm_tokenizer **t, lm_vocabulary *v, bool allow_special,
+                                       lm_error *err);
 
-extern const lm_tokenizer_row lm_tokenizer_bytes;
+extern const lm_tokenizer_row lm_tokenizer_bytes, lm_tokenizer_bpe;
 
 #endif

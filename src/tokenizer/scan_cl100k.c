@@ -1,6 +1,7 @@
 #include "tokenizer/scan_parts.h"
 
-/* White space: \s*[\r\n]+ reaches to the last line break in it, \s+(?!\S)|\s+ takes what has none. */
+/* White space: \s*[\r\n]+ reaches to the last line break in it, \s+(?!\S)|\s+ takes what has none.
+ * */
 static inline size_t white_space(text_view v, size_t at, bool whole_at_end) {
     size_t end = run_of(v, at, LM_SPACE);
     if (whole_at_end && end == v.size) return end;

@@ -1,4 +1,3 @@
-#include "base/numbers.h"
 #include "tokenizer/scan_parts.h"
 
 static inline size_t piece(text_view v, size_t at) {
@@ -31,29 +30,27 @@ static inline size_t piece_between_digits(text_view v, size_t at) {
 
 LM_SCANNER(lm_scan_digits, piece_between_digits(v, at))
 
-size_t lm_scan_whole(const unsigned char *text, size_t size, size_t at, size_t *ends, size_t most) {
-    (void)text;
-    (void)most;
-    ends[0] = size;
-    return at < size;
-}
-
-/* Does a piece begin at `at` whatever follows and whatever came before? */
-static bool is_cut(const unsigned char *text, size_t size, size_t at) {
-    if (text[at] != ' ') return false;
-    const text_view v = {text, size};
+/* Is there a character before `at`, and is it not white space? */
+static bool behind_no_space(text_view v, size_t at) {
+    if (at == 0) return false;
     size_t length, before = at - 1;
     /* Continuation bytes of one character: at most three. */
-    for (int i = 0; i < 3 && before > 0 && (text[before] & 0xC0) == 0x80; i++) before--;
+    for (int i = 0; i < 3 && before > 0 && (v.text[before] & 0xC0) == 0x80; i++) before--;
     unsigned c = class_at(v, before, &length);
     return before + length == at ? !(c & LM_SPACE) : true;
 }
 
+static bool is_cut(text_view v, size_t at) {
+    size_t length;
+    if (at >= v.size) return false;
+    if (v.text[at] == ' ') return behind_no_space(v, at);
+    return at > 0 && v.text[at - 1] == '\n' && (class_at(v, at, &length) & LM_LETTERS) &&
+           behind_no_space(v, at - 1);
+}
+
 size_t lm_scan_cut(const unsigned char *text, size_t size, size_t at, size_t limit) {
-    if (limit == size) return size;
-    for (size_t i = limit; i > at; i--)
-        if (is_cut(text, size, i)) return i;
-    for (size_t i = limit + 1; i < size; i++)
-        if (is_cut(text, size, i)) return i;
-    return size;
+    const text_view v = {text, size};
+    size_t i = limit;
+    while (i > at && !is_cut(v, i)) i--;
+    return i > at ? i : at;
 }

@@ -1,9 +1,9 @@
 #include "tokenizer/scan_parts.h"
 
 /* U*W+ from `at`, U and W the classes LM_UPPERS and LM_LOWERS, which share letters without case and
- * marks: the run of U, then that of W. When W finds nothing there, U gives characters back until the
- * one it gave is a W: the piece ends behind it. Returns at when there is no W at all; *upper_end
- * receives the end of the run of U. */
+ * marks: the run of U, then that of W. When W finds nothing there, U gives characters back until
+ * the one it gave is a W: the piece ends behind it. Returns at when there is no W at all;
+ * *upper_end receives the end of the run of U. */
 static inline size_t word(text_view v, size_t at, size_t *upper_end) {
     size_t length = 0, behind_last_lower = at, i = at;
     unsigned c;

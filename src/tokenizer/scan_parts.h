@@ -67,8 +67,8 @@ static inline size_t last_character(text_view v, size_t end) {
     return end;
 }
 
-/* White space from `at` to `end`: \s+(?!\S)|\s+ leaves its last character to what follows it, unless
- * there is only one or the text ends. */
+/* White space from `at` to `end`: \s+(?!\S)|\s+ leaves its last character to what follows it,
+ * unless there is only one or the text ends. */
 static inline size_t leave_last(text_view v, size_t at, size_t end) {
     size_t last = last_character(v, end);
     return end == v.size || last == at ? end : last;

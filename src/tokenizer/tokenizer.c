@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/numbers.h"
 #include "tokenizer/kind.h"
+#include "tokenizer/load.h"
 
 static const lm_tokenizer_row *const kinds[] = {
     &lm_tokenizer_bytes,
+    &lm_tokenizer_bpe,
 };
 enum { COUNT = sizeof kinds / sizeof *kinds };
 
@@ -26,9 +29,12 @@ static lm_status unknown(const char *name, lm_error *err) {
     char near[LM_TEXT_SUGGESTION_SIZE];
     lm_text known = {0};
     lm_text_did_you_mean(near, lm_text_nearest(name, candidate, NULL));
-    for (int i = 0; i < COUNT; i++) lm_text_printf(&known, "%s%s", i ? ", " : "", kinds[i]->name);
-    lm_error_set(err, LM_ERR_USAGE, "no tokenizer \"%s\"%s; expected one of: %s", name, near,
-                 lm_text_cstr(&known));
+    for (int i = 0; i < COUNT; i++)
+        if (kinds[i]->open)
+            lm_text_printf(&known, "%s%s", known.length ? ", " : "", kinds[i]->name);
+    lm_error_set(err, LM_ERR_USAGE,
+                 "no tokenizer \"%s\"%s; expected one of: %s, or the path of a tokenizer's file",
+                 name, near, lm_text_cstr(&known));
     lm_text_free(&known);
     return err->code;
 }
@@ -47,11 +53,60 @@ lm_status lm_tokenizer_open_kind(lm_tokenizer **out, const lm_tokenizer_row *kin
     return status;
 }
 
-lm_status lm_tokenizer_open(lm_tokenizer **t, const char *name, lm_error *err) {
+static lm_status find_split(const char *name, const lm_split **split, lm_error *err) {
+    *split = name ? lm_split_find(name) : NULL;
+    if (!name || *split) return LM_OK;
+    lm_text known = {0};
+    for (int i = 0; lm_split_name(i); i++)
+        lm_text_printf(&known, "%s%s", i ? ", " : "", lm_split_name(i));
+    lm_error_set(err, LM_ERR_USAGE, "no pre-tokenizer \"%s\"; expected one of: %s", name,
+                 lm_text_cstr(&known));
+    lm_text_free(&known);
+    return err->code;
+}
+
+static const lm_tokenizer_options by_default = {0};
+
+lm_status lm_tokenizer_open(lm_tokenizer **t, const char *what, const lm_tokenizer_options *o,
+                            lm_error *err) {
+    const lm_split *split;
+    lm_vocabulary v;
     *t = NULL;
-    for (int i = 0; i < COUNT; i++)
-        if (strcmp(kinds[i]->name, name) == 0) return lm_tokenizer_open_kind(t, kinds[i], err);
-    return unknown(name, err);
+    if (!o) o = &by_default;
+    lm_status status = find_split(o->pretokenizer, &split, err);
+    if (status != LM_OK) return status;
+    for (int i = 0; i < COUNT; i++) {
+        if (strcmp(kinds[i]->name, what) != 0 || !kinds[i]->open) continue;
+        if (split)
+            return lm_error_set(
+                err, LM_ERR_USAGE,
+                "the tokenizer \"%s\" does not split text: leave --pretokenizer out", what);
+        return lm_tokenizer_open_kind(t, kinds[i], err);
+    }
+    if (!lm_file_exists(what)) return unknown(what, err);
+    if ((status = lm_vocabulary_load(&v, what, split, err)) != LM_OK) return status;
+    status = lm_tokenizer_open_vocabulary(t, &v, o->allow_special, err);
+    return status == LM_OK ? LM_OK : lm_error_prefix(err, "%s", what);
+}
+
+lm_status lm_tokenizer_parse(lm_tokenizer **t, const char *name, const char *text, size_t size,
+                             const lm_tokenizer_options *o, lm_error *err) {
+    lm_vocabulary v;
+    *t = NULL;
+    if (!o) o = &by_default;
+    lm_status status = lm_vocabulary_parse(&v, name, text, size, err);
+    if (status != LM_OK) return status;
+    status = lm_tokenizer_open_vocabulary(t, &v, o->allow_special, err);
+    return status == LM_OK ? LM_OK : lm_error_prefix(err, "%s", name);
+}
+
+bool lm_tokenizer_has_file(const lm_tokenizer *t) {
+    return t->kind->save != NULL;
+}
+
+lm_status lm_tokenizer_save(const lm_tokenizer *t, lm_text *out, lm_error *err) {
+    LM_ASSERT(t->kind->save);
+    return t->kind->save(t, out, err);
 }
 
 void lm_tokenizer_close(lm_tokenizer *t) {
@@ -70,6 +125,11 @@ int32_t lm_tokenizer_separator(const lm_tokenizer *t) {
 }
 double lm_tokenizer_bytes_per_token(const lm_tokenizer *t) {
     return t->bytes_per_token;
+}
+
+size_t lm_tokenizer_piece(const lm_tokenizer *t, const char *text, size_t size, size_t at) {
+    LM_ASSERT(at < size);
+    return t->kind->piece ? t->kind->piece(t, text, size, at) : size;
 }
 
 void lm_tokenizer_decode(const lm_tokenizer *t, int32_t id, lm_text *out) {
@@ -113,24 +173,51 @@ lm_status lm_encoder_open(lm_encoder **out, const lm_tokenizer *t, lm_error *err
 }
 
 void lm_encoder_close(lm_encoder *e) {
-    if (e && e->tokenizer->kind->encoder_close) e->tokenizer->kind->encoder_close(e);
+    if (!e) return;
+    if (e->tokenizer->kind->encoder_close) e->tokenizer->kind->encoder_close(e);
+    lm_text_free(&e->held);
     free(e);
 }
 
+#define PIECE ((size_t)1 << 20) /* bytes: no longer a text is encoded at once where it can be cut */
+
 lm_status lm_encoder_put(lm_encoder *e, const char *text, size_t size, lm_token_list *tokens,
                          lm_error *err) {
-    return e->tokenizer->kind->encode(e, text, size, false, tokens, err);
+    const lm_tokenizer *t = e->tokenizer;
+    lm_text *held = &e->held;
+    lm_status status = LM_OK;
+    size_t done = 0;
+    lm_text_append(held, text, size);
+    if (held->failed) return lm_error_no_memory(err, "text to encode");
+    while (e->searched < held->length && status == LM_OK) {
+        size_t limit = lm_size_min(e->searched + PIECE, held->length);
+        const char *rest = held->data + done;
+        size_t from = e->searched - done;
+        size_t cut = t->kind->cut(t, rest, held->length - done, from, limit - done);
+        e->searched = limit;
+        if (cut == from) continue;
+        status = t->kind->encode(e, rest, cut, tokens, err);
+        done += cut;
+        e->searched = done;
+    }
+    if (done > 0) memmove(held->data, held->data + done, held->length - done);
+    held->length -= done;
+    e->searched -= done;
+    return status;
 }
 
 lm_status lm_encoder_finish(lm_encoder *e, lm_token_list *tokens, lm_error *err) {
-    return e->tokenizer->kind->encode(e, "", 0, true, tokens, err);
+    const char *text = lm_text_cstr(&e->held);
+    lm_status status = e->tokenizer->kind->encode(e, text, e->held.length, tokens, err);
+    e->held.length = e->searched = 0;
+    return status;
 }
 
 lm_status lm_tokenizer_encode(const lm_tokenizer *t, const char *text, size_t size,
                               lm_token_list *tokens, lm_error *err) {
     lm_encoder *e;
     lm_status status = lm_encoder_open(&e, t, err);
-    if (status == LM_OK) status = t->kind->encode(e, text, size, true, tokens, err);
+    if (status == LM_OK) status = t->kind->encode(e, text, size, tokens, err);
     lm_encoder_close(e);
     return status;
 }

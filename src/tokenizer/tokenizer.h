@@ -1,7 +1,7 @@
 /* Text to token ids and back. Each kind of tokenizer is a file and a row in a registry (kind.h).
  *
  *     lm_tokenizer *t;
- *     lm_tokenizer_open(&t, "bytes", err);
+ *     lm_tokenizer_open(&t, "bytes", NULL, err);
  *     lm_encoder *e;
  *     lm_encoder_open(&e, t, err);
  *     lm_encoder_put(e, piece, size, &tokens, err);  ...   // a document in pieces, cut anywhere
@@ -14,6 +14,7 @@
 #ifndef LM_TOKENIZER_TOKENIZER_H
 #define LM_TOKENIZER_TOKENIZER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,8 +35,18 @@ void lm_token_list_free(lm_token_list *list); /* zero-initialised or twice is fi
 const char *lm_tokenizer_name(int kind); /* "bytes"; NULL past the end */
 
 typedef struct lm_tokenizer lm_tokenizer;
-/* name is that of a kind; for unknown names the error makes a suggestion. */
-lm_status lm_tokenizer_open(lm_tokenizer **t, const char *name, lm_error *err);
+typedef struct lm_tokenizer_options {
+    const char *pretokenizer; /* the split of a file that leaves it open (split.h), or NULL */
+    bool allow_special; /* special tokens in text are tokens; else they are text like any other */
+} lm_tokenizer_options;
+/* By the name of its kind or the path of its file: a tokenizer.json, GPT-2's vocab.json and
+ * merges.txt, tiktoken's ranks, or a directory with such a file. options NULL: none. Unknown names
+ * get a suggestion. */
+lm_status lm_tokenizer_open(lm_tokenizer **t, const char *what, const lm_tokenizer_options *options,
+                            lm_error *err);
+/* A tokenizer.json that is no file of its own; `name` names it in errors. */
+lm_status lm_tokenizer_parse(lm_tokenizer **t, const char *name, const char *text, size_t size,
+                             const lm_tokenizer_options *options, lm_error *err);
 void lm_tokenizer_close(lm_tokenizer *t); /* NULL is fine; encoders must be closed before */
 
 const char *lm_tokenizer_kind(const lm_tokenizer *t);
@@ -45,6 +56,13 @@ int32_t lm_tokenizer_separator(const lm_tokenizer *t);
 /* Bytes of text per token when that is known beforehand (1 for bytes), else 0: bits per byte are
  * reported where it is not 0. */
 double lm_tokenizer_bytes_per_token(const lm_tokenizer *t);
+/* Is there more to say of it than the name of its kind? */
+bool lm_tokenizer_has_file(const lm_tokenizer *t);
+/* Appends that as a tokenizer.json, which lm_tokenizer_parse and Hugging Face's tokenizers read. */
+lm_status lm_tokenizer_save(const lm_tokenizer *t, lm_text *out, lm_error *err);
+/* The end of the piece of text[0 .. size) that begins at `at` < size, for people: tokens do not
+ * cross the ends of pieces. */
+size_t lm_tokenizer_piece(const lm_tokenizer *t, const char *text, size_t size, size_t at);
 /* Append the bytes of one token; an id outside the vocabulary appends nothing. */
 void lm_tokenizer_decode(const lm_tokenizer *t, int32_t id, lm_text *out);
 

@@ -49,7 +49,7 @@ static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
         c->data.tokenizer = name;
     }
     if (!*c->data.tokenizer) return LM_OK;
-    if ((status = lm_tokenizer_open(&tokenizer, c->data.tokenizer, err)) != LM_OK) {
+    if ((status = lm_tokenizer_open(&tokenizer, c->data.tokenizer, NULL, err)) != LM_OK) {
         lm_error_prefix(err, "data.tokenizer");
         return status;
     }

@@ -9,7 +9,7 @@ static void test_bytes_round_trip(void **state) {
     (void)state;
     lm_error err = {0};
     lm_tokenizer *t;
-    assert_int_equal(lm_tokenizer_open(&t, "bytes", &err), LM_OK);
+    assert_int_equal(lm_tokenizer_open(&t, "bytes", NULL, &err), LM_OK);
     assert_int_equal(lm_tokenizer_vocab_size(t), 256);
     assert_true(lm_tokenizer_bytes_per_token(t) == 1);
     char text[256];
@@ -35,8 +35,7 @@ static void test_bytes_round_trip(void **state) {
 
 /* ---- a kind with state ------------------------------------------------------------------------*/
 
-/* "ab" is token 256, other bytes are themselves. The state says what "ab" becomes; an encoder holds
- * an 'a' back, since a 'b' may follow. */
+/* "ab" is token 256, other bytes are themselves. The state says what "ab" becomes. */
 static lm_status pairs_open(lm_tokenizer *t, lm_error *err) {
     (void)err;
     t->vocab_size = 257;
@@ -51,34 +50,24 @@ static void pairs_close(lm_tokenizer *t) {
     free(t->state);
 }
 
-static lm_status pairs_encoder_open(lm_encoder *e, lm_error *err) {
-    (void)err;
-    e->state = calloc(1, sizeof(bool)); /* an 'a' is held back */
-    assert_non_null(e->state);
-    return LM_OK;
-}
-
-static void pairs_encoder_close(lm_encoder *e) {
-    free(e->state);
-}
-
-static lm_status pairs_encode(lm_encoder *e, const char *text, size_t size, bool last,
-                              lm_token_list *tokens, lm_error *err) {
-    bool *held = e->state;
-    assert_int_equal(lm_token_list_reserve(tokens, size + 1, err), LM_OK);
+static lm_status pairs_encode(lm_encoder *e, const char *text, size_t size, lm_token_list *tokens,
+                              lm_error *err) {
+    assert_int_equal(lm_token_list_reserve(tokens, size, err), LM_OK);
     for (size_t i = 0; i < size; i++) {
-        if (*held && text[i] == 'b') {
-            tokens->ids[tokens->count++] = *(const int32_t *)e->tokenizer->state;
-            *held = false;
-            continue;
-        }
-        if (*held) tokens->ids[tokens->count++] = 'a';
-        *held = text[i] == 'a';
-        if (!*held) tokens->ids[tokens->count++] = (unsigned char)text[i];
+        bool pair = text[i] == 'a' && i + 1 < size && text[i + 1] == 'b';
+        int32_t id = pair ? *(const int32_t *)e->tokenizer->state : (unsigned char)text[i];
+        tokens->ids[tokens->count++] = id;
+        i += pair;
     }
-    if (last && *held) tokens->ids[tokens->count++] = 'a';
-    if (last) *held = false;
     return LM_OK;
+}
+
+/* Not behind an 'a', which a 'b' may follow. */
+static size_t pairs_cut(const lm_tokenizer *t, const char *text, size_t size, size_t at,
+                        size_t limit) {
+    (void)t, (void)size;
+    while (limit > at && text[limit - 1] == 'a') limit--;
+    return limit;
 }
 
 static void pairs_decode(const lm_tokenizer *t, int32_t id, lm_text *out) {
@@ -90,9 +79,12 @@ static void pairs_decode(const lm_tokenizer *t, int32_t id, lm_text *out) {
     }
 }
 
-static const lm_tokenizer_row pairs = {
-    "pairs",      pairs_open,  pairs_close, pairs_encoder_open, pairs_encoder_close,
-    pairs_encode, pairs_decode};
+static const lm_tokenizer_row pairs = {.name = "pairs",
+                                       .open = pairs_open,
+                                       .close = pairs_close,
+                                       .encode = pairs_encode,
+                                       .cut = pairs_cut,
+                                       .decode = pairs_decode};
 
 /* The ids do not depend on where the pieces of a document end, and documents do not flow
  * together. */
@@ -134,7 +126,7 @@ static void test_unknown_names_get_a_suggestion(void **state) {
     (void)state;
     lm_error err = {0};
     lm_tokenizer *t;
-    assert_int_equal(lm_tokenizer_open(&t, "byte", &err), LM_ERR_USAGE);
+    assert_int_equal(lm_tokenizer_open(&t, "byte", NULL, &err), LM_ERR_USAGE);
     assert_null(t);
     assert_non_null(strstr(err.message, "did you mean \"bytes\"?"));
     assert_null(lm_tokenizer_name(-1));

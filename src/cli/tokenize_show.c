@@ -1,0 +1,86 @@
+#include "cli/tokenize_show.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In quotes; what does not print, and bytes that are not UTF-8, as \xNN. */
+static void quote(const char *text, size_t size, lm_text *out) {
+    lm_text_append(out, "\"", 1);
+    for (size_t at = 0; at < size;) {
+        size_t n = lm_text_utf8_length(text + at, size - at);
+        unsigned char c = (unsigned char)text[at];
+        if (c == '\n')
+            lm_text_printf(out, "\\n");
+        else if (c == '"' || c == '\\')
+            lm_text_printf(out, "\\%c", c);
+        else if (n == 0 || c < 0x20 || c == 0x7F)
+            lm_text_printf(out, "\\x%02X", c);
+        else
+            lm_text_append(out, text + at, n);
+        at += n > 0 ? n : 1;
+    }
+    lm_text_append(out, "\"", 1);
+}
+
+static void print_piece(const lm_tokenizer *t, const lm_token_list *ids, lm_text *out) {
+    lm_text bytes = {0};
+    for (int64_t i = 0; i < ids->count; i++) {
+        bytes.length = 0;
+        lm_tokenizer_decode(t, ids->ids[i], &bytes);
+        lm_text_printf(out, "%s", i ? "  " : "");
+        quote(lm_text_cstr(&bytes), bytes.length, out);
+        lm_text_printf(out, " %" PRId32, ids->ids[i]);
+    }
+    lm_text_printf(out, "\n");
+    lm_text_free(&bytes);
+}
+
+lm_status lm_tokenize_inspect(const lm_tokenizer *t, const char *text, lm_text *out,
+                              lm_error *err) {
+    lm_token_list ids = {0};
+    lm_status status = LM_OK;
+    size_t size = strlen(text);
+    int64_t tokens = 0, pieces = 0;
+    for (size_t at = 0, end; at < size && status == LM_OK; at = end, pieces++) {
+        end = lm_tokenizer_piece(t, text, size, at);
+        ids.count = 0;
+        status = lm_tokenizer_encode(t, text + at, end - at, &ids, err);
+        if (status == LM_OK) print_piece(t, &ids, out);
+        tokens += ids.count;
+    }
+    lm_text_printf(out, "%zu bytes, %" PRId64 " pieces, %" PRId64 " tokens\n", size, pieces,
+                   tokens);
+    lm_token_list_free(&ids);
+    return status;
+}
+
+static lm_status decode_next(const lm_tokenizer *t, const char **at, lm_text *out, lm_error *err) {
+    char *end;
+    long long id = strtoll(*at, &end, 10);
+    if (end == *at || id < 0 || id >= lm_tokenizer_vocab_size(t))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "--decode: expected ids from 0 to %" PRId64 ", found \"%.20s\"",
+                            lm_tokenizer_vocab_size(t) - 1, *at);
+    lm_tokenizer_decode(t, (int32_t)id, out);
+    *at = end;
+    return LM_OK;
+}
+
+lm_status lm_tokenize_decode(const lm_tokenizer *t, const char *ids, lm_text *out, lm_error *err) {
+    lm_text read = {0};
+    char block[4096];
+    lm_status status = LM_OK;
+    if (strcmp(ids, "-") == 0) {
+        for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;)
+            lm_text_append(&read, block, n);
+        ids = lm_text_cstr(&read);
+        if (read.failed) status = lm_error_no_memory(err, "--decode");
+        if (ferror(stdin)) status = lm_error_set(err, LM_ERR_RUNTIME, "standard input: read error");
+    }
+    for (const char *at = ids; status == LM_OK && *(at += strspn(at, " \t\r\n,"));)
+        status = decode_next(t, &at, out, err);
+    lm_text_free(&read);
+    return status;
+}

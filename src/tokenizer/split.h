@@ -1,0 +1,27 @@
+/* The splits by name: each is a scanner (scan.h) and the regular expressions, letter for letter, by
+ * which tokenizers of others ask for it. */
+#ifndef LM_TOKENIZER_SPLIT_H
+#define LM_TOKENIZER_SPLIT_H
+
+#include <stdbool.h>
+
+#include "tokenizer/scan.h"
+
+typedef struct lm_split {
+    const char *name; /* "gpt2", as --pretokenizer takes it */
+    lm_scanner scan;
+    /* As Hugging Face's pre-tokenizers: the pattern of a Split, behind which stands a ByteLevel
+     * that splits no more; NULL: ByteLevel's own (gpt2), for `digits` behind a split into single
+     * digits. */
+    const char *pattern;
+    const char
+        *also[4]; /* other spellings of the pattern in use, with the same pieces; NULL ends */
+} lm_split;
+
+const lm_split *lm_split_at(int i);              /* NULL past the end */
+const char *lm_split_name(int i);                /* likewise */
+const lm_split *lm_split_find(const char *name); /* NULL: none */
+/* NULL: no split of ours has this pattern. */
+const lm_split *lm_split_of_pattern(const char *pattern);
+
+#endif

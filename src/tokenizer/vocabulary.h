@@ -1,0 +1,67 @@
+/* What a byte-level BPE tokenizer is made of, between its files and the engine: loaders (load.h)
+ * and the training of tokenizers fill one in, the kind bpe encodes by it, lm_vocabulary_save writes
+ * it.
+ *
+ *     lm_vocabulary v = {.split = lm_split_find("gpt2"), .document_token = -1};
+ *     lm_vocabulary_put(&v, id, bytes, n, err);  ...           // tokens, in any order of ids
+ *     lm_vocabulary_merge(&v, left, n, right, m, err);  ...    // in rising rank, or by_ranks
+ *     lm_vocabulary_add(&v, added, "<|endoftext|>", 13, err);  // tokens that stand in text
+ *     lm_vocabulary_free(&v); */
+#ifndef LM_TOKENIZER_VOCABULARY_H
+#define LM_TOKENIZER_VOCABULARY_H
+
+#include "base/text.h"
+#include "tokenizer/bpe.h"
+#include "tokenizer/split.h"
+
+/* A token that is found in text before the text is cut into pieces, with the flags of Hugging
+ * Face's added tokens. A special one is found only where special tokens are allowed. */
+typedef struct lm_added_token {
+    int32_t id;
+    bool special;
+    bool normalized; /* found in what the tokens that are not normalized have left */
+} lm_added_token;
+
+typedef struct lm_vocabulary {
+    lm_text bytes; /* of tokens and merges */
+    lm_bpe_token *tokens;
+    int64_t n_tokens, tokens_capacity; /* ids are below n_tokens; those between may be holes */
+    lm_bpe_merge *merges;
+    int64_t n_merges, merges_capacity;
+    lm_added_token *added;
+    int64_t n_added, added_capacity;
+    const lm_split *split;
+    bool by_ranks;    /* the rank of a pair is the id of the token that it makes (tiktoken) */
+    bool whole_first; /* a piece that is a token is that token, whatever the merges say */
+    bool nfc;         /* text is brought into Unicode's normalization form C before it is encoded */
+    int32_t document_token; /* the first one of a document; -1: none */
+} lm_vocabulary;
+
+/* 0 <= id < LM_BPE_VOCAB_MOST. Two tokens with one id are LM_ERR_USAGE. */
+lm_status lm_vocabulary_put(lm_vocabulary *v, int64_t id, const void *bytes, size_t size,
+                            lm_error *err);
+lm_status lm_vocabulary_merge(lm_vocabulary *v, const void *left, size_t left_size,
+                              const void *right, size_t right_size, lm_error *err);
+/* A token with this id that was put before becomes an added one; encoding pieces goes on to make it
+ * when its bytes are just the text. */
+lm_status lm_vocabulary_add(lm_vocabulary *v, lm_added_token added, const void *text, size_t size,
+                            lm_error *err);
+/* The added token of this text, among all of them; -1: none. */
+int32_t lm_vocabulary_find_added(const lm_vocabulary *v, const char *text);
+/* The added token that ends texts in most vocabularies which have it (<|endoftext|>, </s>, ...);
+ * -1: none. */
+int32_t lm_vocabulary_end_of_text(const lm_vocabulary *v);
+void lm_vocabulary_free(lm_vocabulary *v); /* zero-initialised or twice is fine */
+
+/* The bytes of a token, *size of them; a hole has none. */
+const unsigned char *lm_vocabulary_bytes(const lm_vocabulary *v, int64_t id, size_t *size);
+
+/* The engine that encodes by v: as lm_bpe_create. */
+lm_status lm_bpe_create_from(lm_bpe **b, const lm_vocabulary *v, lm_error *err);
+
+/* Appends a tokenizer.json: that of Hugging Face's tokenizers library, which encodes by it as we
+ * do. What that format has no words for (an order by ranks, the document token) stands in "model"
+ * under "lmtrain", which the library passes over. */
+lm_status lm_vocabulary_save(const lm_vocabulary *v, lm_text *out, lm_error *err);
+
+#endif
