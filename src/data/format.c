@@ -6,6 +6,7 @@
  * file could be raw ids. */
 static const lm_format *const formats[] = {
     &lm_format_raw_uint16,
+    &lm_format_raw_uint32,
 };
 enum { COUNT = sizeof formats / sizeof *formats };
 

@@ -138,7 +138,7 @@ static void test_manifests_are_held_to(void **state) {
     put_text(manifest, "{\"format\": \"lmtrain tokens\", \"version\": 2}");
     expect_error(path, 256, "key \"version\": expected 1, found 2");
     put_text(manifest, "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\": \"int3\"}");
-    expect_error(path, 256, "key \"dtype\": expected \"uint16\", found \"int3\"");
+    expect_error(path, 256, "key \"dtype\": expected \"uint16\" or \"uint32\", found \"int3\"");
     put_text(manifest, "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\": \"uint16\","
                        "\"tokenizer\": \"bytes\", \"vocab_size\": 65537}");
     expect_error(path, 256,
@@ -148,15 +148,35 @@ static void test_manifests_are_held_to(void **state) {
     expect_error(path, 256, "key \"xxh64\": expected 16 hexadecimal digits, found nothing");
 }
 
-static void test_a_vocabulary_too_large_for_every_format(void **state) {
+static void test_a_large_vocabulary_takes_uint32(void **state) {
     (void)state;
     lm_error err = {0};
     lm_shard_writer w;
-    assert_int_equal(lm_shard_writer_open(&w, in("big.bin"), "bpe", 65537, &err), LM_ERR_USAGE);
+    lm_corpus *c;
+    const int32_t ids[] = {0, 65535, 65536, 128255, INT32_MAX - 1};
+    int32_t back[5];
+    assert_int_equal(lm_shard_writer_open(&w, in("big.bin"), "bpe", INT32_MAX, &err), LM_OK);
+    assert_int_equal(lm_shard_writer_put(&w, ids, 5, &err), LM_OK);
+    assert_int_equal(lm_shard_writer_commit(&w, &err), LM_OK);
+    assert_int_equal(lm_file_size(in("big.bin")), 20);
+    assert_int_equal(lm_corpus_open(&c, in("big.bin"), &err), LM_OK);
+    assert_string_equal(lm_corpus_format(c), "raw uint32");
+    assert_int_equal(lm_corpus_validate(c, INT32_MAX, &err), LM_OK);
+    lm_corpus_read(c, 0, 0, 5, back);
+    assert_memory_equal(back, ids, sizeof ids);
+    lm_corpus_close(c);
+    expect_error(in("big.bin"), 128255, "byte offset 12: expected token ids below 128255");
+
+    /* 65,536 ids still take two bytes each. */
+    put_shard(in("small.bin"), 10, 65530, 65536);
+    assert_int_equal(lm_file_size(in("small.bin")), 20);
+
+    assert_int_equal(lm_shard_writer_open(&w, in("huge.bin"), "bpe", (int64_t)INT32_MAX + 1, &err),
+                     LM_ERR_USAGE);
     assert_non_null(
-        strstr(err.message, "big.bin: no format of shards holds a vocabulary of 65537"));
+        strstr(err.message, "huge.bin: no format of shards holds a vocabulary of 2147483648"));
     lm_shard_writer_abort(&w);
-    assert_false(lm_file_exists(in("big.bin")));
+    assert_false(lm_file_exists(in("huge.bin")));
 }
 
 static void test_directories_and_patterns(void **state) {
@@ -254,7 +274,7 @@ int main(void) {
         cmocka_unit_test(test_an_id_is_looked_out_for),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_manifests_are_held_to),
-        cmocka_unit_test(test_a_vocabulary_too_large_for_every_format),
+        cmocka_unit_test(test_a_large_vocabulary_takes_uint32),
         cmocka_unit_test(test_directories_and_patterns),
         cmocka_unit_test(test_permutation_is_a_bijection),
         cmocka_unit_test(test_epochs_and_seeds_differ),
