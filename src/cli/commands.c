@@ -120,18 +120,34 @@ void lm_warn_passed_over(const lm_text *skipped) {
         fprintf(stderr, "lmtrain: warning: passed over:\n%s\n", lm_text_cstr(skipped));
 }
 
+/* Measured on models of 0.8M parameters: 42 tokens/s by the scalar kernels, 4,500 by those of AVX2. */
+enum { SCALAR_TIMES_SLOWER = 100 };
+
 const char *lm_cpu_option_name(int i) {
     return i == 0 ? "auto" : lm_isa_name(i - 1);
 }
 
 lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err) {
     *isas = lm_cpu_detect();
-    return lm_cpu_limit(lm_cpu_option_name(m->cpu), isas, err);
+    lm_status status = lm_cpu_limit(lm_cpu_option_name(m->cpu), isas, err);
+    if (status == LM_OK && lm_cpu_best(*isas) == LM_ISA_SCALAR)
+        fprintf(stderr,
+                "lmtrain: warning: only the scalar kernels run%s: about %d times slower than a CPU"
+                " with AVX2 or NEON\n",
+                lm_cpu_best(lm_cpu_detect()) == LM_ISA_SCALAR ? " on this CPU" : " (--cpu scalar)",
+                SCALAR_TIMES_SLOWER);
+    return status;
 }
 
 lm_status lm_machine_session(const lm_machine_options *m, lm_session *session, lm_error *err) {
     lm_isa_mask isas;
     lm_status status = lm_machine_isas(m, &isas, err);
+    int asked = 0;
     if (status != LM_OK) return status;
+    if (m->threads == 0 && (lm_cpu_threads(&asked), asked > 0))
+        fprintf(stderr,
+                "lmtrain: OMP_NUM_THREADS lowers the number of threads to %d, %d CPUs may be used"
+                " (--threads wins over it)\n",
+                asked, lm_cpu_usable());
     return lm_session_open(session, (int)m->threads, isas, err);
 }

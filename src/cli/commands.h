@@ -19,14 +19,14 @@ lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err);
 
 /* What several commands share: --threads and --cpu. */
 typedef struct lm_machine_options {
-    int64_t threads; /* 0: one for each usable CPU */
+    int64_t threads; /* 0: lm_cpu_threads */
     int cpu;         /* an index of lm_cpu_option_name */
 } lm_machine_options;
 const char *lm_cpu_option_name(int i); /* "auto", "scalar", ...; NULL past the end */
 /* Their rows; `machine` is the member of `owner`. */
 /* clang-format off */
 #define LM_OPTION_THREADS(owner, machine)                                          \
-    {"threads", "N", "threads to compute on; 0: one for each CPU that may be used", \
+    {"threads", "N", "threads to compute on; 0: OMP_NUM_THREADS, at most the CPUs that may be used", \
      LM_STORED(owner, machine.threads), .count = {.most = LM_POOL_MAX_THREADS}}
 #define LM_OPTION_CPU(owner, machine)                                              \
     {"cpu", "ISA", "the highest instruction set to use",                            \

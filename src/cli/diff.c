@@ -85,7 +85,7 @@ static lm_status run(const void *given, lm_error *err) {
     lm_pool *pool = NULL;
     lm_text out = {0};
     bool same = false;
-    lm_status status = lm_pool_create(&pool, lm_cpu_usable(), err);
+    lm_status status = lm_pool_create(&pool, lm_cpu_threads(NULL), err);
     if (status != LM_OK) goto out;
     status = lm_print_after(compare(both, pool, &same, &out, err), &out, err);
     if (status == LM_OK && !same)

@@ -58,7 +58,7 @@ static void print_arrays(const lm_checkpoint *c, lm_text *out) {
 static lm_status verify(const request *r, lm_checkpoint *c, lm_text *out, lm_error *err) {
     lm_pool *pool = NULL;
     if (!r->verify) return LM_OK;
-    lm_status status = lm_pool_create(&pool, lm_cpu_usable(), err);
+    lm_status status = lm_pool_create(&pool, lm_cpu_threads(NULL), err);
     if (status != LM_OK) goto out;
     if ((status = lm_checkpoint_verify(c, pool, err)) != LM_OK) goto out;
     lm_text_printf(out, "verified: every digest and CRC is right\n");
@@ -189,7 +189,7 @@ static lm_status list_checkpoints(const request *r, const char *directory, const
     int damaged = 0;
     lm_status status = lm_file_list_directory(&names, directory, err);
     *count = 0;
-    if (status == LM_OK && r->verify) status = lm_pool_create(&pool, lm_cpu_usable(), err);
+    if (status == LM_OK && r->verify) status = lm_pool_create(&pool, lm_cpu_threads(NULL), err);
     for (size_t i = 0; status == LM_OK && i < names.count; i++) {
         if (!is_checkpoint(names.names[i])) continue;
         lm_text_printf(out, "%s%s", prefix, names.names[i]);

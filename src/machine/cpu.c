@@ -1,12 +1,15 @@
 #include "machine/cpu.h"
 
+#include <limits.h>
 #include <math.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/numbers.h"
 #include "base/text.h"
 #include "machine/cgroup.h"
 
@@ -128,6 +131,15 @@ const char *lm_cpu_model(char *out, size_t size) {
     return out;
 }
 
+/* k + 1 threads under a quota of q < k + 1 CPUs run q / (k + 1) of the time; then all of them wait
+ * for the next period. Measured in tokens/s, two threads against one, for 0.8M and 10.7M parameters:
+ * q = 1.2: 13,900 to 17,000, 2,350 to 2,110; q = 1.5: 20,800 to 17,000, 2,850 to 2,110. So the
+ * quota is rounded to the nearest. */
+int lm_cpu_threads_of_quota(double cpus) {
+    double whole = floor(cpus + 0.5);
+    return whole < 1 ? 1 : whole > INT_MAX ? INT_MAX : (int)whole;
+}
+
 int lm_cpu_usable(void) {
     int count = 0;
     /* Larger than any kernel's mask: sched_getaffinity refuses one that is too small. */
@@ -138,6 +150,16 @@ int lm_cpu_usable(void) {
     if (count < 1) count = (int)sysconf(_SC_NPROCESSORS_ONLN);
     if (count < 1) count = 1;
     double quota = lm_cgroup_cpus("");
-    if (quota > 0 && ceil(quota) < count) count = (int)ceil(quota);
-    return count;
+    return quota > 0 ? (int)lm_min(count, lm_cpu_threads_of_quota(quota)) : count;
+}
+
+int lm_cpu_threads(int *asked) {
+    int usable = lm_cpu_usable();
+    const char *text = getenv("OMP_NUM_THREADS");
+    char *end;
+    long long first = text ? strtoll(text, &end, 10) : 0;
+    if (first > 0) end += strspn(end, " \t");
+    bool lower = first > 0 && first < usable && (*end == '\0' || *end == ',');
+    if (asked) *asked = lower ? (int)first : 0;
+    return lower ? (int)first : usable;
 }

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/numbers.h"
@@ -29,8 +30,18 @@ static uint64_t proc_figure(const char *path, const char *name) {
     return bytes;
 }
 
+/* Without /proc the system tells what is free and what there is, but not how much of the rest is
+ * cache, which it would give up: all that there is, so that no plan that fits is refused. */
+static uint64_t installed(void) {
+    struct sysinfo info;
+    uint64_t bytes;
+    if (sysinfo(&info) != 0 || info.totalram == 0) return UINT64_MAX;
+    return lm_u64_mul(info.totalram, info.mem_unit, &bytes) ? bytes : UINT64_MAX;
+}
+
 uint64_t lm_limits_memory(void) {
     uint64_t left = proc_figure("/proc/meminfo", "MemAvailable");
+    if (left == UINT64_MAX) left = installed();
     left = lm_u64_min(left, lm_cgroup_memory(""));
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
@@ -67,7 +78,9 @@ uint64_t lm_limits_disk(const char *path) {
             goto out;
         }
     }
-    if (at) left = (uint64_t)info.f_bavail * info.f_frsize;
+    /* ramfs and some FUSE file systems have no sizes: they report 0 blocks in all. */
+    if (at && info.f_blocks > 0 && !lm_u64_mul(info.f_bavail, info.f_frsize, &left))
+        left = UINT64_MAX;
 out:
     free(at);
     return left;

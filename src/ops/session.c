@@ -3,7 +3,7 @@
 lm_status lm_session_open(lm_session *s, int threads, lm_isa_mask isas, lm_error *err) {
     *s = (lm_session){.compute = {.kernels = &s->kernels}};
     lm_kernels_fill(&s->kernels, isas);
-    return lm_pool_create(&s->compute.pool, threads > 0 ? threads : lm_cpu_usable(), err);
+    return lm_pool_create(&s->compute.pool, threads > 0 ? threads : lm_cpu_threads(NULL), err);
 }
 
 void lm_session_close(lm_session *s) {

@@ -18,7 +18,7 @@ typedef struct lm_session {
     lm_compute compute; /* owns its pool here */
 } lm_session;
 
-/* threads 0: one for each usable CPU. *s is overwritten: precision fp32, no scratch. */
+/* threads 0: lm_cpu_threads. *s is overwritten: precision fp32, no scratch. */
 lm_status lm_session_open(lm_session *s, int threads, lm_isa_mask isas, lm_error *err);
 /* Frees the scratch and the pool. NULL, a zeroed session and a closed one are fine. */
 void lm_session_close(lm_session *s);

@@ -111,7 +111,7 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
     memset(s, 0, sizeof *s);
     s->config = config;
     s->threads = threads > 0 ? threads : (int)config->run.threads;
-    if (s->threads <= 0) s->threads = lm_cpu_usable();
+    if (s->threads <= 0) s->threads = lm_cpu_threads(&s->threads_asked);
     lm_kernels_fill(&s->kernels, isas);
     if ((status = resolve(s, err)) != LM_OK) goto out;
     if ((status = lm_setup_plan(s, err)) != LM_OK) goto out;

@@ -9,6 +9,11 @@
 
 #include "base/file.h"
 
+/* Lustre without -o flock, some NFS and FUSE: there are no locks, and a run needs none to be right. */
+static bool cannot_lock(int reason) {
+    return reason == ENOSYS || reason == ENOLCK || reason == EOPNOTSUPP;
+}
+
 static lm_status take_lock(lm_run_dir *r, const char *path, lm_error *err) {
     lm_status status = LM_OK;
     char *name = lm_file_join(path, ".lock");
@@ -19,11 +24,14 @@ static lm_status take_lock(lm_run_dir *r, const char *path, lm_error *err) {
         status =
             lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot open: %s", name, lm_error_errno(errno));
     } else if (flock(r->lock, LOCK_EX | LOCK_NB) != 0) {
-        status = errno == EWOULDBLOCK
-                     ? lm_error_set(err, LM_ERR_RUNTIME,
-                                    "%s: another process is training in this run directory", path)
-                     : lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot lock: %s", name,
-                                    lm_error_errno(errno));
+        if (cannot_lock(errno))
+            r->no_lock = errno;
+        else if (errno == EWOULDBLOCK)
+            status = lm_error_set(err, LM_ERR_RUNTIME,
+                                  "%s: another process is training in this run directory", path);
+        else
+            status = lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot lock: %s", name,
+                                  lm_error_errno(errno));
     }
     free(name);
     return status;

@@ -13,7 +13,9 @@
 typedef struct lm_run_dir {
     char *config, *metrics, *checkpoints, *summary; /* paths */
     bool locked;
-    int lock; /* descriptor, while locked */
+    int lock;    /* descriptor, while locked */
+    int no_lock; /* errno of a filesystem that has no locks: nothing then keeps a second process out;
+                    0: there is a lock */
 } lm_run_dir;
 
 /* Makes the directory, takes the lock. LM_ERR_USAGE when it holds a run and resume is false;

@@ -27,6 +27,7 @@ typedef struct lm_setup {
     lm_config *config; /* model resolved */
     lm_kernels kernels;
     int threads;
+    int threads_asked;      /* by OMP_NUM_THREADS, which lowered the number to it; 0: not so */
     lm_corpus *train, *val; /* val NULL: no validation */
     lm_sampler sampler, val_sampler;
     char tokenizer[64];     /* "" when not known */
@@ -36,7 +37,7 @@ typedef struct lm_setup {
 
 /* Opens and validates the corpora, takes vocab_size from the manifest when the config leaves it
  * out, resolves the model and makes the plan. threads 0: as many as run.threads says; when that is
- * 0 too, one for each CPU that may be used. */
+ * 0 too, lm_cpu_threads. */
 lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas,
                         lm_error *err);
 void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */

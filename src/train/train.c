@@ -59,6 +59,11 @@ static lm_status prepare(lm_trainer *t, lm_error *err) {
     if ((status = lm_trainer_create(t, err)) != LM_OK) return status;
     lm_progress_start(&t->progress, stderr, t->settings->quiet, c->log.every, 0, c->train.steps,
                       t->setup.plan.model.flops_per_token);
+    if (t->dir.no_lock)
+        lm_progress_warn(&t->progress,
+                         "warning: %s: its filesystem cannot lock files (%s): let no second process"
+                         " train in it",
+                         c->run.dir, lm_error_errno(t->dir.no_lock));
     lm_trainer_measure_peak(t);
     if ((status = lm_trainer_resume(t, err)) != LM_OK) return status;
     if (t->saved_step < 0 && (status = lm_trainer_init(t, err)) != LM_OK) return status;

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "machine/cpu.h"
 #include "train/setup.h"
 
 /* A shard that is in data.train and data.val both; NULL: none. */
@@ -13,6 +14,11 @@ static const char *shared_shard(const lm_setup *s) {
 void lm_setup_warnings(const lm_setup *s, lm_text *out) {
     const lm_config *c = s->config;
     const char *shared = shared_shard(s);
+    if (s->threads_asked > 0)
+        lm_text_printf(out,
+                       "warning: OMP_NUM_THREADS lowers the number of threads to %d, %d CPUs may be"
+                       " used (run.threads and --threads win over it)\n",
+                       s->threads_asked, lm_cpu_usable());
     if (shared)
         lm_text_printf(out,
                        "warning: %s is in data.train too, so that validation says nothing about"

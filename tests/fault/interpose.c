@@ -5,7 +5,10 @@
  * FAULT is a function's name and k, counted over all threads: "pwrite:7" fails the 7th call, after
  * it wrote half of what it should as a full disk does; "pwrite:7+" fails the later ones too;
  * "pwrite:7!" is SIGKILL in its place. The file FAULT_MARK is made when the call was reached: a run
- * without it has seen every call succeed. Linux and glibc only. */
+ * without it has seen every call succeed.
+ *
+ * LACKS is a list of what the machine does not have: "flock=38" locks (they fail with that errno),
+ * "sizes" filesystems that report their sizes, "proc" /proc.  Linux and glibc only. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,8 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,6 +61,26 @@ static bool fails(const char *name) {
         errno = (reason);    \
         return (result);     \
     } while (0)
+
+/* What LACKS says behind a name; NULL: it does not name it. */
+static const char *lacks(const char *name) {
+    const char *list = getenv("LACKS"), *at = list ? strstr(list, name) : NULL;
+    return at ? at + strlen(name) : NULL;
+}
+int flock(int fd, int operation) {
+    const char *reason = lacks("flock=");
+    if (reason) FAIL(atoi(reason), -1);
+    return (int)syscall(SYS_flock, fd, operation);
+}
+int statvfs(const char *path, struct statvfs *info) {
+    int result = NEXT(statvfs)(path, info);
+    if (result == 0 && lacks("sizes")) info->f_blocks = info->f_bfree = info->f_bavail = 0;
+    return result;
+}
+FILE *fopen(const char *path, const char *how) {
+    if (lacks("proc") && strncmp(path, "/proc/", 6) == 0) FAIL(ENOENT, NULL);
+    return NEXT(fopen)(path, how);
+}
 
 int open(const char *path, int flags, ...) {
     va_list arguments;

@@ -1,5 +1,6 @@
 #include "tests/support/test.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,46 @@ static void test_this_machine(void **state) {
     assert_true(lm_limits_disk("name") < UINT64_MAX);
 }
 
+/* A quota is rounded to whole threads; half a CPU is worth one more. */
+static void test_threads_of_a_quota(void **state) {
+    (void)state;
+    static const struct {
+        double cpus;
+        int threads;
+    } cases[] = {{0.1, 1}, {0.9, 1}, {1, 1},   {1.2, 1}, {1.49, 1},      {1.5, 2},
+                 {1.9, 2}, {2, 2},   {3.5, 4}, {64, 64}, {1e30, INT_MAX}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(lm_cpu_threads_of_quota(cases[i].cpus), cases[i].threads);
+}
+
+static void test_omp_num_threads_lowers(void **state) {
+    (void)state;
+    const int usable = lm_cpu_usable();
+    static const struct {
+        const char *text;
+        int threads; /* 0: as without it */
+    } cases[] = {{"1", 1},
+                 {"1,4", 1},
+                 {"1 ", 1},
+                 {" 1", 1},
+                 {"", 0},
+                 {"0", 0},
+                 {"-1", 0},
+                 {"one", 0},
+                 {"1x", 0},
+                 {"1.5", 0},
+                 {"99999999999999999999", 0},
+                 {"100000", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int asked = -1, expected = usable > 1 ? cases[i].threads : 0;
+        assert_int_equal(setenv("OMP_NUM_THREADS", cases[i].text, 1), 0);
+        assert_int_equal(lm_cpu_threads(&asked), expected ? expected : usable);
+        assert_int_equal(asked, expected);
+    }
+    assert_int_equal(unsetenv("OMP_NUM_THREADS"), 0);
+    assert_int_equal(lm_cpu_threads(NULL), usable);
+}
+
 static void test_ladder(void **state) {
     (void)state;
     lm_error err = {0};
@@ -145,6 +186,8 @@ int main(void) {
         cmocka_unit_test(test_version_1),
         cmocka_unit_test(test_the_path_may_lie_outside_the_mount),
         cmocka_unit_test(test_this_machine),
+        cmocka_unit_test(test_threads_of_a_quota),
+        cmocka_unit_test(test_omp_num_threads_lowers),
         cmocka_unit_test(test_ladder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@ static const lm_key keys[] = {
              "Empty: random weights."},
     {"run.threads", INTEGER(run.threads, 0, 1024, "0"), MAY_CHANGE,
      .help = "Number of threads; it never changes a bit of the result. "
-             "0: as many as the CPUs that may be used."},
+             "0: as many as the CPUs that may be used, or OMP_NUM_THREADS if that is less."},
     {"run.interrupt_exit_code", INTEGER(run.interrupt_exit_code, 4, 125, "4"), MAY_CHANGE,
      .help = "Exit code of a run that a signal or checkpoint.before_wall stopped, for schedulers "
              "that requeue by exit code (75: EX_TEMPFAIL; 99: Grid Engine)."},
