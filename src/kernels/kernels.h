@@ -231,22 +231,23 @@ typedef void lm_kernel_dropout_f32(int64_t n, const lm_rng *rng, uint64_t block,
  * g' = g*grad_scale.  SGD: p = fma(-decay, p, p), then p = fma(-lr, g', p). */
 typedef void lm_kernel_sgd_f32(int64_t n, float lr, float decay, float grad_scale, const float *g,
                                float *p);
-/* b = fma(momentum, b, g'); p decayed as above, then p = fma(-lr, b, p) (Sutskever et al. 2013,
+/* b = fma(momentum, b, g'); p decayed as above, then p = fma(-lr, b, p) (Polyak 1964,
  * the undampened form PyTorch uses). b in place. */
 typedef void lm_kernel_momentum_f32(int64_t n, float lr, float momentum, float decay,
                                     float grad_scale, const float *g, float *b, float *p);
 
 /* Coefficients of one Adam step (Kingma & Ba 2015; Loshchilov & Hutter 2019). */
 typedef struct lm_adam_coefficients {
-    float lr; /* eta */
-    float beta1, beta2, eps;
+    float lr;           /* eta */
+    float rest1, rest2; /* 1 - beta1, 1 - beta2, each rounded once: beta in fp32 would lose them */
+    float eps;
     float inv_correction1; /* 1 / (1 - beta1^t) */
     float inv_correction2; /* 1 / (1 - beta2^t) */
     float decay;           /* decoupled weight decay: lr * weight_decay, 0 for none */
     float grad_scale;      /* every gradient is multiplied by this first (clipping) */
 } lm_adam_coefficients;
 
-/* m = fma(beta1, m, (1-beta1)*g'); v = fma(beta2, v, ((1-beta2)*g')*g');
+/* m = fma(rest1, g' - m, m); v = fma(rest2, g'*g' - v, v);
  * p = fma(-decay, p, p); p = p - (lr*(m*inv_correction1)) / (sqrt(v*inv_correction2) + eps).
  * m, v, p in place. */
 typedef void lm_kernel_adam_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,

@@ -181,8 +181,8 @@ CALL(sgd_f32, n, 0.1f, 0.01f, 0.5f, b[G], b[P])
 CALL(momentum_f32, n, 0.1f, 0.9f, 0.01f, 0.5f, b[G], b[M], b[P])
 static void adam_f32(const lm_kernels *table, const lm_kernel_call *c) {
     lm_adam_coefficients a = {.lr = 1e-3f,
-                              .beta1 = 0.9f,
-                              .beta2 = 0.99f,
+                              .rest1 = 0.1f,
+                              .rest2 = 0.01f,
                               .eps = 1e-8f,
                               .inv_correction1 = 1.5f,
                               .inv_correction2 = 2.5f,

@@ -3,15 +3,18 @@
  *
  *     m <- beta1 m + (1 - beta1) g
  *     v <- beta2 v + (1 - beta2) g^2
- *     w <- w - eta lambda w - eta (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps) */
+ *     w <- w - eta lambda w - eta (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+ *
+ * computed as m + (1 - beta1) (g - m), v likewise: near 1 a beta in fp32 says little of 1 - beta, on
+ * which everything depends (at 0.9999999 it would be off by a fifth). */
 #include "base/elementary.h"
 #include "optim/kind.h"
 
 static void update(const lm_update *u) {
     const lm_optimizer_options *o = u->options;
     lm_adam_coefficients a = {.lr = u->lr,
-                              .beta1 = (float)o->beta1,
-                              .beta2 = (float)o->beta2,
+                              .rest1 = (float)(1 - o->beta1),
+                              .rest2 = (float)(1 - o->beta2),
                               .eps = (float)o->eps,
                               .inv_correction1 = (float)(1 / (1 - lm_powi(o->beta1, u->step))),
                               .inv_correction2 = (float)(1 / (1 - lm_powi(o->beta2, u->step))),

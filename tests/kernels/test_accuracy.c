@@ -292,8 +292,8 @@ static void test_adam(void **unused) {
     static float g[N], m[N], v[N], p[N];
     double em[N], ev[N], ep[N];
     lm_adam_coefficients c = {.lr = 1e-2f,
-                              .beta1 = 0.9f,
-                              .beta2 = 0.99f,
+                              .rest1 = 0.1f,
+                              .rest2 = 0.01f,
                               .eps = 1e-8f,
                               .decay = 1e-3f,
                               .grad_scale = 0.5f};
@@ -302,14 +302,15 @@ static void test_adam(void **unused) {
     fill(p, N, 1, 0, 11), fill(m, N, 0, 0, 0), fill(v, N, 0, 0, 0);
     for (int i = 0; i < N; i++) em[i] = ev[i] = 0, ep[i] = (double)p[i];
     for (int t = 1; t <= 20; t++) {
-        double one = 1 / (1 - pow((double)c.beta1, t)), two = 1 / (1 - pow((double)c.beta2, t));
+        double beta1 = 1 - (double)c.rest1, beta2 = 1 - (double)c.rest2;
+        double one = 1 / (1 - pow(beta1, t)), two = 1 / (1 - pow(beta2, t));
         c.inv_correction1 = (float)one, c.inv_correction2 = (float)two;
         fill(g, N, 1, 0.1f, 100 + (uint64_t)t);
         k.adam_f32(N, &c, g, m, v, p);
         for (int i = 0; i < N; i++) {
             double gs = (double)g[i] * 0.5;
-            em[i] = (double)c.beta1 * em[i] + (1 - (double)c.beta1) * gs;
-            ev[i] = (double)c.beta2 * ev[i] + (1 - (double)c.beta2) * gs * gs;
+            em[i] = beta1 * em[i] + (double)c.rest1 * gs;
+            ev[i] = beta2 * ev[i] + (double)c.rest2 * gs * gs;
             ep[i] -= (double)c.decay * ep[i];
             ep[i] -= (double)c.lr * em[i] * one / (sqrt(ev[i] * two) + (double)c.eps);
             /* a step of at most 10 lr with a dozen roundings, and one of p, each time */

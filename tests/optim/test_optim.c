@@ -74,6 +74,52 @@ static void test_against_pytorch(void **state) {
     lm_pool_free(compute.pool);
 }
 
+/* Adam in double, on gradients that do not depend on the weights: after `steps` the weights, which began
+ * at 0. */
+static double adam_in_double(double beta1, double beta2, int steps, uint64_t i) {
+    double m = 0, v = 0, w = 0;
+    for (int t = 1; t <= steps; t++) {
+        double g = (double)(float)(hash01(10 * (uint64_t)t + i) + 0.1);
+        m = beta1 * m + (1 - beta1) * g;
+        v = beta2 * v + (1 - beta2) * g * g;
+        w -= 1e-3 * (m / (1 - pow(beta1, t))) / (sqrt(v / (1 - pow(beta2, t))) + 1e-8);
+    }
+    return w;
+}
+
+/* A beta near 1 says little of 1 - beta in single precision: the update must not depend on it. */
+static void test_adam_with_betas_near_1_agrees_with_double(void **state) {
+    (void)state;
+    enum { N = 20, STEPS = 500 };
+    static const double betas[][2] = {
+        {0.9, 0.999}, {0.9, 0.99999}, {0.99999, 0.999999}, {0.9, 0.9999999}};
+    lm_compute compute = open_compute(1);
+    for (size_t b = 0; b < sizeof betas / sizeof *betas; b++) {
+        lm_optimizer_options o = {.kind = find("adam"),
+                                  .lr = 1e-3,
+                                  .beta1 = betas[b][0],
+                                  .beta2 = betas[b][1],
+                                  .eps = 1e-8};
+        lm_optimizer_row vector = {.name = "w", .ndim = 1, .shape = {N, 1}};
+        lm_optimizer *optimizer = create(&o, &vector, 1);
+        float w[N] = {0}, g[N];
+        for (int64_t t = 1; t <= STEPS; t++) {
+            for (uint64_t i = 0; i < N; i++) g[i] = (float)(hash01(10 * (uint64_t)t + i) + 0.1);
+            lm_optimizer_step_args s = {
+                .lr = &o.lr, .step = t, .grad_scale = 1, .gradients = g, .weights = w};
+            lm_optimizer_step(optimizer, &compute, &s);
+        }
+        lm_optimizer_free(optimizer);
+        /* Each of 500 steps rounds a weight of about 0.5 by at most 3e-8, and its update by a few 1e-7
+         * of itself. */
+        for (uint64_t i = 0; i < N; i++) {
+            double expected = adam_in_double(o.beta1, o.beta2, STEPS, i);
+            assert_true(fabs((double)w[i] / expected - 1) < 1e-5);
+        }
+    }
+    lm_pool_free(compute.pool);
+}
+
 static void test_decay_spares_what_it_should(void **state) {
     (void)state;
     lm_compute compute = open_compute(1);
@@ -201,6 +247,7 @@ static int set_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_pytorch),
+        cmocka_unit_test(test_adam_with_betas_near_1_agrees_with_double),
         cmocka_unit_test(test_decay_spares_what_it_should),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),
         cmocka_unit_test(test_norm_sees_what_is_not_finite),

@@ -13,7 +13,7 @@ USES(weight_decay, LM_USES_WEIGHT_DECAY)
 /* clang-format off */
 static const lm_key keys[] = {
     {"optimizer.name", CHOICE(optimizer.kind, lm_optimizer_name, "adamw"),
-     .help = "How gradients update the weights (momentum: Sutskever et al. 2013; "
+     .help = "How gradients update the weights (momentum: Polyak 1964; "
              "adam: Kingma & Ba 2015; adamw: Loshchilov & Hutter 2019)."},
     {"optimizer.lr", POSITIVE(optimizer.lr, 1e6, "0.001"), MAY_CHANGE,
      .help = "Learning rate at the top of the schedule."},
@@ -24,7 +24,7 @@ static const lm_key keys[] = {
     {"optimizer.eps", REAL(optimizer.eps, TINY, 1, "1e-08"), MAY_CHANGE,
      WHEN(uses_eps, "optimizer.name"), .help = "Added to the root of the second moment."},
     {"optimizer.momentum", REAL(optimizer.momentum, 0, 0.9999999, "0.9"), MAY_CHANGE,
-     WHEN(uses_momentum, "optimizer.name"), .help = "Share of the last update that is kept."},
+     WHEN(uses_momentum, "optimizer.name"), .help = "Share of the sum of past gradients that a step keeps: v <- momentum v + g, w <- w - lr v."},
     {"optimizer.weight_decay", REAL(optimizer.weight_decay, 0, 1e6, "0.1"), MAY_CHANGE,
      WHEN(uses_weight_decay, "optimizer.name"),
      .help = "Each step shrinks matrices and embeddings by this share times the learning rate."},

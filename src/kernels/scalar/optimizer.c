@@ -21,11 +21,10 @@ void lm_scalar_momentum_f32(int64_t n, float lr, float momentum, float decay, fl
 
 void lm_scalar_adam_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,
                         float *v, float *p) {
-    float rest1 = 1.0f - c->beta1, rest2 = 1.0f - c->beta2;
     for (int64_t i = 0; i < n; i++) {
         float gs = g[i] * c->grad_scale;
-        m[i] = fma1(c->beta1, m[i], rest1 * gs);
-        v[i] = fma1(c->beta2, v[i], (rest2 * gs) * gs);
+        m[i] = fma1(c->rest1, gs - m[i], m[i]);
+        v[i] = fma1(c->rest2, gs * gs - v[i], v[i]);
         float decayed = fma1(-c->decay, p[i], p[i]);
         float step = c->lr * (m[i] * c->inv_correction1);
         p[i] = decayed - step / (sqrtf(v[i] * c->inv_correction2) + c->eps);

@@ -25,15 +25,15 @@ void ISA(momentum_f32)(int64_t n, float lr, float momentum, float decay, float g
 
 void ISA(adam_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, float *m, float *v,
                    float *p) {
-    v16 beta1 = v16_set1(c->beta1), rest1 = v16_set1(1.0f - c->beta1);
-    v16 beta2 = v16_set1(c->beta2), rest2 = v16_set1(1.0f - c->beta2);
+    v16 rest1 = v16_set1(c->rest1), rest2 = v16_set1(c->rest2);
     v16 scale = v16_set1(c->grad_scale), decay = v16_set1(c->decay), lr = v16_set1(c->lr);
     v16 correction1 = v16_set1(c->inv_correction1), correction2 = v16_set1(c->inv_correction2);
     v16 eps = v16_set1(c->eps);
     EACH_16(i, n, {
         v16 gs = v16_mul(get(g + i, lanes), scale);
-        v16 mi = v16_fma(beta1, get(m + i, lanes), v16_mul(rest1, gs));
-        v16 vi = v16_fma(beta2, get(v + i, lanes), v16_mul(v16_mul(rest2, gs), gs));
+        v16 mi = get(m + i, lanes), vi = get(v + i, lanes);
+        mi = v16_fma(rest1, v16_sub(gs, mi), mi);
+        vi = v16_fma(rest2, v16_sub(v16_mul(gs, gs), vi), vi);
         v16 step = v16_mul(lr, v16_mul(mi, correction1));
         v16 root = v16_add(v16_sqrt(v16_mul(vi, correction2)), eps);
         put(m + i, lanes, mi);
