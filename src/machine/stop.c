@@ -55,20 +55,29 @@ static void on_save(int number) {
     save_asked = 1;
 }
 
-static void handle(int number, void (*handler)(int), struct sigaction *before) {
+static void handle(int number, void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     /* Handlers run one at a time: they share variables. */
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
     sigaddset(&action.sa_mask, SIGHUP);
-    sigaction(number, &action, before);
+    sigaction(number, &action, NULL);
 }
 
 void lm_stop_listen(void) {
     save_asked = 0;
-    handle(SIGUSR1, on_save, &before_usr1);
+    if (!listening) sigaction(SIGUSR1, NULL, &before_usr1);
+    handle(SIGUSR1, on_save);
     listening = true;
+}
+
+/* Remembers the handlers that were there, unless they are our own from an earlier call. */
+static void remember(void) {
+    if (armed) return;
+    sigaction(SIGINT, NULL, &before_int);
+    sigaction(SIGTERM, NULL, &before_term);
+    sigaction(SIGHUP, NULL, &before_hup);
 }
 
 void lm_stop_arm(int64_t before_wall, const char *finishing) {
@@ -81,15 +90,16 @@ void lm_stop_arm(int64_t before_wall, const char *finishing) {
     snprintf(answer, sizeof answer, "lmtrain: %.70s; a second signal stops at once\n", finishing);
     snprintf(answer_int, sizeof answer_int, "lmtrain: %.70s; Ctrl-C again stops at once\n",
              finishing);
-    handle(SIGINT, on_stop, &before_int);
-    handle(SIGTERM, on_stop, &before_term);
-    sigaction(SIGHUP, NULL, &before_hup);
+    remember();
+    handle(SIGINT, on_stop);
+    handle(SIGTERM, on_stop);
     /* nohup ignores SIGHUP, so that the run outlives its terminal. */
-    if (before_hup.sa_handler != SIG_IGN) handle(SIGHUP, on_stop, NULL);
+    if (before_hup.sa_handler != SIG_IGN) handle(SIGHUP, on_stop);
     armed = true;
 }
 
 void lm_stop_restore(void) {
+    if (pending) return;
     if (armed) {
         sigaction(SIGHUP, &before_hup, NULL);
         sigaction(SIGINT, &before_int, NULL);
