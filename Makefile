@@ -233,7 +233,7 @@ check-headers:
 check-format:
 	$(Q)sh tests/check/format.sh
 check-warnings:
-	$(Q)for cc in gcc clang; do \
+	$(Q)mkdir -p build; for cc in gcc clang; do \
 	  command -v $$cc >/dev/null || { echo "check-warnings: $$cc is missing: apt-get install $$cc" >&2; exit 1; }; \
 	  $(MAKE) --no-print-directory CC=$$cc WERROR=1 BUILD=build/werror-$$cc all-tests >build/werror-$$cc.log 2>&1 || \
 	    { cat build/werror-$$cc.log; exit 1; }; echo "check-warnings: $$cc clean"; done
