@@ -123,6 +123,17 @@ void lm_text_json_number(lm_text *t, double x) {
     lm_text_append(t, digits, strlen(digits));
 }
 
+/* ---- names ------------------------------------------------------------------------------------*/
+
+bool lm_text_ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+void lm_text_list(lm_text *t, const char *(*name)(int i)) {
+    for (int i = 0; name(i); i++) lm_text_printf(t, "%s%s", i ? ", " : "", name(i));
+}
+
 /* ---- suggestions ------------------------------------------------------------------------------*/
 
 #define MAX_WORD 64

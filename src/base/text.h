@@ -37,6 +37,11 @@ void lm_text_json_string(lm_text *t, const char *s);
  * without an exponent (100, not 1e+02), -0 as 0; null when not finite. */
 void lm_text_json_number(lm_text *t, double x);
 
+bool lm_text_ends_with(const char *text, const char *end);
+
+/* Appends "a, b, c": name(0), name(1), ... until name returns NULL. */
+void lm_text_list(lm_text *t, const char *(*name)(int i));
+
 /* The candidate nearest to word by Damerau-Levenshtein distance, or NULL when none is near enough
  * to be a likely typo (distance at most 1 + length/4). candidate(i, context) returns NULL past the
  * end. */

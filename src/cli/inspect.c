@@ -158,8 +158,7 @@ static lm_status append_file(const char *directory, const char *name, lm_text *o
 }
 
 static bool is_checkpoint(const char *name) {
-    size_t n = strlen(name);
-    return n > 4 && strcmp(name + n - 4, ".npz") == 0;
+    return lm_text_ends_with(name, ".npz");
 }
 
 /* Verifies a checkpoint and appends the result to its line. Damage is no error here: it raises
@@ -270,9 +269,8 @@ static lm_status inspect(const request *r, const char *path, lm_text *out, lm_er
     if (!lm_file_exists(path) && strpbrk(path, "*?[")) return inspect_corpus(r, path, out, err);
     lm_status status = begins_as_zip(path, &zip, err);
     if (status != LM_OK) return status;
-    size_t n = strlen(path);
     if (zip) return inspect_checkpoint(r, path, out, err);
-    if (n > 4 && strcmp(path + n - 4, ".bin") == 0) return inspect_corpus(r, path, out, err);
+    if (lm_text_ends_with(path, ".bin")) return inspect_corpus(r, path, out, err);
     if (is_checkpoint(path)) return inspect_checkpoint(r, path, out, err);
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s: expected a checkpoint (.npz), a shard (.bin), a directory of shards or"

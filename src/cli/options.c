@@ -55,9 +55,10 @@ void lm_option_describe(const lm_option *o, lm_text *out) {
                        o->count.most);
     else if (o->kind == LM_OPTION_REAL)
         lm_text_printf(out, "a number from %g to %g", o->real.least, o->real.most);
-    else if (chooses(o))
-        for (int i = 0; o->choice.name(i); i++)
-            lm_text_printf(out, "%s%s", i ? ", " : "one of ", o->choice.name(i));
+    else if (chooses(o)) {
+        lm_text_printf(out, "one of ");
+        lm_text_list(out, o->choice.name);
+    }
 }
 
 /* ---- values -----------------------------------------------------------------------------------*/

@@ -110,7 +110,7 @@ void lm_key_describe(const lm_key *k, lm_text *out) {
         break;
     case LM_KEY_CHOICE:
         lm_text_printf(out, "one of: ");
-        for (int i = 0; k->choice(i); i++) lm_text_printf(out, "%s%s", i ? ", " : "", k->choice(i));
+        lm_text_list(out, k->choice);
         break;
     }
 }

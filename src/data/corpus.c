@@ -49,16 +49,11 @@ static lm_status add_shard(lm_corpus *c, const char *path, lm_error *err) {
     return LM_OK;
 }
 
-static bool ends_with(const char *name, const char *end) {
-    size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 static lm_status add_directory(lm_corpus *c, const char *path, lm_error *err) {
     lm_file_list list;
     lm_status status = lm_file_list_directory(&list, path, err);
     for (size_t i = 0; status == LM_OK && i < list.count; i++) {
-        if (!ends_with(list.names[i], ".bin")) continue;
+        if (!lm_text_ends_with(list.names[i], ".bin")) continue;
         char *full = lm_file_join(path, list.names[i]);
         status = full ? add_shard(c, full, err) : lm_error_no_memory(err, path);
         free(full);

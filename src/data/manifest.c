@@ -12,7 +12,7 @@
 
 char *lm_manifest_path(const char *shard_path) {
     size_t n = strlen(shard_path);
-    if (n >= 4 && strcmp(shard_path + n - 4, ".bin") == 0) n -= 4;
+    if (lm_text_ends_with(shard_path, ".bin")) n -= strlen(".bin");
     char *path = malloc(n + sizeof ".json");
     if (!path) return NULL;
     memcpy(path, shard_path, n);

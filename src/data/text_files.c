@@ -19,12 +19,10 @@ typedef struct finder {
     lm_error *err;
 } finder;
 
+/* Something must stand before the extension. */
 static bool wanted(const finder *f, const char *name) {
-    size_t n = strlen(name);
-    for (int i = 0; i < f->o->n_extensions; i++) {
-        size_t m = strlen(f->o->extensions[i]);
-        if (n > m && strcmp(name + n - m, f->o->extensions[i]) == 0) return true;
-    }
+    for (int i = 0; i < f->o->n_extensions; i++)
+        if (lm_text_ends_with(name + 1, f->o->extensions[i])) return true;
     return f->o->n_extensions == 0;
 }
 

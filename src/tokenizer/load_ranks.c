@@ -101,8 +101,7 @@ static lm_status add_specials(lm_vocabulary *v, lm_error *err) {
 static lm_status check_split(const lm_tokenizer_file *f, lm_error *err) {
     lm_text names = {0};
     if (f->split) return LM_OK;
-    for (int i = 0; lm_split_name(i); i++)
-        lm_text_printf(&names, "%s%s", i ? ", " : "", lm_split_name(i));
+    lm_text_list(&names, lm_split_name);
     lm_error_set(
         err, LM_ERR_USAGE,
         "%s: a file of ranks does not say how text is split: add --pretokenizer, one of %s",

@@ -57,8 +57,7 @@ static lm_status find_split(const char *name, const lm_split **split, lm_error *
     *split = name ? lm_split_find(name) : NULL;
     if (!name || *split) return LM_OK;
     lm_text known = {0};
-    for (int i = 0; lm_split_name(i); i++)
-        lm_text_printf(&known, "%s%s", i ? ", " : "", lm_split_name(i));
+    lm_text_list(&known, lm_split_name);
     lm_error_set(err, LM_ERR_USAGE, "no pre-tokenizer \"%s\"; expected one of: %s", name,
                  lm_text_cstr(&known));
     lm_text_free(&known);
