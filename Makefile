@@ -4,6 +4,7 @@
 # Objects go to build/<compiler>[-<sanitizers>]/, so that builds of different kinds do not mix.
 
 VERSION := 0.1.0
+RELEASED := 2026-11-26
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PREFIX  ?= /usr/local
 SAN     ?=
@@ -133,6 +134,9 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 # Splitting floats into planes and joining them is worth vectors.
 $(BUILD)/src/checkpoint/planes.o: CFLAGS += -O3
 
+# The manual page has a date.
+$(BUILD)/src/cli/manual.o: CPPFLAGS += -DLM_RELEASED='"$(RELEASED)"'
+
 $(TEST_LIBRARY): $(TEST_SUPPORT:%.c=$(BUILD)/%.o)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -248,14 +252,22 @@ format:  ## reformat every source file
 .PHONY: install uninstall static dist
 STRIP   := $(shell $(CC) -print-prog-name=strip 2>/dev/null)
 DEST    := $(DESTDIR)$(PREFIX)
-install: $(BINARY)  ## install to PREFIX (default /usr/local), below DESTDIR
-	$(Q)mkdir -p '$(DEST)/bin' '$(DEST)/share/doc/lmtrain/configs'
+# The binary prints the manual page and the completions. RUN=command runs one for another machine.
+SHARED := man/man1 doc/lmtrain/configs bash-completion/completions zsh/site-functions fish/vendor_completions.d
+install: $(BINARY)  ## install to PREFIX (default /usr/local), below DESTDIR: binary, manual page, completions
+	$(Q)for d in bin $(addprefix share/,$(SHARED)); do mkdir -p '$(DEST)'/$$d || exit; done
 	$(Q)install -m 755 $(BINARY) '$(DEST)/bin/lmtrain' && $(STRIP) '$(DEST)/bin/lmtrain'
+	$(Q)$(RUN) $(BINARY) help --man >'$(DEST)/share/man/man1/lmtrain.1'
+	$(Q)$(RUN) $(BINARY) help --completion bash >'$(DEST)/share/bash-completion/completions/lmtrain'
+	$(Q)$(RUN) $(BINARY) help --completion zsh >'$(DEST)/share/zsh/site-functions/_lmtrain'
+	$(Q)$(RUN) $(BINARY) help --completion fish >'$(DEST)/share/fish/vendor_completions.d/lmtrain.fish'
 	$(Q)install -m 644 README.md '$(DEST)/share/doc/lmtrain/'
 	$(Q)install -m 644 configs/* '$(DEST)/share/doc/lmtrain/configs/'
 	@echo 'installed: $(DEST)/bin/lmtrain'
 uninstall:  ## remove what install put there
-	rm -f '$(DEST)/bin/lmtrain'
+	rm -f '$(DEST)/bin/lmtrain' '$(DEST)/share/man/man1/lmtrain.1' \
+	  '$(DEST)/share/bash-completion/completions/lmtrain' '$(DEST)/share/zsh/site-functions/_lmtrain' \
+	  '$(DEST)/share/fish/vendor_completions.d/lmtrain.fish'
 	rm -rf '$(DEST)/share/doc/lmtrain'
 
 # Everything that has a .a is linked statically; the whole binary where all have one. LIBRARY_DIRS: where else

@@ -26,7 +26,7 @@ check zypper clang clang-tools git
 check pacman clang git
 check apk    clang clang-extra-tools git
 check brew   llvm git
-ci    apt    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+ci    apt    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user groff mandoc zsh fish
 ROWS
 }
 

@@ -24,19 +24,22 @@ lm_status lm_print_after(lm_status status, const lm_text *text, lm_error *err) {
     return status;
 }
 
+void lm_commands_help(lm_text *out) {
+    lm_text_printf(out, "lmtrain: trains language models on CPUs\n\nUsage:\n"
+                        "  lmtrain --config run.json [--resume] [--set key.path=value]...\n"
+                        "  lmtrain COMMAND [OPTIONS]\n\nCommands:\n");
+    for (int i = 0; i < COUNT; i++)
+        lm_text_printf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    lm_text_printf(out, "\nOptions:\n");
+    for (const lm_option *o = lm_options_everywhere; o->name; o++)
+        lm_text_printf(out, "  -%c, --%-8s %s\n", o->letter, o->name, o->help);
+    lm_text_printf(out, "\nlmtrain COMMAND --help explains a command, with an example.\n");
+    lm_options_exit_codes(out);
+}
+
 static lm_status print_help(lm_error *err) {
     lm_text t = {0};
-    lm_text_printf(&t, "lmtrain: trains language models on CPUs\n\nUsage:\n"
-                       "  lmtrain --config run.json [--resume] [--set key.path=value]...\n"
-                       "  lmtrain COMMAND [OPTIONS]\n\nCommands:\n");
-    for (int i = 0; i < COUNT; i++)
-        lm_text_printf(&t, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    lm_text_printf(&t, "  %-10s %s\n", "help", "this text, or that of a command");
-    lm_text_printf(&t, "\nOptions:\n");
-    for (const lm_option *o = lm_options_everywhere; o->name; o++)
-        lm_text_printf(&t, "  --%-8s %s\n", o->name, o->help);
-    lm_text_printf(&t, "\nlmtrain COMMAND --help explains a command, with an example.\n");
-    lm_options_exit_codes(&t);
+    lm_commands_help(&t);
     lm_status status = lm_print(&t, err);
     lm_text_free(&t);
     return status;
@@ -61,26 +64,28 @@ static lm_status print_version(lm_error *err) {
 
 static const char *candidate(int i, const void *context) {
     (void)context;
-    return i < COUNT ? commands[i]->name : i == COUNT ? "help" : NULL;
+    return i < COUNT ? commands[i]->name : NULL;
 }
 
-static const lm_command *find(const char *name) {
+const lm_command *lm_command_at(int i) {
+    return i < COUNT ? commands[i] : NULL;
+}
+
+const lm_command *lm_command_find(const char *name, lm_error *err) {
     for (int i = 0; i < COUNT; i++)
         if (strcmp(commands[i]->name, name) == 0) return commands[i];
+    char near[LM_TEXT_SUGGESTION_SIZE];
+    lm_text_did_you_mean(near, lm_text_nearest(name, candidate, NULL));
+    lm_error_set(err, LM_ERR_USAGE, "unknown command \"%s\"%s (lmtrain --help lists them)", name,
+                 near);
     return NULL;
 }
 
-static lm_status unknown_command(const char *name, lm_error *err) {
-    char near[LM_TEXT_SUGGESTION_SIZE];
-    lm_text_did_you_mean(near, lm_text_nearest(name, candidate, NULL));
-    return lm_error_set(err, LM_ERR_USAGE, "unknown command \"%s\"%s (lmtrain --help lists them)",
-                        name, near);
-}
-
 static lm_status run(const lm_command *command, int argc, const char *const *argv, lm_error *err) {
-    if (lm_options_ask_for(command, argc, argv, "--version")) return print_version(err);
-    if (lm_options_ask_for(command, argc, argv, "--help") ||
-        lm_options_ask_for(command, argc, argv, "-h")) {
+    const lm_option *everywhere = lm_options_everywhere;
+    if (lm_options_ask_for(command, argc, argv, &everywhere[LM_EVERYWHERE_VERSION]))
+        return print_version(err);
+    if (lm_options_ask_for(command, argc, argv, &everywhere[LM_EVERYWHERE_HELP])) {
         lm_text t = {0};
         lm_options_help(command, &t);
         lm_status status = lm_print(&t, err);
@@ -103,16 +108,10 @@ lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err) {
         return lm_error_set(err, LM_ERR_USAGE, "expected a command or --config");
     }
     const char *first = argv[1];
-    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) return print_help(err);
-    if (strcmp(first, "help") == 0) {
-        if (argc < 3) return print_help(err);
-        const char *const help[] = {"--help"};
-        const lm_command *about = find(argv[2]);
-        return about ? run(about, 1, help, err) : unknown_command(argv[2], err);
-    }
+    if (lm_option_is(&lm_options_everywhere[LM_EVERYWHERE_HELP], first)) return print_help(err);
     if (first[0] == '-') return run(&lm_command_train, argc - 1, argv + 1, err);
-    const lm_command *command = find(first);
-    return command ? run(command, argc - 2, argv + 2, err) : unknown_command(first, err);
+    const lm_command *command = lm_command_find(first, err);
+    return command ? run(command, argc - 2, argv + 2, err) : LM_ERR_USAGE;
 }
 
 void lm_warn_passed_over(const lm_text *skipped) {

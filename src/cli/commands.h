@@ -8,11 +8,17 @@
 
 /* Every command, in the order in which help lists them: NAME stands for lm_command_NAME in
  * NAME.c. */
-#define LM_COMMANDS(X) X(train) X(tokenize) X(generate) X(eval) X(inspect) X(diff) X(bench)
+#define LM_COMMANDS(X) X(train) X(tokenize) X(generate) X(eval) X(inspect) X(diff) X(bench) X(help)
 
 #define LM_COMMAND_DECLARE(name) extern const lm_command lm_command_##name;
 LM_COMMANDS(LM_COMMAND_DECLARE)
 #undef LM_COMMAND_DECLARE
+
+const lm_command *lm_command_at(int i); /* NULL past the end */
+/* NULL and LM_ERR_USAGE in *err, with a suggestion, when there is none of this name. */
+const lm_command *lm_command_find(const char *name, lm_error *err);
+/* The help text of lmtrain itself. */
+void lm_commands_help(lm_text *out);
 
 /* Picks the command of argv[1] and runs it. An option there means the command train. */
 lm_status lm_commands_run(int argc, const char *const *argv, lm_error *err);

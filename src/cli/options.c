@@ -11,8 +11,10 @@
 enum { MOST_ROWS = 64 };
 
 const lm_option lm_options_everywhere[] = {
-    {.name = "help", .help = "this text"},
-    {.name = "version", .help = "version, compiler, instruction sets"},
+    [LM_EVERYWHERE_HELP] = {.name = "help", .help = "this text", .letter = 'h'},
+    [LM_EVERYWHERE_VERSION] = {.name = "version",
+                               .help = "version, compiler, instruction sets",
+                               .letter = 'V'},
     {0},
 };
 
@@ -186,9 +188,15 @@ static lm_status unknown(const parser *p, const char *text, size_t length) {
                         lm_text_did_you_mean(near, found ? option : NULL), command);
 }
 
-bool lm_options_ask_for(const lm_command *c, int argc, const char *const *argv, const char *what) {
+bool lm_option_is(const lm_option *o, const char *argument) {
+    if (strncmp(argument, "--", 2) == 0) return strcmp(argument + 2, o->name) == 0;
+    return o->letter && argument[0] == '-' && argument[1] == o->letter && !argument[2];
+}
+
+bool lm_options_ask_for(const lm_command *c, int argc, const char *const *argv,
+                        const lm_option *what) {
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], what) == 0) return true;
+        if (lm_option_is(what, argv[i])) return true;
         if (strncmp(argv[i], "--", 2) != 0) continue;
         int row = find(c, argv[i] + 2, strlen(argv[i] + 2));
         if (row < 0) continue;

@@ -69,6 +69,7 @@ typedef struct lm_option {
     const char *help;     /* one phrase without the default, the range or the choices */
     size_t place;         /* of the member, in the command's struct */
     lm_option_kind kind;
+    char letter; /* 'h': -h means it too; for lm_options_everywhere */
     bool required;
     bool alone; /* of a flag: the command does nothing else, so nothing is required beside it */
     union {     /* by kind */
@@ -109,7 +110,8 @@ typedef struct lm_exit_code {
 } lm_exit_code;
 extern const lm_exit_code lm_exit_codes[]; /* code NULL ends them */
 
-/* Options that every command takes; nothing is stored. */
+/* Options that every command takes, and lmtrain without a command; nothing is stored. */
+enum { LM_EVERYWHERE_HELP, LM_EVERYWHERE_VERSION };
 extern const lm_option lm_options_everywhere[];
 
 /* Reads everything behind the command's name into *request, command->size bytes, which are
@@ -117,13 +119,19 @@ extern const lm_option lm_options_everywhere[];
  * what was expected and what was found; unknown options get a suggestion. */
 lm_status lm_options_parse(const lm_command *command, int argc, const char *const *argv,
                            void *request, lm_error *err);
-/* Is `what`, say "--help", among the arguments, and not as the value of an option? */
+/* Is the argument this option, by its name or its letter? */
+bool lm_option_is(const lm_option *option, const char *argument);
+/* Is `what` among the arguments, and not as the value of an option? */
 bool lm_options_ask_for(const lm_command *command, int argc, const char *const *argv,
-                        const char *what);
+                        const lm_option *what);
 /* "a whole number from 0 to 9", "one of a, b": what the option takes, for errors and help; nothing
  * is appended for flags and texts. */
 void lm_option_describe(const lm_option *option, lm_text *out);
 
+/* "--config FILE", "--resume [FILE]", "-h, --help". */
+void lm_option_synopsis(const lm_option *option, lm_text *out);
+/* Its help, with default, range or choices, and whether it is required or may be repeated. */
+void lm_option_explain(const lm_option *option, lm_text *out);
 /* The command's help text. */
 void lm_options_help(const lm_command *command, lm_text *out);
 /* The exit codes, for every help text. */

@@ -10,6 +10,11 @@ general_help() {
         exits_saying 2 "expected a command" "$lmtrain"
     check "--version names the instruction sets" exits_saying 0 "instruction sets: scalar" \
         "$lmtrain" --version
+    cp out version
+    check "-V succeeds" exits 0 "$lmtrain" -V
+    check "-V prints what --version prints" cmp out version
+    check "-V works behind a command too" exits_saying 0 "instruction sets: scalar" \
+        "$lmtrain" eval -V
     check "--version works behind a command too" exits_saying 0 "instruction sets: scalar" \
         "$lmtrain" eval --version
 }
@@ -17,7 +22,7 @@ scenario general_help
 
 help_of_commands() {
     local command
-    for command in train tokenize generate eval inspect diff bench; do
+    for command in train tokenize generate eval inspect diff bench help; do
         check "lmtrain $command --help has an example" exits_saying 0 "Example:" \
             "$lmtrain" $command --help
         check "lmtrain $command --help has the exit codes" says "interrupted: train has written"
@@ -33,6 +38,15 @@ help_of_commands() {
     done
 }
 scenario help_of_commands
+
+help_options() {
+    check "help of an unknown command gets a suggestion" exits_saying 2 'did you mean "eval"?' \
+        "$lmtrain" help evl
+    check "help names the shells that it has completions for" \
+        exits_saying 2 "expected one of bash, zsh, fish" "$lmtrain" help --completion csh
+    check "help takes one command" exits_saying 2 "found 2" "$lmtrain" help train eval
+}
+scenario help_options
 
 bad_arguments() {
     check "an unknown command gets a suggestion" exits_saying 2 'did you mean "generate"?' \

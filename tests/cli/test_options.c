@@ -151,9 +151,9 @@ static void test_help_asked_for(void **unused) {
     const char *const asks[] = {"--optional", "--help"};
     const char *const value[] = {"--text", "--help"};
     const char *const behind[] = {"--", "--help"};
-    assert_true(lm_options_ask_for(&command, 2, asks, "--help"));
-    assert_false(lm_options_ask_for(&command, 2, value, "--help"));
-    assert_false(lm_options_ask_for(&command, 2, behind, "--help"));
+    assert_true(lm_options_ask_for(&command, 2, asks, lm_options_everywhere));
+    assert_false(lm_options_ask_for(&command, 2, value, lm_options_everywhere));
+    assert_false(lm_options_ask_for(&command, 2, behind, lm_options_everywhere));
 }
 
 static void has(const lm_text *help, const char *line) {
