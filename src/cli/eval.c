@@ -95,7 +95,8 @@ static lm_status run(const void *given, lm_error *err) {
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
     const lm_model_options *m = &saved.config.model;
-    if ((status = lm_corpus_open(&corpus, r->data, err)) != LM_OK) goto out;
+    lm_corpus_options how = {.vocab_size = saved.config.model.vocab_size};
+    if ((status = lm_corpus_open(&corpus, r->data, &how, err)) != LM_OK) goto out;
     if ((status = check_tokenizer(&saved, corpus, r->data, err)) != LM_OK) goto out;
     if ((status = lm_sampler_init(&sampler, corpus, m->context_length, false, 0, err)) != LM_OK)
         goto out;
@@ -114,7 +115,8 @@ static lm_status run(const void *given, lm_error *err) {
                        .tokens = tokens};
     int64_t evaluated;
     double start = lm_clock_seconds();
-    double loss = lm_evaluate(&e, NULL, &evaluated);
+    double loss;
+    if ((status = lm_evaluate(&e, NULL, &loss, &evaluated, err)) != LM_OK) goto out;
     print_result(r->json, &saved, loss, evaluated, lm_clock_seconds() - start,
                  bytes_per_token_of(&saved), &out);
     status = lm_print(&out, err);

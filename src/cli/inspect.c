@@ -122,7 +122,7 @@ static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
 
 static lm_status inspect_corpus(const request *r, const char *path, lm_text *out, lm_error *err) {
     lm_corpus *c = NULL;
-    lm_status status = lm_corpus_open(&c, path, err);
+    lm_status status = lm_corpus_open(&c, path, &(lm_corpus_options){0}, err);
     if (status != LM_OK) return status;
     const char *tokenizer = lm_corpus_tokenizer(c);
     lm_text_printf(out, "%s: tokens, %s\n", path, lm_corpus_format(c));

@@ -2,37 +2,36 @@
 
 #include <glob.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#include "base/bytes.h"
-#include "base/digest.h"
 #include "base/numbers.h"
 #include "data/format.h"
+#include "data/parts.h"
 
 /* ---- opening ----------------------------------------------------------------------------------*/
 
-struct lm_corpus {
-    lm_shard *shards;
-    int64_t count, tokens;
-    int64_t watch; /* -1: none */
-    bool validated, watched;
-    uint64_t digest;
-};
+/* Every shard stays open: raise the limit on open files as far as this process may. */
+static void allow_open_files(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* when it fails, opening a file may fail and says so */
+}
 
 static lm_status add_shard(lm_corpus *c, const char *path, lm_error *err) {
     lm_shard *grown = realloc(c->shards, (size_t)(c->count + 1) * sizeof *grown);
     if (!grown) return lm_error_no_memory(err, path);
     c->shards = grown;
     lm_shard *s = &grown[c->count];
-    *s = (lm_shard){.path = strdup(path)};
+    *s = (lm_shard){
+        .path = strdup(path), .token_bytes = c->how.token_bytes, .vocab_size = c->how.vocab_size};
     if (!s->path) return lm_error_no_memory(err, path);
-    c->count++; /* from here on lm_corpus_close frees it */
-    lm_status status = lm_file_map(&s->map, path, err);
+    if (++c->count == 100) allow_open_files(); /* from here on lm_corpus_close frees the shard */
+    lm_status status = lm_shard_open(s, err);
     if (status != LM_OK) return status;
-    if ((status = lm_manifest_read(&s->manifest, path, err)) != LM_OK) return status;
-    s->format = lm_format_of(s);
-    if ((status = s->format->open(s, err)) != LM_OK) return status;
     if (s->manifest.found && s->manifest.tokens != s->tokens)
         return lm_error_set(err, LM_ERR_RUNTIME,
                             "%s: expected %" PRId64
@@ -53,7 +52,7 @@ static lm_status add_directory(lm_corpus *c, const char *path, lm_error *err) {
     lm_file_list list;
     lm_status status = lm_file_list_directory(&list, path, err);
     for (size_t i = 0; status == LM_OK && i < list.count; i++) {
-        if (!lm_text_ends_with(list.names[i], ".bin")) continue;
+        if (list.names[i][0] == '.' || !lm_text_ends_with(list.names[i], ".bin")) continue;
         char *full = lm_file_join(path, list.names[i]);
         status = full ? add_shard(c, full, err) : lm_error_no_memory(err, path);
         free(full);
@@ -90,11 +89,20 @@ static lm_status add_pattern(lm_corpus *c, const char *path, lm_error *err) {
     return status;
 }
 
-lm_status lm_corpus_open(lm_corpus **corpus, const char *path, lm_error *err) {
+static void name_format(lm_corpus *c) {
+    char ids[LM_IDS_NAME_SIZE];
+    const lm_shard *s = &c->shards[0];
+    snprintf(c->format, sizeof c->format, "%s %s", s->format->name, lm_ids_name(s->ids, ids));
+}
+
+lm_status lm_corpus_open(lm_corpus **corpus, const char *path, const lm_corpus_options *how,
+                         lm_error *err) {
     *corpus = NULL;
     lm_corpus *c = calloc(1, sizeof *c);
     if (!c) return lm_error_no_memory(err, path);
+    c->how = *how;
     c->watch = -1;
+    c->bound = INT32_MAX;
     lm_status status;
     if (lm_file_is_directory(path)) {
         status = add_directory(c, path, err);
@@ -110,16 +118,14 @@ lm_status lm_corpus_open(lm_corpus **corpus, const char *path, lm_error *err) {
         lm_corpus_close(c);
         return status;
     }
+    name_format(c);
     *corpus = c;
     return LM_OK;
 }
 
 void lm_corpus_close(lm_corpus *c) {
     if (!c) return;
-    for (int64_t i = 0; i < c->count; i++) {
-        lm_file_unmap(&c->shards[i].map);
-        free(c->shards[i].path);
-    }
+    for (int64_t i = 0; i < c->count; i++) lm_shard_close(&c->shards[i]);
     free(c->shards);
     free(c);
 }
@@ -144,20 +150,38 @@ int64_t lm_corpus_shard_tokens(const lm_corpus *c, int64_t i) {
     return shard_at(c, i)->tokens;
 }
 
-void lm_corpus_read(const lm_corpus *c, int64_t i, int64_t first, int64_t n, int32_t *tokens) {
+lm_status lm_corpus_bad_id(const lm_shard *s, int64_t token, int64_t bound, const char *why,
+                           lm_error *err) {
+    unsigned char bytes[LM_IDS_MOST_BYTES];
+    int64_t n;
+    uint64_t offset = lm_shard_offset(s, token, &n);
+    lm_status status = lm_shard_read_bytes(s, offset, bytes, (size_t)s->ids.bytes, err);
+    if (status != LM_OK) return status;
+    return lm_error_set(err, LM_ERR_RUNTIME,
+                        "%s: byte offset %" PRIu64 ": expected token ids below %" PRId64
+                        " (model.vocab_size), found %" PRId64 "%s",
+                        s->path, offset, bound, lm_ids_value(s->ids, bytes), why);
+}
+
+lm_status lm_corpus_read(const lm_corpus *c, int64_t i, int64_t first, int64_t n, int32_t *tokens,
+                         lm_error *err) {
     const lm_shard *s = shard_at(c, i);
-    LM_ASSERT(first >= 0 && n >= 0 && n <= s->tokens - first);
-    s->format->read(s, first, n, tokens);
+    lm_status status = lm_shard_read(s, first, n, tokens, err);
+    if (status != LM_OK || lm_ids_largest(tokens, n) < (uint64_t)c->bound) return status;
+    int64_t k = 0;
+    while (k + 1 < n && (uint64_t)(uint32_t)tokens[k] < (uint64_t)c->bound) k++;
+    return lm_corpus_bad_id(s, first + k, c->bound,
+                            c->validated ? ": it changed while it was read" : "", err);
 }
 
 const char *lm_corpus_format(const lm_corpus *c) {
-    return c->shards[0].format->name;
+    return c->format;
 }
 
 int64_t lm_corpus_most_vocab_size(const lm_corpus *c) {
     int64_t most = 0;
     for (int64_t i = 0; i < c->count; i++)
-        most = lm_max(most, c->shards[i].format->most_vocab_size);
+        most = lm_max(most, lm_ids_most_vocab_size(c->shards[i].ids));
     return most;
 }
 
@@ -167,71 +191,4 @@ int64_t lm_corpus_vocab_size(const lm_corpus *c) {
 
 const char *lm_corpus_tokenizer(const lm_corpus *c) {
     return c->shards[0].manifest.found ? c->shards[0].manifest.tokenizer : NULL;
-}
-
-/* ---- validation -------------------------------------------------------------------------------*/
-
-#define BLOCK 4096 /* tokens read at a time */
-
-static bool occurs(int64_t id, const int32_t *ids, int64_t n) {
-    bool found = false;
-    for (int64_t i = 0; i < n; i++) found |= ids[i] == id;
-    return found;
-}
-
-static lm_status validate_ids(lm_corpus *c, const lm_shard *s, int64_t vocab_size, lm_error *err) {
-    int32_t ids[BLOCK];
-    for (int64_t first = 0; first < s->tokens; first += BLOCK) {
-        int64_t n = lm_min(s->tokens - first, BLOCK);
-        int32_t most = 0;
-        s->format->read(s, first, n, ids);
-        for (int64_t i = 0; i < n; i++) most = ids[i] > most ? ids[i] : most;
-        if (c->watch >= 0 && !c->watched) c->watched = occurs(c->watch, ids, n);
-        if (most < vocab_size) continue;
-        int64_t i = 0;
-        while (ids[i] < vocab_size) i++;
-        return lm_error_set(err, LM_ERR_RUNTIME,
-                            "%s: byte offset %" PRId64 ": expected token ids below %" PRId64
-                            " (model.vocab_size), found %" PRId32,
-                            s->path, s->format->byte_offset(first + i), vocab_size, ids[i]);
-    }
-    return LM_OK;
-}
-
-lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, lm_error *err) {
-    lm_digest whole;
-    lm_digest_init(&whole);
-    c->watched = false;
-    for (int64_t i = 0; i < c->count; i++) {
-        const lm_shard *s = &c->shards[i];
-        lm_status status = validate_ids(c, s, vocab_size, err);
-        if (status != LM_OK) return status;
-        uint64_t digest = lm_digest_of(s->map.data, s->map.size);
-        if (s->manifest.found && s->manifest.digest != digest)
-            return lm_error_set(err, LM_ERR_RUNTIME,
-                                "%s: damaged: expected digest %016" PRIx64
-                                " (its manifest says so), found %016" PRIx64,
-                                s->path, s->manifest.digest, digest);
-        unsigned char bytes[8];
-        lm_write_u64(bytes, digest);
-        lm_digest_add(&whole, bytes, sizeof bytes);
-    }
-    c->digest = lm_digest_end(&whole);
-    c->validated = true;
-    return LM_OK;
-}
-
-void lm_corpus_watch(lm_corpus *c, int64_t id) {
-    c->watch = id;
-    c->validated = false;
-}
-
-bool lm_corpus_watched(const lm_corpus *c) {
-    LM_ASSERT(c->validated);
-    return c->watched;
-}
-
-uint64_t lm_corpus_digest(const lm_corpus *c) {
-    LM_ASSERT(c->validated);
-    return c->digest;
 }

@@ -1,12 +1,16 @@
-/* Token corpora: shards of token ids, memory-mapped.
+/* Token corpora: shards of token ids.
  *
  *     lm_corpus *c;
- *     lm_corpus_open(&c, "data/headers/train.bin", err);
+ *     lm_corpus_open(&c, "data/headers/train.bin", &how, err);
  *     lm_corpus_validate(c, vocab_size, err);          // every id, before step 1
+ *     lm_corpus_read(c, shard, first, n, tokens, err); // and again as it is read
  *     lm_corpus_close(c);
  *
  * A path is one shard; a directory, whose *.bin files are the shards in strcmp order; or a pattern
- * with * ? [ as the shell has them. Files larger than memory stream from the page cache.
+ * with * ? [ as the shell has them. Names that begin with a dot are no shards.
+ *
+ * Shards are read at places (pread), not mapped: memory does not grow with the corpus, and a shard
+ * that shrinks or cannot be read is an error that names it. Each shard stays open.
  *
  * Each format is a file and a row in a registry (format.h). A manifest beside a shard names it;
  * without one the shard's contents tell. lmtrain tokenize writes the manifests (train.bin,
@@ -21,19 +25,30 @@
 
 typedef struct lm_corpus lm_corpus;
 
-/* Maps every shard. Sizes that are not whole tokens, an empty corpus, or a manifest that disagrees
+/* What is known before raw ids without a manifest are opened, since they do not say how wide they
+ * are: token_bytes when it is given, else 2 for vocabularies up to 65,536 and 4 above. */
+typedef struct lm_corpus_options {
+    int64_t token_bytes; /* 2 or 4; 0: not said */
+    int64_t vocab_size;  /* 0: not known */
+} lm_corpus_options;
+
+/* Opens every shard. Sizes that are not whole tokens, an empty corpus, or a manifest that disagrees
  * with its shard are errors naming file, expected, found. */
-lm_status lm_corpus_open(lm_corpus **c, const char *path, lm_error *err);
+lm_status lm_corpus_open(lm_corpus **c, const char *path, const lm_corpus_options *how,
+                         lm_error *err);
 void lm_corpus_close(lm_corpus *c); /* NULL is fine */
 
 int64_t lm_corpus_tokens(const lm_corpus *c);
 int64_t lm_corpus_shards(const lm_corpus *c);
 const char *lm_corpus_shard_path(const lm_corpus *c, int64_t shard);
 int64_t lm_corpus_shard_tokens(const lm_corpus *c, int64_t shard);
-/* Ids first .. first+n-1 of a shard, which must exist; overwrites tokens [n]. */
-void lm_corpus_read(const lm_corpus *c, int64_t shard, int64_t first, int64_t n, int32_t *tokens);
+/* Ids first .. first+n-1 of a shard, which must exist (asserted); overwrites tokens [n]. After
+ * lm_corpus_validate every id is below its vocab_size, or the error names the shard, the byte
+ * offset, the id and the bound: the shard changed while it was read. Any number of threads. */
+lm_status lm_corpus_read(const lm_corpus *c, int64_t shard, int64_t first, int64_t n,
+                         int32_t *tokens, lm_error *err);
 
-/* The first shard's format, for people: "raw uint16". */
+/* The first shard's format, for people: "raw uint16". Owned by c. */
 const char *lm_corpus_format(const lm_corpus *c);
 /* The largest vocabulary that the shards' formats can hold: every id is below it. */
 int64_t lm_corpus_most_vocab_size(const lm_corpus *c);

@@ -4,42 +4,23 @@
 #ifndef LM_DATA_FORMAT_H
 #define LM_DATA_FORMAT_H
 
-#include <stdbool.h>
-
-#include "base/file.h"
-#include "data/manifest.h"
-
-/* An open shard: the file, and what the format says of it. */
-typedef struct lm_shard {
-    char *path;
-    lm_mapping map;
-    const lm_format *format;
-    lm_manifest manifest;
-    int64_t tokens;
-} lm_shard;
+#include "data/shard.h"
 
 struct lm_format {
-    const char *name;        /* for people: "raw uint16" */
-    const char *dtype;       /* in manifests: "uint16"; NULL: shards of this format have none */
-    int64_t most_vocab_size; /* every id it can hold is below this */
-    /* Is the shard in this format, going by its contents? */
-    bool (*probe)(const lm_shard *s);
-    /* Checks the file and sets s->tokens. */
-    lm_status (*open)(lm_shard *s, lm_error *err);
-    /* Overwrites tokens [n] with ids first .. first + n - 1. */
-    void (*read)(const lm_shard *s, int64_t first, int64_t n, int32_t *tokens);
-    int64_t (*byte_offset)(int64_t token); /* where a token is in the file, for errors */
-    /* Overwrites bytes [n * token_bytes] with ids below most_vocab_size; NULL: it is only read. */
-    void (*write)(const int32_t *tokens, int64_t n, unsigned char *bytes);
-    int64_t token_bytes; /* at most LM_FORMAT_MOST_TOKEN_BYTES */
+    const char *name;  /* for people: "raw", "NumPy .npy"; the type of the ids follows it */
+    const char *dtype; /* in manifests: "uint16"; NULL: shards of this format have none */
+    lm_ids ids;        /* how it is written; bytes 0: it is only read */
+    /* *mine: is the shard in this format, going by its contents or by its manifest? Then fills in
+     * s->ids, start, tokens and what else the format needs; a shard that is not what it begins as
+     * is an error. */
+    lm_status (*open)(lm_shard *s, bool *mine, lm_error *err);
 };
-enum { LM_FORMAT_MOST_TOKEN_BYTES = 8 };
 
-/* The format of a shard, by its manifest, which may have none, or else by its contents. */
-const lm_format *lm_format_of(const lm_shard *s);
+/* Sets s->format, and opens the shard with it. */
+lm_status lm_format_open(lm_shard *s, lm_error *err);
 /* The first one in which shards with this dtype in their manifest are; NULL: there is none. */
 const lm_format *lm_format_of_dtype(const char *dtype);
-/* The first one that can be written and holds every id below vocab_size; NULL: there is none. */
+/* The one with the fewest bytes per id that holds every id below vocab_size; NULL: there is none. */
 const lm_format *lm_format_to_write(int64_t vocab_size);
 /* "\"uint16\"" and so on: the dtypes that a manifest can have, in quotes. Appends. */
 void lm_format_print_dtypes(lm_text *out);

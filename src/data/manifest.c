@@ -39,8 +39,8 @@ static lm_status parse(lm_manifest *m, const char *path, const lm_text *text, lm
     lm_json_expect_count(&r, "version", 1);
     get_format(&r, m);
     lm_json_get_string(&r, "tokenizer", m->tokenizer, sizeof m->tokenizer);
-    m->vocab_size =
-        lm_json_get_count(&r, "vocab_size", 1, m->format ? m->format->most_vocab_size : 1);
+    m->vocab_size = lm_json_get_count(&r, "vocab_size", 1,
+                                      m->format ? lm_ids_most_vocab_size(m->format->ids) : 1);
     m->tokens = lm_json_get_count(&r, "tokens", 0, (int64_t)1 << 53);
     m->digest = lm_json_get_digest(&r, "xxh64");
     m->found = true;

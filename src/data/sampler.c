@@ -27,17 +27,19 @@ lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, int64_t context_len
                         lm_corpus_shard_path(c, 0), context_length + 1, longest);
 }
 
-void lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens) {
+lm_status lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens,
+                                     lm_error *err) {
     LM_ASSERT(i >= 0 && i < s->windows);
     int64_t shard = 0;
     while (i >= windows_of(s, shard)) i -= windows_of(s, shard++);
-    lm_corpus_read(s->corpus, shard, i * s->context_length, s->context_length + 1, tokens);
+    return lm_corpus_read(s->corpus, shard, i * s->context_length, s->context_length + 1, tokens,
+                          err);
 }
 
-void lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens) {
+lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens, lm_error *err) {
     int64_t epoch = index / s->windows, i = index % s->windows;
     if (s->shuffle) i = lm_permute(s->seed, epoch, s->windows, i);
-    lm_sampler_window_in_order(s, i, tokens);
+    return lm_sampler_window_in_order(s, i, tokens, err);
 }
 
 /* ---- the permutation --------------------------------------------------------------------------*/

@@ -3,7 +3,7 @@
  *
  *     lm_sampler s;
  *     lm_sampler_init(&s, corpus, context_length, true, seed, err);
- *     lm_sampler_window(&s, sample_index, tokens);     // tokens [context_length + 1]
+ *     lm_sampler_window(&s, sample_index, tokens, err); // tokens [context_length + 1]
  *
  * A shard of n tokens has floor((n-1)/T) windows: tokens i*T .. i*T+T. Neighbours share one token,
  * the last target of the first and the first input of the second. The tail is dropped. An epoch
@@ -25,10 +25,12 @@ typedef struct lm_sampler {
 /* LM_ERR_USAGE when no shard holds a whole window. */
 lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, int64_t context_length, bool shuffle,
                           uint64_t seed, lm_error *err);
-/* The window of sample `index` (epoch index / windows); overwrites tokens [context_length + 1]. */
-void lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens);
+/* The window of sample `index` (epoch index / windows); overwrites tokens [context_length + 1].
+ * Errors are those of lm_corpus_read. */
+lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens, lm_error *err);
 /* Window i < windows in file order, for evaluation. */
-void lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens);
+lm_status lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens,
+                                     lm_error *err);
 
 /* Where i in [0, n) goes in the permutation of (seed, epoch): a bijection of [0, n). */
 int64_t lm_permute(uint64_t seed, int64_t epoch, int64_t n, int64_t i);

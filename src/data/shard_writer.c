@@ -28,13 +28,13 @@ lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path, const char 
 lm_status lm_shard_writer_put(lm_shard_writer *w, const int32_t *tokens, int64_t n, lm_error *err) {
     enum { BLOCK = 4096 }; /* tokens */
     const lm_format *format = w->manifest.format;
-    unsigned char buffer[BLOCK * LM_FORMAT_MOST_TOKEN_BYTES];
+    unsigned char buffer[BLOCK * LM_IDS_MOST_BYTES];
     while (n > 0) {
         int64_t count = lm_min(n, BLOCK);
         for (int64_t i = 0; i < count; i++)
             LM_ASSERT(tokens[i] >= 0 && tokens[i] < w->manifest.vocab_size);
-        format->write(tokens, count, buffer);
-        size_t bytes = (size_t)(count * format->token_bytes);
+        lm_ids_encode(format->ids, tokens, count, buffer);
+        size_t bytes = (size_t)(count * format->ids.bytes);
         lm_status status = lm_file_writer_write(&w->file, buffer, bytes, err);
         if (status != LM_OK) return status;
         lm_digest_add(&w->digest, buffer, bytes);

@@ -23,28 +23,31 @@ static windows windows_of(const lm_trainer *t, int64_t samples, int64_t lane) {
 }
 
 /* A micro-batch of windows into t->batch. */
-static void read_batch(lm_trainer *t, int64_t first, int64_t count) {
+static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_error *err) {
     const int64_t columns = t->config->model.context_length + 1;
     lm_phase before = lm_phase_enter(t->compute.phases, LM_PHASE_DATA);
-    for (int64_t i = 0; i < count; i++)
-        lm_sampler_window(&t->setup.sampler, first + i, t->batch + i * columns);
-    lm_audit_batch(&t->audit, t->batch, count * columns);
+    lm_status status = LM_OK;
+    for (int64_t i = 0; i < count && status == LM_OK; i++)
+        status = lm_sampler_window(&t->setup.sampler, first + i, t->batch + i * columns, err);
+    if (status == LM_OK) lm_audit_batch(&t->audit, t->batch, count * columns);
     lm_phase_leave(t->compute.phases, before);
+    return status;
 }
 
 /* Part 1: adds the gradients of a lane's windows to those of the model; each is scaled to its share
- * of the step's mean loss. Returns the sum of the losses. */
-static double add_gradients(lm_trainer *t, windows w) {
+ * of the step's mean loss. *sum receives the sum of the losses. */
+static lm_status add_gradients(lm_trainer *t, windows w, double *sum, lm_error *err) {
     const lm_config *c = t->config;
     float grad_scale = (float)(1.0 / (double)t->setup.plan.step_tokens);
-    double sum = 0;
+    *sum = 0;
     for (int64_t done = 0; done < w.count; done += c->train.micro_batch) {
         lm_model_seed_dropout(t->model, (uint64_t)c->run.seed, (uint64_t)(w.first + done));
-        read_batch(t, w.first + done, c->train.micro_batch);
-        sum += lm_model_forward_backward(t->model, t->batch, c->train.micro_batch,
-                                         c->model.context_length, grad_scale);
+        lm_status status = read_batch(t, w.first + done, c->train.micro_batch, err);
+        if (status != LM_OK) return status;
+        *sum += lm_model_forward_backward(t->model, t->batch, c->train.micro_batch,
+                                          c->model.context_length, grad_scale);
     }
-    return sum;
+    return LM_OK;
 }
 
 /* Part 2: the loss and the gradient's norm of all lanes into *f; refuses those that are not finite.
@@ -87,9 +90,10 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     f.lr = lm_schedule_lr(&c->schedule, c->optimizer.lr, f.step, c->train.steps);
     lm_audit_begin(&t->audit, t->state.digest);
     lm_model_begin_step(t->model);
-    for (int64_t lane = 0; lane < LANES; lane++)
-        sums[lane] = add_gradients(t, windows_of(t, t->state.samples, lane));
-    lm_status status = reduce(t, sums, &f, err);
+    lm_status status = LM_OK;
+    for (int64_t lane = 0; lane < LANES && status == LM_OK; lane++)
+        status = add_gradients(t, windows_of(t, t->state.samples, lane), &sums[lane], err);
+    if (status == LM_OK) status = reduce(t, sums, &f, err);
     if (status != LM_OK) return status;
     update(t, &f);
     double took = lm_clock_seconds() - started;

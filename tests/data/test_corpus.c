@@ -11,6 +11,8 @@
 #include "data/shard_writer.h"
 #include "tests/support/tempdir.h"
 
+static const lm_corpus_options nothing_said;
+
 static char *made[64]; /* paths made by in(), freed at the end */
 static int n_made;
 
@@ -44,7 +46,7 @@ static void put_text(const char *path, const char *text) {
 static void expect_error(const char *path, int64_t vocab_size, const char *part) {
     lm_error err = {0};
     lm_corpus *c;
-    lm_status status = lm_corpus_open(&c, path, &err);
+    lm_status status = lm_corpus_open(&c, path, &nothing_said, &err);
     if (status == LM_OK) status = lm_corpus_validate(c, vocab_size, &err);
     assert_int_not_equal(status, LM_OK);
     if (!strstr(err.message, part)) fail_msg("expected \"%s\" in: %s", part, err.message);
@@ -57,7 +59,7 @@ static void test_write_and_read(void **state) {
     lm_corpus *c;
     const char *path = in("a.bin");
     put_shard(path, 1000, 0, 256);
-    assert_int_equal(lm_corpus_open(&c, path, &err), LM_OK);
+    assert_int_equal(lm_corpus_open(&c, path, &nothing_said, &err), LM_OK);
     assert_string_equal(lm_corpus_format(c), "raw uint16");
     assert_int_equal(lm_corpus_most_vocab_size(c), 65536);
     assert_int_equal(lm_corpus_tokens(c), 1000);
@@ -65,7 +67,7 @@ static void test_write_and_read(void **state) {
     assert_string_equal(lm_corpus_tokenizer(c), "bytes");
     assert_int_equal(lm_corpus_validate(c, 256, &err), LM_OK);
     int32_t ids[3];
-    lm_corpus_read(c, 0, 254, 3, ids);
+    assert_int_equal(lm_corpus_read(c, 0, 254, 3, ids, &err), LM_OK);
     assert_int_equal(ids[0], 254);
     assert_int_equal(ids[2], 0);
     uint64_t digest = lm_corpus_digest(c);
@@ -73,7 +75,7 @@ static void test_write_and_read(void **state) {
 
     /* The digest is of the content, not of names. */
     put_shard(in("b.bin"), 1000, 0, 256);
-    assert_int_equal(lm_corpus_open(&c, in("b.bin"), &err), LM_OK);
+    assert_int_equal(lm_corpus_open(&c, in("b.bin"), &nothing_said, &err), LM_OK);
     assert_int_equal(lm_corpus_validate(c, 300, &err), LM_OK);
     assert_true(lm_corpus_digest(c) == digest);
     lm_corpus_close(c);
@@ -84,7 +86,7 @@ static void test_write_and_read(void **state) {
 static bool occurs(int64_t id) {
     lm_error err = {0};
     lm_corpus *c;
-    assert_int_equal(lm_corpus_open(&c, in("watched"), &err), LM_OK);
+    assert_int_equal(lm_corpus_open(&c, in("watched"), &nothing_said, &err), LM_OK);
     lm_corpus_watch(c, id);
     assert_int_equal(lm_corpus_validate(c, 20000, &err), LM_OK);
     bool found = lm_corpus_watched(c);
@@ -159,10 +161,10 @@ static void test_a_large_vocabulary_takes_uint32(void **state) {
     assert_int_equal(lm_shard_writer_put(&w, ids, 5, &err), LM_OK);
     assert_int_equal(lm_shard_writer_commit(&w, &err), LM_OK);
     assert_int_equal(lm_file_size(in("big.bin")), 20);
-    assert_int_equal(lm_corpus_open(&c, in("big.bin"), &err), LM_OK);
+    assert_int_equal(lm_corpus_open(&c, in("big.bin"), &nothing_said, &err), LM_OK);
     assert_string_equal(lm_corpus_format(c), "raw uint32");
     assert_int_equal(lm_corpus_validate(c, INT32_MAX, &err), LM_OK);
-    lm_corpus_read(c, 0, 0, 5, back);
+    assert_int_equal(lm_corpus_read(c, 0, 0, 5, back, &err), LM_OK);
     assert_memory_equal(back, ids, sizeof ids);
     lm_corpus_close(c);
     expect_error(in("big.bin"), 128255, "byte offset 12: expected token ids below 128255");
@@ -179,6 +181,51 @@ static void test_a_large_vocabulary_takes_uint32(void **state) {
     assert_false(lm_file_exists(in("huge.bin")));
 }
 
+static void write_at(const char *path, const char *bytes, size_t n, off_t offset) {
+    int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, n, offset), n);
+    close(fd);
+}
+
+/* A shard that is changed after it was checked: an id beyond the vocabulary would be read beyond the
+ * end of the embedding. */
+static void test_shards_that_change_while_they_are_read(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_corpus *c;
+    int32_t ids[10];
+    const char *path = in("changed.bin");
+    put_shard(path, 20000, 0, 256);
+    assert_int_equal(lm_corpus_open(&c, path, &nothing_said, &err), LM_OK);
+    assert_int_equal(lm_corpus_validate(c, 256, &err), LM_OK);
+    write_at(path, "\xff\xff", 2, 2 * 19995);
+    assert_int_equal(lm_corpus_read(c, 0, 19985, 10, ids, &err), LM_OK);
+    assert_int_equal(lm_corpus_read(c, 0, 19990, 10, ids, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "changed.bin: byte offset 39990: expected token ids below"
+                                        " 256 (model.vocab_size), found 65535: it changed while"
+                                        " it was read"));
+    assert_int_equal(truncate(path, 1000), 0);
+    assert_int_equal(lm_corpus_read(c, 0, 490, 10, ids, &err), LM_OK);
+    assert_int_equal(lm_corpus_read(c, 0, 495, 10, ids, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "changed.bin: byte offset 990: expected the 40000 bytes"));
+    assert_non_null(strstr(err.message, "found 1000: it changed while it was read"));
+    lm_corpus_close(c);
+}
+
+/* macOS leaves such files on foreign disks. */
+static void test_names_with_a_dot_are_no_shards(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_corpus *c;
+    assert_int_equal(lm_file_make_directory(in("dots"), &err), LM_OK);
+    put_shard(in("dots/x.bin"), 10, 0, 256);
+    put_text(in("dots/._x.bin"), "Mac OS X");
+    assert_int_equal(lm_corpus_open(&c, in("dots"), &nothing_said, &err), LM_OK);
+    assert_int_equal(lm_corpus_shards(c), 1);
+    lm_corpus_close(c);
+}
+
 static void test_directories_and_patterns(void **state) {
     (void)state;
     lm_error err = {0};
@@ -189,7 +236,7 @@ static void test_directories_and_patterns(void **state) {
     put_shard(in("many/s10.bin"), 5, 50, 256);
     const char *paths[] = {in("many"), in("many/s*.bin")};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(lm_corpus_open(&c, paths[i], &err), LM_OK);
+        assert_int_equal(lm_corpus_open(&c, paths[i], &nothing_said, &err), LM_OK);
         assert_int_equal(lm_corpus_shards(c), 3);
         assert_int_equal(lm_corpus_tokens(c), 56);
         assert_int_equal(lm_corpus_shard_tokens(c, 0), 31);
@@ -200,9 +247,9 @@ static void test_directories_and_patterns(void **state) {
         int32_t ids[11];
         assert_int_equal(lm_sampler_init(&s, c, 10, false, 0, &err), LM_OK);
         assert_int_equal(s.windows, 3 + 0 + 1);
-        lm_sampler_window(&s, 2, ids);
+        assert_int_equal(lm_sampler_window(&s, 2, ids, &err), LM_OK);
         assert_true(ids[0] == 20 && ids[10] == 30);
-        lm_sampler_window(&s, 4 + 3, ids); /* the second epoch */
+        assert_int_equal(lm_sampler_window(&s, 4 + 3, ids, &err), LM_OK); /* the second epoch */
         assert_true(ids[0] == 100 && ids[10] == 110);
         assert_int_equal(lm_sampler_init(&s, c, 31, false, 0, &err), LM_ERR_USAGE);
         assert_non_null(strstr(err.message, "at least 32 tokens"));
@@ -257,12 +304,12 @@ static void test_large_files(void **state) {
     int refused = ftruncate(fd, size) != 0 || pwrite(fd, "\x34\x12", 2, size - 2) != 2;
     close(fd);
     if (refused) skip();
-    assert_int_equal(lm_corpus_open(&c, path, &err), LM_OK);
+    assert_int_equal(lm_corpus_open(&c, path, &nothing_said, &err), LM_OK);
     lm_sampler s;
     int32_t ids[1025];
     assert_int_equal(lm_sampler_init(&s, c, 1, false, 0, &err), LM_OK);
     assert_int_equal(s.windows, size / 2 - 1);
-    lm_sampler_window_in_order(&s, s.windows - 1, ids);
+    assert_int_equal(lm_sampler_window_in_order(&s, s.windows - 1, ids, &err), LM_OK);
     assert_true(ids[0] == 0 && ids[1] == 0x1234);
     lm_corpus_close(c);
     unlink(path);
@@ -275,6 +322,8 @@ int main(void) {
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_manifests_are_held_to),
         cmocka_unit_test(test_a_large_vocabulary_takes_uint32),
+        cmocka_unit_test(test_shards_that_change_while_they_are_read),
+        cmocka_unit_test(test_names_with_a_dot_are_no_shards),
         cmocka_unit_test(test_directories_and_patterns),
         cmocka_unit_test(test_permutation_is_a_bijection),
         cmocka_unit_test(test_epochs_and_seeds_differ),

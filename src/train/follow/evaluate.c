@@ -14,8 +14,9 @@ static lm_status evaluate(lm_trainer *t, lm_error *err) {
                        .batch = t->config->train.micro_batch,
                        .max_tokens = t->config->eval.tokens,
                        .tokens = t->batch};
-    double loss = lm_evaluate(&e, lm_stop_pending, &evaluated);
-    if (evaluated == 0) return LM_OK;
+    double loss;
+    lm_status status = lm_evaluate(&e, lm_stop_pending, &loss, &evaluated, err);
+    if (status != LM_OK || evaluated == 0) return status;
     if (!isfinite(loss))
         return lm_error_set(err, LM_ERR_DIVERGED,
                             "step %" PRId64 ": the validation loss stopped being finite (%g)",
