@@ -5,14 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void format_message(char *out, size_t size, const char *format, va_list arguments) {
-    int n = vsnprintf(out, size, format, arguments);
-    if (n < 0) {
-        snprintf(out, size, "(message could not be formatted)");
-    } else if ((size_t)n >= size) {
-        memcpy(out + size - 4, "...", 4);
-    }
-}
+#include "base/message.h"
 
 lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...) {
     LM_ASSERT(err != NULL && code != LM_OK);
@@ -20,7 +13,7 @@ lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...) {
     char message[sizeof err->message];
     va_list arguments;
     va_start(arguments, format);
-    format_message(message, sizeof message, format, arguments);
+    lm_message_print(message, sizeof message, format, arguments);
     va_end(arguments);
     memcpy(err->message, message, sizeof message);
     err->code = code;
@@ -33,9 +26,9 @@ lm_status lm_error_damaged(lm_error *err, const char *format, ...) {
     char message[sizeof err->message];
     va_list arguments;
     va_start(arguments, format);
-    format_message(message, sizeof message, format, arguments);
+    lm_message_print(message, sizeof message, format, arguments);
     va_end(arguments);
-    lm_error_set(err, LM_ERR_RUNTIME, "%s", message);
+    lm_error_set(err, LM_ERR_RUNTIME, "%-s", message);
     err->damaged = true;
     return err->code;
 }
@@ -49,10 +42,10 @@ lm_status lm_error_prefix(lm_error *err, const char *format, ...) {
     char prefix[1024];
     va_list arguments;
     va_start(arguments, format);
-    format_message(prefix, sizeof prefix, format, arguments);
+    lm_message_print(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
     bool damaged = err->damaged;
-    lm_error_set(err, err->code, "%s: %s", prefix, err->message);
+    lm_error_set(err, err->code, "%-s: %-s", prefix, err->message);
     err->damaged = damaged;
     return err->code;
 }

@@ -8,6 +8,8 @@
  *
  * A status is also the process's exit code; only main.c exits. `err` is never NULL.
  * Messages name the file, the place, what was expected and what was found; no trailing newline.
+ * Their formats are those of message.h: control characters in a %s become escapes; another message
+ * or a list of lines is printed by %-s, which keeps its newlines.
  * Outside input gets errors; our own mistakes get LM_ASSERT, which stays on in release builds. */
 #ifndef LM_BASE_ERROR_H
 #define LM_BASE_ERROR_H

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/message.h"
 #include "base/numbers.h"
 
 /* ---- growing ----------------------------------------------------------------------------------*/
@@ -57,6 +58,17 @@ void lm_text_printf(lm_text *t, const char *format, ...) {
     va_end(arguments);
 }
 
+static void append_to(void *to, const char *bytes, size_t n) {
+    lm_text_append(to, bytes, n);
+}
+
+void lm_text_say(lm_text *t, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    lm_message_format(append_to, t, format, arguments);
+    va_end(arguments);
+}
+
 const char *lm_text_cstr(const lm_text *t) {
     return t->data ? t->data : "";
 }
@@ -97,8 +109,9 @@ void lm_text_json_string(lm_text *t, const char *s) {
             lm_text_append(t, "\\n", 2);
         } else if (c == '\t') {
             lm_text_append(t, "\\t", 2);
-        } else if (c < 0x20 || c == 0x7F) {
-            lm_text_printf(t, "\\u%04x", c);
+        } else if (c < 0x20 || c == 0x7F || (c == 0xC2 && (unsigned char)s[1] < 0xA0)) {
+            /* C1 too, U+0080 to U+009F: a terminal may take them for escape sequences. */
+            lm_text_printf(t, "\\u%04x", n == 2 ? (unsigned char)s[1] : c);
         } else {
             lm_text_append(t, s, n);
         }

@@ -23,6 +23,8 @@ typedef struct lm_text {
 void lm_text_reserve(lm_text *t, size_t n);
 void lm_text_append(lm_text *t, const void *bytes, size_t n);
 void lm_text_printf(lm_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* For people: paths, names and whatever else comes from outside are quoted (message.h). */
+void lm_text_say(lm_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *lm_text_cstr(const lm_text *t); /* "" while empty; owned by t */
 void lm_text_free(lm_text *t);
 

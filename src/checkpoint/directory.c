@@ -59,7 +59,7 @@ lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path
             break;
         }
         if (candidate && err->damaged) {
-            lm_text_printf(skipped, "%s\n", err->message);
+            lm_text_say(skipped, "%-s\n", err->message);
             status = LM_OK;
         }
         free(candidate);
@@ -88,7 +88,7 @@ lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *
         if (step_of(list.names[i], SUFFIX) <= step) continue;
         char *path = lm_file_join(directory, list.names[i]);
         status = path ? move_aside(path, err) : lm_error_no_memory(err, directory);
-        if (status == LM_OK) lm_text_printf(moved, "%s" ASIDE "\n", path);
+        if (status == LM_OK) lm_text_say(moved, "%s" ASIDE "\n", path);
         any = true;
         free(path);
     }

@@ -70,8 +70,8 @@ static lm_status compare(const char *const both[2], lm_pool *pool, bool *same, l
     if (paths[0] && paths[1]) {
         status = lm_diff_checkpoints((const char *const *)paths, pool, &arrays, out, err);
     } else {
-        lm_text_printf(out, "the runs kept no checkpoints of the same step%s to compare\n",
-                       first >= 0 ? " from there on" : "");
+        lm_text_say(out, "the runs kept no checkpoints of the same step%s to compare\n",
+                    first >= 0 ? " from there on" : "");
     }
     *same = first < 0 && arrays;
 out:

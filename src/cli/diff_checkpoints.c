@@ -15,29 +15,29 @@ static int64_t count_of(const lm_checkpoint_array *a) {
 
 static void put_place(lm_text *out, const lm_checkpoint_array *a, int64_t index) {
     int64_t left = count_of(a);
-    lm_text_printf(out, "%s[", a->name);
+    lm_text_say(out, "%s[", a->name);
     for (int d = 0; d < a->ndim; d++) {
         left /= a->shape[d];
-        lm_text_printf(out, "%s%" PRId64, d ? ", " : "", index / left);
+        lm_text_say(out, "%s%" PRId64, d ? ", " : "", index / left);
         index %= left;
     }
-    lm_text_printf(out, "]");
+    lm_text_say(out, "]");
 }
 
 static void put_float(lm_text *out, float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    lm_text_printf(out, "%.9g (0x%08" PRIx32 ")", (double)x, bits);
+    lm_text_say(out, "%.9g (0x%08" PRIx32 ")", (double)x, bits);
 }
 
 static void put_difference(lm_text *out, const lm_checkpoint_array a[2], int64_t index) {
-    lm_text_printf(out, "the first element that differs: ");
+    lm_text_say(out, "the first element that differs: ");
     put_place(out, &a[0], index);
-    lm_text_printf(out, " is ");
+    lm_text_say(out, " is ");
     put_float(out, a[0].data[index]);
-    lm_text_printf(out, " and ");
+    lm_text_say(out, " and ");
     put_float(out, a[1].data[index]);
-    lm_text_printf(out, "\n");
+    lm_text_say(out, "\n");
 }
 
 /* Compares one array that both have. *differing: how many elements differ; the first one is
@@ -78,11 +78,11 @@ static bool same_state(lm_checkpoint *const c[2], lm_text *out) {
         const cJSON *a = cJSON_GetObjectItemCaseSensitive(meta[0], keys[i]);
         const cJSON *b = cJSON_GetObjectItemCaseSensitive(meta[1], keys[i]);
         if ((!a && !b) || cJSON_Compare(a, b, 1)) continue;
-        lm_text_printf(out, "%s is ", keys[i]);
+        lm_text_say(out, "%s is ", keys[i]);
         lm_diff_put_value(out, meta[0], keys[i]);
-        lm_text_printf(out, " and ");
+        lm_text_say(out, " and ");
         lm_diff_put_value(out, meta[1], keys[i]);
-        lm_text_printf(out, "\n");
+        lm_text_say(out, "\n");
         same = false;
     }
     cJSON_Delete(meta[0]);
@@ -105,9 +105,9 @@ static bool same_shape(const lm_checkpoint_array *a, const lm_checkpoint_array *
 }
 
 static void put_shape(lm_text *out, const lm_checkpoint_array *a) {
-    lm_text_printf(out, "[");
-    for (int d = 0; d < a->ndim; d++) lm_text_printf(out, "%s%" PRId64, d ? ", " : "", a->shape[d]);
-    lm_text_printf(out, "]");
+    lm_text_say(out, "[");
+    for (int d = 0; d < a->ndim; d++) lm_text_say(out, "%s%" PRId64, d ? ", " : "", a->shape[d]);
+    lm_text_say(out, "]");
 }
 
 /* Names the arrays of c that `other` lacks; true when there are any. */
@@ -122,8 +122,8 @@ static bool put_alone(const lm_checkpoint *c, const lm_checkpoint *other, const 
         alone++;
     }
     if (alone > 0)
-        lm_text_printf(out, "%" PRId64 " array%s only in %s: %s%s\n", alone,
-                       alone == 1 ? " is" : "s are", path, first, alone == 1 ? "" : ", ...");
+        lm_text_say(out, "%" PRId64 " array%s only in %s: %s%s\n", alone,
+                    alone == 1 ? " is" : "s are", path, first, alone == 1 ? "" : ", ...");
     return alone > 0;
 }
 
@@ -137,11 +137,11 @@ static lm_status compare_arrays(lm_checkpoint *const c[2], lm_pool *pool, bool *
         const lm_checkpoint_array *b = find(c[1], a->name);
         if (!b) continue;
         if (!same_shape(a, b)) {
-            lm_text_printf(out, "%s has shape ", a->name);
+            lm_text_say(out, "%s has shape ", a->name);
             put_shape(out, a);
-            lm_text_printf(out, " and ");
+            lm_text_say(out, " and ");
             put_shape(out, b);
-            lm_text_printf(out, "\n");
+            lm_text_say(out, "\n");
             shapes = false;
             continue;
         }
@@ -152,10 +152,10 @@ static lm_status compare_arrays(lm_checkpoint *const c[2], lm_pool *pool, bool *
         elements += differing;
     }
     if (differ > 0) {
-        lm_text_printf(out, "%" PRId64 " of %" PRId64 " arrays differ, %" PRId64 " elements\n",
-                       differ, both, elements);
+        lm_text_say(out, "%" PRId64 " of %" PRId64 " arrays differ, %" PRId64 " elements\n", differ,
+                    both, elements);
     } else {
-        lm_text_printf(out, "%" PRId64 " arrays agree\n", both);
+        lm_text_say(out, "%" PRId64 " arrays agree\n", both);
     }
     *same = *same && shapes && differ == 0;
     return LM_OK;
@@ -167,7 +167,7 @@ lm_status lm_diff_checkpoints(const char *const paths[2], lm_pool *pool, bool *s
     lm_status status = lm_checkpoint_open(&c[0], paths[0], err);
     if (status != LM_OK) goto out;
     if ((status = lm_checkpoint_open(&c[1], paths[1], err)) != LM_OK) goto out;
-    lm_text_printf(out, "%s\n%s\n", paths[0], paths[1]);
+    lm_text_say(out, "%s\n%s\n", paths[0], paths[1]);
     *same = same_state(c, out);
     for (int i = 0; i < 2; i++)
         if (put_alone(c[i], c[!i], paths[i], out)) *same = false;

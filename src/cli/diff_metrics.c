@@ -85,21 +85,21 @@ lm_status lm_diff_metrics(const char *const runs[2], int64_t *first, lm_text *ou
         lines += o == 0;
         if (key) {
             *first = (int64_t)r[0].step;
-            lm_text_printf(out, "the runs differ first at step %" PRId64 ": %s is ", *first, key);
+            lm_text_say(out, "the runs differ first at step %" PRId64 ": %s is ", *first, key);
             lm_diff_put_value(out, r[0].line, key);
-            lm_text_printf(out, " in %s, ", runs[0]);
+            lm_text_say(out, " in %s, ", runs[0]);
             lm_diff_put_value(out, r[1].line, key);
-            lm_text_printf(out, " in %s\n", runs[1]);
+            lm_text_say(out, " in %s\n", runs[1]);
         } else if (alone && !alone->evaluation) {
             *first = (int64_t)alone->step;
-            lm_text_printf(out, "step %" PRId64 " is in %s only; the steps before it agree\n",
-                           *first, alone->run);
+            lm_text_say(out, "step %" PRId64 " is in %s only; the steps before it agree\n", *first,
+                        alone->run);
         }
         if (*first < 0 && o <= 0) status = next_line(&r[0], err);
         if (status == LM_OK && *first < 0 && o >= 0) status = next_line(&r[1], err);
     }
     if (status == LM_OK && *first < 0)
-        lm_text_printf(out, "metrics agree: %" PRId64 " lines\n", lines);
+        lm_text_say(out, "metrics agree: %" PRId64 " lines\n", lines);
 out:
     close_metrics(&r[0]);
     close_metrics(&r[1]);

@@ -49,14 +49,13 @@ static void print_result(bool json, const lm_saved *saved, double loss, int64_t 
         lm_text_append(out, "\n", 1);
         return;
     }
-    lm_text_printf(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);
-    lm_text_printf(out, "tokens         %" PRId64 " in %.1f s\n", tokens, seconds);
-    lm_text_printf(out, "loss           %.6f nats per token\n", loss);
-    lm_text_printf(out,
-                   lm_perplexity(loss) < 1e6 ? "perplexity     %.4f\n" : "perplexity     %.4g\n",
-                   lm_perplexity(loss));
+    lm_text_say(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);
+    lm_text_say(out, "tokens         %" PRId64 " in %.1f s\n", tokens, seconds);
+    lm_text_say(out, "loss           %.6f nats per token\n", loss);
+    lm_text_say(out, lm_perplexity(loss) < 1e6 ? "perplexity     %.4f\n" : "perplexity     %.4g\n",
+                lm_perplexity(loss));
     if (bytes_per_token > 0)
-        lm_text_printf(out, "bits per byte  %.6f\n", lm_bits_per_byte(loss, bytes_per_token));
+        lm_text_say(out, "bits per byte  %.6f\n", lm_bits_per_byte(loss, bytes_per_token));
 }
 
 /* The corpus must have been made by the checkpoint's tokenizer. Unknown ones are not compared. */

@@ -30,29 +30,27 @@ static const lm_option options[] = {
 /* ---- a checkpoint -----------------------------------------------------------------------------*/
 
 static void print_loss(lm_text *out, const char *what, double x) {
-    if (!isnan(x)) lm_text_printf(out, "%-12s %.6f\n", what, x);
+    if (!isnan(x)) lm_text_say(out, "%-12s %.6f\n", what, x);
 }
 
 static void print_arrays(const lm_checkpoint *c, lm_text *out) {
     uint64_t stored = 0, raw = 0;
     char a[32], b[32];
-    lm_text_printf(out, "\n%-40s %-20s %12s %7s\n", "array", "shape", "bytes", "stored");
+    lm_text_say(out, "\n%-40s %-20s %12s %7s\n", "array", "shape", "bytes", "stored");
     for (int64_t i = 0; i < lm_checkpoint_count(c); i++) {
         const lm_checkpoint_entry *e = lm_checkpoint_entry_at(c, i);
         lm_text shape = {0};
         for (int d = 0; d < e->array.ndim; d++)
             lm_text_printf(&shape, "%s%" PRId64, d ? " x " : "", e->array.shape[d]);
-        lm_text_printf(out, "%-40s %-20s %12" PRIu64 " %6.1f%%\n", e->array.name,
-                       lm_text_cstr(&shape), e->raw_bytes,
-                       100 * (double)e->stored_bytes / (double)e->raw_bytes);
+        lm_text_say(out, "%-40s %-20s %12" PRIu64 " %6.1f%%\n", e->array.name, lm_text_cstr(&shape),
+                    e->raw_bytes, 100 * (double)e->stored_bytes / (double)e->raw_bytes);
         lm_text_free(&shape);
         stored += e->stored_bytes;
         raw += e->raw_bytes;
     }
-    lm_text_printf(out, "%" PRId64 " arrays, %s stored in %s (%.1f%%)\n", lm_checkpoint_count(c),
-                   lm_text_bytes(a, sizeof a, (double)raw),
-                   lm_text_bytes(b, sizeof b, (double)stored),
-                   raw ? 100 * (double)stored / (double)raw : 100.0);
+    lm_text_say(out, "%" PRId64 " arrays, %s stored in %s (%.1f%%)\n", lm_checkpoint_count(c),
+                lm_text_bytes(a, sizeof a, (double)raw), lm_text_bytes(b, sizeof b, (double)stored),
+                raw ? 100 * (double)stored / (double)raw : 100.0);
 }
 
 static lm_status verify(const request *r, lm_checkpoint *c, lm_text *out, lm_error *err) {
@@ -61,7 +59,7 @@ static lm_status verify(const request *r, lm_checkpoint *c, lm_text *out, lm_err
     lm_status status = lm_pool_create(&pool, lm_cpu_threads(NULL), err);
     if (status != LM_OK) goto out;
     if ((status = lm_checkpoint_verify(c, pool, err)) != LM_OK) goto out;
-    lm_text_printf(out, "verified: every digest and CRC is right\n");
+    lm_text_say(out, "verified: every digest and CRC is right\n");
 out:
     lm_pool_free(pool);
     return status;
@@ -78,23 +76,23 @@ static lm_status inspect_checkpoint(const request *r, const char *path, lm_text 
     status = lm_run_state_parse(&s, &config, path, lm_checkpoint_meta(c), err);
     if (status != LM_OK) goto out;
     const lm_model_options *m = &config.model;
-    lm_text_printf(out, "%s: a checkpoint\n", path);
-    lm_text_printf(out, "%-12s %" PRId64 " of %" PRId64 "\n", "step", s.step, config.train.steps);
-    lm_text_printf(out, "%-12s %" PRId64 "\n", "tokens", s.tokens);
-    lm_text_printf(out, "%-12s %s\n", "parameters",
-                   lm_text_count(text, sizeof text, (double)s.parameters));
-    lm_text_printf(out,
-                   "%-12s %" PRId64 " layers of %" PRId64 ", %" PRId64 " heads, context %" PRId64
-                   ", vocabulary %" PRId64 ", %s, %s, %s\n",
-                   "model", m->n_layers, m->d_model, m->n_heads, m->context_length, m->vocab_size,
-                   lm_norm_name(m->norm), lm_position_name(m->position), lm_mlp_name(m->mlp));
-    lm_text_printf(out, "%-12s %s\n", "optimizer", lm_optimizer_name(config.optimizer.kind));
-    lm_text_printf(out, "%-12s %s\n", "tokenizer", *s.tokenizer ? s.tokenizer : "(not known)");
+    lm_text_say(out, "%s: a checkpoint\n", path);
+    lm_text_say(out, "%-12s %" PRId64 " of %" PRId64 "\n", "step", s.step, config.train.steps);
+    lm_text_say(out, "%-12s %" PRId64 "\n", "tokens", s.tokens);
+    lm_text_say(out, "%-12s %s\n", "parameters",
+                lm_text_count(text, sizeof text, (double)s.parameters));
+    lm_text_say(out,
+                "%-12s %" PRId64 " layers of %" PRId64 ", %" PRId64 " heads, context %" PRId64
+                ", vocabulary %" PRId64 ", %s, %s, %s\n",
+                "model", m->n_layers, m->d_model, m->n_heads, m->context_length, m->vocab_size,
+                lm_norm_name(m->norm), lm_position_name(m->position), lm_mlp_name(m->mlp));
+    lm_text_say(out, "%-12s %s\n", "optimizer", lm_optimizer_name(config.optimizer.kind));
+    lm_text_say(out, "%-12s %s\n", "tokenizer", *s.tokenizer ? s.tokenizer : "(not known)");
     print_loss(out, "train loss", s.train_loss);
     print_loss(out, "val loss", s.val_loss);
     print_loss(out, "best val", s.best_val_loss);
     if (r->config) {
-        lm_text_printf(out, "\n");
+        lm_text_say(out, "\n");
         lm_config_print(&config, out);
     }
     print_arrays(c, out);
@@ -112,11 +110,11 @@ static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
     int64_t vocab_size = known ? lm_corpus_vocab_size(c) : lm_corpus_most_vocab_size(c);
     lm_status status = lm_corpus_validate(c, vocab_size, err);
     if (status == LM_OK)
-        lm_text_printf(out,
-                       known ? "verified: ids are below %" PRId64 ", digests are right\n"
-                             : "verified: every id can be read; without a manifest there is no "
-                               "vocabulary to check them against\n",
-                       lm_corpus_vocab_size(c));
+        lm_text_say(out,
+                    known ? "verified: ids are below %" PRId64 ", digests are right\n"
+                          : "verified: every id can be read; without a manifest there is no "
+                            "vocabulary to check them against\n",
+                    lm_corpus_vocab_size(c));
     return status;
 }
 
@@ -125,19 +123,19 @@ static lm_status inspect_corpus(const request *r, const char *path, lm_text *out
     lm_status status = lm_corpus_open(&c, path, &(lm_corpus_options){0}, err);
     if (status != LM_OK) return status;
     const char *tokenizer = lm_corpus_tokenizer(c);
-    lm_text_printf(out, "%s: tokens, %s\n", path, lm_corpus_format(c));
-    lm_text_printf(out, "%-12s %" PRId64 " in %" PRId64 " shard%s\n", "tokens", lm_corpus_tokens(c),
-                   lm_corpus_shards(c), lm_corpus_shards(c) == 1 ? "" : "s");
+    lm_text_say(out, "%s: tokens, %s\n", path, lm_corpus_format(c));
+    lm_text_say(out, "%-12s %" PRId64 " in %" PRId64 " shard%s\n", "tokens", lm_corpus_tokens(c),
+                lm_corpus_shards(c), lm_corpus_shards(c) == 1 ? "" : "s");
     if (tokenizer) {
-        lm_text_printf(out, "%-12s %s\n%-12s %" PRId64 "\n", "tokenizer", tokenizer, "vocabulary",
-                       lm_corpus_vocab_size(c));
+        lm_text_say(out, "%-12s %s\n%-12s %" PRId64 "\n", "tokenizer", tokenizer, "vocabulary",
+                    lm_corpus_vocab_size(c));
     } else {
-        lm_text_printf(out, "%-12s none: the tokenizer is not known\n", "manifest");
+        lm_text_say(out, "%-12s none: the tokenizer is not known\n", "manifest");
     }
     if (lm_corpus_shards(c) > 1)
         for (int64_t i = 0; i < lm_corpus_shards(c); i++)
-            lm_text_printf(out, "  %s: %" PRId64 " tokens\n", lm_corpus_shard_path(c, i),
-                           lm_corpus_shard_tokens(c, i));
+            lm_text_say(out, "  %s: %" PRId64 " tokens\n", lm_corpus_shard_path(c, i),
+                        lm_corpus_shard_tokens(c, i));
     if (r->verify) status = verify_corpus(c, out, err);
     lm_corpus_close(c);
     return status;
@@ -147,12 +145,14 @@ static lm_status inspect_corpus(const request *r, const char *path, lm_text *out
 
 static lm_status append_file(const char *directory, const char *name, lm_text *out, lm_error *err) {
     char *path = lm_file_join(directory, name);
+    lm_text text = {0};
     lm_status status = LM_OK;
     if (!path) return lm_error_no_memory(err, directory);
     if (lm_file_exists(path)) {
-        lm_text_printf(out, "\n%s:\n", name);
-        status = lm_file_read(path, (size_t)1 << 20, out, err);
+        status = lm_file_read(path, (size_t)1 << 20, &text, err);
+        lm_text_say(out, "\n%s:\n%-s", name, lm_text_cstr(&text));
     }
+    lm_text_free(&text);
     free(path);
     return status;
 }
@@ -170,9 +170,9 @@ static lm_status verify_listed(const char *directory, const char *name, lm_pool 
         path ? lm_checkpoint_check(path, pool, err) : lm_error_no_memory(err, directory);
     free(path);
     if (status == LM_OK) {
-        lm_text_printf(out, "  verified");
+        lm_text_say(out, "  verified");
     } else if (err->damaged) {
-        lm_text_printf(out, "  %s", err->message);
+        lm_text_say(out, "  %-s", err->message);
         ++*damaged;
         status = LM_OK;
     }
@@ -191,9 +191,9 @@ static lm_status list_checkpoints(const request *r, const char *directory, const
     if (status == LM_OK && r->verify) status = lm_pool_create(&pool, lm_cpu_threads(NULL), err);
     for (size_t i = 0; status == LM_OK && i < names.count; i++) {
         if (!is_checkpoint(names.names[i])) continue;
-        lm_text_printf(out, "%s%s", prefix, names.names[i]);
+        lm_text_say(out, "%s%s", prefix, names.names[i]);
         if (pool) status = verify_listed(directory, names.names[i], pool, out, &damaged, err);
-        lm_text_printf(out, "\n");
+        lm_text_say(out, "\n");
         ++*count;
     }
     lm_pool_free(pool);
@@ -222,12 +222,12 @@ static lm_status inspect_run(const request *r, const char *path, lm_text *out, l
     char *checkpoints = lm_file_join(path, "checkpoints");
     if (!checkpoints) return lm_error_no_memory(err, path);
     lm_status status = LM_OK;
-    lm_text_printf(out, "%s: a run directory\n", path);
+    lm_text_say(out, "%s: a run directory\n", path);
     if (lm_file_is_directory(checkpoints))
         status = list_checkpoints(r, checkpoints, "checkpoints/", out, &count, err);
     free(checkpoints);
     if (status != LM_OK) return status;
-    if (count == 0) lm_text_printf(out, "no checkpoints\n");
+    if (count == 0) lm_text_say(out, "no checkpoints\n");
     if ((status = print_curve(path, out, err)) != LM_OK) return status;
     if ((status = append_file(path, "config.json", out, err)) != LM_OK) return status;
     return append_file(path, "summary.json", out, err);
@@ -244,7 +244,7 @@ static lm_status inspect_directory(const request *r, const char *path, lm_text *
     if (run) return inspect_run(r, path, out, err);
     lm_status status = list_checkpoints(r, path, "", &names, &count, err);
     if (count > 0) {
-        lm_text_printf(out, "%s: checkpoints\n%s", path, lm_text_cstr(&names));
+        lm_text_say(out, "%s: checkpoints\n%-s", path, lm_text_cstr(&names));
     } else if (status == LM_OK) {
         status = inspect_corpus(r, path, out, err);
     }

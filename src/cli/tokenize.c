@@ -189,18 +189,17 @@ static lm_status commit(job *j, lm_text *out, lm_error *err) {
         lm_status status = lm_shard_writer_commit(&p->writer, err);
         p->open = false;
         if (status != LM_OK) return status;
-        lm_text_printf(out, "%-5s %s: %" PRId64 " tokens from %s of text",
-                       i == VAL ? "val" : "train", p->path, tokens,
-                       lm_text_bytes(bytes, sizeof bytes, (double)p->bytes));
+        lm_text_say(out, "%-5s %s: %" PRId64 " tokens from %s of text", i == VAL ? "val" : "train",
+                    p->path, tokens, lm_text_bytes(bytes, sizeof bytes, (double)p->bytes));
         if (p->files > 0)
-            lm_text_printf(out, ", %" PRId64 " file%s", p->files, p->files == 1 ? "" : "s");
-        lm_text_printf(out, "\n");
+            lm_text_say(out, ", %" PRId64 " file%s", p->files, p->files == 1 ? "" : "s");
+        lm_text_say(out, "\n");
     }
     return LM_OK;
 }
 
 static void put_passed_over(lm_text *out, size_t count, const char *why) {
-    if (count > 0) lm_text_printf(out, "%zu file%s %s\n", count, count == 1 ? "" : "s", why);
+    if (count > 0) lm_text_say(out, "%zu file%s %s\n", count, count == 1 ? "" : "s", why);
 }
 
 static lm_status finish(job *j, const lm_text_files *list, lm_error *err) {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/message.h"
 #include "base/numbers.h"
 #include "config/parser.h"
 
@@ -9,9 +10,9 @@ void lm_parser_problem(lm_parser *p, const char *place, const char *format, ...)
     char line[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    lm_message_print(line, sizeof line, format, arguments);
     va_end(arguments);
-    lm_text_printf(&p->problems, "%s%s: %s", p->problems.length ? "\n" : "", place, line);
+    lm_text_say(&p->problems, "%-s%s: %s", p->problems.length ? "\n" : "", place, line);
     p->no_memory |= p->problems.failed;
 }
 

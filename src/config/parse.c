@@ -246,8 +246,8 @@ static lm_status tell(const lm_text *problems, lm_error *err) {
         for (fits = room; fits > 0 && all[fits] != '\n';) fits--;
         for (const char *c = all + fits; *c; c++) more += *c == '\n';
     }
-    if (more == 0) return lm_error_set(err, LM_ERR_USAGE, "%s", all);
-    return lm_error_set(err, LM_ERR_USAGE, "%.*s\nand %d more problem%s", (int)fits, all, more,
+    if (more == 0) return lm_error_set(err, LM_ERR_USAGE, "%-s", all);
+    return lm_error_set(err, LM_ERR_USAGE, "%-.*s\nand %d more problem%s", (int)fits, all, more,
                         more == 1 ? "" : "s");
 }
 

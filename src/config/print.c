@@ -146,10 +146,10 @@ static void append_difference(const lm_key *k, const lm_config *before, const lm
     lm_key_print(k, now, &new);
     if (strcmp(lm_text_cstr(&old), lm_text_cstr(&new)) != 0) {
         if (out->length) lm_text_printf(out, "\n");
-        lm_text_printf(out,
-                       refused ? "%s cannot change when a run is resumed: it was %s, it is now %s"
-                               : "  %s: %s -> %s",
-                       k->path, lm_text_cstr(&old), lm_text_cstr(&new));
+        lm_text_say(out,
+                    refused ? "%s cannot change when a run is resumed: it was %s, it is now %s"
+                            : "  %s: %s -> %s",
+                    k->path, lm_text_cstr(&old), lm_text_cstr(&new));
     }
     out->failed |= old.failed || new.failed;
     lm_text_free(&old);
@@ -167,7 +167,7 @@ lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_tex
     if (problems.failed) {
         status = lm_error_no_memory(err, "comparing two configs");
     } else if (problems.length) {
-        status = lm_error_set(err, LM_ERR_USAGE, "%s", lm_text_cstr(&problems));
+        status = lm_error_set(err, LM_ERR_USAGE, "%-s", lm_text_cstr(&problems));
     }
     lm_text_free(&problems);
     return status;

@@ -149,7 +149,7 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     if (problems.failed)
         status = lm_error_no_memory(err, NULL);
     else if (problems.length > 0)
-        status = lm_error_set(err, LM_ERR_USAGE, "%s", lm_text_cstr(&problems));
+        status = lm_error_set(err, LM_ERR_USAGE, "%-s", lm_text_cstr(&problems));
     lm_text_free(&problems);
     return status;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/message.h"
 #include "report/metrics.h"
 
 #define REDRAW_SECONDS 0.1
@@ -156,10 +157,14 @@ void lm_progress_eval(lm_progress *p, int64_t step, double val_loss, double byte
                      (long long)step, val_loss, perplexity, bits);
 }
 
+static void put_on_stream(void *stream, const char *bytes, size_t n) {
+    fwrite(bytes, 1, n, stream);
+}
+
 static void print_note(lm_progress *p, const char *format, va_list arguments) {
     if (p->drawn) fputs(CLEAR_LINE, p->stream);
     p->drawn = false;
-    vfprintf(p->stream, format, arguments);
+    lm_message_format(put_on_stream, p->stream, format, arguments);
     fputc('\n', p->stream);
     fflush(p->stream);
 }

@@ -50,7 +50,7 @@ static lm_status resolve(const char *path, lm_pool *pool, char **file, lm_text *
     lm_status status = lm_checkpoint_newest(directory, pool, file, skipped, err);
     if (status == LM_OK && !*file)
         status = lm_error_set(err, LM_ERR_RUNTIME,
-                              "%s: expected a checkpoint (step-*.npz), found no good one%s%s",
+                              "%s: expected a checkpoint (step-*.npz), found no good one%s%-s",
                               directory, skipped->length ? ":\n" : "", lm_text_cstr(skipped));
     free(inside);
     return status;

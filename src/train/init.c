@@ -34,7 +34,7 @@ static void say_differences(lm_trainer *t, const lm_saved *from) {
     lm_progress_note(&t->progress, "weights from %s, step %lld", from->path,
                      (long long)from->state.step);
     if (differences.length > 0)
-        lm_progress_warn(&t->progress, "warning: its model differs:\n%s",
+        lm_progress_warn(&t->progress, "warning: its model differs:\n%-s",
                          lm_text_cstr(&differences));
     lm_text_free(&differences);
 }
@@ -45,7 +45,7 @@ static lm_status take_weights(lm_trainer *t, const char *path, lm_error *err) {
     lm_status status = lm_saved_open(&from, path, t->pool, &skipped, err);
     if (status != LM_OK) goto out; /* the error names what was skipped */
     if (skipped.length > 0)
-        lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));
+        lm_progress_warn(&t->progress, "passed over:\n%-s", lm_text_cstr(&skipped));
     if ((status = check_tokenizer(t, &from, err)) != LM_OK) goto out;
     if ((status = check_all_used(t, &from, err)) != LM_OK) goto out;
     if ((status = lm_saved_weights(&from, t->model, t->pool, err)) != LM_OK) goto out;

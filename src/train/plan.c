@@ -102,32 +102,32 @@ lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err) {
 
 static void put_bytes(lm_text *out, const char *what, uint64_t bytes) {
     char text[32];
-    lm_text_printf(out, "  %-14s %12s\n", what, lm_text_bytes(text, sizeof text, (double)bytes));
+    lm_text_say(out, "  %-14s %12s\n", what, lm_text_bytes(text, sizeof text, (double)bytes));
 }
 
 /* What recomputing more than the config asks for would save. */
 static void put_recompute(lm_text *out, const lm_setup *s) {
     const lm_config *c = s->config;
     char text[32];
-    lm_text_printf(out, "  recompute %s", lm_recompute_name(c->model.recompute));
+    lm_text_say(out, "  recompute %s", lm_recompute_name(c->model.recompute));
     for (int kind = c->model.recompute + 1; kind < LM_RECOMPUTE_COUNT; kind++) {
         lm_model_options o = c->model;
         lm_model_plan plan;
         o.recompute = kind;
         lm_model_plan_make(&plan, &o, c->train.micro_batch, true, (lm_precision)c->train.precision,
                            s->threads);
-        lm_text_printf(out, "; %s would save %s", lm_recompute_name(kind),
-                       lm_text_bytes(text, sizeof text,
-                                     (double)(s->plan.model.activations - plan.activations)));
+        lm_text_say(out, "; %s would save %s", lm_recompute_name(kind),
+                    lm_text_bytes(text, sizeof text,
+                                  (double)(s->plan.model.activations - plan.activations)));
     }
-    lm_text_printf(out, "\n");
+    lm_text_say(out, "\n");
 }
 
 static void put_warnings(lm_text *out, const lm_setup *s) {
     lm_text lines = {0};
     lm_setup_warnings(s, &lines);
     for (const char *at = lm_text_cstr(&lines); *at; at += strcspn(at, "\n") + 1)
-        lm_text_printf(out, "          %.*s\n", (int)strcspn(at, "\n"), at);
+        lm_text_say(out, "          %-.*s\n", (int)strcspn(at, "\n"), at);
     lm_text_free(&lines);
 }
 
@@ -136,27 +136,27 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     const lm_config *c = s->config;
     const lm_model_options *m = &c->model;
     char a[32], b[32], isas[128];
-    lm_text_printf(out,
-                   "model     %s parameters: %" PRId64 " layers of %" PRId64 ", %" PRId64
-                   " heads, vocabulary %" PRId64 ", context %" PRId64 "\n",
-                   lm_text_count(a, sizeof a, (double)p->model.parameters), m->n_layers, m->d_model,
-                   m->n_heads, m->vocab_size, m->context_length);
-    lm_text_printf(out, "data      %s: %s tokens", c->data.train,
-                   lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->train)));
+    lm_text_say(out,
+                "model     %s parameters: %" PRId64 " layers of %" PRId64 ", %" PRId64
+                " heads, vocabulary %" PRId64 ", context %" PRId64 "\n",
+                lm_text_count(a, sizeof a, (double)p->model.parameters), m->n_layers, m->d_model,
+                m->n_heads, m->vocab_size, m->context_length);
+    lm_text_say(out, "data      %s: %s tokens", c->data.train,
+                lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->train)));
     if (s->val)
-        lm_text_printf(out, "; validation %s: %s tokens", c->data.val,
-                       lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->val)));
-    lm_text_printf(out, "\n");
+        lm_text_say(out, "; validation %s: %s tokens", c->data.val,
+                    lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->val)));
+    lm_text_say(out, "\n");
     put_warnings(out, s);
     lm_text_printf(
         out, "training  %" PRId64 " steps of %" PRId64 " tokens: %s tokens, %.3g epochs\n",
         c->train.steps, p->step_tokens, lm_text_count(a, sizeof a, p->tokens), p->epochs);
-    lm_text_printf(out, "work      %sFLOP per token, %sFLOP in all\n",
-                   lm_text_count(a, sizeof a, p->model.flops_per_token),
-                   lm_text_count(b, sizeof b, p->model.flops_per_token * p->tokens));
-    lm_text_printf(out, "machine   %d thread%s, %s\n", s->threads, s->threads == 1 ? "" : "s",
-                   lm_cpu_describe(s->kernels.isas, isas, sizeof isas));
-    lm_text_printf(out, "memory\n");
+    lm_text_say(out, "work      %sFLOP per token, %sFLOP in all\n",
+                lm_text_count(a, sizeof a, p->model.flops_per_token),
+                lm_text_count(b, sizeof b, p->model.flops_per_token * p->tokens));
+    lm_text_say(out, "machine   %d thread%s, %s\n", s->threads, s->threads == 1 ? "" : "s",
+                lm_cpu_describe(s->kernels.isas, isas, sizeof isas));
+    lm_text_say(out, "memory\n");
     put_bytes(out, "weights", p->model.weights + p->model.rounded);
     put_bytes(out, "gradients", p->model.gradients);
     put_bytes(out, "optimizer", p->optimizer);
@@ -167,9 +167,9 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     put_bytes(out, "total", p->memory);
     put_bytes(out, "available", lm_limits_memory());
     put_recompute(out, s);
-    lm_text_printf(out,
-                   "disk      at most %s per checkpoint, %s for those kept and the one being"
-                   " written\n",
-                   lm_text_bytes(a, sizeof a, (double)p->checkpoint),
-                   lm_text_bytes(b, sizeof b, (double)p->disk));
+    lm_text_say(out,
+                "disk      at most %s per checkpoint, %s for those kept and the one being"
+                " written\n",
+                lm_text_bytes(a, sizeof a, (double)p->checkpoint),
+                lm_text_bytes(b, sizeof b, (double)p->disk));
 }

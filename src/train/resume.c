@@ -25,7 +25,7 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
         goto out;
     }
     if (changed.length > 0)
-        lm_progress_note(&t->progress, "changed since %s:\n%s", path, lm_text_cstr(&changed));
+        lm_progress_note(&t->progress, "changed since %s:\n%-s", path, lm_text_cstr(&changed));
     if ((status = check_same_data(t, &from.state, path, err)) != LM_OK) goto out;
     status = lm_checkpoint_read(from.checkpoint, t->arrays, t->n_arrays, t->pool, err);
     if (status != LM_OK) goto out;
@@ -45,7 +45,7 @@ static lm_status none_is_good(const lm_trainer *t, const lm_text *skipped, lm_er
     return lm_error_damaged(err,
                             "%s: no good checkpoint to go on from; nothing was changed. Put a good"
                             " copy in, name one kept elsewhere (--resume FILE), move the damaged"
-                            " ones away to begin at step 0, or choose another run.dir.\n%.*s",
+                            " ones away to begin at step 0, or choose another run.dir.\n%-.*s",
                             t->dir.checkpoints, (int)skipped->length - 1, lm_text_cstr(skipped));
 }
 
@@ -64,7 +64,7 @@ static lm_status choose(lm_trainer *t, lm_error *err) {
         lm_error_prefix(err, "cannot tell the newest good checkpoint (--resume FILE names one)");
     if (status == LM_OK && skipped.length > 0) {
         if (t->saved) {
-            lm_progress_warn(&t->progress, "passed over:\n%s", lm_text_cstr(&skipped));
+            lm_progress_warn(&t->progress, "passed over:\n%-s", lm_text_cstr(&skipped));
         } else {
             status = none_is_good(t, &skipped, err);
         }
@@ -86,7 +86,7 @@ static lm_status settle(lm_trainer *t, lm_error *err) {
         status = lm_checkpoint_set_aside(t->dir.checkpoints, t->state.step, &moved, err);
     if (moved.length > 0)
         lm_progress_warn(&t->progress,
-                         "set aside, because the run goes on from an earlier step:\n%s",
+                         "set aside, because the run goes on from an earlier step:\n%-s",
                          lm_text_cstr(&moved));
     lm_text_free(&moved);
     free(own);

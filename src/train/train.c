@@ -39,7 +39,7 @@ static void announce(lm_trainer *t) {
                      lm_cpu_describe(t->setup.kernels.isas, isas, sizeof isas));
     lm_setup_warnings(&t->setup, &warnings);
     if (warnings.length > 0)
-        lm_progress_warn(&t->progress, "%.*s", (int)warnings.length - 1, lm_text_cstr(&warnings));
+        lm_progress_warn(&t->progress, "%-.*s", (int)warnings.length - 1, lm_text_cstr(&warnings));
     lm_text_free(&warnings);
     if (t->saved) {
         lm_progress_note(&t->progress, "going on after step %" PRId64 ", from %s", t->state.step,

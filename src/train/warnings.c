@@ -15,18 +15,18 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out) {
     const lm_config *c = s->config;
     const char *shared = shared_shard(s);
     if (s->threads_asked > 0)
-        lm_text_printf(out,
-                       "warning: OMP_NUM_THREADS lowers the number of threads to %d, %d CPUs may be"
-                       " used (run.threads and --threads win over it)\n",
-                       s->threads_asked, lm_cpu_usable());
+        lm_text_say(out,
+                    "warning: OMP_NUM_THREADS lowers the number of threads to %d, %d CPUs may be"
+                    " used (run.threads and --threads win over it)\n",
+                    s->threads_asked, lm_cpu_usable());
     if (shared)
-        lm_text_printf(out,
-                       "warning: %s is in data.train too, so that validation says nothing about"
-                       " other text\n",
-                       shared);
+        lm_text_say(out,
+                    "warning: %s is in data.train too, so that validation says nothing about"
+                    " other text\n",
+                    shared);
     if (c->model.document_mask && !lm_corpus_watched(s->train))
-        lm_text_printf(out,
-                       "warning: model.document_token = %lld never occurs in %s:"
-                       " model.document_mask does nothing\n",
-                       (long long)c->model.document_token, c->data.train);
+        lm_text_say(out,
+                    "warning: model.document_token = %lld never occurs in %s:"
+                    " model.document_mask does nothing\n",
+                    (long long)c->model.document_token, c->data.train);
 }

@@ -152,6 +152,9 @@ static void test_what_is_asked_for_must_be_there(void **state) {
     strcpy(want.name, "b");
     assert_int_equal(lm_checkpoint_read(c, &want, 1, pools[2], &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "expected an array b, found none"));
+    strcpy(want.name, "c\x1b[2J"); /* a name may come from a foreign file */
+    assert_int_equal(lm_checkpoint_read(c, &want, 1, pools[2], &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "expected an array c\\x1b[2J, found none"));
     assert_int_equal(lm_checkpoint_read(c, NULL, 0, pools[2], &err), LM_OK);
     lm_checkpoint_close(c);
     free(path);

@@ -10,7 +10,7 @@
 static lm_status save(lm_trainer *t, bool must, lm_error *err) {
     lm_status status = lm_trainer_save(t, err);
     if (status != LM_ERR_RUNTIME || must) return status;
-    lm_progress_warn(&t->progress, "warning: no checkpoint at step %" PRId64 ": %s", t->state.step,
+    lm_progress_warn(&t->progress, "warning: no checkpoint at step %" PRId64 ": %-s", t->state.step,
                      err->message);
     return LM_OK;
 }
