@@ -218,7 +218,7 @@ quickstart: lmtrain data/headers/train.bin  ## build, make a corpus, train for a
 	@echo && echo "what it made:     ./lmtrain inspect runs/quickstart" && \
 	  echo "go on training:   ./lmtrain --config configs/quickstart.json --set train.steps=3000 --resume" && \
 	  echo "your own text:    ./lmtrain tokenize --tokenizer bytes --input TEXT... --output data/mine --val-fraction 0.05" && \
-	  echo "your own run:     copy configs/quickstart.json; every key is explained in configs/README.md"
+	  echo "your own run:     ./lmtrain init data/mine, then ./lmtrain --config run.json"
 
 reference: lmtrain  ## bring the config reference in configs/README.md up to date
 	$(Q)./lmtrain train --print-reference >$(BUILD)/reference.md

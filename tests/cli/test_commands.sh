@@ -22,7 +22,7 @@ scenario general_help
 
 help_of_commands() {
     local command
-    for command in train tokenize generate eval inspect diff bench help; do
+    for command in train tokenize generate eval inspect diff bench init help; do
         check "lmtrain $command --help has an example" exits_saying 0 "Example:" \
             "$lmtrain" $command --help
         check "lmtrain $command --help has the exit codes" says "interrupted: train has written"
