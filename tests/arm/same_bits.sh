@@ -5,10 +5,17 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
+# The machines.
+here() { "$lmtrain" "$@"; }
 arm() { qemu-aarch64 "$LMTRAIN_ARM" "$@"; }
-check "the emulated machine is an ARM with NEON" bash -c "qemu-aarch64 '$LMTRAIN_ARM' --version | grep -q 'sets: scalar neon$'"
-corpus >/dev/null
-cat >a.json <<END
+is_arm() { arm --version | grep -q 'sets: scalar neon$'; }
+scenario check "the emulated machine is an ARM with NEON" is_arm
+
+last=run/checkpoints/step-0000000008.npz
+half=run/checkpoints/step-0000000004.npz
+config() {
+    given corpus
+    cat >a.json <<JSON
 {
   "run": {"dir": "run"},
   "model": {"d_model": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "context_length": 40},
@@ -18,39 +25,52 @@ cat >a.json <<END
   "eval": {"every": 4, "tokens": 200},
   "checkpoint": {"every": 4, "keep_last": 2}
 }
-END
-here() { "$lmtrain" "$@"; }
-# on MACHINE DIRECTORY OPTIONS...: the run, in a directory of its own since its name is in the checkpoint.
+JSON
+}
+# on MACHINE DIRECTORY OPTIONS...: the run, below a directory of its own since its name is in the
+# checkpoint.
 on() {
     local machine=$1 where=$2
     shift 2
     mkdir -p "$where" && (cd "$where" && $machine --config ../a.json --quiet "$@")
 }
-last=run/checkpoints/step-0000000008.npz
-half=run/checkpoints/step-0000000004.npz
-same() { # NAME OPTIONS...
-    local name=$1
-    shift
-    on here "$name-here" "$@" && on arm "$name-arm" "$@" && cmp "$name-here/$last" "$name-arm/$last"
-}
-# moved NAME FROM TO OPTIONS...: FROM's checkpoint of half the way, gone on with on TO.
+same_end() { cmp "$1/$last" "$2/$last"; } # DIRECTORY DIRECTORY
+on_both() { on here here "$@" && on arm arm "$@" && same_end here arm; } # OPTIONS...
+# moved FROM TO OPTIONS...: the checkpoint that FROM made half-way, gone on with on TO.
 moved() {
-    local name=$1 from=$2 to=$3
-    shift 3
-    mkdir -p "$name-$from-$to/run/checkpoints" && cp "$name-$from/run/config.json" "$name-$from-$to/run/" &&
-        cp "$name-$from/$half" "$name-$from-$to/$half" &&
-        on "$to" "$name-$from-$to" --resume "$@" && cmp "$name-$from/$last" "$name-$from-$to/$last"
+    local from=$1 to=$2 where=$1-to-$2
+    shift 2
+    mkdir -p "$where/run/checkpoints" && cp "$from/run/config.json" "$where/run/" &&
+        cp "$from/$half" "$where/$half" && on "$to" "$where" --resume "$@" && same_end "$from" "$where"
 }
-for precision in fp32 bf16; do
-    set -- --set train.precision=$precision
-    check "$precision: a run on ARM ends in the same checkpoint as here" same $precision "$@"
-    check "$precision: a run begun here and resumed on ARM ends in the same checkpoint" moved $precision here arm "$@"
-    check "$precision: a run begun on ARM and resumed here ends in the same checkpoint" moved $precision arm here "$@"
-done
-check "training at bf16 ends in another checkpoint than at fp32" bash -c "! cmp -s fp32-arm/$last bf16-arm/$last"
-check "a run on ARM writes the same losses as here" cmp <(sed -n 's/,"tokens_per_s.*//p' fp32-here/run/metrics.jsonl) \
-    <(sed -n 's/,"tokens_per_s.*//p' fp32-arm/run/metrics.jsonl)
+
+at_precision() { # PRECISION
+    local options=(--set "train.precision=$1")
+    config
+    check "$1: a run on ARM ends in the same checkpoint as here" on_both "${options[@]}"
+    check "$1: a run on ARM writes the same losses as here" same_figures here/run arm/run
+    check "$1: a run begun here and resumed on ARM ends in the same checkpoint" \
+        moved here arm "${options[@]}"
+    check "$1: a run begun on ARM and resumed here ends in the same checkpoint" \
+        moved arm here "${options[@]}"
+}
+scenario at_precision fp32
+scenario at_precision bf16
+
+precisions_differ() {
+    config
+    on arm fp32 --set train.precision=fp32 && on arm bf16 --set train.precision=bf16 &&
+        ! same_end fp32 bf16
+}
+scenario check "training at bf16 ends in another checkpoint than at fp32" precisions_differ
+
+with_options() { # COLUMN
+    local options
+    config
+    mapfile -t options < <(every_option "$1")
+    on_both "${options[@]}"
+}
 for column in $(seq "$(option_columns)"); do
-    mapfile -t options < <(every_option "$column")
-    check "model options, values $column: a run on ARM ends in the same checkpoint as here" same "options-$column" "${options[@]}"
+    scenario check "model options, values $column: a run on ARM ends in the same checkpoint as here" \
+        with_options "$column"
 done
