@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "tests/support/aborts.h"
 
-static void test_sizes_and_arena(void **state) {
+static void test_sizes_are_checked_and_pieces_aligned(void **state) {
     (void)state;
     size_t out = 5;
     assert_false(lm_size_mul(SIZE_MAX, 2, &out));
@@ -31,7 +31,7 @@ static void test_sizes_and_arena(void **state) {
     assert_non_null(strstr(err.message, "EiB"));
 }
 
-static void test_large_arena(void **state) {
+static void test_a_large_arena_is_zeroed(void **state) {
     (void)state;
     enum { MEGABYTE = 1 << 20 };
     lm_error err = {0};
@@ -53,7 +53,7 @@ static void take_nothing(void *arena) {
     lm_arena_take(arena, 0);
 }
 
-static void test_empty_arena(void **state) {
+static void test_an_empty_arena_gives_empty_pieces(void **state) {
     (void)state;
     lm_error err = {0};
     lm_arena arena;
@@ -98,7 +98,7 @@ static float *take_pieces(lm_arena *arena, int64_t n) {
     return lm_arena_array(arena, n, 3, sizeof(float));
 }
 
-static void test_what_was_measured_is_what_is_taken(void **state) {
+static void test_taking_uses_what_measuring_counted(void **state) {
     (void)state;
     for (int64_t n = 0; n < 100; n += 7) {
         lm_error err = {0};
@@ -115,7 +115,7 @@ static void test_what_was_measured_is_what_is_taken(void **state) {
     }
 }
 
-static void test_measuring_notes_an_overflow(void **state) {
+static void test_measuring_reports_an_overflow(void **state) {
     (void)state;
     lm_error err = {0};
     lm_arena measure = lm_arena_measuring(), arena;
@@ -136,12 +136,12 @@ static void test_measuring_notes_an_overflow(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes_and_arena),
-        cmocka_unit_test(test_large_arena),
-        cmocka_unit_test(test_empty_arena),
+        cmocka_unit_test(test_sizes_are_checked_and_pieces_aligned),
+        cmocka_unit_test(test_a_large_arena_is_zeroed),
+        cmocka_unit_test(test_an_empty_arena_gives_empty_pieces),
         cmocka_unit_test(test_running_out_is_our_mistake),
-        cmocka_unit_test(test_what_was_measured_is_what_is_taken),
-        cmocka_unit_test(test_measuring_notes_an_overflow),
+        cmocka_unit_test(test_taking_uses_what_measuring_counted),
+        cmocka_unit_test(test_measuring_reports_an_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

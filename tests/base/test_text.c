@@ -83,7 +83,7 @@ static const char *animal(int i, const void *context) {
     return names[i];
 }
 
-static void test_nearest(void **state) {
+static void test_the_nearest_name_is_suggested(void **state) {
     (void)state;
     assert_string_equal(lm_text_nearest("learning_rat", animal, NULL), "learning_rate");
     assert_string_equal(lm_text_nearest("rl", animal, NULL), "lr"); /* a swap is one edit */
@@ -98,7 +98,7 @@ static void test_nearest(void **state) {
     assert_string_equal(lm_text_did_you_mean(out, NULL), "");
 }
 
-static void test_for_people(void **state) {
+static void test_bytes_and_counts_are_rounded_for_people(void **state) {
     (void)state;
     char s[32];
     assert_string_equal(lm_text_bytes(s, sizeof s, 912), "912 B");
@@ -111,9 +111,11 @@ static void test_for_people(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text_grows),  cmocka_unit_test(test_json_string),
-        cmocka_unit_test(test_json_number), cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_for_people),
+        cmocka_unit_test(test_text_grows),
+        cmocka_unit_test(test_json_string),
+        cmocka_unit_test(test_json_number),
+        cmocka_unit_test(test_the_nearest_name_is_suggested),
+        cmocka_unit_test(test_bytes_and_counts_are_rounded_for_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ static lm_bench_verdict verdict(const lm_bench_attempt *attempts, int n) {
     return lm_bench_verdict_of(0.90, 200, attempts, n);
 }
 
-static void test_limit(void **unused) {
+static void test_a_row_fell_below_the_tolerance(void **unused) {
     (void)unused;
     assert_true(lm_bench_fell(0.76, 0.90));
     assert_false(lm_bench_fell(0.77, 0.90));
@@ -38,7 +38,7 @@ static void test_three_falls_in_quiet_are_slower(void **unused) {
     assert_int_equal(verdict(a, 3), LM_BENCH_FELL);
 }
 
-static void test_the_best_counts(void **unused) {
+static void test_the_best_attempt_is_compared(void **unused) {
     (void)unused;
     const lm_bench_attempt a[] = {{0.40, 200}, {0.41, 200}, {0.77, 200}};
     assert_int_equal(verdict(a, 3), LM_BENCH_HELD);
@@ -83,7 +83,7 @@ static lm_status judge(bool fell, bool noise, lm_error *err) {
     return status;
 }
 
-static void test_noise_is_named_and_no_failure(void **unused) {
+static void test_noise_is_named_but_does_not_fail(void **unused) {
     (void)unused;
     lm_error err = {0};
     assert_int_equal(judge(false, false, &err), LM_OK);
@@ -156,13 +156,13 @@ static void test_a_record_that_is_cut_off_is_named_with_the_place(void **unused)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_a_row_fell_below_the_tolerance),
         cmocka_unit_test(test_a_row_that_holds_is_measured_once),
         cmocka_unit_test(test_three_falls_in_quiet_are_slower),
-        cmocka_unit_test(test_the_best_counts),
+        cmocka_unit_test(test_the_best_attempt_is_compared),
         cmocka_unit_test(test_falls_beside_a_peak_that_moved_do_not_count),
         cmocka_unit_test(test_quiet_is_by_the_best_peak_of_the_run),
-        cmocka_unit_test(test_noise_is_named_and_no_failure),
+        cmocka_unit_test(test_noise_is_named_but_does_not_fail),
         cmocka_unit_test(test_rows_on_record_that_were_not_measured_are_named),
         cmocka_unit_test(test_a_record_that_is_cut_off_is_named_with_the_place),
     };

@@ -137,7 +137,7 @@ static void test_round_trip_on_any_number_of_threads(void **state) {
     lm_checkpoint_close(NULL);
 }
 
-static void test_what_is_asked_for_must_be_there(void **state) {
+static void test_a_missing_array_is_an_error(void **state) {
     (void)state;
     lm_error err = {0};
     lm_checkpoint_array a = {"a", 2, {2, 3, 0, 0}, random_floats(6, 1)};
@@ -359,7 +359,7 @@ static void test_the_digest_of_the_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_on_any_number_of_threads),
-        cmocka_unit_test(test_what_is_asked_for_must_be_there),
+        cmocka_unit_test(test_a_missing_array_is_an_error),
         cmocka_unit_test(test_a_failed_write_leaves_the_old_file),
         cmocka_unit_test(test_the_digest_of_the_file),
         cmocka_unit_test(test_zip64_records),

@@ -205,14 +205,14 @@ static void run_with(uint64_t seed) {
 #undef DRAW
 }
 
-static void test_rules_together(void **state) {
+static void test_retention_keeps_what_any_rule_keeps(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 5; seed++) run_with(seed);
 }
 
 /* Something in the way, a directory of that name say, must not keep the others: the disk would
  * fill. */
-static void test_one_that_cannot_go(void **state) {
+static void test_a_checkpoint_that_cannot_be_deleted_does_not_spare_the_others(void **state) {
     (void)state;
     lm_error err = {0};
     char *runs = in("stuck"), *way = lm_checkpoint_path(runs, 100), *newest;
@@ -238,7 +238,7 @@ static void test_one_that_cannot_go(void **state) {
 }
 
 /* What may be deleted is so because its successor is there. */
-static void test_nothing_goes_without_a_successor(void **state) {
+static void test_nothing_is_deleted_when_the_newest_is_missing(void **state) {
     (void)state;
     lm_error err = {0};
     char *runs = in("alone"), *last = lm_checkpoint_path(runs, 300);
@@ -255,9 +255,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_retention_keeps),
         cmocka_unit_test(test_newest_and_retention),
-        cmocka_unit_test(test_rules_together),
-        cmocka_unit_test(test_one_that_cannot_go),
-        cmocka_unit_test(test_nothing_goes_without_a_successor),
+        cmocka_unit_test(test_retention_keeps_what_any_rule_keeps),
+        cmocka_unit_test(test_a_checkpoint_that_cannot_be_deleted_does_not_spare_the_others),
+        cmocka_unit_test(test_nothing_is_deleted_when_the_newest_is_missing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

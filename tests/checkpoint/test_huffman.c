@@ -235,7 +235,7 @@ static void test_size_is_that_of_the_best_code(void **state) {
 
 /* The code lengths themselves, of counts that ask for more than the limit: complete, and longer for
  * what is rarer. */
-static void test_lengths_keep_the_limit(void **state) {
+static void test_code_lengths_stay_within_the_limit(void **state) {
     (void)state;
     for (int n = 2; n <= 40; n++) {
         uint32_t counts[40] = {1, 1};
@@ -308,7 +308,7 @@ static void test_zlib_codes_are_read(void **state) {
 }
 
 /* The same bytes on every machine. */
-static void test_bytes_are_as_ever(void **state) {
+static void test_encoded_bytes_have_not_changed(void **state) {
     (void)state;
     make(EXPONENTS, MOST);
     size_t n = encode(MOST, coded, MOST);
@@ -321,10 +321,10 @@ int main(void) {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_chunks_are_one_stream),
         cmocka_unit_test(test_size_is_that_of_the_best_code),
-        cmocka_unit_test(test_lengths_keep_the_limit),
+        cmocka_unit_test(test_code_lengths_stay_within_the_limit),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_zlib_codes_are_read),
-        cmocka_unit_test(test_bytes_are_as_ever),
+        cmocka_unit_test(test_encoded_bytes_have_not_changed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

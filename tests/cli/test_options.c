@@ -74,7 +74,7 @@ static void test_defaults(void **unused) {
     assert_int_equal(r.choices, 5);
 }
 
-static void test_values(void **unused) {
+static void test_values_of_every_kind_are_stored(void **unused) {
     (void)unused;
     assert_int_equal(parse("--text=a=b", "--flag", "--texts", "x", "--count", "1000", "--texts=-y",
                            "--unlimited", "9223372036854775807", "--real=1e-3", NULL),
@@ -136,7 +136,7 @@ static void test_wrong_values(void **unused) {
     refused("-f", NULL, "paint: unknown option -f (lmtrain paint --help lists them)");
 }
 
-static void test_what_is_required(void **unused) {
+static void test_missing_options_and_arguments_are_errors(void **unused) {
     (void)unused;
     assert_int_equal(parse("--flag", NULL), LM_ERR_USAGE);
     assert_string_equal(err.message, "paint: --text is required (lmtrain paint --help)");
@@ -146,7 +146,7 @@ static void test_what_is_required(void **unused) {
                         "paint: expected 0 to 2 arguments (FILE), found 3 (lmtrain paint --help)");
 }
 
-static void test_help_asked_for(void **unused) {
+static void test_help_is_asked_for_anywhere_before_a_double_dash(void **unused) {
     (void)unused;
     const char *const asks[] = {"--optional", "--help"};
     const char *const value[] = {"--text", "--help"};
@@ -182,11 +182,11 @@ static void test_help(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_values_of_every_kind_are_stored),
         cmocka_unit_test(test_an_optional_argument),
         cmocka_unit_test(test_wrong_values),
-        cmocka_unit_test(test_what_is_required),
-        cmocka_unit_test(test_help_asked_for),
+        cmocka_unit_test(test_missing_options_and_arguments_are_errors),
+        cmocka_unit_test(test_help_is_asked_for_anywhere_before_a_double_dash),
         cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,7 +179,7 @@ static void test_overrides(void **state) {
 }
 
 /* Of two keys that contradict each other, the override's place is told. */
-static void test_place_of_a_contradiction(void **state) {
+static void test_a_contradiction_names_the_place_of_a_key_that_was_given(void **state) {
     (void)state;
     lm_config c;
     lm_error err = {0};
@@ -258,7 +258,7 @@ static void test_compare(void **state) {
 
 /* Every cut and thousands of random changes of a good text: never a crash, never a silent "good"
  * without the required keys. */
-static void test_mangled_texts(void **state) {
+static void test_mangled_texts_never_crash(void **state) {
     (void)state;
     lm_error err = {0};
     lm_text good = {0};
@@ -340,7 +340,7 @@ static void test_schema(void **state) {
     lm_text_free(&text);
 }
 
-static void test_table(void **state) {
+static void test_every_key_is_complete(void **state) {
     (void)state;
     const lm_section *s;
     int rows = 0;
@@ -373,12 +373,12 @@ int main(void) {
         cmocka_unit_test(test_warmup_follows_short_runs),
         cmocka_unit_test(test_presets),
         cmocka_unit_test(test_overrides),
-        cmocka_unit_test(test_place_of_a_contradiction),
+        cmocka_unit_test(test_a_contradiction_names_the_place_of_a_key_that_was_given),
         cmocka_unit_test(test_print_reads_back),
         cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_mangled_texts),
+        cmocka_unit_test(test_mangled_texts_never_crash),
         cmocka_unit_test(test_schema),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_every_key_is_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

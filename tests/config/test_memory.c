@@ -61,7 +61,7 @@ static void read_without_memory(const char *text, lm_status otherwise) {
     if (REPLACED) assert_true(k > 10); /* strings, cJSON, messages */
 }
 
-static void test_reading(void **state) {
+static void test_reading_reports_every_failed_allocation(void **state) {
     (void)state;
     read_without_memory(good, LM_OK);
     read_without_memory(bad, LM_ERR_USAGE);
@@ -69,7 +69,7 @@ static void test_reading(void **state) {
 }
 
 /* No difference is lost: `changed` and what it says of memory are the caller's to look at. */
-static void test_comparing(void **state) {
+static void test_comparing_reports_every_failed_allocation(void **state) {
     (void)state;
     lm_config before, now;
     lm_error err = {0};
@@ -94,8 +94,8 @@ static void test_comparing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reading),
-        cmocka_unit_test(test_comparing),
+        cmocka_unit_test(test_reading_reports_every_failed_allocation),
+        cmocka_unit_test(test_comparing_reports_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,7 +94,7 @@ static bool occurs(int64_t id) {
     return found;
 }
 
-static void test_an_id_is_looked_out_for(void **state) {
+static void test_validation_tells_whether_an_id_occurs(void **state) {
     (void)state;
     lm_error err = {0};
     assert_int_equal(lm_file_make_directory(in("watched"), &err), LM_OK);
@@ -125,7 +125,7 @@ static void test_errors(void **state) {
     expect_error(in("nothing"), 256, "expected *.bin shards in this directory");
 }
 
-static void test_manifests_are_held_to(void **state) {
+static void test_a_manifest_must_agree_with_its_shard(void **state) {
     (void)state;
     const char *path = in("m.bin"), *manifest = in("m.json");
     put_shard(path, 10, 0, 256);
@@ -318,9 +318,9 @@ static void test_large_files(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_read),
-        cmocka_unit_test(test_an_id_is_looked_out_for),
+        cmocka_unit_test(test_validation_tells_whether_an_id_occurs),
         cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_manifests_are_held_to),
+        cmocka_unit_test(test_a_manifest_must_agree_with_its_shard),
         cmocka_unit_test(test_a_large_vocabulary_takes_uint32),
         cmocka_unit_test(test_shards_that_change_while_they_are_read),
         cmocka_unit_test(test_names_with_a_dot_are_no_shards),

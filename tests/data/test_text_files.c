@@ -53,7 +53,7 @@ static int tear_down(void **state) {
 
 static const char *const dot_h[] = {".h"};
 
-/* Finds below one path; the names of what was taken, without the directory, one a line. */
+/* Finds below one path; the names of what was taken, without the directory, one per line. */
 static void find(lm_text_files *list, const lm_text_files_options *o, const char *path, char *names,
                  size_t size) {
     lm_error err = {0};

@@ -110,7 +110,7 @@ static void expect_good(void) {
     if (lm_checkpoint_check(new, pool, &err) != LM_OK) fail_msg("%s", err.message);
 }
 
-static void test_each_bit_of_the_structure(void **state) {
+static void test_any_flipped_bit_of_the_structure_is_found(void **state) {
     (void)state;
     find_structure();
     expect_good();
@@ -120,7 +120,7 @@ static void test_each_bit_of_the_structure(void **state) {
     expect_good();
 }
 
-static void test_random_bits(void **state) {
+static void test_random_flipped_bits_are_found(void **state) {
     (void)state;
     lm_rng rng = {.seed = 5, .purpose = LM_RNG_TEST};
     for (uint64_t i = 0; i < 10000; i++)
@@ -136,7 +136,7 @@ static void cut(uint64_t length) {
     put(length, whole.data + length, whole.length - length);
 }
 
-static void test_cuts(void **state) {
+static void test_truncated_files_are_found(void **state) {
     (void)state;
     lm_rng rng = {.seed = 6, .purpose = LM_RNG_TEST};
     find_structure();
@@ -151,7 +151,7 @@ static void test_cuts(void **state) {
 }
 
 /* Cut off, or replaced by other bytes, while somebody has it open. */
-static void test_changes_under_the_reader(void **state) {
+static void test_a_file_that_changes_while_it_is_read_is_found(void **state) {
     (void)state;
     lm_error err = {0};
     lm_checkpoint *c = NULL;
@@ -169,10 +169,10 @@ static void test_changes_under_the_reader(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_bit_of_the_structure),
-        cmocka_unit_test(test_random_bits),
-        cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_changes_under_the_reader),
+        cmocka_unit_test(test_any_flipped_bit_of_the_structure_is_found),
+        cmocka_unit_test(test_random_flipped_bits_are_found),
+        cmocka_unit_test(test_truncated_files_are_found),
+        cmocka_unit_test(test_a_file_that_changes_while_it_is_read_is_found),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -53,7 +53,7 @@ static size_t mutate(unsigned char *data, size_t size) {
     return size;
 }
 
-static void test_mutations(void **state) {
+static void test_mutated_containers_never_crash(void **state) {
     (void)state;
     unsigned char *data = malloc(ROOM);
     assert_non_null(data);
@@ -79,6 +79,6 @@ static void test_mutations(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mutated_containers_never_crash)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ static void test_every_isa_equals_scalar(void **unused) {
 }
 
 /* The value that backward gives beside its gradient is forward's, beyond backward's clamps too. */
-static void test_backward_gives_forward(void **unused) {
+static void test_backward_kernels_write_the_y_of_forward(void **unused) {
     (void)unused;
     enum {
         N = 4001
@@ -73,7 +73,7 @@ static void test_every_kernel_has_a_row(void **unused) {
             assert_true(lm_kernel_list[i].member != lm_kernel_list[j].member);
 }
 
-static void test_ladder_fills_everything(void **unused) {
+static void test_every_ladder_fills_every_kernel(void **unused) {
     (void)unused;
     for (int isa = LM_ISA_SCALAR; isa < LM_ISA_COUNT; isa++) {
         lm_kernels table = {0};
@@ -90,10 +90,11 @@ static void test_ladder_fills_everything(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_isa_equals_scalar),
-                                       cmocka_unit_test(test_backward_gives_forward),
-                                       cmocka_unit_test(test_every_kernel_has_a_row),
-                                       cmocka_unit_test(test_ladder_fills_everything)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_isa_equals_scalar),
+        cmocka_unit_test(test_backward_kernels_write_the_y_of_forward),
+        cmocka_unit_test(test_every_kernel_has_a_row),
+        cmocka_unit_test(test_every_ladder_fills_every_kernel)};
     lm_fpmode_set();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

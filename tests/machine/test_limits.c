@@ -62,7 +62,7 @@ static void test_file_cache_and_slab_can_be_dropped(void **state) {
     lm_test_tempdir_free(root);
 }
 
-static void test_nonsense_is_no_limit(void **state) {
+static void test_files_that_are_not_numbers_set_no_limit(void **state) {
     (void)state;
     char *root = lm_test_tempdir();
     put(root, "proc/self/cgroup", "nonsense\n0:\n::\n0::/a\n");
@@ -94,7 +94,7 @@ static void test_version_1(void **state) {
     lm_test_tempdir_free(root);
 }
 
-static void test_the_path_may_lie_outside_the_mount(void **state) {
+static void test_a_cgroup_outside_the_mount_has_the_limit_of_the_mount(void **state) {
     (void)state;
     char *root = lm_test_tempdir();
     put(root, "proc/self/cgroup", "0::/../../elsewhere\n");
@@ -103,7 +103,7 @@ static void test_the_path_may_lie_outside_the_mount(void **state) {
     lm_test_tempdir_free(root);
 }
 
-static void test_this_machine(void **state) {
+static void test_figures_of_this_machine_are_plausible(void **state) {
     (void)state;
     assert_true(lm_cpu_usable() >= 1);
     assert_true(lm_limits_memory() > 1 << 20);
@@ -182,10 +182,10 @@ int main(void) {
         cmocka_unit_test(test_no_cgroup_means_no_limit),
         cmocka_unit_test(test_version_2),
         cmocka_unit_test(test_file_cache_and_slab_can_be_dropped),
-        cmocka_unit_test(test_nonsense_is_no_limit),
+        cmocka_unit_test(test_files_that_are_not_numbers_set_no_limit),
         cmocka_unit_test(test_version_1),
-        cmocka_unit_test(test_the_path_may_lie_outside_the_mount),
-        cmocka_unit_test(test_this_machine),
+        cmocka_unit_test(test_a_cgroup_outside_the_mount_has_the_limit_of_the_mount),
+        cmocka_unit_test(test_figures_of_this_machine_are_plausible),
         cmocka_unit_test(test_threads_of_a_quota),
         cmocka_unit_test(test_omp_num_threads_lowers),
         cmocka_unit_test(test_ladder),

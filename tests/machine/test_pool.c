@@ -171,7 +171,7 @@ static void run_nested(void *argument) {
     if (lm_pool_create(&pool, 2, &err) == LM_OK) lm_pool_run(pool, 2, nested_task, pool);
 }
 
-static void test_a_region_in_a_task_is_our_mistake(void **state) {
+static void test_running_the_pool_inside_a_task_aborts(void **state) {
     (void)state;
     assert_true(lm_test_aborts(run_nested, NULL, "pool.c"));
 }
@@ -209,7 +209,7 @@ int main(void) {
         cmocka_unit_test(test_pool_sets_the_mode_of_its_creator),
         cmocka_unit_test(test_a_long_task_does_not_hold_up_the_others),
         cmocka_unit_test(test_sleepers_are_woken),
-        cmocka_unit_test(test_a_region_in_a_task_is_our_mistake),
+        cmocka_unit_test(test_running_the_pool_inside_a_task_aborts),
         cmocka_unit_test(test_fpmode_flushes),
         cmocka_unit_test(test_peak_is_positive),
     };

@@ -138,7 +138,7 @@ static void check_frequencies(const lm_sample_options *o, const int in_set[VOCAB
     }
 }
 
-static void test_frequencies(void **state) {
+static void test_tokens_are_drawn_as_often_as_likely(void **state) {
     (void)state;
     static const int all[VOCAB] = {1, 1, 1, 1, 1, 0};
     static const int best_two[VOCAB] = {0, 0, 1, 0, 1, 0};
@@ -189,7 +189,7 @@ int main(void) {
         cmocka_unit_test(test_full_context_starts_over_with_the_newest_half),
         cmocka_unit_test(test_context_of_one),
         cmocka_unit_test(test_temperature_zero_takes_the_likeliest),
-        cmocka_unit_test(test_frequencies),
+        cmocka_unit_test(test_tokens_are_drawn_as_often_as_likely),
         cmocka_unit_test(test_same_seed_and_index_same_token),
     };
     return cmocka_run_group_tests_name("generate", tests, layers_open_group, layers_close_group);

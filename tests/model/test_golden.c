@@ -105,10 +105,10 @@ static void check(const transformer_case *c) {
     lm_model_free(m);
 }
 
-static void test_case(void **state) {
+static void test_loss_logits_and_gradients_are_those_of_pytorch(void **state) {
     check(*state);
 }
 
 int main(void) {
-    return transformer_run_tests("golden", test_case);
+    return transformer_run_tests("golden", test_loss_logits_and_gradients_are_those_of_pytorch);
 }

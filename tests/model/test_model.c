@@ -246,7 +246,7 @@ static void test_plan_is_what_create_takes(void **state) {
 
 /* Products with sums over d_model have room for them where those wait for another block of k: a
  * pass with and without, at both precisions. */
-static void test_wide_models(void **state) {
+static void test_models_wider_than_a_block_of_k(void **state) {
     static const struct {
         lm_precision precision;
         int64_t d_model;
@@ -453,7 +453,7 @@ int main(void) {
         cmocka_unit_test(test_plan_of_gpt2),
         cmocka_unit_test(test_plan_of_a_long_context),
         cmocka_unit_test(test_plan_is_what_create_takes),
-        cmocka_unit_test(test_wide_models),
+        cmocka_unit_test(test_models_wider_than_a_block_of_k),
         cmocka_unit_test(test_absurd_sizes_overflow),
         cmocka_unit_test(test_workspace_serves_fewer_tokens),
         cmocka_unit_test(test_init),

@@ -27,7 +27,7 @@ static lm_dropout some(void) {
                         .context = 33};
 }
 
-static void test_share_and_scale(void **state) {
+static void test_the_share_dropped_and_the_scale(void **state) {
     (void)state;
     static const double rates[] = {0, 0.1, 0.25, 0.9};
     for (int r = 0; r < 4; r++) {
@@ -48,7 +48,7 @@ static void test_share_and_scale(void **state) {
     }
 }
 
-static void test_threads_places_and_micro_batches(void **state) {
+static void test_dropout_does_not_depend_on_threads_or_micro_batches(void **state) {
     (void)state;
     lm_dropout d = some();
     int64_t row = d.time * d.channels, n = d.batch * row;
@@ -82,7 +82,8 @@ static void test_threads_places_and_micro_batches(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_share_and_scale),
-                                       cmocka_unit_test(test_threads_places_and_micro_batches)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_share_dropped_and_the_scale),
+        cmocka_unit_test(test_dropout_does_not_depend_on_threads_or_micro_batches)};
     return cmocka_run_group_tests_name("dropout", tests, NULL, NULL);
 }

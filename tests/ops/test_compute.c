@@ -22,7 +22,7 @@ static int tear_down(void **state) {
 }
 
 /* Each worker's scratch is its own, aligned, and as large as was asked for. */
-static void test_scratch_is_apart(void **state) {
+static void test_workers_have_scratch_of_their_own(void **state) {
     (void)state;
     static const size_t sizes[] = {1, 63, 64, 65, 4096, 100001};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -95,7 +95,7 @@ static void test_precisions(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scratch_is_apart),
+        cmocka_unit_test(test_workers_have_scratch_of_their_own),
         cmocka_unit_test(test_misuse_aborts),
         cmocka_unit_test(test_sizes_that_do_not_fit),
         cmocka_unit_test(test_precisions),

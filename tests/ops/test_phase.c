@@ -60,7 +60,7 @@ static void test_names(void **unused) {
     assert_null(lm_phase_name(-1));
 }
 
-static void test_no_clock_is_nothing(void **unused) {
+static void test_without_a_clock_nothing_is_measured(void **unused) {
     (void)unused;
     assert_int_equal(lm_phase_enter(NULL, LM_PHASE_GEMM), LM_PHASE_OTHER);
     lm_phase_leave(NULL, LM_PHASE_OTHER);
@@ -92,7 +92,7 @@ static double pass(lm_phase_clock *clock, float **gradients, int64_t *total) {
     return loss;
 }
 
-static void test_same_bits_with_and_without(void **unused) {
+static void test_measuring_changes_no_bit(void **unused) {
     (void)unused;
     static const lm_phase met[] = {LM_PHASE_OTHER, LM_PHASE_GEMM, LM_PHASE_ATTENTION, LM_PHASE_NORM,
                                    LM_PHASE_LOSS_HEAD};
@@ -111,7 +111,7 @@ static void test_same_bits_with_and_without(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outermost_phase_has_the_time), cmocka_unit_test(test_phases_add_up),
-        cmocka_unit_test(test_names), cmocka_unit_test(test_no_clock_is_nothing),
-        cmocka_unit_test(test_same_bits_with_and_without)};
+        cmocka_unit_test(test_names), cmocka_unit_test(test_without_a_clock_nothing_is_measured),
+        cmocka_unit_test(test_measuring_changes_no_bit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

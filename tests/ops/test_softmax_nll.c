@@ -207,7 +207,7 @@ static void test_z_loss(void **state) {
     (void)state;
     check_objective((objective){.z = 0.01});
 }
-static void test_all_of_them(void **state) {
+static void test_softcap_smoothing_and_z_loss_together(void **state) {
     (void)state;
     check_objective((objective){.cap = 1.5, .smoothing = 0.2, .z = 0.02});
 }
@@ -262,7 +262,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_softcap, layers_tear_down),
         cmocka_unit_test_teardown(test_label_smoothing, layers_tear_down),
         cmocka_unit_test_teardown(test_z_loss, layers_tear_down),
-        cmocka_unit_test_teardown(test_all_of_them, layers_tear_down),
+        cmocka_unit_test_teardown(test_softcap_smoothing_and_z_loss_together, layers_tear_down),
         cmocka_unit_test_teardown(test_reference_against_differences, layers_tear_down),
         cmocka_unit_test_prestate_setup_teardown(test_reference_against_differences, NULL,
                                                  layers_tear_down, &every),

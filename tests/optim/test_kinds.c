@@ -121,7 +121,7 @@ static void test_sizes_that_do_not_fit(void **state) {
     assert_false(lm_optimizer_bytes(groups, &row, 1, &bytes));
 }
 
-static void test_registry_of_this_test(void **state) {
+static void test_kinds_are_found_by_name(void **state) {
     (void)state;
     assert_string_equal(lm_optimizer_name(0), "visits");
     assert_string_equal(lm_optimizer_name(1), "lines");
@@ -133,7 +133,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states_and_steps),
         cmocka_unit_test(test_sizes_that_do_not_fit),
-        cmocka_unit_test(test_registry_of_this_test),
+        cmocka_unit_test(test_kinds_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

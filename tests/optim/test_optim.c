@@ -39,7 +39,7 @@ static double hash01(uint64_t i) {
 }
 
 /* Ten steps as tests/golden/make_optimizers.py does them. */
-static void test_against_pytorch(void **state) {
+static void test_ten_updates_are_those_of_pytorch(void **state) {
     (void)state;
     enum { N = 8, STEPS = 10 };
     lm_compute compute = open_compute(1);
@@ -120,7 +120,7 @@ static void test_adam_with_betas_near_1_agrees_with_double(void **state) {
     lm_pool_free(compute.pool);
 }
 
-static void test_decay_spares_what_it_should(void **state) {
+static void test_weight_decay_is_that_of_a_rows_group(void **state) {
     (void)state;
     lm_compute compute = open_compute(1);
     float w[48], g[48] = {0};
@@ -246,9 +246,9 @@ static int set_up(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_pytorch),
+        cmocka_unit_test(test_ten_updates_are_those_of_pytorch),
         cmocka_unit_test(test_adam_with_betas_near_1_agrees_with_double),
-        cmocka_unit_test(test_decay_spares_what_it_should),
+        cmocka_unit_test(test_weight_decay_is_that_of_a_rows_group),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),
         cmocka_unit_test(test_norm_sees_what_is_not_finite),
         cmocka_unit_test(test_schedules),

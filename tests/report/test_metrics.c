@@ -106,7 +106,7 @@ static void test_lines(void **state) {
 #define LINE3 "{\"step\":3,\"tokens\":24,\"loss\":1,\"seconds\":2.5}\n"
 
 /* A resumed run takes back what it will write again, and only that. */
-static void test_lines_taken_back(void **state) {
+static void test_lines_after_the_checkpoint_are_taken_back(void **state) {
     (void)state;
     const char *all = LINE1 LINE2 EVAL2 LINE3;
     put(all);
@@ -240,9 +240,12 @@ static void test_summary(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),    cmocka_unit_test(test_lines_taken_back),
-        cmocka_unit_test(test_going_on), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_units),    cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_lines_after_the_checkpoint_are_taken_back),
+        cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_summary),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -85,7 +85,7 @@ static void test_plain_lines(void **state) {
     fclose(f);
 }
 
-static void test_quiet(void **state) {
+static void test_quiet_prints_warnings_alone(void **state) {
     (void)state;
     FILE *f = memory();
     lm_progress p;
@@ -102,7 +102,7 @@ static void test_quiet(void **state) {
 }
 
 /* How long it will take: from the steps of this session alone. */
-static void test_left(void **state) {
+static void test_the_time_left_is_estimated(void **state) {
     (void)state;
     static const struct {
         double elapsed;
@@ -230,7 +230,7 @@ static size_t width_of(const char *line) {
     return width;
 }
 
-static void test_any_width(void **state) {
+static void test_lines_fit_terminals_of_any_width(void **state) {
     (void)state;
     size_t before = 0;
     for (unsigned short columns = 2; columns <= 90; columns++) {
@@ -263,9 +263,12 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain_lines),   cmocka_unit_test(test_quiet),
-        cmocka_unit_test(test_left),          cmocka_unit_test(test_terminal),
-        cmocka_unit_test(test_no_colour),     cmocka_unit_test(test_any_width),
+        cmocka_unit_test(test_plain_lines),
+        cmocka_unit_test(test_quiet_prints_warnings_alone),
+        cmocka_unit_test(test_the_time_left_is_estimated),
+        cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_no_colour),
+        cmocka_unit_test(test_lines_fit_terminals_of_any_width),
         cmocka_unit_test(test_dumb_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, tear_down);

@@ -88,7 +88,7 @@ static const lm_tokenizer_row pairs = {.name = "pairs",
 
 /* The ids do not depend on where the pieces of a document end, and documents do not flow
  * together. */
-static void test_pieces(void **state) {
+static void test_cutting_a_document_changes_no_id(void **state) {
     (void)state;
     static const char text[] = "xabaabba";
     static const int32_t expected[] = {'x', 256, 'a', 256, 'b', 'a'};
@@ -135,7 +135,7 @@ static void test_unknown_names_get_a_suggestion(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_round_trip),
-        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_cutting_a_document_changes_no_id),
         cmocka_unit_test(test_unknown_names_get_a_suggestion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

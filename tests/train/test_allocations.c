@@ -119,16 +119,16 @@ static void train_both(const char *model, const char *more) {
     train("bf16", model, more);
 }
 
-static void test_plain(void **unused) {
+static void test_a_plain_step_allocates_nothing(void **unused) {
     (void)unused;
     train_both("", "");
 }
-static void test_accumulation(void **unused) {
+static void test_a_step_of_several_micro_batches_allocates_nothing(void **unused) {
     (void)unused;
     train_both("", ", \"grad_accumulation\": 3");
 }
 /* As many runs as an option has values: together they try all values of all options. */
-static void test_every_option(void **unused) {
+static void test_a_step_with_any_option_allocates_nothing(void **unused) {
     (void)unused;
     option options[OPTIONS_MOST];
     int n = options_list(options);
@@ -149,7 +149,7 @@ static void test_every_option(void **unused) {
 }
 
 /* The counting counts: also on threads that are not this one. */
-static void test_it_counts(void **unused) {
+static void test_allocations_are_counted(void **unused) {
     (void)unused;
     if (!REPLACED) skip();
     long before = atomic_load(&allocations);
@@ -165,7 +165,9 @@ static void test_it_counts(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_it_counts), cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_accumulation), cmocka_unit_test(test_every_option)};
+        cmocka_unit_test(test_allocations_are_counted),
+        cmocka_unit_test(test_a_plain_step_allocates_nothing),
+        cmocka_unit_test(test_a_step_of_several_micro_batches_allocates_nothing),
+        cmocka_unit_test(test_a_step_with_any_option_allocates_nothing)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -25,7 +25,7 @@ static uint64_t bytes_of_all_rows(void) {
     return bytes;
 }
 
-static void test_bytes_of_the_plan(void **state) {
+static void test_the_plan_counts_the_bytes_of_the_states(void **state) {
     (void)state;
     for (int kind = 0; lm_optimizer_name(kind); kind++) {
         for (int64_t layers = 1; layers <= 7; layers += 3) {
@@ -67,7 +67,8 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bytes_of_the_plan),
-                                       cmocka_unit_test(test_sizes_that_do_not_fit)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_plan_counts_the_bytes_of_the_states),
+        cmocka_unit_test(test_sizes_that_do_not_fit)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -54,7 +54,7 @@ static void expect_only_step_1(void) {
     lm_file_list_free(&list);
 }
 
-static void test_every_array_and_value(void **state) {
+static void test_a_value_that_is_not_finite_is_not_saved(void **state) {
     (void)state;
     const float values[] = {NAN, INFINITY, -INFINITY};
     expect_only_step_1();
@@ -81,6 +81,7 @@ static void test_every_array_and_value(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_array_and_value)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_value_that_is_not_finite_is_not_saved)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
