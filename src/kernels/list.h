@@ -6,7 +6,7 @@
  *     lm_kernel_describe(row, &c);       // c.size[] says how large each buffer has to be
  *     for (...) c.b[i] = ...;            // those that the row takes: row->buffers[i].shape
  *     row->call(&table, &c);
- * / */
+ */
 #ifndef LM_KERNELS_LIST_H
 #define LM_KERNELS_LIST_H
 

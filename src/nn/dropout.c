@@ -5,7 +5,7 @@
 
 /* Elements a task: about 30 us, several times what waking a worker costs. */
 enum { CHUNK_ELEMENTS = 8192 };
-enum { LANES = 8 }; /* channels a block of random bits decides (kernels.h) */
+enum { LANES = 8 }; /* channels that one block of random bits decides (kernels.h) */
 
 typedef struct job {
     const lm_kernels *kernels;
