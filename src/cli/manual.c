@@ -121,6 +121,22 @@ static void put_head(lm_text *out) {
     for (const lm_option *o = lm_options_everywhere; o->name; o++) put_option(out, o);
 }
 
+/* What each preset of the model sets. */
+static void put_presets(lm_text *out) {
+    for (int p = 1; lm_preset_name(p); p++) {
+        lm_text name = {0}, text = {0};
+        lm_text_printf(&name, "model.preset %s", lm_preset_name(p));
+        for (int i = 0; i < lm_n_presets; i++)
+            if (lm_presets[i].preset == p)
+                lm_text_printf(&text, "%s%s %s", text.length ? ", " : "sets ", lm_presets[i].path,
+                               lm_presets[i].value);
+        put_item(out, lm_text_cstr(&name), lm_text_cstr(&text));
+        out->failed |= name.failed || text.failed;
+        lm_text_free(&name);
+        lm_text_free(&text);
+    }
+}
+
 static void put_keys(lm_text *out) {
     const lm_section *s;
     lm_text_printf(out, ".SH CONFIG\n");
@@ -131,6 +147,7 @@ static void put_keys(lm_text *out) {
     for (int i = 0; (s = lm_section_at(i)) != NULL; i++) {
         lm_text_printf(out, ".SS %s\n", s->name);
         for (int j = 0; j < s->n_keys; j++) put_key(out, &s->keys[j]);
+        if (strcmp(s->name, "model") == 0) put_presets(out);
     }
 }
 

@@ -125,6 +125,36 @@ static void print_row(const lm_key *k, lm_text *out) {
     lm_text_printf(out, " |\n");
 }
 
+/* The row of a preset that sets the key; NULL: it does not. */
+static const lm_preset_row *find_preset(int preset, const char *path) {
+    for (int i = 0; i < lm_n_presets; i++)
+        if (lm_presets[i].preset == preset && strcmp(lm_presets[i].path, path) == 0)
+            return &lm_presets[i];
+    return NULL;
+}
+
+/* Keys that presets set, a column each; preset 0 is none, which leaves the defaults. */
+static void print_presets(lm_text *out) {
+    lm_text_printf(out,
+                   "\nWhat `model.preset` sets, where the key itself is not given:\n\n| key |");
+    for (int p = 1; lm_preset_name(p); p++) lm_text_printf(out, " %s |", lm_preset_name(p));
+    lm_text_printf(out, "\n|---|");
+    for (int p = 1; lm_preset_name(p); p++) lm_text_printf(out, "---|");
+    lm_text_printf(out, "\n");
+    for (int key = 0; key < lm_key_count(); key++) {
+        const char *path = lm_key_at(key)->path;
+        bool any = false;
+        for (int p = 1; lm_preset_name(p); p++) any |= find_preset(p, path) != NULL;
+        if (!any) continue;
+        lm_text_printf(out, "| `%s` |", path);
+        for (int p = 1; lm_preset_name(p); p++) {
+            const lm_preset_row *row = find_preset(p, path);
+            lm_text_printf(out, row ? " `%s` |" : " |", row ? row->value : "");
+        }
+        lm_text_printf(out, "\n");
+    }
+}
+
 void lm_config_print_reference(lm_text *out) {
     const lm_section *s;
     lm_text_printf(out, "† cannot change when a run is resumed.\n");
@@ -132,6 +162,7 @@ void lm_config_print_reference(lm_text *out) {
         lm_text_printf(out, "\n### %s\n\n| key | takes | default | meaning |\n|---|---|---|---|\n",
                        s->name);
         for (int j = 0; j < s->n_keys; j++) print_row(&s->keys[j], out);
+        if (strcmp(s->name, "model") == 0) print_presets(out);
     }
 }
 

@@ -16,7 +16,7 @@ typedef struct lm_schedule_options {
 
 /* The learning rate of update `step` (1-based) of `steps`: linear warm-up lr*step/warmup_steps,
  * then the schedule; cosine (Loshchilov & Hutter 2017) and linear fall from lr at the end of the
- * warm-up to min_lr_ratio*lr at step = steps. */
+ * warm-up to min_lr_ratio*lr at step = steps, which wins where both are one step. */
 double lm_schedule_lr(const lm_schedule_options *o, double lr, int64_t step, int64_t steps);
 
 #endif

@@ -226,6 +226,14 @@ static void test_schedules(void **state) {
     o = (lm_schedule_options){.kind = schedule("cosine"), .min_lr_ratio = 0};
     check_lr(&o, 1, 1, 0);
     check_lr(&o, 1, 2, 1.0);
+    /* Where the last step of the warm-up is the last of all, the schedule wins. */
+    o = (lm_schedule_options){.kind = schedule("linear"), .warmup_steps = 10, .min_lr_ratio = 0.1};
+    check_lr(&o, 9, 10, 1.8);
+    check_lr(&o, 10, 10, 0.2);
+    o.warmup_steps = 1;
+    check_lr(&o, 1, 1, 0.2);
+    o.kind = schedule("constant");
+    check_lr(&o, 1, 1, 2.0);
     assert_null(lm_schedule_name(-1));
 }
 

@@ -7,7 +7,8 @@ bool lm_config_validates(const lm_config *c) {
 /* clang-format off */
 static const lm_key keys[] = {
     {"data.train", STRING(data.train), REQUIRED, MAY_CHANGE,
-     .help = "Training tokens: a shard, a directory of shards, or a pattern."},
+     .help = "Training tokens: a shard, a directory of shards, or a pattern. A resumed run may "
+             "find them under another path, but they must be the same."},
     {"data.val", STRING(data.val), MAY_CHANGE,
      .help = "Validation tokens: likewise. Empty: no validation."},
     {"data.tokenizer", STRING(data.tokenizer),

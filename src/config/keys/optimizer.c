@@ -27,7 +27,8 @@ static const lm_key keys[] = {
      WHEN(uses_momentum, "optimizer.name"), .help = "Share of the sum of past gradients that a step keeps: v <- momentum v + g, w <- w - lr v."},
     {"optimizer.weight_decay", REAL(optimizer.weight_decay, 0, 1e6, "0.1"), MAY_CHANGE,
      WHEN(uses_weight_decay, "optimizer.name"),
-     .help = "Each step shrinks matrices and embeddings by this share times the learning rate."},
+     .help = "Each step shrinks every array of two dimensions (matrices, embeddings, the head) by "
+             "this share times the learning rate; norms and biases stay."},
 };
 /* clang-format on */
 SECTION(optimizer);
