@@ -209,7 +209,7 @@ data/headers/train.bin: | lmtrain
 	  --max-bytes 24000000 --val-fraction 0.03 --output data/headers --force
 
 quickstart: lmtrain data/headers/train.bin  ## build, make a corpus, train for a minute, sample
-	$(Q)if [ -e runs/quickstart/config.json ]; then resume=--resume; \
+	$(Q)if [ -e runs/quickstart/resolved.json ]; then resume=--resume; \
 	  echo "going on with runs/quickstart (remove it to start over)"; fi; \
 	./lmtrain --config configs/quickstart.json $$resume
 	@echo && ./lmtrain inspect runs/quickstart --curve

@@ -99,8 +99,9 @@ lm_status lm_checkpoint_check(const char *path, lm_pool *pool, lm_error *err);
  * good. */
 lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path, lm_text *skipped,
                                lm_error *err);
-/* A run goes on from `step`: renames every later checkpoint to "<name>.aside" and syncs the
- * directory, so that none of them can be the newest again. *moved receives one name per line. */
+/* A run goes on from `step`: renames every later checkpoint to "<name>.aside" (".aside2" and so on
+ * when there is one) and syncs the directory, so that none of them can be the newest again. Nothing
+ * here removes them. *moved receives one new name per line. */
 lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *moved,
                                   lm_error *err);
 /* Losses of checkpoints by step, so that each meta.json is read once. Zero-initialise. */
@@ -121,8 +122,7 @@ typedef struct lm_checkpoint_retention {
     double (*loss)(const char *meta);
     lm_checkpoint_losses *known;
 } lm_checkpoint_retention;
-/* Deletes all other checkpoints up to `newest`, those set aside up to that step, and left-over
- * temporaries; deletes nothing when the checkpoint of `newest` is not there. When one cannot be
+/* Deletes all other checkpoints up to `newest`, and left-over temporaries; deletes nothing when the checkpoint of `newest` is not there. When one cannot be
  * deleted, the others are deleted all the same and the first failure is returned. With keep_best >
  * 0, reads the meta.json of `newest` and of every checkpoint that is not in `known`; afterwards
  * `known` holds those that stay. */
@@ -131,7 +131,7 @@ lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retent
 /* Removes the temporaries of writers that were killed, which may be what fills the disk. Only the
  * holder of the run's lock may call this: it would remove another writer's temporary too. */
 lm_status lm_checkpoint_remove_temporaries(const char *directory, lm_error *err);
-/* Bytes of all checkpoints in directory, including temporaries and those set aside. */
+/* Bytes of all checkpoints in directory, including temporaries, without those set aside. */
 uint64_t lm_checkpoint_bytes(const char *directory);
 
 #endif

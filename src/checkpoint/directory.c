@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
@@ -68,15 +69,18 @@ lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path
     return status;
 }
 
-static lm_status move_aside(const char *path, lm_error *err) {
-    lm_text to = {0};
-    lm_text_printf(&to, "%s" ASIDE, path);
-    lm_status status = to.failed ? lm_error_no_memory(err, path) : LM_OK;
-    if (status == LM_OK && rename(path, lm_text_cstr(&to)) != 0)
-        status = lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot rename it to %s: %s", path,
-                              lm_text_cstr(&to), lm_error_errno(errno));
-    lm_text_free(&to);
-    return status;
+/* To "PATH.aside", or "PATH.aside2" and so on when that was set aside before: nothing is replaced. */
+static lm_status move_aside(const char *path, lm_text *to, lm_error *err) {
+    struct stat info;
+    lm_text_printf(to, "%s" ASIDE, path);
+    for (int i = 2; lstat(lm_text_cstr(to), &info) == 0; i++) {
+        to->length = 0;
+        lm_text_printf(to, "%s" ASIDE "%d", path, i);
+    }
+    if (to->failed) return lm_error_no_memory(err, path);
+    if (rename(path, lm_text_cstr(to)) == 0) return LM_OK;
+    return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot rename it to %s: %s", path,
+                        lm_text_cstr(to), lm_error_errno(errno));
 }
 
 lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *moved,
@@ -87,8 +91,10 @@ lm_status lm_checkpoint_set_aside(const char *directory, int64_t step, lm_text *
     for (size_t i = 0; status == LM_OK && i < list.count; i++) {
         if (step_of(list.names[i], SUFFIX) <= step) continue;
         char *path = lm_file_join(directory, list.names[i]);
-        status = path ? move_aside(path, err) : lm_error_no_memory(err, directory);
-        if (status == LM_OK) lm_text_say(moved, "%s" ASIDE "\n", path);
+        lm_text to = {0};
+        status = path ? move_aside(path, &to, err) : lm_error_no_memory(err, directory);
+        if (status == LM_OK) lm_text_say(moved, "%s\n", lm_text_cstr(&to));
+        lm_text_free(&to);
         any = true;
         free(path);
     }
@@ -155,12 +161,6 @@ static void choose(candidate *list, size_t n, const lm_checkpoint_retention *kee
     keep_best(list, n, keep->keep_best);
 }
 
-/* Is the name that of a temporary, or of a checkpoint set aside up to `newest`? */
-static bool left_over(const char *name, int64_t newest) {
-    int64_t aside = step_of(name, SUFFIX ASIDE);
-    return step_of(name, SUFFIX HALF) >= 0 || (aside >= 0 && aside <= newest);
-}
-
 /* Lists the checkpoints up to the newest. */
 static lm_status list_candidates(const char *directory, const lm_file_list *names,
                                  const lm_checkpoint_retention *keep, candidate **list, size_t *n,
@@ -212,7 +212,7 @@ lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retent
     for (size_t i = 0; i < names.count; i++) {
         int64_t step = step_of(names.names[i], SUFFIX);
         bool listed = step >= 0 && step <= keep->newest;
-        if (listed ? all[at++].kept : !left_over(names.names[i], keep->newest)) continue;
+        if (listed ? all[at++].kept : step_of(names.names[i], SUFFIX HALF) < 0) continue;
         remove_one(directory, names.names[i], &status, err);
     }
     if (keep->keep_best > 0) {
@@ -242,9 +242,7 @@ uint64_t lm_checkpoint_bytes(const char *directory) {
     if (lm_file_list_directory(&list, directory, &err) != LM_OK) return 0;
     for (size_t i = 0; i < list.count; i++) {
         const char *name = list.names[i];
-        if (step_of(name, SUFFIX) < 0 && step_of(name, SUFFIX ASIDE) < 0 &&
-            step_of(name, SUFFIX HALF) < 0)
-            continue;
+        if (step_of(name, SUFFIX) < 0 && step_of(name, SUFFIX HALF) < 0) continue;
         char *path = lm_file_join(directory, list.names[i]);
         if (path) sum += lm_file_size(path);
         free(path);

@@ -9,7 +9,9 @@
 #include "cli/commands.h"
 #include "data/corpus.h"
 #include "report/history.h"
+#include "report/summary.h"
 #include "saved/meta.h"
+#include "train/run_dir.h"
 
 enum { CURVE_COLUMNS = 64, CURVE_ROWS = 8 }; /* fit a terminal of 80 columns */
 
@@ -216,6 +218,26 @@ static lm_status print_curve(const char *directory, lm_text *out, lm_error *err)
     return status;
 }
 
+/* Whether a summary that says "running" is true. */
+static void print_session(const char *directory, lm_text *out) {
+    lm_summary_found s;
+    char *path = lm_file_join(directory, "summary.json");
+    if (path && lm_summary_read(&s, path) && strcmp(s.state, "running") == 0) {
+        if (lm_run_dir_in_use(directory, s.pid)) {
+            lm_text_say(out, "\nrunning: process %" PRId64 " on %s\n", s.pid, s.host);
+        } else if (s.here) {
+            lm_text_say(out,
+                        "\nnot running: process %" PRId64
+                        " was killed; add --resume to go on with the run\n",
+                        s.pid);
+        } else {
+            lm_text_say(out, "\nrunning on %s, or killed there: this machine cannot tell\n",
+                        s.host);
+        }
+    }
+    free(path);
+}
+
 static lm_status inspect_run(const request *r, const char *path, lm_text *out, lm_error *err) {
     size_t count = 0;
     if (r->curve) return print_curve(path, out, err);
@@ -229,8 +251,13 @@ static lm_status inspect_run(const request *r, const char *path, lm_text *out, l
     if (status != LM_OK) return status;
     if (count == 0) lm_text_say(out, "no checkpoints\n");
     if ((status = print_curve(path, out, err)) != LM_OK) return status;
-    if ((status = append_file(path, "config.json", out, err)) != LM_OK) return status;
-    return append_file(path, "summary.json", out, err);
+    char *config = lm_run_dir_config(path);
+    if (config) status = append_file(path, strrchr(config, '/') + 1, out, err);
+    free(config);
+    if (status != LM_OK) return status;
+    if ((status = append_file(path, "summary.json", out, err)) != LM_OK) return status;
+    print_session(path, out);
+    return LM_OK;
 }
 
 /* A run directory, a directory of checkpoints, or one of shards. */
@@ -238,8 +265,8 @@ static lm_status inspect_directory(const request *r, const char *path, lm_text *
                                    lm_error *err) {
     size_t count;
     lm_text names = {0};
-    char *config = lm_file_join(path, "config.json");
-    bool run = config && lm_file_exists(config);
+    char *config = lm_run_dir_config(path);
+    bool run = config != NULL;
     free(config);
     if (run) return inspect_run(r, path, out, err);
     lm_status status = list_checkpoints(r, path, "", &names, &count, err);

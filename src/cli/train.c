@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "train/setup.h"
@@ -17,13 +18,15 @@ typedef struct request {
 static const lm_option options[] = {
     {"config", "FILE", "the run config, JSON with comments", LM_STORED(request, config),
      .required = true},
-    {"resume", "FILE", "go on from the newest good checkpoint of the run, or from FILE",
+    {"resume", "RUN_OR_FILE",
+     "go on from the newest good checkpoint of run.dir, or of another run, or from a checkpoint",
      LM_STORED(request, resume)},
     {"set", "KEY.PATH=VALUE", "override a key of the config", LM_STORED(request, set)},
     LM_OPTION_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
     {"quiet", NULL, "no progress; warnings and errors only", LM_STORED(request, quiet)},
-    {"dry-run", NULL, "print the plan (parameters, memory, FLOPs, disk) and stop",
+    {"dry-run", NULL,
+     "print the plan (parameters, memory, FLOPs, disk), check all that a start checks, and stop",
      LM_STORED(request, dry_run)},
     {"print-config", NULL, "print every key of the config as it is understood, and stop",
      LM_STORED(request, print_config)},
@@ -44,10 +47,18 @@ static lm_status print_static(const request *r, lm_error *err) {
     return status;
 }
 
+static bool gives_run_dir(const lm_option_texts *set) {
+    for (int i = 0; i < set->count; i++)
+        if (strncmp(set->items[i], "run.dir=", 8) == 0) return true;
+    return false;
+}
+
 static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     lm_config config = {0};
     lm_train_settings s = {.config = &config,
+                           .config_path = r->config,
+                           .run_dir_given = gives_run_dir(&r->set),
                            .threads = (int)r->machine.threads,
                            .resume = r->resume.given,
                            .resume_from = r->resume.text,
@@ -81,7 +92,7 @@ out:
 const lm_command lm_command_train = {
     .name = "train",
     .summary = "train a model as described by a run config, or go on with a run",
-    .usage = "--config FILE [--resume [FILE]] [--set KEY.PATH=VALUE]... [OPTIONS]\n"
+    .usage = "--config FILE [--resume [RUN_OR_FILE]] [--set KEY.PATH=VALUE]... [OPTIONS]\n"
              "  lmtrain --config FILE ...",
     .example = "  lmtrain train --config configs/quickstart.json --set train.steps=200\n"
                "  lmtrain train --config configs/quickstart.json --resume\n",

@@ -54,6 +54,10 @@ void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
 lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
                             lm_error *err);
 
+/* Appends the keys that alter the result of a run and differ, a line each with both values. Paths
+ * of data do not count: their digests tell. */
+void lm_config_result_differences(const lm_config *before, const lm_config *now, lm_text *out);
+
 /* Appends the keys of a section ("model") that differ, a line each with both values. */
 void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
                            lm_text *out);

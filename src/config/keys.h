@@ -31,6 +31,8 @@ typedef struct lm_key {
     const char *(*choice)(int); /* name of choice i, NULL past the end */
     bool required;
     bool may_change; /* when a run is resumed */
+    bool neutral;    /* never changes a bit of the result */
+    bool is_data;    /* the path of a corpus, whose digest tells whether the result is the same */
     /* Has the key any effect in this config? NULL: always. A key without effect is not printed; it
      * is an error to give it, and the message names `depends` and its value. */
     bool (*applies)(const lm_config *c);

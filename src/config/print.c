@@ -204,6 +204,13 @@ lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_tex
     return status;
 }
 
+void lm_config_result_differences(const lm_config *before, const lm_config *now, lm_text *out) {
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
+        if (!k->neutral && !k->is_data) append_difference(k, before, now, false, out);
+    }
+}
+
 void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
                            lm_text *out) {
     const lm_section *s = lm_section_find(section);

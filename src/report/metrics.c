@@ -61,6 +61,47 @@ static size_t length_to_keep(lm_metrics *m, const lm_mapping *map, int64_t last_
     return keep;
 }
 
+static lm_status write_all(int fd, const char *data, size_t size, const char *path, lm_error *err) {
+    for (size_t done = 0; done < size;) {
+        ssize_t n = write(fd, data + done, size - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0)
+            return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot write: %s", path,
+                                lm_error_errno(n == 0 ? ENOSPC : errno));
+        done += (size_t)n;
+    }
+    return LM_OK;
+}
+
+/* Moves the whole lines of the text behind `keep` to <path>.aside: they are there, on disk, before
+ * they are cut off here. */
+static lm_status move_rest(lm_metrics *m, const lm_mapping *map, size_t keep, lm_error *err) {
+    const char *rest = (const char *)map->data + keep;
+    const char *last = keep < map->size ? memrchr(rest, '\n', map->size - keep) : NULL;
+    lm_text aside = {0};
+    if (!last) return LM_OK;
+    lm_text_printf(&aside, "%s.aside", m->path);
+    const char *path = lm_text_cstr(&aside);
+    lm_status status = LM_OK;
+    int fd = aside.failed ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (aside.failed) {
+        status = lm_error_no_memory(err, m->path);
+    } else if (fd < 0) {
+        status =
+            lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot open: %s", path, lm_error_errno(errno));
+    } else {
+        status = write_all(fd, rest, (size_t)(last - rest) + 1, path, err);
+        if (status == LM_OK && fdatasync(fd) != 0 && errno != EINVAL)
+            status = lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot sync: %s", path,
+                                  lm_error_errno(errno));
+    }
+    if (status == LM_OK)
+        for (const char *c = rest; c <= last; c++) m->moved += *c == '\n';
+    if (fd >= 0) close(fd);
+    lm_text_free(&aside);
+    return status;
+}
+
 lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
                           double *seconds, lm_error *err) {
     lm_mapping map = {0};
@@ -76,6 +117,7 @@ lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bo
     }
     if ((status = lm_file_map(&map, path, err)) != LM_OK) goto out;
     size_t keep = length_to_keep(m, &map, last_step, evaluated, seconds);
+    if ((status = move_rest(m, &map, keep, err)) != LM_OK) goto out;
     if (keep < map.size && ftruncate(m->fd, (off_t)keep) != 0)
         status = fail(m, "cut off the lines after the checkpoint", err);
     lm_text_reserve(&m->text, LINE_BYTES);

@@ -5,8 +5,9 @@
  *     {"step":100,"tokens":76800,"digest":"0b13f6a2c7d5e884","val_loss":2.9,"val_perplexity":18.2,
  *      "val_bits_per_byte":4.18,"val_tokens":50000,"seconds":2.4}
  *
- * Figures that are not finite are null. Steps never fall from line to line: a resumed run removes
- * the lines after the step it resumes from, and a half-written last line. */
+ * Figures that are not finite are null. Steps never fall from line to line: a resumed run
+ * moves the lines after the step that it resumes from to metrics.jsonl.aside, and removes a
+ * half-written last line. */
 #ifndef LM_REPORT_METRICS_H
 #define LM_REPORT_METRICS_H
 
@@ -39,14 +40,15 @@ typedef struct lm_metrics {
     char *path; /* NULL: closed */
     int fd;
     int64_t last_step; /* step of the last line that was kept on opening; 0: there was none */
+    int64_t moved;     /* lines that opening moved to <path>.aside */
     lm_text text;      /* what is not written yet; reused, so that a step allocates nothing */
     bool late;         /* lines wait because writing failed; `why` holds the error */
     lm_error why;
 } lm_metrics;
 
-/* Open for appending after step last_step, making the file when it is not there: whatever stands
- * behind the last whole line of a step <= last_step is cut off, and the evaluation at last_step too
- * unless `evaluated`. *seconds receives the "seconds" of the last line kept, 0 when there is
+/* Open for appending after step last_step, making the file when it is not there: what stands
+ * behind the last whole line of a step <= last_step, and the evaluation at last_step too unless
+ * `evaluated`, is moved to the end of <path>.aside; a line that was cut off goes. *seconds receives the "seconds" of the last line kept, 0 when there is
  * none. */
 lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
                           double *seconds, lm_error *err);

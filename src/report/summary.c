@@ -1,18 +1,38 @@
 #include "report/summary.h"
 
 #include <math.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "report/metrics.h"
+
+static void name_host(char host[65]) {
+    if (gethostname(host, 65) != 0) host[0] = '\0';
+    host[64] = '\0';
+}
+
+/* Who runs it, since when. */
+static void write_session(lm_json_writer *w, int64_t started) {
+    char host[65], when[32] = "";
+    time_t at = (time_t)started;
+    struct tm utc;
+    name_host(host);
+    if (gmtime_r(&at, &utc)) strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    lm_json_integer(w, "pid", getpid());
+    lm_json_string(w, "host", host);
+    lm_json_string(w, "started", when);
+}
 
 lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err) {
     lm_text t = {0};
     lm_json_writer w = {.out = &t};
     double bytes = s->bytes_per_token;
     lm_json_object(&w, NULL, LM_JSON_LINES);
-    lm_json_string(&w, "reason", s->reason);
-    lm_json_integer(&w, "exit_code", s->exit_code);
+    lm_json_string(&w, "state", s->state);
+    lm_json_number(&w, "exit_code", s->exit_code < 0 ? (double)NAN : (double)s->exit_code);
     lm_json_integer(&w, "step", s->step);
     lm_json_integer(&w, "steps", s->steps);
     lm_json_integer(&w, "tokens", s->tokens);
@@ -28,6 +48,7 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err)
     lm_json_number(&w, "tokens_per_s", round(s->tokens_per_s));
     lm_json_number(&w, "peak_resident_bytes", s->peak_resident);
     lm_json_string(&w, "checkpoint", s->checkpoint);
+    write_session(&w, s->started);
     lm_json_string(&w, "version", LM_VERSION);
     lm_json_end(&w);
     lm_text_append(&t, "\n", 1);
@@ -35,4 +56,31 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err)
                                 : lm_file_replace(path, lm_text_cstr(&t), t.length, err);
     lm_text_free(&t);
     return status;
+}
+
+bool lm_summary_read(lm_summary_found *s, const char *path) {
+    lm_text text = {0};
+    lm_error aside;
+    lm_json_reader r;
+    char host[65];
+    *s = (lm_summary_found){0};
+    lm_status status =
+        lm_file_exists(path) ? lm_file_read(path, (size_t)1 << 20, &text, &aside) : LM_ERR_RUNTIME;
+    if (status == LM_OK) status = lm_json_open(&r, path, lm_text_cstr(&text), text.length, &aside);
+    if (status == LM_OK) {
+        const char *key = lm_json_has(&r, "state") ? "state" : "reason";
+        lm_json_get_string(&r, key, s->state, sizeof s->state);
+        s->step = lm_json_get_count(&r, "step", 0, (int64_t)1 << 53);
+        s->steps = lm_json_get_count(&r, "steps", 0, (int64_t)1 << 53);
+        if (lm_json_has(&r, "pid")) {
+            s->pid = lm_json_get_count(&r, "pid", 0, (int64_t)1 << 53);
+            lm_json_get_string(&r, "host", s->host, sizeof s->host);
+            lm_json_get_string(&r, "started", s->started, sizeof s->started);
+        }
+        status = lm_json_close(&r);
+    }
+    name_host(host);
+    s->here = strcmp(host, s->host) == 0;
+    lm_text_free(&text);
+    return status == LM_OK;
 }

@@ -1,14 +1,17 @@
-/* summary.json: how a run ended, for scripts. Written when it ends, however it ends. */
+/* summary.json: where a run stands, for scripts. Written when a session of the run begins ("state":
+ * "running") and when it ends, however it ends. A session that is killed leaves "running" behind:
+ * then the process `pid` is gone from `host`, and the lock of the run directory is free. */
 #ifndef LM_REPORT_SUMMARY_H
 #define LM_REPORT_SUMMARY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 
 typedef struct lm_summary {
-    const char *reason; /* "finished", "interrupted", "diverged", "failed" */
-    int exit_code;
+    const char *state; /* "running", "finished", "interrupted", "diverged", "failed" */
+    int exit_code;     /* -1: none yet */
     int64_t step, steps, tokens, parameters;
     double train_loss;              /* of the last step; NaN: none */
     double val_loss, best_val_loss; /* NaN: none */
@@ -18,9 +21,23 @@ typedef struct lm_summary {
     double tokens_per_s;    /* mean of this session's steps */
     double peak_resident;   /* bytes */
     const char *checkpoint; /* newest; NULL: none */
+    int64_t started;        /* Unix time at which this session began */
 } lm_summary;
 
-/* Replaces path atomically. */
+/* Replaces path atomically; pid and host are those of this process. */
 lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err);
+
+/* What another session wrote. */
+typedef struct lm_summary_found {
+    char state[16]; /* of an older lmtrain: its "reason" */
+    int64_t step, steps;
+    int64_t pid;      /* 0: not said */
+    char host[65];    /* "": not said */
+    char started[32]; /* "2026-01-31T12:00:00Z"; "": not said */
+    bool here;        /* host is this machine */
+} lm_summary_found;
+
+/* false: there is none, or it cannot be read. */
+bool lm_summary_read(lm_summary_found *s, const char *path);
 
 #endif

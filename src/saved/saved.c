@@ -36,9 +36,8 @@ lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, int64_t
 
 /* ---- a saved model ----------------------------------------------------------------------------*/
 
-/* Finds the checkpoint that lm_saved_open's path names; *file is malloc'd. */
-static lm_status resolve(const char *path, lm_pool *pool, char **file, lm_text *skipped,
-                         lm_error *err) {
+lm_status lm_saved_find(const char *path, lm_pool *pool, char **file, lm_text *skipped,
+                        lm_error *err) {
     *file = NULL;
     if (!lm_file_is_directory(path)) {
         *file = strdup(path);
@@ -59,7 +58,7 @@ static lm_status resolve(const char *path, lm_pool *pool, char **file, lm_text *
 lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *skipped,
                         lm_error *err) {
     memset(s, 0, sizeof *s);
-    lm_status status = resolve(path, pool, &s->path, skipped, err);
+    lm_status status = lm_saved_find(path, pool, &s->path, skipped, err);
     if (status != LM_OK) goto out;
     if ((status = lm_checkpoint_open(&s->checkpoint, s->path, err)) != LM_OK) goto out;
     status =

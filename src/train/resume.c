@@ -2,8 +2,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "report/summary.h"
 #include "train/trainer.h"
 
 static lm_status check_same_data(const lm_trainer *t, const lm_run_state *saved, const char *path,
@@ -13,6 +15,31 @@ static lm_status check_same_data(const lm_trainer *t, const lm_run_state *saved,
                         "%s was trained on other data: expected data.train with digest %016" PRIx64
                         ", found %016" PRIx64 " in %s",
                         path, saved->train_digest, t->state.train_digest, t->config->data.train);
+}
+
+/* A finished run has nothing left to do. With keys that would have made another result, going on
+ * would pass its result off as theirs. */
+static lm_status refuse_other_result(const lm_trainer *t, const char *changed, lm_error *err) {
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s: this run is finished, and with these keys its result would be another"
+                        " one:\n%-s\nchoose another run.dir (--set run.dir=...), or raise"
+                        " train.steps to go on with it",
+                        t->config->run.dir, changed);
+}
+
+static lm_status check_finished(lm_trainer *t, const lm_saved *from, uint64_t val_digest,
+                                lm_error *err) {
+    lm_text changed = {0};
+    lm_config_result_differences(&from->config, t->config, &changed);
+    if (changed.length == 0 && from->state.val_digest != val_digest)
+        lm_text_printf(&changed, "  data.val: digest %016" PRIx64 " -> %016" PRIx64,
+                       from->state.val_digest, val_digest);
+    t->finished = true;
+    lm_status status = changed.failed       ? lm_error_no_memory(err, NULL)
+                       : changed.length > 0 ? refuse_other_result(t, lm_text_cstr(&changed), err)
+                                            : LM_OK;
+    lm_text_free(&changed);
+    return status;
 }
 
 static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
@@ -29,9 +56,11 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     if ((status = check_same_data(t, &from.state, path, err)) != LM_OK) goto out;
     status = lm_checkpoint_read(from.checkpoint, t->arrays, t->n_arrays, t->pool, err);
     if (status != LM_OK) goto out;
-    from.state.val_digest = t->state.val_digest; /* validation data may change */
+    uint64_t val_digest = t->state.val_digest; /* validation data may change */
     t->state = from.state;
+    t->state.val_digest = val_digest;
     t->saved_step = from.state.step;
+    if (lm_trainer_is_finished(t)) status = check_finished(t, &from, val_digest, err);
 out:
     lm_text_free(&skipped);
     lm_text_free(&changed);
@@ -49,34 +78,111 @@ static lm_status none_is_good(const lm_trainer *t, const lm_text *skipped, lm_er
                             t->dir.checkpoints, (int)skipped->length - 1, lm_text_cstr(skipped));
 }
 
+/* The newest good checkpoint of `path`, which the user names: a checkpoint, or a run directory. */
+static lm_status choose_given(lm_trainer *t, const char *path, lm_text *skipped, lm_error *err) {
+    lm_status status = lm_saved_find(path, t->pool, &t->saved, skipped, err);
+    if (status != LM_OK || lm_file_is_directory(path)) return status; /* it is verified */
+    return lm_checkpoint_check(t->saved, t->pool, err);
+}
+
 /* Finds the checkpoint to go on from: t->saved, NULL when there is none at all. */
 static lm_status choose(lm_trainer *t, lm_error *err) {
     const char *from = t->settings->resume_from;
     lm_text skipped = {0};
     lm_status status;
     if (from) {
-        if ((status = lm_checkpoint_check(from, t->pool, err)) != LM_OK) return status;
-        t->saved = strdup(from);
-        return t->saved ? LM_OK : lm_error_no_memory(err, from);
-    }
-    status = lm_checkpoint_newest(t->dir.checkpoints, t->pool, &t->saved, &skipped, err);
-    if (status != LM_OK)
-        lm_error_prefix(err, "cannot tell the newest good checkpoint (--resume FILE names one)");
-    if (status == LM_OK && skipped.length > 0) {
-        if (t->saved) {
-            lm_progress_warn(&t->progress, "passed over:\n%-s", lm_text_cstr(&skipped));
-        } else {
+        status = choose_given(t, from, &skipped, err);
+    } else {
+        status = lm_checkpoint_newest(t->dir.checkpoints, t->pool, &t->saved, &skipped, err);
+        if (status != LM_OK)
+            lm_error_prefix(err,
+                            "cannot tell the newest good checkpoint (--resume FILE names one)");
+        if (status == LM_OK && !t->saved && skipped.length > 0)
             status = none_is_good(t, &skipped, err);
-        }
     }
+    if (status == LM_OK && skipped.length > 0)
+        lm_progress_warn(&t->progress, "passed over:\n%-s", lm_text_cstr(&skipped));
     lm_text_free(&skipped);
     return status;
 }
 
+/* ---- without a checkpoint -----------------------------------------------------------------------*/
+
+/* Keys of the finished run whose checkpoints are gone that are not as given now; t->finished says
+ * that there is nothing to do. */
+static lm_status compare_finished(lm_trainer *t, lm_text *changed, lm_error *err) {
+    lm_config old = {0};
+    char *path = lm_run_dir_config(t->dir.path);
+    if (!path) return LM_OK;
+    lm_status status = lm_config_load(&old, path, NULL, 0, err);
+    if (status == LM_OK && old.train.steps < t->config->train.steps) {
+        status = lm_error_set(err, LM_ERR_RUNTIME,
+                              "%s: this run is finished and its checkpoints are gone: it cannot go"
+                              " on to %" PRId64 " steps. Put a checkpoint back, or choose another"
+                              " run.dir",
+                              t->config->run.dir, t->config->train.steps);
+    } else if (status == LM_OK) {
+        lm_config_result_differences(&old, t->config, changed);
+        if (changed->length > 0) status = refuse_other_result(t, lm_text_cstr(changed), err);
+    }
+    lm_config_free(&old);
+    free(path);
+    return status;
+}
+
+/* There is no checkpoint. A run that finished stays finished; what a killed run left is begun
+ * again, with its metrics kept (lm_metrics_open). */
+static lm_status begin_again(lm_trainer *t, lm_error *err) {
+    lm_summary_found found;
+    lm_text changed = {0};
+    char *here = getcwd(NULL, 0);
+    char *where = lm_file_join(*t->dir.path == '/' || !here ? "" : here, t->dir.path);
+    lm_status status = LM_OK;
+    if (lm_summary_read(&found, t->dir.summary) && strcmp(found.state, "finished") == 0) {
+        t->finished = true;
+        t->state.step = found.step;
+        status = compare_finished(t, &changed, err);
+    } else {
+        lm_progress_warn(&t->progress,
+                         "warning: %s holds no checkpoint to go on from: starting at step 0",
+                         where ? where : t->dir.path);
+    }
+    lm_text_free(&changed);
+    free(where);
+    free(here);
+    return status;
+}
+
+/* A session that said "running" and holds the lock no more was killed, or runs on another machine
+ * where this one's lock is not seen. */
+static lm_status tell_of_killed(lm_trainer *t, lm_error *err) {
+    lm_summary_found s;
+    if (!lm_summary_read(&s, t->dir.summary) || strcmp(s.state, "running") != 0) return LM_OK;
+    if (t->dir.no_lock && s.here && lm_run_dir_in_use(t->dir.path, s.pid))
+        return lm_error_set(err, LM_ERR_RUNTIME,
+                            "%s: another process is training in this run directory: %" PRId64
+                            ", by its summary",
+                            t->dir.path, s.pid);
+    if (s.here || !*s.host) {
+        lm_progress_note(&t->progress,
+                         "the session before (process %" PRId64 ", since %s) was killed", s.pid,
+                         s.started);
+    } else {
+        lm_progress_warn(&t->progress,
+                         "warning: by %s, process %" PRId64 " on %s trains here since %s; its lock"
+                         " is free, so that it seems to have been killed. If it still runs, stop"
+                         " one of the two",
+                         t->dir.summary, s.pid, s.host, s.started);
+    }
+    return LM_OK;
+}
+
+/* ---- settling ---------------------------------------------------------------------------------*/
+
 /* Makes the checkpoint that the run goes on from its newest one: copies it when it lies elsewhere
  * or has the name of another step, and sets those of later steps aside. Only after that may the
  * metrics be cut. */
-static lm_status settle(lm_trainer *t, lm_error *err) {
+static lm_status make_newest(lm_trainer *t, lm_error *err) {
     lm_text moved = {0};
     lm_status status = LM_OK;
     char *own = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
@@ -86,22 +192,27 @@ static lm_status settle(lm_trainer *t, lm_error *err) {
         status = lm_checkpoint_set_aside(t->dir.checkpoints, t->state.step, &moved, err);
     if (moved.length > 0)
         lm_progress_warn(&t->progress,
-                         "set aside, because the run goes on from an earlier step:\n%-s",
-                         lm_text_cstr(&moved));
+                         "set aside, because the run goes on from an earlier step (to delete them:"
+                         " rm %s/*.aside*):\n%-s",
+                         t->dir.checkpoints, lm_text_cstr(&moved));
     lm_text_free(&moved);
     free(own);
     return status;
 }
 
-lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
+lm_status lm_trainer_settle(lm_trainer *t, lm_error *err) {
     lm_error aside;
-    lm_status status = choose(t, err);
-    if (status != LM_OK) return status;
     if (lm_checkpoint_remove_temporaries(t->dir.checkpoints, &aside) != LM_OK)
         lm_progress_warn(&t->progress,
                          "warning: temporary files of a killed run cannot be deleted: %s",
                          aside.message);
-    if (!t->saved) return LM_OK;
-    if ((status = take_over(t, t->saved, err)) != LM_OK) return status;
-    return settle(t, err);
+    return t->saved ? make_newest(t, err) : LM_OK;
+}
+
+lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
+    lm_status status = choose(t, err);
+    if (status != LM_OK) return status;
+    status = t->saved ? take_over(t, t->saved, err) : begin_again(t, err);
+    if (status == LM_OK && !t->finished) status = tell_of_killed(t, err);
+    return status;
 }

@@ -4,24 +4,25 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "machine/stop.h"
 #include "train/follow.h"
 
-/* config.json is left alone when it says the same already. */
+/* resolved.json is left alone when it says the same already. */
 static lm_status write_config(const lm_trainer *t, lm_error *err) {
     lm_text text = {0}, old = {0};
     lm_error none;
     lm_config_print(t->config, &text);
-    bool same = lm_file_read(t->dir.config, text.length, &old, &none) == LM_OK &&
+    bool same = lm_file_read(t->dir.resolved, text.length, &old, &none) == LM_OK &&
                 strcmp(lm_text_cstr(&old), lm_text_cstr(&text)) == 0;
     lm_status status = LM_OK;
     if (text.failed) {
         status = lm_error_no_memory(err, NULL);
     } else if (!same) {
-        status = lm_file_replace(t->dir.config, lm_text_cstr(&text), text.length, err);
+        status = lm_file_replace(t->dir.resolved, lm_text_cstr(&text), text.length, err);
     }
     lm_text_free(&text);
     lm_text_free(&old);
@@ -41,44 +42,64 @@ static void announce(lm_trainer *t) {
     if (warnings.length > 0)
         lm_progress_warn(&t->progress, "%-.*s", (int)warnings.length - 1, lm_text_cstr(&warnings));
     lm_text_free(&warnings);
-    if (t->saved) {
+    if (t->saved)
         lm_progress_note(&t->progress, "going on after step %" PRId64 ", from %s", t->state.step,
                          t->saved);
-    } else if (t->settings->resume) {
-        lm_progress_note(&t->progress, "no checkpoint to go on from: starting at step 0");
-    }
 }
 
-/* Everything between opening the setup and the first step. */
-static lm_status prepare(lm_trainer *t, lm_error *err) {
+/* Everything that must hold before a run may begin. No file is changed, and `dry` takes nothing
+ * that a plan alone does not need. */
+static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
     const lm_config *c = t->config;
+    const lm_train_settings *s = t->settings;
     lm_status status;
     if ((status = lm_setup_check_limits(&t->setup, err)) != LM_OK) return status;
-    if ((status = lm_run_dir_open(&t->dir, c->run.dir, t->settings->resume, err)) != LM_OK)
-        return status;
-    if ((status = lm_trainer_create(t, err)) != LM_OK) return status;
-    lm_progress_start(&t->progress, stderr, t->settings->quiet, c->log.every, 0, c->train.steps,
+    lm_progress_start(&t->progress, stderr, s->quiet, c->log.every, 0, c->train.steps,
                       t->setup.plan.model.flops_per_token);
+    if (s->config_path && !s->run_dir_given) {
+        lm_text warning = {0};
+        lm_run_dir_warn_elsewhere(s->config_path, c->run.dir, &warning);
+        if (warning.length > 0) lm_progress_warn(&t->progress, "%-s", lm_text_cstr(&warning));
+        lm_text_free(&warning);
+    }
+    if ((status = lm_run_dir_open(&t->dir, c->run.dir, s->resume, dry, err)) != LM_OK)
+        return status;
+    if ((status = lm_run_dir_check(&t->dir, err)) != LM_OK) return status;
+    if (dry && !s->resume && !(c->run.init_from && *c->run.init_from)) return LM_OK;
+    if ((status = lm_trainer_create(t, err)) != LM_OK) return status;
+    if (!dry) lm_trainer_measure_peak(t);
+    if (s->resume && (status = lm_trainer_resume(t, err)) != LM_OK) return status;
+    if (t->saved || t->finished) return LM_OK;
+    return lm_trainer_init(t, err);
+}
+
+/* The first changes in the run directory. */
+static lm_status begin(lm_trainer *t, lm_error *err) {
+    lm_status status;
+    t->first_step = t->progress.first_step = t->state.step;
+    if ((status = lm_run_dir_make(&t->dir, err)) != LM_OK) return status;
     if (t->dir.no_lock)
         lm_progress_warn(&t->progress,
                          "warning: %s: its filesystem cannot lock files (%s): let no second process"
                          " train in it",
-                         c->run.dir, lm_error_errno(t->dir.no_lock));
-    lm_trainer_measure_peak(t);
-    if ((status = lm_trainer_resume(t, err)) != LM_OK) return status;
-    if (t->saved_step < 0 && (status = lm_trainer_init(t, err)) != LM_OK) return status;
-    t->first_step = t->progress.first_step = t->state.step;
-    if (lm_trainer_is_finished(t)) return LM_OK; /* its files stay as they are */
-    if ((status = write_config(t, err)) != LM_OK) return status;
+                         t->dir.path, lm_error_errno(t->dir.no_lock));
+    if ((status = lm_trainer_settle(t, err)) != LM_OK) return status;
     status = lm_metrics_open(&t->metrics, t->dir.metrics, t->state.step,
                              t->state.val_step == t->state.step, &t->seconds_before, err);
     if (status != LM_OK) return status;
+    if (t->metrics.moved > 0)
+        lm_progress_note(&t->progress,
+                         "%" PRId64 " lines of metrics after step %" PRId64
+                         " were moved to %s.aside (delete it if you do not need them)",
+                         t->metrics.moved, t->state.step, t->dir.metrics);
     if (t->metrics.last_step < t->state.step)
         lm_progress_warn(&t->progress,
                          "warning: %s has no lines of steps %" PRId64 " to %" PRId64
                          ", which the checkpoint holds",
                          t->dir.metrics, t->metrics.last_step + 1, t->state.step);
-    return lm_file_sync_directory(c->run.dir, err);
+    if ((status = write_config(t, err)) != LM_OK) return status;
+    if ((status = lm_trainer_summarise(t, "running", -1, err)) != LM_OK) return status;
+    return lm_file_sync_directory(t->dir.path, err);
 }
 
 /* A session that was stopped may have left an evaluation, and what comes after it, to this one. */
@@ -94,29 +115,44 @@ static lm_status run_steps(lm_trainer *t, lm_error *err) {
     return status;
 }
 
-lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
-    lm_trainer t = {.settings = settings, .config = settings->config};
+static void tell_finished(lm_trainer *t) {
+    lm_progress_note(&t->progress,
+                     "%s: finished already: %" PRId64 " steps are done, train.steps is %" PRId64,
+                     t->config->run.dir, t->state.step, t->config->train.steps);
+}
+
+/* Writes how the run ended. A failure to write it must not hide that. */
+static lm_status end(lm_trainer *t, lm_status status, lm_error *err) {
+    static const char *const states[] = {
+        [LM_OK] = "finished",
+        [LM_ERR_RUNTIME] = "failed",
+        [LM_ERR_USAGE] = "failed",
+        [LM_ERR_DIVERGED] = "diverged",
+        [LM_ERR_INTERRUPTED] = "interrupted",
+    };
     lm_error aside;
+    int code = status != LM_OK && err->exit_code ? err->exit_code : (int)status;
+    lm_status written =
+        lm_trainer_summarise(t, states[status], code, status == LM_OK ? err : &aside);
+    return status == LM_OK ? written : status;
+}
+
+lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
+    lm_trainer t = {.settings = settings, .config = settings->config, .began = (int64_t)time(NULL)};
     t.started = lm_clock_seconds();
     lm_stop_listen();
     lm_status status =
         lm_setup_open(&t.setup, settings->config, settings->threads, settings->isas, err);
     if (status != LM_OK) goto out;
-    if ((status = prepare(&t, err)) != LM_OK) goto out;
-    if (lm_trainer_is_finished(&t)) {
-        lm_progress_note(&t.progress,
-                         "%s: finished already: %" PRId64
-                         " steps are done, train.steps is %" PRId64,
-                         t.config->run.dir, t.state.step, t.config->train.steps);
+    if ((status = check_start(&t, false, err)) != LM_OK) goto out;
+    if (t.finished) {
+        tell_finished(&t);
         goto out;
     }
+    if ((status = begin(&t, err)) != LM_OK) goto out;
     announce(&t);
     lm_stop_arm(t.config->checkpoint.before_wall, "finishing the step, then saving");
-    status = run_steps(&t, err);
-    /* A failure to write the summary must not hide how the run ended. */
-    int code = status != LM_OK && err->exit_code ? err->exit_code : (int)status;
-    lm_status summary = lm_trainer_summarise(&t, status, code, status == LM_OK ? err : &aside);
-    if (status == LM_OK) status = summary;
+    status = end(&t, run_steps(&t, err), err);
     if (status == LM_OK)
         lm_progress_note(&t.progress, "finished: %s, newest checkpoint %s", t.config->run.dir,
                          t.saved);
@@ -126,12 +162,25 @@ out:
     return status;
 }
 
+static void print_start(const lm_trainer *t, lm_text *out) {
+    if (t->finished) {
+        lm_text_say(out, "start     nothing to do: %s is finished, %" PRId64 " steps are done\n",
+                    t->dir.path, t->state.step);
+    } else if (t->saved) {
+        lm_text_say(out, "start     %s goes on after step %" PRId64 ", from %s\n", t->dir.path,
+                    t->state.step, t->saved);
+    } else {
+        lm_text_say(out, "start     a new run in %s\n", t->dir.path);
+    }
+}
+
 lm_status lm_train_plan_print(const lm_train_settings *settings, lm_text *out, lm_error *err) {
-    lm_setup s;
-    lm_status status = lm_setup_open(&s, settings->config, settings->threads, settings->isas, err);
+    lm_trainer t = {.settings = settings, .config = settings->config};
+    lm_status status =
+        lm_setup_open(&t.setup, settings->config, settings->threads, settings->isas, err);
     if (status != LM_OK) return status;
-    if (!s.plan.overflow) lm_setup_print_plan(&s, out);
-    status = lm_setup_check_limits(&s, err);
-    lm_setup_close(&s);
+    if (!t.setup.plan.overflow) lm_setup_print_plan(&t.setup, out);
+    if ((status = check_start(&t, true, err)) == LM_OK) print_start(&t, out);
+    lm_trainer_free(&t);
     return status;
 }

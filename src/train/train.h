@@ -20,17 +20,19 @@ typedef struct lm_train_settings {
     lm_config *config; /* model.vocab_size and other derived values are filled in */
     bool resume;       /* go on from the newest good checkpoint; from step 0 when there is none at
                           all */
-    const char
-        *resume_from; /* go on from this checkpoint or fail; NULL: from the newest good one */
-    bool quiet;       /* warnings and errors only */
-    int threads;      /* 0: the config's run.threads */
-    lm_isa_mask isas; /* instruction sets that may be used */
+    const char *resume_from; /* go on from this checkpoint, or the newest good one of this run
+                                directory, or fail; NULL: from the newest good one of run.dir */
+    const char *config_path; /* the config's file, for a warning; NULL: not said */
+    bool run_dir_given;      /* run.dir was given beside the file: no warning */
+    bool quiet;              /* warnings and errors only */
+    int threads;             /* 0: the config's run.threads */
+    lm_isa_mask isas;        /* instruction sets that may be used */
 } lm_train_settings;
 
 lm_status lm_train_run(const lm_train_settings *s, lm_error *err);
 
-/* The plan of the run, for --dry-run: nothing is written. A plan that does not fit this machine is
- * printed and then an error. */
+/* The plan of the run, for --dry-run, and all that a start checks; nothing is written. What would
+ * make the run refuse to start is an error, when the plan has been printed. */
 lm_status lm_train_plan_print(const lm_train_settings *s, lm_text *out, lm_error *err);
 
 #endif

@@ -91,16 +91,9 @@ double lm_trainer_seconds(const lm_trainer *t) {
     return t->seconds_before + lm_clock_seconds() - t->started;
 }
 
-lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, int exit_code, lm_error *err) {
-    static const char *const reasons[] = {
-        [LM_OK] = "finished",
-        [LM_ERR_RUNTIME] = "failed",
-        [LM_ERR_USAGE] = "failed",
-        [LM_ERR_DIVERGED] = "diverged",
-        [LM_ERR_INTERRUPTED] = "interrupted",
-    };
+lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, lm_error *err) {
     int64_t steps = t->state.step - t->first_step;
-    lm_summary s = {.reason = reasons[ended],
+    lm_summary s = {.state = state,
                     .exit_code = exit_code,
                     .step = t->state.step,
                     .steps = t->config->train.steps,
@@ -115,6 +108,7 @@ lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, int exit_code, lm
                     .tokens_per_s =
                         steps > 0 ? (double)(steps * t->setup.plan.step_tokens) / t->stepping : NAN,
                     .peak_resident = (double)lm_limits_peak_resident(),
-                    .checkpoint = t->saved};
+                    .checkpoint = t->saved,
+                    .started = t->began};
     return lm_summary_write(&s, t->dir.summary, err);
 }

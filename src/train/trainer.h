@@ -38,6 +38,7 @@ typedef struct lm_trainer {
     lm_metrics metrics;
     lm_progress progress;
     lm_run_state state;
+    bool finished;               /* before this session: there is nothing to do */
     char *saved;                 /* path of the newest checkpoint; NULL: none */
     int64_t saved_step;          /* its step; -1: none, or it lacks the evaluation of its step */
     lm_checkpoint_losses losses; /* validation losses of the checkpoints that were read so far */
@@ -48,6 +49,7 @@ typedef struct lm_trainer {
     /* Seconds. "This session" is this process: a run may have had earlier ones. */
     double seconds_before; /* all earlier sessions */
     double started;        /* lm_clock_seconds() when this session began */
+    int64_t began;         /* Unix time of that */
     double stepping;       /* this session's steps */
     double longest_step;   /* in this session */
     double save_seconds;   /* the longest checkpoint in this session */
@@ -80,16 +82,22 @@ double lm_trainer_seconds(const lm_trainer *t);
 
 /* The weights of a new run: random ones, or those of run.init_from. */
 lm_status lm_trainer_init(lm_trainer *t, lm_error *err);
-/* Go on from the newest good checkpoint: weights, optimizer, state. Checks that config and data are
- * those of the checkpoint. When there is no checkpoint the state stays that of a new run; when
- * there are some and none is good it is an error, and nothing was changed. */
+/* Go on from the newest good checkpoint, or the one that was asked for: weights, optimizer, state.
+ * Checks that config and data are those of the checkpoint. When there is no checkpoint the state
+ * stays that of a new run; when there are some and none is good it is an error. A run that is
+ * finished sets t->finished; when a key that alters its result is not what it was, that is an
+ * error. No file is changed. */
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err);
+/* Makes the checkpoint that the run goes on from its newest one, and removes what a killed session
+ * left half-written. Only after that may the metrics be cut. */
+lm_status lm_trainer_settle(lm_trainer *t, lm_error *err);
 /* Write the checkpoint of the present step and read it back. Weights that are not finite are not
  * written: LM_ERR_DIVERGED. */
 lm_status lm_trainer_write(lm_trainer *t, lm_error *err);
 /* The same, unless it is written already; then old ones go, as the config says. */
 lm_status lm_trainer_save(lm_trainer *t, lm_error *err);
-/* Write summary.json. */
-lm_status lm_trainer_summarise(lm_trainer *t, lm_status ended, int exit_code, lm_error *err);
+/* Write summary.json: "running" at the start of a session, then how it ended (exit_code -1: not
+ * yet). */
+lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, lm_error *err);
 
 #endif

@@ -40,7 +40,7 @@ on_both() { on here here "$@" && on arm arm "$@" && same_end here arm; } # OPTIO
 moved() {
     local from=$1 to=$2 where=$1-to-$2
     shift 2
-    mkdir -p "$where/run/checkpoints" && cp "$from/run/config.json" "$where/run/" &&
+    mkdir -p "$where/run/checkpoints" && cp "$from/run/resolved.json" "$where/run/" &&
         cp "$from/$half" "$where/$half" && on "$to" "$where" --resume "$@" && same_end "$from" "$where"
 }
 

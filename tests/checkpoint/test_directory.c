@@ -105,7 +105,7 @@ static void test_newest_and_retention(void **state) {
     assert_non_null(strstr(newest, "/step-0000000400.npz"));
     assert_non_null(strstr(lm_text_cstr(&skipped), "step-0000000500.npz: expected the end of"));
 
-    /* Resumed at 400: the damaged one is set aside, and goes when its successor is there. */
+    /* Resumed at 400: the damaged one is set aside and stays, beside a second of the same step. */
     lm_text moved = {0};
     assert_int_equal(lm_checkpoint_set_aside(runs, 400, &moved, &err), LM_OK);
     assert_non_null(strstr(lm_text_cstr(&moved), "step-0000000500.npz.aside\n"));
@@ -116,7 +116,12 @@ static void test_newest_and_retention(void **state) {
                        "step-0000000500.npz.aside ");
     write_one(runs, 500, NAN);
     assert_int_equal(retain(runs, 500, 2, 0, 0), LM_OK);
-    expect_files(runs, "notes.txt step-0000000400.npz step-0000000500.npz ");
+    expect_files(runs, "notes.txt step-0000000400.npz step-0000000500.npz "
+                       "step-0000000500.npz.aside ");
+    assert_int_equal(lm_checkpoint_set_aside(runs, 400, &moved, &err), LM_OK);
+    assert_non_null(strstr(lm_text_cstr(&moved), "step-0000000500.npz.aside2\n"));
+    expect_files(runs, "notes.txt step-0000000400.npz step-0000000500.npz.aside "
+                       "step-0000000500.npz.aside2 ");
     lm_text_free(&moved);
     lm_text_free(&skipped);
     free(newest);

@@ -32,7 +32,7 @@ reader_that_leaves() {
     check "a run whose output nobody reads on finishes" test "${PIPESTATUS[0]}" -eq 0
     check "the metrics of a run whose output nobody reads on are whole" same_losses left
     check "the summary of a run whose output nobody reads on says finished" \
-        grep -q '"reason": "finished"' left/summary.json
+        grep -q '"state": "finished"' left/summary.json
     "$lmtrain" generate --checkpoint plain --tokens 1000000 | head -c 5 >out
     check "generate stops when nobody reads on" test "$(wc -c <out)" -eq 5
 }

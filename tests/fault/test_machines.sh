@@ -18,6 +18,12 @@ no_locks() {
         check "and it ends like any other" grep -q '"step":6,' run/metrics.jsonl
     done
     rm -rf run
+    "$lmtrain" --config small.json --quiet
+    sed -i 's/"finished"/"running"/; s/"pid": .*/"pid": '$$',/' run/summary.json
+    check "without locks, a process that still runs by the summary keeps a second one out" \
+        exits_saying 1 "another process is training in this run directory: $$, by its summary" \
+        without flock=38 "$lmtrain" --config small.json --quiet --resume --set train.steps=7
+    rm -rf run
     check "any other failure to lock stops the run" \
         exits_saying 1 "cannot lock" without flock=5 "$lmtrain" --config small.json --quiet
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "report/metrics.h"
@@ -125,6 +126,19 @@ static void test_lines_after_the_checkpoint_are_taken_back(void **state) {
     expect_file(path, LINE1 LINE2);
     expect_kept(0, "", 0);
 
+    /* Nothing whole is lost: it all is in the file beside. */
+    char *aside = lm_file_join(tempdir, "metrics.jsonl.aside");
+    assert_int_equal(lm_file_remove(aside, &err), LM_OK);
+    put(all);
+    assert_int_equal(lm_metrics_open(&m, path, 2, false, &seconds, &err), LM_OK);
+    assert_int_equal(m.moved, 2);
+    lm_metrics_close(&m);
+    assert_int_equal(lm_metrics_open(&m, path, 1, true, &seconds, &err), LM_OK);
+    assert_int_equal(m.moved, 1);
+    lm_metrics_close(&m);
+    expect_file(aside, EVAL2 LINE3 LINE2);
+    free(aside);
+
     /* Half a line, whatever it says; lines that are none of ours stay between those that are. */
     put(LINE1 "{\"step\":2,\"tokens\":16,\"loss\":1,\"seconds\":1.5}");
     expect_kept(9, LINE1, 0.5);
@@ -185,7 +199,7 @@ static void test_summary(void **state) {
     (void)state;
     lm_error err = {0};
     char *name = lm_file_join(tempdir, "summary.json");
-    lm_summary s = {.reason = "finished",
+    lm_summary s = {.state = "finished",
                     .exit_code = 0,
                     .step = 40,
                     .steps = 40,
@@ -199,21 +213,47 @@ static void test_summary(void **state) {
                     .seconds = 0.12345,
                     .tokens_per_s = 179818.4,
                     .peak_resident = 9089024,
-                    .checkpoint = "run \"x\"/step.npz"};
+                    .checkpoint = "run \"x\"/step.npz",
+                    .started = 1769860800};
+    char host[65] = "", session[256];
+    gethostname(host, sizeof host - 1);
+    snprintf(session, sizeof session,
+             "  \"pid\": %d,\n  \"host\": \"%s\",\n  \"started\": \"2026-01-31T12:00:00Z\",\n",
+             (int)getpid(), host);
+    lm_text expected = {0};
+    lm_text_printf(&expected,
+                   "{\n  \"state\": \"finished\",\n  \"exit_code\": 0,\n  \"step\": 40,\n"
+                   "  \"steps\": 40,\n  \"tokens\": 10240,\n  \"parameters\": 34976,\n"
+                   "  \"train_loss\": 1.5,\n  \"val_loss\": 1.3862943611198906,\n"
+                   "  \"val_perplexity\": 4,\n  \"val_bits_per_byte\": 2,\n"
+                   "  \"best_val_loss\": 1.25,\n  \"best_val_step\": 30,\n"
+                   "  \"seconds\": 0.123,\n  \"tokens_per_s\": 179818,\n"
+                   "  \"peak_resident_bytes\": 9089024,\n"
+                   "  \"checkpoint\": \"run \\\"x\\\"/step.npz\",\n%s"
+                   "  \"version\": \"" LM_VERSION "\"\n}\n",
+                   session);
     assert_int_equal(lm_summary_write(&s, name, &err), LM_OK);
-    expect_file(name, "{\n  \"reason\": \"finished\",\n  \"exit_code\": 0,\n  \"step\": 40,\n"
-                      "  \"steps\": 40,\n  \"tokens\": 10240,\n  \"parameters\": 34976,\n"
-                      "  \"train_loss\": 1.5,\n  \"val_loss\": 1.3862943611198906,\n"
-                      "  \"val_perplexity\": 4,\n  \"val_bits_per_byte\": 2,\n"
-                      "  \"best_val_loss\": 1.25,\n  \"best_val_step\": 30,\n"
-                      "  \"seconds\": 0.123,\n  \"tokens_per_s\": 179818,\n"
-                      "  \"peak_resident_bytes\": 9089024,\n"
-                      "  \"checkpoint\": \"run \\\"x\\\"/step.npz\",\n"
-                      "  \"version\": \"" LM_VERSION "\"\n}\n");
+    expect_file(name, lm_text_cstr(&expected));
+    lm_text_free(&expected);
+    lm_summary_found found;
+    assert_true(lm_summary_read(&found, name));
+    assert_string_equal(found.state, "finished");
+    assert_int_equal(found.step, 40);
+    assert_int_equal(found.pid, getpid());
+    assert_true(found.here);
+
+    /* What an older lmtrain wrote, and what is none. */
+    const char *old = "{\"reason\": \"failed\", \"step\": 1, \"steps\": 2}";
+    assert_int_equal(lm_file_replace(name, old, strlen(old), &err), LM_OK);
+    assert_true(lm_summary_read(&found, name));
+    assert_string_equal(found.state, "failed");
+    assert_false(found.here);
+    assert_int_equal(lm_file_replace(name, "{\"reason\"", 9, &err), LM_OK);
+    assert_false(lm_summary_read(&found, name));
 
     /* Nothing known yet: null, not a number that is none. */
-    s = (lm_summary){.reason = "diverged",
-                     .exit_code = 3,
+    s = (lm_summary){.state = "running",
+                     .exit_code = -1,
                      .train_loss = NAN,
                      .val_loss = NAN,
                      .best_val_loss = NAN,
@@ -221,9 +261,9 @@ static void test_summary(void **state) {
     assert_int_equal(lm_summary_write(&s, name, &err), LM_OK);
     lm_text text = {0};
     assert_int_equal(lm_file_read(name, 1 << 20, &text, &err), LM_OK);
-    static const char *const nulls[] = {"train_loss",    "val_loss",      "val_perplexity",
-                                        "best_val_loss", "best_val_step", "tokens_per_s",
-                                        "checkpoint"};
+    static const char *const nulls[] = {"exit_code",      "train_loss",    "val_loss",
+                                        "val_perplexity", "best_val_loss", "best_val_step",
+                                        "tokens_per_s",   "checkpoint"};
     for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++) {
         char line[64];
         snprintf(line, sizeof line, "\"%s\": null", nulls[i]);

@@ -24,14 +24,14 @@ bits_are_losses() {
 a_run() {
     given trained
     check "a run says that it finished" grep -qF "finished: run" train.out
-    check "a run writes its config.json" test -s run/config.json
+    check "a run writes its resolved.json" test -s run/resolved.json
     check "metrics have a line per step" steps_are 1 40 < <(grep -v val_loss run/metrics.jsonl)
     check "metrics have a line per evaluation" steps_are 10 10 40 < <(grep val_loss run/metrics.jsonl)
     check "metrics have no other line" test "$(wc -l <run/metrics.jsonl)" -eq 44
     check "a run writes a checkpoint at its end" test -s run/checkpoints/step-0000000040.npz
     check "a run keeps as many checkpoints as keep_last says" \
         test "$(find run/checkpoints -type f | wc -l)" -eq 2
-    check "a finished run says so in its summary" grep -q '"reason": "finished"' run/summary.json
+    check "a finished run says so in its summary" grep -q '"state": "finished"' run/summary.json
     check "the training loss falls" loss_falls
     check "val_bits_per_byte and val_loss are the same figure" bits_are_losses
     check "metrics count the tokens that were trained on" \
@@ -114,7 +114,7 @@ divergence() {
     check "a run that diverges exits with 3 and says what is not finite" \
         exits_saying 3 "stopped being finite" \
         diverges --set train.clip_norm=0 --set optimizer.name=sgd
-    check "a run that diverges says so in its summary" grep -q '"reason": "diverged"' run/summary.json
+    check "a run that diverges says so in its summary" grep -q '"state": "diverged"' run/summary.json
 }
 scenario divergence
 

@@ -25,8 +25,13 @@ from_a_given_checkpoint() {
         exits_saying 0 "going on after step 14, from $(at 14)" resume "$(at 14)"
     check "--resume FILE sets later checkpoints aside" says "$(at 21).aside"
     check "a run that went on from a checkpoint of its own ends in the same bits" same_end
-    check "checkpoints set aside are removed when their steps are done again" \
-        no_file '[^z]$'
+    check "--resume FILE says how to delete what was set aside" says "rm run/checkpoints/*.aside*"
+    check "checkpoints set aside stay when their steps are done again" \
+        cmp straight/checkpoints/step-0000000021.npz "$(at 21).aside"
+    check "lines of metrics of steps done again are kept" \
+        cmp <(sed -n 's/,"tokens_per_s.*//p' straight/metrics.jsonl | tail -n +15) \
+        <(sed -n 's/,"tokens_per_s.*//p' run/metrics.jsonl.aside)
+    check "--resume FILE says where lines of metrics went" says "run/metrics.jsonl.aside"
 }
 scenario from_a_given_checkpoint
 
@@ -112,8 +117,9 @@ scenario all_damaged
 no_run() {
     given trained
     rm -rf run
-    check "--resume without a run begins one and says so" \
-        exits_saying 0 "no checkpoint to go on from: starting at step 0" resume
+    check "--resume --quiet without a run begins one and warns with the absolute path" \
+        exits_saying 0 "warning: $PWD/run holds no checkpoint to go on from: starting at step 0" \
+        resume --quiet
     check "a run that began with --resume ends in the same bits" same_end
 }
 scenario no_run
@@ -137,8 +143,8 @@ scenario no_file_at_all
 
 nothing_left_to_do() {
     given trained
-    check "--resume with fewer steps than are done says so" exits_saying 0 \
-        "finished already: 40 steps are done, train.steps is 25" resume --set train.steps=25
+    check "--resume with fewer steps than are done is refused" exits_saying 2 \
+        "train.steps: 40 -> 25" resume --set train.steps=25
     check "--resume with fewer steps than are done changes nothing" diff -r straight run
 }
 scenario nothing_left_to_do

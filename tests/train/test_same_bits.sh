@@ -101,7 +101,7 @@ interrupted() {
     check "an interrupted run exits with 4" test $? -eq 4
     check "an interrupted run says how to go on" grep -q -- "--resume" err
     check "an interrupted run says so in its summary" \
-        grep -q '"reason": "interrupted"' run/summary.json
+        grep -q '"state": "interrupted"' run/summary.json
     step=$(sed -n 's/.*"step": \([0-9]*\),/\1/p' run/summary.json)
     check "an interrupted run has written a checkpoint of its last step" \
         test -s "run/checkpoints/step-$(printf %010d "$step").npz"

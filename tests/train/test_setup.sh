@@ -17,14 +17,17 @@ what_the_data_decides() {
     check "--print-config prints the width of the MLP" says '"d_ff": 96'
     mv out printed.json
     check "a run of the printed config finishes" exits 0 train --quiet
-    check "a run's config.json is what --print-config prints" cmp printed.json run/config.json
+    check "a run's resolved.json is what --print-config prints" cmp printed.json run/resolved.json
     check "a checkpoint holds the resolved config" exits_saying 0 '"tokenizer": "bytes"' \
         "$lmtrain" inspect --config run/checkpoints/step-0000000040.npz
     check "--resume with the resolved tokenizer spelled out is no change" \
         exits_saying 0 "finished already" train --resume --set data.tokenizer=bytes
-    check "--resume of a finished run accepts another learning rate" \
-        exits_saying 0 "finished already" train --resume --set optimizer.lr=0.5
-    check "--resume of a finished run leaves its config.json" cmp printed.json run/config.json
+    check "--resume of a finished run refuses another learning rate and names both" \
+        exits_saying 2 "optimizer.lr: 0.01 -> 0.5" train --resume --quiet --set optimizer.lr=0.5
+    check "--resume of a finished run accepts keys that never change a bit" \
+        exits_saying 0 "finished already" train --resume --set checkpoint.every=3 \
+        --set run.threads=1 --set log.every=2 --set model.recompute=block
+    check "--resume of a finished run leaves its resolved.json" cmp printed.json run/resolved.json
     check "--print-config without data resolves the rest" \
         exits_saying 0 '"d_ff": 96' train --print-config --set data.train=none.bin
     check "--print-config without data warns that keys are not resolved" \
@@ -43,8 +46,8 @@ validation_data() {
     check "a run warns when its validation data is training data too" exits_saying 0 \
         "warning: ./val.bin is in data.train too" train --set data.train=. --set data.val=./val.bin
     check "the plan warns when validation data is training data too" exits_saying 0 \
-        "warning: val.bin is in data.train too" train --set data.train=. --dry-run
-    check "a plan with validation data of its own is printed" exits 0 train --dry-run
+        "warning: val.bin is in data.train too" train --set run.dir=new --set data.train=. --dry-run
+    check "a plan with validation data of its own is printed" exits 0 train --set run.dir=new --dry-run
     check "a plan with validation data of its own has no warning" lacks warning out
 }
 scenario validation_data
@@ -72,7 +75,7 @@ document_token() {
     check "a run warns once of a document_token that never occurs" \
         test "$(grep -c "never occurs in train.bin" out)" -eq 1
     check "a plan with a document_token that occurs is printed" exits 0 \
-        train --dry-run "${masked[@]}" --set model.document_token=10
+        train --set run.dir=new --dry-run "${masked[@]}" --set model.document_token=10
     check "a plan with a document_token that occurs has no warning" lacks warning out
 }
 scenario document_token

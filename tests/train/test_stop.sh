@@ -32,7 +32,7 @@ scenario check "SIGUSR1 makes a run write a checkpoint and go on" save_asked
 
 own_code() {
     start --set run.interrupt_exit_code=75 && trains && kill -TERM "$pid" && ends 75 &&
-        grep -q '"exit_code": 75' run/summary.json && grep -q '"reason": "interrupted"' run/summary.json
+        grep -q '"exit_code": 75' run/summary.json && grep -q '"state": "interrupted"' run/summary.json
 }
 scenario check "an interrupted run exits with run.interrupt_exit_code" own_code
 

@@ -2,9 +2,9 @@
 
 /* clang-format off */
 static const lm_key keys[] = {
-    {"log.every", INTEGER(log.every, 1, STEPS_MOST, "10"), MAY_CHANGE,
+    {"log.every", INTEGER(log.every, 1, STEPS_MOST, "10"), NEUTRAL,
      .help = "Steps between progress lines where there is no terminal."},
-    {"log.digest_every", INTEGER(log.digest_every, 0, STEPS_MOST, "10"), MAY_CHANGE,
+    {"log.digest_every", INTEGER(log.digest_every, 0, STEPS_MOST, "10"), NEUTRAL,
      .help = "Every this many steps the updated weights enter the digest in metrics.jsonl, "
              "which every batch enters. 0: weights never do."},
 };

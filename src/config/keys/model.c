@@ -9,7 +9,7 @@ static bool masks_documents(const lm_config *c) {
 
 /* clang-format off */
 static const lm_key keys[] = {
-    {"model.preset", CHOICE(preset, lm_preset_name, "none"), MAY_CHANGE,
+    {"model.preset", CHOICE(preset, lm_preset_name, "none"), NEUTRAL,
      .help = "Sets norm, position, mlp, bias, tie_embeddings and init as in GPT-2 (Radford et al. "
              "2019) or LLaMA (Touvron et al. 2023). Keys that are given win over the preset."},
     {"model.d_model", INTEGER(model.d_model, 1, SIZE_MOST, "256"),
@@ -81,7 +81,7 @@ static const lm_key keys[] = {
     {"model.document_token", INTEGER(model.document_token, 0, SIZE_MOST, "0"),
      WHEN(masks_documents, "model.document_mask"),
      .help = "The token that begins a document; must be given with document_mask."},
-    {"model.recompute", CHOICE(model.recompute, lm_recompute_name, "none"), MAY_CHANGE,
+    {"model.recompute", CHOICE(model.recompute, lm_recompute_name, "none"), NEUTRAL,
      .help = "Activations that are computed again instead of kept, which saves memory and changes "
              "no bit (attention: Korthikanti et al. 2022; block: Chen et al. 2016)."},
 };

@@ -27,6 +27,8 @@ LM_SECTIONS(LM_SECTION_DECLARE)
     .type = LM_KEY_CHOICE, AT(member_), .choice = (choice_), .default_value = (default_)
 #define REQUIRED .required = true
 #define MAY_CHANGE .may_change = true
+#define NEUTRAL .may_change = true, .neutral = true
+#define IS_DATA .may_change = true, .is_data = true
 #define TRY(values_) .trials = (values_)
 #define WHEN(applies_, depends_) .applies = (applies_), .depends = (depends_)
 /* clang-format on */

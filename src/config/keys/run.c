@@ -2,7 +2,7 @@
 
 /* clang-format off */
 static const lm_key keys[] = {
-    {"run.dir", STRING(run.dir), REQUIRED, MAY_CHANGE,
+    {"run.dir", STRING(run.dir), REQUIRED, NEUTRAL,
      .help = "The run directory, created if missing. Config, metrics, checkpoints and summary "
              "are written to it."},
     {"run.seed", INTEGER(run.seed, 0, COUNT_MOST, "1"),
@@ -10,10 +10,10 @@ static const lm_key keys[] = {
     {"run.init_from", STRING(run.init_from),
      .help = "A checkpoint or a run directory whose weights a new run starts from (finetuning). "
              "Empty: random weights."},
-    {"run.threads", INTEGER(run.threads, 0, 1024, "0"), MAY_CHANGE,
+    {"run.threads", INTEGER(run.threads, 0, 1024, "0"), NEUTRAL,
      .help = "Number of threads; it never changes a bit of the result. "
              "0: as many as the CPUs that may be used, or OMP_NUM_THREADS if that is less."},
-    {"run.interrupt_exit_code", INTEGER(run.interrupt_exit_code, 4, 125, "4"), MAY_CHANGE,
+    {"run.interrupt_exit_code", INTEGER(run.interrupt_exit_code, 4, 125, "4"), NEUTRAL,
      .help = "Exit code of a run that a signal or checkpoint.before_wall stopped, for schedulers "
              "that requeue by exit code (75: EX_TEMPFAIL; 99: Grid Engine)."},
 };
