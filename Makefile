@@ -1,6 +1,7 @@
 # lmtrain: `make help` lists the targets.
 #
 # Variables: CC=gcc|clang   SAN=address,undefined   WERROR=1   DEBUG=1   PREFIX=/usr/local   V=1
+#   ZSTD=auto|1|0: read .zst text (libzstd); auto: where pkg-config finds it
 # Objects go to build/<compiler>[-<sanitizers>]/, so that builds of different kinds do not mix.
 
 VERSION := 0.1.0
@@ -10,6 +11,7 @@ PREFIX  ?= /usr/local
 SAN     ?=
 WERROR  ?=
 DEBUG   ?=
+ZSTD    ?= auto
 BUILD   ?= build/$(subst /,-,$(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
 comma   := ,
 Q       := $(if $(V),,@)
@@ -18,7 +20,7 @@ Q       := $(if $(V),,@)
 # What is missing is named with the command that installs it. `make quickstart` and `make test` run that
 # command and go on; INSTALL=no makes them only say it, INSTALL=yes makes every target run it.
 PKG_CONFIG ?= pkg-config
-PACKAGES      := libcjson zlib
+PACKAGES      := libcjson zlib $(if $(filter 1,$(ZSTD:auto=$(shell $(PKG_CONFIG) --exists libzstd 2>/dev/null && echo 1))),libzstd)
 TEST_PACKAGES := cmocka
 NO_PACKAGES   := help clean format check-floors check-format uninstall
 INSTALLING    := quickstart test
@@ -44,7 +46,7 @@ ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
   ifneq ($(MISSING),)
     $(error missing: $(MISSING). Install them with: $(shell sh .ci/packages.sh line $(PURPOSES)))
   endif
-  PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+  PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libzstd,$(PACKAGES)),-DLM_ZSTD)
   PKG_LIBS    := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
   TEST_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(TEST_PACKAGES) 2>/dev/null)
   TEST_LIBS   := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null)

@@ -22,6 +22,7 @@ typedef struct parser {
     const lm_command *command;
     char *request;         /* command->size bytes */
     bool given[MOST_ROWS]; /* by row of the table */
+    const lm_option *open; /* takes the arguments that follow; NULL: none does */
     lm_error *err;
 } parser;
 
@@ -231,6 +232,7 @@ static lm_status take_option(parser *p, const char *text, const char *next, int 
         value = next;
         *used = 1;
     }
+    p->open = o->several ? o : NULL;
     if (!repeats(o) && p->given[row])
         return lm_error_set(p->err, LM_ERR_USAGE, "%s: --%s is given twice", c->name, o->name);
     return store(p, row, value);
@@ -239,6 +241,7 @@ static lm_status take_option(parser *p, const char *text, const char *next, int 
 /* An argument that is no option. */
 static lm_status take_argument(parser *p, const char *text) {
     const lm_arguments *a = &p->command->arguments;
+    if (p->open) return append(p, p->open->name, place_of(p, p->open), text);
     if (!a->name)
         return lm_error_set(p->err, LM_ERR_USAGE, "%s: unexpected argument \"%s\"",
                             p->command->name, text);
@@ -279,7 +282,7 @@ lm_status lm_options_parse(const lm_command *command, int argc, const char *cons
     for (int i = 0; i < argc && status == LM_OK; i++) {
         int used = 0;
         if (!ended && strcmp(argv[i], "--") == 0)
-            ended = true;
+            ended = true, p.open = NULL;
         else if (!ended && strncmp(argv[i], "--", 2) == 0)
             status = take_option(&p, argv[i] + 2, i + 1 < argc ? argv[i + 1] : NULL, &used);
         else if (!ended && argv[i][0] == '-' && argv[i][1])

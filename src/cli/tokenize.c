@@ -5,19 +5,18 @@
 
 #include "base/numbers.h"
 #include "cli/commands.h"
+#include "cli/tokenize_input.h"
 #include "cli/tokenize_show.h"
 #include "data/manifest.h"
 #include "data/shard_writer.h"
-#include "data/text_files.h"
+#include "text/documents.h"
 #include "tokenizer/tokenizer.h"
 
 #define PIECE ((size_t)4 << 20) /* bytes of text encoded at a time */
 
 typedef struct request {
     const char *tokenizer, *pretokenizer, *output, *inspect, *decode;
-    lm_option_texts input, extension;
-    double val_fraction;
-    int64_t max_bytes;
+    lm_tokenize_input input;
     bool allow_special, force;
 } request;
 
@@ -31,16 +30,9 @@ static const lm_option options[] = {
     {"allow-special", NULL,
      "special tokens that stand in the text are tokens; else they are text like any other",
      LM_STORED(request, allow_special)},
-    {"input", "FILE_OR_DIR", "text; directories are walked, in sorted order",
-     LM_STORED(request, input)},
     {"output", "DIR", "where train.bin and val.bin go, each with a manifest (.json)",
      LM_STORED(request, output)},
-    {"val-fraction", "F",
-     "share to hold out for validation: whole files, or the end of a single one",
-     LM_STORED(request, val_fraction), .real = {.most = 0.999}},
-    {"extension", ".EXT", "take only such files from directories", LM_STORED(request, extension)},
-    {"max-bytes", "N", "take a sample: whole files, N bytes together at most",
-     LM_STORED(request, max_bytes), .count = {.least = 1, .most = INT64_MAX}},
+    LM_OPTIONS_TOKENIZE_INPUT(request, input),
     {"force", NULL, "overwrite the corpus that is there", LM_STORED(request, force)},
     {"inspect", "TEXT", "instead of all this: print the pieces and ids of a text",
      LM_STORED(request, inspect)},
@@ -54,8 +46,7 @@ typedef struct part {
     lm_shard_writer writer;
     bool open;
     char *path;
-    uint64_t bytes;
-    int64_t files; /* whole ones */
+    int64_t documents; /* begun */
 } part;
 
 enum { TRAIN, VAL, PARTS };
@@ -64,6 +55,7 @@ typedef struct job {
     const lm_tokenizer *tokenizer;
     part parts[PARTS];
     lm_encoder *encoder;
+    char *piece;          /* PIECE bytes of text */
     lm_token_list tokens; /* of the piece at hand */
     lm_error *err;
 } job;
@@ -76,66 +68,37 @@ static lm_status put_tokens(job *j, part *to) {
     return status;
 }
 
-/* A whole document. */
-static lm_status put_text(job *j, part *to, const unsigned char *text, size_t size) {
-    lm_status status;
-    to->bytes += size;
-    for (size_t at = 0; at < size; at += PIECE) {
-        const char *piece = (const char *)text + at;
-        size_t n = lm_size_min(size - at, PIECE);
-        status = lm_encoder_put(j->encoder, piece, n, &j->tokens, j->err);
-        if (status != LM_OK) return status;
-        if ((status = put_tokens(j, to)) != LM_OK) return status;
-    }
-    status = lm_encoder_finish(j->encoder, &j->tokens, j->err);
-    if (status != LM_OK) return status;
-    return put_tokens(j, to);
-}
-
 static lm_status put_separator(job *j, part *to) {
     int32_t id = lm_tokenizer_separator(j->tokenizer);
     return id < 0 ? LM_OK : lm_shard_writer_put(&to->writer, &id, 1, j->err);
 }
 
-/* Each file is a document; a separator stands between two of them. */
-static lm_status put_document(job *j, part *to, const char *path) {
-    lm_mapping map;
-    lm_status status = lm_file_map(&map, path, j->err);
+/* The document that is next; a separator stands between two of them. */
+static lm_status put_document(job *j, lm_documents *from, part *to) {
+    size_t n;
+    lm_status status = to->documents++ > 0 ? put_separator(j, to) : LM_OK;
     if (status != LM_OK) return status;
-    if (to->files++ > 0 && (status = put_separator(j, to)) != LM_OK) goto out;
-    status = put_text(j, to, map.data, map.size);
-out:
-    lm_file_unmap(&map);
-    return status;
-}
-
-/* A single file is cut in two: its end is held out for validation. */
-static lm_status put_single(job *j, const char *path, double val_fraction) {
-    lm_mapping map;
-    lm_status status = lm_file_map(&map, path, j->err);
-    if (status != LM_OK) return status;
-    size_t held = (size_t)(val_fraction * (double)map.size), rest = map.size - held;
-    j->parts[TRAIN].files++;
-    if (map.size == 0) {
-        status = lm_error_set(j->err, LM_ERR_USAGE, "%s: expected text, found an empty file", path);
-        goto out;
-    }
-    if ((status = put_text(j, &j->parts[TRAIN], map.data, rest)) != LM_OK) goto out;
-    if (j->parts[VAL].open) status = put_text(j, &j->parts[VAL], map.data + rest, held);
-out:
-    lm_file_unmap(&map);
-    return status;
-}
-
-static lm_status put_all(job *j, const lm_text_files *list, double val_fraction) {
-    if (list->count == 1) return put_single(j, list->files[0].path, val_fraction);
-    for (size_t i = 0; i < list->count; i++) {
-        bool held = list->files[i].validation && j->parts[VAL].open;
-        part *to = &j->parts[held ? VAL : TRAIN];
-        lm_status status = put_document(j, to, list->files[i].path);
+    do {
+        status = lm_documents_read(from, j->piece, PIECE, &n, j->err);
         if (status != LM_OK) return status;
+        status = lm_encoder_put(j->encoder, j->piece, n, &j->tokens, j->err);
+        if (status != LM_OK) return status;
+        if ((status = put_tokens(j, to)) != LM_OK) return status;
+    } while (n > 0);
+    status = lm_encoder_finish(j->encoder, &j->tokens, j->err);
+    if (status != LM_OK) return status;
+    return put_tokens(j, to);
+}
+
+static lm_status put_all(job *j, lm_documents *from) {
+    lm_document document;
+    bool more;
+    for (;;) {
+        lm_status status = lm_documents_next(from, &document, &more, j->err);
+        if (status != LM_OK || !more) return status;
+        part *to = &j->parts[document.validation ? VAL : TRAIN];
+        if ((status = put_document(j, from, to)) != LM_OK) return status;
     }
-    return LM_OK;
 }
 
 /* ---- shards -----------------------------------------------------------------------------------*/
@@ -175,12 +138,9 @@ out:
     return status;
 }
 
-static lm_status commit(job *j, lm_text *out, lm_error *err) {
-    for (int i = 0; i < PARTS; i++)
-        if (j->parts[i].open && j->parts[i].writer.manifest.tokens == 0)
-            return lm_error_set(err, LM_ERR_USAGE,
-                                "%s: expected text for it, found none (--val-fraction)",
-                                j->parts[i].path);
+static lm_status commit(job *j, const lm_documents *from, lm_text *out, lm_error *err) {
+    lm_documents_counts counts;
+    lm_documents_count(from, &counts);
     for (int i = 0; i < PARTS; i++) {
         part *p = &j->parts[i];
         char bytes[32];
@@ -189,26 +149,22 @@ static lm_status commit(job *j, lm_text *out, lm_error *err) {
         lm_status status = lm_shard_writer_commit(&p->writer, err);
         p->open = false;
         if (status != LM_OK) return status;
-        lm_text_say(out, "%-5s %s: %" PRId64 " tokens from %s of text", i == VAL ? "val" : "train",
-                    p->path, tokens, lm_text_bytes(bytes, sizeof bytes, (double)p->bytes));
-        if (p->files > 0)
-            lm_text_say(out, ", %" PRId64 " file%s", p->files, p->files == 1 ? "" : "s");
-        lm_text_say(out, "\n");
+        lm_text_say(out, "%-5s %s: %" PRId64 " tokens from %s of text, ",
+                    i == VAL ? "val" : "train", p->path, tokens,
+                    lm_text_bytes(bytes, sizeof bytes, (double)counts.bytes[i == VAL]));
+        lm_text_say(out, "%s%" PRId64 " document%s\n",
+                    i == VAL && counts.ends ? "the ends of " : "", p->documents,
+                    p->documents == 1 ? "" : "s");
     }
     return LM_OK;
 }
 
-static void put_passed_over(lm_text *out, size_t count, const char *why) {
-    if (count > 0) lm_text_say(out, "%zu file%s %s\n", count, count == 1 ? "" : "s", why);
-}
-
-static lm_status finish(job *j, const lm_text_files *list, lm_error *err) {
+static lm_status finish(job *j, const lm_tokenize_input *input, const lm_documents *from,
+                        lm_error *err) {
     lm_text t = {0};
-    lm_status status = commit(j, &t, err);
+    lm_status status = commit(j, from, &t, err);
     if (status != LM_OK) goto out;
-    put_passed_over(&t, list->repeated, "found more than once, taken once");
-    put_passed_over(&t, list->not_text, "skipped: not text (0x00 bytes)");
-    put_passed_over(&t, list->left_out, "left out: --max-bytes");
+    lm_tokenize_input_report(input, from, &t);
     status = lm_print(&t, err);
 out:
     lm_text_free(&t);
@@ -216,21 +172,18 @@ out:
 }
 
 static lm_status write_corpus(const request *r, const lm_tokenizer *tokenizer, lm_error *err) {
-    job j = {.tokenizer = tokenizer, .err = err};
-    lm_text_files list = {0};
-    lm_status status = lm_encoder_open(&j.encoder, tokenizer, err);
+    job j = {.tokenizer = tokenizer, .piece = malloc(PIECE), .err = err};
+    lm_documents *from = NULL;
+    lm_status status = j.piece ? LM_OK : lm_error_no_memory(err, "tokenize");
     if (status != LM_OK) goto out;
-    lm_text_files_options how = {.extensions = r->extension.items,
-                                 .n_extensions = r->extension.count,
-                                 .max_bytes = (uint64_t)r->max_bytes,
-                                 .val_fraction = r->val_fraction};
-    status = lm_text_files_find(&list, &how, r->input.items, r->input.count, err);
+    if ((status = lm_encoder_open(&j.encoder, tokenizer, err)) != LM_OK) goto out;
+    bool validation = lm_tokenize_input_validates(&r->input);
+    status = open_writers(&j, r->output, validation, r->force, err);
     if (status != LM_OK) goto out;
-    status = open_writers(&j, r->output, r->val_fraction > 0, r->force, err);
-    if (status != LM_OK) goto out;
-    if ((status = put_all(&j, &list, r->val_fraction)) != LM_OK) goto out;
+    if ((status = lm_tokenize_input_open(&from, &r->input, r->output, err)) != LM_OK) goto out;
+    if ((status = put_all(&j, from)) != LM_OK) goto out;
     if ((status = remove_stale(&j, err)) != LM_OK) goto out;
-    status = finish(&j, &list, err);
+    status = finish(&j, &r->input, from, err);
 out:
     for (int i = 0; i < PARTS; i++) {
         if (j.parts[i].open) lm_shard_writer_abort(&j.parts[i].writer);
@@ -238,7 +191,8 @@ out:
     }
     lm_encoder_close(j.encoder);
     lm_token_list_free(&j.tokens);
-    lm_text_files_free(&list);
+    lm_documents_close(from);
+    free(j.piece);
     return status;
 }
 
@@ -259,9 +213,9 @@ static lm_status run(const void *given, lm_error *err) {
                                       .allow_special = r->allow_special};
     lm_tokenizer *t;
     bool shows = r->inspect || r->decode;
-    if (!shows && (r->input.count == 0 || !r->output))
+    if (!shows && (r->input.paths.count == 0 || !r->output))
         return lm_error_set(err, LM_ERR_USAGE, "tokenize: %s is required (lmtrain tokenize --help)",
-                            r->input.count == 0 ? "--input" : "--output");
+                            r->input.paths.count == 0 ? "--input" : "--output");
     lm_status status = lm_tokenizer_open(&t, r->tokenizer, &how, err);
     if (status != LM_OK) return status;
     status = shows ? show(r, t, err) : write_corpus(r, t, err);
@@ -272,7 +226,7 @@ static lm_status run(const void *given, lm_error *err) {
 const lm_command lm_command_tokenize = {
     .name = "tokenize",
     .summary = "turn text into token shards to train on",
-    .usage = "--tokenizer NAME_OR_FILE --input FILE_OR_DIR... --output DIR [--val-fraction F]",
+    .usage = "--tokenizer NAME_OR_FILE --input PATH... --output DIR [--val-fraction F]",
     .example = "  lmtrain tokenize --tokenizer bytes --input book.txt --output data/book"
                " --val-fraction 0.05\n",
     .options = options,

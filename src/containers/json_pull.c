@@ -25,7 +25,7 @@ void lm_json_pull_wrong(lm_json_pull *p, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    size_t line = 1, begin = 0;
+    size_t line = p->lines_before + 1, begin = 0;
     for (size_t i = 0; i < p->at && i < p->size; i++)
         if (p->text[i] == '\n') {
             line++;

@@ -43,7 +43,8 @@ typedef enum lm_json_kind {
 typedef struct lm_json_pull {
     const char *file, *text;
     size_t size, at;
-    lm_text string; /* the key or string taken last, without escapes; may hold 0x00 */
+    size_t lines_before; /* set it after begin where text is a part of the file */
+    lm_text string;      /* the key or string taken last, without escapes; may hold 0x00 */
     int depth;
     bool is_array[LM_JSON_PULL_DEPTH];
     bool any[LM_JSON_PULL_DEPTH]; /* a member or element was taken already */

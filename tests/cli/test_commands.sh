@@ -1,5 +1,5 @@
 #!/bin/bash
-# Commands, options, help, suggestions and exit codes; tokenize, and inspect of shards.
+# Commands, options, help, suggestions and exit codes; inspect of shards.
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
@@ -115,80 +115,7 @@ printed_config() {
 }
 scenario printed_config
 
-# ---- tokenize ----
-tree() {
-    mkdir -p tree/b tree/.hidden
-    printf 'one' >tree/a.h
-    printf 'three' >tree/b/c.h
-    printf 'two' >tree/b.h
-    printf 'no\000text' >tree/binary.h
-    printf 'other' >tree/x.c
-    printf 'hidden' >tree/.hidden/y.h
-    ln -s .. tree/b/loop
-}
-tokenize() { "$lmtrain" tokenize --tokenizer bytes --output out1 "$@"; }
-text_of() { tr -d '\000' <"$1"; }
-
-tokenize_a_tree() {
-    given tree
-    check "tokenize says how many files are not text" exits_saying 0 "1 file skipped: not text" \
-        tokenize --input tree --extension .h
-    check "tokenize takes the files of a tree in sorted order" \
-        test "$(text_of out1/train.bin)" = onetwothree
-    check "tokenize puts a zero byte between documents" test "$(wc -c <out1/train.bin)" -eq 26
-    check "tokenize without --val-fraction writes no val.bin" test ! -e out1/val.bin
-    check "tokenize does not overwrite a corpus" exits_saying 2 "add --force" tokenize --input tree
-    check "tokenize --force overwrites a corpus" exits 0 tokenize --input tree --force
-}
-scenario tokenize_a_tree
-
-held_out_text() {
-    given tree
-    check "tokenize --val-fraction divides a single file" exits_saying 0 "val " \
-        tokenize --input tree/b/c.h --val-fraction 0.4
-    check "the end of a single file becomes validation data" test "$(text_of out1/val.bin)" = ee
-}
-scenario held_out_text
-
-held_out_files() {
-    given tree
-    check "tokenize --val-fraction holds out files of a tree" exits 0 \
-        tokenize --input tree --extension .h --val-fraction 0.3
-    check "validation data of a tree is one whole file" \
-        test "$(text_of out1/val.bin)" = one -o "$(text_of out1/val.bin)" = two
-    check "tokenize --force without validation data succeeds" exits 0 \
-        tokenize --input tree --extension .h --force
-    check "tokenize --force leaves the new train.bin" test -e out1/train.bin
-    check "tokenize --force removes the earlier corpus's val.bin" test ! -e out1/val.bin
-    check "tokenize --force removes the earlier corpus's val.json" test ! -e out1/val.json
-}
-scenario held_out_files
-
-val_of_another_corpus() {
-    given tree
-    mkdir out1
-    printf 'val' >out1/val.bin
-    check "tokenize without --force refuses where there is a val.bin" \
-        exits_saying 2 "out1/val.bin exists already" tokenize --input tree
-    check "tokenize that refuses a val.bin writes no train.bin" test ! -e out1/train.bin
-}
-scenario val_of_another_corpus
-
-nothing_to_tokenize() {
-    given tree
-    check "tokenize that finds no file says so" exits_saying 2 "found none" \
-        tokenize --input tree --extension .zig
-    check "an unknown tokenizer gets a suggestion" exits_saying 2 'did you mean "bytes"?' \
-        "$lmtrain" tokenize --tokenizer byte --input tree --output out1
-    check "tokenize names an input that does not exist" exits_saying 1 "nowhere: cannot open" \
-        tokenize --input nowhere
-    check "tokenize refuses to hold out all of the text" exits_saying 2 "expected text for it" \
-        tokenize --input tree/a.h --input tree/./a.h --val-fraction 0.2
-    check "tokenize that refuses to hold out all of the text writes no shard" \
-        fails test -e out1/train.bin -o -e out1/val.bin
-}
-scenario nothing_to_tokenize
-
+# ---- files ----
 pipes() {
     given corpus
     tiny a
