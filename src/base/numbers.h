@@ -56,6 +56,12 @@ static inline bool lm_u64_mul(uint64_t a, uint64_t b, uint64_t *out) {
     *out = product;
     return true;
 }
+static inline bool lm_count_add(int64_t a, int64_t b, int64_t *out) {
+    int64_t sum;
+    if (__builtin_add_overflow(a, b, &sum)) return false;
+    *out = sum;
+    return true;
+}
 static inline bool lm_count_mul(int64_t a, int64_t b, int64_t *out) {
     int64_t product;
     if (__builtin_mul_overflow(a, b, &product)) return false;

@@ -88,10 +88,7 @@ static bool is_multiplied(const lm_model_options *o, lm_param_id id) {
 enum { ROW_ALIGNMENT = LM_ALIGNMENT / sizeof(float) };
 
 static bool add(int64_t a, int64_t *sum) {
-    size_t s;
-    if (!lm_size_add((size_t)a, (size_t)*sum, &s) || s > INT64_MAX) return false;
-    *sum = (int64_t)s;
-    return true;
+    return lm_count_add(a, *sum, sum);
 }
 
 /* Sums over the rows of a scope (those of one layer). */

@@ -119,7 +119,7 @@ static void place_states(lm_optimizer *o) {
         int n = state_count(o->rows[i].kind);
         o->rows[i].states = at;
         at += n;
-        most = n > most ? n : most;
+        if (n > most) most = n;
     }
     lm_optimizer_array *next = o->arrays;
     for (int s = 0; s < most; s++) {

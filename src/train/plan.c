@@ -79,7 +79,7 @@ lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err) {
 static uint64_t available_disk(const char *run) {
     char *checkpoints = lm_file_join(run, "checkpoints");
     uint64_t disk = lm_limits_disk(run);
-    if (checkpoints && __builtin_add_overflow(disk, lm_checkpoint_bytes(checkpoints), &disk))
+    if (checkpoints && !lm_u64_add(disk, lm_checkpoint_bytes(checkpoints), &disk))
         disk = UINT64_MAX;
     free(checkpoints);
     return disk;
