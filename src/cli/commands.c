@@ -126,6 +126,11 @@ void lm_warn_passed_over(const lm_text *skipped) {
 /* Measured on models of 0.8M parameters: 42 tokens/s by the scalar kernels, 4,500 by those of AVX2. */
 enum { SCALAR_TIMES_SLOWER = 100 };
 
+const char *lm_token_bytes_option_name(int i) {
+    static const char *const names[] = {"auto", "2", "4"};
+    return i >= 0 && i < (int)(sizeof names / sizeof *names) ? names[i] : NULL;
+}
+
 const char *lm_cpu_option_name(int i) {
     return i == 0 ? "auto" : lm_isa_name(i - 1);
 }

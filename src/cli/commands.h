@@ -29,7 +29,8 @@ typedef struct lm_machine_options {
     int64_t threads; /* 0: lm_cpu_threads */
     int cpu;         /* an index of lm_cpu_option_name */
 } lm_machine_options;
-const char *lm_cpu_option_name(int i); /* "auto", "scalar", ...; NULL past the end */
+const char *lm_token_bytes_option_name(int i); /* "auto", "2", "4"; NULL past the end */
+const char *lm_cpu_option_name(int i);         /* "auto", "scalar", ...; NULL past the end */
 /* Their rows; `machine` is the member of `owner`. */
 /* clang-format off */
 #define LM_OPTION_THREADS(owner, machine)                                          \
@@ -38,6 +39,11 @@ const char *lm_cpu_option_name(int i); /* "auto", "scalar", ...; NULL past the e
 #define LM_OPTION_CPU(owner, machine)                                              \
     {"cpu", "ISA", "the highest instruction set to use",                            \
      LM_STORED(owner, machine.cpu), .choice = {.name = lm_cpu_option_name}}
+/* Its value times 2 is lm_corpus_options.token_bytes. */
+#define LM_OPTION_TOKEN_BYTES(owner, member)                                       \
+    {"token-bytes", "N", "bytes per token of raw shards without a manifest; auto: as the vocabulary" \
+     " or their looks say", LM_STORED(owner, member),                              \
+     .choice = {.name = lm_token_bytes_option_name}}
 /* clang-format on */
 /* The instruction sets that --cpu allows; LM_ERR_USAGE when this CPU lacks the one it names. */
 lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err);

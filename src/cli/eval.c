@@ -14,6 +14,7 @@
 typedef struct request {
     const char *checkpoint, *data;
     int64_t tokens, batch;
+    int token_bytes;
     bool json;
     lm_machine_options machine;
 } request;
@@ -27,6 +28,7 @@ static const lm_option options[] = {
      LM_STORED(request, tokens), .count = {.most = INT64_MAX}},
     {"batch", "N", "windows to evaluate at a time", LM_STORED(request, batch),
      .count = {.by_default = 8, .least = 1, .most = 1 << 20}},
+    LM_OPTION_TOKEN_BYTES(request, token_bytes),
     {"json", NULL, "print one JSON object", LM_STORED(request, json)},
     LM_OPTION_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
@@ -94,7 +96,8 @@ static lm_status run(const void *given, lm_error *err) {
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
     const lm_model_options *m = &saved.config.model;
-    lm_corpus_options how = {.vocab_size = saved.config.model.vocab_size};
+    lm_corpus_options how = {.token_bytes = 2 * r->token_bytes,
+                             .vocab_size = saved.config.model.vocab_size};
     if ((status = lm_corpus_open(&corpus, r->data, &how, err)) != LM_OK) goto out;
     if ((status = check_tokenizer(&saved, corpus, r->data, err)) != LM_OK) goto out;
     if ((status = lm_sampler_init(&sampler, corpus, m->context_length, false, 0, err)) != LM_OK)

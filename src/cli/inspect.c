@@ -17,6 +17,7 @@ enum { CURVE_COLUMNS = 64, CURVE_ROWS = 8 }; /* fit a terminal of 80 columns */
 
 typedef struct request {
     lm_option_texts files;
+    int token_bytes;
     bool config, verify, curve;
 } request;
 
@@ -24,6 +25,7 @@ static const lm_option options[] = {
     {"config", NULL, "print the whole config of a checkpoint too", LM_STORED(request, config)},
     {"verify", NULL, "read everything and check every digest and every token id",
      LM_STORED(request, verify)},
+    LM_OPTION_TOKEN_BYTES(request, token_bytes),
     {"curve", NULL, "of a run directory, print only the curve of its losses",
      LM_STORED(request, curve)},
     {0},
@@ -122,7 +124,8 @@ static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
 
 static lm_status inspect_corpus(const request *r, const char *path, lm_text *out, lm_error *err) {
     lm_corpus *c = NULL;
-    lm_status status = lm_corpus_open(&c, path, &(lm_corpus_options){0}, err);
+    lm_status status =
+        lm_corpus_open(&c, path, &(lm_corpus_options){.token_bytes = 2 * r->token_bytes}, err);
     if (status != LM_OK) return status;
     const char *tokenizer = lm_corpus_tokenizer(c);
     lm_text_say(out, "%s: tokens, %s\n", path, lm_corpus_format(c));
@@ -293,16 +296,11 @@ static lm_status begins_as_zip(const char *path, bool *yes, lm_error *err) {
 static lm_status inspect(const request *r, const char *path, lm_text *out, lm_error *err) {
     bool zip = false;
     if (lm_file_is_directory(path)) return inspect_directory(r, path, out, err);
-    if (!lm_file_exists(path) && strpbrk(path, "*?[")) return inspect_corpus(r, path, out, err);
+    if (!lm_file_exists(path)) return inspect_corpus(r, path, out, err); /* a pattern, a prefix */
     lm_status status = begins_as_zip(path, &zip, err);
     if (status != LM_OK) return status;
-    if (zip) return inspect_checkpoint(r, path, out, err);
-    if (lm_text_ends_with(path, ".bin")) return inspect_corpus(r, path, out, err);
-    if (is_checkpoint(path)) return inspect_checkpoint(r, path, out, err);
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "%s: expected a checkpoint (.npz), a shard (.bin), a directory of shards or"
-                        " a run directory",
-                        path);
+    if (zip || is_checkpoint(path)) return inspect_checkpoint(r, path, out, err);
+    return inspect_corpus(r, path, out, err);
 }
 
 static lm_status run(const void *given, lm_error *err) {

@@ -97,9 +97,18 @@ static void check_warmup(lm_parser *p) {
     }
 }
 
+static void check_token_bytes(lm_parser *p) {
+    const lm_origin *origin = origin_of(p, "data.token_bytes");
+    int64_t bytes = p->config->data.token_bytes;
+    if (bytes == 0 || bytes == 2 || bytes == 4 || origin->wrong) return;
+    lm_parser_problem(p, origin->place, "data.token_bytes: expected 0, 2 or 4, found %lld",
+                      (long long)bytes);
+}
+
 void lm_parser_check(lm_parser *p) {
     apply_preset(p);
     check_keys(p);
     check_warmup(p);
+    check_token_bytes(p);
     check_model(p);
 }

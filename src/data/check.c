@@ -63,6 +63,9 @@ lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, lm_error *err) {
         unsigned char bytes[8];
         lm_write_u64(bytes, found);
         lm_digest_add(&whole, bytes, sizeof bytes);
+        if (!s->has_index) continue;
+        lm_write_u64(bytes, s->index_digest);
+        lm_digest_add(&whole, bytes, sizeof bytes);
     }
     c->digest = lm_digest_end(&whole);
     c->bound = vocab_size;

@@ -48,20 +48,31 @@ static lm_status add_shard(lm_corpus *c, const char *path, lm_error *err) {
     return LM_OK;
 }
 
+static bool is_shard_name(const char *name) {
+    return name[0] != '.' && (lm_text_ends_with(name, ".bin") || lm_text_ends_with(name, ".npy"));
+}
+
 static lm_status add_directory(lm_corpus *c, const char *path, lm_error *err) {
     lm_file_list list;
     lm_status status = lm_file_list_directory(&list, path, err);
     for (size_t i = 0; status == LM_OK && i < list.count; i++) {
-        if (list.names[i][0] == '.' || !lm_text_ends_with(list.names[i], ".bin")) continue;
+        if (!is_shard_name(list.names[i])) continue;
         char *full = lm_file_join(path, list.names[i]);
         status = full ? add_shard(c, full, err) : lm_error_no_memory(err, path);
         free(full);
     }
     lm_file_list_free(&list);
     if (status == LM_OK && c->count == 0)
-        status = lm_error_set(err, LM_ERR_RUNTIME,
-                              "%s: expected *.bin shards in this directory, found none", path);
+        status =
+            lm_error_set(err, LM_ERR_RUNTIME,
+                         "%s: expected *.bin or *.npy shards in this directory, found none", path);
     return status;
+}
+
+static bool is_in_pattern(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return (slash ? slash[1] : path[0]) != '.' && !lm_text_ends_with(path, ".idx") &&
+           !lm_text_ends_with(path, ".json");
 }
 
 static lm_status add_pattern(lm_corpus *c, const char *path, lm_error *err) {
@@ -84,8 +95,30 @@ static lm_status add_pattern(lm_corpus *c, const char *path, lm_error *err) {
         found.gl_pathv[j] = name;
     }
     for (size_t i = 0; status == LM_OK && i < found.gl_pathc; i++)
-        status = add_shard(c, found.gl_pathv[i], err);
+        if (is_in_pattern(found.gl_pathv[i])) status = add_shard(c, found.gl_pathv[i], err);
+    if (status == LM_OK && c->count == 0)
+        status = lm_error_set(err, LM_ERR_RUNTIME,
+                              "%s: expected shards, found only names that begin with a dot or end"
+                              " in .idx or .json",
+                              path);
     globfree(&found);
+    return status;
+}
+
+/* One shard. Megatron's users name x for x.bin and x.idx, and some the index. */
+static lm_status add_file(lm_corpus *c, const char *path, lm_error *err) {
+    size_t n = strlen(path);
+    bool exists = lm_file_exists(path), index = lm_text_ends_with(path, ".idx");
+    lm_text shard = {0};
+    lm_status status = LM_OK;
+    if (index || !exists) {
+        lm_text_printf(&shard, "%.*s.bin", (int)(index ? n - strlen(".idx") : n), path);
+        if (shard.failed) status = lm_error_no_memory(err, path);
+    }
+    if (status == LM_OK)
+        status =
+            add_shard(c, lm_file_exists(lm_text_cstr(&shard)) ? lm_text_cstr(&shard) : path, err);
+    lm_text_free(&shard);
     return status;
 }
 
@@ -109,7 +142,7 @@ lm_status lm_corpus_open(lm_corpus **corpus, const char *path, const lm_corpus_o
     } else if (!lm_file_exists(path) && strpbrk(path, "*?[")) {
         status = add_pattern(c, path, err);
     } else {
-        status = add_shard(c, path, err);
+        status = add_file(c, path, err);
     }
     if (status == LM_OK && c->tokens == 0)
         status =

@@ -6,15 +6,16 @@
  *     lm_corpus_read(c, shard, first, n, tokens, err); // and again as it is read
  *     lm_corpus_close(c);
  *
- * A path is one shard; a directory, whose *.bin files are the shards in strcmp order; or a pattern
- * with * ? [ as the shell has them. Names that begin with a dot are no shards.
+ * A path is one shard; a directory, whose *.bin and *.npy files are the shards in strcmp order; a
+ * pattern with * ? [ as the shell has them; or what Megatron calls a prefix: x for x.bin and x.idx.
+ * Names that begin with a dot are no shards.
  *
  * Shards are read at places (pread), not mapped: memory does not grow with the corpus, and a shard
  * that shrinks or cannot be read is an error that names it. Each shard stays open.
  *
- * Each format is a file and a row in a registry (format.h). A manifest beside a shard names it;
- * without one the shard's contents tell. lmtrain tokenize writes the manifests (train.bin,
- * train.json; manifest.h). */
+ * Each format is a file and a row in a registry (format.h): raw uint16 and uint32, llm.c, NumPy,
+ * Megatron. A manifest beside a shard names it; without one the shard's contents tell, never its
+ * name. lmtrain tokenize writes the manifests (train.bin, train.json; manifest.h). */
 #ifndef LM_DATA_CORPUS_H
 #define LM_DATA_CORPUS_H
 

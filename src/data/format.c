@@ -5,8 +5,8 @@
 /* The order in which formats are tried. Raw ids come last, since any file could be raw ids, and
  * uint16 after uint32, since they are what is not said to be anything else. */
 static const lm_format *const formats[] = {
-    &lm_format_raw_uint32,
-    &lm_format_raw_uint16,
+    &lm_format_megatron,   &lm_format_npy,        &lm_format_llmc,
+    &lm_format_raw_uint32, &lm_format_raw_uint16,
 };
 enum { COUNT = sizeof formats / sizeof *formats };
 

@@ -25,6 +25,7 @@ const lm_format *lm_format_to_write(int64_t vocab_size);
 /* "\"uint16\"" and so on: the dtypes that a manifest can have, in quotes. Appends. */
 void lm_format_print_dtypes(lm_text *out);
 
-extern const lm_format lm_format_raw_uint16, lm_format_raw_uint32;
+extern const lm_format lm_format_megatron, lm_format_npy, lm_format_llmc, lm_format_raw_uint16,
+    lm_format_raw_uint32;
 
 #endif

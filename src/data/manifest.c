@@ -54,7 +54,11 @@ lm_status lm_manifest_read(lm_manifest *m, const char *shard_path, lm_error *err
     char *path = lm_manifest_path(shard_path);
     if (!path) return lm_error_no_memory(err, shard_path);
     if (!lm_file_exists(path)) goto out;
+    m->other = lm_file_is_directory(path) || lm_file_size(path) > MAX_SIZE;
+    if (m->other) goto out;
     if ((status = lm_file_read(path, MAX_SIZE, &text, err)) != LM_OK) goto out;
+    m->other = !strstr(lm_text_cstr(&text), FORMAT);
+    if (m->other) goto out;
     if ((status = parse(m, path, &text, err)) != LM_OK)
         lm_error_prefix(err, "the manifest of %s", shard_path);
 out:

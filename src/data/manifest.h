@@ -17,7 +17,8 @@
 typedef struct lm_format lm_format; /* format.h */
 
 typedef struct lm_manifest {
-    bool found;              /* false: there is no such file */
+    bool found;              /* false: there is no manifest */
+    bool other;              /* there is a file of that name, but it is somebody else's */
     const lm_format *format; /* the one that dtype names */
     char tokenizer[64];
     int64_t vocab_size, tokens;
@@ -26,8 +27,9 @@ typedef struct lm_manifest {
 
 /* malloc'd path of the manifest of a shard; NULL without memory. */
 char *lm_manifest_path(const char *shard_path);
-/* Reads the manifest of a shard. A file that is there but is not a manifest of this version is an
- * error that names what was expected and found. */
+/* Reads the manifest of a shard. A file of that name without the format's name in it is somebody
+ * else's: there is no manifest. One that has it but is not a manifest of this version is an error
+ * that names what was expected and found. */
 lm_status lm_manifest_read(lm_manifest *m, const char *shard_path, lm_error *err);
 void lm_manifest_print(const lm_manifest *m, lm_text *out);
 

@@ -27,7 +27,6 @@ typedef struct lm_shard {
     lm_shard_identity identity; /* when it was opened */
     lm_manifest manifest;
     int64_t token_bytes; /* of raw ids without a manifest; 0: not said */
-    bool said;           /* the user said token_bytes: what the file looks like does not matter */
     int64_t vocab_size;  /* 0: not known */
     /* The format fills in the rest: */
     const lm_format *format;

@@ -9,7 +9,7 @@
 
 static lm_status open_corpus(lm_corpus **corpus, lm_sampler *sampler, const lm_config *c,
                              const char *key, const char *path, bool shuffle, lm_error *err) {
-    lm_corpus_options how = {.vocab_size = c->model.vocab_size};
+    lm_corpus_options how = {.token_bytes = c->data.token_bytes, .vocab_size = c->model.vocab_size};
     lm_status status = lm_corpus_open(corpus, path, &how, err);
     if (status == LM_OK)
         status = lm_sampler_init(sampler, *corpus, c->model.context_length, shuffle,

@@ -83,7 +83,7 @@ shrinks() {
     until_true test -s run/metrics.jsonl
     : >shrinks.bin
     wait $pid
-    [ $? -eq 1 ] && says "a file became shorter while it was read"
+    [ $? -eq 1 ] && says "it changed while it was read"
 }
 what_the_system_takes() {
     given plain

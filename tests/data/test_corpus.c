@@ -122,7 +122,7 @@ static void test_errors(void **state) {
     expect_error(in("raw.bin"), 255, "byte offset 4: expected token ids below 255");
     expect_error(in("raw.bin"), 255, "found 255");
     assert_int_equal(lm_file_make_directory(in("nothing"), &err), LM_OK);
-    expect_error(in("nothing"), 256, "expected *.bin shards in this directory");
+    expect_error(in("nothing"), 256, "expected *.bin or *.npy shards in this directory");
 }
 
 static void test_a_manifest_must_agree_with_its_shard(void **state) {
@@ -133,10 +133,11 @@ static void test_a_manifest_must_agree_with_its_shard(void **state) {
     expect_error(path, 256, "expected 10 tokens (its manifest says so), found 5");
     put_text(path, "01234567890123456789");
     expect_error(path, 65536, "damaged: expected digest");
-    put_text(manifest, "[]");
+    put_text(manifest, "[\"lmtrain tokens\"]");
     expect_error(path, 256, "expected a JSON object");
-    put_text(manifest, "{\"format\": \"other\"}");
-    expect_error(path, 256, "key \"format\": expected \"lmtrain tokens\", found \"other\"");
+    put_text(manifest, "{\"format\": \"lmtrain tokens 2\"}");
+    expect_error(path, 256,
+                 "key \"format\": expected \"lmtrain tokens\", found \"lmtrain tokens 2\"");
     put_text(manifest, "{\"format\": \"lmtrain tokens\", \"version\": 2}");
     expect_error(path, 256, "key \"version\": expected 1, found 2");
     put_text(manifest, "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\": \"int3\"}");
