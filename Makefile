@@ -171,7 +171,7 @@ test-arm: lmtrain  ## kernels and training runs on an emulated ARM: the bits of 
 # in build/fuzz/NAME/.
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
-FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% data/% tokenizer/% checkpoint/%),$(SOURCES))
+FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% text/% data/% tokenizer/% checkpoint/%),$(SOURCES))
 FUZZ_SUPPORT := tests/support/container.c tests/support/tempdir.c
 FUZZ_TARGETS := $(filter $(or $(T),%),$(patsubst tests/fuzz/%.c,%,\
                   $(filter-out tests/fuzz/test_%,$(wildcard tests/fuzz/*.c))))
