@@ -97,7 +97,7 @@ static lm_status inspect_checkpoint(const request *r, const char *path, lm_text 
     print_loss(out, "best val", s.best_val_loss);
     if (r->config) {
         lm_text_say(out, "\n");
-        lm_config_print(&config, out);
+        lm_config_print_result(&config, out);
     }
     print_arrays(c, out);
     status = verify(r, c, out, err);

@@ -64,7 +64,8 @@ static void apply_preset(lm_parser *p) {
 
 static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
     if (!*origin->place) {
-        if (k->required) lm_parser_problem(p, p->name, "%s: required, but not given", k->path);
+        if (k->required && !(p->saved && k->neutral))
+            lm_parser_problem(p, p->name, "%s: required, but not given", k->path);
         return;
     }
     if (k->required && !origin->wrong && !*lm_key_string(k, p->config))

@@ -47,9 +47,13 @@ lm_status lm_config_load(lm_config *c, const char *path, const char *const *over
 /* The same from text already in memory; `name` stands for the path in messages. */
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
                           const char *const *overrides, int n_overrides, lm_error *err);
+/* The same for what lm_config_print_result made: keys that are not there are at their defaults, run.dir
+ * among them. */
+lm_status lm_config_parse_saved(lm_config *c, const char *name, const char *text, size_t size,
+                                lm_error *err);
 void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
 
-/* May a run with the config `now` go on where one with `saved` stopped? Keys that differ and may
+/* May a run with the config `now` go on where one with `saved` stopped? Keys that alter the result, differ and may
  * are appended to *changed, a line each with both values; LM_ERR_USAGE names those that may not. */
 lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
                             lm_error *err);
@@ -64,6 +68,9 @@ void lm_config_differences(const lm_config *before, const lm_config *now, const 
 
 /* The fully resolved config as JSON text that lm_config_parse reads back to the same config. */
 void lm_config_print(const lm_config *c, lm_text *out);
+/* The same without the keys that never change a bit of the result: where the run lies, how many
+ * threads it has, what it logs and saves. So equal runs print equal texts. */
+void lm_config_print_result(const lm_config *c, lm_text *out);
 /* A JSON Schema (draft 2020-12) for editors. */
 void lm_config_print_schema(lm_text *out);
 /* The Markdown tables of configs/README.md, one per section. */

@@ -260,9 +260,9 @@ static void set_defaults(lm_parser *p) {
     }
 }
 
-lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
-                          const char *const *overrides, int n_overrides, lm_error *err) {
-    lm_parser p = {.config = c, .name = name};
+static lm_status parse(lm_config *c, const char *name, bool saved, const char *text, size_t size,
+                       const char *const *overrides, int n_overrides, lm_error *err) {
+    lm_parser p = {.config = c, .name = name, .saved = saved};
     lm_status status = LM_OK;
     cJSON *root = NULL;
     char *copy = malloc(size + 1);
@@ -291,6 +291,16 @@ out:
     free(p.origins);
     free(copy);
     return status;
+}
+
+lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
+                          const char *const *overrides, int n_overrides, lm_error *err) {
+    return parse(c, name, false, text, size, overrides, n_overrides, err);
+}
+
+lm_status lm_config_parse_saved(lm_config *c, const char *name, const char *text, size_t size,
+                                lm_error *err) {
+    return parse(c, name, true, text, size, NULL, 0, err);
 }
 
 lm_status lm_config_load(lm_config *c, const char *path, const char *const *overrides,

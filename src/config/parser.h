@@ -18,6 +18,7 @@ typedef struct lm_parser {
     const char *text;   /* comments blanked */
     lm_origin *origins; /* [lm_key_count()] */
     lm_text problems;   /* a line each */
+    bool saved;         /* of a checkpoint: run.dir is not required, and the run's is not there */
     bool no_memory;     /* memory ran out for a value or a message: that is the only error then */
 } lm_parser;
 

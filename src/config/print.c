@@ -6,14 +6,14 @@
 
 /* ---- the config itself ------------------------------------------------------------------------*/
 
-void lm_config_print(const lm_config *c, lm_text *out) {
+static void print_config(const lm_config *c, bool result, lm_text *out) {
     lm_json_writer w = {.out = out};
     const lm_section *s;
     lm_json_object(&w, NULL, LM_JSON_LINES);
     for (int i = 0; (s = lm_section_at(i)) != NULL; i++) {
         bool any = false;
         for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
-            if (!lm_key_applies(k, c)) continue;
+            if (!lm_key_applies(k, c) || (result && k->neutral)) continue;
             if (!any) lm_json_object(&w, s->name, LM_JSON_LINES);
             lm_key_write(k, c, &w, lm_key_name(k));
             any = true;
@@ -22,6 +22,14 @@ void lm_config_print(const lm_config *c, lm_text *out) {
     }
     lm_json_end(&w);
     lm_text_printf(out, "\n");
+}
+
+void lm_config_print(const lm_config *c, lm_text *out) {
+    print_config(c, false, out);
+}
+
+void lm_config_print_result(const lm_config *c, lm_text *out) {
+    print_config(c, true, out);
 }
 
 /* ---- the schema -------------------------------------------------------------------------------*/
@@ -192,6 +200,7 @@ lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_tex
     lm_text problems = {0};
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
+        if (k->neutral) continue;
         append_difference(k, saved, now, !k->may_change, k->may_change ? changed : &problems);
     }
     lm_status status = LM_OK;

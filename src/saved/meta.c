@@ -12,7 +12,7 @@
 void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text *out) {
     lm_json_writer w = {.out = out};
     lm_text resolved = {0};
-    lm_config_print(config, &resolved);
+    lm_config_print_result(config, &resolved);
     lm_json_object(&w, NULL, LM_JSON_LINES);
     lm_json_string(&w, "format", FORMAT);
     lm_json_integer(&w, "version", VERSION);
@@ -71,7 +71,7 @@ lm_status lm_run_state_parse(lm_run_state *s, lm_config *config, const char *pat
     get_state(&r, s);
     text = lm_json_get_object_text(&r, "config");
     if ((status = r.status) != LM_OK) goto out;
-    status = lm_config_parse(config, path, text, strlen(text), NULL, 0, err);
+    status = lm_config_parse_saved(config, path, text, strlen(text), err);
     if (status != LM_OK) lm_config_free(config);
 out:
     free(text);

@@ -244,6 +244,34 @@ static void test_compare(void **state) {
     assert_int_equal(lm_config_compare(&a, &b, &changed, &err), LM_OK);
     assert_string_equal(lm_text_cstr(&changed),
                         "  train.steps: 1000 -> 7\n  train.clip_norm: 1 -> 2");
+    /* Where a run lies, its threads, what it logs and saves are no change. */
+    lm_text same = {0}, printed = {0}, full = {0};
+    lm_config other = a;
+    other.run.threads = other.log.every = other.checkpoint.every = 3;
+    lm_config_result_differences(&a, &other, &same);
+    assert_int_equal(lm_config_compare(&a, &other, &same, &err), LM_OK);
+    assert_int_equal(same.length, 0);
+    /* What a checkpoint holds, and the config of one that an older lmtrain wrote. */
+    lm_config saved;
+    lm_config_print_result(&a, &printed);
+    assert_null(strstr(lm_text_cstr(&printed), "\"dir\""));
+    assert_null(strstr(lm_text_cstr(&printed), "\"log\""));
+    assert_null(strstr(lm_text_cstr(&printed), "\"checkpoint\""));
+    assert_int_equal(lm_config_parse(&saved, "x", printed.data, printed.length, NULL, 0, &err),
+                     LM_ERR_USAGE);
+    lm_config_free(&saved);
+    assert_int_equal(lm_config_parse_saved(&saved, "x", printed.data, printed.length, &err), LM_OK);
+    lm_config_result_differences(&a, &saved, &same);
+    assert_int_equal(same.length, 0);
+    lm_config_free(&saved);
+    lm_config_print(&a, &full);
+    assert_int_equal(lm_config_parse_saved(&saved, "x", full.data, full.length, &err), LM_OK);
+    lm_config_result_differences(&a, &saved, &same);
+    assert_int_equal(same.length, 0);
+    lm_config_free(&saved);
+    lm_text_free(&same);
+    lm_text_free(&printed);
+    lm_text_free(&full);
     b.model.d_model = 512;
     b.run.seed = 2;
     assert_int_equal(lm_config_compare(&a, &b, &changed, &err), LM_ERR_USAGE);

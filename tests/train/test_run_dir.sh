@@ -164,6 +164,21 @@ cannot_go_on() {
 }
 scenario cannot_go_on
 
+# What a checkpoint holds determines the result and nothing else.
+equal_runs() {
+    given trained
+    check "runs that differ in what never changes a bit end in equal files" exits 0 train --quiet \
+        --set run.dir=elsewhere/b --set run.threads=1 --set run.interrupt_exit_code=9 --set log.every=3 \
+        --set checkpoint.every=5 --set checkpoint.keep_last=4 --set model.recompute=block
+    check "and these files are equal to the byte" cmp run/checkpoints/step-0000000040.npz \
+        elsewhere/b/checkpoints/step-0000000040.npz
+    check "inspect --config of a checkpoint prints what determines the result" \
+        exits_saying 0 '"lr": 0.01' "$lmtrain" inspect --config run/checkpoints/step-0000000040.npz
+    check "and nothing else" lacks '"dir"\|"threads"\|"keep_last"\|"recompute"' out
+    check "resolved.json has the other keys" grep -q '"threads": 1' elsewhere/b/resolved.json
+}
+scenario equal_runs
+
 from_a_directory() {
     given trained
     check "--resume RUN goes on from the newest checkpoint of another run" exits_saying 0 \
