@@ -1,6 +1,6 @@
 /* Checkpoints: NumPy .npz files that any ZIP tool lists and numpy.load opens.
  *
- *     write:   lm_checkpoint_write(path, arrays, n, meta_json, pool, NULL, err)
+ *     write:   lm_checkpoint_write(path, arrays, n, texts, n_texts, meta_json, pool, NULL, err)
  *     read:    lm_checkpoint_open(&c, path, err);  lm_checkpoint_meta(c);
  *              lm_checkpoint_read(c, arrays, n, pool, err);  lm_checkpoint_close(c)
  *     resume:  lm_checkpoint_newest(directory, ...) finds the newest one that verifies
@@ -14,6 +14,7 @@
  *     |                      chunk, chunk, ...   planes 1, 2                                  |
  *     |                      chunk, chunk, ...   plane 3: sign and exponent, which compresses |
  *     |                      an empty final block                                             |
+ *     +-- a member per text ("tokenizer.json"), stored, if there is any -----------------------+
  *     +-- member "meta.json", stored ---------------------------------------------------------+
  *     | the caller's object and, last, "arrays": for each name, dtype, shape, the stored size |
  *     | of every chunk (so that threads can read them at once), and xxh64: the digest of the  |
@@ -50,10 +51,18 @@ typedef struct lm_checkpoint_array {
     float *data; /* product(shape) elements, C order; not written to when writing a file */
 } lm_checkpoint_array;
 
-/* Write all arrays and meta_json, the text of a JSON object without a key "arrays", to path:
+/* A text to keep beside the arrays, as a member of its own. */
+typedef struct lm_checkpoint_text {
+    const char *name; /* "tokenizer.json": as for arrays, without their suffix .npy */
+    const char *data; /* [size] */
+    size_t size;
+} lm_checkpoint_text;
+
+/* Write all arrays, texts and meta_json, the text of a JSON object without keys "arrays" and "texts", to path:
  * temporary name, fsync, rename, fsync directory. Same input, same bytes, whatever the number of
  * threads. *file_bytes (may be NULL) receives the size. On failure the old file stays. */
 lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *arrays, int64_t n,
+                              const lm_checkpoint_text *texts, int64_t n_texts,
                               const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
                               lm_error *err);
 
@@ -82,6 +91,9 @@ const lm_checkpoint_entry *lm_checkpoint_entry_at(const lm_checkpoint *c, int64_
  * names the file and the array. Arrays of the file that are not asked for are left alone. */
 lm_status lm_checkpoint_read(lm_checkpoint *c, const lm_checkpoint_array *arrays, int64_t n,
                              lm_pool *pool, lm_error *err);
+/* Append the text of this name; *found false: the file has none. A wrong digest is an error. */
+lm_status lm_checkpoint_read_text(const lm_checkpoint *c, const char *name, bool *found,
+                                  lm_text *out, lm_error *err);
 /* Decompress everything and check every digest and CRC. */
 lm_status lm_checkpoint_verify(lm_checkpoint *c, lm_pool *pool, lm_error *err);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/digest.h"
 #include "base/json.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/open.h"
@@ -119,15 +120,35 @@ out:
     return status;
 }
 
-/* The "arrays" of meta.json, of which `file` is the name in errors. */
-static lm_status read_index(lm_checkpoint *c, const char *file, lm_error *err) {
+/* The "texts" of meta.json, of which there must be n. */
+static void read_texts(lm_checkpoint *c, lm_json_reader *r, int64_t n) {
+    if (n == 0 && !lm_json_has(r, "texts")) return;
+    if (lm_json_enter(r, "texts") != n) lm_json_wrong(r, NULL, "one object per member");
+    for (int64_t i = 0; i < n && lm_json_next(r); i++) {
+        const lm_zip_member *m = &c->members[c->n + i];
+        char name[sizeof m->name];
+        lm_json_get_string(r, "name", name, sizeof name);
+        if (strcmp(name, m->name) != 0 || m->method != LM_ZIP_STORED || m->raw != m->stored)
+            lm_json_wrong(r, "name", "the name of the next member, which is stored");
+        c->text_digests[i] = lm_json_get_digest(r, "xxh64");
+        c->n_texts = i + 1;
+    }
+    lm_json_leave(r);
+}
+
+/* The "arrays" and "texts" of meta.json, of which `file` is the name in errors. */
+static lm_status read_index(lm_checkpoint *c, const char *file, int64_t members, lm_error *err) {
     lm_json_reader r;
     lm_status status = lm_json_open(&r, file, c->meta, strlen(c->meta), err);
     /* Its CRC was right: this is want of memory, or not our doing. */
     if (status != LM_OK) return status;
     r.damaged = true;
-    if (lm_json_enter(&r, "arrays") != c->n) lm_json_wrong(&r, NULL, "one object per member");
-    for (int64_t i = 0; status == LM_OK && lm_json_next(&r); i++) {
+    c->n = lm_json_enter(&r, "arrays");
+    if (c->n > members - 1) {
+        lm_json_wrong(&r, NULL, "one object per member");
+        c->n = 0;
+    }
+    for (int64_t i = 0; status == LM_OK && i < c->n && lm_json_next(&r); i++) {
         lm_stored_array *a = &c->arrays[i];
         const lm_zip_member *m = &c->members[i];
         char name[sizeof a->entry.array.name + 4];
@@ -140,6 +161,8 @@ static lm_status read_index(lm_checkpoint *c, const char *file, lm_error *err) {
         a->entry.crc32 = m->crc32;
         status = lay_out(c, a, m, &r, err);
     }
+    lm_json_leave(&r);
+    if (status == LM_OK) read_texts(c, &r, members - 1 - c->n);
     lm_status read = lm_json_close(&r);
     return status != LM_OK ? status : read;
 }
@@ -157,16 +180,16 @@ lm_status lm_checkpoint_open(lm_checkpoint **out, const char *path, lm_error *er
         status = damaged(c, "expected meta.json, found no members", err);
         goto out;
     }
-    c->n = (int64_t)members - 1;
     c->arrays = calloc(members, sizeof *c->arrays);
-    if (!c->arrays) {
+    c->text_digests = calloc(members, sizeof *c->text_digests);
+    if (!c->arrays || !c->text_digests) {
         status = lm_checkpoint_no_memory(c, err);
         goto out;
     }
-    if ((status = read_meta(c, &c->members[c->n], err)) != LM_OK) goto out;
+    if ((status = read_meta(c, &c->members[members - 1], err)) != LM_OK) goto out;
     lm_text_printf(&meta, "%s: damaged: meta.json", path);
-    status =
-        meta.failed ? lm_checkpoint_no_memory(c, err) : read_index(c, lm_text_cstr(&meta), err);
+    status = meta.failed ? lm_checkpoint_no_memory(c, err)
+                         : read_index(c, lm_text_cstr(&meta), (int64_t)members, err);
 out:
     lm_text_free(&meta);
     if (status != LM_OK) {
@@ -182,9 +205,47 @@ void lm_checkpoint_close(lm_checkpoint *c) {
     for (int64_t i = 0; c->arrays && i < c->n; i++) free(c->arrays[i].starts);
     lm_file_reader_close(&c->file);
     free(c->arrays);
+    free(c->text_digests);
     free(c->members);
     free(c->meta);
     free(c);
+}
+
+static lm_status append_text(const lm_checkpoint *c, int64_t i, lm_text *out, lm_error *err) {
+    const lm_zip_member *m = &c->members[c->n + i];
+    char *data = malloc((size_t)m->raw + 1);
+    if (!data) return lm_checkpoint_no_memory(c, err);
+    lm_status status =
+        lm_file_reader_at(&c->file, m->offset + lm_zip_local_size(m), data, (size_t)m->raw, err);
+    if (status == LM_OK && (crc32_z(0, (const Bytef *)data, (size_t)m->raw) != m->crc32 ||
+                            lm_digest_of(data, (size_t)m->raw) != c->text_digests[i]))
+        status =
+            lm_error_damaged(err, "%s: damaged: %s: its digest is wrong", c->file.path, m->name);
+    if (status == LM_OK) lm_text_append(out, data, (size_t)m->raw);
+    if (out->failed) status = lm_checkpoint_no_memory(c, err);
+    free(data);
+    return status;
+}
+
+lm_status lm_checkpoint_read_text(const lm_checkpoint *c, const char *name, bool *found,
+                                  lm_text *out, lm_error *err) {
+    *found = false;
+    for (int64_t i = 0; i < c->n_texts; i++) {
+        if (strcmp(c->members[c->n + i].name, name) != 0) continue;
+        *found = true;
+        return append_text(c, i, out, err);
+    }
+    return LM_OK;
+}
+
+lm_status lm_checkpoint_verify_texts(const lm_checkpoint *c, lm_error *err) {
+    lm_status status = LM_OK;
+    for (int64_t i = 0; i < c->n_texts && status == LM_OK; i++) {
+        lm_text text = {0};
+        status = append_text(c, i, &text, err);
+        lm_text_free(&text);
+    }
+    return status;
 }
 
 const char *lm_checkpoint_meta(const lm_checkpoint *c) {

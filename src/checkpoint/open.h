@@ -17,12 +17,15 @@ typedef struct lm_stored_array {
 
 struct lm_checkpoint {
     lm_file_reader file;
-    lm_zip_member *members; /* n arrays, then meta.json */
+    lm_zip_member *members; /* n arrays, n_texts texts, then meta.json */
     lm_stored_array *arrays;
-    int64_t n;
+    int64_t n, n_texts;
+    uint64_t *text_digests; /* [n_texts] */
     char *meta;
 };
 
+/* Reads all texts and checks their digests. */
+lm_status lm_checkpoint_verify_texts(const lm_checkpoint *c, lm_error *err);
 lm_status lm_checkpoint_no_memory(const lm_checkpoint *c, lm_error *err);
 lm_status lm_checkpoint_damaged_array(const lm_checkpoint *c, const lm_stored_array *a,
                                       const char *what, lm_error *err);

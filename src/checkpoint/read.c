@@ -207,6 +207,7 @@ lm_status lm_checkpoint_verify(lm_checkpoint *c, lm_pool *pool, lm_error *err) {
     lm_status status = r.list ? LM_OK : lm_checkpoint_no_memory(c, err);
     for (int64_t i = 0; i < c->n && status == LM_OK; i++) r.list[i].from = &c->arrays[i];
     if (status == LM_OK) status = run(&r, pool, err);
+    if (status == LM_OK) status = lm_checkpoint_verify_texts(c, err);
     free(r.list);
     return status;
 }

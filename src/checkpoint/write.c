@@ -34,6 +34,8 @@ typedef struct batch {
 typedef struct writer {
     const lm_checkpoint_array *arrays;
     int64_t n;
+    const lm_checkpoint_text *texts;
+    int64_t n_texts;
     lm_pool *pool;
     lm_file_writer file;
     uint64_t offset;        /* where the next byte goes */
@@ -42,7 +44,7 @@ typedef struct writer {
     lm_error write_error;    /* of the thread that writes */
     lm_plane_coder **coders; /* one per worker */
     unsigned char **splits;  /* [LM_PLANE_CHUNK] per worker */
-    lm_zip_member *members;  /* n + 1 */
+    lm_zip_member *members;  /* n + n_texts + 1 */
     lm_text meta;            /* meta.json: the caller's object, and "arrays" as its last member, */
     lm_json_writer index;    /* written array by array */
     lm_digest digest;        /* of the present array */
@@ -210,12 +212,47 @@ static lm_status write_arrays(writer *w) {
 
 /* ---- the end ----------------------------------------------------------------------------------*/
 
+/* A member of its own, and in the index what tells whether it still is what was written. */
+static lm_status write_text(writer *w, const lm_checkpoint_text *t, lm_zip_member *m) {
+    lm_text header = {0};
+    strcpy(m->name, t->name);
+    m->method = LM_ZIP_STORED;
+    m->raw = m->stored = t->size;
+    m->crc32 = (uint32_t)crc32_z(0, (const Bytef *)t->data, t->size);
+    m->offset = w->offset;
+    lm_zip_local_print(m, &header);
+    lm_status status = header.failed ? no_memory(w) : LM_OK;
+    if (status == LM_OK)
+        status = lm_file_writer_write_at(&w->file, w->offset, header.data, header.length, w->err);
+    w->offset += header.length;
+    if (status == LM_OK)
+        status = lm_file_writer_write_at(&w->file, w->offset, t->data, t->size, w->err);
+    w->offset += t->size;
+    lm_json_object(&w->index, NULL, LM_JSON_LINE);
+    lm_json_string(&w->index, "name", t->name);
+    lm_json_digest(&w->index, "xxh64", lm_digest_of(t->data, t->size));
+    lm_json_end(&w->index);
+    lm_text_free(&header);
+    return status;
+}
+
+static lm_status write_texts(writer *w) {
+    lm_status status = LM_OK;
+    lm_json_end(&w->index); /* "arrays" */
+    if (w->n_texts == 0) return LM_OK;
+    lm_json_array(&w->index, "texts", LM_JSON_LINES);
+    for (int64_t i = 0; i < w->n_texts && status == LM_OK; i++)
+        status = write_text(w, &w->texts[i], &w->members[w->n + i]);
+    lm_json_end(&w->index);
+    return status;
+}
+
 /* Ends meta.json and writes it, then the directory. */
 static lm_status write_end(writer *w) {
     lm_status status = LM_OK;
     lm_text records = {0};
-    lm_zip_member *m = &w->members[w->n];
-    lm_json_end(&w->index);
+    size_t last = (size_t)(w->n + w->n_texts);
+    lm_zip_member *m = &w->members[last];
     lm_json_end(&w->index);
     lm_text_append(&w->meta, "\n", 1);
     if (w->meta.failed) {
@@ -230,7 +267,7 @@ static lm_status write_end(writer *w) {
     lm_zip_local_print(m, &records);
     lm_text_append(&records, w->meta.data, w->meta.length);
     size_t front = records.length;
-    lm_zip_end_print(w->members, (size_t)w->n + 1, w->offset + front, 0, &records);
+    lm_zip_end_print(w->members, last + 1, w->offset + front, 0, &records);
     if (records.failed) {
         status = no_memory(w);
         goto out;
@@ -249,13 +286,15 @@ static void begin_meta(writer *w, const char *meta_json) {
     lm_json_array(&w->index, "arrays", LM_JSON_LINES);
 }
 
+static void check_name(const char *name) {
+    LM_ASSERT(name[0] && strlen(name) < sizeof((lm_checkpoint_array *)0)->name &&
+              strcmp(name, "meta.json") != 0);
+    for (const char *p = name; *p; p++) LM_ASSERT(isalnum((unsigned char)*p) || strchr("._-/", *p));
+}
+
 static void check_names(const lm_checkpoint_array *arrays, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
-        const char *name = arrays[i].name;
-        LM_ASSERT(name[0] && strlen(name) < sizeof arrays[i].name &&
-                  strcmp(name, "meta.json") != 0);
-        for (const char *p = name; *p; p++)
-            LM_ASSERT(isalnum((unsigned char)*p) || strchr("._-/", *p));
+        check_name(arrays[i].name);
         LM_ASSERT(arrays[i].ndim >= 0 && arrays[i].ndim <= LM_CHECKPOINT_MAX_DIMS);
     }
 }
@@ -277,7 +316,7 @@ static lm_status reserve(writer *w) {
     }
     w->coders = calloc((size_t)threads, sizeof(lm_plane_coder *));
     w->splits = calloc((size_t)threads, sizeof(unsigned char *));
-    w->members = calloc((size_t)w->n + 1, sizeof *w->members);
+    w->members = calloc((size_t)(w->n + w->n_texts) + 1, sizeof *w->members);
     if (!w->coders || !w->splits || !w->members) return no_memory(w);
     for (int i = 0; i < threads; i++) {
         w->coders[i] = lm_plane_coder_create();
@@ -306,15 +345,19 @@ static void release(writer *w) {
 }
 
 lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *arrays, int64_t n,
+                              const lm_checkpoint_text *texts, int64_t n_texts,
                               const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
                               lm_error *err) {
-    writer w = {.arrays = arrays, .n = n, .pool = pool, .err = err};
+    writer w = {
+        .arrays = arrays, .n = n, .texts = texts, .n_texts = n_texts, .pool = pool, .err = err};
     check_names(arrays, n);
+    for (int64_t i = 0; i < n_texts; i++) check_name(texts[i].name);
     lm_status status = lm_file_writer_open(&w.file, path, err);
     if (status != LM_OK) return status;
     if ((status = reserve(&w)) != LM_OK) goto out;
     begin_meta(&w, meta_json);
     if ((status = write_arrays(&w)) != LM_OK) goto out;
+    if ((status = write_texts(&w)) != LM_OK) goto out;
     if ((status = write_end(&w)) != LM_OK) goto out;
     status = lm_file_writer_commit(&w.file, err);
     if (file_bytes) *file_bytes = w.offset;

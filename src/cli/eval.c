@@ -63,22 +63,25 @@ static void print_result(bool json, const lm_saved *saved, double loss, int64_t 
 /* The corpus must have been made by the checkpoint's tokenizer. Unknown ones are not compared. */
 static lm_status check_tokenizer(const lm_saved *saved, const lm_corpus *corpus, const char *data,
                                  lm_error *err) {
-    const char *name = lm_corpus_tokenizer(corpus);
-    if (!name || !*saved->state.tokenizer || strcmp(name, saved->state.tokenizer) == 0)
-        return LM_OK;
+    const lm_manifest_tokenizer *found = lm_corpus_tokenizer(corpus);
+    const char *name = saved->state.tokenizer;
+    bool same = found && strcmp(found->name, name) == 0;
+    if (!found || !*name || (same && found->digest == saved->state.tokenizer_digest)) return LM_OK;
     return lm_error_set(err, LM_ERR_USAGE,
-                        "%s: expected tokens of \"%s\", the checkpoint's tokenizer, found \"%s\"",
-                        data, saved->state.tokenizer, name);
+                        "%s: expected tokens of \"%s\", the checkpoint's tokenizer, found \"%s\"%s",
+                        data, name, found->name, same ? " of another file" : "");
 }
 
-static double bytes_per_token_of(const lm_saved *saved) {
+/* Of what is evaluated; 0: not known. */
+static lm_status find_bytes_per_token(const lm_saved *saved, const lm_sampler *sampler,
+                                      int64_t max_tokens, double *bytes_per_token, lm_error *err) {
     lm_tokenizer *t;
-    lm_error aside;
-    if (!*saved->state.tokenizer) return 0;
-    if (lm_tokenizer_open(&t, saved->state.tokenizer, NULL, &aside) != LM_OK) return 0;
-    double bytes = lm_tokenizer_bytes_per_token(t);
+    *bytes_per_token = 0;
+    lm_status status = lm_saved_tokenizer(saved, NULL, &t, err);
+    if (status == LM_OK && t)
+        status = lm_evaluation_bytes(sampler, max_tokens, t, bytes_per_token, err);
     lm_tokenizer_close(t);
-    return bytes;
+    return status;
 }
 
 static lm_status run(const void *given, lm_error *err) {
@@ -116,11 +119,14 @@ static lm_status run(const void *given, lm_error *err) {
                        .max_tokens = r->tokens,
                        .tokens = tokens};
     int64_t evaluated;
+    double bytes_per_token;
+    status = find_bytes_per_token(&saved, &sampler, r->tokens, &bytes_per_token, err);
+    if (status != LM_OK) goto out;
     double start = lm_clock_seconds();
     double loss;
     if ((status = lm_evaluate(&e, NULL, &loss, &evaluated, err)) != LM_OK) goto out;
-    print_result(r->json, &saved, loss, evaluated, lm_clock_seconds() - start,
-                 bytes_per_token_of(&saved), &out);
+    print_result(r->json, &saved, loss, evaluated, lm_clock_seconds() - start, bytes_per_token,
+                 &out);
     status = lm_print(&out, err);
 out:
     free(tokens);

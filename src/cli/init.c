@@ -249,7 +249,8 @@ static lm_status measure(lm_starter_data *d, const lm_corpus *train, const lm_co
         d->val_tokens = lm_corpus_tokens(val);
         d->longest_val = longest_shard(val);
     }
-    d->tokenizer = lm_corpus_tokenizer(train);
+    const lm_manifest_tokenizer *tokenizer = lm_corpus_tokenizer(train);
+    d->tokenizer = tokenizer ? tokenizer->name : NULL;
     d->vocab_size = lm_corpus_vocab_size(train);
     d->largest_id = -1;
     if (d->vocab_size > 0) return LM_OK;

@@ -91,7 +91,8 @@ static lm_status inspect_checkpoint(const request *r, const char *path, lm_text 
                 "model", m->n_layers, m->d_model, m->n_heads, m->context_length, m->vocab_size,
                 lm_norm_name(m->norm), lm_position_name(m->position), lm_mlp_name(m->mlp));
     lm_text_say(out, "%-12s %s\n", "optimizer", lm_optimizer_name(config.optimizer.kind));
-    lm_text_say(out, "%-12s %s\n", "tokenizer", *s.tokenizer ? s.tokenizer : "(not known)");
+    lm_text_say(out, "%-12s %s%s\n", "tokenizer", *s.tokenizer ? s.tokenizer : "(not known)",
+                s.tokenizer_digest ? ", the member tokenizer.json" : "");
     print_loss(out, "train loss", s.train_loss);
     print_loss(out, "val loss", s.val_loss);
     print_loss(out, "best val", s.best_val_loss);
@@ -127,13 +128,13 @@ static lm_status inspect_corpus(const request *r, const char *path, lm_text *out
     lm_status status =
         lm_corpus_open(&c, path, &(lm_corpus_options){.token_bytes = 2 * r->token_bytes}, err);
     if (status != LM_OK) return status;
-    const char *tokenizer = lm_corpus_tokenizer(c);
+    const lm_manifest_tokenizer *tokenizer = lm_corpus_tokenizer(c);
     lm_text_say(out, "%s: tokens, %s\n", path, lm_corpus_format(c));
     lm_text_say(out, "%-12s %" PRId64 " in %" PRId64 " shard%s\n", "tokens", lm_corpus_tokens(c),
                 lm_corpus_shards(c), lm_corpus_shards(c) == 1 ? "" : "s");
     if (tokenizer) {
-        lm_text_say(out, "%-12s %s\n%-12s %" PRId64 "\n", "tokenizer", tokenizer, "vocabulary",
-                    lm_corpus_vocab_size(c));
+        lm_text_say(out, "%-12s %s\n%-12s %" PRId64 "\n", "tokenizer", tokenizer->name,
+                    "vocabulary", lm_corpus_vocab_size(c));
     } else {
         lm_text_say(out, "%-12s none: the tokenizer is not known\n", "manifest");
     }

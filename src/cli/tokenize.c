@@ -3,21 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/numbers.h"
+#include "base/digest.h"
 #include "cli/commands.h"
 #include "cli/tokenize_input.h"
 #include "cli/tokenize_show.h"
 #include "data/manifest.h"
 #include "data/shard_writer.h"
+#include "machine/cpu.h"
 #include "text/documents.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/encoding.h"
 
-#define PIECE ((size_t)4 << 20) /* bytes of text encoded at a time */
+#define PIECE ((size_t)1 << 20) /* bytes of text read at a time */
 
 typedef struct request {
     const char *tokenizer, *pretokenizer, *output, *inspect, *decode;
     lm_tokenize_input input;
     bool allow_special, force;
+    lm_machine_options machine;
 } request;
 
 static const lm_option options[] = {
@@ -38,6 +40,7 @@ static const lm_option options[] = {
      LM_STORED(request, inspect)},
     {"decode", "IDS", "likewise: print the text of ids (\"1 2 3\"); -: those on standard input",
      LM_STORED(request, decode)},
+    LM_OPTION_THREADS(request, machine),
     {0},
 };
 
@@ -53,41 +56,38 @@ enum { TRAIN, VAL, PARTS };
 
 typedef struct job {
     const lm_tokenizer *tokenizer;
+    lm_text saved; /* the tokenizer's file, if it has one */
     part parts[PARTS];
-    lm_encoder *encoder;
-    char *piece;          /* PIECE bytes of text */
-    lm_token_list tokens; /* of the piece at hand */
+    lm_pool *pool;
+    lm_encoding *encoding;
+    char *piece; /* PIECE bytes of text */
     lm_error *err;
 } job;
 
 /* ---- text -------------------------------------------------------------------------------------*/
 
-static lm_status put_tokens(job *j, part *to) {
-    lm_status status = lm_shard_writer_put(&to->writer, j->tokens.ids, j->tokens.count, j->err);
-    j->tokens.count = 0;
-    return status;
+static lm_status put_tokens(void *to, const int32_t *ids, int64_t n, lm_error *err) {
+    return lm_shard_writer_put(&((part *)to)->writer, ids, n, err);
 }
 
-static lm_status put_separator(job *j, part *to) {
-    int32_t id = lm_tokenizer_separator(j->tokenizer);
-    return id < 0 ? LM_OK : lm_shard_writer_put(&to->writer, &id, 1, j->err);
+/* What stands in front of the next document; -1: nothing. */
+static int32_t first_of(const job *j, const part *to, bool rest) {
+    bool separates = lm_tokenizer_separates(j->tokenizer);
+    if (separates ? to->documents == 0 : rest) return -1;
+    return lm_tokenizer_document_token(j->tokenizer);
 }
 
-/* The document that is next; a separator stands between two of them. */
-static lm_status put_document(job *j, lm_documents *from, part *to) {
+/* The document that is next. */
+static lm_status put_document(job *j, lm_documents *from, part *to, bool rest) {
     size_t n;
-    lm_status status = to->documents++ > 0 ? put_separator(j, to) : LM_OK;
+    lm_status status = lm_encoding_begin(j->encoding, to, first_of(j, to, rest), j->err);
     if (status != LM_OK) return status;
+    to->documents++;
     do {
         status = lm_documents_read(from, j->piece, PIECE, &n, j->err);
-        if (status != LM_OK) return status;
-        status = lm_encoder_put(j->encoder, j->piece, n, &j->tokens, j->err);
-        if (status != LM_OK) return status;
-        if ((status = put_tokens(j, to)) != LM_OK) return status;
-    } while (n > 0);
-    status = lm_encoder_finish(j->encoder, &j->tokens, j->err);
-    if (status != LM_OK) return status;
-    return put_tokens(j, to);
+        if (status == LM_OK) status = lm_encoding_put(j->encoding, j->piece, n, j->err);
+    } while (n > 0 && status == LM_OK);
+    return status;
 }
 
 static lm_status put_all(job *j, lm_documents *from) {
@@ -95,10 +95,63 @@ static lm_status put_all(job *j, lm_documents *from) {
     bool more;
     for (;;) {
         lm_status status = lm_documents_next(from, &document, &more, j->err);
-        if (status != LM_OK || !more) return status;
+        if (status != LM_OK) return status;
+        if (!more) return lm_encoding_finish(j->encoding, j->err);
         part *to = &j->parts[document.validation ? VAL : TRAIN];
-        if ((status = put_document(j, from, to)) != LM_OK) return status;
+        if ((status = put_document(j, from, to, document.rest)) != LM_OK) return status;
     }
+}
+
+/* ---- the tokenizer's file -----------------------------------------------------------------------*/
+
+#define TOKENIZER_FILE "tokenizer.json"
+
+/* May the tokenizer's file be written here? One that is no file of ours stays, one of ours is replaced
+ * with --force. */
+static lm_status check_tokenizer_file(const job *j, const char *path, bool force, lm_error *err) {
+    lm_text there = {0};
+    lm_status status = LM_OK;
+    if (!lm_file_exists(path)) return LM_OK;
+    if ((status = lm_file_read(path, (size_t)1 << 28, &there, err)) != LM_OK) goto out;
+    bool same = there.length == j->saved.length &&
+                memcmp(lm_text_cstr(&there), lm_text_cstr(&j->saved), there.length) == 0;
+    bool ours = strstr(lm_text_cstr(&there), "\"lmtrain\": {") != NULL;
+    if (!same && !ours)
+        status =
+            lm_error_set(err, LM_ERR_USAGE,
+                         "%s is there already and is not lmtrain's: choose another --output", path);
+    else if (!same && !force)
+        status = lm_error_set(err, LM_ERR_USAGE,
+                              "%s is there already, of another tokenizer: add --force to overwrite"
+                              " it, or choose another --output",
+                              path);
+out:
+    lm_text_free(&there);
+    return status;
+}
+
+/* The tokenizer's file beside the shards; nothing when its name says everything. `write` false: only
+ * sees whether that may be done. */
+static lm_status put_tokenizer_file(const job *j, const request *r, bool write, lm_error *err) {
+    if (j->saved.length == 0) return LM_OK;
+    char *path = lm_file_join(r->output, TOKENIZER_FILE);
+    if (!path) return lm_error_no_memory(err, r->output);
+    lm_status status = write ? lm_file_replace(path, j->saved.data, j->saved.length, err)
+                             : check_tokenizer_file(j, path, r->force, err);
+    free(path);
+    return status;
+}
+
+/* What the manifests say of it. */
+static lm_manifest_tokenizer describe(const job *j) {
+    const lm_tokenizer *t = j->tokenizer;
+    lm_manifest_tokenizer d = {.document_token = -1, .vocab_size = lm_tokenizer_vocab_size(t)};
+    snprintf(d.name, sizeof d.name, "%s", lm_tokenizer_kind(t));
+    if (j->saved.length == 0) return d;
+    strcpy(d.file, TOKENIZER_FILE);
+    d.digest = lm_digest_of(j->saved.data, j->saved.length);
+    d.document_token = lm_tokenizer_document_token(t);
+    return d;
 }
 
 /* ---- shards -----------------------------------------------------------------------------------*/
@@ -106,6 +159,7 @@ static lm_status put_all(job *j, lm_documents *from) {
 static lm_status open_writers(job *j, const char *output, bool validation, bool force,
                               lm_error *err) {
     static const char *const names[PARTS] = {"train.bin", "val.bin"};
+    const lm_manifest_tokenizer tokenizer = describe(j);
     lm_status status = lm_file_make_directory(output, err);
     for (int i = 0; i < PARTS && status == LM_OK; i++) {
         part *p = &j->parts[i];
@@ -117,8 +171,7 @@ static lm_status open_writers(job *j, const char *output, bool validation, bool 
                                 " choose another --output",
                                 p->path, output);
         if (i == VAL && !validation) break;
-        status = lm_shard_writer_open(&p->writer, p->path, lm_tokenizer_kind(j->tokenizer),
-                                      lm_tokenizer_vocab_size(j->tokenizer), err);
+        status = lm_shard_writer_open(&p->writer, p->path, &tokenizer, err);
         p->open = status == LM_OK;
     }
     return status;
@@ -152,9 +205,12 @@ static lm_status commit(job *j, const lm_documents *from, lm_text *out, lm_error
         lm_text_say(out, "%-5s %s: %" PRId64 " tokens from %s of text, ",
                     i == VAL ? "val" : "train", p->path, tokens,
                     lm_text_bytes(bytes, sizeof bytes, (double)counts.bytes[i == VAL]));
-        lm_text_say(out, "%s%" PRId64 " document%s\n",
-                    i == VAL && counts.ends ? "the ends of " : "", p->documents,
-                    p->documents == 1 ? "" : "s");
+        lm_text_say(out, "%s%" PRId64 " document%s", i == VAL && counts.ends ? "the ends of " : "",
+                    p->documents, p->documents == 1 ? "" : "s");
+        if (tokens > 0 && j->saved.length > 0)
+            lm_text_say(out, ", %.2f bytes per token",
+                        (double)counts.bytes[i == VAL] / (double)tokens);
+        lm_text_say(out, "\n");
     }
     return LM_OK;
 }
@@ -171,28 +227,46 @@ out:
     return status;
 }
 
+static lm_status open_job(job *j, const request *r, lm_error *err) {
+    int threads = r->machine.threads > 0 ? (int)r->machine.threads : lm_cpu_usable();
+    lm_status status = LM_OK;
+    if (!(j->piece = malloc(PIECE))) return lm_error_no_memory(err, "tokenize");
+    if (lm_tokenizer_has_file(j->tokenizer))
+        status = lm_tokenizer_save(j->tokenizer, &j->saved, err);
+    if (status == LM_OK) status = lm_pool_create(&j->pool, threads, err);
+    if (status == LM_OK)
+        status = lm_encoding_open(&j->encoding, j->tokenizer, j->pool, put_tokens, err);
+    return status;
+}
+
+static void close_job(job *j) {
+    for (int i = 0; i < PARTS; i++) {
+        if (j->parts[i].open) lm_shard_writer_abort(&j->parts[i].writer);
+        free(j->parts[i].path);
+    }
+    lm_encoding_close(j->encoding);
+    lm_pool_free(j->pool);
+    lm_text_free(&j->saved);
+    free(j->piece);
+}
+
 static lm_status write_corpus(const request *r, const lm_tokenizer *tokenizer, lm_error *err) {
-    job j = {.tokenizer = tokenizer, .piece = malloc(PIECE), .err = err};
+    job j = {.tokenizer = tokenizer, .err = err};
     lm_documents *from = NULL;
-    lm_status status = j.piece ? LM_OK : lm_error_no_memory(err, "tokenize");
+    lm_status status = open_job(&j, r, err);
     if (status != LM_OK) goto out;
-    if ((status = lm_encoder_open(&j.encoder, tokenizer, err)) != LM_OK) goto out;
     bool validation = lm_tokenize_input_validates(&r->input);
     status = open_writers(&j, r->output, validation, r->force, err);
     if (status != LM_OK) goto out;
+    if ((status = put_tokenizer_file(&j, r, false, err)) != LM_OK) goto out;
     if ((status = lm_tokenize_input_open(&from, &r->input, r->output, err)) != LM_OK) goto out;
     if ((status = put_all(&j, from)) != LM_OK) goto out;
     if ((status = remove_stale(&j, err)) != LM_OK) goto out;
+    if ((status = put_tokenizer_file(&j, r, true, err)) != LM_OK) goto out;
     status = finish(&j, &r->input, from, err);
 out:
-    for (int i = 0; i < PARTS; i++) {
-        if (j.parts[i].open) lm_shard_writer_abort(&j.parts[i].writer);
-        free(j.parts[i].path);
-    }
-    lm_encoder_close(j.encoder);
-    lm_token_list_free(&j.tokens);
+    close_job(&j);
     lm_documents_close(from);
-    free(j.piece);
     return status;
 }
 

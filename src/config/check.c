@@ -43,8 +43,9 @@ static void check_model(lm_parser *p) {
     lm_error err = {0};
     for (int key = 0; key < lm_key_count(); key++)
         if (p->origins[key].wrong && strncmp(lm_key_at(key)->path, "model.", 6) == 0) return;
-    if (!*origin_of(p, "model.document_token")->place)
-        model.document_token = LM_TOKEN_UNKNOWN; /* the key's default is some token or other */
+    p->config->document_token_given = *origin_of(p, "model.document_token")->place != '\0';
+    /* The key's default is some token or other: the data may know it (train/open.c). */
+    if (!p->config->document_token_given) model.document_mask = false;
     if (lm_model_resolve(&model, &err) == LM_OK) return;
     for (const char *line = err.message; *line;) {
         size_t n = strcspn(line, "\n");

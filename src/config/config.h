@@ -27,6 +27,7 @@ typedef struct lm_config {
     lm_run_options run;
     int preset; /* model.preset (lm_preset_name); parsing has applied it to `model` */
     lm_model_options model;
+    bool document_token_given; /* model.document_token; else whoever opens the data sees to it */
     lm_data_options data;
     lm_train_options train;
     lm_optimizer_options optimizer;

@@ -38,12 +38,14 @@ static lm_status add_shard(lm_corpus *c, const char *path, lm_error *err) {
                             " tokens (its manifest says so), found %" PRId64,
                             path, s->manifest.tokens, s->tokens);
     const lm_manifest *first = &c->shards[0].manifest;
-    if (s->manifest.found != first->found || s->manifest.vocab_size != first->vocab_size ||
-        strcmp(s->manifest.tokenizer, first->tokenizer) != 0)
+    if (s->manifest.found != first->found ||
+        !lm_manifest_same_tokenizer(&s->manifest.tokenizer, &first->tokenizer))
         return lm_error_set(
             err, LM_ERR_RUNTIME,
-            "%s: expected the tokenizer of the first shard, %s \"%s\", found \"%s\"", path,
-            c->shards[0].path, first->tokenizer, s->manifest.tokenizer);
+            "%s: expected the tokenizer of the first shard, %s \"%s\", found \"%s\"%s", path,
+            c->shards[0].path, first->tokenizer.name, s->manifest.tokenizer.name,
+            strcmp(s->manifest.tokenizer.name, first->tokenizer.name) == 0 ? " of another file"
+                                                                           : "");
     c->tokens += s->tokens;
     return LM_OK;
 }
@@ -219,9 +221,15 @@ int64_t lm_corpus_most_vocab_size(const lm_corpus *c) {
 }
 
 int64_t lm_corpus_vocab_size(const lm_corpus *c) {
-    return c->shards[0].manifest.vocab_size;
+    return c->shards[0].manifest.tokenizer.vocab_size;
 }
 
-const char *lm_corpus_tokenizer(const lm_corpus *c) {
-    return c->shards[0].manifest.found ? c->shards[0].manifest.tokenizer : NULL;
+const lm_manifest_tokenizer *lm_corpus_tokenizer(const lm_corpus *c) {
+    return c->shards[0].manifest.found ? &c->shards[0].manifest.tokenizer : NULL;
+}
+
+char *lm_corpus_tokenizer_path(const lm_corpus *c) {
+    const lm_shard *s = &c->shards[0];
+    LM_ASSERT(*s->manifest.tokenizer.file);
+    return lm_manifest_tokenizer_path(&s->manifest, s->path);
 }

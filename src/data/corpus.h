@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "data/manifest.h"
 
 typedef struct lm_corpus lm_corpus;
 
@@ -56,7 +57,9 @@ int64_t lm_corpus_most_vocab_size(const lm_corpus *c);
 
 /* What the manifests say: 0 and NULL when there are none. */
 int64_t lm_corpus_vocab_size(const lm_corpus *c);
-const char *lm_corpus_tokenizer(const lm_corpus *c);
+const lm_manifest_tokenizer *lm_corpus_tokenizer(const lm_corpus *c);
+/* malloc'd path of that tokenizer's file, which it must have (asserted); NULL without memory. */
+char *lm_corpus_tokenizer_path(const lm_corpus *c);
 
 /* lm_corpus_validate records whether this id occurs. -1 (the default): no id is watched. */
 void lm_corpus_watch(lm_corpus *c, int64_t id);

@@ -20,6 +20,21 @@ char *lm_manifest_path(const char *shard_path) {
     return path;
 }
 
+char *lm_manifest_tokenizer_path(const lm_manifest *m, const char *shard_path) {
+    const char *slash = strrchr(shard_path, '/');
+    lm_text path = {0};
+    lm_text_append(&path, shard_path, slash ? (size_t)(slash - shard_path) + 1 : 0);
+    lm_text_printf(&path, "%s", m->tokenizer.file);
+    char *copy = path.failed ? NULL : strdup(lm_text_cstr(&path));
+    lm_text_free(&path);
+    return copy;
+}
+
+bool lm_manifest_same_tokenizer(const lm_manifest_tokenizer *a, const lm_manifest_tokenizer *b) {
+    return strcmp(a->name, b->name) == 0 && a->digest == b->digest &&
+           a->vocab_size == b->vocab_size;
+}
+
 static void get_format(lm_json_reader *r, lm_manifest *m) {
     char dtype[64];
     lm_json_get_string(r, "dtype", dtype, sizeof dtype);
@@ -31,6 +46,22 @@ static void get_format(lm_json_reader *r, lm_manifest *m) {
     lm_text_free(&expected);
 }
 
+static void get_tokenizer(lm_json_reader *r, lm_manifest *m) {
+    lm_manifest_tokenizer *t = &m->tokenizer;
+    lm_json_get_string(r, "tokenizer", t->name, sizeof t->name);
+    t->vocab_size = lm_json_get_count(r, "vocab_size", 1,
+                                      m->format ? lm_ids_most_vocab_size(m->format->ids) : 1);
+    t->document_token = -1;
+    if (lm_json_has(r, "tokenizer_file")) {
+        lm_json_get_string(r, "tokenizer_file", t->file, sizeof t->file);
+        t->digest = lm_json_get_digest(r, "tokenizer_xxh64");
+        if (strchr(t->file, '/') || !*t->file)
+            lm_json_wrong(r, "tokenizer_file", "the name of a file beside the shard");
+    }
+    if (lm_json_has(r, "document_token"))
+        t->document_token = lm_json_get_count(r, "document_token", 0, t->vocab_size - 1);
+}
+
 static lm_status parse(lm_manifest *m, const char *path, const lm_text *text, lm_error *err) {
     lm_json_reader r;
     lm_status status = lm_json_open(&r, path, lm_text_cstr(text), text->length, err);
@@ -38,9 +69,7 @@ static lm_status parse(lm_manifest *m, const char *path, const lm_text *text, lm
     lm_json_expect_string(&r, "format", FORMAT);
     lm_json_expect_count(&r, "version", 1);
     get_format(&r, m);
-    lm_json_get_string(&r, "tokenizer", m->tokenizer, sizeof m->tokenizer);
-    m->vocab_size = lm_json_get_count(&r, "vocab_size", 1,
-                                      m->format ? lm_ids_most_vocab_size(m->format->ids) : 1);
+    get_tokenizer(&r, m);
     m->tokens = lm_json_get_count(&r, "tokens", 0, (int64_t)1 << 53);
     m->digest = lm_json_get_digest(&r, "xxh64");
     m->found = true;
@@ -68,13 +97,19 @@ out:
 }
 
 void lm_manifest_print(const lm_manifest *m, lm_text *out) {
+    const lm_manifest_tokenizer *t = &m->tokenizer;
     lm_json_writer w = {.out = out};
     lm_json_object(&w, NULL, LM_JSON_LINES);
     lm_json_string(&w, "format", FORMAT);
     lm_json_integer(&w, "version", 1);
     lm_json_string(&w, "dtype", m->format->dtype);
-    lm_json_string(&w, "tokenizer", m->tokenizer);
-    lm_json_integer(&w, "vocab_size", m->vocab_size);
+    lm_json_string(&w, "tokenizer", t->name);
+    if (*t->file) {
+        lm_json_string(&w, "tokenizer_file", t->file);
+        lm_json_digest(&w, "tokenizer_xxh64", t->digest);
+    }
+    if (t->document_token >= 0) lm_json_integer(&w, "document_token", t->document_token);
+    lm_json_integer(&w, "vocab_size", t->vocab_size);
     lm_json_integer(&w, "tokens", m->tokens);
     lm_json_digest(&w, "xxh64", m->digest);
     lm_json_end(&w);

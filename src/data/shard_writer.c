@@ -1,15 +1,15 @@
 #include "data/shard_writer.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/numbers.h"
 #include "data/format.h"
 
-lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path, const char *tokenizer,
-                               int64_t vocab_size, lm_error *err) {
+lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path,
+                               const lm_manifest_tokenizer *tokenizer, lm_error *err) {
+    const int64_t vocab_size = tokenizer->vocab_size;
     LM_ASSERT(vocab_size >= 1);
     memset(w, 0, sizeof *w);
     w->file.fd = -1;
@@ -19,8 +19,7 @@ lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path, const char 
         return lm_error_set(err, LM_ERR_USAGE,
                             "%s: no format of shards holds a vocabulary of %" PRId64, path,
                             vocab_size);
-    w->manifest.vocab_size = vocab_size;
-    snprintf(w->manifest.tokenizer, sizeof w->manifest.tokenizer, "%s", tokenizer);
+    w->manifest.tokenizer = *tokenizer;
     lm_digest_init(&w->digest);
     return lm_file_writer_open(&w->file, path, err);
 }
@@ -32,7 +31,7 @@ lm_status lm_shard_writer_put(lm_shard_writer *w, const int32_t *tokens, int64_t
     while (n > 0) {
         int64_t count = lm_min(n, BLOCK);
         for (int64_t i = 0; i < count; i++)
-            LM_ASSERT(tokens[i] >= 0 && tokens[i] < w->manifest.vocab_size);
+            LM_ASSERT(tokens[i] >= 0 && tokens[i] < w->manifest.tokenizer.vocab_size);
         lm_ids_encode(format->ids, tokens, count, buffer);
         size_t bytes = (size_t)(count * format->ids.bytes);
         lm_status status = lm_file_writer_write(&w->file, buffer, bytes, err);

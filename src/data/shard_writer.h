@@ -1,7 +1,7 @@
 /* Writes a token shard and its manifest.
  *
  *     lm_shard_writer w;
- *     lm_shard_writer_open(&w, "out/train.bin", "bytes", 256, err);
+ *     lm_shard_writer_open(&w, "out/train.bin", &tokenizer, err);
  *     lm_shard_writer_put(&w, tokens, n, err);  ...
  *     lm_shard_writer_commit(&w, err);                 // out/train.bin, then out/train.json
  *
@@ -22,8 +22,8 @@ typedef struct lm_shard_writer {
 } lm_shard_writer;
 
 /* A vocabulary that no format holds is LM_ERR_USAGE. */
-lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path, const char *tokenizer,
-                               int64_t vocab_size, lm_error *err);
+lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path,
+                               const lm_manifest_tokenizer *tokenizer, lm_error *err);
 /* Appends n ids, each in [0, vocab_size) (asserted). */
 lm_status lm_shard_writer_put(lm_shard_writer *w, const int32_t *tokens, int64_t n, lm_error *err);
 lm_status lm_shard_writer_commit(lm_shard_writer *w, lm_error *err);

@@ -27,6 +27,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_json_number(&w, "best_val_loss", s->best_val_loss);
     lm_json_integer(&w, "best_val_step", s->best_val_step);
     lm_json_string(&w, "tokenizer", s->tokenizer);
+    if (s->tokenizer_digest) lm_json_digest(&w, "tokenizer_xxh64", s->tokenizer_digest);
     lm_json_digest(&w, "train_xxh64", s->train_digest);
     lm_json_digest(&w, "val_xxh64", s->val_digest);
     lm_json_digest(&w, "digest", s->digest);
@@ -45,6 +46,8 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
     lm_json_expect_string(r, "format", FORMAT);
     lm_json_expect_count(r, "version", VERSION);
     lm_json_get_string(r, "tokenizer", s->tokenizer, sizeof s->tokenizer);
+    if (lm_json_has(r, "tokenizer_xxh64"))
+        s->tokenizer_digest = lm_json_get_digest(r, "tokenizer_xxh64");
     s->step = get_count(r, "step");
     s->tokens = get_count(r, "tokens");
     s->samples = get_count(r, "samples");

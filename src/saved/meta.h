@@ -24,7 +24,8 @@ typedef struct lm_run_state {
     int64_t best_val_step;
     int64_t parameters;
     uint64_t digest;                   /* the running one of metrics.jsonl (train/audit.h) */
-    char tokenizer[64];                /* "" when not known */
+    char tokenizer[64];                /* the name of its kind; "" when not known */
+    uint64_t tokenizer_digest;         /* of its file, the member tokenizer.json; 0: it has none */
     uint64_t train_digest, val_digest; /* of the corpora; 0: no such corpus */
 } lm_run_state;
 

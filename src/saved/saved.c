@@ -94,6 +94,27 @@ lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, 
     return status;
 }
 
+lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
+                             lm_tokenizer **t, lm_error *err) {
+    lm_text text = {0}, name = {0};
+    bool found;
+    *t = NULL;
+    if (!*s->state.tokenizer) return LM_OK;
+    lm_status status = lm_checkpoint_read_text(s->checkpoint, "tokenizer.json", &found, &text, err);
+    if (status != LM_OK) goto out;
+    if (found) {
+        lm_text_printf(&name, "%s: tokenizer.json", s->path);
+        status = lm_tokenizer_parse(t, lm_text_cstr(&name), lm_text_cstr(&text), text.length,
+                                    options, err);
+    } else {
+        status = lm_tokenizer_open(t, s->state.tokenizer, options, err);
+    }
+out:
+    lm_text_free(&text);
+    lm_text_free(&name);
+    return status;
+}
+
 void lm_saved_close(lm_saved *s) {
     lm_checkpoint_close(s->checkpoint);
     lm_config_free(&s->config);

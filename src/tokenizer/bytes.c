@@ -4,8 +4,8 @@
 static lm_status open_bytes(lm_tokenizer *t, lm_error *err) {
     (void)err;
     t->vocab_size = 256;
-    t->separator = 0;
-    t->bytes_per_token = 1;
+    t->document_token = 0;
+    t->separates = true;
     return LM_OK;
 }
 

@@ -6,9 +6,11 @@
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
 
+typedef struct lm_encoder lm_encoder;
+
 typedef struct lm_tokenizer_row {
     const char *name;
-    /* Fills vocab_size, separator, bytes_per_token and, where the kind has any, state. After an
+    /* Fills vocab_size, document_token, separates and, where the kind has any, state. After an
      * error close is called all the same. NULL: the kind is read from a file (load.h). */
     lm_status (*open)(lm_tokenizer *t, lm_error *err);
     void (*close)(lm_tokenizer *t); /* frees state; NULL: there is nothing to free */
@@ -24,6 +26,8 @@ typedef struct lm_tokenizer_row {
     /* The end of the piece that begins at `at` < size; NULL: text is not split. */
     size_t (*piece)(const lm_tokenizer *t, const char *text, size_t size, size_t at);
     void (*decode)(const lm_tokenizer *t, int32_t id, lm_text *out); /* 0 <= id < vocab_size */
+    /* Bytes of text that it stands for, likewise; NULL: 1. */
+    int64_t (*text_bytes)(const lm_tokenizer *t, int32_t id);
     /* Appends the tokenizer's file; NULL: its name says everything. */
     lm_status (*save)(const lm_tokenizer *t, lm_text *out, lm_error *err);
 } lm_tokenizer_row;
@@ -31,17 +35,18 @@ typedef struct lm_tokenizer_row {
 struct lm_tokenizer {
     const lm_tokenizer_row *kind;
     int64_t vocab_size;
-    int32_t separator;
-    double bytes_per_token;
-    void *state; /* what the kind keeps per tokenizer */
+    int32_t document_token; /* -1: none */
+    bool separates;         /* it stands between documents, not in front of them */
+    void *state;            /* what the kind keeps per tokenizer */
 };
 
+/* What encodes on one thread. */
 struct lm_encoder {
     const lm_tokenizer *tokenizer;
-    void *state;     /* of the kind */
-    lm_text held;    /* of the document at hand: what is not certain yet */
-    size_t searched; /* there is no cut up to here */
+    void *state; /* of the kind */
 };
+lm_status lm_encoder_open(lm_encoder **e, const lm_tokenizer *t, lm_error *err);
+void lm_encoder_close(lm_encoder *e); /* NULL is fine */
 
 /* lm_tokenizer_open with its row found already. */
 lm_status lm_tokenizer_open_kind(lm_tokenizer **t, const lm_tokenizer_row *kind, lm_error *err);

@@ -13,7 +13,16 @@ typedef struct bpe_state {
     lm_vocabulary vocabulary;
     lm_bpe *bpe;
     lm_added_set sets[SETS];
+    unsigned char *special; /* [vocab_size]: 1 for special tokens */
 } bpe_state;
+
+static lm_status mark_special(bpe_state *s, lm_error *err) {
+    const lm_vocabulary *v = &s->vocabulary;
+    s->special = calloc((size_t)v->n_tokens + 1, 1);
+    if (!s->special) return lm_error_no_memory(err, "a tokenizer");
+    for (int64_t i = 0; i < v->n_added; i++) s->special[v->added[i].id] = v->added[i].special;
+    return LM_OK;
+}
 
 lm_status lm_tokenizer_open_vocabulary(lm_tokenizer **out, lm_vocabulary *v, bool allow_special,
                                        lm_error *err) {
@@ -29,10 +38,11 @@ lm_status lm_tokenizer_open_vocabulary(lm_tokenizer **out, lm_vocabulary *v, boo
     }
     *t = (lm_tokenizer){.kind = &lm_tokenizer_bpe,
                         .vocab_size = v->n_tokens,
-                        .separator = v->document_token,
+                        .document_token = v->document_token,
                         .state = s};
     s->vocabulary = *v;
     *v = (lm_vocabulary){0};
+    if ((status = mark_special(s, err)) != LM_OK) goto out;
     if ((status = lm_bpe_create_from(&s->bpe, &s->vocabulary, err)) != LM_OK) goto out;
     for (int i = 0; i < SETS && status == LM_OK; i++)
         status = lm_added_set_make(&s->sets[i], &s->vocabulary, i == 1, allow_special, err);
@@ -49,6 +59,7 @@ static void close_bpe(lm_tokenizer *t) {
     bpe_state *s = t->state;
     for (int i = 0; i < SETS; i++) lm_added_set_free(&s->sets[i]);
     lm_bpe_free(s->bpe);
+    free(s->special);
     lm_vocabulary_free(&s->vocabulary);
     free(s);
 }
@@ -134,6 +145,11 @@ static void decode(const lm_tokenizer *t, int32_t id, lm_text *out) {
     lm_text_append(out, bytes, size);
 }
 
+static int64_t text_bytes(const lm_tokenizer *t, int32_t id) {
+    const bpe_state *s = t->state;
+    return s->special[id] ? 0 : s->vocabulary.tokens[id].size;
+}
+
 static lm_status save(const lm_tokenizer *t, lm_text *out, lm_error *err) {
     const bpe_state *s = t->state;
     return lm_vocabulary_save(&s->vocabulary, out, err);
@@ -148,5 +164,6 @@ const lm_tokenizer_row lm_tokenizer_bpe = {
     .cut = cut,
     .piece = piece,
     .decode = decode,
+    .text_bytes = text_bytes,
     .save = save,
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/numbers.h"
 #include "tokenizer/kind.h"
@@ -108,6 +109,15 @@ lm_status lm_tokenizer_save(const lm_tokenizer *t, lm_text *out, lm_error *err) 
     return t->kind->save(t, out, err);
 }
 
+lm_status lm_tokenizer_digest(const lm_tokenizer *t, uint64_t *digest, lm_error *err) {
+    lm_text text = {0};
+    *digest = 0;
+    lm_status status = t->kind->save ? lm_tokenizer_save(t, &text, err) : LM_OK;
+    if (status == LM_OK && t->kind->save) *digest = lm_digest_of(text.data, text.length);
+    lm_text_free(&text);
+    return status;
+}
+
 void lm_tokenizer_close(lm_tokenizer *t) {
     if (t && t->kind->close) t->kind->close(t);
     free(t);
@@ -119,11 +129,16 @@ const char *lm_tokenizer_kind(const lm_tokenizer *t) {
 int64_t lm_tokenizer_vocab_size(const lm_tokenizer *t) {
     return t->vocab_size;
 }
-int32_t lm_tokenizer_separator(const lm_tokenizer *t) {
-    return t->separator;
+int32_t lm_tokenizer_document_token(const lm_tokenizer *t) {
+    return t->document_token;
 }
-double lm_tokenizer_bytes_per_token(const lm_tokenizer *t) {
-    return t->bytes_per_token;
+bool lm_tokenizer_separates(const lm_tokenizer *t) {
+    return t->separates;
+}
+
+int64_t lm_tokenizer_text_bytes(const lm_tokenizer *t, int32_t id) {
+    if (id < 0 || id >= t->vocab_size) return 0;
+    return t->kind->text_bytes ? t->kind->text_bytes(t, id) : 1;
 }
 
 size_t lm_tokenizer_piece(const lm_tokenizer *t, const char *text, size_t size, size_t at) {
@@ -174,42 +189,7 @@ lm_status lm_encoder_open(lm_encoder **out, const lm_tokenizer *t, lm_error *err
 void lm_encoder_close(lm_encoder *e) {
     if (!e) return;
     if (e->tokenizer->kind->encoder_close) e->tokenizer->kind->encoder_close(e);
-    lm_text_free(&e->held);
     free(e);
-}
-
-#define PIECE ((size_t)1 << 20) /* bytes: no longer a text is encoded at once where it can be cut */
-
-lm_status lm_encoder_put(lm_encoder *e, const char *text, size_t size, lm_token_list *tokens,
-                         lm_error *err) {
-    const lm_tokenizer *t = e->tokenizer;
-    lm_text *held = &e->held;
-    lm_status status = LM_OK;
-    size_t done = 0;
-    lm_text_append(held, text, size);
-    if (held->failed) return lm_error_no_memory(err, "text to encode");
-    while (e->searched < held->length && status == LM_OK) {
-        size_t limit = lm_size_min(e->searched + PIECE, held->length);
-        const char *rest = held->data + done;
-        size_t from = e->searched - done;
-        size_t cut = t->kind->cut(t, rest, held->length - done, from, limit - done);
-        e->searched = limit;
-        if (cut == from) continue;
-        status = t->kind->encode(e, rest, cut, tokens, err);
-        done += cut;
-        e->searched = done;
-    }
-    if (done > 0) memmove(held->data, held->data + done, held->length - done);
-    held->length -= done;
-    e->searched -= done;
-    return status;
-}
-
-lm_status lm_encoder_finish(lm_encoder *e, lm_token_list *tokens, lm_error *err) {
-    const char *text = lm_text_cstr(&e->held);
-    lm_status status = e->tokenizer->kind->encode(e, text, e->held.length, tokens, err);
-    e->held.length = e->searched = 0;
-    return status;
 }
 
 lm_status lm_tokenizer_encode(const lm_tokenizer *t, const char *text, size_t size,

@@ -2,15 +2,11 @@
  *
  *     lm_tokenizer *t;
  *     lm_tokenizer_open(&t, "bytes", NULL, err);
- *     lm_encoder *e;
- *     lm_encoder_open(&e, t, err);
- *     lm_encoder_put(e, piece, size, &tokens, err);  ...   // a document in pieces, cut anywhere
- *     lm_encoder_finish(e, &tokens, err);                  // it is over; the next may begin
- *     lm_encoder_close(e);
+ *     lm_tokenizer_encode(t, text, size, &tokens, err);
+ *     lm_tokenizer_decode(t, id, &text);
  *     lm_tokenizer_close(t);
  *
- * A tokenizer does not change once it is open: any number of threads may encode with it, each with
- * an encoder of its own, and decode with it. */
+ * A tokenizer does not change once it is open: any number of threads may use it at once. */
 #ifndef LM_TOKENIZER_TOKENIZER_H
 #define LM_TOKENIZER_TOKENIZER_H
 
@@ -51,11 +47,13 @@ void lm_tokenizer_close(lm_tokenizer *t); /* NULL is fine; encoders must be clos
 
 const char *lm_tokenizer_kind(const lm_tokenizer *t);
 int64_t lm_tokenizer_vocab_size(const lm_tokenizer *t);
-/* The id that stands between two documents; -1: none. */
-int32_t lm_tokenizer_separator(const lm_tokenizer *t);
-/* Bytes of text per token when that is known beforehand (1 for bytes), else 0: bits per byte are
- * reported where it is not 0. */
-double lm_tokenizer_bytes_per_token(const lm_tokenizer *t);
+/* The token that begins documents or, where lm_tokenizer_separates, stands between two; -1: none. */
+int32_t lm_tokenizer_document_token(const lm_tokenizer *t);
+bool lm_tokenizer_separates(const lm_tokenizer *t);
+/* Of what lm_tokenizer_save gives, which is all that ids depend on; 0: it has no file. */
+lm_status lm_tokenizer_digest(const lm_tokenizer *t, uint64_t *digest, lm_error *err);
+/* Bytes of text that a token stands for: 0 for special ones and for ids outside the vocabulary. */
+int64_t lm_tokenizer_text_bytes(const lm_tokenizer *t, int32_t id);
 /* Is there more to say of it than the name of its kind? */
 bool lm_tokenizer_has_file(const lm_tokenizer *t);
 /* Appends that as a tokenizer.json, which lm_tokenizer_parse and Hugging Face's tokenizers read. */
@@ -66,20 +64,7 @@ size_t lm_tokenizer_piece(const lm_tokenizer *t, const char *text, size_t size, 
 /* Append the bytes of one token; an id outside the vocabulary appends nothing. */
 void lm_tokenizer_decode(const lm_tokenizer *t, int32_t id, lm_text *out);
 
-/* ---- encoding ---------------------------------------------------------------------------------*/
-
-/* One document after the other, each in pieces: the ids of a document are those of its whole text,
- * wherever the pieces end. For one thread at a time. */
-typedef struct lm_encoder lm_encoder;
-lm_status lm_encoder_open(lm_encoder **e, const lm_tokenizer *t, lm_error *err);
-void lm_encoder_close(lm_encoder *e); /* NULL is fine */
-/* Append the ids that are certain now; the rest comes with a later piece or with finish. After an
- * error the encoder can only be closed. */
-lm_status lm_encoder_put(lm_encoder *e, const char *text, size_t size, lm_token_list *tokens,
-                         lm_error *err);
-lm_status lm_encoder_finish(lm_encoder *e, lm_token_list *tokens, lm_error *err);
-
-/* A whole document in one call: appends its ids. */
+/* Appends the ids of a whole document; encoding.h is for many and for long ones. */
 lm_status lm_tokenizer_encode(const lm_tokenizer *t, const char *text, size_t size,
                               lm_token_list *tokens, lm_error *err);
 

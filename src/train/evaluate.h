@@ -4,6 +4,7 @@
 
 #include "data/sampler.h"
 #include "model/model.h"
+#include "tokenizer/tokenizer.h"
 
 typedef struct lm_evaluation {
     lm_model *model;
@@ -21,5 +22,9 @@ typedef struct lm_evaluation {
  * double: the same bits for any number of threads, but not for another batch. */
 lm_status lm_evaluate(const lm_evaluation *e, int (*stop)(void), double *loss, int64_t *evaluated,
                       lm_error *err);
+
+/* Bytes of text per token of those that lm_evaluate predicts. */
+lm_status lm_evaluation_bytes(const lm_sampler *sampler, int64_t max_tokens, const lm_tokenizer *t,
+                              double *bytes_per_token, lm_error *err);
 
 #endif

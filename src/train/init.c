@@ -21,10 +21,12 @@ static lm_status check_all_used(const lm_trainer *t, const lm_saved *from, lm_er
 
 static lm_status check_tokenizer(const lm_trainer *t, const lm_saved *from, lm_error *err) {
     const char *was = from->state.tokenizer, *is = t->state.tokenizer;
-    if (!*was || !*is || strcmp(was, is) == 0) return LM_OK;
+    bool same = strcmp(was, is) == 0;
+    if (!*was || !*is || (same && from->state.tokenizer_digest == t->state.tokenizer_digest))
+        return LM_OK;
     return lm_error_set(err, LM_ERR_USAGE,
-                        "%s: its tokenizer is \"%s\", that of data.train is \"%s\"", from->path,
-                        was, is);
+                        "%s: its tokenizer is \"%s\", that of data.train is \"%s\"%s", from->path,
+                        was, is, same ? " of another file" : "");
 }
 
 /* Reading checks the shapes. Other keys of the model may differ on purpose (rope_theta, say). */

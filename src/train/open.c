@@ -1,10 +1,13 @@
 /* Opening what a run reads: its corpora, its tokenizer, and what its config leaves to them. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "data/manifest.h"
 #include "tokenizer/tokenizer.h"
+#include "train/evaluate.h"
 #include "train/setup.h"
 
 static lm_status open_corpus(lm_corpus **corpus, lm_sampler *sampler, const lm_config *c,
@@ -19,47 +22,94 @@ static lm_status open_corpus(lm_corpus **corpus, lm_sampler *sampler, const lm_c
 }
 
 /* Tokens of another tokenizer mean other text. */
-static lm_status check_tokenizers(const lm_setup *s, lm_error *err) {
-    const char *named = *s->config->data.tokenizer ? s->config->data.tokenizer : NULL;
-    const char *train = lm_corpus_tokenizer(s->train);
-    const char *val = s->val ? lm_corpus_tokenizer(s->val) : NULL;
-    if (named && train && strcmp(named, train) != 0)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "data.tokenizer: \"%s\" does not agree with the manifest of data.train,"
-                            " which says \"%s\"",
-                            named, train);
-    if (!train) train = named;
-    if (train && val && strcmp(train, val) != 0)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "data.val: %s holds tokens of \"%s\", data.train of \"%s\"",
-                            s->config->data.val, val, train);
+static lm_status check_corpora(const lm_setup *s, lm_error *err) {
+    const lm_manifest_tokenizer *train = lm_corpus_tokenizer(s->train);
+    const lm_manifest_tokenizer *val = s->val ? lm_corpus_tokenizer(s->val) : NULL;
+    const char *named = s->config->data.tokenizer;
+    const char *name = train ? train->name : *named ? named : NULL;
+    bool same = !val || !name ||
+                (train ? lm_manifest_same_tokenizer(train, val) : strcmp(name, val->name) == 0);
+    if (same) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "data.val: %s holds tokens of \"%s\"%s, data.train of"
+                        " \"%s\"",
+                        s->config->data.val, val->name,
+                        strcmp(name, val->name) == 0 ? " of another file" : "", name);
+}
+
+/* The one whose file lies beside the training data. */
+static lm_status open_beside(const lm_setup *s, lm_tokenizer **t, lm_error *err) {
+    uint64_t digest, expected = lm_corpus_tokenizer(s->train)->digest;
+    char *path = lm_corpus_tokenizer_path(s->train);
+    if (!path) return lm_error_no_memory(err, NULL);
+    lm_status status = lm_tokenizer_open(t, path, NULL, err);
+    if (status == LM_OK) status = lm_tokenizer_digest(*t, &digest, err);
+    if (status == LM_OK && digest != expected)
+        status = lm_error_set(err, LM_ERR_RUNTIME,
+                              "%s: expected the tokenizer with digest %016" PRIx64
+                              " (the manifest of data.train says so), found %016" PRIx64,
+                              path, expected, digest);
+    free(path);
+    return status;
+}
+
+/* The tokenizer that the config names, by its kind or its file, else the one of the training data. */
+static lm_status open_tokenizer(const lm_setup *s, lm_tokenizer **t, lm_error *err) {
+    const lm_manifest_tokenizer *train = lm_corpus_tokenizer(s->train);
+    const char *named = s->config->data.tokenizer;
+    uint64_t digest;
+    *t = NULL;
+    if (!*named && !train) return LM_OK;
+    bool by_kind = !*named || (train && strcmp(named, train->name) == 0);
+    if (by_kind && *train->file) return open_beside(s, t, err);
+    lm_status status = lm_tokenizer_open(t, by_kind ? train->name : named, NULL, err);
+    if (status != LM_OK) return lm_error_prefix(err, "data.tokenizer");
+    if (by_kind || !train) return LM_OK;
+    if ((status = lm_tokenizer_digest(*t, &digest, err)) != LM_OK) return status;
+    if (strcmp(lm_tokenizer_kind(*t), train->name) == 0 && digest == train->digest) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "data.tokenizer: \"%s\" does not agree with the manifest of data.train,"
+                        " which says \"%s\"%s",
+                        named, train->name, *train->file ? " of another file" : "");
+}
+
+static lm_status name_kind(lm_config *c, const char *kind, lm_error *err) {
+    char *name = strdup(kind);
+    if (!name) return lm_error_no_memory(err, NULL);
+    free(c->data.tokenizer);
+    c->data.tokenizer = name;
     return LM_OK;
 }
 
-/* The tokenizer that the config names, else the one of the training data: the config then says it
- * too. */
+/* What the config leaves to the tokenizer, it then says too. */
 static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
     lm_config *c = s->config;
-    lm_tokenizer *tokenizer = NULL;
-    lm_status status = check_tokenizers(s, err);
-    if (status != LM_OK) return status;
-    if (!*c->data.tokenizer && lm_corpus_tokenizer(s->train)) {
-        char *name = strdup(lm_corpus_tokenizer(s->train));
-        if (!name) return lm_error_no_memory(err, NULL);
-        free(c->data.tokenizer);
-        c->data.tokenizer = name;
+    lm_status status = check_corpora(s, err);
+    if (status == LM_OK) status = open_tokenizer(s, &s->tokens_of, err);
+    const lm_tokenizer *t = s->tokens_of;
+    if (status != LM_OK || !t) return status;
+    const char *kind = lm_tokenizer_kind(t);
+    if (!*c->data.tokenizer && (status = name_kind(c, kind, err)) != LM_OK) return status;
+    snprintf(s->tokenizer, sizeof s->tokenizer, "%s", kind);
+    if (lm_tokenizer_has_file(t)) {
+        if ((status = lm_tokenizer_save(t, &s->tokenizer_file, err)) != LM_OK) return status;
+        s->tokenizer_digest = lm_digest_of(s->tokenizer_file.data, s->tokenizer_file.length);
+    } else {
+        s->bytes_per_token = 1;
     }
-    if (!*c->data.tokenizer) return LM_OK;
-    if ((status = lm_tokenizer_open(&tokenizer, c->data.tokenizer, NULL, err)) != LM_OK) {
-        lm_error_prefix(err, "data.tokenizer");
-        return status;
-    }
-    snprintf(s->tokenizer, sizeof s->tokenizer, "%s", c->data.tokenizer);
-    s->bytes_per_token = lm_tokenizer_bytes_per_token(tokenizer);
-    if (c->model.vocab_size == LM_VOCAB_UNKNOWN)
-        c->model.vocab_size = lm_tokenizer_vocab_size(tokenizer);
-    lm_tokenizer_close(tokenizer);
+    if (c->model.vocab_size == LM_VOCAB_UNKNOWN) c->model.vocab_size = lm_tokenizer_vocab_size(t);
     return LM_OK;
+}
+
+/* model.document_token, where the config leaves it out; a mask that needs it is an error later. */
+static void find_document_token(lm_setup *s) {
+    lm_config *c = s->config;
+    const lm_manifest_tokenizer *train = lm_corpus_tokenizer(s->train);
+    if (c->document_token_given) return;
+    if (train && train->document_token >= 0)
+        c->model.document_token = train->document_token;
+    else if (c->model.document_mask)
+        c->model.document_token = LM_TOKEN_UNKNOWN;
 }
 
 /* An error that follows from a vocabulary of the data names where its size stands. */
@@ -91,6 +141,7 @@ static lm_status resolve(lm_setup *s, lm_error *err) {
                             "model.vocab_size: expected a value, since %s has no manifest that"
                             " gives one",
                             c->data.train);
+    find_document_token(s);
     status = lm_model_resolve(&c->model, err);
     if (status != LM_OK && !given) name_vocabulary(s, err);
     return status;
@@ -118,7 +169,11 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
     if ((status = lm_setup_plan(s, err)) != LM_OK) goto out;
     if (config->model.document_mask) lm_corpus_watch(s->train, config->model.document_token);
     if ((status = lm_corpus_validate(s->train, config->model.vocab_size, err)) != LM_OK) goto out;
-    if (s->val) status = lm_corpus_validate(s->val, config->model.vocab_size, err);
+    if (!s->val) goto out;
+    if ((status = lm_corpus_validate(s->val, config->model.vocab_size, err)) != LM_OK) goto out;
+    if (s->tokens_of)
+        status = lm_evaluation_bytes(&s->val_sampler, config->eval.tokens, s->tokens_of,
+                                     &s->bytes_per_token, err);
 out:
     if (status != LM_OK) lm_setup_close(s);
     return status;
@@ -127,5 +182,7 @@ out:
 void lm_setup_close(lm_setup *s) {
     lm_corpus_close(s->train);
     lm_corpus_close(s->val);
+    lm_tokenizer_close(s->tokens_of);
+    lm_text_free(&s->tokenizer_file);
     memset(s, 0, sizeof *s);
 }

@@ -41,7 +41,7 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     fits = fits && !p->model.overflow &&
            lm_u64_mul(p->batch, (uint64_t)c->model.context_length + 1, &p->batch) &&
            lm_u64_add(p->model.weights, p->optimizer, &p->checkpoint) &&
-           lm_u64_add(p->checkpoint, 1 << 20, &p->checkpoint) &&
+           lm_u64_add(p->checkpoint, (1 << 20) + s->tokenizer_file.length, &p->checkpoint) &&
            lm_u64_mul(step, (uint64_t)c->train.grad_accumulation, &step) &&
            lm_u64_mul(step, (uint64_t)c->model.context_length, &step) && step <= INT64_MAX &&
            lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);

@@ -63,8 +63,10 @@ lm_status lm_trainer_write(lm_trainer *t, lm_error *err) {
     }
     /* The metrics up to this step are written first, so that they never lag behind a checkpoint. */
     if ((status = lm_metrics_sync(&t->metrics, err)) != LM_OK) goto out;
-    status =
-        lm_checkpoint_write(path, t->arrays, t->n_arrays, lm_text_cstr(&meta), t->pool, NULL, err);
+    const lm_text *file = &t->setup.tokenizer_file;
+    const lm_checkpoint_text tokenizer = {"tokenizer.json", lm_text_cstr(file), file->length};
+    status = lm_checkpoint_write(path, t->arrays, t->n_arrays, &tokenizer, file->length > 0,
+                                 lm_text_cstr(&meta), t->pool, NULL, err);
     if (status != LM_OK || (status = check_written(t, path, err)) != LM_OK) goto out;
     free(t->saved);
     t->saved = path;

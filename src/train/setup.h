@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "data/sampler.h"
 #include "model/model.h"
+#include "tokenizer/tokenizer.h"
 
 typedef struct lm_train_plan {
     lm_model_plan model;
@@ -30,8 +31,11 @@ typedef struct lm_setup {
     int threads_asked;      /* by OMP_NUM_THREADS, which lowered the number to it; 0: not so */
     lm_corpus *train, *val; /* val NULL: no validation */
     lm_sampler sampler, val_sampler;
-    char tokenizer[64];     /* "" when not known */
-    double bytes_per_token; /* 0 when not known */
+    char tokenizer[64];        /* the name of its kind; "" when not known */
+    uint64_t tokenizer_digest; /* of its file; 0: it has none */
+    lm_text tokenizer_file;    /* that file: a member of each checkpoint */
+    lm_tokenizer *tokens_of;   /* the tokenizer itself; NULL: not known */
+    double bytes_per_token;    /* of what is validated; 0 when not known */
     lm_train_plan plan;
 } lm_setup;
 

@@ -47,6 +47,7 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
                               .train_digest = lm_corpus_digest(s->train),
                               .val_digest = s->val ? lm_corpus_digest(s->val) : 0};
     strcpy(t->state.tokenizer, s->tokenizer);
+    t->state.tokenizer_digest = s->tokenizer_digest;
     return LM_OK;
 }
 

@@ -56,7 +56,7 @@ static void measure(int threads, const char *path, lm_checkpoint_array *arrays, 
     for (int round = 0; round < ROUNDS; round++) {
         lm_checkpoint *c = NULL;
         double start = lm_clock_seconds(), cpu = cpu_seconds();
-        must(lm_checkpoint_write(path, arrays, ARRAYS, "{}", pool, &bytes, &err));
+        must(lm_checkpoint_write(path, arrays, ARRAYS, NULL, 0, "{}", pool, &bytes, &err));
         write[0][round] = gigabytes / (lm_clock_seconds() - start);
         write[1][round] = gigabytes / (cpu_seconds() - cpu);
         start = lm_clock_seconds(), cpu = cpu_seconds();

@@ -106,8 +106,9 @@ static void test_round_trip_on_any_number_of_threads(void **state) {
         uint64_t bytes;
         snprintf(name, sizeof name, "t%d.npz", threads);
         char *path = in(name);
-        assert_int_equal(
-            lm_checkpoint_write(path, arrays, N_ARRAYS, META, pools[threads], &bytes, &err), LM_OK);
+        assert_int_equal(lm_checkpoint_write(path, arrays, N_ARRAYS, NULL, 0, META, pools[threads],
+                                             &bytes, &err),
+                         LM_OK);
         assert_int_equal(lm_file_map(&map, path, &err), LM_OK);
         assert_int_equal(map.size, bytes);
         if (threads == 1) {
@@ -143,7 +144,7 @@ static void test_a_missing_array_is_an_error(void **state) {
     lm_checkpoint_array a = {"a", 2, {2, 3, 0, 0}, random_floats(6, 1)};
     char *path = in("ask.npz");
     lm_checkpoint *c;
-    assert_int_equal(lm_checkpoint_write(path, &a, 1, "{}", pools[2], NULL, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_write(path, &a, 1, NULL, 0, "{}", pools[2], NULL, &err), LM_OK);
     assert_int_equal(lm_checkpoint_open(&c, path, &err), LM_OK);
     lm_checkpoint_array want = a;
     want.shape[1] = 4;
@@ -186,7 +187,8 @@ static void test_a_failed_write_leaves_the_old_file(void **state) {
     lm_checkpoint_array old = {"a", 1, {10, 0, 0, 0}, random_floats(10, 1)};
     lm_checkpoint_array new = {"a", 1, {500000, 0, 0, 0}, random_floats(500000, 2)};
     char *path = in("step-0000000001.npz"), *temporary = in("step-0000000001.npz.tmp");
-    assert_int_equal(lm_checkpoint_write(path, &old, 1, META, pools[2], NULL, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_write(path, &old, 1, NULL, 0, META, pools[2], NULL, &err),
+                     LM_OK);
     struct rlimit before, small;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -194,7 +196,7 @@ static void test_a_failed_write_leaves_the_old_file(void **state) {
     for (rlim_t limit = 0; limit < 1700000; limit += 340000) {
         small.rlim_cur = limit + 100;
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-        lm_status status = lm_checkpoint_write(path, &new, 1, META, pools[2], NULL, &err);
+        lm_status status = lm_checkpoint_write(path, &new, 1, NULL, 0, META, pools[2], NULL, &err);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
         assert_int_equal(status, LM_ERR_RUNTIME);
         assert_non_null(strstr(err.message, "File too large"));
@@ -324,7 +326,7 @@ static void test_the_digest_of_the_file(void **state) {
     lm_text file = {0};
     char *path = in("whole.npz");
     lm_checkpoint_array a = {"a", 1, {10, 0, 0, 0}, random_floats(10, 1)};
-    assert_int_equal(lm_checkpoint_write(path, &a, 1, META, pools[1], NULL, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_write(path, &a, 1, NULL, 0, META, pools[1], NULL, &err), LM_OK);
     assert_int_equal(lm_file_read(path, 1 << 20, &file, &err), LM_OK);
     size_t start = lm_read_u32((unsigned char *)file.data + file.length - 30 - 22 + 16);
     char *second = memmem(file.data + start + 1, file.length - start - 1, "PK\1\2", 4);

@@ -65,7 +65,7 @@ static void write_one(const char *runs, int64_t step, double loss) {
     char meta[64], *path = lm_checkpoint_path(runs, step);
     lm_checkpoint_array a = {"a", 1, {10, 0, 0, 0}, data};
     snprintf(meta, sizeof meta, isnan(loss) ? "{}" : "{\"loss\": %g}", loss);
-    assert_int_equal(lm_checkpoint_write(path, &a, 1, meta, pool, NULL, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_write(path, &a, 1, NULL, 0, meta, pool, NULL, &err), LM_OK);
     free(path);
 }
 

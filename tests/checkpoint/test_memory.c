@@ -62,7 +62,8 @@ static void test_memory(int threads) {
     const lm_checkpoint_array array = {.name = "x", .ndim = 1, .shape = {700000}, .data = x};
     assert_int_equal(lm_pool_create(&pool, threads, &err), LM_OK);
     double said = (double)lm_checkpoint_write_bytes(threads), before = begin();
-    assert_int_equal(lm_checkpoint_write(path, &array, 1, "{\"a\": 1}", pool, NULL, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_write(path, &array, 1, NULL, 0, "{\"a\": 1}", pool, NULL, &err),
+                     LM_OK);
     double writing = taken(before);
     before = begin();
     assert_int_equal(lm_checkpoint_open(&c, path, &err), LM_OK);

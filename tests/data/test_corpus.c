@@ -26,11 +26,18 @@ static int tear_down(void **state) {
     return tempdir_close(state);
 }
 
+static lm_status open_writer(lm_shard_writer *w, const char *path, const char *tokenizer,
+                             int64_t vocab_size, lm_error *err) {
+    lm_manifest_tokenizer t = {.document_token = -1, .vocab_size = vocab_size};
+    strcpy(t.name, tokenizer);
+    return lm_shard_writer_open(w, path, &t, err);
+}
+
 /* n ids first, first+1, ... modulo vocab_size. */
 static void put_shard(const char *path, int64_t n, int32_t first, int64_t vocab_size) {
     lm_error err = {0};
     lm_shard_writer w;
-    assert_int_equal(lm_shard_writer_open(&w, path, "bytes", vocab_size, &err), LM_OK);
+    assert_int_equal(open_writer(&w, path, "bytes", vocab_size, &err), LM_OK);
     for (int64_t i = 0; i < n; i++) {
         int32_t id = (int32_t)((first + i) % vocab_size);
         assert_int_equal(lm_shard_writer_put(&w, &id, 1, &err), LM_OK);
@@ -64,7 +71,7 @@ static void test_write_and_read(void **state) {
     assert_int_equal(lm_corpus_most_vocab_size(c), 65536);
     assert_int_equal(lm_corpus_tokens(c), 1000);
     assert_int_equal(lm_corpus_vocab_size(c), 256);
-    assert_string_equal(lm_corpus_tokenizer(c), "bytes");
+    assert_string_equal(lm_corpus_tokenizer(c)->name, "bytes");
     assert_int_equal(lm_corpus_validate(c, 256, &err), LM_OK);
     int32_t ids[3];
     assert_int_equal(lm_corpus_read(c, 0, 254, 3, ids, &err), LM_OK);
@@ -158,7 +165,7 @@ static void test_a_large_vocabulary_takes_uint32(void **state) {
     lm_corpus *c;
     const int32_t ids[] = {0, 65535, 65536, 128255, INT32_MAX - 1};
     int32_t back[5];
-    assert_int_equal(lm_shard_writer_open(&w, in("big.bin"), "bpe", INT32_MAX, &err), LM_OK);
+    assert_int_equal(open_writer(&w, in("big.bin"), "bpe", INT32_MAX, &err), LM_OK);
     assert_int_equal(lm_shard_writer_put(&w, ids, 5, &err), LM_OK);
     assert_int_equal(lm_shard_writer_commit(&w, &err), LM_OK);
     assert_int_equal(lm_file_size(in("big.bin")), 20);
@@ -174,7 +181,7 @@ static void test_a_large_vocabulary_takes_uint32(void **state) {
     put_shard(in("small.bin"), 10, 65530, 65536);
     assert_int_equal(lm_file_size(in("small.bin")), 20);
 
-    assert_int_equal(lm_shard_writer_open(&w, in("huge.bin"), "bpe", (int64_t)INT32_MAX + 1, &err),
+    assert_int_equal(open_writer(&w, in("huge.bin"), "bpe", (int64_t)INT32_MAX + 1, &err),
                      LM_ERR_USAGE);
     assert_non_null(
         strstr(err.message, "huge.bin: no format of shards holds a vocabulary of 2147483648"));
@@ -316,8 +323,37 @@ static void test_large_files(void **state) {
     unlink(path);
 }
 
+/* A tokenizer with a file: the manifest names it beside the shard, and what begins documents. */
+static void test_tokenizer_with_a_file(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_shard_writer w;
+    lm_corpus *c;
+    lm_manifest_tokenizer t = {"bpe", "tokenizer.json", 0x0123456789ABCDEFu, 300, 301};
+    const int32_t ids[] = {300, 1, 2};
+    lm_file_make_directory(in("two"), &err);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(lm_shard_writer_open(&w, in(i ? "two/b.bin" : "two/a.bin"), &t, &err),
+                         LM_OK);
+        assert_int_equal(lm_shard_writer_put(&w, ids, 3, &err), LM_OK);
+        assert_int_equal(lm_shard_writer_commit(&w, &err), LM_OK);
+        assert_int_equal(lm_corpus_open(&c, in("two"), &nothing_said, &err),
+                         i ? LM_ERR_RUNTIME : LM_OK);
+        if (i) break;
+        assert_true(lm_manifest_same_tokenizer(lm_corpus_tokenizer(c), &t));
+        assert_int_equal(lm_corpus_tokenizer(c)->document_token, 300);
+        char *path = lm_corpus_tokenizer_path(c);
+        assert_string_equal(path, in("two/tokenizer.json"));
+        free(path);
+        lm_corpus_close(c);
+        t.digest++;
+    }
+    assert_non_null(strstr(err.message, "found \"bpe\" of another file"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tokenizer_with_a_file),
         cmocka_unit_test(test_write_and_read),
         cmocka_unit_test(test_validation_tells_whether_an_id_occurs),
         cmocka_unit_test(test_errors),

@@ -37,8 +37,10 @@ static int set_up(void **state) {
             (lm_checkpoint_array){.ndim = 1, .shape = {i == 1 ? 70 : COUNT}, .data = data[i]};
         snprintf(arrays[i].name, sizeof arrays[i].name, "h.%d/weight", i);
     }
-    if (lm_checkpoint_write(old, arrays, ARRAYS, "{\"step\": 1}", pool, NULL, &err) != LM_OK ||
-        lm_checkpoint_write(new, arrays, ARRAYS, "{\"step\": 2}", pool, NULL, &err) != LM_OK)
+    if (lm_checkpoint_write(old, arrays, ARRAYS, NULL, 0, "{\"step\": 1}", pool, NULL, &err) !=
+            LM_OK ||
+        lm_checkpoint_write(new, arrays, ARRAYS, NULL, 0, "{\"step\": 2}", pool, NULL, &err) !=
+            LM_OK)
         return -1;
     return lm_file_read(new, 1 << 20, &whole, &err) == LM_OK ? 0 : -1;
 }

@@ -39,7 +39,9 @@ void lm_test_container_make(lm_text *out) {
                                     {"nothing", 1, {0}, x}};
     char *directory = lm_test_tempdir(), *path = lm_file_join(directory, "seed.npz");
     make_pool();
-    must(lm_checkpoint_write(path, arrays, 4, "{\"step\": 1}", pool, NULL, &err) == LM_OK);
+    const lm_checkpoint_text text = {"tokenizer.json", "{\"model\": {}}", 13};
+    must(lm_checkpoint_write(path, arrays, 4, &text, 1, "{\"step\": 1}", pool, NULL, &err) ==
+         LM_OK);
     must(lm_file_read(path, 1 << 20, out, &err) == LM_OK);
     free(path);
     lm_test_tempdir_free(directory);
@@ -59,6 +61,11 @@ static bool read_all(lm_checkpoint *c) {
         good = lm_checkpoint_read(c, &a, 1, pool, &err) == LM_OK;
         free(a.data);
     }
+    lm_error err;
+    lm_text text = {0};
+    bool found;
+    good = good && lm_checkpoint_read_text(c, "tokenizer.json", &found, &text, &err) == LM_OK;
+    lm_text_free(&text);
     return good;
 }
 

@@ -7,7 +7,7 @@
 #include "base/rng.h"
 #include "containers/json_pull.h"
 #include "tests/support/tempdir.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/encoding.h"
 
 typedef struct small_case {
     const char *split, *text;
@@ -49,30 +49,62 @@ static lm_token_list encode(const lm_tokenizer *t, const char *text, size_t size
     return list;
 }
 
-/* Every text, in pieces of every size. */
+static lm_status take(void *to, const int32_t *ids, int64_t n, lm_error *err) {
+    lm_token_list *list = to;
+    assert_int_equal(lm_token_list_reserve(list, (size_t)n, err), LM_OK);
+    memcpy(list->ids + list->count, ids, (size_t)n * sizeof *ids);
+    list->count += n;
+    return LM_OK;
+}
+
 static void check_cases(const lm_tokenizer *t, const char *split) {
-    lm_error err = {0};
-    lm_encoder *e;
-    assert_int_equal(lm_encoder_open(&e, t, &err), LM_OK);
     for (int i = 0; i < COUNT; i++) {
         const small_case *c = &cases[i];
         if (strcmp(c->split, split) != 0) continue;
-        size_t size = strlen(c->text);
-        for (size_t piece = 1; piece <= size; piece++) {
-            lm_token_list list = {0};
-            lm_text back = {0};
-            for (size_t at = 0; at < size; at += piece)
-                lm_encoder_put(e, c->text + at, size - at < piece ? size - at : piece, &list, &err);
-            assert_int_equal(lm_encoder_finish(e, &list, &err), LM_OK);
-            assert_int_equal(list.count, c->n);
-            assert_memory_equal(list.ids, c->ids, (size_t)c->n * sizeof *list.ids);
-            for (int64_t j = 0; j < list.count; j++) lm_tokenizer_decode(t, list.ids[j], &back);
-            assert_string_equal(lm_text_cstr(&back), c->text);
-            lm_text_free(&back);
-            lm_token_list_free(&list);
-        }
+        lm_token_list list = encode(t, c->text, strlen(c->text));
+        lm_text back = {0};
+        assert_int_equal(list.count, c->n);
+        assert_memory_equal(list.ids, c->ids, (size_t)c->n * sizeof *list.ids);
+        for (int64_t j = 0; j < list.count; j++) lm_tokenizer_decode(t, list.ids[j], &back);
+        assert_string_equal(lm_text_cstr(&back), c->text);
+        lm_text_free(&back);
+        lm_token_list_free(&list);
     }
-    lm_encoder_close(e);
+}
+
+/* On several threads, cut into parts, the ids are those of the whole. */
+static void test_long_texts(void **state) {
+    (void)state;
+    const lm_tokenizer_options allow = {.allow_special = true};
+    lm_error err = {0};
+    lm_pool *pool;
+    lm_text text = {0};
+    for (int i = 0; text.length < 3000000; i++) {
+        lm_text_append(&text, cases[i % COUNT].text, strlen(cases[i % COUNT].text));
+        if (i % 5 == 0) lm_text_printf(&text, " %d\n", i);
+    }
+    assert_int_equal(lm_pool_create(&pool, 3, &err), LM_OK);
+    for (int i = 0; i < 4; i++) {
+        static const char *const splits[] = {"gpt2", "llama3", "o200k", "digits"};
+        lm_encoding *e;
+        lm_tokenizer *t = open_file(small_path(splits[i]), i % 2 ? &allow : NULL);
+        lm_token_list list = {0}, whole = encode(t, text.data, text.length);
+        assert_int_equal(lm_encoding_open(&e, t, pool, take, &err), LM_OK);
+        lm_encoding_begin(e, &list, -1, &err);
+        for (size_t at = 0, n; at < text.length; at += n) {
+            n = text.length - at < 77777 ? text.length - at : 77777;
+            lm_encoding_put(e, text.data + at, n, &err);
+        }
+        assert_int_equal(lm_encoding_finish(e, &err), LM_OK);
+        assert_int_equal(list.count, whole.count);
+        assert_memory_equal(list.ids, whole.ids, (size_t)list.count * sizeof *list.ids);
+        lm_token_list_free(&list);
+        lm_token_list_free(&whole);
+        lm_encoding_close(e);
+        lm_tokenizer_close(t);
+    }
+    lm_pool_free(pool);
+    lm_text_free(&text);
 }
 
 /* The ids are those of Hugging Face's library, and what we write gives them again. */
@@ -85,7 +117,7 @@ static void test_tokenizer_json(void **state) {
         lm_tokenizer *t = open_file(small_path(splits[i]), NULL), *u;
         assert_string_equal(lm_tokenizer_kind(t), "bpe");
         assert_int_equal(lm_tokenizer_vocab_size(t), 341);
-        assert_int_equal(lm_tokenizer_separator(t), 0);
+        assert_int_equal(lm_tokenizer_document_token(t), 0);
         check_cases(t, splits[i]);
         assert_int_equal(lm_tokenizer_save(t, &saved, &err), LM_OK);
         lm_tokenizer_close(t);
@@ -188,7 +220,7 @@ static void test_vocab_and_merges(void **state) {
         path.length = 0;
         lm_text_printf(&path, "%s%s", tempdir, names[i]);
         lm_tokenizer *u = open_file(lm_text_cstr(&path), NULL);
-        assert_int_equal(lm_tokenizer_separator(u), 0);
+        assert_int_equal(lm_tokenizer_document_token(u), 0);
         for (int j = 0; j < COUNT; j++) {
             if (strcmp(cases[j].split, "gpt2") != 0 || strstr(cases[j].text, "<|sep|>")) continue;
             lm_token_list list = encode(u, cases[j].text, strlen(cases[j].text));
@@ -225,7 +257,7 @@ static void test_ranks(void **state) {
     assert_non_null(strstr(err.message, "add --pretokenizer, one of gpt2, digits, cl100k"));
     t = open_file(file, &gpt2);
     assert_int_equal(lm_tokenizer_vocab_size(t), 260);
-    assert_int_equal(lm_tokenizer_separator(t), 259);
+    assert_int_equal(lm_tokenizer_document_token(t), 259);
     lm_token_list list = encode(t, "aaba", 4);
     assert_int_equal(list.count, 2);
     assert_int_equal(list.ids[0], 256);
@@ -235,7 +267,7 @@ static void test_ranks(void **state) {
     assert_int_equal(lm_tokenizer_save(t, &saved, &err), LM_OK);
     assert_non_null(strstr(saved.data, "[\"aa\", \"b\"]"));
     assert_int_equal(lm_tokenizer_parse(&u, "saved", saved.data, saved.length, NULL, &err), LM_OK);
-    assert_int_equal(lm_tokenizer_separator(u), 259);
+    assert_int_equal(lm_tokenizer_document_token(u), 259);
     list = encode(u, "aab aaba", 8);
     assert_int_equal(list.count, 4);
     assert_int_equal(list.ids[0], 258);
@@ -355,6 +387,7 @@ static int close_all(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokenizer_json),
+        cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_special_tokens_in_text),
         cmocka_unit_test(test_any_bytes_come_back),
         cmocka_unit_test(test_vocab_and_merges),

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tokenizer/encoding.h"
 #include "tokenizer/kind.h"
 
 static void test_bytes_round_trip(void **state) {
@@ -11,10 +12,11 @@ static void test_bytes_round_trip(void **state) {
     lm_tokenizer *t;
     assert_int_equal(lm_tokenizer_open(&t, "bytes", NULL, &err), LM_OK);
     assert_int_equal(lm_tokenizer_vocab_size(t), 256);
-    assert_true(lm_tokenizer_bytes_per_token(t) == 1);
+    assert_int_equal(lm_tokenizer_text_bytes(t, 255), 1);
+    assert_int_equal(lm_tokenizer_text_bytes(t, 256), 0);
     char text[256];
     for (int i = 0; i < 256; i++) text[i] = (char)i;
-    assert_int_equal(lm_tokenizer_separator(t), 0);
+    assert_int_equal(lm_tokenizer_document_token(t), 0);
     lm_token_list list = {0};
     for (int i = 0; i < 3; i++)
         assert_int_equal(lm_tokenizer_encode(t, text, 256, &list, &err), LM_OK);
@@ -39,7 +41,7 @@ static void test_bytes_round_trip(void **state) {
 static lm_status pairs_open(lm_tokenizer *t, lm_error *err) {
     (void)err;
     t->vocab_size = 257;
-    t->separator = -1;
+    t->document_token = -1;
     t->state = malloc(sizeof(int32_t));
     assert_non_null(t->state);
     *(int32_t *)t->state = 256;
@@ -86,40 +88,87 @@ static const lm_tokenizer_row pairs = {.name = "pairs",
                                        .cut = pairs_cut,
                                        .decode = pairs_decode};
 
-/* The ids do not depend on where the pieces of a document end, and documents do not flow
- * together. */
-static void test_cutting_a_document_changes_no_id(void **state) {
+static lm_status take(void *to, const int32_t *ids, int64_t n, lm_error *err) {
+    lm_token_list *list = to;
+    assert_int_equal(lm_token_list_reserve(list, (size_t)n, err), LM_OK);
+    memcpy(list->ids + list->count, ids, (size_t)n * sizeof *ids);
+    list->count += n;
+    return LM_OK;
+}
+
+/* The ids do not depend on where the pieces of a document end, and documents do not flow together. */
+static void test_pieces(void **state) {
     (void)state;
     static const char text[] = "xabaabba";
-    static const int32_t expected[] = {'x', 256, 'a', 256, 'b', 'a'};
+    static const int32_t expected[] = {99, 'x', 256, 'a', 256, 'b', 'a', 'b', 'b'};
     lm_error err = {0};
     lm_tokenizer *t;
-    lm_encoder *e;
-    lm_token_list list = {0};
+    lm_pool *pool;
+    lm_encoding *e;
+    lm_token_list list = {0}, other = {0};
     assert_int_equal(lm_tokenizer_open_kind(&t, &pairs, &err), LM_OK);
-    assert_int_equal(lm_encoder_open(&e, t, &err), LM_OK);
+    assert_int_equal(lm_pool_create(&pool, 2, &err), LM_OK);
+    assert_int_equal(lm_encoding_open(&e, t, pool, take, &err), LM_OK);
     for (size_t first = 0; first <= strlen(text); first++) {
         for (size_t second = first; second <= strlen(text); second++) {
-            list.count = 0;
-            lm_encoder_put(e, text, first, &list, &err);
-            lm_encoder_put(e, text + first, second - first, &list, &err);
-            lm_encoder_put(e, text + second, strlen(text) - second, &list, &err);
-            assert_int_equal(lm_encoder_finish(e, &list, &err), LM_OK);
-            assert_int_equal(list.count, 6);
+            list.count = other.count = 0;
+            lm_encoding_begin(e, &list, 99, &err);
+            lm_encoding_put(e, text, first, &err);
+            lm_encoding_put(e, text + first, second - first, &err);
+            lm_encoding_put(e, text + second, strlen(text) - second, &err);
+            lm_encoding_begin(e, &other, -1, &err);
+            lm_encoding_put(e, "b", 1, &err);
+            lm_encoding_begin(e, &list, -1, &err);
+            lm_encoding_put(e, "bb", 2, &err);
+            assert_int_equal(lm_encoding_finish(e, &err), LM_OK);
+            assert_int_equal(list.count, 9);
             assert_memory_equal(list.ids, expected, sizeof expected);
+            assert_int_equal(other.count, 1);
         }
     }
-    list.count = 0;
-    assert_int_equal(lm_tokenizer_encode(t, text, strlen(text), &list, &err), LM_OK);
-    assert_int_equal(list.count, 6);
-    assert_memory_equal(list.ids, expected, sizeof expected);
-    lm_text out = {0};
-    for (int64_t i = 0; i < list.count; i++) lm_tokenizer_decode(t, list.ids[i], &out);
-    assert_string_equal(lm_text_cstr(&out), text);
-    lm_text_free(&out);
+    lm_token_list_free(&other);
     lm_token_list_free(&list);
-    lm_encoder_close(e);
+    lm_encoding_close(e);
+    lm_pool_free(pool);
     lm_tokenizer_close(t);
+}
+
+/* Documents longer than a batch, which can be cut seldom or nowhere, and many short ones. */
+static void test_long_documents(void **state) {
+    (void)state;
+    enum { SIZE = 5000000, SHORT = 100000 };
+    lm_error err = {0};
+    lm_tokenizer *t;
+    lm_pool *pool;
+    lm_encoding *e;
+    lm_token_list list = {0}, whole = {0};
+    char *text = malloc(SIZE);
+    assert_non_null(text);
+    assert_int_equal(lm_tokenizer_open_kind(&t, &pairs, &err), LM_OK);
+    assert_int_equal(lm_pool_create(&pool, 3, &err), LM_OK);
+    assert_int_equal(lm_encoding_open(&e, t, pool, take, &err), LM_OK);
+    for (int round = 0; round < 3; round++) {
+        list.count = whole.count = 0;
+        memset(text, 'a', SIZE);
+        for (size_t i = 0; i < SIZE && round < 2; i += round ? 7 : 1000003) text[i] = 'b';
+        lm_encoding_begin(e, &list, -1, &err);
+        for (size_t at = 0; at < SIZE; at += 1000000) lm_encoding_put(e, text + at, 1000000, &err);
+        for (int i = 0; i < SHORT; i++) {
+            lm_encoding_begin(e, &list, 'x', &err);
+            lm_encoding_put(e, "aab", 3, &err);
+        }
+        assert_int_equal(lm_encoding_finish(e, &err), LM_OK);
+        lm_tokenizer_encode(t, text, SIZE, &whole, &err);
+        assert_int_equal(list.count, whole.count + 3 * SHORT);
+        assert_memory_equal(list.ids, whole.ids, (size_t)whole.count * sizeof *list.ids);
+        for (int i = 0; i < SHORT; i++) assert_int_equal(list.ids[whole.count + 3 * i], 'x');
+    }
+    lm_encoding_close(e);
+    lm_pool_free(pool);
+    lm_tokenizer_close(t);
+    lm_token_list_free(&list);
+    lm_token_list_free(&whole);
+    free(text);
 }
 
 static void test_unknown_names_get_a_suggestion(void **state) {
@@ -135,7 +184,8 @@ static void test_unknown_names_get_a_suggestion(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_round_trip),
-        cmocka_unit_test(test_cutting_a_document_changes_no_id),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_long_documents),
         cmocka_unit_test(test_unknown_names_get_a_suggestion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

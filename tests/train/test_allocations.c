@@ -67,7 +67,8 @@ static int set_up(void **unused) {
     tempdir_open(unused);
     if (chdir(tempdir) != 0) return -1;
     lm_shard_writer w;
-    if (lm_shard_writer_open(&w, "tokens.bin", "bytes", 256, &err) != LM_OK) return -1;
+    const lm_manifest_tokenizer bytes = {.name = "bytes", .document_token = -1, .vocab_size = 256};
+    if (lm_shard_writer_open(&w, "tokens.bin", &bytes, &err) != LM_OK) return -1;
     for (int32_t i = 0; i < 5000; i++) {
         int32_t id = i * i % 251;
         if (lm_shard_writer_put(&w, &id, 1, &err) != LM_OK) return -1;
