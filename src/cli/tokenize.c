@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/tokenize_input.h"
 #include "cli/tokenize_show.h"
+#include "cli/tokenize_train.h"
 #include "data/manifest.h"
 #include "data/shard_writer.h"
 #include "machine/cpu.h"
@@ -18,6 +19,7 @@
 typedef struct request {
     const char *tokenizer, *pretokenizer, *output, *inspect, *decode;
     lm_tokenize_input input;
+    lm_tokenize_training training;
     bool allow_special, force;
     lm_machine_options machine;
 } request;
@@ -26,9 +28,12 @@ static const lm_option options[] = {
     {"tokenizer", "NAME_OR_FILE",
      "bytes: one token per byte; or a file: tokenizer.json, vocab.json with merges.txt, tiktoken's"
      " ranks",
-     LM_STORED(request, tokenizer), .required = true},
-    {"pretokenizer", "NAME", "how text is split, where the file does not say it (tiktoken's ranks)",
+     LM_STORED(request, tokenizer)},
+    {"pretokenizer", "NAME",
+     "how text is split: for --train (default: gpt2), and where the tokenizer's file does not say"
+     " it (tiktoken's ranks): gpt2, digits, cl100k, llama3, qwen2, o200k",
      LM_STORED(request, pretokenizer)},
+    LM_OPTIONS_TOKENIZE_TRAINING(request, training),
     {"allow-special", NULL,
      "special tokens that stand in the text are tokens; else they are text like any other",
      LM_STORED(request, allow_special)},
@@ -156,20 +161,36 @@ static lm_manifest_tokenizer describe(const job *j) {
 
 /* ---- shards -----------------------------------------------------------------------------------*/
 
+static const char *const part_names[PARTS] = {"train.bin", "val.bin"};
+
+static lm_status check_shard(const char *path, const char *output, bool force, lm_error *err) {
+    if (force || !lm_file_exists(path)) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s exists already: add --force to overwrite what is in %s, or choose"
+                        " another --output",
+                        path, output);
+}
+
+static lm_status check_shards(const request *r, lm_error *err) {
+    lm_status status = LM_OK;
+    for (int i = 0; i < PARTS && status == LM_OK; i++) {
+        char *path = lm_file_join(r->output, part_names[i]);
+        if (!path) return lm_error_no_memory(err, r->output);
+        status = check_shard(path, r->output, r->force, err);
+        free(path);
+    }
+    return status;
+}
+
 static lm_status open_writers(job *j, const char *output, bool validation, bool force,
                               lm_error *err) {
-    static const char *const names[PARTS] = {"train.bin", "val.bin"};
     const lm_manifest_tokenizer tokenizer = describe(j);
     lm_status status = lm_file_make_directory(output, err);
     for (int i = 0; i < PARTS && status == LM_OK; i++) {
         part *p = &j->parts[i];
-        p->path = lm_file_join(output, names[i]);
+        p->path = lm_file_join(output, part_names[i]);
         if (!p->path) return lm_error_no_memory(err, output);
-        if (lm_file_exists(p->path) && !force)
-            return lm_error_set(err, LM_ERR_USAGE,
-                                "%s exists already: add --force to overwrite what is in %s, or"
-                                " choose another --output",
-                                p->path, output);
+        if ((status = check_shard(p->path, output, force, err)) != LM_OK) return status;
         if (i == VAL && !validation) break;
         status = lm_shard_writer_open(&p->writer, p->path, &tokenizer, err);
         p->open = status == LM_OK;
@@ -228,7 +249,7 @@ out:
 }
 
 static lm_status open_job(job *j, const request *r, lm_error *err) {
-    int threads = r->machine.threads > 0 ? (int)r->machine.threads : lm_cpu_usable();
+    int threads = r->machine.threads > 0 ? (int)r->machine.threads : lm_cpu_threads(NULL);
     lm_status status = LM_OK;
     if (!(j->piece = malloc(PIECE))) return lm_error_no_memory(err, "tokenize");
     if (lm_tokenizer_has_file(j->tokenizer))
@@ -281,18 +302,52 @@ static lm_status show(const request *r, const lm_tokenizer *t, lm_error *err) {
     return status;
 }
 
+static lm_status check(const request *r, bool shows, lm_error *err) {
+    const char *missing = shows                       ? NULL
+                          : r->input.paths.count == 0 ? "--input"
+                          : !r->output                ? "--output"
+                                                      : NULL;
+    if (!r->tokenizer && !r->training.train) missing = "--tokenizer";
+    if (missing)
+        return lm_error_set(err, LM_ERR_USAGE, "tokenize: %s is required (lmtrain tokenize --help)",
+                            missing);
+    const char *beside = r->tokenizer       ? "--tokenizer"
+                         : r->inspect       ? "--inspect"
+                         : r->decode        ? "--decode"
+                         : r->allow_special ? "--allow-special"
+                                            : NULL;
+    if (r->training.train && beside)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "tokenize: --train makes the tokenizer, %s is for one that is there",
+                            beside);
+    return lm_tokenize_training_check(&r->training, err);
+}
+
+static lm_status train(const request *r, lm_tokenizer **t, lm_error *err) {
+    const lm_tokenize_training_inputs in = {.input = &r->input,
+                                            .pretokenizer = r->pretokenizer,
+                                            .output = r->output,
+                                            .threads = (int)r->machine.threads,
+                                            .force = r->force};
+    /* Not only when the tokenizer is there. */
+    lm_status status = r->training.only ? LM_OK : check_shards(r, err);
+    return status == LM_OK ? lm_tokenize_train(&r->training, &in, t, err) : status;
+}
+
 static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     const lm_tokenizer_options how = {.pretokenizer = r->pretokenizer,
                                       .allow_special = r->allow_special};
     lm_tokenizer *t;
     bool shows = r->inspect || r->decode;
-    if (!shows && (r->input.paths.count == 0 || !r->output))
-        return lm_error_set(err, LM_ERR_USAGE, "tokenize: %s is required (lmtrain tokenize --help)",
-                            r->input.paths.count == 0 ? "--input" : "--output");
-    lm_status status = lm_tokenizer_open(&t, r->tokenizer, &how, err);
+    lm_status status = check(r, shows, err);
     if (status != LM_OK) return status;
-    status = shows ? show(r, t, err) : write_corpus(r, t, err);
+    status = r->training.train ? train(r, &t, err) : lm_tokenizer_open(&t, r->tokenizer, &how, err);
+    if (status != LM_OK) return status;
+    if (shows)
+        status = show(r, t, err);
+    else if (!r->training.only)
+        status = write_corpus(r, t, err);
     lm_tokenizer_close(t);
     return status;
 }
@@ -300,9 +355,12 @@ static lm_status run(const void *given, lm_error *err) {
 const lm_command lm_command_tokenize = {
     .name = "tokenize",
     .summary = "turn text into token shards to train on",
-    .usage = "--tokenizer NAME_OR_FILE --input PATH... --output DIR [--val-fraction F]",
+    .usage = "{--tokenizer NAME_OR_FILE | --train --vocab-size N} --input PATH... --output DIR"
+             " [--val-fraction F]",
     .example = "  lmtrain tokenize --tokenizer bytes --input book.txt --output data/book"
-               " --val-fraction 0.05\n",
+               " --val-fraction 0.05\n"
+               "  lmtrain tokenize --train --vocab-size 4096 --pretokenizer gpt2 --input book.txt"
+               " --output data/book4096\n",
     .options = options,
     .size = sizeof(request),
     .run = run,

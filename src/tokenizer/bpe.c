@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/numbers.h"
 #include "tokenizer/bpe_tables.h"
+#include "tokenizer/piece_key.h"
 
 /* ---- tables -------------------------------------------------------------------------------------*/
 
@@ -141,14 +142,9 @@ int32_t lm_bpe_find(const lm_bpe *b, const unsigned char *bytes, size_t size) {
 
 /* ---- what a worker remembers --------------------------------------------------------------------*/
 
-/* A piece of at most SHORT_KEY bytes that became at most 4 tokens. Its key is its bytes, zeros, and
- * its length in the last byte: no two pieces have the same. Two entries are one cache line, the
- * newer first. */
-enum { SHORT_KEY = 15, KEPT_IDS = 4, COUNT_SHIFT = 28 };
-
-typedef struct piece_key {
-    uint64_t low, high;
-} piece_key;
+/* A piece of at most SHORT_KEY bytes that became at most 4 tokens. Two entries are one cache line,
+ * the newer first. */
+enum { KEPT_IDS = 4, COUNT_SHIFT = 28 };
 
 typedef struct kept_piece {
     piece_key key;          /* 0: free; a length is never 0 */
@@ -197,35 +193,8 @@ void lm_bpe_worker_free(lm_bpe_worker *w) {
     free(w);
 }
 
-/* Key of text[at .. at + n), n <= SHORT_KEY; `whole`: 16 bytes may be read. */
-static inline piece_key key_of(const unsigned char *p, size_t n, bool whole) {
-    piece_key k = {0, 0};
-    if (whole) {
-        memcpy(&k.low, p, 8);
-        memcpy(&k.high, p + 8, 8);
-        if (n < 8) {
-            k.low &= ((uint64_t)1 << 8 * n) - 1;
-            k.high = 0;
-        } else {
-            k.high &= ((uint64_t)1 << 8 * (n - 8)) - 1;
-        }
-    } else {
-        unsigned char copy[16] = {0};
-        memcpy(copy, p, n);
-        memcpy(&k.low, copy, 8);
-        memcpy(&k.high, copy + 8, 8);
-    }
-    k.high |= (uint64_t)n << 56;
-    return k;
-}
-
 static inline uint32_t place_of(piece_key k) {
-    uint64_t h = (k.low ^ k.high * 0x9E3779B97F4A7C15u) * 0x9FB21C651E98DF25u;
-    return (uint32_t)(h >> 32) & (uint32_t)(BUCKETS - 1);
-}
-
-static inline bool is_key(const kept_piece *p, piece_key k) {
-    return p->key.low == k.low && p->key.high == k.high;
+    return (uint32_t)(hash_key(k) >> 32) & (uint32_t)(BUCKETS - 1);
 }
 
 /* Overwrites 4 ids, returns how many of them count. */
@@ -276,9 +245,9 @@ int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *te
                 added = encode_piece(b, w, text + at, n, ids + count);
             } else {
                 bucket *place = &w->buckets[w->places[i]];
-                if (is_key(&place->pieces[0], w->keys[i])) {
+                if (same_key(place->pieces[0].key, w->keys[i])) {
                     added = take_ids(&place->pieces[0], ids + count);
-                } else if (is_key(&place->pieces[1], w->keys[i])) {
+                } else if (same_key(place->pieces[1].key, w->keys[i])) {
                     added = take_ids(&place->pieces[1], ids + count);
                 } else {
                     added = encode_new(b, w, text + at, n, w->keys[i], place, ids + count);
