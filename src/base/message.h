@@ -5,7 +5,8 @@
  * are shown as escapes: control characters (C0, DEL, C1; "\n", "\t", "\x1b", "\u009b"), bytes that
  * are not UTF-8 ("\xff"), and the characters that begin a line or turn its direction (U+2028,
  * U+202E and their like). "%-s" and "%-.*s", '-' without a width, are for arguments that are such
- * texts already and may hold several lines: their newlines and tabs stay, all else is escaped as above.
+ * texts already and may hold several lines: their newlines and tabs stay, all else is escaped as
+ * above.
  *
  *     lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot open", path);    // path: "a\nb" -> a\nb
  *     lm_error_set(err, LM_ERR_USAGE, "%-s", lm_text_cstr(&lines));  // our own lines

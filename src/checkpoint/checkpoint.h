@@ -134,10 +134,10 @@ typedef struct lm_checkpoint_retention {
     double (*loss)(const char *meta);
     lm_checkpoint_losses *known;
 } lm_checkpoint_retention;
-/* Deletes all other checkpoints up to `newest`, and left-over temporaries; deletes nothing when the checkpoint of `newest` is not there. When one cannot be
- * deleted, the others are deleted all the same and the first failure is returned. With keep_best >
- * 0, reads the meta.json of `newest` and of every checkpoint that is not in `known`; afterwards
- * `known` holds those that stay. */
+/* Deletes all other checkpoints up to `newest`, and left-over temporaries; deletes nothing when the
+ * checkpoint of `newest` is not there. When one cannot be deleted, the others are deleted all the
+ * same and the first failure is returned. With keep_best > 0, reads the meta.json of `newest` and
+ * of every checkpoint that is not in `known`; afterwards `known` holds those that stay. */
 lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retention *keep,
                                lm_error *err);
 /* Removes the temporaries of writers that were killed, which may be what fills the disk. Only the

@@ -69,7 +69,7 @@ lm_status lm_checkpoint_newest(const char *directory, lm_pool *pool, char **path
     return status;
 }
 
-/* To "PATH.aside", or "PATH.aside2" and so on when that was set aside before: nothing is replaced. */
+/* To "PATH.aside", or "PATH.aside2" and so on when that was set aside before. Replaces nothing. */
 static lm_status move_aside(const char *path, lm_text *to, lm_error *err) {
     struct stat info;
     lm_text_printf(to, "%s" ASIDE, path);

@@ -33,11 +33,12 @@ const char *lm_token_bytes_option_name(int i); /* "auto", "2", "4"; NULL past th
 const char *lm_cpu_option_name(int i);         /* "auto", "scalar", ...; NULL past the end */
 /* Their rows; `machine` is the member of `owner`. */
 /* clang-format off */
-#define LM_OPTION_THREADS(owner, machine)                                          \
-    {"threads", "N", "threads to compute on; 0: OMP_NUM_THREADS, at most the CPUs that may be used", \
+#define LM_OPTION_THREADS(owner, machine)                                              \
+    {"threads", "N",                                                                   \
+     "threads to compute on; 0: OMP_NUM_THREADS, at most the CPUs that may be used",   \
      LM_STORED(owner, machine.threads), .count = {.most = LM_POOL_MAX_THREADS}}
-#define LM_OPTION_CPU(owner, machine)                                              \
-    {"cpu", "ISA", "the highest instruction set to use",                            \
+#define LM_OPTION_CPU(owner, machine)                                                  \
+    {"cpu", "ISA", "the highest instruction set to use",                               \
      LM_STORED(owner, machine.cpu), .choice = {.name = lm_cpu_option_name}}
 /* Its value times 2 is lm_corpus_options.token_bytes. */
 #define LM_OPTION_TOKEN_BYTES(owner, member)                                       \

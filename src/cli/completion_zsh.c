@@ -1,4 +1,4 @@
-/* zsh's _arguments takes a specification per option: '*--set=[help]:KEY.PATH=VALUE:_lmtrain_key'. */
+/* zsh's _arguments takes a text per option: '*--set=[help]:KEY.PATH=VALUE:_lmtrain_key'. */
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "config/keys.h"

@@ -133,8 +133,8 @@ static lm_status find_here(found *f, const char *directory, lm_error *err) {
     return status;
 }
 
-/* In the directories of a directory, two levels down at most; those with data are listed in *others,
- * and the first one's data is in *f. */
+/* In the directories of a directory, two levels down at most; those with data are listed in
+ * *others, and the first one's data is in *f. */
 static lm_status find_below(found *f, const char *directory, int levels, lm_text *others, size_t *n,
                             lm_error *err) {
     lm_file_list list;

@@ -1,4 +1,4 @@
-/* Where `lmtrain tokenize` takes documents from: its options for that, and what is said about it. */
+/* Where `lmtrain tokenize` takes documents from: its options for that, and what is said of it. */
 #ifndef LM_CLI_TOKENIZE_INPUT_H
 #define LM_CLI_TOKENIZE_INPUT_H
 

@@ -1,8 +1,8 @@
 /* The run config: JSON text to each room's own options, by one table of keys.
  *
  *     lm_config c;
- *     lm_config_load(&c, "run.json", overrides, n_overrides, err);  // defaults, file, --set; checks
- *     lm_config_print(&c, &text);                                   // every key, resolved
+ *     lm_config_load(&c, "run.json", overrides, n_overrides, err); // defaults, file, --set; checks
+ *     lm_config_print(&c, &text);                                  // every key, resolved
  *     lm_config_free(&c);
  *
  * One row per key (config/keys/): path, type, default, range, choices, help, where it is stored.

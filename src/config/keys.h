@@ -82,9 +82,9 @@ bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x); /* false: 
 bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal);
 const char *lm_key_string(const lm_key *k, const lm_config *c); /* the value of a string */
 
-/* Literal i of those that tests and bench try: every choice; false and true; the default of a number
- * and then its trials, which switch something on. NULL past the end, and for keys of which nothing
- * is tried. Overwrites room, where the literal may be. */
+/* Literal i of those that tests and bench try: every choice; false and true; the default of a
+ * number and then its trials, which switch something on. NULL past the end, and for keys of which
+ * nothing is tried. Overwrites room, where the literal may be. */
 enum { LM_TRIAL_SIZE = 24 };
 const char *lm_key_trial(const lm_key *k, int i, char room[LM_TRIAL_SIZE]);
 

@@ -12,7 +12,7 @@ void lm_json_pull_begin(lm_json_pull *p, const char *file, const char *text, siz
     if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) p->at = 3; /* a byte order mark */
 }
 
-/* ---- errors -------------------------------------------------------------------------------------*/
+/* ---- errors -----------------------------------------------------------------------------------*/
 
 static bool ok(const lm_json_pull *p) {
     return p->status == LM_OK;
@@ -58,7 +58,7 @@ lm_status lm_json_pull_end(lm_json_pull *p) {
     return p->status;
 }
 
-/* ---- what comes next ----------------------------------------------------------------------------*/
+/* ---- what comes next --------------------------------------------------------------------------*/
 
 static int look(lm_json_pull *p) {
     while (p->at < p->size && strchr(" \t\r\n", p->text[p->at]) && p->text[p->at]) p->at++;
@@ -98,7 +98,7 @@ static bool next_is(lm_json_pull *p, lm_json_kind kind, const char *what) {
     return false;
 }
 
-/* ---- brackets -----------------------------------------------------------------------------------*/
+/* ---- brackets ---------------------------------------------------------------------------------*/
 
 static void open_bracket(lm_json_pull *p, lm_json_kind kind, const char *what) {
     if (!next_is(p, kind, what)) return;
@@ -162,7 +162,7 @@ bool lm_json_pull_is(const lm_json_pull *p, const char *s) {
            memcmp(lm_text_cstr(&p->string), s, p->string.length) == 0;
 }
 
-/* ---- strings ------------------------------------------------------------------------------------*/
+/* ---- strings ----------------------------------------------------------------------------------*/
 
 /* Four hexadecimal digits at p->at; -1: they are not. */
 static int32_t hex4(lm_json_pull *p) {
@@ -249,7 +249,7 @@ void lm_json_pull_string(lm_json_pull *p) {
     if (p->string.failed) no_memory(p);
 }
 
-/* ---- other values -------------------------------------------------------------------------------*/
+/* ---- other values -----------------------------------------------------------------------------*/
 
 static void take_word(lm_json_pull *p, const char *word) {
     size_t n = strlen(word);

@@ -20,7 +20,7 @@ struct lm_format {
 lm_status lm_format_open(lm_shard *s, lm_error *err);
 /* The first one in which shards with this dtype in their manifest are; NULL: there is none. */
 const lm_format *lm_format_of_dtype(const char *dtype);
-/* The one with the fewest bytes per id that holds every id below vocab_size; NULL: there is none. */
+/* The one with the fewest bytes per id that holds every id below vocab_size; NULL: none. */
 const lm_format *lm_format_to_write(int64_t vocab_size);
 /* "\"uint16\"" and so on: the dtypes that a manifest can have, in quotes. Appends. */
 void lm_format_print_dtypes(lm_text *out);

@@ -43,8 +43,8 @@ typedef struct lm_shard {
 lm_status lm_shard_open(lm_shard *s, lm_error *err);
 void lm_shard_close(lm_shard *s); /* zero-initialised or twice is fine */
 
-/* Overwrites ids [n] with ids first .. first + n - 1, which the shard must have (asserted); they are
- * not held against any vocabulary, but see lm_ids_decode. */
+/* Overwrites ids [n] with ids first .. first + n - 1, which the shard must have (asserted); they
+ * are not held against any vocabulary, but see lm_ids_decode. */
 lm_status lm_shard_read(const lm_shard *s, int64_t first, int64_t n, int32_t *ids, lm_error *err);
 /* [offset, offset + size) of the file: what is missing was there when it was opened. */
 lm_status lm_shard_read_bytes(const lm_shard *s, uint64_t offset, void *bytes, size_t size,

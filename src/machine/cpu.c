@@ -132,9 +132,9 @@ const char *lm_cpu_model(char *out, size_t size) {
 }
 
 /* k + 1 threads under a quota of q < k + 1 CPUs run q / (k + 1) of the time; then all of them wait
- * for the next period. Measured in tokens/s, two threads against one, for 0.8M and 10.7M parameters:
- * q = 1.2: 13,900 to 17,000, 2,350 to 2,110; q = 1.5: 20,800 to 17,000, 2,850 to 2,110. So the
- * quota is rounded to the nearest. */
+ * for the next period. Measured in tokens/s, two threads against one, for 0.8M and 10.7M
+ * parameters: q = 1.2: 13,900 to 17,000, 2,350 to 2,110; q = 1.5: 20,800 to 17,000, 2,850 to 2,110.
+ * So the quota is rounded to the nearest. */
 int lm_cpu_threads_of_quota(double cpus) {
     double whole = floor(cpus + 0.5);
     return whole < 1 ? 1 : whole > INT_MAX ? INT_MAX : (int)whole;

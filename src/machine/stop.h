@@ -20,9 +20,9 @@ void lm_stop_listen(void);
  * what the caller does when it is asked to stop, and is said at once: "finishing the step, then
  * saving"; 70 characters at most. */
 void lm_stop_arm(int64_t before_wall, const char *finishing);
-/* Gives back the handlers that were there before. After a signal that asked to stop it does nothing,
- * as the process is about to end: a repeated SIGHUP or a late SIGUSR1 must not change its exit
- * code. */
+/* Gives back the handlers that were there before. After a signal that asked to stop it does
+ * nothing, as the process is about to end: a repeated SIGHUP or a late SIGUSR1 must not change its
+ * exit code. */
 void lm_stop_restore(void);
 
 #define LM_STOP_WALL (-1)

@@ -5,8 +5,8 @@
  *     v <- beta2 v + (1 - beta2) g^2
  *     w <- w - eta lambda w - eta (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
  *
- * computed as m + (1 - beta1) (g - m), v likewise: near 1 a beta in fp32 says little of 1 - beta, on
- * which everything depends (at 0.9999999 it would be off by a fifth). */
+ * computed as m + (1 - beta1) (g - m), v likewise: near 1 a beta in fp32 says little of 1 - beta,
+ * on which everything depends (at 0.9999999 it would be off by a fifth). */
 #include "base/elementary.h"
 #include "optim/kind.h"
 

@@ -1,7 +1,7 @@
-/* Gradient descent with momentum mu: the heavy ball (Polyak 1964) with the learning rate outside of the
- * sum, as PyTorch's SGD has it; Sutskever et al. 2013 multiply each gradient by its own learning rate
- * before it enters, which differs when the rate changes. Weight decay lambda is decoupled (Loshchilov &
- * Hutter 2019):
+/* Gradient descent with momentum mu: the heavy ball (Polyak 1964) with the learning rate outside of
+ * the sum, as PyTorch's SGD has it; Sutskever et al. 2013 multiply each gradient by its own
+ * learning rate before it enters, which differs when the rate changes. Weight decay lambda is
+ * decoupled (Loshchilov & Hutter 2019):
  *
  *     b <- mu b + g
  *     w <- w - eta lambda w - eta b */

@@ -10,7 +10,7 @@
 #include "base/numbers.h"
 #include "report/metrics.h"
 
-/* ---- reading ------------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 static lm_status add(lm_history_line *l, int64_t step, double loss, const char *path,
                      lm_error *err) {
@@ -51,7 +51,7 @@ void lm_history_free(lm_history *h) {
     *h = (lm_history){0};
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------*/
+/* ---- drawing ----------------------------------------------------------------------------------*/
 
 enum { MOST_COLUMNS = 200, MOST_ROWS = 60, LEVELS = 2 }; /* levels: places within a character */
 

@@ -32,13 +32,13 @@ typedef struct lm_history {
     lm_history_line train, val;
 } lm_history;
 
-/* Lines that are not whole, hold no step or no finite loss are passed over. LM_ERR_RUNTIME when the file
- * cannot be read; free h in any case. */
+/* Lines that are not whole, hold no step or no finite loss are passed over. LM_ERR_RUNTIME when the
+ * file cannot be read; free h in any case. */
 lm_status lm_history_read(lm_history *h, const char *path, lm_error *err);
 void lm_history_free(lm_history *h); /* zero-initialised or twice is fine */
 
-/* Appends the curve, columns by rows characters beside its labels; nothing when there are fewer than two
- * points. A column of the training loss is the mean of its steps. */
+/* Appends the curve, columns by rows characters beside its labels; nothing when there are fewer
+ * than two points. A column of the training loss is the mean of its steps. */
 void lm_history_print(const lm_history *h, int columns, int rows, lm_text *out);
 
 #endif

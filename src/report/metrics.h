@@ -48,8 +48,8 @@ typedef struct lm_metrics {
 
 /* Open for appending after step last_step, making the file when it is not there: what stands
  * behind the last whole line of a step <= last_step, and the evaluation at last_step too unless
- * `evaluated`, is moved to the end of <path>.aside; a line that was cut off goes. *seconds receives the "seconds" of the last line kept, 0 when there is
- * none. */
+ * `evaluated`, is moved to the end of <path>.aside; a line that was cut off goes. *seconds receives
+ * the "seconds" of the last line kept, 0 when there is none. */
 lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
                           double *seconds, lm_error *err);
 /* Append one line, by one write. A line that cannot be written, for example because the disk is
@@ -61,8 +61,8 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);
 void lm_metrics_close(lm_metrics *m); /* zero-initialised or twice is fine */
 
-/* The figure of a key in a line of metrics.jsonl, as this room writes it, that ends with a newline; false:
- * the line has no such figure, or it is null. */
+/* The figure of a key in a line of metrics.jsonl, as this room writes it, that ends with a newline;
+ * false: the line has no such figure, or it is null. */
 bool lm_metrics_figure(const char *line, size_t length, const char *key, double *out);
 
 double lm_perplexity(double loss);                            /* exp(loss) */

@@ -24,8 +24,8 @@ typedef struct lm_saved {
     lm_config config;
 } lm_saved;
 
-/* The checkpoint that lm_saved_open opens for such a path: *file is malloc'd. One out of a directory
- * is verified, a file that is named itself is not. */
+/* The checkpoint that lm_saved_open opens for such a path: *file is malloc'd. One out of a
+ * directory is verified, a file that is named itself is not. */
 lm_status lm_saved_find(const char *path, lm_pool *pool, char **file, lm_text *skipped,
                         lm_error *err);
 /* path is a checkpoint, a directory of checkpoints or a run directory: the newest checkpoint that

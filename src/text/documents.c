@@ -121,7 +121,7 @@ static lm_status check_named(lm_documents *d) {
     return LM_OK;
 }
 
-/* ---- drawing documents --------------------------------------------------------------------------*/
+/* ---- drawing documents ------------------------------------------------------------------------*/
 
 /* Is a hash below a fraction of all? */
 static bool is_below(uint64_t hash, double fraction) {
@@ -172,7 +172,7 @@ static lm_status judge(lm_documents *d, bool *taken) {
     return LM_OK;
 }
 
-/* ---- one document after another -----------------------------------------------------------------*/
+/* ---- one document after another ---------------------------------------------------------------*/
 
 /* More of the document behind what is in the block, until the block is full or d->whole. */
 static lm_status fill(lm_documents *d, size_t most) {
@@ -306,7 +306,7 @@ lm_status lm_documents_read(lm_documents *d, char *data, size_t size, size_t *go
     return LM_OK;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------*/
+/* ---- opening ----------------------------------------------------------------------------------*/
 
 static lm_status find(lm_documents *d) {
     const lm_documents_options *o = &d->how;

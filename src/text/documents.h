@@ -19,11 +19,11 @@
  * What is held out. A document is held out when XXH64 of its first 4 KiB is below val_fraction of
  * 2^64: neither its path nor what else is there matters, and equal documents stay together. With
  * fewer than LM_DOCUMENTS_FEW documents that would be too coarse: each then gives its end instead,
- * from the first line that begins in the last val_fraction of its bytes on (where none begins in the
- * first half of that, from the next character on). lm_documents_open finds out which it is: it reads
- * until it has met that many documents, and only where there are fewer it reads everything once more
- * to learn their sizes. What it reads of standard input it keeps in a file without a name in
- * `spool`.
+ * from the first line that begins in the last val_fraction of its bytes on (where none begins in
+ * the first half of that, from the next character on). lm_documents_open finds out which it is: it
+ * reads until it has met that many documents, and only where there are fewer it reads everything
+ * once more to learn their sizes. What it reads of standard input it keeps in a file without a name
+ * in `spool`.
  *
  * With max_bytes, files come in an order drawn by the hashes of their paths, until so many bytes of
  * text are read; the last document is cut off at a character. With `sample`, documents are drawn as
@@ -43,7 +43,7 @@ enum { LM_DOCUMENTS_FEW = 100, LM_DOCUMENTS_MOST_FIELD = 256 };
 /* How files are read. */
 const char *lm_documents_format_name(int i); /* of lm_documents_format; NULL past the end */
 typedef enum lm_documents_format {
-    LM_DOCUMENTS_AUTO, /* JSON lines for names that end in .jsonl or .ndjson, also before .gz, .zst */
+    LM_DOCUMENTS_AUTO, /* JSON lines for names in .jsonl or .ndjson, also before .gz, .zst */
     LM_DOCUMENTS_TEXT,
     LM_DOCUMENTS_JSONL,
 } lm_documents_format;

@@ -66,7 +66,7 @@ static lm_status keep(lm_spool *spool, const unsigned char *data, size_t size, l
     return LM_OK;
 }
 
-/* ---- the file as it is stored -------------------------------------------------------------------*/
+/* ---- the file as it is stored -----------------------------------------------------------------*/
 
 /* As read(2): from what is kept of standard input, then from the file. */
 static ssize_t read_some(lm_stream *s, unsigned char *to, size_t size) {
@@ -155,7 +155,7 @@ lm_content lm_stream_compression(const lm_stream *s) {
     return s->compression;
 }
 
-/* ---- its text -----------------------------------------------------------------------------------*/
+/* ---- its text ---------------------------------------------------------------------------------*/
 
 /* At most `size` bytes; none while the decoder needs more of the file, or at the end. */
 static lm_status take(lm_stream *s, unsigned char *data, size_t size, size_t *got, lm_error *err) {

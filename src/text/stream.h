@@ -31,7 +31,7 @@ lm_status lm_spool_open(lm_spool *spool, const char *directory, lm_error *err);
 void lm_spool_close(lm_spool *spool); /* {.fd = -1} or twice is fine */
 
 typedef struct lm_stream lm_stream;
-/* path "-" is standard input, with a spool or without (NULL); else a regular file. Both are kept. */
+/* path "-" is standard input, with a spool or without (NULL); else a regular file. Both stay. */
 lm_status lm_stream_open(lm_stream **s, const char *path, lm_spool *spool, lm_error *err);
 /* Writes *got bytes: `size` of them, or fewer at the end. A file that is damaged, or over before
  * its compressed data is, is an error. */

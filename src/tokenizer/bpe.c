@@ -7,7 +7,7 @@
 #include "tokenizer/bpe_tables.h"
 #include "tokenizer/piece_key.h"
 
-/* ---- tables -------------------------------------------------------------------------------------*/
+/* ---- tables -----------------------------------------------------------------------------------*/
 
 /* Slots for n entries, a power of two at most half full. */
 static size_t slots_for(int64_t n) {
@@ -140,7 +140,7 @@ int32_t lm_bpe_find(const lm_bpe *b, const unsigned char *bytes, size_t size) {
     return size == 0 ? -1 : find_token(b, bytes, size);
 }
 
-/* ---- what a worker remembers --------------------------------------------------------------------*/
+/* ---- what a worker remembers ------------------------------------------------------------------*/
 
 /* A piece of at most SHORT_KEY bytes that became at most 4 tokens. Two entries are one cache line,
  * the newer first. */

@@ -5,7 +5,7 @@
 #include "base/numbers.h"
 #include "tokenizer/bpe_tables.h"
 
-/* ---- short pieces -------------------------------------------------------------------------------*/
+/* ---- short pieces -----------------------------------------------------------------------------*/
 
 /* Symbols lie side by side: symbol i covers text[start[i] .. start[i + 1]), and pair[i] is what it
  * and its right neighbour merge to. */
@@ -72,7 +72,7 @@ static int64_t merge_short(const lm_bpe *b, const unsigned char *text, size_t si
     return s.count;
 }
 
-/* ---- long pieces --------------------------------------------------------------------------------*/
+/* ---- long pieces ------------------------------------------------------------------------------*/
 
 /* A list of symbols, each named by its first byte, and a heap of the pairs that merge. An entry of
  * the heap is out of date when its left symbol is gone or has another end by now. */

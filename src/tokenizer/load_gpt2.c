@@ -45,7 +45,7 @@ static bool probe(const lm_tokenizer_file *f) {
     return is_line(f->text, n) && (f->text[n - 1] < '0' || f->text[n - 1] > '9');
 }
 
-/* ---- reading -----------------------------------------------------------------------------------*/
+/* ---- reading ----------------------------------------------------------------------------------*/
 
 static lm_status read_vocab(lm_vocabulary *v, const lm_tokenizer_file *f, lm_error *err) {
     static const char *const special[] = {"<|endoftext|>"};
@@ -116,7 +116,7 @@ static lm_status read_merges(lm_vocabulary *v, const lm_tokenizer_file *f, lm_er
     return status;
 }
 
-/* ---- the other file ------------------------------------------------------------------------------*/
+/* ---- the other file ---------------------------------------------------------------------------*/
 
 /* Where the file that belongs to it lies: malloc'd. */
 static lm_status find_other(const lm_tokenizer_file *f, char **other, lm_error *err) {

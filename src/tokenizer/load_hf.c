@@ -38,7 +38,7 @@ static bool probe(const lm_tokenizer_file *f) {
     return found;
 }
 
-/* ---- values that must be what we do --------------------------------------------------------------*/
+/* ---- values that must be what we do -----------------------------------------------------------*/
 
 static void refuse(loader *l, const char *what) {
     lm_json_pull_wrong(&l->p, "%s, which lmtrain does not have", what);
@@ -84,7 +84,7 @@ static bool accepted(loader *l, lm_status status) {
     return false;
 }
 
-/* ---- added tokens --------------------------------------------------------------------------------*/
+/* ---- added tokens -----------------------------------------------------------------------------*/
 
 /* Is `text` what the token that has this id is called in "vocab"? */
 static bool is_name(loader *l, int64_t id, const char *text, size_t size) {
@@ -141,7 +141,7 @@ static void read_added_token(loader *l) {
         accepted(l, lm_vocabulary_add(l->v, a, lm_text_cstr(&l->part), l->part.length, &l->aside));
 }
 
-/* ---- cutting text --------------------------------------------------------------------------------*/
+/* ---- cutting text -----------------------------------------------------------------------------*/
 
 static void read_normalizer(loader *l) {
     lm_json_pull *p = &l->p;
@@ -258,7 +258,7 @@ static void choose_split(loader *l) {
         l->v->split = lm_split_find(l->digits ? "digits" : "gpt2");
 }
 
-/* ---- around the tokens ---------------------------------------------------------------------------*/
+/* ---- around the tokens ------------------------------------------------------------------------*/
 
 /* An element of a template: {"SpecialToken": {"id": "<s>", "type_id": 0}} or {"Sequence": {...}}.
  * Returns whether it is the text; a special token goes to l->begins. */
@@ -339,7 +339,7 @@ static void read_decoder(loader *l) {
     }
 }
 
-/* ---- the model -----------------------------------------------------------------------------------*/
+/* ---- the model --------------------------------------------------------------------------------*/
 
 /* A name outside of the alphabet can only be an added token's: encoding does not make it. */
 static void read_vocab(loader *l) {
@@ -471,7 +471,7 @@ static void read_member(loader *l) {
     }
 }
 
-/* ---- the whole -----------------------------------------------------------------------------------*/
+/* ---- the whole --------------------------------------------------------------------------------*/
 
 /* Added tokens in the vocabulary may come after it or before: their texts count. */
 static lm_status check_names(const lm_vocabulary *v, const char *path, lm_error *err) {

@@ -60,7 +60,7 @@ static bool probe(const lm_tokenizer_file *f) {
     return yes;
 }
 
-/* ---- special tokens ------------------------------------------------------------------------------*/
+/* ---- special tokens ---------------------------------------------------------------------------*/
 
 /* Those of the encodings that are published as rank files, told by split and number of ids. */
 static const struct {
@@ -96,7 +96,7 @@ static lm_status add_specials(lm_vocabulary *v, lm_error *err) {
                              "<|endoftext|>", 13, err);
 }
 
-/* ---- loading -------------------------------------------------------------------------------------*/
+/* ---- loading ----------------------------------------------------------------------------------*/
 
 static lm_status check_split(const lm_tokenizer_file *f, lm_error *err) {
     lm_text names = {0};

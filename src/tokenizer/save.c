@@ -70,7 +70,7 @@ static void save_pre_tokenizer(const lm_split *split, lm_json_writer *w) {
     lm_json_end(w);
 }
 
-/* ---- the model ---------------------------------------------------------------------------------*/
+/* ---- the model --------------------------------------------------------------------------------*/
 
 static void save_vocab(const lm_vocabulary *v, lm_json_writer *w) {
     lm_text name = {0};

@@ -106,7 +106,7 @@ static lm_status choose(lm_trainer *t, lm_error *err) {
     return status;
 }
 
-/* ---- without a checkpoint -----------------------------------------------------------------------*/
+/* ---- without a checkpoint ---------------------------------------------------------------------*/
 
 /* Keys of the finished run whose checkpoints are gone that are not as given now; t->finished says
  * that there is nothing to do. */

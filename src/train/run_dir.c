@@ -14,7 +14,7 @@
 
 /* ---- the lock ---------------------------------------------------------------------------------*/
 
-/* Lustre without -o flock, some NFS and FUSE: there are no locks, and a run needs none to be right. */
+/* Lustre without -o flock, some NFS and FUSE have no locks, and a run needs none to be right. */
 static bool cannot_lock(int reason) {
     return reason == ENOSYS || reason == ENOLCK || reason == EOPNOTSUPP;
 }

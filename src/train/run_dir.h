@@ -30,8 +30,8 @@ typedef struct lm_run_dir {
     bool used;                                               /* it held a run when it was opened */
     bool locked;
     int lock;    /* descriptor, while locked */
-    int no_lock; /* errno of a filesystem that has no locks: nothing then keeps a second process out;
-                    0: there is a lock */
+    int no_lock; /* errno of a filesystem that has no locks: nothing then keeps a second process
+                    out; 0: there is a lock */
 } lm_run_dir;
 
 /* Names the files, and takes the lock when the directory is there already (which makes .lock).
@@ -50,8 +50,8 @@ void lm_run_dir_close(lm_run_dir *r); /* zero-initialised or twice is fine */
 /* The path of the resolved config in a run directory, malloc'd: resolved.json, or the config.json
  * of a run that an older lmtrain made; NULL when it has neither, or without memory. */
 char *lm_run_dir_config(const char *path);
-/* Does a process of this machine hold the run directory's lock? Where there are no locks: is there a
- * process of this number? */
+/* Does a process of this machine hold the run directory's lock? Where there are no locks: is there
+ * a process of this number? */
 bool lm_run_dir_in_use(const char *path, int64_t pid);
 /* Appends a warning when the config lies in a run directory but trains in another one: mostly a
  * copied run whose config still names the original. */

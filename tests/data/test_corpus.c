@@ -196,8 +196,8 @@ static void write_at(const char *path, const char *bytes, size_t n, off_t offset
     close(fd);
 }
 
-/* A shard that is changed after it was checked: an id beyond the vocabulary would be read beyond the
- * end of the embedding. */
+/* A shard that is changed after it was checked: an id beyond the vocabulary would be read beyond
+ * the end of the embedding. */
 static void test_shards_that_change_while_they_are_read(void **state) {
     (void)state;
     lm_error err = {0};

@@ -1,4 +1,5 @@
-/* A library for LD_PRELOAD that makes the k-th call of one function fail, or kills the process there.
+/* A library for LD_PRELOAD that makes the k-th call of one function fail, or kills the process
+ * there.
  *
  *     FAULT=pwrite:7 FAULT_MARK=file LD_PRELOAD=./interpose.so lmtrain ...
  *

@@ -1,5 +1,5 @@
-/* Checkpoints cut off and with flipped bits: always noticed, never a crash, and the one before it is
- * used. */
+/* Checkpoints cut off and with flipped bits: always noticed, never a crash, and the one before it
+ * is used. */
 #include "tests/support/test.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* The comparison of test_kernels.c without a test framework, for machines that are emulated (see
- * test_neon.sh). Prints two lines per kernel: one for people, and one with the digest of its results. */
+ * test_neon.sh). Prints two lines per kernel: one for people, and one with the digest of its
+ * results. */
 #include <stdio.h>
 
 #include "machine/cpu.h"

@@ -74,8 +74,8 @@ static void test_ten_updates_are_those_of_pytorch(void **state) {
     lm_pool_free(compute.pool);
 }
 
-/* Adam in double, on gradients that do not depend on the weights: after `steps` the weights, which began
- * at 0. */
+/* Adam in double, on gradients that do not depend on the weights: after `steps` the weights, which
+ * began at 0. */
 static double adam_in_double(double beta1, double beta2, int steps, uint64_t i) {
     double m = 0, v = 0, w = 0;
     for (int t = 1; t <= steps; t++) {
@@ -110,8 +110,8 @@ static void test_adam_with_betas_near_1_agrees_with_double(void **state) {
             lm_optimizer_step(optimizer, &compute, &s);
         }
         lm_optimizer_free(optimizer);
-        /* Each of 500 steps rounds a weight of about 0.5 by at most 3e-8, and its update by a few 1e-7
-         * of itself. */
+        /* Each of 500 steps rounds a weight of about 0.5 by at most 3e-8, and its update by a few
+         * 1e-7 of itself. */
         for (uint64_t i = 0; i < N; i++) {
             double expected = adam_in_double(o.beta1, o.beta2, STEPS, i);
             assert_true(fabs((double)w[i] / expected - 1) < 1e-5);

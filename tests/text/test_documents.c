@@ -140,7 +140,7 @@ static void test_separator_ends(void **state) {
     expect_error(in("ends"), how, "passed over: 3 documents without text");
 }
 
-/* ---- compressed files ---------------------------------------------------------------------------*/
+/* ---- compressed files -------------------------------------------------------------------------*/
 
 /* Appends a gzip member. */
 static void add_member(lm_text *out, const char *text, size_t size) {
@@ -212,7 +212,7 @@ static void test_libraries(void **state) {
 #endif
 }
 
-/* ---- what is held out ---------------------------------------------------------------------------*/
+/* ---- what is held out -------------------------------------------------------------------------*/
 
 static void make_documents(const char *where, int n, int lines) {
     char name[64];
@@ -317,7 +317,7 @@ static void test_counts(void **state) {
     assert_int_equal(found.length, counts.total + 99 * 6);
 }
 
-/* ---- other contents -----------------------------------------------------------------------------*/
+/* ---- other contents ---------------------------------------------------------------------------*/
 
 static void test_late_zero(void **state) {
     (void)state;

@@ -175,7 +175,7 @@ static void test_any_bytes_come_back(void **state) {
     }
 }
 
-/* ---- other formats ------------------------------------------------------------------------------*/
+/* ---- other formats ----------------------------------------------------------------------------*/
 
 static const char *put(const char *name, const char *text) {
     lm_error err = {0};
@@ -282,7 +282,7 @@ static void test_ranks(void **state) {
     lm_text_free(&ranks);
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------*/
+/* ---- what is refused --------------------------------------------------------------------------*/
 
 /* small_gpt2.json with one part replaced. */
 static void expect_refused(const char *from, const char *to, const char *message) {

@@ -24,7 +24,9 @@ static const lm_key keys[] = {
     {"optimizer.eps", REAL(optimizer.eps, TINY, 1, "1e-08"), MAY_CHANGE,
      WHEN(uses_eps, "optimizer.name"), .help = "Added to the root of the second moment."},
     {"optimizer.momentum", REAL(optimizer.momentum, 0, 0.9999999, "0.9"), MAY_CHANGE,
-     WHEN(uses_momentum, "optimizer.name"), .help = "Share of the sum of past gradients that a step keeps: v <- momentum v + g, w <- w - lr v."},
+     WHEN(uses_momentum, "optimizer.name"),
+     .help = "Share of the sum of past gradients that a step keeps: v <- momentum v + g, "
+             "w <- w - lr v."},
     {"optimizer.weight_decay", REAL(optimizer.weight_decay, 0, 1e6, "0.1"), MAY_CHANGE,
      WHEN(uses_weight_decay, "optimizer.name"),
      .help = "Each step shrinks every array of two dimensions (matrices, embeddings, the head) by "
