@@ -42,7 +42,8 @@ const char *lm_cpu_option_name(int i);         /* "auto", "scalar", ...; NULL pa
      LM_STORED(owner, machine.cpu), .choice = {.name = lm_cpu_option_name}}
 /* Its value times 2 is lm_corpus_options.token_bytes. */
 #define LM_OPTION_TOKEN_BYTES(owner, member)                                       \
-    {"token-bytes", "N", "bytes per token of raw shards without a manifest; auto: as the vocabulary" \
+    {"token-bytes", "N",                                                           \
+     "bytes per token of raw shards without a manifest; auto: as the vocabulary"   \
      " or their looks say", LM_STORED(owner, member),                              \
      .choice = {.name = lm_token_bytes_option_name}}
 /* clang-format on */

@@ -48,14 +48,15 @@ lm_status lm_config_load(lm_config *c, const char *path, const char *const *over
 /* The same from text already in memory; `name` stands for the path in messages. */
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
                           const char *const *overrides, int n_overrides, lm_error *err);
-/* The same for what lm_config_print_result made: keys that are not there are at their defaults, run.dir
- * among them. */
+/* The same for what lm_config_print_result made: keys that are not there are at their defaults,
+ * run.dir among them. */
 lm_status lm_config_parse_saved(lm_config *c, const char *name, const char *text, size_t size,
                                 lm_error *err);
 void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
 
-/* May a run with the config `now` go on where one with `saved` stopped? Keys that alter the result, differ and may
- * are appended to *changed, a line each with both values; LM_ERR_USAGE names those that may not. */
+/* May a run with the config `now` go on where one with `saved` stopped? Keys that alter the result,
+ * differ and may are appended to *changed, a line each with both values; LM_ERR_USAGE names those
+ * that may not. */
 lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_text *changed,
                             lm_error *err);
 

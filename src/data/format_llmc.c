@@ -1,5 +1,5 @@
 /* Shards of llm.c and modded-nanogpt: 256 int32 (a magic number, a version, the count of tokens,
- * zeros), then ids of uint16 (GPT-2) or uint32 (Llama 3). Source: llm.c, dev/data/data_common.py. */
+ * zeros), then ids of uint16 (GPT-2) or uint32 (Llama 3). See llm.c, dev/data/data_common.py. */
 #include <inttypes.h>
 
 #include "base/bytes.h"

@@ -1,9 +1,9 @@
 /* meta.json: what a checkpoint holds beside its arrays, the state of the run and its resolved
  * config.
  *
- * Nothing is stored that does not determine the result: no times, no threads, no instruction set, no
- * run directory, nothing of what a run logs and saves. So equal runs give equal files. A run that
- * goes on takes such keys from the config that it is given. */
+ * Nothing is stored that does not determine the result: no times, no threads, no instruction set,
+ * no run directory, nothing of what a run logs and saves. So equal runs give equal files. A run
+ * that goes on takes such keys from the config that it is given. */
 #ifndef LM_SAVED_META_H
 #define LM_SAVED_META_H
 

@@ -1,6 +1,6 @@
-/* libFuzzer target for documents out of files: make fuzz T=documents. The first byte says how the rest
- * is read: as JSON lines, or as text that a separator cuts as a plain search does; either may be
- * compressed. */
+/* libFuzzer target for documents out of files: make fuzz T=documents. The first byte says how the
+ * rest is read: as JSON lines, or as text that a separator cuts as a plain search does; either may
+ * be compressed. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

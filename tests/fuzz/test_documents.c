@@ -1,4 +1,4 @@
-/* The same few thousand mutations of texts every time: `make fuzz T=documents` goes on from there. */
+/* The same few thousand mutations of texts every time: `make fuzz T=documents` goes on from it. */
 #include "tests/support/test.h"
 
 #include <stdio.h>

@@ -15,7 +15,8 @@ static const lm_key keys[] = {
      .help = "Name of the tokenizer. Empty: what the manifest of data.train says."},
     {"data.token_bytes", INTEGER(data.token_bytes, 0, 4, "0"),
      .help = "Bytes per token of raw shards without a manifest: 2 or 4. 0: 2 for vocabularies up to"
-             " 65,536, else 4. Files that look like the other width are refused, unless it is given."},
+             " 65,536, else 4. Files that look like the other width are refused, unless it is"
+             " given."},
     {"data.shuffle", BOOLEAN(data.shuffle, "true"),
      .help = "Windows come in a new order in each epoch. false: in file order."},
 };
