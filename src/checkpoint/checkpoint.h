@@ -58,9 +58,10 @@ typedef struct lm_checkpoint_text {
     size_t size;
 } lm_checkpoint_text;
 
-/* Write all arrays, texts and meta_json, the text of a JSON object without keys "arrays" and "texts", to path:
- * temporary name, fsync, rename, fsync directory. Same input, same bytes, whatever the number of
- * threads. *file_bytes (may be NULL) receives the size. On failure the old file stays. */
+/* Write all arrays, texts and meta_json, the text of a JSON object without keys "arrays" and
+ * "texts", to path: temporary name, fsync, rename, fsync directory. Same input, same bytes,
+ * whatever the number of threads. *file_bytes (may be NULL) receives the size. On failure the old
+ * file stays. */
 lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *arrays, int64_t n,
                               const lm_checkpoint_text *texts, int64_t n_texts,
                               const char *meta_json, lm_pool *pool, uint64_t *file_bytes,

@@ -107,12 +107,12 @@ static lm_status put_all(job *j, lm_documents *from) {
     }
 }
 
-/* ---- the tokenizer's file -----------------------------------------------------------------------*/
+/* ---- the tokenizer's file ---------------------------------------------------------------------*/
 
 #define TOKENIZER_FILE "tokenizer.json"
 
-/* May the tokenizer's file be written here? One that is no file of ours stays, one of ours is replaced
- * with --force. */
+/* May the tokenizer's file be written here? One that is no file of ours stays, one of ours is
+ * replaced with --force. */
 static lm_status check_tokenizer_file(const job *j, const char *path, bool force, lm_error *err) {
     lm_text there = {0};
     lm_status status = LM_OK;
@@ -135,8 +135,8 @@ out:
     return status;
 }
 
-/* The tokenizer's file beside the shards; nothing when its name says everything. `write` false: only
- * sees whether that may be done. */
+/* The tokenizer's file beside the shards; nothing when its name says everything. `write` false:
+ * only sees whether that may be done. */
 static lm_status put_tokenizer_file(const job *j, const request *r, bool write, lm_error *err) {
     if (j->saved.length == 0) return LM_OK;
     char *path = lm_file_join(r->output, TOKENIZER_FILE);

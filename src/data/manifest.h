@@ -4,8 +4,8 @@
  *      "vocab_size": 256, "tokens": 123456, "xxh64": "0123456789abcdef"}
  *
  * and, where the tokenizer has a file, "tokenizer_file": "tokenizer.json", "tokenizer_xxh64" and
- * "document_token". dtype names the format of the shard (format.h); xxh64 is the digest of its bytes
- * (base/digest.h). */
+ * "document_token". dtype names the format of the shard (format.h); xxh64 is the digest of its
+ * bytes (base/digest.h). */
 #ifndef LM_DATA_MANIFEST_H
 #define LM_DATA_MANIFEST_H
 

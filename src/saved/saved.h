@@ -6,8 +6,8 @@
  *     lm_saved_close(&saved);                                     // the model stays
  *
  * A checkpoint has one array per parameter under the parameter's name ("h.0.attn.qkv.weight"), one
- * per state that the optimizer keeps of it ("m/h.0.attn.qkv.weight"), meta.json (meta.h), and tokenizer.json where
- * the tokenizer has a file. */
+ * per state that the optimizer keeps of it ("m/h.0.attn.qkv.weight"), meta.json (meta.h), and
+ * tokenizer.json where the tokenizer has a file. */
 #ifndef LM_SAVED_SAVED_H
 #define LM_SAVED_SAVED_H
 
@@ -38,7 +38,7 @@ lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, 
                          lm_error *err);
 /* The same weights into a model that the caller has made: it must have the same parameters. */
 lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err);
-/* The tokenizer of its tokens; *t NULL: the run did not know it. options as for lm_tokenizer_open. */
+/* The tokenizer of its tokens; *t NULL: the run did not know it. Options: lm_tokenizer_open. */
 lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
                              lm_tokenizer **t, lm_error *err);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */

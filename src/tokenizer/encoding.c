@@ -74,7 +74,7 @@ void lm_encoding_close(lm_encoding *e) {
     free(e);
 }
 
-/* ---- cutting -----------------------------------------------------------------------------------*/
+/* ---- cutting ----------------------------------------------------------------------------------*/
 
 static lm_status add_chunk(lm_encoding *e, chunk c, lm_error *err) {
     if (e->n_chunks == e->chunks_capacity) {
@@ -112,7 +112,7 @@ static lm_status cut_text(lm_encoding *e, lm_error *err) {
     return status;
 }
 
-/* ---- encoding ----------------------------------------------------------------------------------*/
+/* ---- encoding ---------------------------------------------------------------------------------*/
 
 static lm_status add_task(lm_encoding *e, size_t first, size_t chunks, lm_error *err) {
     if (e->n_tasks == e->tasks_capacity) {
@@ -194,7 +194,7 @@ static lm_status encode_chunks(lm_encoding *e, size_t n, lm_error *err) {
     return LM_OK;
 }
 
-/* ---- documents ---------------------------------------------------------------------------------*/
+/* ---- documents --------------------------------------------------------------------------------*/
 
 lm_status lm_encoding_begin(lm_encoding *e, void *to, int32_t first, lm_error *err) {
     size_t at = e->text.length;

@@ -9,9 +9,9 @@
  *     lm_encoding_finish(e, err);                      // all tokens have arrived
  *     lm_encoding_close(e);
  *
- * Text is copied and gathered; when there is enough of it for all threads it is encoded, cut where the
- * tokenizer allows it (kind.h). Memory is bounded but for text that cannot be cut anywhere. For the
- * thread that made the pool. */
+ * Text is copied and gathered; when there is enough of it for all threads it is encoded, cut where
+ * the tokenizer allows it (kind.h). Memory is bounded but for text that cannot be cut anywhere. For
+ * the thread that made the pool. */
 #ifndef LM_TOKENIZER_ENCODING_H
 #define LM_TOKENIZER_ENCODING_H
 

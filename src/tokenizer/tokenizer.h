@@ -47,7 +47,7 @@ void lm_tokenizer_close(lm_tokenizer *t); /* NULL is fine; encoders must be clos
 
 const char *lm_tokenizer_kind(const lm_tokenizer *t);
 int64_t lm_tokenizer_vocab_size(const lm_tokenizer *t);
-/* The token that begins documents or, where lm_tokenizer_separates, stands between two; -1: none. */
+/* The token that begins documents or, where lm_tokenizer_separates, stands between two. -1: none */
 int32_t lm_tokenizer_document_token(const lm_tokenizer *t);
 bool lm_tokenizer_separates(const lm_tokenizer *t);
 /* Of what lm_tokenizer_save gives, which is all that ids depend on; 0: it has no file. */

@@ -72,7 +72,7 @@ void lm_bpe_trainer_close(lm_bpe_trainer *t) {
     free(t);
 }
 
-/* ---- counting -----------------------------------------------------------------------------------*/
+/* ---- counting ---------------------------------------------------------------------------------*/
 
 static void count_task(void *argument, int64_t number, int thread) {
     lm_bpe_trainer *t = argument;
@@ -191,7 +191,7 @@ lm_status lm_bpe_trainer_finish(lm_bpe_trainer *t, lm_error *err) {
     return add_segments(t, t->held, err);
 }
 
-/* ---- the vocabulary -----------------------------------------------------------------------------*/
+/* ---- the vocabulary ---------------------------------------------------------------------------*/
 
 lm_status lm_bpe_training_check(const lm_bpe_training *how, lm_error *err) {
     if (how->vocab_size < 256 + how->n_specials || how->vocab_size > LM_BPE_VOCAB_MOST)

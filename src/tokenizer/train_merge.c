@@ -85,7 +85,7 @@ typedef struct learner {
     bool failed; /* no memory */
 } learner;
 
-/* ---- the heap -----------------------------------------------------------------------------------*/
+/* ---- the heap ---------------------------------------------------------------------------------*/
 
 static inline bool comes_first(candidate a, candidate b) {
     return a.count != b.count ? a.count > b.count : a.key < b.key;
@@ -122,7 +122,7 @@ static void pop(learner *l) {
     if (l->n_heap > 0) sift_down(l, 0, last);
 }
 
-/* ---- pairs --------------------------------------------------------------------------------------*/
+/* ---- pairs ------------------------------------------------------------------------------------*/
 
 static inline pair *find_pair_slot(const learner *l, int32_t left, int32_t right) {
     size_t i = pair_hash(left, right) & (l->slots - 1);
@@ -217,7 +217,7 @@ static void count_again(learner *l, pair *p) {
     p->recount = false;
 }
 
-/* ---- one merge ----------------------------------------------------------------------------------*/
+/* ---- one merge --------------------------------------------------------------------------------*/
 
 static inline int32_t number_of(side *s, int32_t symbol) {
     int32_t i = s->number[symbol];
@@ -368,7 +368,7 @@ static pair *take_best(learner *l) {
     return NULL;
 }
 
-/* ---- the beginning ------------------------------------------------------------------------------*/
+/* ---- the beginning ----------------------------------------------------------------------------*/
 
 static size_t copies_of(uint64_t count) {
     return (size_t)((count - 1) / LM_TRAIN_MOST_WEIGHT + 1);

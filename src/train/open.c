@@ -53,7 +53,7 @@ static lm_status open_beside(const lm_setup *s, lm_tokenizer **t, lm_error *err)
     return status;
 }
 
-/* The tokenizer that the config names, by its kind or its file, else the one of the training data. */
+/* The tokenizer that the config names, by its kind or its file, else that of the training data. */
 static lm_status open_tokenizer(const lm_setup *s, lm_tokenizer **t, lm_error *err) {
     const lm_manifest_tokenizer *train = lm_corpus_tokenizer(s->train);
     const char *named = s->config->data.tokenizer;

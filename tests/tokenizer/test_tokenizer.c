@@ -96,7 +96,7 @@ static lm_status take(void *to, const int32_t *ids, int64_t n, lm_error *err) {
     return LM_OK;
 }
 
-/* The ids do not depend on where the pieces of a document end, and documents do not flow together. */
+/* The ids do not depend on where the pieces of a document end, and documents stay apart. */
 static void test_pieces(void **state) {
     (void)state;
     static const char text[] = "xabaabba";

@@ -45,7 +45,7 @@ static void text_of(const lm_tokenizer *t, int32_t id, lm_text *out) {
     lm_tokenizer_decode(t, id, out);
 }
 
-/* ---- the definition -----------------------------------------------------------------------------*/
+/* ---- the definition ---------------------------------------------------------------------------*/
 
 typedef struct word {
     int32_t symbols[1600];
@@ -147,7 +147,7 @@ static void test_counts_have_64_bits(void **state) {
     lm_piece_counts_free(&counts);
 }
 
-/* ---- whole texts --------------------------------------------------------------------------------*/
+/* ---- whole texts ------------------------------------------------------------------------------*/
 
 /* Encoding a piece is the merges in the order in which they were learned. */
 static void check_encoding(const trained_case *c, const lm_tokenizer *k) {
@@ -204,8 +204,8 @@ static void test_stored_cases(void **state) {
     lm_pool_free(pool);
 }
 
-/* Three documents of a few hundred thousand bytes: words of a small vocabulary, a run of one letter,
- * and bytes that are not UTF-8. */
+/* Three documents of a few hundred thousand bytes: words of a small vocabulary, a run of one
+ * letter, and bytes that are not UTF-8. */
 enum { DOCUMENTS = 3, DOCUMENT = 300000 };
 
 static void fill_documents(char *text) {
@@ -301,7 +301,7 @@ static void test_a_long_line_in_pieces(void **state) {
     free(piece);
 }
 
-/* ---- what cannot be -----------------------------------------------------------------------------*/
+/* ---- what cannot be ---------------------------------------------------------------------------*/
 
 static void refuse(int64_t vocab_size, const char *a, const char *b, const char *why) {
     const char *specials[] = {a, b};

@@ -80,8 +80,8 @@ static const lm_key keys[] = {
              "(Raffel et al. 2020; Grattafiori et al. 2024)."},
     {"model.document_token", INTEGER(model.document_token, 0, SIZE_MOST, "0"),
      WHEN(masks_documents, "model.document_mask"),
-     .help = "The token that begins a document. Left out: what the manifest of data.train says; where it "
-             "does not say it, document_mask needs it."},
+     .help = "The token that begins a document. Left out: what the manifest of data.train says; "
+             "where it does not say it, document_mask needs it."},
     {"model.recompute", CHOICE(model.recompute, lm_recompute_name, "none"), NEUTRAL,
      .help = "Activations that are computed again instead of kept, which saves memory and changes "
              "no bit (attention: Korthikanti et al. 2022; block: Chen et al. 2016)."},
