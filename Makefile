@@ -218,7 +218,7 @@ quickstart: lmtrain data/headers/train.bin  ## build, make a corpus, train for a
 	@echo && echo "a sample:  ./lmtrain generate --checkpoint runs/quickstart --prompt 'static int '" && echo
 	$(Q)./lmtrain generate --checkpoint runs/quickstart --prompt 'static int ' --tokens 400
 	@echo && echo "what it made:     ./lmtrain inspect runs/quickstart" && \
-	  echo "go on training:   ./lmtrain --config configs/quickstart.json --set train.steps=3000 --resume" && \
+	  echo "go on training:   ./lmtrain --config configs/quickstart.json --set train.steps=2000 --resume" && \
 	  echo "your own text:    ./lmtrain tokenize --tokenizer bytes --input TEXT... --output data/mine --val-fraction 0.05" && \
 	  echo "your own run:     ./lmtrain init data/mine, then ./lmtrain --config run.json"
 
