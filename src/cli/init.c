@@ -43,8 +43,9 @@ static char *join(const char *directory, const char *name) {
     return strcmp(directory, ".") == 0 ? strdup(name) : lm_file_join(directory, name);
 }
 
-static bool is_shard(const char *name) {
-    return name[0] != '.' && lm_text_ends_with(name, ".bin");
+static const char *basename_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
 }
 static bool is_validation(const char *name) {
     return strstr(name, "val") != NULL;
@@ -53,12 +54,12 @@ static bool is_validation(const char *name) {
 static size_t count_shards(const lm_file_list *list, bool validation) {
     size_t n = 0;
     for (size_t i = 0; i < list->count; i++)
-        n += is_shard(list->names[i]) && is_validation(list->names[i]) == validation;
+        n += lm_corpus_is_shard_name(list->names[i]) && is_validation(list->names[i]) == validation;
     return n;
 }
 
 /* What names the training or the validation shards of a directory that holds both: the shard, or
- * the pattern "PREFIX*.bin" of what their names begin with. */
+ * the pattern "PREFIX*.bin" of what their names begin with and end in. */
 static lm_status name_part(char **path, const char *directory, const lm_file_list *list,
                            bool validation, lm_error *err) {
     const char *first = NULL;
@@ -67,7 +68,7 @@ static lm_status name_part(char **path, const char *directory, const lm_file_lis
     for (size_t i = 0; i < list->count; i++) {
         const char *name = list->names[i];
         size_t same = 0;
-        if (!is_shard(name) || is_validation(name) != validation) continue;
+        if (!lm_corpus_is_shard_name(name) || is_validation(name) != validation) continue;
         if (!first) common = strlen(first = name);
         while (same < common && name[same] == first[same]) same++;
         common = same;
@@ -78,13 +79,14 @@ static lm_status name_part(char **path, const char *directory, const lm_file_lis
         return *path ? LM_OK : lm_error_no_memory(err, directory);
     }
     for (size_t i = 0; i < list->count; i++)
-        if (is_shard(list->names[i]) && is_validation(list->names[i]) != validation &&
+        if (lm_corpus_is_shard_name(list->names[i]) &&
+            is_validation(list->names[i]) != validation &&
             strncmp(list->names[i], first, common) == 0)
             return lm_error_set(err, LM_ERR_USAGE,
                                 "%s: expected names of training shards and of validation shards"
                                 " (with \"val\" in them) that begin differently, found %s and %s",
                                 directory, first, list->names[i]);
-    lm_text_printf(&pattern, "%.*s*.bin", (int)common, first);
+    lm_text_printf(&pattern, "%.*s*%s", (int)common, first, strrchr(first, '.'));
     *path = pattern.failed ? NULL : join(directory, lm_text_cstr(&pattern));
     lm_text_free(&pattern);
     return *path ? LM_OK : lm_error_no_memory(err, directory);
@@ -198,16 +200,17 @@ static bool holds_text(const char *directory, int levels) {
 static lm_status no_tokens(const char *path, const char *name, lm_error *err) {
     bool text = lm_file_is_directory(path) ? holds_text(path, 2) : is_text(path);
     if (text)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "%s: expected tokens (*.bin), found text. First turn it into tokens,"
-                            " then go on with them:\n"
-                            "  lmtrain tokenize --tokenizer bytes --input %s --output data/%s"
-                            " --val-fraction 0.05\n"
-                            "  lmtrain init data/%s",
-                            path, path, name, name);
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "%s: expected tokens (*.bin) or text, found neither (lmtrain init --help)",
-                        path);
+        return lm_error_set(
+            err, LM_ERR_USAGE,
+            "%s: expected tokens (*.bin, *.npy), found text. First turn it into tokens,"
+            " then go on with them:\n"
+            "  lmtrain tokenize --tokenizer bytes --input %s --output data/%s"
+            " --val-fraction 0.05\n"
+            "  lmtrain init data/%s",
+            path, path, name, name);
+    return lm_error_set(
+        err, LM_ERR_USAGE,
+        "%s: expected tokens (*.bin, *.npy) or text, found neither (lmtrain init --help)", path);
 }
 
 /* ---- how much it is ---------------------------------------------------------------------------*/
@@ -318,7 +321,8 @@ static lm_status find(found *f, const char *path, lm_error *err) {
     size_t n = 0;
     lm_status status = LM_OK;
     if (!lm_file_is_directory(path)) {
-        if (lm_file_exists(path) && !lm_text_ends_with(path, ".bin")) return no_data(path, err);
+        if (lm_file_exists(path) && !lm_corpus_is_shard_name(basename_of(path)))
+            return no_data(path, err);
         f->train = strdup(path);
         return f->train ? LM_OK : lm_error_no_memory(err, path);
     }
@@ -348,13 +352,12 @@ static lm_status write_config(const request *r, const lm_starter_data *d, const 
     lm_status status = config.failed ? lm_error_no_memory(err, path) : LM_OK;
     if (status == LM_OK) status = lm_file_replace(path, config.data, config.length, err);
     if (status == LM_OK) {
-        lm_text_printf(&said,
-                       "%s: about %s parameters, %lld steps, for %s tokens in %s\n"
-                       "look at it, then: lmtrain --config %s --dry-run\n",
-                       path, lm_text_count(parameters, sizeof parameters, (double)s.parameters),
-                       (long long)s.steps,
-                       lm_text_count(tokens, sizeof tokens, (double)d->train_tokens), d->train,
-                       path);
+        lm_text_say(&said,
+                    "%s: about %s parameters, %lld steps, for %s tokens in %s\n"
+                    "look at it, then: lmtrain --config %s --dry-run\n",
+                    path, lm_text_count(parameters, sizeof parameters, (double)s.parameters),
+                    (long long)s.steps,
+                    lm_text_count(tokens, sizeof tokens, (double)d->train_tokens), d->train, path);
         status = lm_print(&said, err);
     }
     lm_text_free(&config);

@@ -50,7 +50,7 @@ static lm_status add_shard(lm_corpus *c, const char *path, lm_error *err) {
     return LM_OK;
 }
 
-static bool is_shard_name(const char *name) {
+bool lm_corpus_is_shard_name(const char *name) {
     return name[0] != '.' && (lm_text_ends_with(name, ".bin") || lm_text_ends_with(name, ".npy"));
 }
 
@@ -58,7 +58,7 @@ static lm_status add_directory(lm_corpus *c, const char *path, lm_error *err) {
     lm_file_list list;
     lm_status status = lm_file_list_directory(&list, path, err);
     for (size_t i = 0; status == LM_OK && i < list.count; i++) {
-        if (!is_shard_name(list.names[i])) continue;
+        if (!lm_corpus_is_shard_name(list.names[i])) continue;
         char *full = lm_file_join(path, list.names[i]);
         status = full ? add_shard(c, full, err) : lm_error_no_memory(err, path);
         free(full);

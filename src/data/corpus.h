@@ -34,6 +34,9 @@ typedef struct lm_corpus_options {
     int64_t vocab_size;  /* 0: not known */
 } lm_corpus_options;
 
+/* Is a file of this name a shard of the directory that it is in? */
+bool lm_corpus_is_shard_name(const char *name);
+
 /* Opens every shard. Sizes that are not whole tokens, an empty corpus, or a manifest that disagrees
  * with its shard are errors naming file, expected, found. */
 lm_status lm_corpus_open(lm_corpus **c, const char *path, const lm_corpus_options *how,

@@ -16,7 +16,7 @@ tokenized() { mkdir -p data/book && cd data/book && corpus; }
 with_manifest() {
     given tokenized
     check "init writes a config for a corpus that tokenize made" \
-        exits_saying 0 "for 22.9 k tokens in data/book" "$lmtrain" init data/book
+        exits_saying 0 "k tokens in data/book/train.bin" "$lmtrain" init data/book
     check "init names the training data" key_is train '"data/book/train.bin"'
     check "init names the validation data" key_is val '"data/book/val.bin"'
     check "init names a run directory after the data" key_is dir '"runs/book"'
@@ -81,6 +81,12 @@ odd_corpora() {
     raw 3000 >many/b.bin
     check "init takes a directory of shards" exits 0 "$lmtrain" init many --force
     check "the config names the directory of shards" key_is train '"many"'
+
+    { printf '\223NUMPY\001\000\166\000'
+        printf '%-117s\n' "{'descr': '<u2', 'fortran_order': False, 'shape': (3000,), }"
+        raw 3000; } >ids.npy
+    check "init takes a NumPy array" exits 0 "$lmtrain" init ids.npy --force
+    check "the config for a NumPy array passes --dry-run and trains" usable run.json
 }
 scenario odd_corpora
 
@@ -93,7 +99,7 @@ text_only() {
     check "init of text says what to do then" says "lmtrain init data/notes"
     check "init of text writes no config" fails test -e run.json
     mkdir empty
-    check "init of nothing says what it expected" exits_saying 2 "expected tokens (*.bin) or text" \
+    check "init of nothing says what it expected" exits_saying 2 "expected tokens (*.bin, *.npy) or text" \
         "$lmtrain" init empty
     check "init names a directory that is not there" exits_saying 1 "nowhere" "$lmtrain" init nowhere
 }
