@@ -17,12 +17,12 @@ python_lines() {
     printed_lines >lines.py
     check "README has three lines of Python in its section on checkpoints" \
         test "$(wc -l <lines.py)" -eq 3
-    check "they run as printed" "$python" lines.py
+    check "the three lines of Python run as printed" "$python" lines.py
     cat >>lines.py <<'PYTHON'
 assert w.shape == (256, 128) and w.dtype == "<f4" and 0.01 < w.std() < 0.1, (w.shape, w.std())
 assert z.zip.filename.endswith("step-0000000002.npz"), z.zip.filename
 PYTHON
-    check "they give the weights of the newest checkpoint" "$python" lines.py
+    check "the three lines of Python give the weights of the newest checkpoint" "$python" lines.py
 }
 
 # The order of q, k and v, how heads share key/value heads, half-split rotations, gate and up.

@@ -32,7 +32,7 @@ special_tokens() {
         only --input "$text" --output out1 --special '<user>' --special '<pad>'
     check "special tokens stand at the end, as given" exits_saying 0 '"<user>" 498' \
         "$lmtrain" tokenize --tokenizer out1 --allow-special --inspect '<user><pad>'
-    check "the second one behind the first" says '"<pad>" 499'
+    check "the second special token stands behind the first" says '"<pad>" 499'
     check "--tokenizer-only writes no corpus" test ! -e out1/train.bin
     check "a special token that is given twice is refused" exits_saying 2 'given twice' \
         only --input "$text" --output out2 --special '<a>' --special '<a>'
@@ -44,16 +44,16 @@ scenario special_tokens
 
 pretokenizers() {
     for split in gpt2 llama3 qwen2 o200k; do
-        check "--pretokenizer $split" exits 0 \
+        check "--pretokenizer $split trains a tokenizer" exits 0 \
             only --input "$text" --output "$split" --pretokenizer "$split"
     done
-    check "gpt2 is the default" exits 0 only --input "$text" --output default
-    check "which gives the same tokenizer" cmp default/tokenizer.json gpt2/tokenizer.json
-    check "digits go together in llama3's alone" exits_saying 0 '3 pieces' \
+    check "--pretokenizer may be left out" exits 0 only --input "$text" --output default
+    check "gpt2 is the pre-tokenizer by default" cmp default/tokenizer.json gpt2/tokenizer.json
+    check "digits go together, three at most, in llama3's pre-tokenizer" exits_saying 0 '3 pieces' \
         "$lmtrain" tokenize --tokenizer llama3 --inspect 'a123456'
-    check "and one by one in qwen2's" exits_saying 0 '7 pieces' \
+    check "digits stand one by one in qwen2's pre-tokenizer" exits_saying 0 '7 pieces' \
         "$lmtrain" tokenize --tokenizer qwen2 --inspect 'a123456'
-    check "an unknown one gets a suggestion" exits_saying 2 'did you mean "llama3"' \
+    check "an unknown pre-tokenizer gets a suggestion" exits_saying 2 'did you mean "llama3"' \
         only --input "$text" --output out1 --pretokenizer lama3
 }
 scenario pretokenizers
@@ -63,7 +63,7 @@ training_documents_alone() {
     only --input "$text" --val-input "$other" --output beside >/dev/null
     only --input "$text" "$other" --output both >/dev/null
     check "--val-input is not trained on" cmp alone/tokenizer.json beside/tokenizer.json
-    check "another --input is" exits 1 cmp alone/tokenizer.json both/tokenizer.json
+    check "another --input is trained on" exits 1 cmp alone/tokenizer.json both/tokenizer.json
     "$lmtrain" tokenize --tokenizer bytes --input "$text" --output bytes --val-fraction 0.4 >/dev/null
     ids_of bytes/train.bin | awk '{ printf "%c", $1 }' >head
     only --input head --output head1 >/dev/null
@@ -84,7 +84,7 @@ little_text() {
     printf 'abab abab' >little
     check "a text that is too small for the vocabulary makes a smaller one" \
         exits_saying 0 "259 tokens" only --input little --output out1
-    check "which is said" says "fewer than --vocab-size 500"
+    check "a vocabulary that is smaller than asked for is pointed out" says "fewer than --vocab-size 500"
 }
 scenario little_text
 
@@ -92,8 +92,8 @@ standard_input() {
     check "standard input trains a tokenizer" \
         exits_saying 0 "500 tokens" only --input - --output piped <"$text"
     only --input "$text" --output named >/dev/null
-    check "the same as from a file" cmp piped/tokenizer.json named/tokenizer.json
-    check "but cannot be read again for the corpus" exits_saying 2 "--tokenizer-only" \
+    check "standard input gives the tokenizer that a file of the same text gives" cmp piped/tokenizer.json named/tokenizer.json
+    check "standard input that was trained on cannot be read again for the corpus" exits_saying 2 "--tokenizer-only" \
         train --input - <"$text"
 }
 scenario standard_input
@@ -101,17 +101,17 @@ scenario standard_input
 files_that_are_there() {
     only --input "$text" --output out1 >/dev/null
     check "a tokenizer that is there stays" exits_saying 2 "add --force" only --input "$other" --output out1
-    check "--force replaces it" exits 0 only --input "$other" --output out1 --force
+    check "--force replaces a tokenizer that is there" exits 0 only --input "$other" --output out1 --force
     mkdir corpus
     : >corpus/train.bin
-    check "so does a corpus, before there is a tokenizer" \
+    check "a corpus that is there stays" \
         exits_saying 2 "corpus/train.bin exists already" "$lmtrain" tokenize --train --vocab-size 500 --input "$text" --output corpus
-    check "which is not made" test ! -e corpus/tokenizer.json
+    check "no tokenizer is made beside a corpus that is there" test ! -e corpus/tokenizer.json
     mkdir theirs
     printf '{"model": {}}' >theirs/tokenizer.json
-    check "one that lmtrain did not write stays" \
+    check "a tokenizer that lmtrain did not write is refused with --force too" \
         exits_saying 2 "was not written by lmtrain" only --input "$text" --output theirs --force
-    check "as it was" test "$(cat theirs/tokenizer.json)" = '{"model": {}}'
+    check "a tokenizer that lmtrain did not write is left as it was" test "$(cat theirs/tokenizer.json)" = '{"model": {}}'
 }
 scenario files_that_are_there
 

@@ -14,8 +14,8 @@ no_locks() {
         rm -rf run
         check "flock fails with errno $reason: the run trains, and says so once under --quiet" \
             exits_saying 0 "cannot lock files" without flock=$reason "$lmtrain" --config small.json --quiet
-        check "and its warning is one line" test "$(wc -l <out)" -eq 1
-        check "and it ends like any other" grep -q '"step":6,' run/metrics.jsonl
+        check "flock fails with errno $reason: the warning is one line" test "$(wc -l <out)" -eq 1
+        check "flock fails with errno $reason: the run ends like any other" grep -q '"step":6,' run/metrics.jsonl
     done
     rm -rf run
     "$lmtrain" --config small.json --quiet
@@ -31,7 +31,7 @@ no_sizes() {
     given prepared
     check "a filesystem that reports no sizes is not full: the run trains without a warning" \
         exits 0 without sizes "$lmtrain" --config small.json --quiet
-    check "and prints nothing" test ! -s out
+    check "a filesystem that reports no sizes: the run prints nothing" test ! -s out
 }
 available() { sed -n 's/^  available *//p' out; }
 no_proc() {
@@ -39,7 +39,7 @@ no_proc() {
     check "without /proc the plan is made" exits 0 without proc "$lmtrain" --config small.json --dry-run
     local without_proc
     without_proc=$(available)
-    check "and the memory is that of the machine ($without_proc), not 16 EiB" \
+    check "without /proc the plan's memory is that of the machine ($without_proc), not 16 EiB" \
         grep -qE '^[0-9.]+ [MGT]iB$' <<<"$without_proc"
     check "a plan of more than the installed memory is refused without /proc" \
         exits_saying 1 "are available" without proc "$lmtrain" --config small.json --dry-run \
@@ -56,21 +56,21 @@ omp() {
     check "OMP_NUM_THREADS lowers the threads, and that is said" \
         exits_saying 0 "OMP_NUM_THREADS lowers the number of threads to 1" \
         "$lmtrain" --config small.json --dry-run
-    check "the plan has one thread" says "machine   1 thread,"
-    check "run.threads wins over it" exits_saying 0 "machine   2 threads" \
+    check "OMP_NUM_THREADS=1 gives a plan of one thread" says "machine   1 thread,"
+    check "run.threads wins over OMP_NUM_THREADS" exits_saying 0 "machine   2 threads" \
         "$lmtrain" --config small.json --dry-run --set run.threads=2
-    check "and then nothing is said of it" lacks OMP_NUM out
-    check "--threads wins over it" exits_saying 0 "machine   2 threads" \
+    check "nothing is said of OMP_NUM_THREADS where run.threads is given" lacks OMP_NUM out
+    check "--threads wins over OMP_NUM_THREADS" exits_saying 0 "machine   2 threads" \
         "$lmtrain" --config small.json --dry-run --threads 2
-    check "a run to generate from" exits 0 "$lmtrain" --config small.json --quiet
-    check "generate says it too" exits_saying 0 "OMP_NUM_THREADS lowers the number of threads to 1" \
+    check "a run trains with OMP_NUM_THREADS=1" exits 0 "$lmtrain" --config small.json --quiet
+    check "generate says that OMP_NUM_THREADS lowers the threads" exits_saying 0 "OMP_NUM_THREADS lowers the number of threads to 1" \
         "$lmtrain" generate --checkpoint run --tokens 3
 }
 scalar_only() {
     given prepared
     check "with the scalar kernels alone a run says how slow they are" \
         exits_saying 0 "about 100 times slower" "$lmtrain" --config small.json --quiet --cpu scalar
-    check "once" test "$(wc -l <out)" -eq 1
+    check "with the scalar kernels alone a run says so once" test "$(wc -l <out)" -eq 1
 }
 if [ -e "$interpose" ]; then
     scenario no_locks

@@ -38,7 +38,7 @@ foreign_files() {
     cp a.json run/resolved.json
     check "a file of the user's own is not replaced by resolved.json" \
         exits_saying 2 "run/resolved.json: lmtrain did not write this file" train --resume
-    check "it is left as it is" cmp a.json run/resolved.json
+    check "a resolved.json of the user's own is left as it is" cmp a.json run/resolved.json
     mv run/resolved.json run/config.json
     echo '{"note": "mine"}' >run/summary.json
     check "a file of the user's own is not replaced by summary.json" \
@@ -142,8 +142,8 @@ no_checkpoint_yet() {
     sed 's/"tokens_per_s.*//' run/metrics.jsonl >old
     check "a run killed before its first checkpoint begins again and says so" \
         exits_saying 0 "holds no checkpoint to go on from: starting at step 0" resume --quiet
-    check "its metrics are kept" cmp old <(sed 's/"tokens_per_s.*//' run/metrics.jsonl.aside)
-    check "it ends in the same bits" \
+    check "a run that begins again keeps the old metrics" cmp old <(sed 's/"tokens_per_s.*//' run/metrics.jsonl.aside)
+    check "a run that begins again ends in the same bits" \
         cmp straight/checkpoints/step-0000000040.npz run/checkpoints/step-0000000040.npz
 }
 scenario no_checkpoint_yet
@@ -167,14 +167,14 @@ scenario cannot_go_on
 # What a checkpoint holds determines the result and nothing else.
 equal_runs() {
     given trained
-    check "runs that differ in what never changes a bit end in equal files" exits 0 train --quiet \
+    check "a run that differs in what never changes a bit trains" exits 0 train --quiet \
         --set run.dir=elsewhere/b --set run.threads=1 --set run.interrupt_exit_code=9 --set log.every=3 \
         --set checkpoint.every=5 --set checkpoint.keep_last=4 --set model.recompute=block
-    check "and these files are equal to the byte" cmp run/checkpoints/step-0000000040.npz \
+    check "runs that differ in what never changes a bit end in files equal to the byte" cmp run/checkpoints/step-0000000040.npz \
         elsewhere/b/checkpoints/step-0000000040.npz
     check "inspect --config of a checkpoint prints what determines the result" \
         exits_saying 0 '"lr": 0.01' "$lmtrain" inspect --config run/checkpoints/step-0000000040.npz
-    check "and nothing else" lacks '"dir"\|"threads"\|"keep_last"\|"recompute"' out
+    check "inspect --config of a checkpoint prints nothing that does not determine the result" lacks '"dir"\|"threads"\|"keep_last"\|"recompute"' out
     check "resolved.json has the other keys" grep -q '"threads": 1' elsewhere/b/resolved.json
 }
 scenario equal_runs
