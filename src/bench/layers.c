@@ -197,9 +197,15 @@ static void fill_arrays(work *w) {
     for (int64_t i = 0; i < w->rows; i++) w->tokens[i] = (int32_t)(i * 7919 % s->vocab);
 }
 
-static void describe_layers(work *w) {
+/* The width of a row of queries, keys and values. */
+static int64_t qkv_row(const shape *s) {
+    return (s->heads + 2 * s->kv_heads) * s->d;
+}
+
+/* Attention, and what prepares its queries and keys. */
+static void describe_attention(work *w) {
     const shape *s = w->s;
-    int64_t c = w->channels, rows = w->rows, qkv = (s->heads + 2 * s->kv_heads) * s->d;
+    int64_t c = w->channels, qkv = qkv_row(s);
     w->attention = (lm_attention){.batch = s->batch,
                                   .time = s->time,
                                   .heads = s->heads,
@@ -212,13 +218,7 @@ static void describe_layers(work *w) {
                                   .out = w->out,
                                   .out_row = c,
                                   .lse = w->lse};
-    w->norm = (lm_norm){.rows = rows,
-                        .channels = c,
-                        .eps = 1e-5f,
-                        .weight = w->w,
-                        .mean = w->mean,
-                        .rstd = w->rstd};
-    w->head_norm = (lm_head_norm){.tokens = rows,
+    w->head_norm = (lm_head_norm){.tokens = w->rows,
                                   .heads = s->heads,
                                   .head_size = s->d,
                                   .row = qkv,
@@ -232,6 +232,17 @@ static void describe_layers(work *w) {
                         .row = qkv,
                         .cos = w->cos,
                         .sin = w->sin};
+}
+
+static void describe_others(work *w) {
+    const shape *s = w->s;
+    int64_t c = w->channels, rows = w->rows;
+    w->norm = (lm_norm){.rows = rows,
+                        .channels = c,
+                        .eps = 1e-5f,
+                        .weight = w->w,
+                        .mean = w->mean,
+                        .rstd = w->rstd};
     w->embedding = (lm_embedding){.batch = s->batch,
                                   .time = s->time,
                                   .channels = c,
@@ -305,7 +316,8 @@ static lm_status run_shape(lm_bench *b, const shape *s, lm_error *err) {
     if (status != LM_OK) goto out;
     take_arrays(&w, &arena);
     fill_arrays(&w);
-    describe_layers(&w);
+    describe_attention(&w);
+    describe_others(&w);
     attention_forward(&w); /* writes the lse that backward reads */
     for (int i = 0; i < LAYERS && status == LM_OK && !lm_bench_stopped(); i++)
         if (is_wanted(b, s, &layers[i])) status = measure(b, &w, &layers[i], err);

@@ -84,6 +84,19 @@ static lm_status find_bytes_per_token(const lm_saved *saved, const lm_sampler *s
     return status;
 }
 
+/* The corpus to evaluate on, whose ids the model knows, and its windows. */
+static lm_status open_data(const request *r, const lm_saved *saved, lm_corpus **corpus,
+                           lm_sampler *sampler, lm_error *err) {
+    const lm_model_options *m = &saved->config.model;
+    lm_corpus_options how = {.token_bytes = 2 * r->token_bytes, .vocab_size = m->vocab_size};
+    lm_status status = lm_corpus_open(corpus, r->data, &how, err);
+    if (status != LM_OK) return status;
+    if ((status = check_tokenizer(saved, *corpus, r->data, err)) != LM_OK) return status;
+    status = lm_sampler_init(sampler, *corpus, m->context_length, false, 0, err);
+    if (status != LM_OK) return status;
+    return lm_corpus_validate(*corpus, m->vocab_size, err);
+}
+
 static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     lm_session session = {0};
@@ -98,17 +111,10 @@ static lm_status run(const void *given, lm_error *err) {
     status = lm_saved_open(&saved, r->checkpoint, session.compute.pool, &skipped, err);
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
-    const lm_model_options *m = &saved.config.model;
-    lm_corpus_options how = {.token_bytes = 2 * r->token_bytes,
-                             .vocab_size = saved.config.model.vocab_size};
-    if ((status = lm_corpus_open(&corpus, r->data, &how, err)) != LM_OK) goto out;
-    if ((status = check_tokenizer(&saved, corpus, r->data, err)) != LM_OK) goto out;
-    if ((status = lm_sampler_init(&sampler, corpus, m->context_length, false, 0, err)) != LM_OK)
-        goto out;
-    if ((status = lm_corpus_validate(corpus, m->vocab_size, err)) != LM_OK) goto out;
+    if ((status = open_data(r, &saved, &corpus, &sampler, err)) != LM_OK) goto out;
     int64_t batch = lm_min(r->batch, sampler.windows);
     if ((status = lm_saved_model(&saved, batch, &session.compute, &model, err)) != LM_OK) goto out;
-    tokens = calloc((size_t)batch * (size_t)(m->context_length + 1), sizeof *tokens);
+    tokens = calloc((size_t)batch * (size_t)(sampler.context_length + 1), sizeof *tokens);
     if (!tokens) {
         status = lm_error_no_memory(err, NULL);
         goto out;

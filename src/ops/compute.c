@@ -11,7 +11,8 @@ lm_status lm_compute_reserve(lm_compute *c, size_t bytes_per_worker, lm_error *e
     if (each < bytes_per_worker || !lm_size_mul(each, (size_t)lm_pool_threads(c->pool), &total))
         return lm_error_set(err, LM_ERR_RUNTIME, "scratch of %zu bytes per thread is too large",
                             bytes_per_worker);
-    if (lm_arena_init(&c->scratch, total, "scratch", err) != LM_OK) return err->code;
+    lm_status status = lm_arena_init(&c->scratch, total, "scratch", err);
+    if (status != LM_OK) return status;
     c->scratch_per_worker = each;
     return LM_OK;
 }

@@ -34,7 +34,8 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     memset(p, 0, sizeof *p);
     lm_model_plan_make(&p->model, &c->model, c->train.micro_batch, true,
                        (lm_precision)c->train.precision, s->threads);
-    if (lm_groups_bytes(c, &p->optimizer, &fits, err) != LM_OK) return err->code;
+    lm_status status = lm_groups_bytes(c, &p->optimizer, &fits, err);
+    if (status != LM_OK) return status;
     uint64_t step = (uint64_t)c->train.micro_batch;
     p->batch = (uint64_t)c->train.micro_batch * sizeof(int32_t);
     p->saving = lm_checkpoint_write_bytes(s->threads);
@@ -89,7 +90,8 @@ lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err) {
     const lm_train_plan *p = &s->plan;
     uint64_t disk = available_disk(s->config->run.dir);
     char need[32], have[32];
-    if (lm_setup_check_memory(s, err) != LM_OK) return err->code;
+    lm_status status = lm_setup_check_memory(s, err);
+    if (status != LM_OK) return status;
     if (p->disk > disk)
         return lm_error_set(err, LM_ERR_RUNTIME,
                             "%s: checkpoints need up to %s of disk, %s are available, counting"
