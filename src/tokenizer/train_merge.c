@@ -374,7 +374,8 @@ static size_t copies_of(uint64_t count) {
     return (size_t)((count - 1) / LM_TRAIN_MOST_WEIGHT + 1);
 }
 
-static lm_status allocate(learner *l, const lm_piece_counts *pieces, int64_t symbols,
+/* At most n merges. */
+static lm_status allocate(learner *l, const lm_piece_counts *pieces, int64_t n_merges,
                           lm_error *err) {
     lm_counted_piece p;
     size_t n = 1;
@@ -388,14 +389,16 @@ static lm_status allocate(learner *l, const lm_piece_counts *pieces, int64_t sym
                                 (unsigned long long)LM_TRAIN_MOST_BYTES);
     }
     l->n_cells = n;
+    /* Each merge leaves a symbol less. */
+    size_t symbols = 256 + lm_size_min((size_t)n_merges, n);
     l->cells = malloc(n * sizeof *l->cells);
-    l->lengths = malloc((size_t)symbols * sizeof *l->lengths);
+    l->lengths = malloc(symbols * sizeof *l->lengths);
     side *sides[] = {&l->before, &l->behind};
     for (int i = 0; i < 2; i++) {
-        sides[i]->number = malloc((size_t)symbols * sizeof *sides[i]->number);
-        sides[i]->list = malloc((size_t)symbols * sizeof *sides[i]->list);
+        sides[i]->number = malloc(symbols * sizeof *sides[i]->number);
+        sides[i]->list = malloc(symbols * sizeof *sides[i]->list);
         if (!sides[i]->number || !sides[i]->list) return lm_error_no_memory(err, "a tokenizer");
-        memset(sides[i]->number, 0xFF, (size_t)symbols * sizeof *sides[i]->number); /* -1 */
+        memset(sides[i]->number, 0xFF, symbols * sizeof *sides[i]->number); /* -1 */
     }
     if (!l->cells || !l->lengths || !allocate_pairs(l, 1 << 16))
         return lm_error_no_memory(err, "a tokenizer");
@@ -468,7 +471,7 @@ lm_status lm_merges_learn(const lm_piece_counts *pieces, lm_merged_pair *merges,
                           int64_t *learned, lm_error *err) {
     learner l = {0};
     *learned = 0;
-    lm_status status = allocate(&l, pieces, 256 + n, err);
+    lm_status status = allocate(&l, pieces, n, err);
     if (status != LM_OK) goto out;
     fill_cells(&l, pieces);
     if (!find_byte_pairs(&l)) status = lm_error_no_memory(err, "training a tokenizer");

@@ -147,6 +147,18 @@ static void test_counts_have_64_bits(void **state) {
     lm_piece_counts_free(&counts);
 }
 
+/* Pieces and their counts that do not fit the places they would take. */
+static void test_too_much_text(void **state) {
+    (void)state;
+    lm_piece_counts counts = {0};
+    lm_merged_pair merges[1];
+    int64_t learned;
+    assert_true(lm_piece_counts_add(&counts, (const unsigned char *)"ab", 2, (uint64_t)1 << 62));
+    assert_int_equal(lm_merges_learn(&counts, merges, 1, &learned, &err), LM_ERR_USAGE);
+    assert_non_null(strstr(err.message, "train it on a sample"));
+    lm_piece_counts_free(&counts);
+}
+
 /* ---- whole texts ------------------------------------------------------------------------------*/
 
 /* Encoding a piece is the merges in the order in which they were learned. */
@@ -349,6 +361,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merges_are_those_of_the_definition),
         cmocka_unit_test(test_counts_have_64_bits),
+        cmocka_unit_test(test_too_much_text),
         cmocka_unit_test(test_stored_cases),
         cmocka_unit_test(test_threads_order_and_pieces_change_nothing),
         cmocka_unit_test(test_long_lines),
