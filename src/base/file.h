@@ -74,6 +74,10 @@ typedef struct lm_file_list {
 lm_status lm_file_list_directory(lm_file_list *list, const char *path, lm_error *err);
 void lm_file_list_free(lm_file_list *list);
 
+/* *out, malloc'd: the path, in which "~" or "~/" at its head has become $HOME, or where that is
+ * unset the user's home directory. LM_ERR_USAGE for "~user"; "./~" names what begins with ~. */
+lm_status lm_file_expand_home(const char *path, char **out, lm_error *err);
+
 /* malloc'd "directory/name"; NULL when memory runs out. */
 char *lm_file_join(const char *directory, const char *name);
 

@@ -101,6 +101,7 @@ lm_status lm_checkpoint_verify(lm_checkpoint *c, lm_pool *pool, lm_error *err);
 /* ---- a directory of checkpoints ---------------------------------------------------------------*/
 
 /* "step-0000001200.npz" in a directory of checkpoints. */
+#define LM_CHECKPOINT_MAX_STEP INT64_C(9999999999)             /* ten digits in the name */
 char *lm_checkpoint_path(const char *directory, int64_t step); /* malloc'd; NULL without memory */
 int64_t lm_checkpoint_step(const char *name); /* in such a name; -1: name is not one */
 /* Open, verify, close. err->damaged: the contents are wrong; else the file could not be read

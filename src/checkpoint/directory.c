@@ -27,7 +27,7 @@ static int64_t step_of(const char *name, const char *suffix) {
 
 char *lm_checkpoint_path(const char *directory, int64_t step) {
     char name[64];
-    LM_ASSERT(step >= 0 && step <= 9999999999);
+    LM_ASSERT(step >= 0 && step <= LM_CHECKPOINT_MAX_STEP);
     snprintf(name, sizeof name, PREFIX "%0*" PRId64 SUFFIX, DIGITS, step);
     return lm_file_join(directory, name);
 }

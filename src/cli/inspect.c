@@ -74,13 +74,19 @@ static lm_status inspect_checkpoint(const request *r, const char *path, lm_text 
     lm_checkpoint *c = NULL;
     lm_run_state s;
     lm_config config = {0};
+    lm_text newer = {0};
     char text[32];
     lm_status status = lm_checkpoint_open(&c, path, err);
     if (status != LM_OK) return status;
-    status = lm_run_state_parse(&s, &config, path, lm_checkpoint_meta(c), err);
+    status = lm_run_state_look(&s, &config, path, lm_checkpoint_meta(c), &newer, err);
     if (status != LM_OK) goto out;
     const lm_model_options *m = &config.model;
     lm_text_say(out, "%s: a checkpoint\n", path);
+    if (newer.length > 0)
+        lm_text_say(out,
+                    "written by a newer lmtrain (this one is %s), so that no other command takes"
+                    " it:\n%-s",
+                    LM_VERSION, lm_text_cstr(&newer));
     lm_text_say(out, "%-12s %" PRId64 " of %" PRId64 "\n", "step", s.step, config.train.steps);
     lm_text_say(out, "%-12s %" PRId64 "\n", "tokens", s.tokens);
     lm_text_say(out, "%-12s %s\n", "parameters",
@@ -103,6 +109,7 @@ static lm_status inspect_checkpoint(const request *r, const char *path, lm_text 
     print_arrays(c, out);
     status = verify(r, c, out, err);
 out:
+    lm_text_free(&newer);
     lm_config_free(&config);
     lm_checkpoint_close(c);
     return status;

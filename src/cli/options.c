@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/numbers.h"
+#include "cli/completion.h"
 
 enum { MOST_ROWS = 64 };
 
@@ -132,9 +134,41 @@ static lm_status append(const parser *p, const char *what, lm_option_texts *list
     return LM_OK;
 }
 
+/* Paths of this command line that were expanded. They stay until the process ends, as argv does. */
+typedef struct expanded {
+    struct expanded *before;
+    char *path;
+} expanded;
+static expanded *paths;
+
+/* Is what this takes a path? Then "~/" at its head is expanded, which a shell does not do behind
+ * "--name=". */
+static bool takes_paths(lm_completes completes) {
+    return completes == LM_COMPLETES_FILES || completes == LM_COMPLETES_DIRECTORIES;
+}
+
+static lm_status expand(const parser *p, const char *what, const char **text) {
+    if (**text != '~') return LM_OK;
+    expanded *e = calloc(1, sizeof *e);
+    if (!e) return lm_error_no_memory(p->err, *text);
+    lm_status status = lm_file_expand_home(*text, &e->path, p->err);
+    if (status != LM_OK) {
+        free(e);
+        return lm_error_prefix(p->err, "%s: %s", p->command->name, what);
+    }
+    e->before = paths;
+    paths = e;
+    *text = e->path;
+    return LM_OK;
+}
+
 /* text NULL: a flag, or without its optional argument. */
 static lm_status store(parser *p, int row, const char *text) {
     const lm_option *o = &p->command->options[row];
+    char name[80];
+    snprintf(name, sizeof name, "--%s", o->name);
+    if (text && takes_paths(lm_completes_option(o)) && expand(p, name, &text) != LM_OK)
+        return p->err->code;
     void *place = place_of(p, o);
     bool again = p->given[row], right = true;
     int choice = 0;
@@ -245,6 +279,8 @@ static lm_status take_argument(parser *p, const char *text) {
     if (!a->name)
         return lm_error_set(p->err, LM_ERR_USAGE, "%s: unexpected argument \"%s\"",
                             p->command->name, text);
+    if (takes_paths(lm_completes_argument(a->name)) && expand(p, a->name, &text) != LM_OK)
+        return p->err->code;
     return append(p, a->name, (lm_option_texts *)(void *)(p->request + a->place), text);
 }
 

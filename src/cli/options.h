@@ -116,7 +116,8 @@ enum { LM_EVERYWHERE_HELP, LM_EVERYWHERE_VERSION };
 extern const lm_option lm_options_everywhere[];
 
 /* Reads everything behind the command's name into *request, command->size bytes, which are
- * overwritten: defaults, then what is given. Texts are argv's own. LM_ERR_USAGE names the option,
+ * overwritten: defaults, then what is given. Texts are argv's own, or, of paths with "~/" at
+ * their head, copies that stay until the process ends. LM_ERR_USAGE names the option,
  * what was expected and what was found; unknown options get a suggestion. */
 lm_status lm_options_parse(const lm_command *command, int argc, const char *const *argv,
                            void *request, lm_error *err);

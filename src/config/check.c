@@ -6,9 +6,17 @@
 #include "base/numbers.h"
 #include "config/parser.h"
 
+bool lm_parser_is_full(const lm_parser *p) {
+    return p->problems.length > sizeof((lm_error *)0)->message;
+}
+
 void lm_parser_problem(lm_parser *p, const char *place, const char *format, ...) {
     char line[1024];
     va_list arguments;
+    if (lm_parser_is_full(p)) {
+        p->untold++;
+        return;
+    }
     va_start(arguments, format);
     lm_message_print(line, sizeof line, format, arguments);
     va_end(arguments);
@@ -65,7 +73,7 @@ static void apply_preset(lm_parser *p) {
 
 static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
     if (!*origin->place) {
-        if (k->required && !(p->saved && k->neutral))
+        if (k->required && !p->saved)
             lm_parser_problem(p, p->name, "%s: required, but not given", k->path);
         return;
     }
@@ -108,7 +116,7 @@ static void check_token_bytes(lm_parser *p) {
 }
 
 void lm_parser_check(lm_parser *p) {
-    apply_preset(p);
+    if (!p->saved) apply_preset(p); /* what a checkpoint lacks, its preset did not set */
     check_keys(p);
     check_warmup(p);
     check_token_bytes(p);

@@ -48,10 +48,12 @@ lm_status lm_config_load(lm_config *c, const char *path, const char *const *over
 /* The same from text already in memory; `name` stands for the path in messages. */
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
                           const char *const *overrides, int n_overrides, lm_error *err);
-/* The same for what lm_config_print_result made: keys that are not there are at their defaults,
- * run.dir among them. */
+/* The config in a checkpoint (lm_config_print_result): a key that it lacks takes its legacy value
+ * (keys.h), required or not, and paths stay as they are. Keys and values that are not known are
+ * those of a newer lmtrain: an error that says so, or, when `newer` is not NULL, a line each
+ * appended to it, and the rest is filled in without further checks: for looking at it only. */
 lm_status lm_config_parse_saved(lm_config *c, const char *name, const char *text, size_t size,
-                                lm_error *err);
+                                lm_text *newer, lm_error *err);
 void lm_config_free(lm_config *c); /* zero-initialised or twice is fine */
 
 /* May a run with the config `now` go on where one with `saved` stopped? Keys that alter the result,

@@ -15,6 +15,12 @@ const lm_section *lm_section_at(int i) {
     return sections[i];
 }
 
+int lm_section_count(void) {
+    int n = 0;
+    while (lm_section_at(n)) n++;
+    return n;
+}
+
 const lm_section *lm_section_find(const char *name) {
     const lm_section *s;
     for (int i = 0; (s = lm_section_at(i)) != NULL; i++)
@@ -51,6 +57,10 @@ const char *lm_key_name(const lm_key *k) {
 
 bool lm_key_applies(const lm_key *k, const lm_config *c) {
     return !k->applies || k->applies(c);
+}
+
+const char *lm_key_legacy(const lm_key *k) {
+    return k->legacy ? k->legacy : k->default_value;
 }
 
 /* ---- one value --------------------------------------------------------------------------------*/

@@ -28,6 +28,9 @@ typedef struct lm_key {
     double low, high;           /* of numbers, both allowed */
     bool above_low;             /* low itself is not allowed */
     const char *default_value;  /* a literal: see lm_key_set_literal */
+    const char *legacy;         /* what checkpoints mean that lack the key, which are older than it;
+                                   NULL: default_value. Set it when a default changes. */
+    bool is_path;               /* of a string: "~/" at its head is expanded */
     const char *(*choice)(int); /* name of choice i, NULL past the end */
     bool required;
     bool may_change; /* when a run is resumed */
@@ -49,6 +52,7 @@ typedef struct lm_section {
 
 /* Section i, in the order in which they are printed; NULL past the end. */
 const lm_section *lm_section_at(int i);
+int lm_section_count(void);
 /* NULL when there is no section of this name. */
 const lm_section *lm_section_find(const char *name);
 
@@ -58,6 +62,8 @@ int lm_key_find(const char *path); /* -1 when there is none */
 /* "name" of "section.name". */
 const char *lm_key_name(const lm_key *k);
 bool lm_key_applies(const lm_key *k, const lm_config *c);
+/* The literal that a checkpoint means which lacks the key. */
+const char *lm_key_legacy(const lm_key *k);
 
 /* What a preset of the model sets (presets.c). */
 const char *lm_preset_name(int preset); /* "none", "gpt2", "llama"; NULL past the end */

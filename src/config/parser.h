@@ -9,19 +9,33 @@
 /* Where a key was given, and whether its value was accepted. */
 typedef struct lm_origin {
     char place[LM_PLACE_SIZE]; /* "run.json:3:12", "--set optimizer.lr=3"; empty: not given */
+    int source;                /* of the last value: 0 the file, i > 0 override i */
     bool wrong; /* the value was refused: no check looks at the default in its place */
 } lm_origin;
 
 typedef struct lm_parser {
     lm_config *config;
-    const char *name;   /* of the file */
-    const char *text;   /* comments blanked */
+    const char *name; /* of the file */
+    const char *text; /* comments blanked; the file's, or that of an override's object */
+    int source;       /* that is being read: as in lm_origin */
+    const char *set;  /* the place of everything in it, while that is an override; NULL: a file */
+    struct {
+        size_t at;
+        int line, column;
+    } cursor;   /* where the place told last is: the next is counted from there */
+    bool saved; /* the config of a checkpoint: what it lacks is at its legacy value */
+    lm_text
+        *newer;    /* of a checkpoint: receives what is not known, a line each, instead of an error;
+                        NULL: that is an error */
+    bool is_newer; /* something was not known */
     lm_origin *origins; /* [lm_key_count()] */
-    lm_text problems;   /* a line each */
-    bool saved;         /* of a checkpoint: run.dir is not required, and the run's is not there */
+    lm_text problems;   /* a line each, while an error has room for them */
+    int untold;         /* problems beyond that */
     bool no_memory;     /* memory ran out for a value or a message: that is the only error then */
 } lm_parser;
 
+/* Is there no room for more problems? They are then only counted. */
+bool lm_parser_is_full(const lm_parser *p);
 /* Add a line "place: ..." to the problems. */
 __attribute__((format(printf, 3, 4))) void lm_parser_problem(lm_parser *p, const char *place,
                                                              const char *format, ...);

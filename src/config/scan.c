@@ -49,9 +49,8 @@ size_t lm_scan_bad_byte(const char *text, size_t size) {
     return size;
 }
 
-void lm_scan_position(const char *text, size_t at, int *line, int *column) {
-    *line = *column = 1;
-    for (size_t i = 0; i < at; i++) {
+void lm_scan_advance(const char *text, size_t from, size_t to, int *line, int *column) {
+    for (size_t i = from; i < to; i++) {
         if (text[i] == '\n') {
             ++*line;
             *column = 1;

@@ -15,8 +15,8 @@ bool lm_scan_blank_comments(char *text, size_t size, size_t *at);
  * begins an escaped NUL inside a string; size when there is none. */
 size_t lm_scan_bad_byte(const char *text, size_t size);
 
-/* 1-based line and column (in bytes) of an offset. */
-void lm_scan_position(const char *text, size_t at, int *line, int *column);
+/* From the 1-based line and column (in bytes) of offset `from` to those of offset `to`. */
+void lm_scan_advance(const char *text, size_t from, size_t to, int *line, int *column);
 
 /* The offset after what begins at `at`: blanks and separators (, and :), or one value. */
 size_t lm_scan_skip_blanks(const char *text, size_t at);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -124,6 +125,15 @@ void lm_progress_peak(lm_progress *p, double peak_flops) {
     if (peak_flops > p->peak_flops) p->peak_flops = peak_flops;
 }
 
+/* Where no terminal shows when a line came, it begins with the time of day. */
+static void print_time(const lm_progress *p) {
+    time_t now = time(NULL);
+    struct tm local;
+    char text[16];
+    if (p->terminal || !localtime_r(&now, &local)) return;
+    if (strftime(text, sizeof text, "%H:%M:%S ", &local) > 0) fputs(text, p->stream);
+}
+
 void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_per_s) {
     if (p->quiet) return;
     double now = lm_clock_seconds();
@@ -137,6 +147,7 @@ void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_p
         if (shown_width(&p->line) < width) break;
     }
     cut(&p->line, width, p->colour);
+    print_time(p);
     fprintf(p->stream, p->terminal ? CLEAR_LINE "%s" : "%s\n", lm_text_cstr(&p->line));
     fflush(p->stream);
     p->drawn = p->terminal;
@@ -164,6 +175,7 @@ static void put_on_stream(void *stream, const char *bytes, size_t n) {
 static void print_note(lm_progress *p, const char *format, va_list arguments) {
     if (p->drawn) fputs(CLEAR_LINE, p->stream);
     p->drawn = false;
+    print_time(p);
     lm_message_format(put_on_stream, p->stream, format, arguments);
     fputc('\n', p->stream);
     fflush(p->stream);

@@ -1,4 +1,5 @@
-/* Progress for people: on a terminal one line that is redrawn; elsewhere a plain line now and then.
+/* Progress for people: on a terminal one line that is redrawn; elsewhere a plain line now and then,
+ * which begins with the time of day, as notes do there ("15:04:05 step ...").
  *
  *     step   420/2000  loss 1.8342  val 1.7610  152 k tok/s  180 GFLOP/s 80%  left 0:41
  *

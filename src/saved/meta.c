@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "checkpoint/checkpoint.h"
 
 #define FORMAT  "lmtrain checkpoint"
 #define VERSION 1
@@ -42,45 +43,80 @@ static int64_t get_count(lm_json_reader *r, const char *key) {
     return lm_json_get_count(r, key, 0, (int64_t)1 << 53);
 }
 
+static int64_t get_step(lm_json_reader *r, const char *key) {
+    return lm_json_get_count(r, key, 0, LM_CHECKPOINT_MAX_STEP);
+}
+
 static void get_state(lm_json_reader *r, lm_run_state *s) {
-    lm_json_expect_string(r, "format", FORMAT);
-    lm_json_expect_count(r, "version", VERSION);
-    lm_json_get_string(r, "tokenizer", s->tokenizer, sizeof s->tokenizer);
     if (lm_json_has(r, "tokenizer_xxh64"))
         s->tokenizer_digest = lm_json_get_digest(r, "tokenizer_xxh64");
-    s->step = get_count(r, "step");
+    s->step = get_step(r, "step");
     s->tokens = get_count(r, "tokens");
     s->samples = get_count(r, "samples");
     s->parameters = get_count(r, "parameters");
     s->train_loss = lm_json_get_number(r, "train_loss");
     s->val_loss = lm_json_get_number(r, "val_loss");
-    s->val_step = get_count(r, "val_step");
+    s->val_step = get_step(r, "val_step");
     s->best_val_loss = lm_json_get_number(r, "best_val_loss");
-    s->best_val_step = get_count(r, "best_val_step");
+    s->best_val_step = get_step(r, "best_val_step");
+    lm_json_get_string(r, "tokenizer", s->tokenizer, sizeof s->tokenizer);
     s->train_digest = lm_json_get_digest(r, "train_xxh64");
     s->val_digest = lm_json_get_digest(r, "val_xxh64");
     s->digest = lm_json_get_digest(r, "digest");
 }
 
-lm_status lm_run_state_parse(lm_run_state *s, lm_config *config, const char *path, const char *meta,
-                             lm_error *err) {
+/* A version above VERSION may mean anything by what it holds: only looking at it is allowed. */
+static lm_status check_version(lm_json_reader *r, lm_text *newer, bool *is_newer, lm_error *err) {
+    lm_json_expect_string(r, "format", FORMAT);
+    int64_t version = lm_json_get_count(r, "version", 1, (int64_t)1 << 53);
+    *is_newer = version > VERSION;
+    if (r->status != LM_OK || !*is_newer) return r->status;
+    if (!newer)
+        return lm_error_set(err, LM_ERR_RUNTIME,
+                            "%s: written by a newer lmtrain: its format has version %lld, this one"
+                            " (%s) reads %d",
+                            r->file, (long long)version, LM_VERSION, VERSION);
+    lm_text_say(newer, "the format of meta.json has version %lld, this lmtrain reads %d\n",
+                (long long)version, VERSION);
+    return LM_OK;
+}
+
+/* `newer`: see lm_run_state_look; NULL: nothing may be unknown. */
+static lm_status parse(lm_run_state *s, lm_config *config, const char *path, const char *meta,
+                       lm_text *newer, lm_error *err) {
     lm_json_reader r = {0};
     lm_text file = {0};
     char *text = NULL;
-    memset(s, 0, sizeof *s);
+    bool is_newer;
+    *s = (lm_run_state){.train_loss = NAN, .val_loss = NAN, .best_val_loss = NAN};
     lm_text_printf(&file, "%s: meta.json", path);
     lm_status status = lm_json_open(&r, lm_text_cstr(&file), meta, strlen(meta), err);
     if (status != LM_OK) goto out;
+    if ((status = check_version(&r, newer, &is_newer, err)) != LM_OK) goto out;
     get_state(&r, s);
+    if (r.status != LM_OK && is_newer) { /* what follows the first difference stays unknown */
+        lm_text_say(newer, "%-s\n", err->message);
+        r.status = LM_OK;
+    }
     text = lm_json_get_object_text(&r, "config");
     if ((status = r.status) != LM_OK) goto out;
-    status = lm_config_parse_saved(config, path, text, strlen(text), err);
+    status = lm_config_parse_saved(config, path, text, strlen(text), newer, err);
     if (status != LM_OK) lm_config_free(config);
 out:
     free(text);
     lm_json_close(&r);
     lm_text_free(&file);
     return status;
+}
+
+lm_status lm_run_state_parse(lm_run_state *s, lm_config *config, const char *path, const char *meta,
+                             lm_error *err) {
+    return parse(s, config, path, meta, NULL, err);
+}
+
+lm_status lm_run_state_look(lm_run_state *s, lm_config *config, const char *path, const char *meta,
+                            lm_text *newer, lm_error *err) {
+    return parse(s, config, path, meta, newer, err);
 }
 
 double lm_run_state_val_loss(const char *meta) {

@@ -31,9 +31,16 @@ typedef struct lm_run_state {
 
 /* The text of meta.json. */
 void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text *out);
-/* Reads it back; config is filled (free it) and `path` names the checkpoint in errors. */
+/* Reads it back; config is filled (free it) and `path` names the checkpoint in errors. One that a
+ * newer lmtrain has written, with a higher version or keys of the config that are not known, is an
+ * error that says so. */
 lm_status lm_run_state_parse(lm_run_state *s, lm_config *config, const char *path, const char *meta,
                              lm_error *err);
+
+/* The same for looking at it: what a newer lmtrain has written and this one does not know is a line
+ * each in *newer, and all else is filled in. */
+lm_status lm_run_state_look(lm_run_state *s, lm_config *config, const char *path, const char *meta,
+                            lm_text *newer, lm_error *err);
 
 /* The "val_loss" of such a text; NaN: none, or not such a text. */
 double lm_run_state_val_loss(const char *meta);

@@ -41,6 +41,17 @@ static void say_differences(lm_trainer *t, const lm_saved *from) {
     lm_text_free(&differences);
 }
 
+/* Weights that do not fit: adds which keys of the two models differ. */
+static void name_differences(const lm_trainer *t, const lm_saved *from, lm_error *err) {
+    lm_text differences = {0};
+    lm_config_differences(&from->config, t->config, "model", &differences);
+    if (differences.length > 0 && !err->damaged)
+        lm_error_set(err, LM_ERR_USAGE,
+                     "%-s\nIts model differs from that of this run in (there -> here):\n%-s",
+                     err->message, lm_text_cstr(&differences));
+    lm_text_free(&differences);
+}
+
 static lm_status take_weights(lm_trainer *t, const char *path, lm_error *err) {
     lm_saved from;
     lm_text skipped = {0};
@@ -49,8 +60,12 @@ static lm_status take_weights(lm_trainer *t, const char *path, lm_error *err) {
     if (skipped.length > 0)
         lm_progress_warn(&t->progress, "passed over:\n%-s", lm_text_cstr(&skipped));
     if ((status = check_tokenizer(t, &from, err)) != LM_OK) goto out;
-    if ((status = check_all_used(t, &from, err)) != LM_OK) goto out;
-    if ((status = lm_saved_weights(&from, t->model, t->pool, err)) != LM_OK) goto out;
+    if ((status = check_all_used(t, &from, err)) != LM_OK ||
+        (status = lm_saved_weights(&from, t->model, t->pool, err)) != LM_OK) {
+        name_differences(t, &from, err);
+        status = err->code;
+        goto out;
+    }
     say_differences(t, &from);
 out:
     if (status != LM_OK) lm_error_prefix(err, "run.init_from");

@@ -1,6 +1,7 @@
 #include "tests/support/test.h"
 
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +251,41 @@ static void test_errors_name_the_path(void **state) {
     assert_non_null(strstr(err.message, "/nonexistent/a.tmp"));
 }
 
+static void expect_home(const char *path, const char *expected) {
+    lm_error err = {0};
+    char *out = NULL;
+    if (lm_file_expand_home(path, &out, &err) != LM_OK) fail_msg("%s", err.message);
+    if (expected) assert_string_equal(out, expected);
+    assert_int_not_equal(out[0], '~');
+    free(out);
+}
+
+static void test_home(void **state) {
+    (void)state;
+    lm_error err = {0};
+    char *out = NULL;
+    assert_int_equal(setenv("HOME", "/home/me", 1), 0);
+    expect_home("~", "/home/me");
+    expect_home("~/", "/home/me/");
+    expect_home("~/a/~/b", "/home/me/a/~/b");
+    expect_home("~//a", "/home/me/a");
+    assert_int_equal(setenv("HOME", "/", 1), 0);
+    expect_home("~/a", "/a");
+    static const char *const same[] = {"", "a", "/a/~", "./~/a", "a~", " ~/a"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        assert_int_equal(lm_file_expand_home(same[i], &out, &err), LM_OK);
+        assert_string_equal(out, same[i]);
+        free(out);
+    }
+    assert_int_equal(lm_file_expand_home("~you/a", &out, &err), LM_ERR_USAGE);
+    assert_null(out);
+    assert_non_null(strstr(err.message, "~you/a: other users' home directories"));
+    assert_non_null(strstr(err.message, "./~you/a for a name that begins with ~"));
+    /* Without HOME it is what the system's list of users says. */
+    assert_int_equal(unsetenv("HOME"), 0);
+    if (getpwuid(getuid())) expect_home("~/a", NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replace_read_map),
@@ -260,6 +296,7 @@ int main(void) {
         cmocka_unit_test(test_read_at_places),
         cmocka_unit_test(test_directories),
         cmocka_unit_test(test_errors_name_the_path),
+        cmocka_unit_test(test_home),
     };
     return cmocka_run_group_tests(tests, tempdir_open, tempdir_close);
 }

@@ -1,13 +1,14 @@
 /* A table of options of every kind: what is stored, what is refused, what help says. */
 #include "tests/support/test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/options.h"
 
 typedef struct request {
     bool flag, alone;
-    const char *text;
+    const char *text, *file;
     lm_option_optional optional;
     lm_option_texts texts, files;
     int64_t count, unlimited;
@@ -26,6 +27,7 @@ static const lm_option table[] = {
     {"alone", NULL, "does only this", LM_STORED(request, alone), .alone = true},
     {"text", "TEXT", "a text", LM_STORED(request, text), .required = true},
     {"optional", "TEXT", "perhaps a text", LM_STORED(request, optional)},
+    {"file", "FILE", "a file", LM_STORED(request, file)},
     {"texts", "TEXT", "some texts", LM_STORED(request, texts)},
     {"count", "N", "a count", LM_STORED(request, count),
      .count = {.by_default = 256, .least = 1, .most = 1000}},
@@ -179,6 +181,25 @@ static void test_help(void **unused) {
     lm_text_free(&help);
 }
 
+/* "~/" at the head of what the table calls a file, and of nothing else. */
+static void test_paths_begin_at_home(void **state) {
+    (void)state;
+    assert_int_equal(setenv("HOME", "/h", 1), 0);
+    const char *const argv[] = {"--file=~/f", "--text", "~/t", "--texts=~/u", "~/a", "b~"};
+    assert_int_equal(lm_options_parse(&command, 6, argv, &r, &err), LM_OK);
+    assert_string_equal(r.file, "/h/f");
+    assert_string_equal(r.text, "~/t");
+    assert_string_equal(r.texts.items[0], "~/u");
+    assert_string_equal(r.files.items[0], "/h/a");
+    assert_string_equal(r.files.items[1], "b~");
+    const char *const others[] = {"--text", "t", "--file", "~you/f"};
+    assert_int_equal(lm_options_parse(&command, 4, others, &r, &err), LM_ERR_USAGE);
+    assert_non_null(strstr(err.message, "paint: --file: ~you/f: other users'"));
+    const char *const argument[] = {"--text", "t", "~you"};
+    assert_int_equal(lm_options_parse(&command, 3, argument, &r, &err), LM_ERR_USAGE);
+    assert_non_null(strstr(err.message, "paint: FILE: ~you: other users'"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
@@ -188,6 +209,7 @@ int main(void) {
         cmocka_unit_test(test_missing_options_and_arguments_are_errors),
         cmocka_unit_test(test_help_is_asked_for_anywhere_before_a_double_dash),
         cmocka_unit_test(test_help),
+        cmocka_unit_test(test_paths_begin_at_home),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
 #include "tests/support/test.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -59,23 +61,137 @@ static void test_bad_files(void **state) {
     if (!getenv("LM_WRITE_EXPECTED")) assert_true(checked >= 12);
 }
 
-static void test_many_problems_are_counted(void **state) {
-    (void)state;
+/* `keys` unknown ones: as many problems are told or counted, in a time that grows no faster. */
+static void count_problems(int keys, const char *begin, const char *end) {
     lm_text text = {0};
     lm_config c;
     lm_error err = {0};
-    lm_text_printf(&text, SOUND ", \"model\": {\n");
-    for (int i = 0; i < 1000; i++) lm_text_printf(&text, "\"key%d\": 1,\n", i);
-    lm_text_printf(&text, "\"last\": 1}}");
+    lm_text_printf(&text, SOUND "%s\n", begin);
+    for (int i = 0; i < keys; i++) lm_text_printf(&text, "\"key%d\": 1,\n", i);
+    lm_text_printf(&text, "\"last\": 1%s}", end);
     assert_int_equal(parse(&c, lm_text_cstr(&text), &err), LM_ERR_USAGE);
     int lines = 1, more = 0;
     for (const char *at = err.message; *at; at++) lines += *at == '\n';
     const char *last = strrchr(err.message, '\n');
     assert_non_null(last);
     assert_int_equal(sscanf(last, "\nand %d more problems", &more), 1);
-    assert_int_equal(lines - 1 + more, 1001);
+    assert_int_equal(lines - 1 + more, keys + 1);
     lm_config_free(&c);
     lm_text_free(&text);
+}
+
+static void test_many_problems_are_counted(void **state) {
+    (void)state;
+    count_problems(1000, ", \"model\": {", "}");
+    clock_t started = clock();
+    count_problems(200000, ", \"model\": {", "}"); /* took over a minute when it was quadratic */
+    count_problems(200000, ",", "");
+    double seconds = (double)(clock() - started) / CLOCKS_PER_SEC;
+    if (seconds > 10) fail_msg("400,000 unknown keys took %.1f s of CPU time", seconds);
+}
+
+/* Keys by their whole path in the file, and sections as one override, are what they would be in
+ * their sections. */
+static void test_other_ways_to_write_a_key(void **state) {
+    (void)state;
+    lm_config c;
+    lm_error err = {0};
+    const char *text = "{\"run.dir\": \"r\", \"data\": {\"train\": \"t\"}, "
+                       "\"model.d_model\": 64, \"model\": {\"n_heads\": 4}}";
+    if (parse(&c, text, &err) != LM_OK) fail_msg("%s", err.message);
+    assert_string_equal(c.run.dir, "r");
+    assert_int_equal(c.model.d_model, 64);
+    assert_int_equal(c.model.n_heads, 4);
+    lm_config_free(&c);
+    const char *const set[] = {"model={\"d_model\": 96, \"n_layers\": 3, // a comment\n \"norm\":"
+                               " \"layernorm\"}",
+                               "model.n_layers=5", "model={\"n_heads\": 6}"};
+    if (lm_config_parse(&c, "f", text, strlen(text), set, 3, &err) != LM_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(c.model.d_model, 96);
+    assert_int_equal(c.model.n_layers, 5); /* the last one counts */
+    assert_int_equal(c.model.n_heads, 6);
+    assert_int_equal(c.model.norm, LM_NORM_LAYERNORM);
+    lm_config_free(&c);
+    expect_error(SOUND ", \"model.d_model\": 64, \"model\": {\"d_model\": 32}}",
+                 "duplicate key \"model.d_model\", already given at f.json:1:64");
+    expect_error(SOUND ", \"model.d_modle\": 64}", "did you mean \"model.d_model\"?");
+    expect_error(SOUND ", \"model.d_model\": \"64\"}",
+                 "f.json:1:64: model.d_model: expected a whole");
+    static const struct {
+        const char *set, *part;
+    } bad[] = {
+        {"model=64", "--set model=64: model: expected an object"},
+        {"model={\"d_model\": 64", "syntax error"},
+        {"model=", "syntax error"},
+        {"model={\"d_modle\": 64}", "unknown key \"model.d_modle\"; did you mean"},
+        {"model={\"d_model\": 0.5}", "model.d_model: expected a whole number"},
+        {"model={\"d_model\": 08}", "model.d_model: not a JSON number: 08"},
+        {"model={\"d_model\": 8, \"d_model\": 8}", "duplicate key \"model.d_model\""},
+        {"modle={\"d_model\": 8}", "did you mean \"model\"?"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        lm_status status =
+            lm_config_parse(&c, "f", SOUND "}", strlen(SOUND "}"), &bad[i].set, 1, &err);
+        assert_int_equal(status, LM_ERR_USAGE);
+        if (!strstr(err.message, bad[i].part) || strncmp(err.message, "--set mod", 9) != 0)
+            fail_msg("expected \"%s\" in: %s", bad[i].part, err.message);
+        lm_config_free(&c);
+    }
+}
+
+/* Numbers as people write them; what JSON and they have in common is a number in the file too. */
+static void test_numbers_of_overrides(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        double value; /* NaN: none */
+    } cases[] = {{".001", 0.001}, {"0.001", 0.001}, {"1e-3", 0.001}, {"+.5", 0.5}, {"5.", 5},
+                 {"1.e-1", 0.1},  {"+2", 2},        {".", NAN},      {"", NAN},    {"1..2", NAN},
+                 {"007", NAN},    {"0x1", NAN},     {"1 ", NAN},     {"inf", NAN}, {"nan", NAN},
+                 {"--1", NAN},    {".e1", NAN},     {"+", NAN},      {"1_0", NAN}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char set[64];
+        const char *const sets[] = {set};
+        lm_config c;
+        lm_error err = {0};
+        snprintf(set, sizeof set, "optimizer.lr=%s", cases[i].text);
+        lm_status status = lm_config_parse(&c, "f", SOUND "}", strlen(SOUND "}"), sets, 1, &err);
+        if ((status == LM_OK) == isnan(cases[i].value)) fail_msg("%s: %s", set, err.message);
+        if (status == LM_OK) assert_true(c.optimizer.lr == cases[i].value);
+        lm_config_free(&c);
+    }
+}
+
+static void test_paths_begin_at_home(void **state) {
+    (void)state;
+    lm_config c;
+    lm_error err = {0};
+    const char *text = "{\"run\": {\"dir\": \"~/r\", \"init_from\": \"./~/i\"}, "
+                       "\"data\": {\"train\": \"t~/x\"}}";
+    const char *const set[] = {"data.val=~/v/*.bin"};
+    assert_int_equal(setenv("HOME", "/h", 1), 0);
+    if (lm_config_parse(&c, "f", text, strlen(text), set, 1, &err) != LM_OK)
+        fail_msg("%s", err.message);
+    assert_string_equal(c.run.dir, "/h/r");
+    assert_string_equal(c.run.init_from, "./~/i");
+    assert_string_equal(c.data.train, "t~/x");
+    assert_string_equal(c.data.val, "/h/v/*.bin");
+    lm_config_free(&c);
+    expect_error("{\"run\": {\"dir\": \"~you/r\"}, \"data\": {\"train\": \"t\"}}",
+                 "f.json:1:17: run.dir: ~you/r: other users' home directories are not looked up");
+}
+
+/* Every string is a path or known not to be one: a new one is to be thought of here. */
+static void test_which_strings_are_paths(void **state) {
+    (void)state;
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
+        if (k->is_path) assert_int_equal(k->type, LM_KEY_STRING);
+        if (k->required && k->type == LM_KEY_STRING) assert_true(k->is_path);
+    }
+    assert_true(lm_key_at(lm_key_find("data.val"))->is_path);
+    assert_true(lm_key_at(lm_key_find("run.init_from"))->is_path);
 }
 
 static void test_comments_numbers_and_schema_key(void **state) {
@@ -260,12 +376,13 @@ static void test_compare(void **state) {
     assert_int_equal(lm_config_parse(&saved, "x", printed.data, printed.length, NULL, 0, &err),
                      LM_ERR_USAGE);
     lm_config_free(&saved);
-    assert_int_equal(lm_config_parse_saved(&saved, "x", printed.data, printed.length, &err), LM_OK);
+    assert_int_equal(lm_config_parse_saved(&saved, "x", printed.data, printed.length, NULL, &err),
+                     LM_OK);
     lm_config_result_differences(&a, &saved, &same);
     assert_int_equal(same.length, 0);
     lm_config_free(&saved);
     lm_config_print(&a, &full);
-    assert_int_equal(lm_config_parse_saved(&saved, "x", full.data, full.length, &err), LM_OK);
+    assert_int_equal(lm_config_parse_saved(&saved, "x", full.data, full.length, NULL, &err), LM_OK);
     lm_config_result_differences(&a, &saved, &same);
     assert_int_equal(same.length, 0);
     lm_config_free(&saved);
@@ -397,6 +514,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_many_problems_are_counted),
+        cmocka_unit_test(test_other_ways_to_write_a_key),
+        cmocka_unit_test(test_numbers_of_overrides),
+        cmocka_unit_test(test_paths_begin_at_home),
+        cmocka_unit_test(test_which_strings_are_paths),
         cmocka_unit_test(test_comments_numbers_and_schema_key),
         cmocka_unit_test(test_warmup_follows_short_runs),
         cmocka_unit_test(test_presets),

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "report/progress.h"
@@ -40,6 +41,21 @@ static const char *written(FILE *f) {
     return text;
 }
 
+/* What was written, one line, behind the time of day that it begins with. */
+static const char *behind_time(FILE *f) {
+    const char *line = written(f);
+    char now[16];
+    for (int before = 0; before <= 3; before++) { /* seconds that may have passed since */
+        time_t then = time(NULL) - before;
+        struct tm local;
+        assert_non_null(localtime_r(&then, &local));
+        strftime(now, sizeof now, "%H:%M:%S ", &local);
+        if (strncmp(line, now, strlen(now)) == 0) return line + strlen(now);
+    }
+    fail_msg("expected the time of day first: %s", line);
+    return line;
+}
+
 static void test_plain_lines(void **state) {
     (void)state;
     FILE *f = memory();
@@ -50,18 +66,19 @@ static void test_plain_lines(void **state) {
     for (int step = 1; step < 10; step++) lm_progress_step(&p, step, 3, 1000);
     assert_string_equal(written(f), "");
     lm_progress_step(&p, 10, 2.34567, 152000);
-    expect_begin(written(f), "step   10/1000  loss 2.3457  152 k tok/s  304 GFLOP/s  left ");
+    expect_begin(behind_time(f), "step   10/1000  loss 2.3457  152 k tok/s  304 GFLOP/s  left ");
     assert_int_equal(text[size - 1], '\n');
     assert_null(strpbrk(text, "\r\033"));
 
     lm_progress_eval(&p, 10, 0.69314718055994531, 1);
-    assert_string_equal(written(f), "step 10  validation loss 0.6931 nats/token, perplexity 2.000,"
-                                    " 1.0000 bits/byte\n");
+    assert_string_equal(behind_time(f),
+                        "step 10  validation loss 0.6931 nats/token, perplexity 2.000,"
+                        " 1.0000 bits/byte\n");
     lm_progress_eval(&p, 10, 1.5, 0);
-    assert_string_equal(written(f),
+    assert_string_equal(behind_time(f),
                         "step 10  validation loss 1.5000 nats/token, perplexity 4.482\n");
     lm_progress_eval(&p, 10, 154.4319, 0);
-    assert_string_equal(written(f),
+    assert_string_equal(behind_time(f),
                         "step 10  validation loss 154.4319 nats/token, perplexity 1.17e+67\n");
     lm_progress_eval(&p, 10, 1.5, 0);
     written(f);
@@ -96,7 +113,7 @@ static void test_quiet_prints_warnings_alone(void **state) {
     lm_progress_note(&p, "note %d", 1);
     assert_string_equal(written(f), "");
     lm_progress_warn(&p, "warning: %s", "disk");
-    assert_string_equal(written(f), "warning: disk\n");
+    assert_string_equal(behind_time(f), "warning: disk\n");
     lm_progress_finish(&p);
     fclose(f);
 }

@@ -223,8 +223,11 @@ scenario other_weights
 weights_that_do_not_fit() {
     given trained
     check "run.init_from refuses weights of another shape" \
-        exits_saying 1 "run.init_from: straight/checkpoints" tune --set model.d_ff=64
+        exits_saying 2 "run.init_from: straight/checkpoints" tune --set model.d_ff=64
     check "run.init_from names both shapes" says "expected shape [64, 32], found [96, 32]"
+    check "run.init_from names the key and both its values" says "model.d_ff: 96 -> 64"
+    check "run.init_from names model.d_model when the width differs" \
+        exits_saying 2 "model.d_model: 32 -> 48" tune --set model.d_model=48
     check "run.init_from refuses to leave out weights" \
         exits_saying 2 "is not of this run's model" tune --set model.n_layers=1
     check "run.init_from lists other differences between the models" \

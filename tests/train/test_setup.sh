@@ -117,3 +117,21 @@ run_directories() {
         train --set run.dir=file_below --resume
 }
 scenario run_directories
+
+paths_from_home() {
+    corpus >/dev/null
+    tiny a
+    mkdir home && mv train.* val.* home/
+    export HOME=$PWD/home
+    sed -i 's/"dir": "run"/"dir": "~\/run"/; s/"train.bin"/"~\/train.bin"/' a.json
+    mv a.json home/
+    check "a config in the home directory, whose paths begin with ~/" exits 0 \
+        "$lmtrain" --config=~/a.json --set 'data.val=~/val.bin' --set train.steps=2 --quiet
+    check "trains there" test -e home/run/metrics.jsonl
+    check "and makes no directory called ~" test ! -e '~'
+    check "generate finds it there too" exits 0 "$lmtrain" generate --checkpoint=~/run --tokens 2
+    check "~user is refused with a reason" exits_saying 2 "other users' home directories" \
+        "$lmtrain" --config home/a.json --set run.dir='~nobody/run' --set 'data.val=~/val.bin'
+    check "and makes no directory either" test ! -e '~nobody'
+}
+scenario paths_from_home

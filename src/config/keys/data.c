@@ -6,12 +6,12 @@ bool lm_config_validates(const lm_config *c) {
 
 /* clang-format off */
 static const lm_key keys[] = {
-    {"data.train", STRING(data.train), REQUIRED, IS_DATA,
+    {"data.train", PATH(data.train), REQUIRED, IS_DATA,
      .help = "Training tokens: a shard, a directory of shards, or a pattern. A resumed run may "
              "find them under another path, but they must be the same."},
-    {"data.val", STRING(data.val), IS_DATA,
+    {"data.val", PATH(data.val), IS_DATA,
      .help = "Validation tokens: likewise. Empty: no validation."},
-    {"data.tokenizer", STRING(data.tokenizer),
+    {"data.tokenizer", PATH(data.tokenizer),
      .help = "Name of the tokenizer. Empty: what the manifest of data.train says."},
     {"data.token_bytes", INTEGER(data.token_bytes, 0, 4, "0"),
      .help = "Bytes per token of raw shards without a manifest: 2 or 4. 0: 2 for vocabularies up to"

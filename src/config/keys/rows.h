@@ -3,6 +3,7 @@
 #ifndef LM_CONFIG_KEYS_ROWS_H
 #define LM_CONFIG_KEYS_ROWS_H
 
+#include "checkpoint/checkpoint.h"
 #include "config/keys.h"
 
 /* In this order they are printed. */
@@ -23,6 +24,8 @@ LM_SECTIONS(LM_SECTION_DECLARE)
 #define POSITIVE(member_, high_, default_) REAL(member_, 0, high_, default_), .above_low = true
 #define BOOLEAN(member_, default_) .type = LM_KEY_BOOLEAN, AT(member_), .default_value = (default_)
 #define STRING(member_) .type = LM_KEY_STRING, AT(member_), .default_value = ""
+#define PATH(member_) STRING(member_), .is_path = true
+#define LEGACY(value_) .legacy = (value_)
 #define CHOICE(member_, choice_, default_) \
     .type = LM_KEY_CHOICE, AT(member_), .choice = (choice_), .default_value = (default_)
 #define REQUIRED .required = true
@@ -35,7 +38,7 @@ LM_SECTIONS(LM_SECTION_DECLARE)
 
 #define SIZE_MOST  2147483647.0
 #define COUNT_MOST 9007199254740991.0 /* 2^53 - 1: a larger JSON number may mean its neighbour */
-#define STEPS_MOST 9999999999.0       /* ten digits in the name of a checkpoint */
+#define STEPS_MOST ((double)LM_CHECKPOINT_MAX_STEP)
 #define TINY       1e-30 /* the least value where 0 is not allowed: less may become 0 in fp32 */
 
 /* Is there validation data? (data.c) */

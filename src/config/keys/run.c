@@ -2,12 +2,12 @@
 
 /* clang-format off */
 static const lm_key keys[] = {
-    {"run.dir", STRING(run.dir), REQUIRED, NEUTRAL,
+    {"run.dir", PATH(run.dir), REQUIRED, NEUTRAL,
      .help = "The run directory, created if missing. Config, metrics, checkpoints and summary "
              "are written to it."},
     {"run.seed", INTEGER(run.seed, 0, COUNT_MOST, "1"),
      .help = "Seeds the initial weights, the data order and dropout."},
-    {"run.init_from", STRING(run.init_from),
+    {"run.init_from", PATH(run.init_from),
      .help = "A checkpoint or a run directory whose weights a new run starts from (finetuning). "
              "Empty: random weights."},
     {"run.threads", INTEGER(run.threads, 0, 1024, "0"), NEUTRAL,
