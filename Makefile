@@ -133,8 +133,8 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(if $(filter tests/%,$<),-I. $(TEST_CFLAGS)) -MMD -MP -c -o $@ $<
 
-# Splitting floats into planes and joining them is worth vectors.
-$(BUILD)/src/checkpoint/planes.o: CFLAGS += -O3
+# Splitting floats into planes and joining them is worth vectors, and so is decoding ids.
+$(BUILD)/src/checkpoint/planes.o $(BUILD)/src/data/ids.o: CFLAGS += -O3
 
 # The manual page has a date.
 $(BUILD)/src/cli/manual.o: CPPFLAGS += -DLM_RELEASED='"$(RELEASED)"'

@@ -64,7 +64,8 @@ void lm_bench_training_begin(lm_bench_training *t, const lm_bench *b) {
 
 lm_status lm_bench_training_plan(lm_bench_training *t, lm_error *err) {
     lm_setup *setup = &t->trainer.setup;
-    lm_status status = lm_setup_open(setup, &t->config, t->settings.threads, t->settings.isas, err);
+    lm_status status =
+        lm_setup_open(setup, &t->config, t->settings.threads, t->settings.isas, true, err);
     if (status != LM_OK) return status;
     t->work = setup->plan.model.flops_per_token * (double)setup->plan.step_tokens;
     return LM_OK;

@@ -85,7 +85,7 @@ static lm_status find_bytes_per_token(const lm_saved *saved, const lm_sampler *s
 }
 
 /* The corpus to evaluate on, whose ids the model knows, and its windows. */
-static lm_status open_data(const request *r, const lm_saved *saved, lm_corpus **corpus,
+static lm_status open_data(const request *r, const lm_saved *saved, int threads, lm_corpus **corpus,
                            lm_sampler *sampler, lm_error *err) {
     const lm_model_options *m = &saved->config.model;
     lm_corpus_options how = {.token_bytes = 2 * r->token_bytes, .vocab_size = m->vocab_size};
@@ -94,7 +94,8 @@ static lm_status open_data(const request *r, const lm_saved *saved, lm_corpus **
     if ((status = check_tokenizer(saved, *corpus, r->data, err)) != LM_OK) return status;
     status = lm_sampler_init(sampler, *corpus, m->context_length, false, 0, err);
     if (status != LM_OK) return status;
-    return lm_corpus_validate(*corpus, m->vocab_size, err);
+    lm_corpus_check check = {.threads = threads, .progress = stderr};
+    return lm_corpus_validate(*corpus, m->vocab_size, &check, err);
 }
 
 static lm_status run(const void *given, lm_error *err) {
@@ -111,7 +112,8 @@ static lm_status run(const void *given, lm_error *err) {
     status = lm_saved_open(&saved, r->checkpoint, session.compute.pool, &skipped, err);
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
-    if ((status = open_data(r, &saved, &corpus, &sampler, err)) != LM_OK) goto out;
+    const int threads = lm_pool_threads(session.compute.pool);
+    if ((status = open_data(r, &saved, threads, &corpus, &sampler, err)) != LM_OK) goto out;
     int64_t batch = lm_min(r->batch, sampler.windows);
     if ((status = lm_saved_model(&saved, batch, &session.compute, &model, err)) != LM_OK) goto out;
     tokens = calloc((size_t)batch * (size_t)(sampler.context_length + 1), sizeof *tokens);

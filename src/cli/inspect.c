@@ -120,7 +120,8 @@ out:
 static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
     bool known = lm_corpus_tokenizer(c) != NULL; /* else every id may be right */
     int64_t vocab_size = known ? lm_corpus_vocab_size(c) : lm_corpus_most_vocab_size(c);
-    lm_status status = lm_corpus_validate(c, vocab_size, err);
+    lm_corpus_check how = {.threads = lm_cpu_usable(), .everything = true, .progress = stderr};
+    lm_status status = lm_corpus_validate(c, vocab_size, &how, err);
     if (status == LM_OK)
         lm_text_say(out,
                     known ? "verified: ids are below %" PRId64 ", digests are right\n"

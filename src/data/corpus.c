@@ -136,6 +136,10 @@ lm_status lm_corpus_open(lm_corpus **corpus, const char *path, const lm_corpus_o
     lm_corpus *c = calloc(1, sizeof *c);
     if (!c) return lm_error_no_memory(err, path);
     c->how = *how;
+    if (!(c->path = strdup(path))) {
+        lm_corpus_close(c);
+        return lm_error_no_memory(err, path);
+    }
     c->watch = -1;
     c->bound = INT32_MAX;
     lm_status status;
@@ -162,6 +166,7 @@ void lm_corpus_close(lm_corpus *c) {
     if (!c) return;
     for (int64_t i = 0; i < c->count; i++) lm_shard_close(&c->shards[i]);
     free(c->shards);
+    free(c->path);
     free(c);
 }
 

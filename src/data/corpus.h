@@ -2,7 +2,7 @@
  *
  *     lm_corpus *c;
  *     lm_corpus_open(&c, "data/headers/train.bin", &how, err);
- *     lm_corpus_validate(c, vocab_size, err);          // every id, before step 1
+ *     lm_corpus_validate(c, vocab_size, &check, err);  // every id, before step 1
  *     lm_corpus_read(c, shard, first, n, tokens, err); // and again as it is read
  *     lm_corpus_close(c);
  *
@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "data/manifest.h"
@@ -69,9 +70,19 @@ void lm_corpus_watch(lm_corpus *c, int64_t id);
 /* Whether it occurs: known after lm_corpus_validate (asserted). */
 bool lm_corpus_watched(const lm_corpus *c);
 
-/* Reads everything once: every id below vocab_size, else an error naming the shard, the byte
- * offset, the id and the bound; every digest as its manifest says. */
-lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, lm_error *err);
+typedef struct lm_corpus_check {
+    int threads;     /* that read; 0: one */
+    bool everything; /* read also what is vouched for */
+    FILE *progress; /* where a check of more than half a second says how far it is; NULL: nowhere */
+} lm_corpus_check;
+
+/* Every id below vocab_size, else an error naming the shard, the byte offset, the id and the bound;
+ * every digest as its manifest says. A shard is not read whose manifest vouches for it (the file
+ * has the size and time that it had then), nor one that was checked before and has not
+ * changed since: large shards without a manifest are remembered for all runs (remembered.h).
+ * Otherwise it is read once, by all threads. */
+lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, const lm_corpus_check *how,
+                             lm_error *err);
 /* Digest of the shards' bytes in order, whatever their names: a checkpoint records it, since a
  * resumed run must see the same data. Known after lm_corpus_validate (asserted). */
 uint64_t lm_corpus_digest(const lm_corpus *c);

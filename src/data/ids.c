@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -59,5 +60,63 @@ void lm_ids_encode(lm_ids type, const int32_t *ids, int64_t n, unsigned char *by
 uint32_t lm_ids_largest(const int32_t *ids, int64_t n) {
     uint32_t most = 0;
     for (int64_t i = 0; i < n; i++) most = (uint32_t)ids[i] > most ? (uint32_t)ids[i] : most;
+    return most;
+}
+
+/* ---- scanning ---------------------------------------------------------------------------------*/
+
+enum { BLOCK = 2048 }; /* ids: of any width they fit the first cache */
+
+/* Loops that compilers turn into vectors: plain arrays, no branches. */
+#define SCAN(name, type)                                                                 \
+    static uint32_t name(const type *ids, int64_t n, type watch, bool *watched) {        \
+        type most = 0, found = 0;                                                        \
+        for (int64_t i = 0; i < n; i++) most = ids[i] > most ? ids[i] : most;            \
+        for (int64_t i = 0; i < n; i++) found = (type)(found | (type)(ids[i] == watch)); \
+        *watched = found != 0;                                                           \
+        return most;                                                                     \
+    }
+SCAN(scan_uint16, uint16_t)
+SCAN(scan_uint32, uint32_t)
+
+static bool is_native(lm_ids type) {
+    const uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return first == 1 && !type.big_endian &&
+           ((type.bytes == 2 && !type.is_signed) || type.bytes == 4);
+}
+
+static uint32_t scan_block(lm_ids type, const unsigned char *bytes, int64_t n, int64_t watch,
+                           bool *watched) {
+    union {
+        uint16_t two[BLOCK];
+        uint32_t four[BLOCK];
+        int32_t any[BLOCK];
+    } ids;
+    const bool may_occur = watch >= 0 && watch < lm_ids_most_vocab_size(type);
+    uint32_t most;
+    if (!is_native(type)) lm_ids_decode(type, bytes, n, ids.any);
+    if (is_native(type)) memcpy(&ids, bytes, (size_t)(n * type.bytes));
+    if (is_native(type) && type.bytes == 2) {
+        most = scan_uint16(ids.two, n, (uint16_t)watch, watched);
+    } else {
+        most = scan_uint32(ids.four, n, (uint32_t)watch, watched);
+    }
+    *watched = *watched && may_occur;
+    return type.bytes >= 4 && most > INT32_MAX ? UINT32_MAX : most;
+}
+
+uint32_t lm_ids_scan(lm_ids type, const unsigned char *bytes, int64_t n, int64_t watch,
+                     bool *watched) {
+    uint32_t most = 0;
+    *watched = false;
+    for (int64_t done = 0; done < n; done += BLOCK) {
+        bool found;
+        uint32_t largest =
+            scan_block(type, bytes + done * type.bytes, lm_min(n - done, BLOCK), watch, &found);
+        if (largest > most) most = largest;
+        *watched |= found;
+    }
     return most;
 }

@@ -26,5 +26,9 @@ void lm_ids_encode(lm_ids type, const int32_t *ids, int64_t n, unsigned char *by
 int64_t lm_ids_value(lm_ids type, const unsigned char *bytes);
 /* The largest of ids [n]; UINT32_MAX when one is -1; 0 of none. */
 uint32_t lm_ids_largest(const int32_t *ids, int64_t n);
+/* The largest id in bytes [n * type.bytes], likewise. *watched: does the id `watch` occur? (-1 does
+ * not.) Faster than decoding. */
+uint32_t lm_ids_scan(lm_ids type, const unsigned char *bytes, int64_t n, int64_t watch,
+                     bool *watched);
 
 #endif

@@ -1,5 +1,7 @@
 #include "data/manifest.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +64,21 @@ static void get_tokenizer(lm_json_reader *r, lm_manifest *m) {
         t->document_token = lm_json_get_count(r, "document_token", 0, t->vocab_size - 1);
 }
 
+/* Nanoseconds of "SECONDS.NANOSECONDS" with nine digits behind the point. */
+static int64_t get_time(lm_json_reader *r, const char *key) {
+    char text[32], *end = text;
+    lm_json_get_string(r, key, text, sizeof text);
+    long long seconds = strtoll(text, &end, 10), nanoseconds = 0;
+    bool good = end > text && *end == '.' && strspn(end + 1, "0123456789") == 9 && !end[10] &&
+                seconds >= 0 && seconds < INT64_MAX / 1000000000;
+    if (good) nanoseconds = strtoll(end + 1, NULL, 10);
+    if (!good) {
+        lm_json_wrong(r, key, "\"SECONDS.NANOSECONDS\" since 1970");
+        return 0;
+    }
+    return seconds * 1000000000 + nanoseconds;
+}
+
 static lm_status parse(lm_manifest *m, const char *path, const lm_text *text, lm_error *err) {
     lm_json_reader r;
     lm_status status = lm_json_open(&r, path, lm_text_cstr(text), text->length, err);
@@ -72,6 +89,12 @@ static lm_status parse(lm_manifest *m, const char *path, const lm_text *text, lm
     get_tokenizer(&r, m);
     m->tokens = lm_json_get_count(&r, "tokens", 0, (int64_t)1 << 53);
     m->digest = lm_json_get_digest(&r, "xxh64");
+    m->vouches = lm_json_has(&r, "modified");
+    if (m->vouches) {
+        m->size = (uint64_t)lm_json_get_count(&r, "size", 0, (int64_t)1 << 53);
+        m->modified = get_time(&r, "modified");
+        m->largest = lm_json_get_count(&r, "largest_id", 0, INT32_MAX - 1);
+    }
     m->found = true;
     return lm_json_close(&r);
 }
@@ -112,6 +135,14 @@ void lm_manifest_print(const lm_manifest *m, lm_text *out) {
     lm_json_integer(&w, "vocab_size", t->vocab_size);
     lm_json_integer(&w, "tokens", m->tokens);
     lm_json_digest(&w, "xxh64", m->digest);
+    if (m->vouches) {
+        char time[48];
+        snprintf(time, sizeof time, "%" PRId64 ".%09" PRId64, m->modified / 1000000000,
+                 m->modified % 1000000000);
+        lm_json_integer(&w, "size", (int64_t)m->size);
+        lm_json_string(&w, "modified", time);
+        lm_json_integer(&w, "largest_id", m->largest);
+    }
     lm_json_end(&w);
     lm_text_append(out, "\n", 1);
 }

@@ -1,11 +1,14 @@
 /* The manifest beside a shard: x.json for x.bin.
  *
  *     {"format": "lmtrain tokens", "version": 1, "dtype": "uint16", "tokenizer": "bytes",
- *      "vocab_size": 256, "tokens": 123456, "xxh64": "0123456789abcdef"}
+ *      "vocab_size": 256, "tokens": 123456, "xxh64": "0123456789abcdef",
+ *      "size": 246912, "modified": "1700000000.123456789", "largest_id": 122}
  *
- * and, where the tokenizer has a file, "tokenizer_file": "tokenizer.json", "tokenizer_xxh64" and
- * "document_token". dtype names the format of the shard (format.h); xxh64 is the digest of its
- * bytes (base/digest.h). */
+ * The last three vouch for the shard: while the file has this size and time (mtime, seconds since
+ * 1970) it need not be read to know its digest and its largest id. Manifests of older versions lack
+ * them. Where the tokenizer has a file there are "tokenizer_file": "tokenizer.json",
+ * "tokenizer_xxh64" and "document_token" too. dtype names the format of the shard (format.h); xxh64
+ * is the digest of its bytes (base/digest.h). */
 #ifndef LM_DATA_MANIFEST_H
 #define LM_DATA_MANIFEST_H
 
@@ -35,6 +38,10 @@ typedef struct lm_manifest {
     lm_manifest_tokenizer tokenizer;
     int64_t tokens;
     uint64_t digest;
+    bool vouches; /* the rest is there */
+    uint64_t size;
+    int64_t modified; /* nanoseconds since 1970 */
+    int64_t largest;
 } lm_manifest;
 
 /* malloc'd path of the manifest of a shard; NULL without memory. */

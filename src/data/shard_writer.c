@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/numbers.h"
 #include "data/format.h"
@@ -30,8 +31,10 @@ lm_status lm_shard_writer_put(lm_shard_writer *w, const int32_t *tokens, int64_t
     unsigned char buffer[BLOCK * LM_IDS_MOST_BYTES];
     while (n > 0) {
         int64_t count = lm_min(n, BLOCK);
-        for (int64_t i = 0; i < count; i++)
+        for (int64_t i = 0; i < count; i++) {
             LM_ASSERT(tokens[i] >= 0 && tokens[i] < w->manifest.tokenizer.vocab_size);
+            w->manifest.largest = lm_max(w->manifest.largest, tokens[i]);
+        }
         lm_ids_encode(format->ids, tokens, count, buffer);
         size_t bytes = (size_t)(count * format->ids.bytes);
         lm_status status = lm_file_writer_write(&w->file, buffer, bytes, err);
@@ -44,17 +47,28 @@ lm_status lm_shard_writer_put(lm_shard_writer *w, const int32_t *tokens, int64_t
     return LM_OK;
 }
 
+/* The shard is whole and has its name. */
+static void vouch(lm_manifest *m, const char *path) {
+    struct stat info;
+    m->size = (uint64_t)m->tokens * (uint64_t)m->format->ids.bytes;
+    if (stat(path, &info) != 0 || (uint64_t)info.st_size != m->size || info.st_mtim.tv_sec < 0)
+        return;
+    m->modified = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    m->vouches = true;
+}
+
 lm_status lm_shard_writer_commit(lm_shard_writer *w, lm_error *err) {
     lm_text text = {0};
-    char *path = lm_manifest_path(w->file.path);
+    char *path = lm_manifest_path(w->file.path), *shard = strdup(w->file.path);
     lm_status status = LM_OK;
-    if (!path) {
+    if (!path || !shard) {
         status = lm_error_no_memory(err, w->file.path);
         goto out;
     }
     if (lm_file_exists(path) && (status = lm_file_remove(path, err)) != LM_OK) goto out;
     if ((status = lm_file_writer_commit(&w->file, err)) != LM_OK) goto out;
     w->manifest.digest = lm_digest_end(&w->digest);
+    vouch(&w->manifest, shard);
     lm_manifest_print(&w->manifest, &text);
     status = text.failed ? lm_error_no_memory(err, path)
                          : lm_file_replace(path, lm_text_cstr(&text), text.length, err);
@@ -62,6 +76,7 @@ out:
     if (status != LM_OK) lm_shard_writer_abort(w);
     lm_text_free(&text);
     free(path);
+    free(shard);
     return status;
 }
 

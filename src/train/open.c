@@ -157,7 +157,7 @@ lm_status lm_setup_resolve(lm_config *config, lm_error *err) {
     return status;
 }
 
-lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas,
+lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas, bool quiet,
                         lm_error *err) {
     lm_status status;
     memset(s, 0, sizeof *s);
@@ -168,10 +168,11 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
     if ((status = resolve(s, err)) != LM_OK) goto out;
     if ((status = lm_setup_plan(s, err)) != LM_OK) goto out;
     if (config->model.document_mask) lm_corpus_watch(s->train, config->model.document_token);
-    if ((status = lm_corpus_validate(s->train, config->model.vocab_size, err)) != LM_OK) goto out;
-    if (!s->val) goto out;
-    if ((status = lm_corpus_validate(s->val, config->model.vocab_size, err)) != LM_OK) goto out;
-    if (s->tokens_of)
+    lm_corpus_check check = {.threads = s->threads, .progress = quiet ? NULL : stderr};
+    status = lm_corpus_validate(s->train, config->model.vocab_size, &check, err);
+    if (status != LM_OK || !s->val) goto out;
+    status = lm_corpus_validate(s->val, config->model.vocab_size, &check, err);
+    if (status == LM_OK && s->tokens_of)
         status = lm_evaluation_bytes(&s->val_sampler, config->eval.tokens, s->tokens_of,
                                      &s->bytes_per_token, err);
 out:

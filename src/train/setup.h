@@ -41,8 +41,8 @@ typedef struct lm_setup {
 
 /* Opens and validates the corpora, takes vocab_size from the manifest when the config leaves it
  * out, resolves the model and makes the plan. threads 0: as many as run.threads says; when that is
- * 0 too, lm_cpu_threads. */
-lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas,
+ * 0 too, lm_cpu_threads. A long check of the corpora says on stderr how far it is, unless quiet. */
+lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas, bool quiet,
                         lm_error *err);
 void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */
 

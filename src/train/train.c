@@ -141,8 +141,8 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     lm_trainer t = {.settings = settings, .config = settings->config, .began = (int64_t)time(NULL)};
     t.started = lm_clock_seconds();
     lm_stop_listen();
-    lm_status status =
-        lm_setup_open(&t.setup, settings->config, settings->threads, settings->isas, err);
+    lm_status status = lm_setup_open(&t.setup, settings->config, settings->threads, settings->isas,
+                                     settings->quiet, err);
     if (status != LM_OK) goto out;
     if ((status = check_start(&t, false, err)) != LM_OK) goto out;
     if (t.finished) {
@@ -176,8 +176,8 @@ static void print_start(const lm_trainer *t, lm_text *out) {
 
 lm_status lm_train_plan_print(const lm_train_settings *settings, lm_text *out, lm_error *err) {
     lm_trainer t = {.settings = settings, .config = settings->config};
-    lm_status status =
-        lm_setup_open(&t.setup, settings->config, settings->threads, settings->isas, err);
+    lm_status status = lm_setup_open(&t.setup, settings->config, settings->threads, settings->isas,
+                                     settings->quiet, err);
     if (status != LM_OK) return status;
     if (!t.setup.plan.overflow) lm_setup_print_plan(&t.setup, out);
     if ((status = check_start(&t, true, err)) == LM_OK) print_start(&t, out);

@@ -74,7 +74,7 @@ static lm_status run(int row, lm_error *err) {
                    " \"model\": {\"vocab_size\": %lld, %s}",
                    corpus.path, (long long)runs[row].vocab, runs[row].text);
     status = lm_config_parse(&c, "bench", lm_text_cstr(&text), text.length, NULL, 0, err);
-    if (status == LM_OK) status = lm_setup_open(&t.setup, &c, 0, settings.isas, err);
+    if (status == LM_OK) status = lm_setup_open(&t.setup, &c, 0, settings.isas, true, err);
     if (status == LM_OK) status = lm_setup_check_memory(&t.setup, err);
     if (status == LM_OK) status = lm_trainer_create(&t, err);
     if (status == LM_OK) {

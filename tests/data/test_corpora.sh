@@ -61,3 +61,40 @@ changed_in_place() {
     check "the summary of a run whose shard is changed says that it failed" grep -q failed run/summary.json
 }
 scenario changed_in_place
+
+# vouched FILE: a manifest that vouches for it, which it does not deserve: what is read is found out.
+vouched() {
+    cat >"${1%.bin}.json" <<JSON
+{"format": "lmtrain tokens", "version": 1, "dtype": "uint16", "tokenizer": "bytes", "vocab_size": 256,
+ "tokens": $(($(stat -c %s "$1") / 2)), "xxh64": "0123456789abcdef",
+ "size": $(stat -c %s "$1"), "modified": "$(stat -c %.9Y "$1")", "largest_id": 255}
+JSON
+}
+# A sparse file that would take half a minute to read.
+far_larger_than_memory() {
+    given config
+    export XDG_CACHE_HOME=$PWD/cache
+    truncate -s 64G far.bin 2>out || { echo "ok - no sparse files here # SKIP"; return; }
+    touch -d '1 hour ago' far.bin
+    vouched far.bin
+    check "a corpus of 64 GB that is vouched for trains at once" \
+        exits 0 timeout 10 "$lmtrain" --config a.json --quiet --set data.train=far.bin --set train.steps=20
+    check "memory does not grow with the corpus" \
+        awk -F'[:,]' '/peak_resident/ { exit $2 > 3e8 }' run/summary.json
+    rm -rf run far.json
+    "$lmtrain" --config a.json --set data.train=far.bin --set model.vocab_size=256 >out 2>&1 &
+    local pid=$!
+    check "a check that takes long says how far it is" until_true says "lmtrain: checking far.bin: "
+    kill $pid
+    SECONDS=0
+    wait $pid
+    check "a signal ends a check at once" test $? -eq 143 -a $SECONDS -le 2
+    check "a check that was ended makes no run" test ! -e run
+    "$lmtrain" --config a.json --set data.train=far.bin --set model.vocab_size=256 --quiet >out 2>&1 &
+    pid=$!
+    sleep 1
+    kill $pid
+    wait $pid
+    check "--quiet says nothing about a check" lacks checking out
+}
+scenario far_larger_than_memory

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -11,7 +12,8 @@
 #include "data/shard_writer.h"
 #include "tests/support/tempdir.h"
 
-static const lm_corpus_options nothing_said;
+static const lm_corpus_check check = {.threads = 3};
+static const lm_corpus_options nothing_said, two_bytes = {.token_bytes = 2};
 
 static char *made[64]; /* paths made by in(), freed at the end */
 static int n_made;
@@ -54,7 +56,7 @@ static void expect_error(const char *path, int64_t vocab_size, const char *part)
     lm_error err = {0};
     lm_corpus *c;
     lm_status status = lm_corpus_open(&c, path, &nothing_said, &err);
-    if (status == LM_OK) status = lm_corpus_validate(c, vocab_size, &err);
+    if (status == LM_OK) status = lm_corpus_validate(c, vocab_size, &check, &err);
     assert_int_not_equal(status, LM_OK);
     if (!strstr(err.message, part)) fail_msg("expected \"%s\" in: %s", part, err.message);
     lm_corpus_close(c);
@@ -72,7 +74,7 @@ static void test_write_and_read(void **state) {
     assert_int_equal(lm_corpus_tokens(c), 1000);
     assert_int_equal(lm_corpus_vocab_size(c), 256);
     assert_string_equal(lm_corpus_tokenizer(c)->name, "bytes");
-    assert_int_equal(lm_corpus_validate(c, 256, &err), LM_OK);
+    assert_int_equal(lm_corpus_validate(c, 256, &check, &err), LM_OK);
     int32_t ids[3];
     assert_int_equal(lm_corpus_read(c, 0, 254, 3, ids, &err), LM_OK);
     assert_int_equal(ids[0], 254);
@@ -83,7 +85,7 @@ static void test_write_and_read(void **state) {
     /* The digest is of the content, not of names. */
     put_shard(in("b.bin"), 1000, 0, 256);
     assert_int_equal(lm_corpus_open(&c, in("b.bin"), &nothing_said, &err), LM_OK);
-    assert_int_equal(lm_corpus_validate(c, 300, &err), LM_OK);
+    assert_int_equal(lm_corpus_validate(c, 300, &check, &err), LM_OK);
     assert_true(lm_corpus_digest(c) == digest);
     lm_corpus_close(c);
     lm_corpus_close(NULL);
@@ -95,7 +97,7 @@ static bool occurs(int64_t id) {
     lm_corpus *c;
     assert_int_equal(lm_corpus_open(&c, in("watched"), &nothing_said, &err), LM_OK);
     lm_corpus_watch(c, id);
-    assert_int_equal(lm_corpus_validate(c, 20000, &err), LM_OK);
+    assert_int_equal(lm_corpus_validate(c, 20000, &check, &err), LM_OK);
     bool found = lm_corpus_watched(c);
     lm_corpus_close(c);
     return found;
@@ -171,7 +173,7 @@ static void test_a_large_vocabulary_takes_uint32(void **state) {
     assert_int_equal(lm_file_size(in("big.bin")), 20);
     assert_int_equal(lm_corpus_open(&c, in("big.bin"), &nothing_said, &err), LM_OK);
     assert_string_equal(lm_corpus_format(c), "raw uint32");
-    assert_int_equal(lm_corpus_validate(c, INT32_MAX, &err), LM_OK);
+    assert_int_equal(lm_corpus_validate(c, INT32_MAX, &check, &err), LM_OK);
     assert_int_equal(lm_corpus_read(c, 0, 0, 5, back, &err), LM_OK);
     assert_memory_equal(back, ids, sizeof ids);
     lm_corpus_close(c);
@@ -206,7 +208,7 @@ static void test_shards_that_change_while_they_are_read(void **state) {
     const char *path = in("changed.bin");
     put_shard(path, 20000, 0, 256);
     assert_int_equal(lm_corpus_open(&c, path, &nothing_said, &err), LM_OK);
-    assert_int_equal(lm_corpus_validate(c, 256, &err), LM_OK);
+    assert_int_equal(lm_corpus_validate(c, 256, &check, &err), LM_OK);
     write_at(path, "\xff\xff", 2, 2 * 19995);
     assert_int_equal(lm_corpus_read(c, 0, 19985, 10, ids, &err), LM_OK);
     assert_int_equal(lm_corpus_read(c, 0, 19990, 10, ids, &err), LM_ERR_RUNTIME);
@@ -219,6 +221,130 @@ static void test_shards_that_change_while_they_are_read(void **state) {
     assert_non_null(strstr(err.message, "changed.bin: byte offset 990: expected the 40000 bytes"));
     assert_non_null(strstr(err.message, "found 1000: it changed while it was read"));
     lm_corpus_close(c);
+}
+
+static uint64_t digest_of(const char *path, lm_corpus_check how) {
+    lm_error err = {0};
+    lm_corpus *c;
+    assert_int_equal(lm_corpus_open(&c, path, &nothing_said, &err), LM_OK);
+    if (lm_corpus_validate(c, 256, &how, &err) != LM_OK) fail_msg("%s", err.message);
+    uint64_t digest = lm_corpus_digest(c);
+    lm_corpus_close(c);
+    return digest;
+}
+
+static void set_time(const char *path, struct timespec modified) {
+    const struct timespec times[] = {modified, modified};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* A change that leaves size and time shows what is read and what is not. */
+static void test_what_a_manifest_vouches_for_is_not_read(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_corpus *c;
+    struct stat info;
+    const char *path = in("vouched.bin");
+    put_shard(path, 20000, 0, 200);
+    uint64_t before = digest_of(path, check);
+    assert_int_equal(stat(path, &info), 0);
+    write_at(path, "\5\0", 2, 2000);
+    set_time(path, info.st_mtim);
+    assert_true(digest_of(path, check) == before);
+
+    /* All is read when everything is asked for, and when the time is another one. */
+    assert_int_equal(lm_corpus_open(&c, path, &nothing_said, &err), LM_OK);
+    const lm_corpus_check everything = {.threads = 2, .everything = true};
+    assert_int_equal(lm_corpus_validate(c, 256, &everything, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "vouched.bin: damaged: expected digest"));
+    lm_corpus_close(c);
+    info.st_mtim.tv_nsec ^= 1;
+    set_time(path, info.st_mtim);
+    expect_error(path, 256, "damaged: expected digest");
+
+    /* The largest id is beyond the vocabulary: the place is looked for. */
+    put_shard(path, 20000, 0, 200);
+    expect_error(path, 150, "byte offset 300: expected token ids below 150");
+
+    /* Manifests of older versions vouch for nothing. */
+    put_text(in("vouched.json"), "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\":"
+                                 " \"uint16\", \"tokenizer\": \"bytes\", \"vocab_size\": 256,"
+                                 " \"tokens\": 20000, \"xxh64\": \"0123456789abcdef\"}");
+    expect_error(path, 256, "damaged: expected digest 0123456789abcdef");
+    put_text(in("vouched.json"), "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\":"
+                                 " \"uint16\", \"tokenizer\": \"bytes\", \"vocab_size\": 256,"
+                                 " \"tokens\": 20000, \"xxh64\": \"0123456789abcdef\","
+                                 " \"size\": 40000, \"modified\": \"12.5\"}");
+    expect_error(path, 256, "key \"modified\": expected \"SECONDS.NANOSECONDS\" since 1970");
+}
+
+/* Only the digest of the record says that the file was not read. */
+static void test_what_was_checked_is_remembered(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_file_list records;
+    lm_text record = {0};
+    const char *path = in("foreign.bin"), *cache = in("cache");
+    const struct timespec once = {.tv_sec = 1700000000, .tv_nsec = 123456789};
+    assert_int_equal(setenv("XDG_CACHE_HOME", cache, 1), 0);
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    assert_true(fd >= 0 && ftruncate(fd, 9 << 20) == 0);
+    close(fd);
+    write_at(path, "\7\0\3\0", 4, 4 << 20);
+    uint64_t before = digest_of(path, check);
+    assert_false(lm_file_exists(cache)); /* it was changed just now */
+    set_time(path, once);
+    assert_true(digest_of(path, check) == before);
+    const char *directory = in("cache/lmtrain");
+    assert_int_equal(lm_file_list_directory(&records, directory, &err), LM_OK);
+    assert_int_equal(records.count, 1);
+    char *name = lm_file_join(directory, records.names[0]);
+    assert_int_equal(lm_file_read(name, 10000, &record, &err), LM_OK);
+    char *at = strstr(record.data, "\"xxh64\": \"");
+    assert_non_null(at);
+    memcpy(at + 10, "00000000deadbeef", 16);
+    assert_int_equal(lm_file_replace(name, record.data, record.length, &err), LM_OK);
+    assert_true(digest_of(path, check) != before);
+
+    /* The file in another state, and a record that is damaged. */
+    write_at(path, "\7\0\3\0", 4, 4 << 20);
+    set_time(path, once);
+    assert_true(digest_of(path, check) == before);
+    put_text(name, "{");
+    assert_true(digest_of(path, check) == before);
+    assert_true(digest_of(path, check) == before);
+    lm_text_free(&record);
+    lm_file_list_free(&records);
+    free(name);
+    assert_int_equal(unsetenv("XDG_CACHE_HOME"), 0);
+}
+
+/* Larger than one round of what is read at a time, on any number of threads. */
+static void test_every_number_of_threads_finds_the_same(void **state) {
+    (void)state;
+    enum { IDS = 3000000 };
+    lm_error err = {0};
+    unsigned char *bytes = malloc(2 * IDS);
+    assert_non_null(bytes);
+    for (int i = 0; i < 2 * IDS; i++) bytes[i] = i % 2 ? 0 : (unsigned char)(i % 251);
+    bytes[2 * 2999999] = 252;
+    const char *path = in("threads.bin");
+    assert_int_equal(lm_file_replace(path, bytes, 2 * IDS, &err), LM_OK);
+    for (int threads = 1; threads <= 5; threads++) {
+        lm_corpus *c;
+        const lm_corpus_check how = {.threads = threads};
+        for (int64_t id = 250; id <= 252; id++) {
+            assert_int_equal(lm_corpus_open(&c, path, &two_bytes, &err), LM_OK);
+            lm_corpus_watch(c, id);
+            assert_int_equal(lm_corpus_validate(c, 253, &how, &err), LM_OK);
+            assert_int_equal(lm_corpus_watched(c), id != 251);
+            assert_int_equal(lm_corpus_validate(c, 252, &how, &err), LM_ERR_RUNTIME);
+            assert_non_null(strstr(err.message, "threads.bin: byte offset 5999998: expected token"
+                                                " ids below 252 (model.vocab_size), found 252"));
+            lm_corpus_close(c);
+        }
+    }
+    free(bytes);
 }
 
 /* macOS leaves such files on foreign disks. */
@@ -360,6 +486,9 @@ int main(void) {
         cmocka_unit_test(test_a_manifest_must_agree_with_its_shard),
         cmocka_unit_test(test_a_large_vocabulary_takes_uint32),
         cmocka_unit_test(test_shards_that_change_while_they_are_read),
+        cmocka_unit_test(test_what_a_manifest_vouches_for_is_not_read),
+        cmocka_unit_test(test_what_was_checked_is_remembered),
+        cmocka_unit_test(test_every_number_of_threads_finds_the_same),
         cmocka_unit_test(test_names_with_a_dot_are_no_shards),
         cmocka_unit_test(test_directories_and_patterns),
         cmocka_unit_test(test_permutation_is_a_bijection),

@@ -13,6 +13,7 @@
 
 enum { N = 1000, HEADER = 1024 };
 
+static const lm_corpus_check check = {.threads = 3};
 static int32_t wanted[N]; /* below 50,000 */
 
 static lm_text in(const char *name) {
@@ -64,7 +65,7 @@ static void expect_ids(const char *name, lm_corpus_options how, const char *form
     if (lm_corpus_open(&c, path.data, &how, &err) != LM_OK) fail_msg("%s", err.message);
     assert_string_equal(lm_corpus_format(c), format);
     assert_int_equal(lm_corpus_tokens(c), N);
-    assert_int_equal(lm_corpus_validate(c, 50000, &err), LM_OK);
+    assert_int_equal(lm_corpus_validate(c, 50000, &check, &err), LM_OK);
     assert_int_equal(lm_corpus_read(c, 0, 0, N, ids, &err), LM_OK);
     assert_memory_equal(ids, wanted, sizeof ids);
     for (int first = 0; first < N; first += 77) { /* pieces from anywhere */
@@ -283,7 +284,7 @@ static void test_negative_ids(void **state) {
     put_u64(&t, (uint64_t)-100);
     put("neg.npy", &t);
     assert_int_equal(lm_corpus_open(&c, path.data, &small, &err), LM_OK);
-    assert_int_equal(lm_corpus_validate(c, 50000, &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_corpus_validate(c, 50000, &check, &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "byte offset 74: expected token ids below 50000"
                                         " (model.vocab_size), found -100"));
     lm_corpus_close(c);
@@ -341,7 +342,7 @@ static void test_corpora_of_megatron(void **state) {
         lm_text path = in("m");
         put_megatron("m", 8, 2, i ? other : lengths, i ? 2 : 5, 0);
         assert_int_equal(lm_corpus_open(&c, path.data, &small, &err), LM_OK);
-        assert_int_equal(lm_corpus_validate(c, 50000, &err), LM_OK);
+        assert_int_equal(lm_corpus_validate(c, 50000, &check, &err), LM_OK);
         digests[i] = lm_corpus_digest(c);
         lm_corpus_close(c);
         lm_text_free(&path);
@@ -406,7 +407,7 @@ static void test_a_directory_of_several_formats(void **state) {
     assert_int_equal(lm_corpus_shards(c), 3);
     assert_int_equal(lm_corpus_tokens(c), 3 * N);
     assert_null(lm_corpus_tokenizer(c));
-    assert_int_equal(lm_corpus_validate(c, 50000, &err), LM_OK);
+    assert_int_equal(lm_corpus_validate(c, 50000, &check, &err), LM_OK);
     lm_corpus_close(c);
     lm_text_free(&directory);
     lm_text_free(&u2);

@@ -33,7 +33,7 @@ static int set_up(void **state) {
         lm_config_parse(&config, "test", lm_text_cstr(&text), text.length, NULL, 0, &err);
     lm_text_free(&text);
     if (status != LM_OK) return -1;
-    if (lm_setup_open(&t->setup, &config, 0, lm_cpu_detect(), &err) != LM_OK) return -1;
+    if (lm_setup_open(&t->setup, &config, 0, lm_cpu_detect(), true, &err) != LM_OK) return -1;
     if (lm_run_dir_open(&t->dir, config.run.dir, false, false, &err) != LM_OK) return -1;
     if (lm_run_dir_make(&t->dir, &err) != LM_OK) return -1;
     if (lm_trainer_create(t, &err) != LM_OK || lm_trainer_init(t, &err) != LM_OK) return -1;
