@@ -143,7 +143,7 @@ lm_status lm_bench_comparison_judge(const lm_bench_comparison *c, lm_text *out, 
                             c->path);
     put_rest(c, &rest);
     if (c->fallen.length > 0)
-        status = lm_error_set(err, LM_ERR_RUNTIME, "slower than recorded in %s:%s%s", c->path,
+        status = lm_error_set(err, LM_ERR_RUNTIME, "slower than recorded in %s:%-s%-s", c->path,
                               lm_text_cstr(&c->fallen), lm_text_cstr(&rest));
     else
         lm_text_printf(out, "\n%d row%s, none more than %.0f%% below %s%s%s\n", c->compared,
