@@ -141,17 +141,23 @@ void lm_file_unmap(lm_mapping *map) {
 
 /* ---- replacing --------------------------------------------------------------------------------*/
 
-lm_status lm_file_writer_open(lm_file_writer *w, const char *path, lm_error *err) {
+/* Nothing but the names. */
+static lm_status name_writer(lm_file_writer *w, const char *path, lm_error *err) {
     memset(w, 0, sizeof *w);
     w->fd = -1;
     w->path = strdup(path);
     w->temporary = malloc(strlen(path) + sizeof ".tmp");
     if (!w->path || !w->temporary) {
-        lm_file_writer_abort(w);
+        lm_file_writer_leave(w);
         return out_of_memory(err, path);
     }
     strcpy(w->temporary, path);
     strcat(w->temporary, ".tmp");
+    return LM_OK;
+}
+
+lm_status lm_file_writer_open(lm_file_writer *w, const char *path, lm_error *err) {
+    if (name_writer(w, path, err) != LM_OK) return err->code;
     w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (w->fd < 0) {
         lm_status status = fail(err, w->temporary, "create");
@@ -217,6 +223,35 @@ lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err) {
     status = lm_file_sync_parent(w->path, err);
 out:
     lm_file_writer_abort(w);
+    return status;
+}
+
+lm_status lm_file_writer_sync(const lm_file_writer *w, lm_error *err) {
+    return fsync(w->fd) == 0 ? LM_OK : fail(err, w->temporary, "sync");
+}
+
+void lm_file_writer_leave(lm_file_writer *w) {
+    free(w->temporary);
+    w->temporary = NULL;
+    lm_file_writer_abort(w);
+}
+
+lm_status lm_file_writer_resume(lm_file_writer *w, const char *path, uint64_t size, lm_error *err) {
+    lm_status status = name_writer(w, path, err);
+    if (status != LM_OK) return status;
+    if (!lm_file_exists(w->temporary) && lm_file_exists(path) && rename(path, w->temporary) != 0) {
+        status = fail(err, path, "rename it to a temporary file");
+    } else if (lm_file_size(w->temporary) < size) {
+        status = lm_error_damaged(err, "%s: expected %llu bytes to go on behind, found %llu",
+                                  w->temporary, (unsigned long long)size,
+                                  (unsigned long long)lm_file_size(w->temporary));
+    } else if ((w->fd = open(w->temporary, O_WRONLY | O_CLOEXEC)) < 0) {
+        status = fail(err, w->temporary, "open");
+    } else if (ftruncate(w->fd, (off_t)size) != 0 || lseek(w->fd, 0, SEEK_END) < 0) {
+        status = fail(err, w->temporary, "go on with");
+    }
+    w->offset = size;
+    if (status != LM_OK) lm_file_writer_leave(w);
     return status;
 }
 

@@ -53,6 +53,14 @@ lm_status lm_file_writer_write_at(const lm_file_writer *w, uint64_t offset, cons
 lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err);
 void lm_file_writer_abort(lm_file_writer *w); /* after commit or twice: does nothing */
 
+/* For work that goes on after the process was killed. sync: what was written so far survives.
+ * leave: closes, and the temporary file stays; after commit or twice it does nothing. resume, in
+ * place of open: goes on behind the first `size` bytes of a temporary file that stayed, or of
+ * `path` when it was committed since; `damaged` when there is no such file or it is shorter. */
+lm_status lm_file_writer_sync(const lm_file_writer *w, lm_error *err);
+void lm_file_writer_leave(lm_file_writer *w);
+lm_status lm_file_writer_resume(lm_file_writer *w, const char *path, uint64_t size, lm_error *err);
+
 /* open, write, commit in one call. */
 lm_status lm_file_replace(const char *path, const void *data, size_t size, lm_error *err);
 

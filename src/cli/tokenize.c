@@ -6,10 +6,9 @@
 #include "base/digest.h"
 #include "cli/commands.h"
 #include "cli/tokenize_input.h"
+#include "cli/tokenize_output.h"
 #include "cli/tokenize_show.h"
 #include "cli/tokenize_train.h"
-#include "data/manifest.h"
-#include "data/shard_writer.h"
 #include "machine/cpu.h"
 #include "text/documents.h"
 #include "tokenizer/encoding.h"
@@ -17,10 +16,11 @@
 #define PIECE ((size_t)1 << 20) /* bytes of text read at a time */
 
 typedef struct request {
-    const char *tokenizer, *pretokenizer, *output, *inspect, *decode;
+    const char *tokenizer, *pretokenizer, *inspect, *decode;
     lm_tokenize_input input;
+    lm_tokenize_output_options output;
     lm_tokenize_training training;
-    bool allow_special, force;
+    bool allow_special;
     lm_machine_options machine;
 } request;
 
@@ -37,10 +37,8 @@ static const lm_option options[] = {
     {"allow-special", NULL,
      "special tokens that stand in the text are tokens; else they are text like any other",
      LM_STORED(request, allow_special)},
-    {"output", "DIR", "where train.bin and val.bin go, each with a manifest (.json)",
-     LM_STORED(request, output)},
     LM_OPTIONS_TOKENIZE_INPUT(request, input),
-    {"force", NULL, "overwrite the corpus that is there", LM_STORED(request, force)},
+    LM_OPTIONS_TOKENIZE_OUTPUT(request, output),
     {"inspect", "TEXT", "instead of all this: print the pieces and ids of a text",
      LM_STORED(request, inspect)},
     {"decode", "IDS", "likewise: print the text of ids (\"1 2 3\"); -: those on standard input",
@@ -49,20 +47,10 @@ static const lm_option options[] = {
     {0},
 };
 
-/* The corpus to train on, or the one held out for validation. */
-typedef struct part {
-    lm_shard_writer writer;
-    bool open;
-    char *path;
-    int64_t documents; /* begun */
-} part;
-
-enum { TRAIN, VAL, PARTS };
-
 typedef struct job {
     const lm_tokenizer *tokenizer;
     lm_text saved; /* the tokenizer's file, if it has one */
-    part parts[PARTS];
+    lm_tokenize_output output;
     lm_pool *pool;
     lm_encoding *encoding;
     char *piece; /* PIECE bytes of text */
@@ -72,22 +60,21 @@ typedef struct job {
 /* ---- text -------------------------------------------------------------------------------------*/
 
 static lm_status put_tokens(void *to, const int32_t *ids, int64_t n, lm_error *err) {
-    return lm_shard_writer_put(&((part *)to)->writer, ids, n, err);
+    return lm_shard_set_put(&((lm_tokenize_part *)to)->shards, ids, n, err);
 }
 
-/* What stands in front of the next document; -1: nothing. */
-static int32_t first_of(const job *j, const part *to, bool rest) {
+/* What stands in front of the document that was begun; -1: nothing. */
+static int32_t first_of(const job *j, const lm_tokenize_part *to, bool rest) {
     bool separates = lm_tokenizer_separates(j->tokenizer);
-    if (separates ? to->documents == 0 : rest) return -1;
+    if (separates ? to->documents == 1 : rest) return -1;
     return lm_tokenizer_document_token(j->tokenizer);
 }
 
 /* The document that is next. */
-static lm_status put_document(job *j, lm_documents *from, part *to, bool rest) {
+static lm_status put_document(job *j, lm_documents *from, lm_tokenize_part *to, bool rest) {
     size_t n;
     lm_status status = lm_encoding_begin(j->encoding, to, first_of(j, to, rest), j->err);
     if (status != LM_OK) return status;
-    to->documents++;
     do {
         status = lm_documents_read(from, j->piece, PIECE, &n, j->err);
         if (status == LM_OK) status = lm_encoding_put(j->encoding, j->piece, n, j->err);
@@ -102,8 +89,12 @@ static lm_status put_all(job *j, lm_documents *from) {
         lm_status status = lm_documents_next(from, &document, &more, j->err);
         if (status != LM_OK) return status;
         if (!more) return lm_encoding_finish(j->encoding, j->err);
-        part *to = &j->parts[document.validation ? VAL : TRAIN];
+        lm_tokenize_part *to = lm_tokenize_output_begin(&j->output, &document);
         if ((status = put_document(j, from, to, document.rest)) != LM_OK) return status;
+        if (!lm_tokenize_output_is_due(&j->output, from)) continue;
+        if ((status = lm_encoding_finish(j->encoding, j->err)) != LM_OK) return status;
+        status = lm_tokenize_output_save(&j->output, from, j->err);
+        if (status != LM_OK) return status;
     }
 }
 
@@ -139,10 +130,10 @@ out:
  * only sees whether that may be done. */
 static lm_status put_tokenizer_file(const job *j, const request *r, bool write, lm_error *err) {
     if (j->saved.length == 0) return LM_OK;
-    char *path = lm_file_join(r->output, TOKENIZER_FILE);
-    if (!path) return lm_error_no_memory(err, r->output);
+    char *path = lm_file_join(r->output.directory, TOKENIZER_FILE);
+    if (!path) return lm_error_no_memory(err, r->output.directory);
     lm_status status = write ? lm_file_replace(path, j->saved.data, j->saved.length, err)
-                             : check_tokenizer_file(j, path, r->force, err);
+                             : check_tokenizer_file(j, path, r->output.force, err);
     free(path);
     return status;
 }
@@ -159,87 +150,42 @@ static lm_manifest_tokenizer describe(const job *j) {
     return d;
 }
 
-/* ---- shards -----------------------------------------------------------------------------------*/
+/* ---- the corpus -------------------------------------------------------------------------------*/
 
-static const char *const part_names[PARTS] = {"train.bin", "val.bin"};
-
-static lm_status check_shard(const char *path, const char *output, bool force, lm_error *err) {
-    if (force || !lm_file_exists(path)) return LM_OK;
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "%s exists already: add --force to overwrite what is in %s, or choose"
-                        " another --output",
-                        path, output);
-}
-
-static lm_status check_shards(const request *r, lm_error *err) {
-    lm_status status = LM_OK;
-    for (int i = 0; i < PARTS && status == LM_OK; i++) {
-        char *path = lm_file_join(r->output, part_names[i]);
-        if (!path) return lm_error_no_memory(err, r->output);
-        status = check_shard(path, r->output, r->force, err);
-        free(path);
-    }
+/* A digest of all that determines the corpus, but for the text itself. */
+static lm_status digest_options(const job *j, const request *r, uint64_t *digest, lm_error *err) {
+    lm_text text = {0};
+    lm_tokenize_input_describe(&r->input, &text);
+    lm_text_printf(&text, "%s %" PRId64 " %d %" PRId64 "\n", lm_tokenizer_kind(j->tokenizer),
+                   lm_tokenizer_vocab_size(j->tokenizer), r->allow_special, r->output.shard_tokens);
+    lm_text_append(&text, lm_text_cstr(&j->saved), j->saved.length);
+    lm_status status = text.failed ? lm_error_no_memory(err, "tokenize") : LM_OK;
+    if (status == LM_OK) *digest = lm_digest_of(text.data, text.length);
+    lm_text_free(&text);
     return status;
 }
 
-static lm_status open_writers(job *j, const char *output, bool validation, bool force,
-                              lm_error *err) {
+static lm_status open_output(job *j, const request *r, lm_error *err) {
+    uint64_t digest;
     const lm_manifest_tokenizer tokenizer = describe(j);
-    lm_status status = lm_file_make_directory(output, err);
-    for (int i = 0; i < PARTS && status == LM_OK; i++) {
-        part *p = &j->parts[i];
-        p->path = lm_file_join(output, part_names[i]);
-        if (!p->path) return lm_error_no_memory(err, output);
-        if ((status = check_shard(p->path, output, force, err)) != LM_OK) return status;
-        if (i == VAL && !validation) break;
-        status = lm_shard_writer_open(&p->writer, p->path, &tokenizer, err);
-        p->open = status == LM_OK;
-    }
-    return status;
+    lm_status status = digest_options(j, r, &digest, err);
+    if (status != LM_OK) return status;
+    return lm_tokenize_output_open(&j->output, &r->output, &tokenizer,
+                                   lm_tokenize_input_validates(&r->input), digest, err);
 }
 
-/* Removes val.bin of an earlier corpus: its text may be part of what is trained on now. */
-static lm_status remove_stale(const job *j, lm_error *err) {
-    const part *val = &j->parts[VAL];
-    lm_status status = LM_OK;
-    if (val->open) return LM_OK;
-    char *manifest = lm_manifest_path(val->path);
-    if (!manifest) return lm_error_no_memory(err, val->path);
-    if (lm_file_exists(val->path) && (status = lm_file_remove(val->path, err)) != LM_OK) goto out;
-    if (lm_file_exists(manifest)) status = lm_file_remove(manifest, err);
-out:
-    free(manifest);
-    return status;
-}
-
-static lm_status commit(job *j, const lm_documents *from, lm_text *out, lm_error *err) {
-    lm_documents_counts counts;
-    lm_documents_count(from, &counts);
-    for (int i = 0; i < PARTS; i++) {
-        part *p = &j->parts[i];
-        char bytes[32];
-        if (!p->open) continue;
-        int64_t tokens = p->writer.manifest.tokens;
-        lm_status status = lm_shard_writer_commit(&p->writer, err);
-        p->open = false;
-        if (status != LM_OK) return status;
-        lm_text_say(out, "%-5s %s: %" PRId64 " tokens from %s of text, ",
-                    i == VAL ? "val" : "train", p->path, tokens,
-                    lm_text_bytes(bytes, sizeof bytes, (double)counts.bytes[i == VAL]));
-        lm_text_say(out, "%s%" PRId64 " document%s", i == VAL && counts.ends ? "the ends of " : "",
-                    p->documents, p->documents == 1 ? "" : "s");
-        if (tokens > 0 && j->saved.length > 0)
-            lm_text_say(out, ", %.2f bytes per token",
-                        (double)counts.bytes[i == VAL] / (double)tokens);
-        lm_text_say(out, "\n");
-    }
-    return LM_OK;
+/* A token is a byte, or 3 to 8 of them in any usual text. */
+static lm_status check_disk(const job *j, const request *r, const lm_documents *from,
+                            lm_error *err) {
+    bool bytes = lm_tokenizer_vocab_size(j->tokenizer) <= 256;
+    return lm_tokenize_output_check_disk(&j->output, from, r->input.sample, bytes ? 1 : 8,
+                                         bytes ? 1 : 3, err);
 }
 
 static lm_status finish(job *j, const lm_tokenize_input *input, const lm_documents *from,
                         lm_error *err) {
     lm_text t = {0};
-    lm_status status = commit(j, from, &t, err);
+    lm_status status = lm_tokenize_output_commit(&j->output, from, &t, err);
     if (status != LM_OK) goto out;
     lm_tokenize_input_report(input, from, &t);
     status = lm_print(&t, err);
@@ -261,10 +207,7 @@ static lm_status open_job(job *j, const request *r, lm_error *err) {
 }
 
 static void close_job(job *j) {
-    for (int i = 0; i < PARTS; i++) {
-        if (j->parts[i].open) lm_shard_writer_abort(&j->parts[i].writer);
-        free(j->parts[i].path);
-    }
+    lm_tokenize_output_close(&j->output);
     lm_encoding_close(j->encoding);
     lm_pool_free(j->pool);
     lm_text_free(&j->saved);
@@ -276,13 +219,13 @@ static lm_status write_corpus(const request *r, const lm_tokenizer *tokenizer, l
     lm_documents *from = NULL;
     lm_status status = open_job(&j, r, err);
     if (status != LM_OK) goto out;
-    bool validation = lm_tokenize_input_validates(&r->input);
-    status = open_writers(&j, r->output, validation, r->force, err);
-    if (status != LM_OK) goto out;
+    if ((status = open_output(&j, r, err)) != LM_OK) goto out;
     if ((status = put_tokenizer_file(&j, r, false, err)) != LM_OK) goto out;
-    if ((status = lm_tokenize_input_open(&from, &r->input, r->output, err)) != LM_OK) goto out;
+    status = lm_tokenize_input_open(&from, &r->input, r->output.directory, err);
+    if (status != LM_OK) goto out;
+    if ((status = check_disk(&j, r, from, err)) != LM_OK) goto out;
+    if ((status = lm_tokenize_output_go_on(&j.output, from, err)) != LM_OK) goto out;
     if ((status = put_all(&j, from)) != LM_OK) goto out;
-    if ((status = remove_stale(&j, err)) != LM_OK) goto out;
     if ((status = put_tokenizer_file(&j, r, true, err)) != LM_OK) goto out;
     status = finish(&j, &r->input, from, err);
 out:
@@ -305,7 +248,7 @@ static lm_status show(const request *r, const lm_tokenizer *t, lm_error *err) {
 static lm_status check(const request *r, bool shows, lm_error *err) {
     const char *missing = shows                       ? NULL
                           : r->input.paths.count == 0 ? "--input"
-                          : !r->output                ? "--output"
+                          : !r->output.directory      ? "--output"
                                                       : NULL;
     if (!r->tokenizer && !r->training.train) missing = "--tokenizer";
     if (missing)
@@ -326,11 +269,11 @@ static lm_status check(const request *r, bool shows, lm_error *err) {
 static lm_status train(const request *r, lm_tokenizer **t, lm_error *err) {
     const lm_tokenize_training_inputs in = {.input = &r->input,
                                             .pretokenizer = r->pretokenizer,
-                                            .output = r->output,
+                                            .output = r->output.directory,
                                             .threads = (int)r->machine.threads,
-                                            .force = r->force};
+                                            .force = r->output.force};
     /* Not only when the tokenizer is there. */
-    lm_status status = r->training.only ? LM_OK : check_shards(r, err);
+    lm_status status = r->training.only ? LM_OK : lm_tokenize_output_check(&r->output, err);
     return status == LM_OK ? lm_tokenize_train(&r->training, &in, t, err) : status;
 }
 

@@ -75,6 +75,24 @@ lm_status lm_tokenize_input_open(lm_documents **d, const lm_tokenize_input *in, 
     return lm_documents_open(d, &how, err);
 }
 
+static void describe_texts(const lm_option_texts *texts, lm_text *out) {
+    for (int i = 0; i < texts->count; i++) {
+        lm_text_json_string(out, texts->items[i]);
+        lm_text_append(out, " ", 1);
+    }
+    lm_text_append(out, "\n", 1);
+}
+
+void lm_tokenize_input_describe(const lm_tokenize_input *in, lm_text *out) {
+    describe_texts(&in->paths, out);
+    describe_texts(&in->val_paths, out);
+    describe_texts(&in->extensions, out);
+    lm_text_json_string(out, in->field ? in->field : "");
+    lm_text_json_string(out, in->separator ? in->separator : "");
+    lm_text_printf(out, "%a %a %" PRId64 " %d\n", in->val_fraction, in->sample, in->max_bytes,
+                   in->format);
+}
+
 static void put_share(const lm_tokenize_input *in, const lm_documents_counts *c, lm_text *out) {
     double all = (double)(c->bytes[false] + c->bytes[true]);
     double share = all > 0 ? (double)c->bytes[true] / all : 0;

@@ -44,6 +44,8 @@ bool lm_tokenize_input_validates(const lm_tokenize_input *in);
  * points to must outlive them. LM_ERR_USAGE when options contradict each other. */
 lm_status lm_tokenize_input_open(lm_documents **d, const lm_tokenize_input *in, const char *output,
                                  lm_error *err);
+/* Appends all that determines which documents there are. */
+void lm_tokenize_input_describe(const lm_tokenize_input *in, lm_text *out);
 /* When all is read: the share held out, what was passed over; a warning on stderr when the share is
  * far from what was asked. */
 void lm_tokenize_input_report(const lm_tokenize_input *in, const lm_documents *d, lm_text *out);

@@ -8,8 +8,9 @@
 #include "base/numbers.h"
 #include "data/format.h"
 
-lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path,
-                               const lm_manifest_tokenizer *tokenizer, lm_error *err) {
+/* All but the file. */
+static lm_status begin(lm_shard_writer *w, const char *path, const lm_manifest_tokenizer *tokenizer,
+                       lm_error *err) {
     const int64_t vocab_size = tokenizer->vocab_size;
     LM_ASSERT(vocab_size >= 1);
     memset(w, 0, sizeof *w);
@@ -22,7 +23,56 @@ lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path,
                             vocab_size);
     w->manifest.tokenizer = *tokenizer;
     lm_digest_init(&w->digest);
-    return lm_file_writer_open(&w->file, path, err);
+    return LM_OK;
+}
+
+lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path,
+                               const lm_manifest_tokenizer *tokenizer, lm_error *err) {
+    lm_status status = begin(w, path, tokenizer, err);
+    return status == LM_OK ? lm_file_writer_open(&w->file, path, err) : status;
+}
+
+static lm_status remove_manifest(const char *shard_path, lm_error *err) {
+    char *path = lm_manifest_path(shard_path);
+    if (!path) return lm_error_no_memory(err, shard_path);
+    lm_status status = lm_file_exists(path) ? lm_file_remove(path, err) : LM_OK;
+    free(path);
+    return status;
+}
+
+/* Adds what is in the file already to the digest. */
+static lm_status digest_again(lm_shard_writer *w, lm_error *err) {
+    unsigned char block[1 << 16];
+    lm_file_reader r;
+    lm_status status = lm_file_reader_open(&r, w->file.temporary, err);
+    if (status != LM_OK) return status;
+    for (uint64_t at = 0; at < w->file.offset && status == LM_OK; at += sizeof block) {
+        size_t n = (size_t)lm_u64_min(sizeof block, w->file.offset - at);
+        if ((status = lm_file_reader_at(&r, at, block, n, err)) == LM_OK)
+            lm_digest_add(&w->digest, block, n);
+    }
+    lm_file_reader_close(&r);
+    return status;
+}
+
+lm_status lm_shard_writer_resume(lm_shard_writer *w, const char *path,
+                                 const lm_manifest_tokenizer *tokenizer, int64_t tokens,
+                                 lm_error *err) {
+    lm_status status = begin(w, path, tokenizer, err);
+    if (status != LM_OK || (status = remove_manifest(path, err)) != LM_OK) return status;
+    w->manifest.tokens = tokens;
+    uint64_t size = (uint64_t)tokens * (uint64_t)w->manifest.format->ids.bytes;
+    status = lm_file_writer_resume(&w->file, path, size, err);
+    if (status == LM_OK && (status = digest_again(w, err)) != LM_OK) lm_shard_writer_leave(w);
+    return status;
+}
+
+lm_status lm_shard_writer_sync(const lm_shard_writer *w, lm_error *err) {
+    return lm_file_writer_sync(&w->file, err);
+}
+
+void lm_shard_writer_leave(lm_shard_writer *w) {
+    lm_file_writer_leave(&w->file);
 }
 
 lm_status lm_shard_writer_put(lm_shard_writer *w, const int32_t *tokens, int64_t n, lm_error *err) {

@@ -27,6 +27,13 @@ lm_status lm_shard_writer_open(lm_shard_writer *w, const char *path,
 /* Appends n ids, each in [0, vocab_size) (asserted). */
 lm_status lm_shard_writer_put(lm_shard_writer *w, const int32_t *tokens, int64_t n, lm_error *err);
 lm_status lm_shard_writer_commit(lm_shard_writer *w, lm_error *err);
+/* As those of lm_file_writer (base/file.h); resume goes on behind the first `tokens`, whose digest
+ * it computes anew, and removes the manifest if the shard was committed since. */
+lm_status lm_shard_writer_sync(const lm_shard_writer *w, lm_error *err);
+void lm_shard_writer_leave(lm_shard_writer *w);
+lm_status lm_shard_writer_resume(lm_shard_writer *w, const char *path,
+                                 const lm_manifest_tokenizer *tokenizer, int64_t tokens,
+                                 lm_error *err);
 void lm_shard_writer_abort(lm_shard_writer *w); /* after commit or twice: does nothing */
 
 #endif

@@ -164,6 +164,8 @@ static lm_status judge(lm_documents *d, bool *taken) {
         return LM_OK;
     }
     d->met++;
+    const uint64_t chain[] = {d->counts.text, hash};
+    d->counts.text = lm_digest_of(chain, sizeof chain);
     d->end = lm_cut_between(LM_CUT_NEVER, LM_CUT_NEVER);
     d->validation = d->walk.files[d->file - 1].validation;
     if (d->trying || d->how.val_fraction <= 0) return LM_OK;
@@ -326,7 +328,7 @@ static lm_status find(lm_documents *d) {
 
 /* Back to the beginning, as if nothing had been read. */
 static void begin(lm_documents *d) {
-    uint64_t total = 0;
+    uint64_t total = 0, least = 0;
     bool known = true;
     if (d->file_open) close_file(d);
     d->file = 0;
@@ -336,10 +338,12 @@ static void begin(lm_documents *d) {
     d->counts = (lm_documents_counts){.ends = d->counts.ends};
     for (size_t i = 0; i < d->walk.count; i++) {
         total += d->walk.files[i].size;
+        least += d->walk.files[i].named ? d->walk.files[i].size : 0;
         known = known && d->walk.files[i].inode != 0;
     }
     d->counts.total = known ? total : 0;
     uint64_t most = d->how.max_bytes;
+    d->counts.least = most > 0 ? lm_u64_min(least, most) : least;
     /* A character has four bytes at most. */
     uint64_t budget = most > 0 ? most - lm_u64_min(most, 3) : LM_CUT_NEVER;
     d->budget = lm_cut_between(budget, budget);
@@ -401,6 +405,18 @@ lm_status lm_documents_open(lm_documents **out, const lm_documents_options *how,
     begin(d);
     *out = d;
     return LM_OK;
+}
+
+lm_status lm_documents_skip(lm_documents *d, int64_t n, lm_error *err) {
+    lm_document doc;
+    bool more = true;
+    for (int64_t i = 0; i < n && more; i++) {
+        lm_status status = lm_documents_next(d, &doc, &more, err);
+        if (status == LM_OK && more) status = read_through(d, NULL);
+        if (status != LM_OK) return status;
+    }
+    if (more) return LM_OK;
+    return lm_error_set(err, LM_ERR_RUNTIME, "expected %" PRId64 " documents, found fewer", n);
 }
 
 void lm_documents_count(const lm_documents *d, lm_documents_counts *counts) {

@@ -80,6 +80,8 @@ typedef struct lm_documents_counts {
     uint64_t bytes[2];     /* [validation]: of text that was read */
     bool ends;             /* the ends of documents are held out, not whole ones */
     uint64_t taken, total; /* bytes of files, as they are stored; total 0: not known beforehand */
+    uint64_t least;        /* of the total, bytes that are surely text: those of named files */
+    uint64_t text;         /* a digest of the beginnings of all documents so far */
 } lm_documents_counts;
 
 typedef struct lm_documents lm_documents;
@@ -91,6 +93,9 @@ lm_status lm_documents_open(lm_documents **d, const lm_documents_options *how, l
 lm_status lm_documents_next(lm_documents *d, lm_document *doc, bool *more, lm_error *err);
 /* Copies the next bytes of its text: 1 to `size` of them, *got; 0: it is over. */
 lm_status lm_documents_read(lm_documents *d, char *data, size_t size, size_t *got, lm_error *err);
+/* Goes over the first n of those that lm_documents_next gives, which count as read: to go on where
+ * earlier work was. LM_ERR_RUNTIME when there are fewer. Before the first call of next. */
+lm_status lm_documents_skip(lm_documents *d, int64_t n, lm_error *err);
 /* So far. */
 void lm_documents_count(const lm_documents *d, lm_documents_counts *counts);
 /* Whole lines about everything that was passed over; none when nothing was. */
