@@ -89,8 +89,8 @@ in_fish() {
     check "fish completes commands behind help" offers 'lmtrain help insp' inspect
 }
 
-if ! command -v script >/dev/null; then
-    echo "skip - completions in bash and zsh: script(1) is missing"
+if ! script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+    echo "skip - completions in bash and zsh: script(1) is missing, or terminals are"
 else
     scenario in_bash
     if command -v zsh >/dev/null; then scenario in_zsh; else echo "skip - completions in zsh: zsh is missing"; fi
