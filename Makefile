@@ -153,7 +153,7 @@ $(BUILD)/tests/fault/interpose.so: tests/fault/interpose.c $(BUILD)/flags
 	$(Q)$(CC) -std=c11 -O1 -g -fPIC -shared -D_GNU_SOURCE -o $@ $< -ldl
 
 # ---- tests --------------------------------------------------------------------------------------
-.PHONY: all-tests test test-arm test-fault fuzz
+.PHONY: all-tests test test-arm test-fault test-tokenizers fuzz
 all-tests: $(TEST_BINARIES) $(INTERPOSE) $(BINARY)
 # A program with sanitizers stays in its build folder: ./lmtrain is for work.
 test: all-tests $(if $(SAN),,lmtrain)  ## build and run every test (T=name runs those whose path contains it)
@@ -166,6 +166,10 @@ test-fault: all-tests  ## every fault there can be, one after the other: minutes
 
 test-arm: lmtrain  ## kernels and training runs on an emulated ARM: the bits of this machine
 	$(Q)MAKE='$(MAKE)' LMTRAIN='$(CURDIR)/$(BINARY)' sh tests/arm/run.sh
+
+MEGABYTES ?= 100
+test-tokenizers: lmtrain  ## trained tokenizers beside Hugging Face's library, on MEGABYTES=100 of this machine's texts
+	$(Q)sh tests/tokenizer/compare.sh '$(CURDIR)/$(BINARY)' $(MEGABYTES)
 
 # libFuzzer on every tests/fuzz/NAME.c (T=NAME: one of them), FUZZ_SECONDS each; what it finds is left
 # in build/fuzz/NAME/.
