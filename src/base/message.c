@@ -181,6 +181,17 @@ void lm_message_format(lm_message_sink *sink, void *to, const char *format, va_l
     va_end(arguments);
 }
 
+static void put_on_stream(void *stream, const char *bytes, size_t n) {
+    fwrite(bytes, 1, n, stream);
+}
+
+void lm_message_write(FILE *stream, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    lm_message_format(put_on_stream, stream, format, arguments);
+    va_end(arguments);
+}
+
 /* ---- into a buffer ----------------------------------------------------------------------------*/
 
 typedef struct buffer {

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/message.h"
 #include "base/numbers.h"
 #include "data/parts.h"
 #include "data/read_all.h"
@@ -41,10 +42,12 @@ static void say(void *context) {
     p->last = now;
     p->said = true;
     uint64_t done = lm_u64_min(p->reading->done, p->total);
-    fprintf(p->to, "%slmtrain: checking %s: %.0f%% of %s, %s/s%s", p->terminal ? "\r" : "", p->path,
-            100 * (double)done / (double)p->total,
-            lm_text_bytes(total, sizeof total, (double)p->total),
-            lm_text_bytes(speed, sizeof speed, (double)done / took), p->terminal ? "\033[K" : "\n");
+    if (p->terminal) fputs("\r", p->to);
+    lm_message_write(p->to, "lmtrain: checking %s: %.0f%% of %s, %s/s", p->path,
+                     100 * (double)done / (double)p->total,
+                     lm_text_bytes(total, sizeof total, (double)p->total),
+                     lm_text_bytes(speed, sizeof speed, (double)done / took));
+    fputs(p->terminal ? "\033[K" : "\n", p->to);
     fflush(p->to);
 }
 
@@ -54,10 +57,12 @@ static void say_end(const progress *p, bool done, const lm_error *not_kept) {
     if (!p->said) return;
     if (p->terminal) fprintf(p->to, "\r\033[K");
     if (!done) return;
-    fprintf(p->to, "lmtrain: checked %s: %s in %.1f s", p->path,
-            lm_text_bytes(total, sizeof total, (double)p->total), lm_clock_seconds() - p->started);
-    fprintf(p->to, *not_kept->message ? "; to be checked again at the next start: %s\n" : "%s\n",
-            not_kept->message);
+    lm_message_write(p->to, "lmtrain: checked %s: %s in %.1f s", p->path,
+                     lm_text_bytes(total, sizeof total, (double)p->total),
+                     lm_clock_seconds() - p->started);
+    lm_message_write(p->to,
+                     *not_kept->message ? "; to be checked again at the next start: %-s\n" : "%s\n",
+                     not_kept->message);
 }
 
 /* ---- checking ---------------------------------------------------------------------------------*/

@@ -89,6 +89,14 @@ static void test_errors_and_texts_pass_through(void **state) {
     lm_text_say(&t, "%s%d", "\x1b", 7);
     assert_string_equal(lm_text_cstr(&t), "\\x1b7");
     lm_text_free(&t);
+    FILE *f = tmpfile();
+    char written[16] = "";
+    assert_non_null(f);
+    lm_message_write(f, "%s\n%d", "\x1b", 7);
+    rewind(f);
+    assert_int_equal(fread(written, 1, sizeof written - 1, f), 6);
+    assert_string_equal(written, "\\x1b\n7");
+    fclose(f);
     lm_text_json_string(&t, "\xC2\x9B\xC2\xA0\x1b");
     assert_string_equal(lm_text_cstr(&t), "\"\\u009b\xC2\xA0\\u001b\"");
     lm_text_free(&t);
