@@ -54,11 +54,19 @@ bool lm_corpus_is_shard_name(const char *name) {
     return name[0] != '.' && (lm_text_ends_with(name, ".bin") || lm_text_ends_with(name, ".npy"));
 }
 
+/* A manifest or an index. */
+static bool stands_beside_shards(const char *name) {
+    return lm_text_ends_with(name, ".idx") || lm_text_ends_with(name, ".json");
+}
+
 static lm_status add_directory(lm_corpus *c, const char *path, lm_error *err) {
     lm_file_list list;
     lm_status status = lm_file_list_directory(&list, path, err);
     for (size_t i = 0; status == LM_OK && i < list.count; i++) {
-        if (!lm_corpus_is_shard_name(list.names[i])) continue;
+        if (!lm_corpus_is_shard_name(list.names[i])) {
+            c->skipped += !stands_beside_shards(list.names[i]);
+            continue;
+        }
         char *full = lm_file_join(path, list.names[i]);
         status = full ? add_shard(c, full, err) : lm_error_no_memory(err, path);
         free(full);
@@ -73,8 +81,7 @@ static lm_status add_directory(lm_corpus *c, const char *path, lm_error *err) {
 
 static bool is_in_pattern(const char *path) {
     const char *slash = strrchr(path, '/');
-    return (slash ? slash[1] : path[0]) != '.' && !lm_text_ends_with(path, ".idx") &&
-           !lm_text_ends_with(path, ".json");
+    return (slash ? slash[1] : path[0]) != '.' && !stands_beside_shards(path);
 }
 
 static lm_status add_pattern(lm_corpus *c, const char *path, lm_error *err) {
@@ -97,7 +104,11 @@ static lm_status add_pattern(lm_corpus *c, const char *path, lm_error *err) {
         found.gl_pathv[j] = name;
     }
     for (size_t i = 0; status == LM_OK && i < found.gl_pathc; i++)
-        if (is_in_pattern(found.gl_pathv[i])) status = add_shard(c, found.gl_pathv[i], err);
+        if (is_in_pattern(found.gl_pathv[i])) {
+            status = add_shard(c, found.gl_pathv[i], err);
+        } else {
+            c->skipped += !stands_beside_shards(found.gl_pathv[i]);
+        }
     if (status == LM_OK && c->count == 0)
         status = lm_error_set(err, LM_ERR_RUNTIME,
                               "%s: expected shards, found only names that begin with a dot or end"
@@ -179,6 +190,12 @@ static const lm_shard *shard_at(const lm_corpus *c, int64_t i) {
 
 int64_t lm_corpus_tokens(const lm_corpus *c) {
     return c->tokens;
+}
+int64_t lm_corpus_skipped(const lm_corpus *c) {
+    return c->skipped;
+}
+const char *lm_corpus_path(const lm_corpus *c) {
+    return c->path;
 }
 int64_t lm_corpus_shards(const lm_corpus *c) {
     return c->count;

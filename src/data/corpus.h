@@ -56,6 +56,11 @@ lm_status lm_corpus_read(const lm_corpus *c, int64_t shard, int64_t first, int64
 
 /* The first shard's format, for people: "raw uint16". Owned by c. */
 const char *lm_corpus_format(const lm_corpus *c);
+/* Files that stand among the shards (in a directory, or under a pattern) and are none: names that
+ * begin with a dot or end in nothing that shards end in; manifests and indexes do not count. */
+int64_t lm_corpus_skipped(const lm_corpus *c);
+/* The path as it was asked for. Owned by c. */
+const char *lm_corpus_path(const lm_corpus *c);
 /* The largest vocabulary that the shards' formats can hold: every id is below it. */
 int64_t lm_corpus_most_vocab_size(const lm_corpus *c);
 

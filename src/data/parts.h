@@ -10,7 +10,8 @@ enum { LM_FORMAT_NAME_SIZE = 64 };
 struct lm_corpus {
     lm_shard *shards;
     int64_t count, tokens;
-    char *path; /* as it was asked for */
+    int64_t skipped; /* files that are no shards */
+    char *path;      /* as it was asked for */
     lm_corpus_options how;
     char format[LM_FORMAT_NAME_SIZE]; /* of the first shard */
     int64_t watch;                    /* -1: none */

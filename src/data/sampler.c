@@ -27,6 +27,45 @@ lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, int64_t context_len
                         lm_corpus_shard_path(c, 0), context_length + 1, longest);
 }
 
+static void put_share(lm_text *out, int64_t tokens, int64_t all) {
+    lm_text_printf(out, "%" PRId64 " token%s (%.2g%%)", tokens, tokens == 1 ? "" : "s",
+                   100 * (double)tokens / (double)all);
+}
+
+void lm_sampler_print_unused(const lm_sampler *s, lm_text *out) {
+    const int64_t all = lm_corpus_tokens(s->corpus), skipped = lm_corpus_skipped(s->corpus);
+    int64_t shards = 0, in_short = 0, tails = 0;
+    for (int64_t i = 0; i < lm_corpus_shards(s->corpus); i++) {
+        int64_t tokens = lm_corpus_shard_tokens(s->corpus, i), windows = windows_of(s, i);
+        shards += windows == 0;
+        if (windows == 0) in_short += tokens;
+        if (windows > 0) tails += tokens - windows * s->context_length - 1;
+    }
+    if (shards + tails + skipped == 0) return;
+    lm_text_say(out, "not used of %s:", lm_corpus_path(s->corpus));
+    const char *between = " ";
+    if (shards > 0) {
+        lm_text_printf(out, " ");
+        put_share(out, in_short, all);
+        lm_text_printf(out,
+                       " in %" PRId64 " of %" PRId64 " shards, shorter than a window of %" PRId64,
+                       shards, lm_corpus_shards(s->corpus), s->context_length + 1);
+        between = "; ";
+    }
+    if (tails > 0) {
+        lm_text_printf(out, "%s", between);
+        put_share(out, tails, all);
+        lm_text_printf(out, " behind the last whole window%s",
+                       lm_corpus_shards(s->corpus) - shards > 1 ? "s" : "");
+        between = "; ";
+    }
+    if (skipped > 0)
+        lm_text_printf(out, "%s%" PRId64 " file%s no shard%s by %s", between, skipped,
+                       skipped == 1 ? " that is" : "s that are", skipped == 1 ? "" : "s",
+                       skipped == 1 ? "its name" : "their names");
+    lm_text_printf(out, "\n");
+}
+
 lm_status lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens,
                                      lm_error *err) {
     LM_ASSERT(i >= 0 && i < s->windows);

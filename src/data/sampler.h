@@ -12,6 +12,7 @@
 #ifndef LM_DATA_SAMPLER_H
 #define LM_DATA_SAMPLER_H
 
+#include "base/text.h"
 #include "data/corpus.h"
 
 typedef struct lm_sampler {
@@ -25,6 +26,9 @@ typedef struct lm_sampler {
 /* LM_ERR_USAGE when no shard holds a whole window. */
 lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, int64_t context_length, bool shuffle,
                           uint64_t seed, lm_error *err);
+/* Appends a line that says with figures what no window holds: shards that are too short, the ends
+ * of the others, files that are no shards. Nothing when all is used. */
+void lm_sampler_print_unused(const lm_sampler *s, lm_text *out);
 /* The window of sample `index` (epoch index / windows); overwrites tokens [context_length + 1].
  * Errors are those of lm_corpus_read. */
 lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens, lm_error *err);

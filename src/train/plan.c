@@ -125,8 +125,10 @@ static void put_recompute(lm_text *out, const lm_setup *s) {
     lm_text_say(out, "\n");
 }
 
+/* What is not used of the data, and warnings. */
 static void put_warnings(lm_text *out, const lm_setup *s) {
     lm_text lines = {0};
+    lm_setup_print_unused(s, &lines);
     lm_setup_warnings(s, &lines);
     for (const char *at = lm_text_cstr(&lines); *at; at += strcspn(at, "\n") + 1)
         lm_text_say(out, "          %-.*s\n", (int)strcspn(at, "\n"), at);

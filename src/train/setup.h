@@ -50,6 +50,9 @@ void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */
  * the model. When that fails, what does not depend on the data is filled in all the same. */
 lm_status lm_setup_resolve(lm_config *config, lm_error *err);
 
+/* Appends a line for each corpus of which something is not used: lm_sampler_print_unused. */
+void lm_setup_print_unused(const lm_setup *s, lm_text *out);
+
 /* Appends a line ("warning: ...") for each thing that is allowed but that hardly anyone means. */
 void lm_setup_warnings(const lm_setup *s, lm_text *out);
 

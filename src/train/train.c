@@ -31,7 +31,7 @@ static lm_status write_config(const lm_trainer *t, lm_error *err) {
 
 static void announce(lm_trainer *t) {
     char parameters[32], memory[32], isas[128];
-    lm_text warnings = {0};
+    lm_text warnings = {0}, unused = {0};
     lm_progress_note(&t->progress, "%s: %s parameters, %s of memory, %d thread%s, %s",
                      t->config->run.dir,
                      lm_text_count(parameters, sizeof parameters, (double)t->state.parameters),
@@ -42,6 +42,10 @@ static void announce(lm_trainer *t) {
     if (warnings.length > 0)
         lm_progress_warn(&t->progress, "%-.*s", (int)warnings.length - 1, lm_text_cstr(&warnings));
     lm_text_free(&warnings);
+    lm_setup_print_unused(&t->setup, &unused);
+    if (unused.length > 0)
+        lm_progress_note(&t->progress, "%-.*s", (int)unused.length - 1, lm_text_cstr(&unused));
+    lm_text_free(&unused);
     if (t->saved)
         lm_progress_note(&t->progress, "going on after step %" PRId64 ", from %s", t->state.step,
                          t->saved);

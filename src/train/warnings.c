@@ -11,6 +11,11 @@ static const char *shared_shard(const lm_setup *s) {
     return NULL;
 }
 
+void lm_setup_print_unused(const lm_setup *s, lm_text *out) {
+    lm_sampler_print_unused(&s->sampler, out);
+    if (s->val) lm_sampler_print_unused(&s->val_sampler, out);
+}
+
 void lm_setup_warnings(const lm_setup *s, lm_text *out) {
     const lm_config *c = s->config;
     const char *shared = shared_shard(s);

@@ -368,6 +368,8 @@ static void test_directories_and_patterns(void **state) {
     put_shard(in("many/s2.bin"), 20, 100, 256);
     put_shard(in("many/s1.bin"), 31, 0, 256);
     put_shard(in("many/s10.bin"), 5, 50, 256);
+    put_text(in("many/README"), "x");
+    put_text(in("many/._s1.bin"), "x");
     const char *paths[] = {in("many"), in("many/s*.bin")};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(lm_corpus_open(&c, paths[i], &nothing_said, &err), LM_OK);
@@ -381,6 +383,15 @@ static void test_directories_and_patterns(void **state) {
         int32_t ids[11];
         assert_int_equal(lm_sampler_init(&s, c, 10, false, 0, &err), LM_OK);
         assert_int_equal(s.windows, 3 + 0 + 1);
+        lm_text unused = {0}, expected = {0};
+        lm_sampler_print_unused(&s, &unused);
+        lm_text_printf(&expected,
+                       "not used of %s: 5 tokens (8.9%%) in 1 of 3 shards, shorter than a window"
+                       " of 11; 9 tokens (16%%) behind the last whole windows%s\n",
+                       paths[i], i ? "" : "; 2 files that are no shards by their names");
+        assert_string_equal(unused.data, expected.data);
+        lm_text_free(&unused);
+        lm_text_free(&expected);
         assert_int_equal(lm_sampler_window(&s, 2, ids, &err), LM_OK);
         assert_true(ids[0] == 20 && ids[10] == 30);
         assert_int_equal(lm_sampler_window(&s, 4 + 3, ids, &err), LM_OK); /* the second epoch */
