@@ -20,7 +20,7 @@ Q       := $(if $(V),,@)
 # What is missing is named with the command that installs it. `make quickstart` and `make test` run that
 # command and go on; INSTALL=no makes them only say it, INSTALL=yes makes every target run it.
 PKG_CONFIG ?= pkg-config
-PACKAGES      := libcjson zlib $(if $(filter 1,$(ZSTD:auto=$(shell $(PKG_CONFIG) --exists libzstd 2>/dev/null && echo 1))),libzstd)
+PACKAGES      := libcjson zlib $(if $(filter 1,$(ZSTD)),libzstd)
 TEST_PACKAGES := cmocka
 NO_PACKAGES   := help clean format check-floors check-format uninstall
 INSTALLING    := quickstart test
@@ -45,6 +45,10 @@ ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
   endif
   ifneq ($(MISSING),)
     $(error missing: $(MISSING). Install them with: $(shell sh .ci/packages.sh line $(PURPOSES)))
+  endif
+  # Looked for here, since it may have been installed just now.
+  ifeq ($(ZSTD),auto)
+    PACKAGES += $(if $(shell $(PKG_CONFIG) --exists libzstd && echo yes),libzstd)
   endif
   PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libzstd,$(PACKAGES)),-DLM_ZSTD)
   PKG_LIBS    := $(shell $(PKG_CONFIG) --libs $(PACKAGES))

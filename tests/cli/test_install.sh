@@ -4,8 +4,9 @@
 . tests/support/run.sh
 
 install_to() { # TARGET
-    make -C "$root" --no-print-directory BUILD="${build#"$root"/}" DESTDIR="$PWD/a root" \
-        PREFIX="/opt/my tools" "$1"
+    # -o: the binary, which other tests run at this time, is not made again.
+    make -C "$root" --no-print-directory -o "${build#"$root"/}/lmtrain" \
+        BUILD="${build#"$root"/}" DESTDIR="$PWD/a root" PREFIX="/opt/my tools" "$1"
 }
 same_as_printed() { # FILE OPTIONS...: lmtrain help OPTIONS prints FILE
     local file=$1
