@@ -197,15 +197,10 @@ static void fill_arrays(work *w) {
     for (int64_t i = 0; i < w->rows; i++) w->tokens[i] = (int32_t)(i * 7919 % s->vocab);
 }
 
-/* The width of a row of queries, keys and values. */
-static int64_t qkv_row(const shape *s) {
-    return (s->heads + 2 * s->kv_heads) * s->d;
-}
-
 /* Attention, and what prepares its queries and keys. */
 static void describe_attention(work *w) {
     const shape *s = w->s;
-    int64_t c = w->channels, qkv = qkv_row(s);
+    int64_t c = w->channels, qkv = (s->heads + 2 * s->kv_heads) * s->d;
     w->attention = (lm_attention){.batch = s->batch,
                                   .time = s->time,
                                   .heads = s->heads,
