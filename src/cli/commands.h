@@ -40,7 +40,7 @@ const char *lm_cpu_option_name(int i);         /* "auto", "scalar", ...; NULL pa
 #define LM_OPTION_CPU(owner, machine)                                                  \
     {"cpu", "ISA", "the highest instruction set to use",                               \
      LM_STORED(owner, machine.cpu), .choice = {.name = lm_cpu_option_name}}
-/* Its value times 2 is lm_corpus_options.token_bytes. */
+/* Choice 0, 1, 2 is 0 (auto), 2, 4 bytes: twice its index is lm_corpus_options.token_bytes. */
 #define LM_OPTION_TOKEN_BYTES(owner, member)                                       \
     {"token-bytes", "N",                                                           \
      "bytes per token of raw shards without a manifest; auto: as the vocabulary"   \

@@ -55,8 +55,7 @@ typedef struct lm_json_pull {
 /* file and text must outlive the reader. */
 void lm_json_pull_begin(lm_json_pull *p, const char *file, const char *text, size_t size,
                         lm_error *err);
-/* After the outermost value only white space may follow. Frees; returns the first error or LM_OK.
- * */
+/* Only white space may follow the outermost value. Frees; returns the first error, or LM_OK. */
 lm_status lm_json_pull_end(lm_json_pull *p);
 
 /* What kind of value comes next; takes nothing. */

@@ -22,8 +22,8 @@ typedef enum lm_isa {
 typedef unsigned lm_isa_mask; /* bit 1 << isa */
 
 lm_isa_mask lm_cpu_detect(void); /* always includes LM_ISA_SCALAR */
-const char *
-lm_isa_name(int isa); /* "scalar", "avx2", "avx512", "avx512bf16", "neon"; NULL past the end */
+/* "scalar", "avx2", "avx512", "avx512bf16", "neon"; NULL past the end. */
+const char *lm_isa_name(int isa);
 lm_isa lm_cpu_best(lm_isa_mask mask); /* highest rung in the mask */
 /* Keep the named rung and those below it. Unknown names get a suggestion; a rung that this CPU
  * lacks is an error that lists what it has. "auto" keeps all. */

@@ -33,9 +33,10 @@ static lm_rope rope_of(const pass *p) {
                      .sin = p->m->buffers.at[LM_B_SIN] + at};
 }
 
-/* LM_B_QKV is kept for backward, rotated; with qk_norm, as the projection gives it, and LM_B_HEADS
- * holds the normed and rotated heads, which backward computes again. At bf16 both are rounded from
- * fp32 in LM_B_WIDE. */
+/* ---- queries, keys and values ----------------------------------------------------------------
+ * LM_B_QKV is kept for backward: rotated, or with qk_norm as the projection gives it. Then
+ * LM_B_HEADS holds the normed and rotated heads, which backward computes again. At bf16 both are
+ * rounded from fp32 in LM_B_WIDE. */
 
 /* Rotates the queries and keys in `wide`, then stores the rows in `out`. */
 static void rotate(const pass *p, float *wide, lm_array out) {
@@ -115,6 +116,7 @@ static lm_array heads_backward(const pass *p, int64_t layer, lm_array of_heads) 
     return lm_array_operand(compute, p->rows * row, dqkv, rounded);
 }
 
+/* ---- attention ------------------------------------------------------------------------------- */
 static lm_attention attention_of(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     int64_t d = lm_model_head_size(o);

@@ -73,7 +73,7 @@ int32_t lm_sample(const lm_sample_options *o, const float *logits, int64_t vocab
     double mass = weigh(logits, vocab, (double)logits[best], o->temperature, workspace);
 
     /* Cut: candidates leave the heap likeliest first and line up at the end of the workspace. */
-    int64_t taken = 0, most = o->top_k > 0 && o->top_k < vocab ? o->top_k : vocab;
+    int64_t taken = 0, most = o->top_k > 0 ? lm_min(o->top_k, vocab) : vocab;
     double sum = 0;
     if (most < vocab) {
         while (taken < most) sum += pop(workspace, vocab - taken++).weight;

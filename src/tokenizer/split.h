@@ -14,8 +14,8 @@ typedef struct lm_split {
      * that splits no more; NULL: ByteLevel's own (gpt2), for `digits` behind a split into single
      * digits. */
     const char *pattern;
-    const char
-        *also[4]; /* other spellings of the pattern in use, with the same pieces; NULL ends */
+    /* Other spellings of the pattern in use, with the same pieces; NULL ends them. */
+    const char *also[4];
 } lm_split;
 
 const lm_split *lm_split_at(int i);              /* NULL past the end */

@@ -1,5 +1,5 @@
-/* For a test whose malloc and its kind are its own and count, on top of the C library's: under a
- * sanitizer they are the sanitizer's, and REPLACED is 0. */
+/* For tests that replace malloc and its like with versions that count, on top of the C library's.
+ * Under a sanitizer malloc is the sanitizer's, so REPLACED is 0. */
 #ifndef LM_TESTS_SUPPORT_OWN_MALLOC_H
 #define LM_TESTS_SUPPORT_OWN_MALLOC_H
 
