@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli/commands.h"
 
 /* Reopen closed standard streams on /dev/null. Otherwise a data file could be opened as descriptor
@@ -33,6 +34,8 @@ int main(int argc, char **argv) {
     signal(SIGBUS, on_lost_file);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond ulimit -f fails, as on a full disk */
     lm_status status = lm_commands_run(argc, (const char *const *)argv, &err);
-    if (status != LM_OK) fprintf(stderr, "lmtrain: %s\n", err.message);
+    /* A pipe that nobody empties does not keep the process from ending. */
+    if (status != LM_OK && lm_file_can_write(STDERR_FILENO, 1000))
+        fprintf(stderr, "lmtrain: %s\n", err.message);
     return status != LM_OK && err.exit_code ? err.exit_code : (int)status;
 }

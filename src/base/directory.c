@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,6 +56,12 @@ bool lm_file_is_directory(const char *path) {
 uint64_t lm_file_size(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+}
+
+bool lm_file_can_write(int fd, int milliseconds) {
+    struct pollfd out = {.fd = fd, .events = POLLOUT};
+    int ready = poll(&out, 1, milliseconds);
+    return ready > 0 || (ready < 0 && errno != EINTR); /* an error: let the write tell */
 }
 
 bool lm_file_same(const char *a, const char *b) {

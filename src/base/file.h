@@ -86,6 +86,10 @@ void lm_file_list_free(lm_file_list *list);
  * unset the user's home directory. LM_ERR_USAGE for "~user"; "./~" names what begins with ~. */
 lm_status lm_file_expand_home(const char *path, char **out, lm_error *err);
 
+/* Can something be written to the descriptor now, or within so many milliseconds, without waiting
+ * for a reader? A page fits into a pipe then. */
+bool lm_file_can_write(int fd, int milliseconds);
+
 /* malloc'd "directory/name"; NULL when memory runs out. */
 char *lm_file_join(const char *directory, const char *name);
 

@@ -1,6 +1,7 @@
 #include "machine/stop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 static volatile sig_atomic_t pending, save_asked;
 static struct timespec first; /* when pending was set */
-static struct sigaction before_int, before_term, before_hup, before_usr1;
+static struct sigaction before_int, before_term, before_hup, before_usr1, before_usr2, before_xcpu;
 static bool listening, armed, at_terminal;
 static char answer[128], answer_int[128]; /* what is said of the first signal, of a first SIGINT */
 static double wall;     /* Unix time at which the loop should have stopped; 0: none */
@@ -30,6 +31,12 @@ static void say(const char *text) {
     size_t n = at_terminal ? 1 : 0, length = strlen(text);
     int before = errno;
     memcpy(line + n, text, length);
+    /* A pipe that nobody empties would hold this thread, and the checkpoint with it. */
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 0) != 1) {
+        errno = before;
+        return;
+    }
     ssize_t ignored = write(STDERR_FILENO, line, n + length);
     (void)ignored;
     errno = before;
@@ -43,7 +50,9 @@ static void on_stop(int number) {
         say(number == SIGINT ? answer_int : answer);
         return;
     }
-    if (number == SIGHUP) return; /* the kernel and the shell may both tell that it is gone */
+    /* The kernel and the shell may both tell that the terminal is gone; limits and schedulers say
+     * it again each second. */
+    if (number != SIGINT && number != SIGTERM) return;
     double since = seconds_of(CLOCK_MONOTONIC, &now) - (double)first.tv_sec;
     if (since - 1e-9 * (double)first.tv_nsec < SAME_REQUEST) return;
     say("lmtrain: second signal: stopped at once\n");
@@ -62,6 +71,8 @@ static void handle(int number, void (*handler)(int)) {
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
     sigaddset(&action.sa_mask, SIGHUP);
+    sigaddset(&action.sa_mask, SIGUSR2);
+    sigaddset(&action.sa_mask, SIGXCPU);
     sigaction(number, &action, NULL);
 }
 
@@ -78,6 +89,8 @@ static void remember(void) {
     sigaction(SIGINT, NULL, &before_int);
     sigaction(SIGTERM, NULL, &before_term);
     sigaction(SIGHUP, NULL, &before_hup);
+    sigaction(SIGUSR2, NULL, &before_usr2);
+    sigaction(SIGXCPU, NULL, &before_xcpu);
 }
 
 void lm_stop_arm(int64_t before_wall, const char *finishing) {
@@ -93,6 +106,8 @@ void lm_stop_arm(int64_t before_wall, const char *finishing) {
     remember();
     handle(SIGINT, on_stop);
     handle(SIGTERM, on_stop);
+    handle(SIGUSR2, on_stop);
+    handle(SIGXCPU, on_stop);
     /* nohup ignores SIGHUP, so that the run outlives its terminal. */
     if (before_hup.sa_handler != SIG_IGN) handle(SIGHUP, on_stop);
     armed = true;
@@ -104,6 +119,8 @@ void lm_stop_restore(void) {
         sigaction(SIGHUP, &before_hup, NULL);
         sigaction(SIGINT, &before_int, NULL);
         sigaction(SIGTERM, &before_term, NULL);
+        sigaction(SIGUSR2, &before_usr2, NULL);
+        sigaction(SIGXCPU, &before_xcpu, NULL);
     }
     if (listening) sigaction(SIGUSR1, &before_usr1, NULL);
     armed = listening = false;

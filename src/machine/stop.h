@@ -1,8 +1,10 @@
 /* When work should stop or save: signals, and the end of the scheduler's job.
  *
- * SIGINT, SIGTERM and SIGHUP (the terminal is gone; not under nohup) ask the caller's loop to
- * stop after the step at hand. That is said on stderr at once, since a step may take a while. A
- * second SIGINT or SIGTERM ends the process at once, with exit code 128 + its number as shells
+ * SIGINT, SIGTERM, SIGHUP (the terminal is gone; not under nohup), SIGUSR2 (LSF; Grid Engine's
+ * -notify before it kills) and SIGXCPU (the limit of CPU time) ask the caller's loop to stop after
+ * the step at hand. That is said on stderr at once, since a step may take a while, unless it is a
+ * pipe that is full. A second SIGINT or SIGTERM ends the process at once, with exit code 128 +
+ * its number as shells
  * have it; within a tenth of a second of the first it is taken for the same request, sent both
  * to the process and to its group. SIGUSR1 asks for a checkpoint. Slurm tells when a job ends in
  * SLURM_JOB_END_TIME (seconds since 1970; sbatch(1)); near that time the loop is asked to stop
@@ -15,7 +17,7 @@
 
 /* From here on SIGUSR1 does not end the process: call it first. */
 void lm_stop_listen(void);
-/* From here on SIGINT, SIGTERM and SIGHUP ask to stop: call it before the first step. before_wall:
+/* From here on these signals ask to stop: call it before the first step. before_wall:
  * seconds that should be left of the scheduler's job; 0: its end does not matter. `finishing` is
  * what the caller does when it is asked to stop, and is said at once: "finishing the step, then
  * saving"; 70 characters at most. */

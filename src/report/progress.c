@@ -1,5 +1,6 @@
 #include "report/progress.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,13 +10,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/message.h"
+#include "base/numbers.h"
 #include "report/metrics.h"
 
-#define REDRAW_SECONDS 0.1
-#define CLEAR_LINE     "\r\033[K"
-#define BOLD           "\033[1m"
-#define PLAIN          "\033[0m"
+#define REDRAW_SECONDS    0.1
+#define WAIT_MILLISECONDS 1000 /* for a reader of what must be heard */
+#define CLEAR_LINE        "\r\033[K"
+#define BOLD              "\033[1m"
+#define PLAIN             "\033[0m"
 enum { LINE_BYTES = 512 }; /* longer than any line, so that printing one allocates nothing */
 
 static bool wants_colour(void) {
@@ -43,6 +47,22 @@ void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, 
                        .started = lm_clock_seconds(),
                        .val_loss = NAN};
     lm_text_reserve(&p->line, LINE_BYTES);
+}
+
+/* Is there a reader? When there was none, lines are dropped until there is one again, which then
+ * hears how many: a pipe that nobody empties must not hold the run, nor the checkpoint that SIGTERM
+ * asks for. What must be heard waits a second, but not a second time. */
+static bool can_write(lm_progress *p, int milliseconds) {
+    if (lm_file_can_write(fileno(p->stream), p->dropped > 0 ? 0 : milliseconds)) return true;
+    p->dropped++;
+    return false;
+}
+
+static void tell_of_dropped(lm_progress *p) {
+    if (p->dropped == 0) return;
+    fprintf(p->stream, "(%lld lines were dropped, since nobody read them)\n",
+            (long long)p->dropped);
+    p->dropped = 0;
 }
 
 static const char *duration(char *out, size_t size, double seconds) {
@@ -147,6 +167,8 @@ void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_p
         if (shown_width(&p->line) < width) break;
     }
     cut(&p->line, width, p->colour);
+    if (!can_write(p, 0)) return;
+    tell_of_dropped(p);
     print_time(p);
     fprintf(p->stream, p->terminal ? CLEAR_LINE "%s" : "%s\n", lm_text_cstr(&p->line));
     fflush(p->stream);
@@ -168,16 +190,24 @@ void lm_progress_eval(lm_progress *p, int64_t step, double val_loss, double byte
                      (long long)step, val_loss, perplexity, bits);
 }
 
-static void put_on_stream(void *stream, const char *bytes, size_t n) {
-    fwrite(bytes, 1, n, stream);
+static void put_on_stream(void *progress, const char *bytes, size_t n) {
+    lm_progress *p = progress;
+    for (size_t done = 0; done < n;) {
+        size_t part = lm_size_min(n - done, PIPE_BUF);
+        if (!can_write(p, WAIT_MILLISECONDS)) return;
+        fwrite(bytes + done, 1, part, p->stream);
+        done += part;
+    }
 }
 
 static void print_note(lm_progress *p, const char *format, va_list arguments) {
+    if (!can_write(p, WAIT_MILLISECONDS)) return;
+    tell_of_dropped(p);
     if (p->drawn) fputs(CLEAR_LINE, p->stream);
     p->drawn = false;
     print_time(p);
-    lm_message_format(put_on_stream, p->stream, format, arguments);
-    fputc('\n', p->stream);
+    lm_message_format(put_on_stream, p, format, arguments);
+    if (p->dropped == 0) fputc('\n', p->stream);
     fflush(p->stream);
 }
 
@@ -197,7 +227,7 @@ void lm_progress_warn(lm_progress *p, const char *format, ...) {
 }
 
 void lm_progress_finish(lm_progress *p) {
-    if (p->drawn) {
+    if (p->drawn && can_write(p, 0)) {
         fputc('\n', p->stream);
         fflush(p->stream);
     }

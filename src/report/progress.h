@@ -4,7 +4,8 @@
  *     step   420/2000  loss 1.8342  val 1.7610  152 k tok/s  180 GFLOP/s 80%  left 0:41
  *
  * Everything goes to one stream (stderr), so that stdout stays free. Colour only on a terminal and
- * without NO_COLOR. When quiet, only lm_progress_warn prints. */
+ * without NO_COLOR. When quiet, only lm_progress_warn prints. Lines that nobody reads out of a full
+ * pipe are dropped, and counted. */
 #ifndef LM_REPORT_PROGRESS_H
 #define LM_REPORT_PROGRESS_H
 
@@ -17,6 +18,7 @@
 typedef struct lm_progress {
     FILE *stream;
     bool terminal, colour, quiet;
+    int64_t dropped;         /* lines since somebody last read the stream; 0: it is read */
     bool drawn;              /* a line stands on the terminal, unfinished */
     int64_t every;           /* steps between plain lines */
     int64_t first_step;      /* done before this session */

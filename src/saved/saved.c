@@ -1,5 +1,6 @@
 #include "saved/saved.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,11 +74,45 @@ out:
     return status;
 }
 
+/* Appends "[2, 17]": where element i of the array stands. */
+static void put_place(const lm_checkpoint_array *a, int64_t i, lm_text *out) {
+    int64_t below = 1;
+    for (int d = 1; d < a->ndim; d++) below *= a->shape[d];
+    lm_text_printf(out, "[");
+    for (int d = 0; d < a->ndim; d++) {
+        lm_text_printf(out, "%s%lld", d > 0 ? ", " : "", (long long)(i / below));
+        i %= below;
+        if (d + 1 < a->ndim) below /= a->shape[d + 1];
+    }
+    lm_text_printf(out, "]");
+}
+
+lm_status lm_saved_check_finite(const char *path, const lm_checkpoint_array *arrays, int64_t n,
+                                lm_error *err) {
+    for (int64_t i = 0; i < n; i++) {
+        const lm_checkpoint_array *a = &arrays[i];
+        int64_t count = 1, at = 0;
+        for (int d = 0; d < a->ndim; d++) count *= a->shape[d];
+        while (at < count && isfinite(a->data[at])) at++;
+        if (at == count) continue;
+        lm_text place = {0};
+        put_place(a, at, &place);
+        lm_error_set(err, LM_ERR_RUNTIME,
+                     "%s: array %s, element %s: expected a finite number, found %g: this model"
+                     " diverged before it was saved",
+                     path, a->name, lm_text_cstr(&place), (double)a->data[at]);
+        lm_text_free(&place);
+        return err->code;
+    }
+    return LM_OK;
+}
+
 lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err) {
     int64_t count;
     lm_checkpoint_array *arrays = lm_saved_arrays(m, NULL, &count);
     lm_status status = arrays ? lm_checkpoint_read(s->checkpoint, arrays, count, pool, err)
                               : lm_error_no_memory(err, s->path);
+    if (status == LM_OK) status = lm_saved_check_finite(s->path, arrays, count, err);
     free(arrays);
     return status;
 }

@@ -38,6 +38,10 @@ lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, 
                          lm_error *err);
 /* The same weights into a model that the caller has made: it must have the same parameters. */
 lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err);
+/* Refuses arrays of the checkpoint `path` that hold infinities or NaN: names the first. The two
+ * functions above do so with the weights. */
+lm_status lm_saved_check_finite(const char *path, const lm_checkpoint_array *arrays, int64_t n,
+                                lm_error *err);
 /* The tokenizer of its tokens; *t NULL: the run did not know it. Options: lm_tokenizer_open. */
 lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
                              lm_tokenizer **t, lm_error *err);

@@ -56,6 +56,7 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     if ((status = check_same_data(t, &from.state, path, err)) != LM_OK) goto out;
     status = lm_checkpoint_read(from.checkpoint, t->arrays, t->n_arrays, t->pool, err);
     if (status != LM_OK) goto out;
+    if ((status = lm_saved_check_finite(path, t->arrays, t->n_arrays, err)) != LM_OK) goto out;
     uint64_t val_digest = t->state.val_digest; /* validation data may change */
     t->state = from.state;
     t->state.val_digest = val_digest;

@@ -81,8 +81,47 @@ static void test_a_value_that_is_not_finite_is_not_saved(void **state) {
     assert_int_equal(lm_checkpoint_check(trainer.saved, trainer.pool, &err), LM_OK);
 }
 
+/* Element (5, 3) of an array [rows, 8] becomes NaN in a checkpoint whose digests are right. */
+static void write_poisoned(const char *path, const char *array) {
+    lm_text meta = {0};
+    lm_run_state_print(&trainer.state, &config, &meta);
+    for (int64_t i = 0; i < trainer.n_arrays; i++) {
+        const lm_checkpoint_array *a = &trainer.arrays[i];
+        if (strcmp(a->name, array) != 0) continue;
+        float before = a->data[5 * 8 + 3];
+        a->data[5 * 8 + 3] = NAN;
+        assert_int_equal(lm_checkpoint_write(path, trainer.arrays, trainer.n_arrays, NULL, 0,
+                                             lm_text_cstr(&meta), trainer.pool, NULL, &err),
+                         LM_OK);
+        a->data[5 * 8 + 3] = before;
+    }
+    lm_text_free(&meta);
+}
+
+static void test_a_value_that_is_not_finite_is_not_read(void **state) {
+    (void)state;
+    char *path = lm_file_join(tempdir, "poisoned.npz");
+    lm_saved saved;
+    lm_text skipped = {0};
+    /* The moments are looked at when a run goes on. */
+    write_poisoned(path, "v/wte.weight");
+    settings.resume = true;
+    settings.resume_from = path;
+    assert_int_equal(lm_trainer_resume(&trainer, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "array v/wte.weight, element [5, 3]: expected a finite"));
+    settings = (lm_train_settings){.config = &config};
+    write_poisoned(path, "wte.weight");
+    assert_int_equal(lm_saved_open(&saved, path, trainer.pool, &skipped, &err), LM_OK);
+    assert_int_equal(lm_saved_weights(&saved, trainer.model, trainer.pool, &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "poisoned.npz: array wte.weight, element [5, 3]: expected a"
+                                        " finite number, found nan"));
+    lm_saved_close(&saved);
+    free(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_value_that_is_not_finite_is_not_saved)};
+        cmocka_unit_test(test_a_value_that_is_not_finite_is_not_saved),
+        cmocka_unit_test(test_a_value_that_is_not_finite_is_not_read)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

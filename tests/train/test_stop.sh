@@ -107,6 +107,31 @@ not_before_the_wall() {
 }
 scenario check "a run with checkpoint.before_wall 0 ignores the end of the job" not_before_the_wall
 
+# Signals of schedulers and limits, which some of them repeat.
+as_sigterm() { # SIGNAL
+    start && trains && kill "-$1" "$pid" && sleep 0.2
+    kill "-$1" "$pid" 2>/dev/null
+    ends 4 && grep -q "by signal" run.out && has_checkpoint
+}
+for signal in USR2 XCPU; do
+    scenario check "SIG$signal, also when it is repeated, makes a run write a checkpoint and stop" as_sigterm $signal
+done
+
+# A pipe that is full from the start and that nobody empties.
+full_pipe() {
+    given config
+    mkfifo pipe
+    exec 3<>pipe
+    head -c 65536 /dev/zero >&3
+    "$lmtrain" --config a.json --set train.steps=1000000 --set log.every=1 2>&3 &
+    pid=$!
+    trains && goes_on
+    local result=$?
+    kill -TERM "$pid"
+    ends 4 && has_checkpoint && [ $result -eq 0 ]
+}
+scenario check "a reader that does not empty its pipe keeps neither the run nor its checkpoint" full_pipe
+
 # An evaluation of seconds, in which the run is stopped.
 long_evaluation=(--quiet --set model.d_model=96 --set data.val=train.bin --set eval.every=1
     --set eval.tokens=0 --set checkpoint.every=1 --set train.steps=2)
