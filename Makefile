@@ -2,6 +2,7 @@
 #
 # Variables: CC=gcc|clang   SAN=address,undefined   WERROR=1   DEBUG=1   PREFIX=/usr/local   V=1
 #   ZSTD=auto|1|0: read .zst text (libzstd); auto: where pkg-config finds it
+#   UTF8PROC=auto|1|0: tokenizers that normalize text to form C (libutf8proc); likewise
 # Objects go to build/<compiler>[-<sanitizers>]/, so that builds of different kinds do not mix.
 
 VERSION := 0.1.0
@@ -12,6 +13,7 @@ SAN     ?=
 WERROR  ?=
 DEBUG   ?=
 ZSTD    ?= auto
+UTF8PROC ?= auto
 BUILD   ?= build/$(subst /,-,$(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
 comma   := ,
 Q       := $(if $(V),,@)
@@ -20,7 +22,7 @@ Q       := $(if $(V),,@)
 # What is missing is named with the command that installs it. `make quickstart` and `make test` run that
 # command and go on; INSTALL=no makes them only say it, INSTALL=yes makes every target run it.
 PKG_CONFIG ?= pkg-config
-PACKAGES      := libcjson zlib $(if $(filter 1,$(ZSTD)),libzstd)
+PACKAGES      := libcjson zlib $(if $(filter 1,$(ZSTD)),libzstd) $(if $(filter 1,$(UTF8PROC)),libutf8proc)
 TEST_PACKAGES := cmocka
 NO_PACKAGES   := help clean format check-floors check-format uninstall
 INSTALLING    := quickstart test
@@ -46,11 +48,15 @@ ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
   ifneq ($(MISSING),)
     $(error missing: $(MISSING). Install them with: $(shell sh .ci/packages.sh line $(PURPOSES)))
   endif
-  # Looked for here, since it may have been installed just now.
+  # Looked for here, since they may have been installed just now.
   ifeq ($(ZSTD),auto)
     PACKAGES += $(if $(shell $(PKG_CONFIG) --exists libzstd && echo yes),libzstd)
   endif
-  PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libzstd,$(PACKAGES)),-DLM_ZSTD)
+  ifeq ($(UTF8PROC),auto)
+    PACKAGES += $(if $(shell $(PKG_CONFIG) --exists libutf8proc && echo yes),libutf8proc)
+  endif
+  PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libzstd,$(PACKAGES)),-DLM_ZSTD) \
+                 $(if $(filter libutf8proc,$(PACKAGES)),-DLM_UTF8PROC)
   PKG_LIBS    := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
   TEST_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(TEST_PACKAGES) 2>/dev/null)
   TEST_LIBS   := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "text/compressed.h"
+#include "tokenizer/normal_form.h"
 
 #define ROW(name) &lm_command_##name,
 static const lm_command *const commands[] = {LM_COMMANDS(ROW)};
@@ -51,14 +52,15 @@ static lm_status print_version(lm_error *err) {
     char isas[128], model[256], libraries[128];
     lm_text t = {0};
     lm_text_printf(
-        &t, "lmtrain %s\ncompiler: %s\nlibraries: %s\ninstruction sets: %s\nCPU: %s, %d usable\n",
+        &t,
+        "lmtrain %s\ncompiler: %s\nlibraries: %s, %s\ninstruction sets: %s\nCPU: %s, %d usable\n",
         LM_VERSION,
 #ifdef __clang__
         __VERSION__,
 #else
         "GCC " __VERSION__,
 #endif
-        lm_decoder_libraries(libraries, sizeof libraries),
+        lm_decoder_libraries(libraries, sizeof libraries), lm_normal_form_library(),
         lm_cpu_describe(lm_cpu_detect(), isas, sizeof isas), lm_cpu_model(model, sizeof model),
         lm_cpu_usable());
     lm_status status = lm_print(&t, err);

@@ -8,6 +8,7 @@
 #include "cli/tokenize_input.h"
 #include "cli/tokenize_output.h"
 #include "cli/tokenize_show.h"
+#include "cli/tokenize_stats.h"
 #include "cli/tokenize_train.h"
 #include "machine/cpu.h"
 #include "text/documents.h"
@@ -20,7 +21,7 @@ typedef struct request {
     lm_tokenize_input input;
     lm_tokenize_output_options output;
     lm_tokenize_training training;
-    bool allow_special;
+    bool allow_special, stats;
     lm_machine_options machine;
 } request;
 
@@ -43,6 +44,8 @@ static const lm_option options[] = {
      LM_STORED(request, inspect)},
     {"decode", "IDS", "likewise: print the text of ids (\"1 2 3\"); -: those on standard input",
      LM_STORED(request, decode)},
+    {"stats", NULL, "likewise: print bytes per token of the input and the share of ids that occur",
+     LM_STORED(request, stats)},
     LM_OPTION_THREADS(request, machine),
     {0},
 };
@@ -234,11 +237,16 @@ out:
     return status;
 }
 
-/* --inspect and --decode */
+/* --inspect, --decode and --stats */
 static lm_status show(const request *r, const lm_tokenizer *t, lm_error *err) {
     lm_text out = {0};
-    lm_status status = r->inspect ? lm_tokenize_inspect(t, r->inspect, &out, err)
-                                  : lm_tokenize_decode(t, r->decode, &out, err);
+    lm_status status = LM_OK;
+    if (r->inspect)
+        status = lm_tokenize_inspect(t, r->inspect, &out, err);
+    else if (r->decode)
+        status = lm_tokenize_decode(t, r->decode, &out, err);
+    else
+        status = lm_tokenize_stats(t, &r->input, (int)r->machine.threads, &out, err);
     if (status == LM_OK)
         status = out.failed ? lm_error_no_memory(err, "tokenize") : lm_print(&out, err);
     lm_text_free(&out);
@@ -246,10 +254,10 @@ static lm_status show(const request *r, const lm_tokenizer *t, lm_error *err) {
 }
 
 static lm_status check(const request *r, bool shows, lm_error *err) {
-    const char *missing = shows                       ? NULL
-                          : r->input.paths.count == 0 ? "--input"
-                          : !r->output.directory      ? "--output"
-                                                      : NULL;
+    const char *missing = shows                               ? NULL
+                          : r->input.paths.count == 0         ? "--input"
+                          : !r->output.directory && !r->stats ? "--output"
+                                                              : NULL;
     if (!r->tokenizer && !r->training.train) missing = "--tokenizer";
     if (missing)
         return lm_error_set(err, LM_ERR_USAGE, "tokenize: %s is required (lmtrain tokenize --help)",
@@ -257,12 +265,17 @@ static lm_status check(const request *r, bool shows, lm_error *err) {
     const char *beside = r->tokenizer       ? "--tokenizer"
                          : r->inspect       ? "--inspect"
                          : r->decode        ? "--decode"
+                         : r->stats         ? "--stats"
                          : r->allow_special ? "--allow-special"
                                             : NULL;
     if (r->training.train && beside)
         return lm_error_set(err, LM_ERR_USAGE,
                             "tokenize: --train makes the tokenizer, %s is for one that is there",
                             beside);
+    if (r->stats && (shows || r->output.directory || lm_tokenize_input_validates(&r->input)))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "tokenize: --stats is of --input alone: leave out --inspect, --decode,"
+                            " --output and validation");
     return lm_tokenize_training_check(&r->training, err);
 }
 
@@ -287,7 +300,7 @@ static lm_status run(const void *given, lm_error *err) {
     if (status != LM_OK) return status;
     status = r->training.train ? train(r, &t, err) : lm_tokenizer_open(&t, r->tokenizer, &how, err);
     if (status != LM_OK) return status;
-    if (shows)
+    if (shows || r->stats)
         status = show(r, t, err);
     else if (!r->training.only)
         status = write_corpus(r, t, err);

@@ -6,8 +6,15 @@
 #include "base/numbers.h"
 #include "tokenizer/added.h"
 #include "tokenizer/kind.h"
+#include "tokenizer/normal_form.h"
 
 enum { SETS = 2 }; /* added tokens: not normalized, normalized */
+
+/* What an encoder keeps. */
+typedef struct encoder_state {
+    lm_bpe_worker *worker;
+    lm_text normal; /* the text at hand in form C */
+} encoder_state;
 
 typedef struct bpe_state {
     lm_vocabulary vocabulary;
@@ -42,6 +49,7 @@ lm_status lm_tokenizer_open_vocabulary(lm_tokenizer **out, lm_vocabulary *v, boo
                         .state = s};
     s->vocabulary = *v;
     *v = (lm_vocabulary){0};
+    if (s->vocabulary.nfc && (status = lm_normal_form_check(err)) != LM_OK) goto out;
     if ((status = mark_special(s, err)) != LM_OK) goto out;
     if ((status = lm_bpe_create_from(&s->bpe, &s->vocabulary, err)) != LM_OK) goto out;
     for (int i = 0; i < SETS && status == LM_OK; i++)
@@ -66,25 +74,36 @@ static void close_bpe(lm_tokenizer *t) {
 
 static lm_status encoder_open(lm_encoder *e, lm_error *err) {
     const bpe_state *s = e->tokenizer->state;
-    lm_bpe_worker *w;
-    lm_status status = lm_bpe_worker_create(&w, s->bpe, err);
-    e->state = w;
-    return status;
+    encoder_state *own = e->state = calloc(1, sizeof *own);
+    if (!own) return lm_error_no_memory(err, "a tokenizer");
+    return lm_bpe_worker_create(&own->worker, s->bpe, err);
 }
 
 static void encoder_close(lm_encoder *e) {
-    lm_bpe_worker_free(e->state);
+    encoder_state *own = e->state;
+    if (!own) return;
+    lm_bpe_worker_free(own->worker);
+    lm_text_free(&own->normal);
+    free(own);
 }
 
 /* Text in which the sets from number `set` on are still to be found. */
 static lm_status encode_from(lm_encoder *e, int set, const unsigned char *text, size_t size,
                              lm_token_list *tokens, lm_error *err) {
     const bpe_state *s = e->tokenizer->state;
+    encoder_state *own = e->state;
     lm_status status;
+    /* Tokens that are not normalized are found in the text as it is, the others in its form C. */
+    if (set == 1 && s->vocabulary.nfc && !lm_normal_form_quick(text, size)) {
+        own->normal.length = 0;
+        if ((status = lm_normal_form_append(text, size, &own->normal, err)) != LM_OK) return status;
+        text = (const unsigned char *)lm_text_cstr(&own->normal);
+        size = own->normal.length;
+    }
     if (set == SETS) {
         if ((status = lm_token_list_reserve(tokens, size + LM_BPE_SLACK, err)) != LM_OK)
             return status;
-        int64_t n = lm_bpe_encode(s->bpe, e->state, text, size, tokens->ids + tokens->count);
+        int64_t n = lm_bpe_encode(s->bpe, own->worker, text, size, tokens->ids + tokens->count);
         if (n < 0) return lm_error_no_memory(err, "a very long piece of text");
         tokens->count += n;
         return LM_OK;

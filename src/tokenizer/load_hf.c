@@ -150,7 +150,9 @@ static void read_normalizer(loader *l) {
     while (lm_json_pull_member(p)) {
         if (lm_json_pull_is(p, "type")) {
             const char *type = take_string(l);
-            if (strcmp(type, "Sequence") != 0)
+            if (strcmp(type, "NFC") == 0)
+                l->v->nfc = true;
+            else if (strcmp(type, "Sequence") != 0)
                 lm_json_pull_wrong(p, "a normalizer \"%s\", which lmtrain does not have", type);
         } else if (lm_json_pull_is(p, "normalizers")) {
             lm_json_pull_array(p);

@@ -358,8 +358,46 @@ static void test_the_digest_of_the_file(void **state) {
     free(a.data);
 }
 
+/* A text is a member that any ZIP tool reads; a changed byte in it is found. */
+static void test_texts(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_checkpoint *c;
+    float x[2] = {1, 2};
+    lm_checkpoint_array a = {"a", 1, {2, 0, 0, 0}, x};
+    const lm_checkpoint_text texts[] = {{"tokenizer.json", "{\"a\": 1}", 8}, {"other", "", 0}};
+    lm_text found = {0}, file = {0};
+    bool there;
+    char *path = lm_file_join(tempdir, "texts.npz");
+    assert_int_equal(lm_checkpoint_write(path, &a, 1, texts, 2, "{}", pools[1], NULL, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_open(&c, path, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_count(c), 1);
+    assert_int_equal(lm_checkpoint_read_text(c, "tokenizer.json", &there, &found, &err), LM_OK);
+    assert_true(there);
+    assert_string_equal(lm_text_cstr(&found), "{\"a\": 1}");
+    assert_int_equal(lm_checkpoint_read_text(c, "none", &there, &found, &err), LM_OK);
+    assert_false(there);
+    assert_int_equal(lm_checkpoint_verify(c, pools[1], &err), LM_OK);
+    lm_checkpoint_close(c);
+    assert_int_equal(lm_file_read(path, 1 << 20, &file, &err), LM_OK);
+    char *at = memmem(file.data, file.length, "{\"a\": 1}", 8);
+    assert_non_null(at);
+    at[6] = '2';
+    assert_int_equal(lm_file_replace(path, file.data, file.length, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_open(&c, path, &err), LM_OK);
+    assert_int_equal(lm_checkpoint_read_text(c, "tokenizer.json", &there, &found, &err),
+                     LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "damaged: tokenizer.json: its digest is wrong"));
+    assert_int_equal(lm_checkpoint_verify(c, pools[1], &err), LM_ERR_RUNTIME);
+    lm_checkpoint_close(c);
+    lm_text_free(&found);
+    lm_text_free(&file);
+    free(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_texts),
         cmocka_unit_test(test_round_trip_on_any_number_of_threads),
         cmocka_unit_test(test_a_missing_array_is_an_error),
         cmocka_unit_test(test_a_failed_write_leaves_the_old_file),

@@ -31,6 +31,16 @@ decoded_ids() {
 }
 scenario decoded_ids
 
+fit_of_a_tokenizer() {
+    printf 'Hello you\n' >text
+    check "tokenize --stats prints bytes per token" exits_saying 0 "1.1111 bytes per token" \
+        "$lmtrain" tokenize --tokenizer "$small" --input text --stats
+    check "tokenize --stats prints the share of ids that occur" says "8 of 341 ids occur (2.3%)"
+    check "tokenize --stats writes nothing" exits_saying 2 "leave out --inspect, --decode, --output" \
+        "$lmtrain" tokenize --tokenizer "$small" --input text --stats --output out
+}
+scenario fit_of_a_tokenizer
+
 bad_tokenizers() {
     sed 's/"byte_fallback": false/"byte_fallback": true/' "$small" >changed.json
     check "tokenize names what a tokenizer's file asks for in vain" \

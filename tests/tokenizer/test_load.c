@@ -8,6 +8,7 @@
 #include "containers/json_pull.h"
 #include "tests/support/tempdir.h"
 #include "tokenizer/encoding.h"
+#include "tokenizer/normal_form.h"
 
 typedef struct small_case {
     const char *split, *text;
@@ -331,6 +332,46 @@ static void test_what_we_do_not_have_is_refused(void **state) {
     expect_refused("\"model\"", "\"module\"", "expected a tokenizer (tokenizer.json, ");
 }
 
+/* small_gpt2.json with a normalizer: text in form D has the ids of its form C, but for what stands
+ * in added tokens that are not normalized; bytes that are not UTF-8 stay. */
+static void test_form_c(void **state) {
+    (void)state;
+    static const char from[] = "\"normalizer\": null";
+    static const char *const pairs[][2] = {
+        {"cafe\u0301 x", "caf\u00e9 x"},
+        {"\xFFo\u0308\xC3<|sep|>A\u030A", "\xFF\u00f6\xC3<|sep|>\u00c5"},
+        {"\u1100\u1161", "\uac00"}};
+    lm_text json = {0}, changed = {0}, saved = {0};
+    lm_error err = {0};
+    lm_tokenizer *t;
+    read_small("gpt2", &json);
+    const char *at = strstr(json.data, from);
+    lm_text_append(&changed, json.data, (size_t)(at - json.data));
+    lm_text_printf(&changed, "\"normalizer\": {\"type\": \"NFC\"}%s", at + strlen(from));
+    lm_status status = lm_tokenizer_parse(&t, "t", changed.data, changed.length, NULL, &err);
+    if (lm_normal_form_check(&err) != LM_OK) {
+        assert_int_equal(status, LM_ERR_USAGE);
+        assert_non_null(strstr(err.message, "NFC needs utf8proc"));
+        goto out;
+    }
+    assert_int_equal(status, LM_OK);
+    for (int i = 0; i < 3; i++) {
+        lm_token_list d = encode(t, pairs[i][0], strlen(pairs[i][0]));
+        lm_token_list c = encode(t, pairs[i][1], strlen(pairs[i][1]));
+        assert_int_equal(d.count, c.count);
+        assert_memory_equal(d.ids, c.ids, (size_t)c.count * sizeof *c.ids);
+        lm_token_list_free(&d);
+        lm_token_list_free(&c);
+    }
+    assert_int_equal(lm_tokenizer_save(t, &saved, &err), LM_OK);
+    assert_non_null(strstr(saved.data, "\"normalizer\": {\"type\": \"NFC\"}"));
+    lm_tokenizer_close(t);
+out:
+    lm_text_free(&json);
+    lm_text_free(&changed);
+    lm_text_free(&saved);
+}
+
 static void test_files_that_are_none(void **state) {
     (void)state;
     lm_error err = {0};
@@ -393,6 +434,7 @@ int main(void) {
         cmocka_unit_test(test_vocab_and_merges),
         cmocka_unit_test(test_ranks),
         cmocka_unit_test(test_what_we_do_not_have_is_refused),
+        cmocka_unit_test(test_form_c),
         cmocka_unit_test(test_files_that_are_none),
         cmocka_unit_test(test_mutations),
     };
