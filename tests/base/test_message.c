@@ -34,7 +34,7 @@ static void test_conversions_are_those_of_printf(void **state) {
     AS_PRINTF("plain, 100%% of it");
     AS_PRINTF("%d %i %5d|%-5d|%05d %+d %x %#x %o %X %u", -3, 4, 5, 6, 7, 8, 255, 255, 8, 171, 9u);
     AS_PRINTF("%ld %lld %zu %" PRId64 " %" PRIu64 " %jd %hhd %hd", -1L, -2LL, (size_t)3, INT64_MIN,
-              UINT64_MAX, (intmax_t)7, 8, 9);
+              UINT64_MAX, (intmax_t)7, (signed char)8, (short)9);
     AS_PRINTF("%g %.3f %-10.2e| %10.4g %.0f %a %.*g %Lg", 0.1, 2.5, 1e9, 3.25, 1e300, 1.5, 3,
               1.23456, 2.0L);
     AS_PRINTF("%s|%8s|%-8s|%.2s|%.*s|%-6.2s|%*s", "abc", "right", "left", "cut", 3, "prefix", "xyz",

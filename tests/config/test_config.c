@@ -103,9 +103,9 @@ static void test_other_ways_to_write_a_key(void **state) {
     assert_int_equal(c.model.d_model, 64);
     assert_int_equal(c.model.n_heads, 4);
     lm_config_free(&c);
-    const char *const set[] = {"model={\"d_model\": 96, \"n_layers\": 3, // a comment\n \"norm\":"
-                               " \"layernorm\"}",
-                               "model.n_layers=5", "model={\"n_heads\": 6}"};
+    const char whole[] = "model={\"d_model\": 96, \"n_layers\": 3, // a comment\n \"norm\":"
+                         " \"layernorm\"}";
+    const char *const set[] = {whole, "model.n_layers=5", "model={\"n_heads\": 6}"};
     if (lm_config_parse(&c, "f", text, strlen(text), set, 3, &err) != LM_OK)
         fail_msg("%s", err.message);
     assert_int_equal(c.model.d_model, 96);
