@@ -6,20 +6,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "containers/json_pull.h"
 #include "tokenizer/alphabet.h"
-#include "tokenizer/load.h"
-
-typedef struct loader {
-    lm_vocabulary *v;
-    const lm_tokenizer_file *file;
-    lm_json_pull p;
-    lm_error aside;     /* of the vocabulary: placed by lm_json_pull_wrong */
-    lm_text left, part; /* scratch */
-    bool digits, split_given, byte_level, use_regex;
-    lm_text begins; /* the special token that the post-processor puts in front of a text */
-    bool model;
-} loader;
+#include "tokenizer/load_hf.h"
 
 static bool probe(const lm_tokenizer_file *f) {
     lm_json_pull p;
@@ -40,34 +28,34 @@ static bool probe(const lm_tokenizer_file *f) {
 
 /* ---- values that must be what we do -----------------------------------------------------------*/
 
-static void refuse(loader *l, const char *what) {
+void lm_hf_refuse(lm_hf_loader *l, const char *what) {
     lm_json_pull_wrong(&l->p, "%s, which lmtrain does not have", what);
 }
 
 /* The string that comes next, for a choice by name. */
-static const char *take_string(loader *l) {
+const char *lm_hf_take_string(lm_hf_loader *l) {
     lm_json_pull_string(&l->p);
     return lm_text_cstr(&l->p.string);
 }
 
-static void want_null(loader *l, const char *what) {
-    if (!lm_json_pull_if_null(&l->p)) refuse(l, what);
+static void want_null(lm_hf_loader *l, const char *what) {
+    if (!lm_json_pull_if_null(&l->p)) lm_hf_refuse(l, what);
 }
 
-static void want_null_or_empty(loader *l, const char *what) {
+static void want_null_or_empty(lm_hf_loader *l, const char *what) {
     if (lm_json_pull_if_null(&l->p)) return;
-    if (*take_string(l))
+    if (*lm_hf_take_string(l))
         lm_json_pull_wrong(&l->p, "%s \"%s\", which lmtrain does not have", what,
                            lm_text_cstr(&l->p.string));
 }
 
-static void want_false(loader *l, const char *what) {
+void lm_hf_want_false(lm_hf_loader *l, const char *what) {
     if (lm_json_pull_boolean(&l->p))
         lm_json_pull_wrong(&l->p, "%s true, which lmtrain does not have", what);
 }
 
 /* A key that this reader does not know: null and false ask for nothing. */
-static void unknown(loader *l, const char *where) {
+void lm_hf_unknown(lm_hf_loader *l, const char *where) {
     char key[80];
     snprintf(key, sizeof key, "%.60s", lm_text_cstr(&l->p.string));
     lm_json_kind kind = lm_json_pull_peek(&l->p);
@@ -78,7 +66,7 @@ static void unknown(loader *l, const char *where) {
 }
 
 /* Puts an error of the vocabulary's at its place. */
-static bool accepted(loader *l, lm_status status) {
+static bool accepted(lm_hf_loader *l, lm_status status) {
     if (status == LM_OK) return true;
     lm_json_pull_wrong(&l->p, "%s", l->aside.message);
     return false;
@@ -87,7 +75,7 @@ static bool accepted(loader *l, lm_status status) {
 /* ---- added tokens -----------------------------------------------------------------------------*/
 
 /* Is `text` what the token that has this id is called in "vocab"? */
-static bool is_name(loader *l, int64_t id, const char *text, size_t size) {
+static bool is_name(lm_hf_loader *l, int64_t id, const char *text, size_t size) {
     size_t had;
     const unsigned char *bytes = lm_vocabulary_bytes(l->v, id, &had);
     lm_text name = {0};
@@ -100,11 +88,11 @@ static bool is_name(loader *l, int64_t id, const char *text, size_t size) {
     return same;
 }
 
-static bool is_taken(const loader *l, int64_t id) {
+static bool is_taken(const lm_hf_loader *l, int64_t id) {
     return id < l->v->n_tokens && l->v->tokens[id].size > 0;
 }
 
-static void read_added_token(loader *l) {
+static void read_added_token(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
     lm_added_token a = {.id = -1};
     l->part.length = 0;
@@ -121,13 +109,13 @@ static void read_added_token(loader *l) {
         } else if (lm_json_pull_is(p, "normalized")) {
             a.normalized = lm_json_pull_boolean(p);
         } else if (lm_json_pull_is(p, "single_word")) {
-            want_false(l, "an added token with single_word");
+            lm_hf_want_false(l, "an added token with single_word");
         } else if (lm_json_pull_is(p, "lstrip")) {
-            want_false(l, "an added token with lstrip");
+            lm_hf_want_false(l, "an added token with lstrip");
         } else if (lm_json_pull_is(p, "rstrip")) {
-            want_false(l, "an added token with rstrip");
+            lm_hf_want_false(l, "an added token with rstrip");
         } else {
-            unknown(l, "an added token");
+            lm_hf_unknown(l, "an added token");
         }
     }
     if (p->status != LM_OK) return;
@@ -141,210 +129,10 @@ static void read_added_token(loader *l) {
         accepted(l, lm_vocabulary_add(l->v, a, lm_text_cstr(&l->part), l->part.length, &l->aside));
 }
 
-/* ---- cutting text -----------------------------------------------------------------------------*/
-
-static void read_normalizer(loader *l) {
-    lm_json_pull *p = &l->p;
-    if (lm_json_pull_if_null(p)) return;
-    lm_json_pull_object(p);
-    while (lm_json_pull_member(p)) {
-        if (lm_json_pull_is(p, "type")) {
-            const char *type = take_string(l);
-            if (strcmp(type, "NFC") == 0)
-                l->v->nfc = true;
-            else if (strcmp(type, "Sequence") != 0)
-                lm_json_pull_wrong(p, "a normalizer \"%s\", which lmtrain does not have", type);
-        } else if (lm_json_pull_is(p, "normalizers")) {
-            lm_json_pull_array(p);
-            while (lm_json_pull_element(p)) read_normalizer(l);
-        } else {
-            unknown(l, "the normalizer");
-        }
-    }
-}
-
-/* {"Regex": "..."} */
-static void read_pattern(loader *l) {
-    lm_json_pull *p = &l->p;
-    lm_json_pull_object(p);
-    while (lm_json_pull_member(p)) {
-        if (!lm_json_pull_is(p, "Regex")) {
-            refuse(l, "a split that is not at a Regex");
-            return;
-        }
-        const lm_split *split = lm_split_of_pattern(take_string(l));
-        if (p->status != LM_OK) return;
-        if (!split)
-            lm_json_pull_wrong(p, "a split by the pattern %s, which lmtrain does not have",
-                               lm_text_cstr(&p->string));
-        else if (l->split_given)
-            refuse(l, "more than one split by a pattern");
-        l->v->split = split;
-        l->split_given = true;
-    }
-}
-
-/* Pieces are what the pattern matches: Isolated says so, and Removed with invert does, since our
- * patterns leave nothing between two matches. */
-static void read_split(loader *l, const char *behavior, bool invert) {
-    if (strcmp(behavior, "Isolated") == 0 ? !invert : invert && strcmp(behavior, "Removed") == 0)
-        return;
-    lm_json_pull_wrong(&l->p,
-                       "a split with behavior \"%s\" and invert %s, which lmtrain does not"
-                       " have",
-                       behavior, invert ? "true" : "false");
-}
-
-static void read_pre_tokenizer(loader *l, int depth);
-
-static void read_pre_tokenizers(loader *l, int depth) {
-    lm_json_pull_array(&l->p);
-    while (lm_json_pull_element(&l->p)) read_pre_tokenizer(l, depth + 1);
-}
-
-/* One after the other: Digits, a Split, ByteLevel. */
-static void read_pre_tokenizer(loader *l, int depth) {
-    lm_json_pull *p = &l->p;
-    char type[32] = "", behavior[32] = "";
-    bool invert = false, individual = false, regex = true;
-    lm_json_pull_object(p);
-    while (lm_json_pull_member(p)) {
-        if (lm_json_pull_is(p, "type")) {
-            snprintf(type, sizeof type, "%s", take_string(l));
-        } else if (lm_json_pull_is(p, "pretokenizers") && depth == 0) {
-            read_pre_tokenizers(l, depth);
-        } else if (lm_json_pull_is(p, "pattern")) {
-            read_pattern(l);
-        } else if (lm_json_pull_is(p, "behavior")) {
-            snprintf(behavior, sizeof behavior, "%s", take_string(l));
-        } else if (lm_json_pull_is(p, "invert")) {
-            invert = lm_json_pull_boolean(p);
-        } else if (lm_json_pull_is(p, "individual_digits")) {
-            individual = lm_json_pull_boolean(p);
-        } else if (lm_json_pull_is(p, "use_regex")) {
-            regex = lm_json_pull_boolean(p);
-        } else if (lm_json_pull_is(p, "add_prefix_space")) {
-            want_false(l, "add_prefix_space");
-        } else if (lm_json_pull_is(p, "trim_offsets")) {
-            lm_json_pull_boolean(p); /* of offsets, not of text */
-        } else {
-            unknown(l, "a pre-tokenizer");
-        }
-    }
-    if (p->status != LM_OK || (strcmp(type, "Sequence") == 0 && depth == 0)) return;
-    if (l->byte_level) {
-        refuse(l, "a pre-tokenizer behind ByteLevel");
-    } else if (strcmp(type, "Split") == 0) {
-        read_split(l, behavior, invert);
-    } else if (strcmp(type, "Digits") == 0 && individual && !l->split_given) {
-        l->digits = true;
-    } else if (strcmp(type, "ByteLevel") == 0) {
-        l->byte_level = true;
-        l->use_regex = regex;
-    } else {
-        lm_json_pull_wrong(p, "a pre-tokenizer \"%s\"%s, which lmtrain does not have", type,
-                           strcmp(type, "Digits") == 0 ? " of several digits or behind a split"
-                                                       : "");
-    }
-}
-
-/* What they all together are. */
-static void choose_split(loader *l) {
-    if (!l->byte_level)
-        refuse(l, "a pre-tokenizer other than ByteLevel");
-    else if (l->split_given && (l->use_regex || l->digits))
-        refuse(l, "two splits behind each other");
-    else if (!l->split_given && !l->use_regex)
-        refuse(l, "text that is not split");
-    else if (!l->split_given)
-        l->v->split = lm_split_find(l->digits ? "digits" : "gpt2");
-}
-
-/* ---- around the tokens ------------------------------------------------------------------------*/
-
-/* An element of a template: {"SpecialToken": {"id": "<s>", "type_id": 0}} or {"Sequence": {...}}.
- * Returns whether it is the text; a special token goes to l->begins. */
-static bool read_template_part(loader *l, bool first) {
-    lm_json_pull *p = &l->p;
-    bool text = false;
-    lm_json_pull_object(p);
-    while (lm_json_pull_member(p)) {
-        text = lm_json_pull_is(p, "Sequence");
-        if (text) {
-            lm_json_pull_skip(p);
-            continue;
-        }
-        if (!lm_json_pull_is(p, "SpecialToken") || !first) {
-            refuse(l, "a post-processor that puts more than one token in front of a text");
-            return false;
-        }
-        lm_json_pull_object(p);
-        while (lm_json_pull_member(p)) {
-            if (!lm_json_pull_is(p, "id")) {
-                lm_json_pull_skip(p);
-                continue;
-            }
-            lm_json_pull_string(p);
-            l->begins.length = 0;
-            lm_text_append(&l->begins, lm_text_cstr(&p->string), p->string.length);
-        }
-    }
-    return text;
-}
-
-static void read_template(loader *l) {
-    bool over = false;
-    lm_json_pull_array(&l->p);
-    for (bool first = true; lm_json_pull_element(&l->p); first = false) {
-        if (over) {
-            refuse(l, "a post-processor that puts tokens behind a text");
-            return;
-        }
-        over = read_template_part(l, first);
-    }
-}
-
-/* It may put one special token in front of a text, which is then what begins documents. */
-static void read_post_processor(loader *l) {
-    lm_json_pull *p = &l->p;
-    if (lm_json_pull_if_null(p)) return;
-    lm_json_pull_object(p);
-    while (lm_json_pull_member(p)) {
-        if (lm_json_pull_is(p, "type")) {
-            const char *type = take_string(l);
-            if (strcmp(type, "Sequence") != 0 && strcmp(type, "ByteLevel") != 0 &&
-                strcmp(type, "TemplateProcessing") != 0)
-                lm_json_pull_wrong(p, "a post-processor \"%s\", which lmtrain does not have", type);
-        } else if (lm_json_pull_is(p, "processors")) {
-            lm_json_pull_array(p);
-            while (lm_json_pull_element(p)) read_post_processor(l);
-        } else if (lm_json_pull_is(p, "single")) {
-            read_template(l);
-        } else {
-            lm_json_pull_skip(p); /* pairs of texts, offsets, the ids of special tokens */
-        }
-    }
-}
-
-static void read_decoder(loader *l) {
-    lm_json_pull *p = &l->p;
-    if (lm_json_pull_if_null(p)) return;
-    lm_json_pull_object(p);
-    while (lm_json_pull_member(p)) {
-        if (!lm_json_pull_is(p, "type")) {
-            lm_json_pull_skip(p); /* ByteLevel decodes the same with each of its flags */
-            continue;
-        }
-        const char *type = take_string(l);
-        if (strcmp(type, "ByteLevel") != 0)
-            lm_json_pull_wrong(p, "a decoder \"%s\", which lmtrain does not have", type);
-    }
-}
-
 /* ---- the model --------------------------------------------------------------------------------*/
 
 /* A name outside of the alphabet can only be an added token's: encoding does not make it. */
-static void read_vocab(loader *l) {
+static void read_vocab(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
     lm_json_pull_object(p);
     while (lm_json_pull_member(p)) {
@@ -369,12 +157,12 @@ static void read_vocab(loader *l) {
 }
 
 /* "a b" or ["a", "b"] */
-static void read_merge(loader *l) {
+static void read_merge(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
     const char *text, *space = NULL;
     l->left.length = l->part.length = 0;
     if (lm_json_pull_peek(p) == LM_JSON_STRING) {
-        text = take_string(l);
+        text = lm_hf_take_string(l);
         space = memchr(text, ' ', p->string.length);
         size_t n = space ? (size_t)(space - text) : 0;
         if (!space || !lm_alphabet_parse(text, n, &l->left) ||
@@ -384,7 +172,7 @@ static void read_merge(loader *l) {
         int n = 0;
         lm_json_pull_array(p);
         for (; lm_json_pull_element(p); n++) {
-            text = take_string(l);
+            text = lm_hf_take_string(l);
             if (n < 2 && !lm_alphabet_parse(text, p->string.length, n ? &l->part : &l->left)) break;
         }
         if (n != 2) l->left.length = 0;
@@ -401,7 +189,7 @@ static void read_merge(loader *l) {
 }
 
 /* What we have written ourselves (save.c). */
-static void read_ours(loader *l) {
+static void read_ours(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
     l->v->document_token = -1;
     lm_json_pull_object(p);
@@ -411,18 +199,19 @@ static void read_ours(loader *l) {
         else if (lm_json_pull_is(p, "document_token"))
             l->v->document_token = (int32_t)lm_json_pull_count(p, LM_BPE_VOCAB_MOST - 1);
         else
-            unknown(l, "\"lmtrain\"");
+            lm_hf_unknown(l, "\"lmtrain\"");
     }
 }
 
-static void read_model_member(loader *l) {
+static void read_model_member(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
     if (lm_json_pull_is(p, "type")) {
-        const char *type = take_string(l);
+        const char *type = lm_hf_take_string(l);
         if (strcmp(type, "BPE") != 0)
             lm_json_pull_wrong(p, "a model of type \"%s\", which lmtrain does not have", type);
     } else if (lm_json_pull_is(p, "dropout")) {
-        if (!lm_json_pull_if_null(p) && lm_json_pull_number(p) != 0) refuse(l, "dropout of merges");
+        if (!lm_json_pull_if_null(p) && lm_json_pull_number(p) != 0)
+            lm_hf_refuse(l, "dropout of merges");
     } else if (lm_json_pull_is(p, "unk_token") || lm_json_pull_is(p, "fuse_unk")) {
         lm_json_pull_skip(p); /* of what is no token: here every byte is one */
     } else if (lm_json_pull_is(p, "continuing_subword_prefix")) {
@@ -430,7 +219,7 @@ static void read_model_member(loader *l) {
     } else if (lm_json_pull_is(p, "end_of_word_suffix")) {
         want_null_or_empty(l, "end_of_word_suffix");
     } else if (lm_json_pull_is(p, "byte_fallback")) {
-        want_false(l, "byte_fallback");
+        lm_hf_want_false(l, "byte_fallback");
     } else if (lm_json_pull_is(p, "ignore_merges")) {
         l->v->whole_first = lm_json_pull_boolean(p);
     } else if (lm_json_pull_is(p, "lmtrain")) {
@@ -441,11 +230,11 @@ static void read_model_member(loader *l) {
         lm_json_pull_array(p);
         while (lm_json_pull_element(p)) read_merge(l);
     } else {
-        unknown(l, "the model");
+        lm_hf_unknown(l, "the model");
     }
 }
 
-static void read_member(loader *l) {
+static void read_member(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
     if (lm_json_pull_is(p, "version")) {
         lm_json_pull_skip(p);
@@ -457,19 +246,18 @@ static void read_member(loader *l) {
         lm_json_pull_array(p);
         while (lm_json_pull_element(p)) read_added_token(l);
     } else if (lm_json_pull_is(p, "normalizer")) {
-        read_normalizer(l);
+        lm_hf_read_normalizer(l);
     } else if (lm_json_pull_is(p, "pre_tokenizer")) {
-        if (!lm_json_pull_if_null(p)) read_pre_tokenizer(l, 0);
-        if (p->status == LM_OK) choose_split(l);
+        lm_hf_read_pre_tokenizer(l);
     } else if (lm_json_pull_is(p, "post_processor")) {
-        read_post_processor(l);
+        lm_hf_read_post_processor(l);
     } else if (lm_json_pull_is(p, "decoder")) {
-        read_decoder(l);
+        lm_hf_read_decoder(l);
     } else if (lm_json_pull_is(p, "model")) {
         lm_json_pull_object(p);
         while (lm_json_pull_member(p)) read_model_member(l);
     } else {
-        unknown(l, "the file");
+        lm_hf_unknown(l, "the file");
     }
 }
 
@@ -495,8 +283,29 @@ static lm_status check_names(const lm_vocabulary *v, const char *path, lm_error 
     return LM_OK;
 }
 
+/* "</s>", or an object whose "content" is that; anything else names no token. */
+static void read_eos_token(lm_json_pull *p, const lm_vocabulary *v, int32_t *id) {
+    lm_json_kind kind = lm_json_pull_peek(p);
+    if (kind == LM_JSON_STRING) {
+        lm_json_pull_string(p);
+        *id = lm_vocabulary_find_added(v, lm_text_cstr(&p->string));
+    } else if (kind == LM_JSON_OBJECT) {
+        lm_json_pull_object(p);
+        while (lm_json_pull_member(p)) {
+            if (!lm_json_pull_is(p, "content")) {
+                lm_json_pull_skip(p);
+                continue;
+            }
+            lm_json_pull_string(p);
+            *id = lm_vocabulary_find_added(v, lm_text_cstr(&p->string));
+        }
+    } else {
+        lm_json_pull_skip(p);
+    }
+}
+
 /* The token that tokenizer_config.json beside the file gives as eos_token, if it says so: *id. */
-static lm_status read_config(loader *l, int32_t *id, lm_error *err) {
+static lm_status read_config(lm_hf_loader *l, int32_t *id, lm_error *err) {
     const char *path = l->file->path, *slash = strrchr(path, '/');
     lm_text name = {0}, text = {0};
     lm_status status = LM_OK;
@@ -509,25 +318,10 @@ static lm_status read_config(loader *l, int32_t *id, lm_error *err) {
     lm_json_pull_begin(&p, lm_text_cstr(&name), lm_text_cstr(&text), text.length, err);
     lm_json_pull_object(&p);
     while (lm_json_pull_member(&p)) {
-        bool eos = lm_json_pull_is(&p, "eos_token");
-        lm_json_kind kind = lm_json_pull_peek(&p);
-        if (eos && kind == LM_JSON_STRING) {
-            lm_json_pull_string(&p);
-            *id = lm_vocabulary_find_added(l->v, lm_text_cstr(&p.string));
-        } else if (eos && kind == LM_JSON_OBJECT) {
-            lm_json_pull_object(&p);
-            while (lm_json_pull_member(&p)) {
-                bool content = lm_json_pull_is(&p, "content");
-                if (!content) {
-                    lm_json_pull_skip(&p);
-                    continue;
-                }
-                lm_json_pull_string(&p);
-                *id = lm_vocabulary_find_added(l->v, lm_text_cstr(&p.string));
-            }
-        } else {
+        if (lm_json_pull_is(&p, "eos_token"))
+            read_eos_token(&p, l->v, id);
+        else
             lm_json_pull_skip(&p);
-        }
     }
     status = lm_json_pull_end(&p);
 out:
@@ -536,9 +330,8 @@ out:
     return status;
 }
 
-/* What begins a document: what we wrote ourselves, else the post-processor, else the end of text.
- * */
-static lm_status find_document_token(loader *l, lm_error *err) {
+/* What begins a document: what we wrote, else the post-processor, else the end of text. */
+static lm_status find_document_token(lm_hf_loader *l, lm_error *err) {
     lm_vocabulary *v = l->v;
     int32_t id = -1;
     if (v->document_token >= v->n_tokens)
@@ -558,7 +351,7 @@ static lm_status find_document_token(loader *l, lm_error *err) {
 }
 
 static lm_status load(lm_vocabulary *v, const lm_tokenizer_file *f, lm_error *err) {
-    loader l = {.v = v, .file = f};
+    lm_hf_loader l = {.v = v, .file = f};
     if (f->split)
         return lm_error_set(err, LM_ERR_USAGE,
                             "%s says itself how text is split: leave --pretokenizer out", f->path);
