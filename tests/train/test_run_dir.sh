@@ -77,9 +77,11 @@ copied() {
 }
 scenario copied
 
-# start OPTIONS...: goes on with the 40 steps in the background, endlessly; its id in $pid.
+# start OPTIONS...: goes on with the 40 steps in the background, endlessly; its id in $pid. The
+# checkpoint of step 40 stays the newest, however many steps it makes before it is killed.
 start() {
-    "$lmtrain" --config a.json --set train.steps=1000000 "$@" >run.out 2>&1 &
+    "$lmtrain" --config a.json --set train.steps=1000000 --set checkpoint.every=0 "$@" \
+        >run.out 2>&1 &
     pid=$!
     until_true more_lines run/metrics.jsonl 60
 }
