@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 static lm_status fail(lm_error *err, const char *path, const char *verb) {
     return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot %s: %s", path, verb,
@@ -157,4 +158,14 @@ char *lm_file_join(const char *directory, const char *name) {
     if (slash) path[n] = '/';
     memcpy(path + n + slash, name, m + 1);
     return path;
+}
+
+char *lm_file_beside(const char *path, const char *from, const char *to) {
+    size_t n = strlen(path), m = strlen(to);
+    if (lm_text_ends_with(path, from)) n -= strlen(from);
+    char *other = malloc(n + m + 1);
+    if (!other) return NULL;
+    memcpy(other, path, n);
+    memcpy(other + n, to, m + 1);
+    return other;
 }

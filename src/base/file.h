@@ -92,5 +92,8 @@ bool lm_file_can_write(int fd, int milliseconds);
 
 /* malloc'd "directory/name"; NULL when memory runs out. */
 char *lm_file_join(const char *directory, const char *name);
+/* malloc'd path whose end `from`, where it has it, is replaced by `to`, which else is appended:
+ * x.json beside x.bin. NULL when memory runs out. */
+char *lm_file_beside(const char *path, const char *from, const char *to);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/numbers.h"
 #include "data/format.h"
 
@@ -46,17 +47,6 @@ static lm_ids ids_of(int code) {
     };
     if (code < 0 || (size_t)code >= sizeof types / sizeof *types) return (lm_ids){0};
     return types[code];
-}
-
-/* malloc'd path of the index of a shard: x.idx for x.bin; NULL without memory. */
-static char *index_path(const char *shard_path) {
-    size_t n = strlen(shard_path);
-    if (lm_text_ends_with(shard_path, ".bin")) n -= strlen(".bin");
-    char *path = malloc(n + sizeof ".idx");
-    if (!path) return NULL;
-    memcpy(path, shard_path, n);
-    strcpy(path + n, ".idx");
-    return path;
 }
 
 static lm_status read_header(index_file *x, lm_error *err) {
@@ -166,7 +156,7 @@ static lm_status open_megatron(lm_shard *s, bool *mine, lm_error *err) {
     index_file x = {.shard = s, .err = err};
     lm_status status = LM_OK;
     if (s->manifest.found) return LM_OK;
-    char *path = index_path(s->path);
+    char *path = lm_file_beside(s->path, ".bin", ".idx");
     if (!path) return lm_error_no_memory(err, s->path);
     if (!lm_file_exists(path) || lm_file_same(path, s->path)) goto out;
     if ((status = lm_file_reader_open(&x.file, path, err)) != LM_OK) goto out;

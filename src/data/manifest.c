@@ -13,13 +13,7 @@
 #define MAX_SIZE ((size_t)1 << 20)
 
 char *lm_manifest_path(const char *shard_path) {
-    size_t n = strlen(shard_path);
-    if (lm_text_ends_with(shard_path, ".bin")) n -= strlen(".bin");
-    char *path = malloc(n + sizeof ".json");
-    if (!path) return NULL;
-    memcpy(path, shard_path, n);
-    strcpy(path + n, ".json");
-    return path;
+    return lm_file_beside(shard_path, ".bin", ".json");
 }
 
 char *lm_manifest_tokenizer_path(const lm_manifest *m, const char *shard_path) {

@@ -286,8 +286,20 @@ static void test_home(void **state) {
     if (getpwuid(getuid())) expect_home("~/a", NULL);
 }
 
+static void test_a_name_beside_another_replaces_its_end_or_is_longer(void **state) {
+    (void)state;
+    static const char *const names[][2] = {
+        {"a/x.bin", "a/x.json"}, {"x.binary", "x.binary.json"}, {".bin", ".json"}, {"", ".json"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = lm_file_beside(names[i][0], ".bin", ".json");
+        assert_string_equal(path, names[i][1]);
+        free(path);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_name_beside_another_replaces_its_end_or_is_longer),
         cmocka_unit_test(test_replace_read_map),
         cmocka_unit_test(test_aborted_and_failed_writes_leave_the_old_file),
         cmocka_unit_test(test_write_at),
