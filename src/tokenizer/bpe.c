@@ -171,8 +171,7 @@ struct lm_bpe_worker {
     uint32_t places[BATCH];
 };
 
-lm_status lm_bpe_worker_create(lm_bpe_worker **out, const lm_bpe *b, lm_error *err) {
-    (void)b;
+lm_status lm_bpe_worker_create(lm_bpe_worker **out, lm_error *err) {
     lm_bpe_worker *w = *out = calloc(1, sizeof *w);
     if (!w) return lm_error_no_memory(err, "a tokenizer");
     lm_status status =

@@ -3,7 +3,7 @@
  * merged until no pair has a rank.
  *
  *     lm_bpe_create(&b, &source, err);               // copies what it needs of the source
- *     lm_bpe_worker_create(&w, b, err);              // one per thread
+ *     lm_bpe_worker_create(&w, err);                 // one per thread
  *     n = lm_bpe_encode(b, w, text, size, ids);      // ids [size + LM_BPE_SLACK]
  *     lm_bpe_worker_free(w);
  *     lm_bpe_free(b);
@@ -64,7 +64,8 @@ typedef struct lm_bpe_worker lm_bpe_worker;
 lm_status lm_bpe_create(lm_bpe **b, const lm_bpe_source *source, lm_error *err);
 void lm_bpe_free(lm_bpe *b); /* NULL is fine */
 
-lm_status lm_bpe_worker_create(lm_bpe_worker **w, const lm_bpe *b, lm_error *err);
+/* For one b and no other: it remembers ids. */
+lm_status lm_bpe_worker_create(lm_bpe_worker **w, lm_error *err);
 void lm_bpe_worker_free(lm_bpe_worker *w); /* NULL is fine */
 
 /* Overwrites ids with those of text; returns their number (at most size), -1 when a very long piece

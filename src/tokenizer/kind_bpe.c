@@ -73,10 +73,9 @@ static void close_bpe(lm_tokenizer *t) {
 }
 
 static lm_status encoder_open(lm_encoder *e, lm_error *err) {
-    const bpe_state *s = e->tokenizer->state;
     encoder_state *own = e->state = calloc(1, sizeof *own);
     if (!own) return lm_error_no_memory(err, "a tokenizer");
-    return lm_bpe_worker_create(&own->worker, s->bpe, err);
+    return lm_bpe_worker_create(&own->worker, err);
 }
 
 static void encoder_close(lm_encoder *e) {

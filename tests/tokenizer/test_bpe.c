@@ -114,7 +114,7 @@ static void test_as_defined(void **state) {
         lm_bpe_worker *w;
         make_vocabulary(&v, 5 + (int)below(60), round % 2 == 1);
         assert_int_equal(lm_bpe_create_from(&b, &v, &err), LM_OK);
-        assert_int_equal(lm_bpe_worker_create(&w, b, &err), LM_OK);
+        assert_int_equal(lm_bpe_worker_create(&w, &err), LM_OK);
         for (int i = 0; i < 200; i++) check(&v, b, w, 1 + below(24));
         for (int i = 0; i < 6; i++) check(&v, b, w, 1 + below(LM_BPE_SHORT));
         check(&v, b, w, LM_BPE_SHORT);
@@ -145,7 +145,7 @@ static void test_whole_pieces(void **state) {
             lm_vocabulary_merge(&v, parts[i][0], strlen(parts[i][0]), parts[i][1],
                                 strlen(parts[i][1]), &err);
         assert_int_equal(lm_bpe_create_from(&b, &v, &err), LM_OK);
-        assert_int_equal(lm_bpe_worker_create(&w, b, &err), LM_OK);
+        assert_int_equal(lm_bpe_worker_create(&w, &err), LM_OK);
         assert_int_equal(lm_bpe_encode(b, w, (const unsigned char *)"abc", 3, ids), whole ? 1 : 2);
         assert_int_equal(ids[0], whole ? 258 : 'a');
         assert_int_equal(lm_bpe_find(b, (const unsigned char *)"abc", 3), 258);
