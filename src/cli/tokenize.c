@@ -114,8 +114,7 @@ static lm_status check_tokenizer_file(const job *j, const char *path, bool force
     if ((status = lm_file_read(path, (size_t)1 << 28, &there, err)) != LM_OK) goto out;
     bool same = there.length == j->saved.length &&
                 memcmp(lm_text_cstr(&there), lm_text_cstr(&j->saved), there.length) == 0;
-    bool ours = strstr(lm_text_cstr(&there), "\"lmtrain\": {") != NULL;
-    if (!same && !ours)
+    if (!same && !lm_tokenizer_is_ours(lm_text_cstr(&there)))
         status =
             lm_error_set(err, LM_ERR_USAGE,
                          "%s is there already and is not lmtrain's: choose another --output", path);

@@ -12,7 +12,6 @@
 
 #define PIECE         ((size_t)1 << 20) /* bytes of text read at a time */
 #define LARGEST_FILE  ((size_t)1 << 28) /* of a tokenizer */
-#define MARK_OF_OURS  "\"lmtrain\""     /* in every tokenizer.json that lmtrain writes */
 #define DEFAULT_SPLIT "gpt2"
 
 static const char *const default_specials[] = {"<|endoftext|>"};
@@ -50,8 +49,7 @@ static lm_status find_split(const char *name, const lm_split **split, lm_error *
     lm_text known = {0};
     *split = lm_split_find(name ? name : DEFAULT_SPLIT);
     if (*split) return LM_OK;
-    for (int i = 0; lm_split_name(i); i++)
-        lm_text_say(&known, "%s%s", i ? ", " : "", lm_split_name(i));
+    lm_text_list(&known, lm_split_name);
     lm_text_did_you_mean(suggestion, lm_text_nearest(name, split_name, NULL));
     lm_error_set(err, LM_ERR_USAGE, "tokenize: --pretokenizer: expected one of %s, found \"%s\"%s",
                  lm_text_cstr(&known), name, suggestion);
@@ -69,7 +67,7 @@ static lm_status check_file(const char *path, bool force, lm_error *err) {
                             " --output",
                             path);
     lm_status status = lm_file_read(path, LARGEST_FILE, &there, err);
-    if (status == LM_OK && !strstr(lm_text_cstr(&there), MARK_OF_OURS))
+    if (status == LM_OK && !lm_tokenizer_is_ours(lm_text_cstr(&there)))
         status = lm_error_set(err, LM_ERR_USAGE,
                               "%s was not written by lmtrain, which does not overwrite it: choose"
                               " another --output",

@@ -20,6 +20,10 @@ int64_t lm_tokenizer_file_most_ids(const lm_tokenizer_file *f) {
     return lm_min(lm_max((int64_t)f->size, 1 << 16), LM_BPE_VOCAB_MOST);
 }
 
+static const char *format_name(int i) {
+    return i < COUNT ? formats[i]->name : NULL;
+}
+
 static lm_status parse(lm_vocabulary *v, const lm_tokenizer_file *f, lm_error *err) {
     lm_text known = {0};
     lm_status status = LM_OK;
@@ -27,8 +31,7 @@ static lm_status parse(lm_vocabulary *v, const lm_tokenizer_file *f, lm_error *e
     *v = (lm_vocabulary){.document_token = LM_DOCUMENT_UNSAID};
     while (i < COUNT && !formats[i]->probe(f)) i++;
     if (i == COUNT) {
-        for (i = 0; i < COUNT; i++)
-            lm_text_printf(&known, "%s%s", i == 0 ? "" : ", ", formats[i]->name);
+        lm_text_list(&known, format_name);
         status = lm_error_set(err, LM_ERR_USAGE,
                               "%s: expected a tokenizer (%s), found something"
                               " else",

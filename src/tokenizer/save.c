@@ -1,9 +1,11 @@
 /* Writing a tokenizer.json. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/numbers.h"
 #include "tokenizer/alphabet.h"
+#include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
 
 static void save_added(const lm_vocabulary *v, lm_json_writer *w) {
@@ -205,4 +207,9 @@ lm_status lm_vocabulary_save(const lm_vocabulary *v, lm_text *out, lm_error *err
     lm_text_append(out, "\n", 1);
     if (status == LM_OK && out->failed) status = lm_error_no_memory(err, "tokenizer.json");
     return status;
+}
+
+/* In the text of another file the quotes of a token stand behind backslashes. */
+bool lm_tokenizer_is_ours(const char *file) {
+    return strstr(file, "\"lmtrain\": {") != NULL;
 }

@@ -58,6 +58,8 @@ int64_t lm_tokenizer_text_bytes(const lm_tokenizer *t, int32_t id);
 bool lm_tokenizer_has_file(const lm_tokenizer *t);
 /* Appends that as a tokenizer.json, which lm_tokenizer_parse and Hugging Face's tokenizers read. */
 lm_status lm_tokenizer_save(const lm_tokenizer *t, lm_text *out, lm_error *err);
+/* Is this the text of a file that lm_tokenizer_save gave? Others' files are not replaced. */
+bool lm_tokenizer_is_ours(const char *file);
 /* The end of the piece of text[0 .. size) that begins at `at` < size, for people: tokens do not
  * cross the ends of pieces. */
 size_t lm_tokenizer_piece(const lm_tokenizer *t, const char *text, size_t size, size_t at);
