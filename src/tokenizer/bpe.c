@@ -209,6 +209,11 @@ static int64_t encode_piece(const lm_bpe *b, lm_bpe_worker *w, const unsigned ch
     return merge_piece(b, &w->space, p, n, ids);
 }
 
+int64_t lm_bpe_merge_piece(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *piece,
+                           size_t size, int32_t *ids) {
+    return merge_piece(b, &w->space, piece, size, ids);
+}
+
 static int64_t encode_new(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *p, size_t n,
                           piece_key k, bucket *place, int32_t *ids) {
     int64_t count = encode_piece(b, w, p, n, ids);

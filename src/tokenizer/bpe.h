@@ -73,6 +73,10 @@ void lm_bpe_worker_free(lm_bpe_worker *w); /* NULL is fine */
 int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *text, size_t size,
                       int32_t *ids);
 
+/* The same of one piece, whatever the split says, by merging alone: whole_first does not count. */
+int64_t lm_bpe_merge_piece(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *piece,
+                           size_t size, int32_t *ids);
+
 /* The token of these bytes; -1: there is none. */
 int32_t lm_bpe_find(const lm_bpe *b, const unsigned char *bytes, size_t size);
 

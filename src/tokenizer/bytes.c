@@ -5,6 +5,7 @@ static lm_status open_bytes(lm_tokenizer *t, lm_error *err) {
     (void)err;
     t->vocab_size = 256;
     t->document_token = 0;
+    t->end_token = 0;
     t->separates = true;
     return LM_OK;
 }

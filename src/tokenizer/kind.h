@@ -10,8 +10,8 @@ typedef struct lm_encoder lm_encoder;
 
 typedef struct lm_tokenizer_row {
     const char *name;
-    /* Fills vocab_size, document_token, separates and, where the kind has any, state. After an
-     * error close is called all the same. NULL: the kind is read from a file (load.h). */
+    /* Fills vocab_size, document_token, end_token, separates and, where the kind has any, state.
+     * After an error close is called all the same. NULL: the kind is read from a file (load.h). */
     lm_status (*open)(lm_tokenizer *t, lm_error *err);
     void (*close)(lm_tokenizer *t); /* frees state; NULL: there is nothing to free */
     /* Make and free e->state, what an encoder needs of its own; both NULL: nothing. */
@@ -28,15 +28,16 @@ typedef struct lm_tokenizer_row {
     void (*decode)(const lm_tokenizer *t, int32_t id, lm_text *out); /* 0 <= id < vocab_size */
     /* Bytes of text that it stands for, likewise; NULL: 1. */
     int64_t (*text_bytes)(const lm_tokenizer *t, int32_t id);
-    /* Appends the tokenizer's file; NULL: its name says everything. */
-    lm_status (*save)(const lm_tokenizer *t, lm_text *out, lm_error *err);
+    /* What its file holds (lm_vocabulary_save); NULL: its name says everything. */
+    const lm_vocabulary *(*vocabulary)(const lm_tokenizer *t);
 } lm_tokenizer_row;
 
 struct lm_tokenizer {
     const lm_tokenizer_row *kind;
     int64_t vocab_size;
     int32_t document_token; /* -1: none */
-    bool separates;         /* it stands between documents, not in front of them */
+    int32_t end_token;      /* -1: none */
+    bool separates;         /* the document token stands between documents, not in front of them */
     void *state;            /* what the kind keeps per tokenizer */
 };
 
@@ -50,6 +51,10 @@ void lm_encoder_close(lm_encoder *e); /* NULL is fine */
 
 /* lm_tokenizer_open with its row found already. */
 lm_status lm_tokenizer_open_kind(lm_tokenizer **t, const lm_tokenizer_row *kind, lm_error *err);
+/* *v: what the tokenizer is made of. A kind that has no file gets *made, which is empty before and
+ * which lm_vocabulary_free frees. */
+lm_status lm_tokenizer_vocabulary(const lm_tokenizer *t, lm_vocabulary *made,
+                                  const lm_vocabulary **v, lm_error *err);
 /* Of kind bpe. Takes the vocabulary over, after an error too. */
 lm_status lm_tokenizer_open_vocabulary(lm_tokenizer **t, lm_vocabulary *v, bool allow_special,
                                        lm_error *err);

@@ -46,6 +46,7 @@ lm_status lm_tokenizer_open_vocabulary(lm_tokenizer **out, lm_vocabulary *v, boo
     *t = (lm_tokenizer){.kind = &lm_tokenizer_bpe,
                         .vocab_size = v->n_tokens,
                         .document_token = v->document_token,
+                        .end_token = lm_vocabulary_end_of_text(v),
                         .state = s};
     s->vocabulary = *v;
     *v = (lm_vocabulary){0};
@@ -168,9 +169,9 @@ static int64_t text_bytes(const lm_tokenizer *t, int32_t id) {
     return s->special[id] ? 0 : s->vocabulary.tokens[id].size;
 }
 
-static lm_status save(const lm_tokenizer *t, lm_text *out, lm_error *err) {
+static const lm_vocabulary *vocabulary(const lm_tokenizer *t) {
     const bpe_state *s = t->state;
-    return lm_vocabulary_save(&s->vocabulary, out, err);
+    return &s->vocabulary;
 }
 
 const lm_tokenizer_row lm_tokenizer_bpe = {
@@ -183,5 +184,5 @@ const lm_tokenizer_row lm_tokenizer_bpe = {
     .piece = piece,
     .decode = decode,
     .text_bytes = text_bytes,
-    .save = save,
+    .vocabulary = vocabulary,
 };

@@ -333,18 +333,20 @@ out:
 /* What begins a document: what we wrote, else the post-processor, else the end of text. */
 static lm_status find_document_token(lm_hf_loader *l, lm_error *err) {
     lm_vocabulary *v = l->v;
-    int32_t id = -1;
-    if (v->document_token >= v->n_tokens)
+    int32_t id = -1, said = v->document_token;
+    if (said >= v->n_tokens)
         return lm_error_set(err, LM_ERR_USAGE, "%s: the document token %d is beyond the vocabulary",
-                            l->file->path, (int)v->document_token);
-    if (v->document_token != LM_DOCUMENT_UNSAID) return LM_OK;
-    if (l->begins.length > 0) {
+                            l->file->path, (int)said);
+    v->begins = l->begins.length > 0;
+    if (v->begins) {
         v->document_token = lm_vocabulary_find_added(v, lm_text_cstr(&l->begins));
-        if (v->document_token >= 0) return LM_OK;
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "%s: the post-processor's token \"%s\" is no added token",
-                            l->file->path, lm_text_cstr(&l->begins));
+        if (v->document_token >= 0 && (said == LM_DOCUMENT_UNSAID || said == v->document_token))
+            return LM_OK;
+        return lm_error_set(err, LM_ERR_USAGE, "%s: the post-processor's token \"%s\" is no %s",
+                            l->file->path, lm_text_cstr(&l->begins),
+                            v->document_token < 0 ? "added token" : "document token");
     }
+    if (said != LM_DOCUMENT_UNSAID) return LM_OK;
     lm_status status = read_config(l, &id, err);
     if (id >= 0) v->document_token = id;
     return status;

@@ -1,12 +1,10 @@
 /* Writing a tokenizer.json. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/numbers.h"
 #include "tokenizer/alphabet.h"
-#include "tokenizer/tokenizer.h"
-#include "tokenizer/vocabulary.h"
+#include "tokenizer/kind.h"
 
 static void save_added(const lm_vocabulary *v, lm_json_writer *w) {
     lm_json_array(w, "added_tokens", LM_JSON_LINES);
@@ -94,74 +92,29 @@ static void save_vocab(const lm_vocabulary *v, lm_json_writer *w) {
     lm_text_free(&name);
 }
 
-static void save_merge(const unsigned char *bytes, size_t left, size_t right, lm_text *name,
-                       lm_json_writer *w) {
-    lm_json_array(w, NULL, LM_JSON_LINE);
+typedef struct merge_writer {
+    lm_json_writer *json;
+    lm_text name;
+} merge_writer;
+
+static void save_merge(void *to, const unsigned char *bytes, size_t left, size_t right) {
+    merge_writer *m = to;
+    lm_json_array(m->json, NULL, LM_JSON_LINE);
     for (int part = 0; part < 2; part++) {
-        name->length = 0;
-        lm_alphabet_print(part ? bytes + left : bytes, part ? right : left, name);
-        lm_json_string(w, NULL, lm_text_cstr(name));
+        m->name.length = 0;
+        lm_alphabet_print(part ? bytes + left : bytes, part ? right : left, &m->name);
+        lm_json_string(m->json, NULL, lm_text_cstr(&m->name));
     }
-    lm_json_end(w);
-}
-
-typedef struct halves {
-    int32_t left, right;
-    size_t left_size;
-} halves;
-
-static int by_parts(const void *a, const void *b) {
-    const halves *x = a, *y = b;
-    if (x->left != y->left) return x->left < y->left ? -1 : 1;
-    return x->right < y->right ? -1 : x->right > y->right;
-}
-
-/* Every pair of tokens that makes up a token is a merge, in the order of ranks. */
-static lm_status save_pairs(const lm_vocabulary *v, lm_text *name, lm_json_writer *w,
-                            lm_error *err) {
-    lm_bpe *b = NULL;
-    halves *list = NULL;
-    size_t room = 0;
-    lm_status status = lm_bpe_create_from(&b, v, err);
-    for (int64_t id = 0; id < v->n_tokens && status == LM_OK; id++) {
-        size_t size, n = 0;
-        const unsigned char *bytes = lm_vocabulary_bytes(v, id, &size);
-        if (v->tokens[id].hidden) continue;
-        if (size > room) {
-            halves *grown = realloc(list, 2 * size * sizeof *list);
-            if (!grown) {
-                status = lm_error_no_memory(err, "a tokenizer");
-                break;
-            }
-            list = grown;
-            room = 2 * size;
-        }
-        for (size_t i = 1; i < size; i++) {
-            halves h = {lm_bpe_find(b, bytes, i), lm_bpe_find(b, bytes + i, size - i), i};
-            if (h.left >= 0 && h.right >= 0) list[n++] = h;
-        }
-        if (n > 1) qsort(list, n, sizeof *list, by_parts);
-        for (size_t i = 0; i < n; i++)
-            save_merge(bytes, list[i].left_size, size - list[i].left_size, name, w);
-    }
-    free(list);
-    lm_bpe_free(b);
-    return status;
+    lm_json_end(m->json);
 }
 
 static lm_status save_merges(const lm_vocabulary *v, lm_json_writer *w, lm_error *err) {
-    lm_text name = {0};
-    lm_status status = LM_OK;
+    merge_writer m = {.json = w};
     lm_json_array(w, "merges", LM_JSON_LINES);
-    if (v->by_ranks) status = save_pairs(v, &name, w, err);
-    for (int64_t i = 0; i < v->n_merges && !v->by_ranks; i++) {
-        lm_bpe_merge m = v->merges[i];
-        const unsigned char *bytes = (const unsigned char *)lm_text_cstr(&v->bytes) + m.at;
-        save_merge(bytes, m.left, m.right, &name, w);
-    }
+    lm_status status = lm_vocabulary_each_merge(v, save_merge, &m, err);
     lm_json_end(w);
-    w->out->failed |= name.failed;
-    lm_text_free(&name);
+    w->out->failed |= m.name.failed;
+    lm_text_free(&m.name);
     return status;
 }
 
@@ -185,6 +138,62 @@ static lm_status save_model(const lm_vocabulary *v, lm_json_writer *w, lm_error 
     return status;
 }
 
+/* The text of an added token; "" for others. */
+static void added_text(const lm_vocabulary *v, int32_t id, lm_text *text) {
+    size_t size;
+    text->length = 0;
+    for (int64_t i = 0; i < v->n_added; i++) {
+        if (v->added[i].id != id) continue;
+        const unsigned char *bytes = lm_vocabulary_bytes(v, id, &size);
+        lm_text_append(text, bytes, size);
+    }
+}
+
+/* {"SpecialToken": {"id": "<s>", "type_id": 0}} or {"Sequence": {"id": "A", "type_id": 0}} */
+static void save_template_part(lm_json_writer *w, const char *kind, const char *id, int type) {
+    lm_json_object(w, NULL, LM_JSON_LINE);
+    lm_json_object(w, kind, LM_JSON_LINE);
+    lm_json_string(w, "id", id);
+    lm_json_integer(w, "type_id", type);
+    lm_json_end(w);
+    lm_json_end(w);
+}
+
+/* The document token in front of every text. */
+static void save_post_processor(const lm_vocabulary *v, lm_json_writer *w) {
+    lm_text token = {0};
+    added_text(v, v->document_token, &token);
+    if (!v->begins || token.length == 0) {
+        lm_json_string(w, "post_processor", NULL);
+        goto out;
+    }
+    lm_json_object(w, "post_processor", LM_JSON_LINES);
+    lm_json_string(w, "type", "TemplateProcessing");
+    for (int texts = 1; texts <= 2; texts++) {
+        lm_json_array(w, texts == 1 ? "single" : "pair", LM_JSON_LINE);
+        for (int i = 0; i < texts; i++) {
+            save_template_part(w, "SpecialToken", lm_text_cstr(&token), i);
+            save_template_part(w, "Sequence", i == 0 ? "A" : "B", i);
+        }
+        lm_json_end(w);
+    }
+    lm_json_object(w, "special_tokens", LM_JSON_LINE);
+    lm_json_object(w, lm_text_cstr(&token), LM_JSON_LINE);
+    lm_json_string(w, "id", lm_text_cstr(&token));
+    lm_json_array(w, "ids", LM_JSON_LINE);
+    lm_json_integer(w, NULL, v->document_token);
+    lm_json_end(w);
+    lm_json_array(w, "tokens", LM_JSON_LINE);
+    lm_json_string(w, NULL, lm_text_cstr(&token));
+    lm_json_end(w);
+    lm_json_end(w);
+    lm_json_end(w);
+    lm_json_end(w);
+out:
+    w->out->failed |= token.failed;
+    lm_text_free(&token);
+}
+
 lm_status lm_vocabulary_save(const lm_vocabulary *v, lm_text *out, lm_error *err) {
     lm_json_writer w = {.out = out};
     lm_json_object(&w, NULL, LM_JSON_LINES);
@@ -200,12 +209,37 @@ lm_status lm_vocabulary_save(const lm_vocabulary *v, lm_text *out, lm_error *err
         lm_json_string(&w, "normalizer", NULL);
     }
     save_pre_tokenizer(v->split, &w);
-    lm_json_string(&w, "post_processor", NULL);
+    save_post_processor(v, &w);
     save_byte_level(&w, "decoder", true, true);
     lm_status status = save_model(v, &w, err);
     lm_json_end(&w);
     lm_text_append(out, "\n", 1);
     if (status == LM_OK && out->failed) status = lm_error_no_memory(err, "tokenizer.json");
+    return status;
+}
+
+lm_status lm_tokenizer_save_config(const lm_tokenizer *t, int64_t length, lm_text *out,
+                                   lm_error *err) {
+    lm_vocabulary made = {0};
+    const lm_vocabulary *v;
+    lm_text token = {0};
+    lm_json_writer w = {.out = out};
+    lm_status status = lm_tokenizer_vocabulary(t, &made, &v, err);
+    if (status != LM_OK) goto out;
+    lm_json_object(&w, NULL, LM_JSON_LINES);
+    lm_json_string(&w, "tokenizer_class", "PreTrainedTokenizerFast");
+    added_text(v, t->document_token, &token);
+    if (token.length > 0) lm_json_string(&w, "bos_token", lm_text_cstr(&token));
+    added_text(v, t->end_token, &token);
+    if (token.length > 0) lm_json_string(&w, "eos_token", lm_text_cstr(&token));
+    lm_json_integer(&w, "model_max_length", length);
+    lm_json_boolean(&w, "clean_up_tokenization_spaces", false);
+    lm_json_end(&w);
+    lm_text_append(out, "\n", 1);
+    if (out->failed || token.failed) status = lm_error_no_memory(err, "tokenizer_config.json");
+out:
+    lm_text_free(&token);
+    lm_vocabulary_free(&made);
     return status;
 }
 

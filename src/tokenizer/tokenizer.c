@@ -101,19 +101,38 @@ lm_status lm_tokenizer_parse(lm_tokenizer **t, const char *name, const char *tex
 }
 
 bool lm_tokenizer_has_file(const lm_tokenizer *t) {
-    return t->kind->save != NULL;
+    return t->kind->vocabulary != NULL;
+}
+
+lm_status lm_tokenizer_vocabulary(const lm_tokenizer *t, lm_vocabulary *made,
+                                  const lm_vocabulary **v, lm_error *err) {
+    *v = made;
+    if (t->kind->vocabulary) {
+        *v = t->kind->vocabulary(t);
+        return LM_OK;
+    }
+    /* The bytes: nothing is merged, so that the split does not matter. */
+    LM_ASSERT(t->vocab_size == 256);
+    made->split = lm_split_find("gpt2");
+    made->document_token = t->document_token;
+    return lm_vocabulary_put_bytes(made, err);
 }
 
 lm_status lm_tokenizer_save(const lm_tokenizer *t, lm_text *out, lm_error *err) {
-    LM_ASSERT(t->kind->save);
-    return t->kind->save(t, out, err);
+    lm_vocabulary made = {0};
+    const lm_vocabulary *v;
+    lm_status status = lm_tokenizer_vocabulary(t, &made, &v, err);
+    if (status == LM_OK) status = lm_vocabulary_save(v, out, err);
+    lm_vocabulary_free(&made);
+    return status;
 }
 
 lm_status lm_tokenizer_digest(const lm_tokenizer *t, uint64_t *digest, lm_error *err) {
     lm_text text = {0};
     *digest = 0;
-    lm_status status = t->kind->save ? lm_tokenizer_save(t, &text, err) : LM_OK;
-    if (status == LM_OK && t->kind->save) *digest = lm_digest_of(text.data, text.length);
+    if (!lm_tokenizer_has_file(t)) return LM_OK;
+    lm_status status = lm_tokenizer_save(t, &text, err);
+    if (status == LM_OK) *digest = lm_digest_of(text.data, text.length);
     lm_text_free(&text);
     return status;
 }
@@ -134,6 +153,10 @@ int32_t lm_tokenizer_document_token(const lm_tokenizer *t) {
 }
 bool lm_tokenizer_separates(const lm_tokenizer *t) {
     return t->separates;
+}
+
+int32_t lm_tokenizer_end_token(const lm_tokenizer *t) {
+    return t->end_token;
 }
 
 int64_t lm_tokenizer_text_bytes(const lm_tokenizer *t, int32_t id) {

@@ -50,14 +50,22 @@ int64_t lm_tokenizer_vocab_size(const lm_tokenizer *t);
 /* The token that begins documents or, where lm_tokenizer_separates, stands between two. -1: none */
 int32_t lm_tokenizer_document_token(const lm_tokenizer *t);
 bool lm_tokenizer_separates(const lm_tokenizer *t);
+/* The token that ends texts in the models of others (<|endoftext|>, </s>); it may be the document
+ * token. -1: none */
+int32_t lm_tokenizer_end_token(const lm_tokenizer *t);
 /* Of what lm_tokenizer_save gives, which is all that ids depend on; 0: it has no file. */
 lm_status lm_tokenizer_digest(const lm_tokenizer *t, uint64_t *digest, lm_error *err);
 /* Bytes of text that a token stands for: 0 for special ones and for ids outside the vocabulary. */
 int64_t lm_tokenizer_text_bytes(const lm_tokenizer *t, int32_t id);
 /* Is there more to say of it than the name of its kind? */
 bool lm_tokenizer_has_file(const lm_tokenizer *t);
-/* Appends that as a tokenizer.json, which lm_tokenizer_parse and Hugging Face's tokenizers read. */
+/* Appends that as a tokenizer.json, which lm_tokenizer_parse and Hugging Face's tokenizers read;
+ * for `bytes`, which needs none, it is one of 256 tokens. */
 lm_status lm_tokenizer_save(const lm_tokenizer *t, lm_text *out, lm_error *err);
+/* Appends the tokenizer_config.json that Hugging Face's transformers read beside it: its class, its
+ * special tokens, and `length`, the most tokens that the model sees. */
+lm_status lm_tokenizer_save_config(const lm_tokenizer *t, int64_t length, lm_text *out,
+                                   lm_error *err);
 /* Is this the text of a file that lm_tokenizer_save gave? Others' files are not replaced. */
 bool lm_tokenizer_is_ours(const char *file);
 /* The end of the piece of text[0 .. size) that begins at `at` < size, for people: tokens do not

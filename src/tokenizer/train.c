@@ -215,15 +215,6 @@ lm_status lm_bpe_training_check(const lm_bpe_training *how, lm_error *err) {
     return LM_OK;
 }
 
-static lm_status put_bytes(lm_vocabulary *v, lm_error *err) {
-    lm_status status = LM_OK;
-    for (int i = 0; i < 256 && status == LM_OK; i++) {
-        unsigned char byte = (unsigned char)i;
-        status = lm_vocabulary_put(v, i, &byte, 1, err);
-    }
-    return status;
-}
-
 static lm_status put_merges(lm_vocabulary *v, const lm_merged_pair *merges, int64_t n,
                             lm_error *err) {
     lm_text token = {0};
@@ -294,7 +285,7 @@ lm_status lm_bpe_trainer_make(lm_bpe_trainer *t, const lm_bpe_training *how,
     merges = malloc((size_t)lm_max(most, 1) * sizeof *merges);
     status = merges ? lm_merges_learn(&t->total, merges, most, &learned, err) : no_memory(err);
     if (status != LM_OK) goto out;
-    if ((status = put_bytes(&v, err)) != LM_OK) goto out;
+    if ((status = lm_vocabulary_put_bytes(&v, err)) != LM_OK) goto out;
     if ((status = put_merges(&v, merges, learned, err)) != LM_OK) goto out;
     if ((status = put_specials(&v, how, err)) != LM_OK) goto out;
     status = lm_tokenizer_open_vocabulary(tokenizer, &v, false, err);

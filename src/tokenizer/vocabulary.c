@@ -51,6 +51,15 @@ lm_status lm_vocabulary_put(lm_vocabulary *v, int64_t id, const void *bytes, siz
     return append(v, bytes, size, &v->tokens[id].at, err);
 }
 
+lm_status lm_vocabulary_put_bytes(lm_vocabulary *v, lm_error *err) {
+    lm_status status = LM_OK;
+    for (int i = 0; i < 256 && status == LM_OK; i++) {
+        unsigned char byte = (unsigned char)i;
+        status = lm_vocabulary_put(v, i, &byte, 1, err);
+    }
+    return status;
+}
+
 lm_status lm_vocabulary_merge(lm_vocabulary *v, const void *left, size_t left_size,
                               const void *right, size_t right_size, lm_error *err) {
     uint64_t at, behind;

@@ -35,6 +35,7 @@ typedef struct lm_vocabulary {
     bool whole_first; /* a piece that is a token is that token, whatever the merges say */
     bool nfc;         /* text is brought into Unicode's normalization form C before it is encoded */
     int32_t document_token; /* the first one of a document; -1: none */
+    bool begins; /* the file's post-processor puts the document token in front of every text */
 } lm_vocabulary;
 
 /* 0 <= id < LM_BPE_VOCAB_MOST. Two tokens with one id are LM_ERR_USAGE. */
@@ -46,6 +47,8 @@ lm_status lm_vocabulary_merge(lm_vocabulary *v, const void *left, size_t left_si
  * when its bytes are just the text. */
 lm_status lm_vocabulary_add(lm_vocabulary *v, lm_added_token added, const void *text, size_t size,
                             lm_error *err);
+/* Tokens 0 to 255: the bytes in their order. */
+lm_status lm_vocabulary_put_bytes(lm_vocabulary *v, lm_error *err);
 /* The added token of this text, among all of them; -1: none. */
 int32_t lm_vocabulary_find_added(const lm_vocabulary *v, const char *text);
 /* The added token that ends texts in most vocabularies which have it (<|endoftext|>, </s>, ...);
@@ -58,6 +61,12 @@ const unsigned char *lm_vocabulary_bytes(const lm_vocabulary *v, int64_t id, siz
 
 /* The engine that encodes by v: as lm_bpe_create. */
 lm_status lm_bpe_create_from(lm_bpe **b, const lm_vocabulary *v, lm_error *err);
+
+/* Gives the merges in rising rank: `left` bytes, then `right` more. By ranks, those are all pairs
+ * of tokens that make up a token, in the order of ranks. */
+typedef void lm_merge_taker(void *to, const unsigned char *bytes, size_t left, size_t right);
+lm_status lm_vocabulary_each_merge(const lm_vocabulary *v, lm_merge_taker *take, void *to,
+                                   lm_error *err);
 
 /* Appends a tokenizer.json: that of Hugging Face's tokenizers library, which encodes by it as we
  * do. What that format has no words for (an order by ranks, the document token) stands in "model"

@@ -1,0 +1,205 @@
+/* A tokenizer of ours in the words of a GGUF file. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/numbers.h"
+#include "tokenizer/alphabet.h"
+#include "tokenizer/gguf_vocabulary.h"
+#include "tokenizer/kind.h"
+
+void lm_gguf_vocabulary_free(lm_gguf_vocabulary *v) {
+    if (v->owns) {
+        free(v->tokens);
+        free(v->types);
+        free(v->scores);
+        free(v->merges);
+    }
+    lm_text_free(&v->bytes);
+    *v = (lm_gguf_vocabulary){0};
+}
+
+/* While v->bytes grows, strings have a size alone: they lie behind one another, tokens first. */
+static void place_strings(lm_gguf_vocabulary *v) {
+    const char *at = lm_text_cstr(&v->bytes);
+    for (int64_t i = 0; i < v->n_tokens; at += v->tokens[i++].size) v->tokens[i].text = at;
+    for (int64_t i = 0; i < v->n_merges; at += v->merges[i++].size) v->merges[i].text = at;
+}
+
+/* ---- tokens -----------------------------------------------------------------------------------*/
+
+/* What names of unused tokens begin with and no other token's does. */
+static void choose_pad(const lm_vocabulary *v, lm_text *prefix) {
+    lm_text_printf(prefix, "[PAD");
+    for (int64_t id = 0; id < v->n_tokens;) {
+        size_t size;
+        const unsigned char *bytes = lm_vocabulary_bytes(v, id++, &size);
+        if (size < prefix->length || memcmp(bytes, prefix->data, prefix->length) != 0) continue;
+        lm_text_printf(prefix, "_");
+        id = prefix->failed ? v->n_tokens : 0;
+    }
+}
+
+static void put_token(const lm_vocabulary *v, int64_t id, const char *pad,
+                      lm_gguf_vocabulary *out) {
+    size_t size = 0, before = out->bytes.length;
+    const unsigned char *bytes = id < v->n_tokens ? lm_vocabulary_bytes(v, id, &size) : NULL;
+    out->types[id] = size > 0 ? LM_GGUF_NORMAL : LM_GGUF_UNUSED;
+    if (size == 0)
+        lm_text_printf(&out->bytes, "%s%" PRId64 "]", pad, id);
+    else if (v->tokens[id].hidden)
+        lm_text_append(&out->bytes, bytes, size);
+    else
+        lm_alphabet_print(bytes, size, &out->bytes);
+    out->tokens[id].size = out->bytes.length - before;
+}
+
+static lm_status put_tokens(const lm_vocabulary *v, int64_t rows, lm_gguf_vocabulary *out,
+                            lm_error *err) {
+    lm_text pad = {0};
+    out->n_tokens = rows;
+    out->tokens = calloc((size_t)rows + 1, sizeof *out->tokens);
+    out->types = calloc((size_t)rows + 1, sizeof *out->types);
+    if (!out->tokens || !out->types) return lm_error_no_memory(err, "a tokenizer");
+    choose_pad(v, &pad);
+    for (int64_t id = 0; id < rows; id++) put_token(v, id, lm_text_cstr(&pad), out);
+    for (int64_t i = 0; i < v->n_added; i++)
+        out->types[v->added[i].id] = v->added[i].special ? LM_GGUF_CONTROL : LM_GGUF_USER_DEFINED;
+    lm_status status = pad.failed ? lm_error_no_memory(err, "a tokenizer") : LM_OK;
+    lm_text_free(&pad);
+    return status;
+}
+
+static int by_bytes(const void *a, const void *b) {
+    const lm_gguf_string *x = a, *y = b;
+    int order = memcmp(x->text, y->text, lm_size_min(x->size, y->size));
+    return order != 0 ? order : (x->size > y->size) - (x->size < y->size);
+}
+
+/* llama.cpp aborts when two tokens have one name. */
+static lm_status check_names(const lm_gguf_vocabulary *v, lm_error *err) {
+    size_t n = (size_t)v->n_tokens;
+    lm_status status = LM_OK;
+    lm_gguf_string *sorted = malloc((n + 1) * sizeof *sorted);
+    if (!sorted) return lm_error_no_memory(err, "a tokenizer");
+    memcpy(sorted, v->tokens, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_bytes);
+    for (size_t i = 1; i < n && status == LM_OK; i++)
+        if (by_bytes(&sorted[i - 1], &sorted[i]) == 0)
+            status =
+                lm_error_set(err, LM_ERR_USAGE,
+                             "two tokens have the name \"%.*s\", which a GGUF file cannot hold",
+                             (int)lm_size_min(sorted[i].size, 60), sorted[i].text);
+    free(sorted);
+    return status;
+}
+
+/* ---- merges -----------------------------------------------------------------------------------*/
+
+typedef struct merge_list {
+    lm_gguf_vocabulary *out;
+    int64_t capacity;
+    bool failed;
+} merge_list;
+
+static void put_merge(void *to, const unsigned char *bytes, size_t left, size_t right) {
+    merge_list *m = to;
+    lm_gguf_vocabulary *out = m->out;
+    size_t before = out->bytes.length;
+    if (out->n_merges == m->capacity) {
+        int64_t room = lm_max(1024, 2 * m->capacity);
+        lm_gguf_string *grown = realloc(out->merges, (size_t)room * sizeof *grown);
+        if (!grown) {
+            m->failed = true;
+            return;
+        }
+        out->merges = grown;
+        m->capacity = room;
+    }
+    lm_alphabet_print(bytes, left, &out->bytes);
+    lm_text_append(&out->bytes, " ", 1);
+    lm_alphabet_print(bytes + left, right, &out->bytes);
+    out->merges[out->n_merges++] = (lm_gguf_string){.size = out->bytes.length - before};
+}
+
+static lm_status put_merges(const lm_vocabulary *v, lm_gguf_vocabulary *out, lm_error *err) {
+    merge_list m = {.out = out};
+    lm_status status = lm_vocabulary_each_merge(v, put_merge, &m, err);
+    return status == LM_OK && m.failed ? lm_error_no_memory(err, "a tokenizer") : status;
+}
+
+/* ---- the split --------------------------------------------------------------------------------*/
+
+/* *matters: some token is not what merging its bytes gives, so that it matters whether a piece that
+ * is a token is looked up before anything is merged. Added tokens do not count: llama.cpp finds
+ * them before it splits text. */
+static lm_status see_whole_first(const lm_vocabulary *v, const int32_t *types, bool *matters,
+                                 lm_error *err) {
+    lm_vocabulary merging = *v;
+    lm_bpe *b = NULL;
+    lm_bpe_worker *w = NULL;
+    lm_token_list ids = {0};
+    *matters = false;
+    if (v->by_ranks) return LM_OK;
+    merging.whole_first = false;
+    lm_status status = lm_bpe_create_from(&b, &merging, err);
+    if (status == LM_OK) status = lm_bpe_worker_create(&w, err);
+    for (int64_t id = 0; id < v->n_tokens && status == LM_OK && !*matters; id++) {
+        size_t size;
+        const unsigned char *bytes = lm_vocabulary_bytes(v, id, &size);
+        if (types[id] != LM_GGUF_NORMAL || v->tokens[id].hidden) continue;
+        if ((status = lm_token_list_reserve(&ids, size + LM_BPE_SLACK, err)) != LM_OK) break;
+        int64_t n = lm_bpe_merge_piece(b, w, bytes, size, ids.ids);
+        if (n < 0) status = lm_error_no_memory(err, "a tokenizer");
+        *matters = n != 1;
+    }
+    lm_token_list_free(&ids);
+    lm_bpe_worker_free(w);
+    lm_bpe_free(b);
+    return status;
+}
+
+static lm_status choose_pre(const lm_vocabulary *v, lm_gguf_vocabulary *out, lm_error *err) {
+    bool matters;
+    lm_status status = see_whole_first(v, out->types, &matters, err);
+    if (status != LM_OK) return status;
+    const lm_split *s = v->split;
+    const char *pre = (v->whole_first || !matters) && s->pre_whole_first ? s->pre_whole_first
+                      : v->whole_first && matters                        ? NULL
+                                                                         : s->pre;
+    if (!pre)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "llama.cpp does not split text as this tokenizer does (%s%s)", s->name,
+                            s->pre ? ", pieces that are tokens before any merge" : "");
+    out->pre = (lm_gguf_string){pre, strlen(pre)};
+    return LM_OK;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------*/
+
+lm_status lm_tokenizer_to_gguf(const lm_tokenizer *t, int64_t rows, lm_gguf_vocabulary *out,
+                               lm_error *err) {
+    lm_vocabulary made = {0};
+    const lm_vocabulary *v;
+    *out = (lm_gguf_vocabulary){.owns = true, .begin = -1, .end = -1, .turn = -1, .unknown = -1};
+    LM_ASSERT(rows >= lm_tokenizer_vocab_size(t));
+    lm_status status = lm_tokenizer_vocabulary(t, &made, &v, err);
+    if (status != LM_OK) goto out;
+    out->model = (lm_gguf_string){"gpt2", 4};
+    if ((status = put_tokens(v, rows, out, err)) != LM_OK) goto out;
+    if ((status = put_merges(v, out, err)) != LM_OK) goto out;
+    if ((status = choose_pre(v, out, err)) != LM_OK) goto out;
+    if (out->bytes.failed) {
+        status = lm_error_no_memory(err, "a tokenizer");
+        goto out;
+    }
+    place_strings(out);
+    if ((status = check_names(out, err)) != LM_OK) goto out;
+    out->begin = out->turn = lm_tokenizer_document_token(t);
+    out->end = lm_tokenizer_end_token(t);
+    out->add_begin = v->begins;
+out:
+    lm_vocabulary_free(&made);
+    if (status != LM_OK) lm_gguf_vocabulary_free(out);
+    return status;
+}

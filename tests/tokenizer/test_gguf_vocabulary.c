@@ -1,0 +1,191 @@
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "tokenizer/gguf_vocabulary.h"
+
+static lm_tokenizer *open_tokenizer(const char *name) {
+    lm_error err = {0};
+    lm_tokenizer *t;
+    if (lm_tokenizer_open(&t, name, NULL, &err) != LM_OK) fail_msg("%s", err.message);
+    return t;
+}
+
+static lm_gguf_vocabulary convert(const lm_tokenizer *t, int64_t rows) {
+    lm_error err = {0};
+    lm_gguf_vocabulary v;
+    if (lm_tokenizer_to_gguf(t, rows, &v, &err) != LM_OK) fail_msg("%s", err.message);
+    assert_int_equal(v.n_tokens, rows);
+    return v;
+}
+
+static void assert_string(lm_gguf_string s, const char *expected) {
+    assert_int_equal(s.size, strlen(expected));
+    assert_memory_equal(s.text, expected, s.size);
+}
+
+static void test_bytes(void **state) {
+    (void)state;
+    lm_tokenizer *t = open_tokenizer("bytes");
+    lm_gguf_vocabulary v = convert(t, 258);
+    assert_string(v.model, "gpt2");
+    assert_string(v.pre, "gpt-2");
+    assert_string(v.tokens[0], "\u0100");
+    assert_string(v.tokens['a'], "a");
+    assert_string(v.tokens[' '], "\u0120");
+    assert_string(v.tokens[255], "\u00FF");
+    assert_string(v.tokens[257], "[PAD257]");
+    assert_int_equal(v.types[255], LM_GGUF_NORMAL);
+    assert_int_equal(v.types[256], LM_GGUF_UNUSED);
+    assert_int_equal(v.n_merges, 0);
+    assert_int_equal(v.begin, 0);
+    assert_int_equal(v.end, 0);
+    assert_int_equal(v.unknown, -1);
+    assert_false(v.add_begin);
+    assert_null(v.scores);
+    lm_gguf_vocabulary_free(&v);
+    lm_gguf_vocabulary_free(&v);
+    lm_tokenizer_close(t);
+}
+
+/* Tokens and merges as tokenizer.json has them, special tokens by their kind. */
+static void test_byte_level(void **state) {
+    (void)state;
+    static const char *const pre[][2] = {
+        {"gpt2", "gpt-2"}, {"digits", "smollm"}, {"llama3", "llama-bpe"}, {"o200k", "gpt-4o"}};
+    for (int i = 0; i < 4; i++) {
+        lm_error err = {0};
+        lm_text path = {0}, file = {0}, merge = {0};
+        lm_text_printf(&path, "tests/tokenizer/small_%s.json", pre[i][0]);
+        assert_int_equal(lm_file_read(lm_text_cstr(&path), 1 << 20, &file, &err), LM_OK);
+        lm_tokenizer *t = open_tokenizer(lm_text_cstr(&path));
+        lm_gguf_vocabulary v = convert(t, lm_tokenizer_vocab_size(t));
+        assert_string(v.model, "gpt2");
+        assert_string(v.pre, pre[i][1]);
+        assert_string(v.tokens[0], "<|endoftext|>");
+        assert_string(v.tokens[340], "<|sep|>");
+        assert_int_equal(v.types[0], LM_GGUF_CONTROL);
+        assert_int_equal(v.types[1], LM_GGUF_NORMAL);
+        assert_int_equal(v.types[340], LM_GGUF_USER_DEFINED);
+        assert_int_equal(v.n_merges, 340 - 257);
+        const char *at = strstr(file.data, "\"merges\"");
+        for (int64_t j = 0; j < v.n_merges; j++) {
+            const char *space = memchr(v.merges[j].text, ' ', v.merges[j].size);
+            assert_non_null(space);
+            merge.length = 0;
+            lm_text_printf(&merge, "[\"%.*s\", ", (int)(space - v.merges[j].text),
+                           v.merges[j].text);
+            if (!memchr(v.merges[j].text, '"', v.merges[j].size) &&
+                !memchr(v.merges[j].text, '\\', v.merges[j].size)) {
+                at = strstr(at, lm_text_cstr(&merge));
+                assert_non_null(at);
+            }
+        }
+        lm_gguf_vocabulary_free(&v);
+        lm_tokenizer_close(t);
+        lm_text_free(&path);
+        lm_text_free(&file);
+        lm_text_free(&merge);
+    }
+}
+
+/* ---- a file with other members ----------------------------------------------------------------*/
+
+static lm_tokenizer *change(const char *name, const char *const *from_to) {
+    lm_error err = {0};
+    lm_text json = {0};
+    lm_tokenizer *t;
+    assert_int_equal(lm_file_read(name, 1 << 20, &json, &err), LM_OK);
+    for (; *from_to; from_to += 2) {
+        lm_text changed = {0};
+        const char *at = strstr(json.data, from_to[0]);
+        assert_non_null(at);
+        lm_text_append(&changed, json.data, (size_t)(at - json.data));
+        lm_text_printf(&changed, "%s%s", from_to[1], at + strlen(from_to[0]));
+        lm_text_free(&json);
+        json = changed;
+    }
+    if (lm_tokenizer_parse(&t, "t.json", json.data, json.length, NULL, &err) != LM_OK)
+        fail_msg("%s", err.message);
+    lm_text_free(&json);
+    return t;
+}
+
+/* llama.cpp splits as Llama 3 does with and without looking whole pieces up first. */
+static void test_whole_pieces(void **state) {
+    (void)state;
+    /* "ab" is a token that no merge makes. */
+    static const char *const merging[] = {"\"ignore_merges\": true", "\"ignore_merges\": false",
+                                          "\"!\": 1", "\"zqz\": 341, \"!\": 1", NULL};
+    static const char *const whole[] = {"\"!\": 1", "\"zqz\": 341, \"!\": 1", NULL};
+    static const char *const harmless[] = {"\"ignore_merges\": true", "\"ignore_merges\": false",
+                                           NULL};
+    static const char *const gpt2[] = {"\"ignore_merges\": false", "\"ignore_merges\": true",
+                                       "\"!\": 1", "\"zqz\": 341, \"!\": 1", NULL};
+    static const struct {
+        const char *file, *const *changes, *pre;
+    } cases[] = {
+        {"tests/tokenizer/small_llama3.json", merging, "smaug-bpe"},
+        {"tests/tokenizer/small_llama3.json", whole, "llama-bpe"},
+        {"tests/tokenizer/small_llama3.json", harmless, "llama-bpe"},
+        {"tests/tokenizer/small_gpt2.json", gpt2, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lm_error err = {0};
+        lm_gguf_vocabulary v;
+        lm_tokenizer *t = change(cases[i].file, cases[i].changes);
+        lm_status status = lm_tokenizer_to_gguf(t, 400, &v, &err);
+        assert_int_equal(status, cases[i].pre ? LM_OK : LM_ERR_USAGE);
+        if (cases[i].pre)
+            assert_string(v.pre, cases[i].pre);
+        else
+            assert_non_null(strstr(err.message, "pieces that are tokens before any merge"));
+        lm_gguf_vocabulary_free(&v);
+        lm_tokenizer_close(t);
+    }
+}
+
+/* A post-processor that puts a token in front of texts is kept, in a tokenizer.json as well. */
+static void test_token_in_front(void **state) {
+    (void)state;
+    static const char *const template[] = {
+        "\"post_processor\": null",
+        "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\":"
+        " {\"id\": \"<|endoftext|>\", \"type_id\": 0}}, {\"Sequence\": {\"id\": \"A\","
+        " \"type_id\": 0}}], \"pair\": [], \"special_tokens\": {}}",
+        NULL};
+    lm_error err = {0};
+    lm_text saved = {0}, again = {0}, config = {0};
+    lm_tokenizer *u, *t = change("tests/tokenizer/small_gpt2.json", template);
+    lm_gguf_vocabulary v = convert(t, 341);
+    assert_true(v.add_begin);
+    lm_gguf_vocabulary_free(&v);
+    assert_int_equal(lm_tokenizer_save(t, &saved, &err), LM_OK);
+    assert_non_null(strstr(saved.data, "\"type\": \"TemplateProcessing\""));
+    assert_int_equal(lm_tokenizer_parse(&u, "saved", saved.data, saved.length, NULL, &err), LM_OK);
+    assert_int_equal(lm_tokenizer_save(u, &again, &err), LM_OK);
+    assert_string_equal(saved.data, again.data);
+    v = convert(u, 341);
+    assert_true(v.add_begin);
+    lm_gguf_vocabulary_free(&v);
+    assert_int_equal(lm_tokenizer_save_config(t, 128, &config, &err), LM_OK);
+    assert_non_null(strstr(config.data, "\"bos_token\": \"<|endoftext|>\""));
+    assert_non_null(strstr(config.data, "\"eos_token\": \"<|endoftext|>\""));
+    assert_non_null(strstr(config.data, "\"model_max_length\": 128"));
+    lm_tokenizer_close(t);
+    lm_tokenizer_close(u);
+    lm_text_free(&saved);
+    lm_text_free(&again);
+    lm_text_free(&config);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_byte_level),
+        cmocka_unit_test(test_whole_pieces),
+        cmocka_unit_test(test_token_in_front),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
