@@ -229,8 +229,8 @@ quickstart: lmtrain data/headers/train.bin  ## build, make a corpus, train for a
 	  echo "going on with runs/quickstart (remove it to start over)"; fi; \
 	./lmtrain --config configs/quickstart.json $$resume
 	@echo && ./lmtrain inspect runs/quickstart --curve
-	@echo && echo "a sample:  ./lmtrain generate --checkpoint runs/quickstart --prompt 'static int '" && echo
-	$(Q)./lmtrain generate --checkpoint runs/quickstart --prompt 'static int ' --tokens 400
+	@echo && echo "a sample:  ./lmtrain generate runs/quickstart --prompt 'static int '" && echo
+	$(Q)./lmtrain generate runs/quickstart --prompt 'static int ' --tokens 400
 	@echo && echo "what it made:     ./lmtrain inspect runs/quickstart" && \
 	  echo "go on training:   ./lmtrain --config configs/quickstart.json --set train.steps=2000 --resume" && \
 	  echo "your own text:    ./lmtrain tokenize --tokenizer bytes --input TEXT... --output data/mine --val-fraction 0.05" && \

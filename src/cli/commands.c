@@ -20,6 +20,13 @@ lm_status lm_print(const lm_text *text, lm_error *err) {
                         lm_error_errno(errno));
 }
 
+lm_status lm_read_standard_input(lm_text *out, lm_error *err) {
+    char block[4096];
+    for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;) lm_text_append(out, block, n);
+    if (ferror(stdin)) return lm_error_set(err, LM_ERR_RUNTIME, "standard input: read error");
+    return out->failed ? lm_error_no_memory(err, "standard input") : LM_OK;
+}
+
 lm_status lm_print_after(lm_status status, const lm_text *text, lm_error *err) {
     lm_error printing;
     if (status == LM_OK) return lm_print(text, err);
@@ -135,6 +142,25 @@ const char *lm_token_bytes_option_name(int i) {
 
 const char *lm_cpu_option_name(int i) {
     return i == 0 ? "auto" : lm_isa_name(i - 1);
+}
+
+lm_status lm_checkpoint_argument(const char *command, const lm_option_texts *arguments,
+                                 const char *option, const char **path, lm_error *err) {
+    const char *argument = arguments->count > 0 ? arguments->items[0] : NULL;
+    *path = argument ? argument : option;
+    if (argument && option)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "%s: RUN_OR_FILE and --checkpoint say the same: leave one out",
+                            command);
+    if (!*path)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "%s: RUN_OR_FILE or --checkpoint is required (lmtrain %s --help)",
+                            command, command);
+    return LM_OK;
+}
+
+void lm_precision_chosen(int precision, lm_saved *saved) {
+    if (precision >= 0) saved->config.train.precision = precision;
 }
 
 lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err) {

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "machine/pool.h"
 #include "ops/session.h"
+#include "saved/saved.h"
 
 /* Every command, in the order in which help lists them: NAME stands for lm_command_NAME in
  * NAME.c. */
@@ -40,6 +41,10 @@ const char *lm_cpu_option_name(int i);         /* "auto", "scalar", ...; NULL pa
 #define LM_OPTION_CPU(owner, machine)                                                  \
     {"cpu", "ISA", "the highest instruction set to use",                               \
      LM_STORED(owner, machine.cpu), .choice = {.name = lm_cpu_option_name}}
+#define LM_OPTION_PRECISION(owner, member)                                         \
+    {"precision", "PRECISION",                                                     \
+     "of the operands of matrix products (default: that of the run)",              \
+     LM_STORED(owner, member), .choice = {.name = lm_precision_name, .by_default = -1}}
 /* Choice 0, 1, 2 is 0 (auto), 2, 4 bytes: twice its index is lm_corpus_options.token_bytes. */
 #define LM_OPTION_TOKEN_BYTES(owner, member)                                       \
     {"token-bytes", "N",                                                           \
@@ -47,6 +52,19 @@ const char *lm_cpu_option_name(int i);         /* "auto", "scalar", ...; NULL pa
      " or their looks say", LM_STORED(owner, member),                              \
      .choice = {.name = lm_token_bytes_option_name}}
 /* clang-format on */
+/* --checkpoint, which says the same as the argument RUN_OR_FILE. */
+/* clang-format off */
+#define LM_OPTION_CHECKPOINT(owner, member)                                           \
+    {"checkpoint", "RUN_OR_FILE",                                                     \
+     "a checkpoint, or a run directory: its newest good one; or give it as argument", \
+     LM_STORED(owner, member)}
+/* clang-format on */
+/* *path: the one of the two that was given; LM_ERR_USAGE unless it is just one. */
+lm_status lm_checkpoint_argument(const char *command, const lm_option_texts *arguments,
+                                 const char *option, const char **path, lm_error *err);
+/* Computes with this precision, an index of lm_precision_name, instead of the run's; -1: with the
+ * run's. */
+void lm_precision_chosen(int precision, lm_saved *saved);
 /* The instruction sets that --cpu allows; LM_ERR_USAGE when this CPU lacks the one it names. */
 lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err);
 /* The session (ops/session.h) that they describe. */
@@ -54,6 +72,8 @@ lm_status lm_machine_session(const lm_machine_options *m, lm_session *session, l
 
 /* Writes text to stdout; LM_ERR_RUNTIME when that fails (a full disk, a closed pipe). */
 lm_status lm_print(const lm_text *text, lm_error *err);
+/* Appends all of standard input. */
+lm_status lm_read_standard_input(lm_text *out, lm_error *err);
 /* Prints what was found although `status` may be an error, which is described in *err and stays:
  * returns it, else that of lm_print. */
 lm_status lm_print_after(lm_status status, const lm_text *text, lm_error *err);

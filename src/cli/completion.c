@@ -34,7 +34,7 @@ static const struct {
 } names[] = {
     {"DIR", LM_COMPLETES_DIRECTORIES},  {"KEY.PATH=VALUE", LM_COMPLETES_KEYS},
     {"COMMAND", LM_COMPLETES_COMMANDS}, {"TEXT", LM_COMPLETES_NOTHING},
-    {".EXT", LM_COMPLETES_NOTHING},
+    {".EXT", LM_COMPLETES_NOTHING},     {"IDS", LM_COMPLETES_NOTHING},
 };
 
 lm_completes lm_completes_argument(const char *name) {

@@ -6,28 +6,42 @@
 #include "base/json.h"
 #include "base/numbers.h"
 #include "cli/commands.h"
+#include "cli/eval_text.h"
 #include "report/metrics.h"
 #include "saved/saved.h"
 #include "tokenizer/tokenizer.h"
 #include "train/evaluate.h"
 
+/* Windows at a time where --batch does not say it: fewer for contexts beyond 2,048 tokens. */
+enum { DEFAULT_BATCH = 8, DEFAULT_TOKENS = 16384 };
+
 typedef struct request {
+    lm_option_texts saved;
     const char *checkpoint, *data;
+    lm_tokenize_input text;
     int64_t tokens, batch;
-    int token_bytes;
-    bool json;
+    int token_bytes, precision;
+    bool allow_special, json;
     lm_machine_options machine;
 } request;
 
 static const lm_option options[] = {
-    {"checkpoint", "RUN_OR_FILE", "a checkpoint, or a run directory: its newest good one",
-     LM_STORED(request, checkpoint), .required = true},
+    LM_OPTION_CHECKPOINT(request, checkpoint),
     {"data", "SHARDS", "tokens: a shard, a directory of shards, or a pattern",
-     LM_STORED(request, data), .required = true},
-    {"tokens", "N", "evaluate about N tokens at most, spread evenly; 0: all",
+     LM_STORED(request, data)},
+    {"text", "PATH",
+     "text itself, by the checkpoint's tokenizer: files (also .jsonl, .gz, .zst), directories,"
+     " quoted patterns, or - for standard input",
+     LM_STORED(request, text.paths), .several = true},
+    LM_OPTIONS_READING_TEXT(request, text),
+    {"allow-special", NULL, "special tokens that stand in the text are tokens, not text",
+     LM_STORED(request, allow_special)},
+    {"tokens", "N",
+     "evaluate about N tokens at most, of shards spread evenly, of text the first; 0: all",
      LM_STORED(request, tokens), .count = {.most = INT64_MAX}},
-    {"batch", "N", "windows to evaluate at a time", LM_STORED(request, batch),
-     .count = {.by_default = 8, .least = 1, .most = 1 << 20}},
+    {"batch", "N", "windows to evaluate at a time; 0: 8, fewer of more than 2048 tokens each",
+     LM_STORED(request, batch), .count = {.most = 1 << 20}},
+    LM_OPTION_PRECISION(request, precision),
     LM_OPTION_TOKEN_BYTES(request, token_bytes),
     {"json", NULL, "print one JSON object", LM_STORED(request, json)},
     LM_OPTION_THREADS(request, machine),
@@ -35,30 +49,48 @@ static const lm_option options[] = {
     {0},
 };
 
-static void print_result(bool json, const lm_saved *saved, double loss, int64_t tokens,
-                         double seconds, double bytes_per_token, lm_text *out) {
-    if (json) {
-        lm_json_writer w = {.out = out};
-        lm_json_object(&w, NULL, LM_JSON_LINE);
-        lm_json_string(&w, "checkpoint", saved->path);
-        lm_json_integer(&w, "step", saved->state.step);
-        lm_json_integer(&w, "tokens", tokens);
-        lm_json_number(&w, "loss", loss);
-        lm_json_number(&w, "perplexity", lm_perplexity(loss));
-        if (bytes_per_token > 0)
-            lm_json_number(&w, "bits_per_byte", lm_bits_per_byte(loss, bytes_per_token));
-        lm_json_end(&w);
-        lm_text_append(out, "\n", 1);
-        return;
+/* What an evaluation found out. */
+typedef struct result {
+    double loss; /* nats per token */
+    int64_t tokens;
+    double bytes_per_token; /* 0: not known */
+    int64_t documents;      /* of text; 0: of shards */
+    double seconds;
+} result;
+
+/* ---- printing ---------------------------------------------------------------------------------*/
+
+static void print_json(const lm_saved *saved, const result *r, lm_text *out) {
+    lm_json_writer w = {.out = out};
+    lm_json_object(&w, NULL, LM_JSON_LINE);
+    lm_json_string(&w, "checkpoint", saved->path);
+    lm_json_integer(&w, "step", saved->state.step);
+    if (r->documents > 0) lm_json_integer(&w, "documents", r->documents);
+    lm_json_integer(&w, "tokens", r->tokens);
+    lm_json_number(&w, "loss", r->loss);
+    lm_json_number(&w, "perplexity", lm_perplexity(r->loss));
+    if (r->bytes_per_token > 0) {
+        lm_json_number(&w, "bytes_per_token", r->bytes_per_token);
+        lm_json_number(&w, "bits_per_byte", lm_bits_per_byte(r->loss, r->bytes_per_token));
     }
-    lm_text_say(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);
-    lm_text_say(out, "tokens         %" PRId64 " in %.1f s\n", tokens, seconds);
-    lm_text_say(out, "loss           %.6f nats per token\n", loss);
-    lm_text_say(out, lm_perplexity(loss) < 1e6 ? "perplexity     %.4f\n" : "perplexity     %.4g\n",
-                lm_perplexity(loss));
-    if (bytes_per_token > 0)
-        lm_text_say(out, "bits per byte  %.6f\n", lm_bits_per_byte(loss, bytes_per_token));
+    lm_json_end(&w);
+    lm_text_append(out, "\n", 1);
 }
+
+static void print_lines(const lm_saved *saved, const result *r, lm_text *out) {
+    double perplexity = lm_perplexity(r->loss);
+    lm_text_say(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);
+    if (r->documents > 0) lm_text_say(out, "documents      %" PRId64 "\n", r->documents);
+    lm_text_say(out, "tokens         %" PRId64 " in %.1f s\n", r->tokens, r->seconds);
+    lm_text_say(out, "loss           %.6f nats per token\n", r->loss);
+    lm_text_say(out, perplexity < 1e6 ? "perplexity     %.4f\n" : "perplexity     %.4g\n",
+                perplexity);
+    if (r->bytes_per_token > 0)
+        lm_text_say(out, "bits per byte  %.6f (%.4f bytes per token)\n",
+                    lm_bits_per_byte(r->loss, r->bytes_per_token), r->bytes_per_token);
+}
+
+/* ---- shards -----------------------------------------------------------------------------------*/
 
 /* The corpus must have been made by the checkpoint's tokenizer. Unknown ones are not compared. */
 static lm_status check_tokenizer(const lm_saved *saved, const lm_corpus *corpus, const char *data,
@@ -98,50 +130,122 @@ static lm_status open_data(const request *r, const lm_saved *saved, int threads,
     return lm_corpus_validate(*corpus, m->vocab_size, &check, err);
 }
 
-static lm_status run(const void *given, lm_error *err) {
-    const request *r = given;
-    lm_session session = {0};
-    lm_saved saved = {0};
+static lm_status evaluate_data(const request *r, const lm_saved *saved, int64_t batch,
+                               lm_compute *compute, result *found, lm_error *err) {
     lm_corpus *corpus = NULL;
     lm_sampler sampler;
     lm_model *model = NULL;
     int32_t *tokens = NULL;
-    lm_text out = {0}, skipped = {0};
-    lm_status status = lm_machine_session(&r->machine, &session, err);
+    const int threads = lm_pool_threads(compute->pool);
+    lm_status status = open_data(r, saved, threads, &corpus, &sampler, err);
     if (status != LM_OK) goto out;
-    status = lm_saved_open(&saved, r->checkpoint, session.compute.pool, &skipped, err);
-    if (status != LM_OK) goto out;
-    lm_warn_passed_over(&skipped);
-    const int threads = lm_pool_threads(session.compute.pool);
-    if ((status = open_data(r, &saved, threads, &corpus, &sampler, err)) != LM_OK) goto out;
-    int64_t batch = lm_min(r->batch, sampler.windows);
-    if ((status = lm_saved_model(&saved, batch, &session.compute, &model, err)) != LM_OK) goto out;
+    batch = lm_min(batch, sampler.windows);
+    if ((status = lm_saved_model(saved, batch, compute, &model, err)) != LM_OK) goto out;
     tokens = calloc((size_t)batch * (size_t)(sampler.context_length + 1), sizeof *tokens);
-    if (!tokens) {
-        status = lm_error_no_memory(err, NULL);
-        goto out;
-    }
-    lm_evaluation e = {.model = model,
-                       .sampler = &sampler,
-                       .batch = batch,
-                       .max_tokens = r->tokens,
-                       .tokens = tokens};
-    int64_t evaluated;
-    double bytes_per_token;
-    status = find_bytes_per_token(&saved, &sampler, r->tokens, &bytes_per_token, err);
+    status = tokens ? LM_OK : lm_error_no_memory(err, NULL);
     if (status != LM_OK) goto out;
+    status = find_bytes_per_token(saved, &sampler, r->tokens, &found->bytes_per_token, err);
+    if (status != LM_OK) goto out;
+    const lm_evaluation e = {.model = model,
+                             .sampler = &sampler,
+                             .batch = batch,
+                             .max_tokens = r->tokens,
+                             .tokens = tokens};
     double start = lm_clock_seconds();
-    double loss;
-    if ((status = lm_evaluate(&e, NULL, &loss, &evaluated, err)) != LM_OK) goto out;
-    print_result(r->json, &saved, loss, evaluated, lm_clock_seconds() - start, bytes_per_token,
-                 &out);
-    status = lm_print(&out, err);
+    status = lm_evaluate(&e, NULL, &found->loss, &found->tokens, err);
+    found->seconds = lm_clock_seconds() - start;
 out:
     free(tokens);
-    lm_text_free(&out);
-    lm_text_free(&skipped);
     lm_model_free(model);
     lm_corpus_close(corpus);
+    return status;
+}
+
+/* ---- text -------------------------------------------------------------------------------------*/
+
+static lm_status open_tokenizer(const request *r, const lm_saved *saved, lm_tokenizer **t,
+                                lm_error *err) {
+    const lm_tokenizer_options how = {.allow_special = r->allow_special};
+    lm_status status = lm_saved_tokenizer(saved, &how, t, err);
+    if (status != LM_OK || *t) return status;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s does not say which tokenizer its tokens are of (data.tokenizer was"
+                        " empty and the data had no manifest): evaluate it on tokens, by --data",
+                        saved->path);
+}
+
+static lm_status evaluate_text(const request *r, const lm_saved *saved, int64_t batch,
+                               lm_compute *compute, result *found, lm_error *err) {
+    lm_eval_text_result of_text;
+    lm_tokenizer *tokenizer = NULL;
+    lm_text passed = {0};
+    lm_eval_text e = {.pool = compute->pool, .batch = batch, .max_tokens = r->tokens};
+    lm_status status = open_tokenizer(r, saved, &tokenizer, err);
+    if (status != LM_OK) goto out;
+    e.tokenizer = tokenizer;
+    if ((status = lm_saved_model(saved, batch, compute, &e.model, err)) != LM_OK) goto out;
+    double start = lm_clock_seconds();
+    status = lm_eval_text_run(&e, &r->text, &of_text, &passed, err);
+    if (status != LM_OK) goto out;
+    fputs(lm_text_cstr(&passed), stderr);
+    *found = (result){.loss = of_text.loss / (double)of_text.tokens,
+                      .tokens = of_text.tokens,
+                      .bytes_per_token = (double)of_text.bytes / (double)of_text.tokens,
+                      .documents = of_text.documents,
+                      .seconds = lm_clock_seconds() - start};
+out:
+    lm_model_free(e.model);
+    lm_tokenizer_close(tokenizer);
+    lm_text_free(&passed);
+    return status;
+}
+
+/* ---- the command ------------------------------------------------------------------------------*/
+
+static lm_status check(const request *r, lm_error *err) {
+    bool text = r->text.paths.count > 0;
+    if ((r->data != NULL) + text != 1)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "eval: expected one of --data and --text (lmtrain eval --help)");
+    if (!text && (r->text.field || r->text.separator || r->text.format || r->allow_special))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "eval: --format, --field, --separator and --allow-special are of"
+                            " --text");
+    return LM_OK;
+}
+
+static int64_t batch_of(const request *r, const lm_model_options *m) {
+    if (r->batch > 0) return r->batch;
+    return lm_max(1, lm_min(DEFAULT_BATCH, DEFAULT_TOKENS / m->context_length));
+}
+
+static lm_status run(const void *given, lm_error *err) {
+    const request *r = given;
+    const char *path;
+    lm_session session = {0};
+    lm_saved saved = {0};
+    lm_text out = {0}, skipped = {0};
+    result found = {0};
+    lm_status status = lm_checkpoint_argument("eval", &r->saved, r->checkpoint, &path, err);
+    if (status == LM_OK) status = check(r, err);
+    if (status == LM_OK) status = lm_machine_session(&r->machine, &session, err);
+    if (status != LM_OK) goto out;
+    status = lm_saved_open(&saved, path, session.compute.pool, &skipped, err);
+    if (status != LM_OK) goto out;
+    lm_warn_passed_over(&skipped);
+    lm_precision_chosen(r->precision, &saved);
+    int64_t batch = batch_of(r, &saved.config.model);
+    status = r->data ? evaluate_data(r, &saved, batch, &session.compute, &found, err)
+                     : evaluate_text(r, &saved, batch, &session.compute, &found, err);
+    if (status != LM_OK) goto out;
+    if (r->json)
+        print_json(&saved, &found, &out);
+    else
+        print_lines(&saved, &found, &out);
+    status = lm_print(&out, err);
+out:
+    lm_text_free(&out);
+    lm_text_free(&skipped);
     lm_saved_close(&saved);
     lm_session_close(&session);
     return status;
@@ -149,10 +253,12 @@ out:
 
 const lm_command lm_command_eval = {
     .name = "eval",
-    .summary = "loss, perplexity and bits per byte of a checkpoint on tokens",
-    .usage = "--checkpoint RUN_OR_FILE --data SHARDS [OPTIONS]",
-    .example = "  lmtrain eval --checkpoint runs/quickstart --data data/headers/val.bin\n",
+    .summary = "loss, perplexity and bits per byte of a checkpoint on tokens or text",
+    .usage = "RUN_OR_FILE {--data SHARDS | --text PATH...} [OPTIONS]",
+    .example = "  lmtrain eval runs/quickstart --data data/headers/val.bin\n"
+               "  lmtrain eval runs/quickstart --text /usr/include/stdio.h\n",
     .options = options,
+    .arguments = {"RUN_OR_FILE", offsetof(request, saved), 0, 1},
     .size = sizeof(request),
     .run = run,
 };

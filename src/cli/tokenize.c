@@ -73,9 +73,16 @@ static int32_t first_of(const job *j, const lm_tokenize_part *to, bool rest) {
     return lm_tokenizer_document_token(j->tokenizer);
 }
 
+/* Manifests name a token that separates documents where it occurs. */
+static void name_separator(const job *j, lm_tokenize_part *p) {
+    if (p->used && p->documents > 1)
+        lm_shard_set_name_document_token(&p->shards, lm_tokenizer_document_token(j->tokenizer));
+}
+
 /* The document that is next. */
 static lm_status put_document(job *j, lm_documents *from, lm_tokenize_part *to, bool rest) {
     size_t n;
+    name_separator(j, to);
     lm_status status = lm_encoding_begin(j->encoding, to, first_of(j, to, rest), j->err);
     if (status != LM_OK) return status;
     do {
@@ -227,6 +234,7 @@ static lm_status write_corpus(const request *r, const lm_tokenizer *tokenizer, l
     if (status != LM_OK) goto out;
     if ((status = check_disk(&j, r, from, err)) != LM_OK) goto out;
     if ((status = lm_tokenize_output_go_on(&j.output, from, err)) != LM_OK) goto out;
+    for (int i = 0; i < LM_UNFINISHED_PARTS; i++) name_separator(&j, &j.output.parts[i]);
     if ((status = put_all(&j, from)) != LM_OK) goto out;
     if ((status = put_tokenizer_file(&j, r, true, err)) != LM_OK) goto out;
     status = finish(&j, &r->input, from, err);

@@ -13,18 +13,23 @@ typedef struct lm_tokenize_input {
     int format; /* lm_documents_format */
 } lm_tokenize_input;
 
+/* How text is read: for every command that reads it. */
+/* clang-format off */
+#define LM_OPTIONS_READING_TEXT(owner, input)                                                  \
+    {"format", "FORMAT", "how files are read; auto: by name, .jsonl and .ndjson as JSON lines",\
+     LM_STORED(owner, input.format), .choice = {.name = lm_documents_format_name}},            \
+    {"field", "NAME", "member of a JSON line that is its text; a.b: b in a (default: text)",   \
+     LM_STORED(owner, input.field)},                                                           \
+    {"separator", "TEXT", "ends a document in a text file; \\n, \\t, \\r, \\\\ as in C",       \
+     LM_STORED(owner, input.separator)}
+/* clang-format on */
 /* Their rows; `input` is the member of `owner`. --input is checked by the command. */
 /* clang-format off */
 #define LM_OPTIONS_TOKENIZE_INPUT(owner, input)                                                  \
     {"input", "PATH",                                                                            \
      "text files (also .jsonl, .gz, .zst), directories, quoted patterns, or - for standard input", \
      LM_STORED(owner, input.paths), .several = true},                                            \
-    {"format", "FORMAT", "how files are read; auto: by name, .jsonl and .ndjson as JSON lines",  \
-     LM_STORED(owner, input.format), .choice = {.name = lm_documents_format_name}},              \
-    {"field", "NAME", "member of a JSON line that is its text; a.b: b in a (default: text)",     \
-     LM_STORED(owner, input.field)},                                                             \
-    {"separator", "TEXT", "ends a document in a text file; \\n, \\t, \\r, \\\\ as in C",         \
-     LM_STORED(owner, input.separator)},                                                         \
+    LM_OPTIONS_READING_TEXT(owner, input),                                                       \
     {"extension", ".EXT", "take only such files from directories",                               \
      LM_STORED(owner, input.extensions)},                                                        \
     {"val-fraction", "F",                                                                        \

@@ -1,9 +1,9 @@
 #include "cli/tokenize_show.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "cli/token_ids.h"
 
 /* In quotes; what does not print, and bytes that are not UTF-8, as \xNN. */
 static void quote(const char *text, size_t size, lm_text *out) {
@@ -56,31 +56,11 @@ lm_status lm_tokenize_inspect(const lm_tokenizer *t, const char *text, lm_text *
     return status;
 }
 
-static lm_status decode_next(const lm_tokenizer *t, const char **at, lm_text *out, lm_error *err) {
-    char *end;
-    long long id = strtoll(*at, &end, 10);
-    if (end == *at || id < 0 || id >= lm_tokenizer_vocab_size(t))
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "--decode: expected ids from 0 to %" PRId64 ", found \"%.20s\"",
-                            lm_tokenizer_vocab_size(t) - 1, *at);
-    lm_tokenizer_decode(t, (int32_t)id, out);
-    *at = end;
-    return LM_OK;
-}
-
-lm_status lm_tokenize_decode(const lm_tokenizer *t, const char *ids, lm_text *out, lm_error *err) {
-    lm_text read = {0};
-    char block[4096];
-    lm_status status = LM_OK;
-    if (strcmp(ids, "-") == 0) {
-        for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;)
-            lm_text_append(&read, block, n);
-        ids = lm_text_cstr(&read);
-        if (read.failed) status = lm_error_no_memory(err, "--decode");
-        if (ferror(stdin)) status = lm_error_set(err, LM_ERR_RUNTIME, "standard input: read error");
-    }
-    for (const char *at = ids; status == LM_OK && *(at += strspn(at, " \t\r\n,"));)
-        status = decode_next(t, &at, out, err);
-    lm_text_free(&read);
+lm_status lm_tokenize_decode(const lm_tokenizer *t, const char *text, lm_text *out, lm_error *err) {
+    lm_token_list ids = {0};
+    lm_status status = lm_token_ids_read("--decode", text, lm_tokenizer_vocab_size(t), &ids, err);
+    for (int64_t i = 0; i < ids.count && status == LM_OK; i++)
+        lm_tokenizer_decode(t, ids.ids[i], out);
+    lm_token_list_free(&ids);
     return status;
 }

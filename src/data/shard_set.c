@@ -55,6 +55,11 @@ lm_status lm_shard_set_resume(lm_shard_set *s, const char *directory, const char
     return open_writer(s, tokens > 0 ? tokens - s->complete * shard_tokens : -1, err);
 }
 
+void lm_shard_set_name_document_token(lm_shard_set *s, int64_t token) {
+    s->tokenizer.document_token = token;
+    s->writer.manifest.tokenizer.document_token = token;
+}
+
 static lm_status complete(lm_shard_set *s, lm_error *err) {
     lm_status status = lm_shard_writer_commit(&s->writer, err);
     s->open = false;

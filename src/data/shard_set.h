@@ -32,6 +32,8 @@ lm_status lm_shard_set_open(lm_shard_set *s, const char *directory, const char *
 lm_status lm_shard_set_resume(lm_shard_set *s, const char *directory, const char *name,
                               const lm_manifest_tokenizer *tokenizer, int64_t shard_tokens,
                               int64_t tokens, lm_error *err);
+/* The manifests of the shard at hand and of later ones name this document_token. */
+void lm_shard_set_name_document_token(lm_shard_set *s, int64_t token);
 lm_status lm_shard_set_put(lm_shard_set *s, const int32_t *tokens, int64_t n, lm_error *err);
 /* What was put so far survives. */
 lm_status lm_shard_set_sync(const lm_shard_set *s, lm_error *err);

@@ -29,6 +29,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_json_integer(&w, "best_val_step", s->best_val_step);
     lm_json_string(&w, "tokenizer", s->tokenizer);
     if (s->tokenizer_digest) lm_json_digest(&w, "tokenizer_xxh64", s->tokenizer_digest);
+    if (s->documents) lm_json_integer(&w, "document_token", s->document_token);
     lm_json_digest(&w, "train_xxh64", s->train_digest);
     lm_json_digest(&w, "val_xxh64", s->val_digest);
     lm_json_digest(&w, "digest", s->digest);
@@ -60,6 +61,8 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
     s->best_val_loss = lm_json_get_number(r, "best_val_loss");
     s->best_val_step = get_step(r, "best_val_step");
     lm_json_get_string(r, "tokenizer", s->tokenizer, sizeof s->tokenizer);
+    s->documents = lm_json_has(r, "document_token");
+    if (s->documents) s->document_token = get_count(r, "document_token");
     s->train_digest = lm_json_get_digest(r, "train_xxh64");
     s->val_digest = lm_json_get_digest(r, "val_xxh64");
     s->digest = lm_json_get_digest(r, "digest");

@@ -7,6 +7,7 @@
 #ifndef LM_SAVED_META_H
 #define LM_SAVED_META_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -26,6 +27,8 @@ typedef struct lm_run_state {
     uint64_t digest;                   /* the running one of metrics.jsonl (train/audit.h) */
     char tokenizer[64];                /* the name of its kind; "" when not known */
     uint64_t tokenizer_digest;         /* of its file, the member tokenizer.json; 0: it has none */
+    bool documents;                    /* the training data tell documents apart, by: */
+    int64_t document_token;            /* as its manifest says */
     uint64_t train_digest, val_digest; /* of the corpora; 0: no such corpus */
 } lm_run_state;
 

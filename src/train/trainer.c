@@ -48,6 +48,9 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
                               .val_digest = s->val ? lm_corpus_digest(s->val) : 0};
     strcpy(t->state.tokenizer, s->tokenizer);
     t->state.tokenizer_digest = s->tokenizer_digest;
+    const lm_manifest_tokenizer *train = lm_corpus_tokenizer(s->train);
+    t->state.documents = train && train->document_token >= 0;
+    if (t->state.documents) t->state.document_token = train->document_token;
     return LM_OK;
 }
 

@@ -1,0 +1,30 @@
+/* `lmtrain eval --text`: the loss on text itself, by the checkpoint's tokenizer. */
+#ifndef LM_CLI_EVAL_TEXT_H
+#define LM_CLI_EVAL_TEXT_H
+
+#include "cli/tokenize_input.h"
+#include "model/model.h"
+#include "tokenizer/tokenizer.h"
+
+typedef struct lm_eval_text {
+    lm_model *model;
+    const lm_tokenizer *tokenizer;
+    lm_pool *pool;
+    int64_t batch;      /* windows at a time: at most the model's */
+    int64_t max_tokens; /* about so many, from the beginning on; 0: all */
+} lm_eval_text;
+
+typedef struct lm_eval_text_result {
+    double loss;    /* nats, of all tokens together */
+    int64_t tokens; /* that were predicted */
+    int64_t bytes;  /* of text that they stand for */
+    int64_t documents;
+} lm_eval_text_result;
+
+/* Documents stand behind each other as `lmtrain tokenize` puts them, and are cut into windows of
+ * the model's context_length as training cuts shards, but for the last window, which is as short as
+ * it comes: each token but the first is predicted once. Appends to *passed what was passed over. */
+lm_status lm_eval_text_run(const lm_eval_text *e, const lm_tokenize_input *input,
+                           lm_eval_text_result *result, lm_text *passed, lm_error *err);
+
+#endif
