@@ -1,0 +1,90 @@
+#include "saved/exports.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/keys.h"
+
+/* The value without the quotes of JSON. */
+static bool put_value(const lm_key *k, const lm_config *c, char *out, size_t size) {
+    lm_text text = {0};
+    lm_key_print(k, c, &text);
+    const char *value = lm_text_cstr(&text);
+    bool quoted = *value == '"';
+    snprintf(out, size, "%.*s", (int)(text.length - (quoted ? 2 : 0)), value + quoted);
+    bool fits = !text.failed && text.length < size;
+    lm_text_free(&text);
+    return fits;
+}
+
+/* The value that leaves the model as it was before there was the key, as it is when resolved. */
+static bool put_off(const lm_key *k, const lm_config *c, char *out, size_t size) {
+    lm_error aside;
+    lm_config without = *c; /* of the section model no member is allocated */
+    LM_ASSERT(k->type != LM_KEY_STRING);
+    lm_key_set_literal(k, &without, lm_key_legacy(k));
+    (void)lm_model_resolve(&without.model, &aside);
+    return put_value(k, &without, out, size);
+}
+
+lm_interop_option *lm_saved_options(const lm_config *c, int *n) {
+    const lm_section *s = lm_section_find("model");
+    lm_interop_option *options = calloc((size_t)s->n_keys, sizeof *options);
+    *n = 0;
+    for (const lm_key *k = s->keys; options && k < s->keys + s->n_keys; k++) {
+        if (!lm_key_applies(k, c)) continue;
+        lm_interop_option *o = &options[(*n)++];
+        o->name = lm_key_name(k);
+        if (put_value(k, c, o->value, sizeof o->value) && put_off(k, c, o->off, sizeof o->off))
+            continue;
+        free(options);
+        options = NULL;
+    }
+    return options;
+}
+
+const lm_interop_class *lm_saved_class(const lm_config *c, lm_interop_format format,
+                                       lm_error *err) {
+    int n;
+    lm_text why = {0};
+    lm_interop_option *options = lm_saved_options(c, &n);
+    if (!options) {
+        lm_error_no_memory(err, NULL);
+        return NULL;
+    }
+    const lm_interop_class *class = lm_interop_find(format, options, n, &why);
+    if (!class)
+        lm_error_set(err, LM_ERR_USAGE, "nothing in %s holds this model; what comes nearest:\n%-s",
+                     lm_interop_format_title(format), lm_text_cstr(&why));
+    free(options);
+    lm_text_free(&why);
+    return class;
+}
+
+lm_status lm_saved_print_exports(const lm_config *c, lm_text *out, lm_error *err) {
+    int n;
+    lm_text no = {0};
+    lm_interop_option *options = lm_saved_options(c, &n);
+    if (!options) return lm_error_no_memory(err, NULL);
+    lm_text_say(out, "exports   ");
+    for (int f = 0, any = 0; f < LM_INTEROP_FORMATS; f++) {
+        lm_text why = {0};
+        const lm_interop_class *class = lm_interop_find((lm_interop_format)f, options, n, &why);
+        if (class)
+            lm_text_say(out, "%s%s (%s)", any++ ? ", " : "", lm_interop_format_name(f),
+                        class->name);
+        else if (f == LM_INTEROP_HF || f == LM_INTEROP_GGUF)
+            for (const char *at = lm_text_cstr(&why); *at; at += strcspn(at, "\n") + 1)
+                lm_text_say(&no, "          not %s: %.*s\n", lm_interop_format_name(f),
+                            (int)strcspn(at, "\n"), at);
+        else if (f == LM_INTEROP_FORMATS - 1 && !any)
+            lm_text_say(out, "nothing that other programs read");
+        lm_text_free(&why);
+    }
+    lm_text_say(out, "\n%-s", lm_text_cstr(&no));
+    out->failed |= no.failed;
+    lm_text_free(&no);
+    free(options);
+    return LM_OK;
+}
