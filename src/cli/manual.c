@@ -88,7 +88,9 @@ static void put_key(lm_text *out, const lm_key *k) {
     lm_text name = {0}, text = {0};
     lm_text_printf(&name, "%s", k->path);
     lm_text_printf(&text, "%s", k->help);
-    if (k->depends) lm_text_printf(&text, " Depends on %s.", k->depends);
+    if (k->depends) lm_text_printf(&text, " Depends on %s", k->depends);
+    if (k->depends_too) lm_text_printf(&text, " and %s", k->depends_too);
+    if (k->depends) lm_text_printf(&text, ".");
     lm_text_printf(&text, " (");
     lm_key_describe(k, &text);
     if (k->required)

@@ -71,6 +71,12 @@ static void apply_preset(lm_parser *p) {
     }
 }
 
+/* "model.norm is "rmsnorm"" */
+static void put_value(const lm_parser *p, const char *path, lm_text *out) {
+    lm_text_printf(out, "%s is ", path);
+    lm_key_print(lm_key_at(lm_key_find(path)), p->config, out);
+}
+
 static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
     if (!*origin->place) {
         if (k->required && !p->saved)
@@ -81,12 +87,16 @@ static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
         lm_parser_problem(p, origin->place, "%s: expected a path, found an empty string", k->path);
     if (lm_key_applies(k, p->config)) return;
     if (origin_of(p, k->depends)->wrong) return;
-    lm_text value = {0};
-    lm_key_print(lm_key_at(lm_key_find(k->depends)), p->config, &value);
-    p->no_memory |= value.failed;
-    lm_parser_problem(p, origin->place, "%s has no effect when %s is %s", k->path, k->depends,
-                      lm_text_cstr(&value));
-    lm_text_free(&value);
+    if (k->depends_too && origin_of(p, k->depends_too)->wrong) return;
+    lm_text values = {0};
+    put_value(p, k->depends, &values);
+    if (k->depends_too) {
+        lm_text_printf(&values, " and ");
+        put_value(p, k->depends_too, &values);
+    }
+    p->no_memory |= values.failed;
+    lm_parser_problem(p, origin->place, "%s has no effect when %s", k->path, lm_text_cstr(&values));
+    lm_text_free(&values);
 }
 
 static void check_keys(lm_parser *p) {

@@ -37,10 +37,10 @@ typedef struct lm_key {
     bool neutral;    /* never changes a bit of the result */
     bool is_data;    /* the path of a corpus, whose digest tells whether the result is the same */
     /* Has the key any effect in this config? NULL: always. A key without effect is not printed; it
-     * is an error to give it, and the message names `depends` and its value. */
+     * is an error to give it, and the message names the keys that decide it and their values. */
     bool (*applies)(const lm_config *c);
-    const char *depends; /* path */
-    const char *trials;  /* values of a number, separated by spaces: see lm_key_trial */
+    const char *depends, *depends_too; /* paths of those keys; the second may be NULL */
+    const char *trials; /* values of a number, separated by spaces: see lm_key_trial */
     const char *help;
 } lm_key;
 

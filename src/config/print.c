@@ -129,7 +129,9 @@ static void print_row(const lm_key *k, lm_text *out) {
         lm_text_printf(out, " | empty");
     }
     lm_text_printf(out, " | %s", k->help);
-    if (k->depends) lm_text_printf(out, " Depends on `%s`.", k->depends);
+    if (k->depends) lm_text_printf(out, " Depends on `%s`", k->depends);
+    if (k->depends_too) lm_text_printf(out, " and `%s`", k->depends_too);
+    if (k->depends) lm_text_printf(out, ".");
     lm_text_printf(out, " |\n");
 }
 

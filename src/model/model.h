@@ -67,6 +67,7 @@ enum {
 typedef struct lm_model_options {
     int64_t d_model, n_layers, n_heads;
     int64_t n_kv_heads; /* 0: n_heads */
+    int64_t head_dim;   /* 0: d_model / n_heads */
     int64_t d_ff;       /* 0: 4 d_model, or 8/3 d_model rounded up to a multiple of 32 when gated */
     int64_t context_length, vocab_size; /* vocab_size may be LM_VOCAB_UNKNOWN until the plan */
     int norm;                           /* lm_norm_kind */
@@ -76,7 +77,10 @@ typedef struct lm_model_options {
     int mlp;             /* lm_mlp_kind */
     bool qk_norm;        /* RMSNorm of each head's queries and keys, before they are rotated */
     bool embedding_norm; /* a norm between the embedding and the first layer */
-    bool bias, tie_embeddings;
+    bool bias;           /* of linear layers and LayerNorm */
+    bool qkv_bias;       /* the same, of the projection to queries, keys and values alone */
+    bool norm_bias;      /* the same, of LayerNorm alone */
+    bool tie_embeddings;
     int64_t window;           /* tokens that one attends to, itself included; 0: all before it */
     double attention_softcap; /* attention scores stay between -this and this; 0: no limit */
     double logit_softcap;     /* the same for the logits */
@@ -116,7 +120,7 @@ typedef struct lm_model_plan {
     /* N of the FLOP convention: the elements of all matrices that are multiplied. That is not the
      * position embedding, and the token embedding only if it is the head too. */
     int64_t matrix_parameters;
-    /* Forward and backward: 6 N + 12 n_layers d_model min(context_length, window). */
+    /* Forward and backward: 6 N + 12 n_layers n_heads head_dim min(context_length, window). */
     double flops_per_token;
     uint64_t weights, gradients, activations, scratch;
     uint64_t rounded; /* bf16 copies of the layers' weights */

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
-#include "model/model.h"
+#include "model/parts.h"
 
 const char *lm_position_name(int kind) {
     static const char *const names[LM_POSITION_COUNT] = {"learned", "rope", "none"};
@@ -40,6 +40,7 @@ static bool check_sizes(lm_text *problems, const lm_model_options *o) {
     ok &= check_size(problems, "n_layers", o->n_layers, 1);
     ok &= check_size(problems, "n_heads", o->n_heads, 1);
     ok &= check_size(problems, "n_kv_heads", o->n_kv_heads, 0);
+    ok &= check_size(problems, "head_dim", o->head_dim, 0);
     ok &= check_size(problems, "d_ff", o->d_ff, 0);
     ok &= check_size(problems, "context_length", o->context_length, 1);
     if (o->vocab_size != LM_VOCAB_UNKNOWN)
@@ -82,24 +83,43 @@ static void check_range(lm_text *problems, const char *key, double value, double
                    high);
 }
 
+/* Heads that share out d_model always fit. */
+static void check_qkv_size(lm_text *problems, const lm_model_options *o) {
+    if (lm_model_heads_fit(o)) return;
+    problem_separator(problems);
+    lm_text_printf(problems,
+                   "model.head_dim = %lld is too large for model.n_heads = %lld and"
+                   " model.n_kv_heads = %lld: the product of head_dim and the number of all heads"
+                   " is more than %lld",
+                   (long long)o->head_dim, (long long)o->n_heads, (long long)o->n_kv_heads,
+                   (long long)(3 * most));
+}
+
 static void check_heads(lm_text *problems, const lm_model_options *o) {
-    if (o->d_model % o->n_heads != 0) {
+    bool rope = o->position == LM_POSITION_ROPE;
+    if (o->head_dim == 0 && o->d_model % o->n_heads != 0) {
         problem_separator(problems);
         lm_text_printf(problems, "model.d_model = %lld is not divisible by model.n_heads = %lld",
                        (long long)o->d_model, (long long)o->n_heads);
-    } else if (o->position == LM_POSITION_ROPE && o->d_model / o->n_heads % 2 != 0) {
+    } else if (o->head_dim == 0 && rope && o->d_model / o->n_heads % 2 != 0) {
         problem_separator(problems);
         lm_text_printf(problems,
                        "model.position = rope turns pairs, but the head size model.d_model / "
                        "model.n_heads = %lld / %lld = %lld is odd",
                        (long long)o->d_model, (long long)o->n_heads,
                        (long long)(o->d_model / o->n_heads));
+    } else if (rope && o->head_dim % 2 != 0) {
+        problem_separator(problems);
+        lm_text_printf(problems,
+                       "model.position = rope turns pairs, but model.head_dim = %lld is odd",
+                       (long long)o->head_dim);
     }
     if (o->n_kv_heads > 0 && o->n_heads % o->n_kv_heads != 0) {
         problem_separator(problems);
         lm_text_printf(problems, "model.n_heads = %lld is not divisible by model.n_kv_heads = %lld",
                        (long long)o->n_heads, (long long)o->n_kv_heads);
     }
+    check_qkv_size(problems, o);
 }
 
 /* A mask needs a token that begins documents, and the vocabulary has it. */
@@ -140,6 +160,7 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     if (sizes) check_heads(&problems, o);
     if (sizes && choices) {
         if (o->n_kv_heads == 0) o->n_kv_heads = o->n_heads;
+        if (o->head_dim == 0) o->head_dim = o->d_model / o->n_heads;
         bool given = o->d_ff > 0;
         if (!given) o->d_ff = default_d_ff(o);
         if (!check_size(&problems, "d_ff", o->d_ff, 1) && !given)

@@ -6,7 +6,7 @@
 #include "model/parts.h"
 
 typedef enum scope { BEFORE, LAYER, AFTER } scope;
-typedef enum dim { ONE, C, D, QKV, F, V, T } dim; /* ONE as `in`: a vector */
+typedef enum dim { ONE, C, D, ATT, QKV, F, V, T } dim; /* ONE as `in`: a vector */
 typedef enum init { NORMAL, RESIDUAL, ZEROS, ONES } init;
 static const struct param_row {
     const char *name; /* rows of layer 3 are called "h.3.<name>" */
@@ -18,18 +18,17 @@ static const struct param_row {
     [LM_P_WTE] = {"wte.weight", BEFORE, V, C, NORMAL, 0},
     [LM_P_WPE] = {"wpe.weight", BEFORE, T, C, NORMAL, LM_IF_LEARNED},
     [LM_P_LN_E_WEIGHT] = {"ln_e.weight", BEFORE, C, ONE, ONES, LM_IF_EMBEDDING_NORM},
-    [LM_P_LN_E_BIAS] = {"ln_e.bias", BEFORE, C, ONE, ZEROS,
-                        LM_IF_EMBEDDING_NORM | LM_IF_BIAS | LM_IF_LAYERNORM},
+    [LM_P_LN_E_BIAS] = {"ln_e.bias", BEFORE, C, ONE, ZEROS, LM_IF_EMBEDDING_NORM | LM_IF_NORM_BIAS},
     [LM_P_LN_1_WEIGHT] = {"ln_1.weight", LAYER, C, ONE, ONES, 0},
-    [LM_P_LN_1_BIAS] = {"ln_1.bias", LAYER, C, ONE, ZEROS, LM_IF_BIAS | LM_IF_LAYERNORM},
+    [LM_P_LN_1_BIAS] = {"ln_1.bias", LAYER, C, ONE, ZEROS, LM_IF_NORM_BIAS},
     [LM_P_QKV_WEIGHT] = {"attn.qkv.weight", LAYER, QKV, C, NORMAL, 0},
-    [LM_P_QKV_BIAS] = {"attn.qkv.bias", LAYER, QKV, ONE, ZEROS, LM_IF_BIAS},
+    [LM_P_QKV_BIAS] = {"attn.qkv.bias", LAYER, QKV, ONE, ZEROS, LM_IF_QKV_BIAS},
     [LM_P_Q_NORM_WEIGHT] = {"attn.q_norm.weight", LAYER, D, ONE, ONES, LM_IF_QK_NORM},
     [LM_P_K_NORM_WEIGHT] = {"attn.k_norm.weight", LAYER, D, ONE, ONES, LM_IF_QK_NORM},
-    [LM_P_ATTN_PROJ_WEIGHT] = {"attn.proj.weight", LAYER, C, C, RESIDUAL, 0},
+    [LM_P_ATTN_PROJ_WEIGHT] = {"attn.proj.weight", LAYER, C, ATT, RESIDUAL, 0},
     [LM_P_ATTN_PROJ_BIAS] = {"attn.proj.bias", LAYER, C, ONE, ZEROS, LM_IF_BIAS},
     [LM_P_LN_2_WEIGHT] = {"ln_2.weight", LAYER, C, ONE, ONES, 0},
-    [LM_P_LN_2_BIAS] = {"ln_2.bias", LAYER, C, ONE, ZEROS, LM_IF_BIAS | LM_IF_LAYERNORM},
+    [LM_P_LN_2_BIAS] = {"ln_2.bias", LAYER, C, ONE, ZEROS, LM_IF_NORM_BIAS},
     [LM_P_FC_WEIGHT] = {"mlp.fc.weight", LAYER, F, C, NORMAL, LM_IF_PLAIN},
     [LM_P_FC_BIAS] = {"mlp.fc.bias", LAYER, F, ONE, ZEROS, LM_IF_PLAIN | LM_IF_BIAS},
     [LM_P_GATE_WEIGHT] = {"mlp.gate.weight", LAYER, F, C, NORMAL, LM_IF_GATED},
@@ -39,13 +38,16 @@ static const struct param_row {
     [LM_P_MLP_PROJ_WEIGHT] = {"mlp.proj.weight", LAYER, C, F, RESIDUAL, 0},
     [LM_P_MLP_PROJ_BIAS] = {"mlp.proj.bias", LAYER, C, ONE, ZEROS, LM_IF_BIAS},
     [LM_P_LN_F_WEIGHT] = {"ln_f.weight", AFTER, C, ONE, ONES, 0},
-    [LM_P_LN_F_BIAS] = {"ln_f.bias", AFTER, C, ONE, ZEROS, LM_IF_BIAS | LM_IF_LAYERNORM},
+    [LM_P_LN_F_BIAS] = {"ln_f.bias", AFTER, C, ONE, ZEROS, LM_IF_NORM_BIAS},
     [LM_P_LM_HEAD] = {"lm_head.weight", AFTER, V, C, NORMAL, LM_IF_UNTIED},
 };
 
 unsigned lm_model_conditions(const lm_model_options *o) {
     bool gated = lm_mlp_is_gated((lm_mlp_kind)o->mlp);
-    return (o->bias ? LM_IF_BIAS : 0u) | (o->norm == LM_NORM_LAYERNORM ? LM_IF_LAYERNORM : 0u) |
+    bool layernorm = o->norm == LM_NORM_LAYERNORM;
+    return (o->bias ? LM_IF_BIAS : 0u) | (layernorm ? LM_IF_LAYERNORM : 0u) |
+           (o->bias || o->qkv_bias ? LM_IF_QKV_BIAS : 0u) |
+           (layernorm && (o->bias || o->norm_bias) ? LM_IF_NORM_BIAS : 0u) |
            (o->position == LM_POSITION_LEARNED ? LM_IF_LEARNED : 0u) |
            (o->position == LM_POSITION_ROPE ? LM_IF_ROPE : 0u) |
            (gated ? LM_IF_GATED : LM_IF_PLAIN) | (o->tie_embeddings ? 0u : LM_IF_UNTIED) |
@@ -65,6 +67,8 @@ static int64_t size_of(const lm_model_options *o, dim d) {
         return o->d_model;
     case D:
         return lm_model_head_size(o);
+    case ATT:
+        return lm_model_att_size(o);
     case QKV:
         return lm_model_qkv_size(o);
     case F:
@@ -117,13 +121,13 @@ static bool lay_out_scope(const lm_model_options *o, scope s, int64_t at, int64_
 }
 
 static bool are_sane(const lm_model_options *o) {
-    const int64_t sizes[] = {o->d_model, o->n_layers,       o->n_heads,   o->n_kv_heads,
-                             o->d_ff,    o->context_length, o->vocab_size};
+    const int64_t sizes[] = {o->d_model,  o->n_layers, o->n_heads,        o->n_kv_heads,
+                             o->head_dim, o->d_ff,     o->context_length, o->vocab_size};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         LM_ASSERT(sizes[i] > 0); /* resolved */
         if (sizes[i] > INT32_MAX) return false;
     }
-    return true;
+    return lm_model_heads_fit(o);
 }
 
 bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o) {

@@ -14,7 +14,7 @@
 /* ---- conditions ------------------------------------------------------------------------------ */
 /* A row of either table exists if all its conditions are true. */
 enum {
-    LM_IF_BIAS = 1 << 0,
+    LM_IF_BIAS = 1 << 0, /* every linear layer has one */
     LM_IF_LAYERNORM = 1 << 1,
     LM_IF_LEARNED = 1 << 2, /* positions */
     LM_IF_ROPE = 1 << 3,
@@ -24,11 +24,13 @@ enum {
     LM_IF_QK_NORM = 1 << 7,
     LM_IF_EMBEDDING_NORM = 1 << 8,
     LM_IF_DOCUMENTS = 1 << 9,
+    LM_IF_QKV_BIAS = 1 << 10,
+    LM_IF_NORM_BIAS = 1 << 11,
     /* for buffers, by what they are made for (lm_buffers_size): */
-    LM_IF_TRAINING = 1 << 10,
-    LM_IF_WINDOWS = 1 << 11, /* training or evaluation */
-    LM_IF_BRANCH = 1 << 12,  /* training or decoding */
-    LM_IF_BF16 = 1 << 13,
+    LM_IF_TRAINING = 1 << 12,
+    LM_IF_WINDOWS = 1 << 13, /* training or evaluation */
+    LM_IF_BRANCH = 1 << 14,  /* training or decoding */
+    LM_IF_BF16 = 1 << 15,
 };
 /* Those that are true of the options (params.c). */
 unsigned lm_model_conditions(const lm_model_options *o);
@@ -154,11 +156,21 @@ struct lm_model {
 };
 
 static inline int64_t lm_model_head_size(const lm_model_options *o) {
-    return o->d_model / o->n_heads;
+    return o->head_dim;
+}
+/* Width of attention's output: H D, which is d_model unless head_dim says otherwise. */
+static inline int64_t lm_model_att_size(const lm_model_options *o) {
+    return o->n_heads * lm_model_head_size(o);
 }
 /* Width of a row of queries, keys and values: (H + 2K) D. */
 static inline int64_t lm_model_qkv_size(const lm_model_options *o) {
     return (o->n_heads + 2 * o->n_kv_heads) * lm_model_head_size(o);
+}
+/* Whether (H + 2K) D is at most three times the largest d_model. Sizes are below 2^31 each; a zero
+ * among n_kv_heads and head_dim stands for its default, with which the heads fit. */
+static inline bool lm_model_heads_fit(const lm_model_options *o) {
+    int64_t kv_heads = o->n_kv_heads > 0 ? o->n_kv_heads : o->n_heads;
+    return o->head_dim <= 3 * (int64_t)INT32_MAX / (o->n_heads + 2 * kv_heads);
 }
 
 /* Where the layers' rows begin in a flat array; they are n_layers * stride long. */

@@ -132,7 +132,7 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
                           .v = lm_array_from(qkv, (o->n_heads + o->n_kv_heads) * d),
                           .qkv_row = lm_model_qkv_size(o),
                           .out = operand(p, LM_B_ATT, layer),
-                          .out_row = o->d_model,
+                          .out_row = lm_model_att_size(o),
                           .lse = buffer(p, LM_B_LSE, layer),
                           .window = o->window,
                           .documents = documents(p),
@@ -173,8 +173,9 @@ void lm_pass_attention_inside(const pass *p, int64_t layer) {
 }
 
 static lm_linear projection_of(const pass *p, int64_t layer) {
-    return lm_pass_linear(p, LM_P_ATTN_PROJ_WEIGHT, LM_P_ATTN_PROJ_BIAS, layer, p->m->o.d_model,
-                          p->m->o.d_model);
+    const lm_model_options *o = &p->m->o;
+    return lm_pass_linear(p, LM_P_ATTN_PROJ_WEIGHT, LM_P_ATTN_PROJ_BIAS, layer,
+                          lm_model_att_size(o), o->d_model);
 }
 
 void lm_pass_attention_forward(const pass *p, int64_t layer) {
@@ -192,7 +193,7 @@ void lm_pass_attention_backward(const pass *p, int64_t layer) {
     const float *x = residual(p, layer);
     float *dnorm = buffer(p, LM_B_DNORM, 0);  /* [B*T, C] */
     lm_array dqkv = dqkv_of(p);               /* [B*T, A] */
-    lm_array datt = operand(p, LM_B_DATT, 0); /* [B*T, C] */
+    lm_array datt = operand(p, LM_B_DATT, 0); /* [B*T, H D] */
     norm_heads(p, layer);
     lm_attention attention = attention_of(p, layer);
     lm_linear projection = projection_of(p, layer);

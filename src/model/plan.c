@@ -24,6 +24,8 @@ typedef enum dim {
     HALF_HEAD,
     LOGITS,
     C,
+    ATT,
+    C_OR_ATT,
     QKV,
     F,
     WIDE
@@ -55,7 +57,7 @@ static const struct buffer_row {
     [LM_B_MEAN_1] = {ONCE, TOKENS, ONE, LM_IF_LAYERNORM, FLOAT},
     [LM_B_RSTD_1] = {ONCE, TOKENS, ONE, 0, FLOAT},
     [LM_B_QKV] = {UNLESS_RECOMPUTE, TOKENS, QKV, 0, OPERAND}, /* rotated, unless qk_norm */
-    [LM_B_ATT] = {UNLESS_RECOMPUTE, TOKENS, C, 0, OPERAND},   /* before the projection */
+    [LM_B_ATT] = {UNLESS_RECOMPUTE, TOKENS, ATT, 0, OPERAND}, /* before the projection */
     [LM_B_LSE] = {UNLESS_RECOMPUTE, HEAD_TOKENS, ONE, LM_IF_WINDOWS, FLOAT},
     [LM_B_MID] = {UNLESS_BLOCK, TOKENS, C, 0, FLOAT}, /* x + attention branch */
     [LM_B_MEAN_2] = {ONCE, TOKENS, ONE, LM_IF_LAYERNORM, FLOAT},
@@ -70,7 +72,7 @@ static const struct buffer_row {
     [LM_B_LOSS] = {ONCE, TOKENS, ONE, LM_IF_WINDOWS, FLOAT},
     [LM_B_LOGITS] = {ONCE, LOGITS, ONE, LM_IF_WINDOWS, FLOAT},
     /* shared by all layers; parts.h names what else some of them hold */
-    [LM_B_NORM] = {ONCE, TOKENS, C, 0, OPERAND}, /* output of the norm at hand */
+    [LM_B_NORM] = {ONCE, TOKENS, C_OR_ATT, 0, OPERAND}, /* output of the norm at hand */
     /* with qk_norm, the queries and keys of the layer at hand as attention reads them. Rows are as
      * far apart as those of qkv; nobody reads the place of the values */
     [LM_B_HEADS] = {ONCE, TOKENS, QKV, LM_IF_QK_NORM, OPERAND},
@@ -138,6 +140,12 @@ static bool size_of(const made_for *f, dim d, int64_t *size) {
         break;
     case C:
         *size = o->d_model;
+        break;
+    case ATT:
+        *size = lm_model_att_size(o);
+        break;
+    case C_OR_ATT: /* whichever is wider: see LM_B_DATT */
+        *size = lm_max(o->d_model, lm_model_att_size(o));
         break;
     case QKV:
         *size = lm_model_qkv_size(o);
@@ -241,6 +249,7 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t 
                             .scratch = scratch,
                             .rounded = training && precision == LM_BF16 ? rounded : 0};
     int64_t seen = o->window > 0 ? lm_min(o->window, o->context_length) : o->context_length;
-    plan->flops_per_token = 6.0 * (double)params.matrix_scalars +
-                            12.0 * (double)o->n_layers * (double)o->d_model * (double)seen;
+    plan->flops_per_token = 6.0 * (double)params.matrix_scalars + 12.0 * (double)o->n_layers *
+                                                                      (double)lm_model_att_size(o) *
+                                                                      (double)seen;
 }

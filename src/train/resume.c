@@ -116,6 +116,7 @@ static lm_status compare_finished(lm_trainer *t, lm_text *changed, lm_error *err
     char *path = lm_run_dir_config(t->dir.path);
     if (!path) return LM_OK;
     lm_status status = lm_config_load(&old, path, NULL, 0, err);
+    if (status == LM_OK) status = lm_model_resolve(&old.model, err); /* an older file lacks keys */
     if (status == LM_OK && old.train.steps < t->config->train.steps) {
         status = lm_error_set(err, LM_ERR_RUNTIME,
                               "%s: this run is finished and its checkpoints are gone: it cannot go"

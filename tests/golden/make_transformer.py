@@ -25,13 +25,14 @@ EPS, THETA = 1e-5, 10000.0  # the config's defaults
 
 
 def read_models():
-    """models.json: what a run config has under "model"; `shape` is B, T, V, C, L, H, K, F."""
+    """models.json: what a run config has under "model"; `shape` is B, T, V, C, L, H, K, F, D."""
     with open(os.path.join(HERE, "models.json")) as file:
         models = {case["name"]: dict(case["model"], batch=case["batch"])
                   for case in json.load(file)["models"]}
     keys = ("batch", "context_length", "vocab_size", "d_model", "n_layers", "n_heads",
-            "n_kv_heads", "d_ff")
+            "n_kv_heads", "d_ff", "head_dim")
     for m in models.values():
+        m.setdefault("head_dim", m["d_model"] // m["n_heads"])
         m["shape"] = tuple(m[key] for key in keys)
     return models
 
@@ -96,9 +97,8 @@ def beginnings(m, tokens):
 
 def parameter_rows(m):
     """(name, shape) in the order of the table."""
-    _, t, v, c, layers, h, k, f = m["shape"]
-    d = c // h
-    layernorm_bias = m["bias"] and m["norm"] == "layernorm"
+    _, t, v, c, layers, h, k, f, d = m["shape"]
+    layernorm_bias = (m["bias"] or m.get("norm_bias")) and m["norm"] == "layernorm"
     rows = [("wte", (v, c))]
     if m["position"] == "learned":
         rows.append(("wpe", (t, c)))
@@ -108,20 +108,20 @@ def parameter_rows(m):
         if layernorm_bias:
             rows.append((name + ".b", (c,)))
 
-    def linear(name, out, inner):
+    def linear(name, out, inner, bias=m["bias"]):
         rows.append((name + ".w", (out, inner)))
-        if m["bias"]:
+        if bias:
             rows.append((name + ".b", (out,)))
 
     if m.get("embedding_norm"):
         norm("lne")
     for i in range(layers):
         norm(f"{i}.ln1")
-        linear(f"{i}.qkv", (h + 2 * k) * d, c)
+        linear(f"{i}.qkv", (h + 2 * k) * d, c, m["bias"] or m.get("qkv_bias"))
         if m.get("qk_norm"):
             rows.append((f"{i}.lnq.w", (d,)))
             rows.append((f"{i}.lnk.w", (d,)))
-        linear(f"{i}.proj", c, c)
+        linear(f"{i}.proj", c, h * d)
         norm(f"{i}.ln2")
         if m["mlp"] == "swiglu":
             linear(f"{i}.gate", f, c)
@@ -172,9 +172,8 @@ def rotate(m, x):
 
 
 def attend(m, p, i, x, begins):
-    b, t, c = x.shape
-    h, k = m["shape"][5:7]
-    d = c // h
+    b, t, _ = x.shape
+    h, k, _, d = m["shape"][5:]
     q, key, v = project(p, f"{i}.qkv", x).split([h * d, k * d, k * d], -1)
     q = q.reshape(b, t, h, d).transpose(1, 2)
     key = key.reshape(b, t, k, d).transpose(1, 2)
@@ -194,7 +193,7 @@ def attend(m, p, i, x, begins):
     if begins is not None:  # [B, 1, T, T]
         hidden = hidden | (begins[:, None, :, None] != begins[:, None, None, :])
     out = scores.masked_fill(hidden, -torch.inf).softmax(-1) @ v
-    return project(p, f"{i}.proj", out.transpose(1, 2).reshape(b, t, c))
+    return project(p, f"{i}.proj", out.transpose(1, 2).reshape(b, t, h * d))
 
 
 def feed_forward(m, p, i, x):

@@ -18,6 +18,7 @@ static lm_model_options gpt2_124m(void) {
     o.n_kv_heads = o.d_ff = 0; /* by default */
     o.d_model = 768;
     o.n_layers = o.n_heads = 12;
+    o.head_dim = 0;
     o.context_length = 1024;
     o.vocab_size = 50304;
     return o;
@@ -29,18 +30,24 @@ static void test_defaults(void **state) {
     lm_model_options o = gpt2_124m();
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     assert_int_equal(o.n_kv_heads, 12);
+    assert_int_equal(o.head_dim, 64);
     assert_int_equal(o.d_ff, 3072);
     o.mlp = LM_MLP_SWIGLU;
     o.d_ff = 0;
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     assert_int_equal(o.d_ff, 2048);
     o.d_model = 100; /* 8/3 * 100 = 266.7 */
+    o.head_dim = 0;
     o.n_heads = 10;
     o.n_kv_heads = 5;
     o.d_ff = 0;
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     assert_int_equal(o.d_ff, 288);
     assert_int_equal(o.n_kv_heads, 5);
+    assert_int_equal(o.head_dim, 10);
+    o.n_heads = o.n_kv_heads = 3; /* which need not divide d_model where head_dim is given */
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    assert_int_equal(o.head_dim, 10);
     assert_null(lm_position_name(LM_POSITION_COUNT));
     assert_string_equal(lm_position_name(LM_POSITION_ROPE), "rope");
 }
@@ -81,6 +88,15 @@ static void test_problems_name_both_keys(void **state) {
     o.d_model = 36;
     refused(&o, "model.position = rope turns pairs, but the head size model.d_model / "
                 "model.n_heads = 36 / 12 = 3 is odd");
+    o.head_dim = 5;
+    refused(&o, "model.position = rope turns pairs, but model.head_dim = 5 is odd");
+    o = gpt2_124m();
+    o.head_dim = INT32_MAX / 12 + 1; /* the products with d_model must fit 64 bits */
+    refused(&o, "model.head_dim = 178956971 is too large for model.n_heads = 12 and"
+                " model.n_kv_heads = 0: the product of head_dim and the number of all heads is"
+                " more than 6442450941");
+    o.head_dim = -1;
+    refused(&o, "model.head_dim = -1 is out of range: expected 0 to 2147483647");
     o = gpt2_124m();
     o.n_layers = 0;
     o.vocab_size = (int64_t)1 << 40;
@@ -129,6 +145,13 @@ static void test_rows(void **state) {
     }
 }
 
+static const lm_param *find(const lm_param *rows, int64_t n, const char *name) {
+    int64_t r = 0;
+    while (r < n && strcmp(rows[r].name, name) != 0) r++;
+    if (r == n) fail_msg("there is no row \"%s\"", name);
+    return &rows[r];
+}
+
 static void test_row_names(void **state) {
     static const char *const names[] = {
         "wte.weight",           "h.0.ln_1.weight",      "h.0.attn.qkv.weight",
@@ -146,6 +169,38 @@ static void test_row_names(void **state) {
     for (int i = 0; i < 17; i++) assert_string_equal(rows[i].name, names[i]);
     assert_int_equal(rows[2].shape[0], (4 + 2 * 2) * 6);
     assert_int_equal(rows[2].shape[1], 24);
+}
+
+/* Heads of their own width, and biases of one layer alone. */
+static void test_rows_of_heads_and_biases(void **state) {
+    lm_param rows[64];
+    lm_model_plan plan;
+    (void)state;
+    lm_model_options o = transformer_named("qwen2")->o;
+    int64_t total, n = lm_model_params(&o, rows, &total), biases = 0;
+    assert_int_equal(find(rows, n, "h.1.attn.qkv.weight")->shape[0], (3 + 2 * 1) * 4);
+    assert_int_equal(find(rows, n, "h.1.attn.qkv.bias")->shape[0], (3 + 2 * 1) * 4);
+    assert_int_equal(find(rows, n, "h.1.attn.proj.weight")->shape[0], 20);
+    assert_int_equal(find(rows, n, "h.1.attn.proj.weight")->shape[1], 3 * 4);
+    for (int64_t r = 0; r < n; r++) biases += strstr(rows[r].name, ".bias") != NULL;
+    assert_int_equal(biases, 2); /* one a layer */
+    lm_model_plan_make(&plan, &o, 1, true, LM_FP32, 1);
+    int64_t matrices = 2 * (20 * 20 + 12 * 20 + 3 * 24 * 20) + 11 * 20;
+    assert_int_equal(plan.matrix_parameters, matrices);
+    assert_true(plan.flops_per_token == 6.0 * (double)matrices + 12.0 * 2 * (3 * 4) * 8);
+    o.bias = true; /* and there is no second bias */
+    o.qkv_bias = false;
+    int64_t with_bias = lm_model_params(&o, NULL, &total);
+    o.qkv_bias = true;
+    assert_int_equal(lm_model_params(&o, NULL, &total), with_bias);
+    o = transformer_named("nemotron")->o;
+    n = lm_model_params(&o, rows, &total);
+    for (int64_t r = 0; r < n; r++)
+        if (strstr(rows[r].name, ".bias")) assert_non_null(strstr(rows[r].name, "ln_"));
+    assert_non_null(find(rows, n, "ln_f.bias"));
+    o.norm = LM_NORM_RMSNORM; /* which has none */
+    n = lm_model_params(&o, rows, &total);
+    for (int64_t r = 0; r < n; r++) assert_null(strstr(rows[r].name, ".bias"));
 }
 
 /* ---- plan ------------------------------------------------------------------------------------ */
@@ -450,6 +505,7 @@ int main(void) {
         cmocka_unit_test(test_problems_name_both_keys),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_row_names),
+        cmocka_unit_test(test_rows_of_heads_and_biases),
         cmocka_unit_test(test_plan_of_gpt2),
         cmocka_unit_test(test_plan_of_a_long_context),
         cmocka_unit_test(test_plan_is_what_create_takes),

@@ -12,7 +12,7 @@
 
 #include "config/keys.h"
 
-enum { OPTIONS_MOST = 24, OPTION_LEVELS = 4, OPTION_PAIRS_TEXT = 512 };
+enum { OPTIONS_MOST = 32, OPTION_LEVELS = 4, OPTION_PAIRS_TEXT = 1024 };
 
 /* A key of the model with several values to try. */
 typedef struct option {

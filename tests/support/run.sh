@@ -121,15 +121,28 @@ tried_keys() {
             tries = ""
         }'
 }
+# applying: reads arguments, one per line, and writes those without "--set" of keys that have no
+# effect beside the others; a.json is the config.
+applying() {
+    local arguments without
+    mapfile -t arguments
+    without=$("$lmtrain" --config a.json --dry-run "${arguments[@]}" 2>&1 |
+        sed -n 's/.*: \([a-z.0-9_]*\) has no effect when .*/\1/p')
+    printf '%s\n' "${arguments[@]}" | awk -v without="$without" '
+        BEGIN { n = split(without, names, "\n"); for (i = 1; i <= n; i++) none[names[i]] }
+        $0 == "--set" { next }
+        /^--/ { print; next }
+        { name = $0; sub(/=.*/, "", name); if (!(name in none)) print "--set\n" $0 }'
+}
 # every_option COLUMN: arguments, one per line, that give each key of the model its value number
-# COLUMN, or its last one. Documents of the corpus begin with "e" (101).
+# COLUMN, or its last one, where the key has an effect. Documents of the corpus begin with "e" (101).
 # option_columns: how many columns there are; the first is 1.
 every_option() {
     tried_keys | awk -v column="$1" '/^model\./ {
         print "--set\n" $1 "=" (column + 1 < NF ? $(column + 1) : $NF)
         if ($1 == "model.document_mask" && column > 1)
             print "--set\nmodel.document_token=101"
-    }'
+    }' | applying
 }
 option_columns() {
     tried_keys | awk '/^model\./ && NF > most { most = NF } END { print most - 1 }'

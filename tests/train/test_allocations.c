@@ -128,6 +128,9 @@ static void test_a_step_of_several_micro_batches_allocates_nothing(void **unused
     (void)unused;
     train_both("", ", \"grad_accumulation\": 3");
 }
+static const char *value_of(const option *o, int level) {
+    return o->value[lm_min(level, o->levels - 1)];
+}
 /* As many runs as an option has values: together they try all values of all options. */
 static void test_a_step_with_any_option_allocates_nothing(void **unused) {
     (void)unused;
@@ -136,9 +139,13 @@ static void test_a_step_with_any_option_allocates_nothing(void **unused) {
     for (int level = 0; level < OPTION_LEVELS; level++) {
         char model[1024];
         int at = 0;
+        lm_config c = {0};
+        for (int i = 0; i < n; i++)
+            lm_key_set_literal(options[i].key, &c, value_of(&options[i], level));
         for (int i = 0; i < n; i++) {
             const option *o = &options[i];
-            const char *value = o->value[lm_min(level, o->levels - 1)];
+            const char *value = value_of(o, level);
+            if (!lm_key_applies(o->key, &c)) continue;
             const char *quote = o->key->type == LM_KEY_CHOICE ? "\"" : "";
             at += snprintf(model + at, sizeof model - (size_t)at, ", \"%s\": %s%s%s",
                            lm_key_name(o->key), quote, value, quote);

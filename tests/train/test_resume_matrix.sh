@@ -72,8 +72,11 @@ rows() {
 }
 
 last=checkpoints/step-0000000007.npz
-# The row as options; document_mask has a token of its own.
+# The row as options, those that have an effect; document_mask has a token of its own.
 options() {
+    all_options "$1" | applying
+}
+all_options() {
     local item
     for item in $1; do
         case $item in

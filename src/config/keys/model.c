@@ -3,6 +3,12 @@
 static bool uses_rope(const lm_config *c) {
     return c->model.position == LM_POSITION_ROPE;
 }
+static bool has_no_bias(const lm_config *c) {
+    return !c->model.bias;
+}
+static bool has_no_norm_bias(const lm_config *c) {
+    return c->model.norm == LM_NORM_LAYERNORM && !c->model.bias;
+}
 static bool masks_documents(const lm_config *c) {
     return c->model.document_mask;
 }
@@ -17,9 +23,11 @@ static const lm_key keys[] = {
     {"model.n_layers", INTEGER(model.n_layers, 1, SIZE_MOST, "6"),
      .help = "Blocks, each of attention and an MLP."},
     {"model.n_heads", INTEGER(model.n_heads, 1, SIZE_MOST, "8"),
-     .help = "Attention heads (Vaswani et al. 2017); divides d_model."},
+     .help = "Attention heads (Vaswani et al. 2017); divides d_model, unless head_dim is given."},
     {"model.n_kv_heads", INTEGER(model.n_kv_heads, 0, SIZE_MOST, "0"), TRY("2 1"),
      .help = "Key/value heads, each shared by a group of heads (Ainslie et al. 2023). 0: n_heads."},
+    {"model.head_dim", INTEGER(model.head_dim, 0, SIZE_MOST, "0"), TRY("6"),
+     .help = "Width of a head (Qwen3, Yang et al. 2025: 128). 0: d_model / n_heads."},
     {"model.d_ff", INTEGER(model.d_ff, 0, SIZE_MOST, "0"),
      .help = "Width of the MLP. 0: 4 d_model (Vaswani et al. 2017); for swiglu 8/3 d_model "
              "(Shazeer 2020), rounded up to a multiple of 32."},
@@ -64,6 +72,13 @@ static const lm_key keys[] = {
              "(training only; Chowdhery et al. 2022: 1e-4)."},
     {"model.bias", BOOLEAN(model.bias, "false"),
      .help = "Linear layers and LayerNorm have biases (Chowdhery et al. 2022 drop them)."},
+    {"model.qkv_bias", BOOLEAN(model.qkv_bias, "false"), WHEN(has_no_bias, "model.bias"),
+     .help = "Without model.bias: the projection to queries, keys and values has a bias all the "
+             "same (Qwen2.5, Yang et al. 2024)."},
+    {"model.norm_bias", BOOLEAN(model.norm_bias, "false"),
+     WHEN(has_no_norm_bias, "model.norm"), AND_WHEN("model.bias"),
+     .help = "Without model.bias: LayerNorm has a bias all the same (Nemotron-4, Parmar et al. "
+             "2024)."},
     {"model.tie_embeddings", BOOLEAN(model.tie_embeddings, "true"),
      .help = "The head uses the weights of the token embedding (Press & Wolf 2017)."},
     {"model.init", CHOICE(model.init, lm_init_name, "gpt2"),

@@ -34,6 +34,7 @@ LM_SECTIONS(LM_SECTION_DECLARE)
 #define IS_DATA .may_change = true, .is_data = true
 #define TRY(values_) .trials = (values_)
 #define WHEN(applies_, depends_) .applies = (applies_), .depends = (depends_)
+#define AND_WHEN(depends_too_) .depends_too = (depends_too_)
 /* clang-format on */
 
 #define SIZE_MOST  2147483647.0
