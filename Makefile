@@ -181,8 +181,8 @@ MEGABYTES ?= 100
 test-tokenizers: lmtrain  ## trained tokenizers beside Hugging Face's library, on MEGABYTES=100 of this machine's texts
 	$(Q)sh tests/tokenizer/compare.sh '$(CURDIR)/$(BINARY)' $(MEGABYTES)
 
-# libFuzzer on every tests/fuzz/NAME.c (T=NAME: one of them), FUZZ_SECONDS each; what it finds is left
-# in build/fuzz/NAME/.
+# libFuzzer on every tests/fuzz/NAME.c (T=NAME: one of them), FUZZ_SECONDS each, from the files in
+# tests/fuzz/seeds/NAME/ on where there are any; what it finds is left in build/fuzz/NAME/.
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
 FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% text/% data/% tokenizer/% checkpoint/%),$(SOURCES))
@@ -194,8 +194,8 @@ fuzz:  ## fuzz every reader of files (clang; T=NAME: one of them; FUZZ_SECONDS=6
 	  BUILD=$(FUZZ_BUILD) SOURCES='$(FUZZ_SOURCES)' TEST_SUPPORT='$(FUZZ_SUPPORT)' \
 	  $(FUZZ_TARGETS:%=$(FUZZ_BUILD)/tests/fuzz/%)
 	$(Q)for target in $(FUZZ_TARGETS); do \
-	  mkdir -p $(FUZZ_BUILD)/$$target && echo "fuzz $$target" && (cd $(FUZZ_BUILD)/$$target && \
-	  ../tests/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 \
+	  mkdir -p $(FUZZ_BUILD)/$$target/found && echo "fuzz $$target" && (cd $(FUZZ_BUILD)/$$target && \
+	  ../tests/fuzz/$$target found $$(ls -d $(CURDIR)/tests/fuzz/seeds/$$target 2>/dev/null) -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 \
 	    -malloc_limit_mb=64 -timeout=10) || exit 1; done
 
 # ---- benchmarks ---------------------------------------------------------------------------------
