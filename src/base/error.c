@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...) {
     memcpy(err->message, message, sizeof message);
     err->code = code;
     err->exit_code = 0;
-    err->damaged = false;
+    err->damaged = err->no_room = false;
     return code;
 }
 
@@ -33,9 +34,25 @@ lm_status lm_error_damaged(lm_error *err, const char *format, ...) {
     return err->code;
 }
 
+lm_status lm_error_call(lm_error *err, const char *path, const char *verb) {
+    int reason = errno;
+    lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot %s: %s", path, verb, lm_error_errno(reason));
+    err->no_room = reason == ENOSPC || reason == EDQUOT;
+    return err->code;
+}
+
 lm_status lm_error_no_memory(lm_error *err, const char *what) {
     return lm_error_set(err, LM_ERR_RUNTIME, "%s%sout of memory", what ? what : "",
                         what ? ": " : "");
+}
+
+/* "a" "between" "b" as the message; all else stays. */
+static lm_status join(lm_error *err, const char *a, const char *between, const char *b) {
+    lm_error before = *err;
+    lm_error_set(err, err->code, "%-s%s%-s", a, between, b);
+    err->damaged = before.damaged;
+    err->no_room = before.no_room;
+    return err->code;
 }
 
 lm_status lm_error_prefix(lm_error *err, const char *format, ...) {
@@ -44,10 +61,16 @@ lm_status lm_error_prefix(lm_error *err, const char *format, ...) {
     va_start(arguments, format);
     lm_message_print(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
-    bool damaged = err->damaged;
-    lm_error_set(err, err->code, "%-s: %-s", prefix, err->message);
-    err->damaged = damaged;
-    return err->code;
+    return join(err, prefix, ": ", err->message);
+}
+
+lm_status lm_error_append(lm_error *err, const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    lm_message_print(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return join(err, err->message, "", text);
 }
 
 const char *lm_error_errno(int errnum) {

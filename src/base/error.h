@@ -26,24 +26,33 @@ typedef enum lm_status {
 
 typedef struct lm_error {
     lm_status code;
-    int exit_code;      /* the process's exit code where it is not `code`; 0: it is */
-    bool damaged;       /* the file's contents are wrong: reading it again cannot help */
+    int exit_code; /* the process's exit code where it is not `code`; 0: it is */
+    bool damaged;  /* the file's contents are wrong: reading it again cannot help */
+    bool no_room;  /* the disk or the user's quota is full: once files are deleted it may work */
     char message[4096]; /* may hold several lines; truncated with "..." when longer */
 } lm_error;
 
 /* Overwrite *err with code and the formatted message; returns code, so that
  * `return lm_error_set(...)` reads as one statement. lm_error_damaged is LM_ERR_RUNTIME and sets
- * `damaged`, which lm_error_prefix keeps. Neither sets exit_code. */
+ * `damaged`, which prefix and append keep, as they do `no_room`. Neither sets exit_code. */
 lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 lm_status lm_error_damaged(lm_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* LM_ERR_RUNTIME, "PATH: cannot VERB: REASON", after a system call that failed: errno is the reason
+ * and decides whether it is `no_room`. */
+lm_status lm_error_call(lm_error *err, const char *path, const char *verb);
 
 /* LM_ERR_RUNTIME, "WHAT: out of memory" (what may be NULL: "out of memory"). */
 lm_status lm_error_no_memory(lm_error *err, const char *what);
 
 /* Put "prefix: " in front of the message already there; returns err->code. */
 lm_status lm_error_prefix(lm_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Put the text behind the message already there; returns err->code. */
+lm_status lm_error_append(lm_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The message of an errno value, for use as an argument of lm_error_set. Thread-safe. */

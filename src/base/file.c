@@ -9,11 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static lm_status fail(lm_error *err, const char *path, const char *verb) {
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot %s: %s", path, verb,
-                        lm_error_errno(errno));
-}
-
 static lm_status out_of_memory(lm_error *err, const char *path) {
     return lm_error_no_memory(err, path);
 }
@@ -24,7 +19,7 @@ lm_status lm_file_read(const char *path, size_t limit, lm_text *out, lm_error *e
     lm_status status = LM_OK;
     size_t before = out->length;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return fail(err, path, "open");
+    if (fd < 0) return lm_error_call(err, path, "open");
     if (lm_file_is_directory(path)) {
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s: expected a file, found a directory", path);
         goto out;
@@ -34,7 +29,7 @@ lm_status lm_file_read(const char *path, size_t limit, lm_text *out, lm_error *e
         ssize_t n = read(fd, buffer, sizeof buffer);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {
-            status = fail(err, path, "read");
+            status = lm_error_call(err, path, "read");
             goto out;
         }
         if (n == 0) break;
@@ -61,9 +56,9 @@ static lm_status open_regular(const char *path, int *fd, uint64_t *size, lm_erro
     /* O_NONBLOCK: opening a named pipe must not wait for a writer; it is refused below. Regular
      * files ignore the flag. */
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*fd < 0) return fail(err, path, "open");
+    if (*fd < 0) return lm_error_call(err, path, "open");
     if (fstat(*fd, &info) != 0) {
-        fail(err, path, "stat");
+        lm_error_call(err, path, "stat");
     } else if (!S_ISREG(info.st_mode)) {
         lm_error_damaged(err, "%s: expected a regular file, found %s", path,
                          S_ISDIR(info.st_mode) ? "a directory" : "something else");
@@ -91,7 +86,7 @@ lm_status lm_file_reader_at(const lm_file_reader *r, uint64_t offset, void *data
     while (size > 0) {
         ssize_t n = pread(r->fd, p, size, (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno != EIO) return fail(err, r->path, "read");
+        if (n < 0 && errno != EIO) return lm_error_call(err, r->path, "read");
         if (n <= 0)
             return lm_error_damaged(err, "%s: cannot read byte offset %llu: %s", r->path,
                                     (unsigned long long)offset,
@@ -117,7 +112,7 @@ lm_status lm_file_map(lm_mapping *map, const char *path, lm_error *err) {
     if (status != LM_OK || size == 0) goto out;
     void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
     if (p == MAP_FAILED) {
-        status = fail(err, path, "map");
+        status = lm_error_call(err, path, "map");
         goto out;
     }
     map->data = p;
@@ -160,7 +155,7 @@ lm_status lm_file_writer_open(lm_file_writer *w, const char *path, lm_error *err
     if (name_writer(w, path, err) != LM_OK) return err->code;
     w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (w->fd < 0) {
-        lm_status status = fail(err, w->temporary, "create");
+        lm_status status = lm_error_call(err, w->temporary, "create");
         free(w->temporary);
         w->temporary = NULL;
         lm_file_writer_abort(w);
@@ -176,7 +171,7 @@ lm_status lm_file_writer_write(lm_file_writer *w, const void *data, size_t size,
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
             if (n == 0) errno = ENOSPC;
-            return fail(err, w->temporary, "write");
+            return lm_error_call(err, w->temporary, "write");
         }
         p += n;
         size -= (size_t)n;
@@ -193,7 +188,7 @@ lm_status lm_file_writer_write_at(const lm_file_writer *w, uint64_t offset, cons
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
             if (n == 0) errno = ENOSPC;
-            return fail(err, w->temporary, "write");
+            return lm_error_call(err, w->temporary, "write");
         }
         p += n;
         offset += (uint64_t)n;
@@ -205,17 +200,17 @@ lm_status lm_file_writer_write_at(const lm_file_writer *w, uint64_t offset, cons
 lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err) {
     lm_status status = LM_OK;
     if (fsync(w->fd) != 0) {
-        status = fail(err, w->temporary, "sync");
+        status = lm_error_call(err, w->temporary, "sync");
         goto out;
     }
     int fd = w->fd;
     w->fd = -1;
     if (close(fd) != 0) {
-        status = fail(err, w->temporary, "close");
+        status = lm_error_call(err, w->temporary, "close");
         goto out;
     }
     if (rename(w->temporary, w->path) != 0) {
-        status = fail(err, w->path, "rename the temporary file to it");
+        status = lm_error_call(err, w->path, "rename the temporary file to it");
         goto out;
     }
     free(w->temporary); /* it was renamed: abort must not remove a newer temporary of that name */
@@ -227,7 +222,7 @@ out:
 }
 
 lm_status lm_file_writer_sync(const lm_file_writer *w, lm_error *err) {
-    return fsync(w->fd) == 0 ? LM_OK : fail(err, w->temporary, "sync");
+    return fsync(w->fd) == 0 ? LM_OK : lm_error_call(err, w->temporary, "sync");
 }
 
 void lm_file_writer_leave(lm_file_writer *w) {
@@ -240,15 +235,15 @@ lm_status lm_file_writer_resume(lm_file_writer *w, const char *path, uint64_t si
     lm_status status = name_writer(w, path, err);
     if (status != LM_OK) return status;
     if (!lm_file_exists(w->temporary) && lm_file_exists(path) && rename(path, w->temporary) != 0) {
-        status = fail(err, path, "rename it to a temporary file");
+        status = lm_error_call(err, path, "rename it to a temporary file");
     } else if (lm_file_size(w->temporary) < size) {
         status = lm_error_damaged(err, "%s: expected %llu bytes to go on behind, found %llu",
                                   w->temporary, (unsigned long long)size,
                                   (unsigned long long)lm_file_size(w->temporary));
     } else if ((w->fd = open(w->temporary, O_WRONLY | O_CLOEXEC)) < 0) {
-        status = fail(err, w->temporary, "open");
+        status = lm_error_call(err, w->temporary, "open");
     } else if (ftruncate(w->fd, (off_t)size) != 0 || lseek(w->fd, 0, SEEK_END) < 0) {
-        status = fail(err, w->temporary, "go on with");
+        status = lm_error_call(err, w->temporary, "go on with");
     }
     w->offset = size;
     if (status != LM_OK) lm_file_writer_leave(w);

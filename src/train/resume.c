@@ -215,6 +215,6 @@ lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
     lm_status status = choose(t, err);
     if (status != LM_OK) return status;
     status = t->saved ? take_over(t, t->saved, err) : begin_again(t, err);
-    if (status == LM_OK && !t->finished) status = tell_of_killed(t, err);
+    if (status == LM_OK) status = tell_of_killed(t, err);
     return status;
 }

@@ -26,9 +26,7 @@ static lm_status take_lock(lm_run_dir *r, bool dry, lm_error *err) {
     r->lock = open(name, dry ? O_RDONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     r->locked = r->lock >= 0;
     if (!r->locked) {
-        if (!dry)
-            status = lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot open: %s", name,
-                                  lm_error_errno(errno));
+        if (!dry) status = lm_error_call(err, name, "open");
     } else if (flock(r->lock, (dry ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
         if (cannot_lock(errno))
             r->no_lock = errno;
@@ -36,8 +34,7 @@ static lm_status take_lock(lm_run_dir *r, bool dry, lm_error *err) {
             status = lm_error_set(err, LM_ERR_RUNTIME,
                                   "%s: another process is training in this run directory", r->path);
         else
-            status = lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot lock: %s", name,
-                                  lm_error_errno(errno));
+            status = lm_error_call(err, name, "lock");
     }
     free(name);
     return status;
@@ -181,8 +178,7 @@ static lm_status check_can_make(const char *path, lm_error *err) {
 static lm_status check_directory(const char *path, lm_error *err) {
     if (!lm_file_is_directory(path)) return check_can_make(path, err);
     if (access(path, W_OK | X_OK) == 0) return LM_OK;
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot write to the directory: %s", path,
-                        lm_error_errno(errno));
+    return lm_error_call(err, path, "write to the directory");
 }
 
 /* metrics.jsonl is appended to; the other files are replaced, so that the directory's permissions
@@ -194,8 +190,7 @@ static lm_status check_metrics(const lm_run_dir *r, lm_error *err) {
         return LM_OK;
     }
     if (errno == ENOENT) return LM_OK;
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot open: %s", r->metrics,
-                        lm_error_errno(errno));
+    return lm_error_call(err, r->metrics, "open");
 }
 
 lm_status lm_run_dir_check(const lm_run_dir *r, lm_error *err) {

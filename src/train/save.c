@@ -21,20 +21,23 @@ static lm_status check_finite(const lm_trainer *t, lm_error *err) {
         what = "the optimizer's state";
     if (!what) return LM_OK;
     return lm_error_set(err, LM_ERR_DIVERGED,
-                        "step %" PRId64 ": %s stopped being finite; no checkpoint was written"
-                        "%s%s",
-                        t->state.step, what, t->saved ? "; the last good one is " : "",
-                        t->saved ? t->saved : "");
+                        "step %" PRId64 ": %s stopped being finite; no checkpoint was written",
+                        t->state.step, what);
+}
+
+bool lm_trainer_has_room(const lm_trainer *t) {
+    return t->setup.plan.checkpoint <= lm_limits_disk(t->dir.checkpoints);
 }
 
 static lm_status check_disk(const lm_trainer *t, lm_error *err) {
     char need[32], have[32];
-    uint64_t free_bytes = lm_limits_disk(t->dir.checkpoints);
-    if (t->setup.plan.checkpoint <= free_bytes) return LM_OK;
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: a checkpoint needs up to %s of disk, %s are free",
-                        t->dir.checkpoints,
-                        lm_text_bytes(need, sizeof need, (double)t->setup.plan.checkpoint),
-                        lm_text_bytes(have, sizeof have, (double)free_bytes));
+    if (lm_trainer_has_room(t)) return LM_OK;
+    lm_error_set(err, LM_ERR_RUNTIME, "%s: a checkpoint needs up to %s of disk, %s are free",
+                 t->dir.checkpoints,
+                 lm_text_bytes(need, sizeof need, (double)t->setup.plan.checkpoint),
+                 lm_text_bytes(have, sizeof have, (double)lm_limits_disk(t->dir.checkpoints)));
+    err->no_room = true;
+    return err->code;
 }
 
 /* A checkpoint that reads back wrong is set aside, so that nobody takes it for the newest. */

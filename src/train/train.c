@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "machine/stop.h"
+#include "report/summary.h"
 #include "train/follow.h"
 
 /* resolved.json is left alone when it says the same already. */
@@ -119,26 +120,43 @@ static lm_status run_steps(lm_trainer *t, lm_error *err) {
     return status;
 }
 
+/* An error that ends the steps says where the run can go on. */
+static lm_status run(lm_trainer *t, lm_error *err) {
+    lm_status status = run_steps(t, err);
+    if (status == LM_OK || status == LM_ERR_INTERRUPTED) return status;
+    return t->saved ? lm_error_append(err, "; the last good checkpoint is %s", t->saved)
+                    : lm_error_append(err, "; no checkpoint was written yet");
+}
+
+/* Is there nothing left to do? The session that took the last step may have been killed before it
+ * wrote how the run ended: then summary.json still says "running", which this session mends. */
+static bool is_concluded(const lm_trainer *t) {
+    lm_summary_found s;
+    return t->finished && !(lm_summary_read(&s, t->dir.summary) && strcmp(s.state, "running") == 0);
+}
+
 static void tell_finished(lm_trainer *t) {
     lm_progress_note(&t->progress,
                      "%s: finished already: %" PRId64 " steps are done, train.steps is %" PRId64,
                      t->config->run.dir, t->state.step, t->config->train.steps);
 }
 
+static lm_status say_finished(lm_trainer *t, lm_error *err) {
+    return lm_trainer_summarise(t, "finished", LM_OK, err);
+}
+
 /* Writes how the run ended. A failure to write it must not hide that. */
 static lm_status end(lm_trainer *t, lm_status status, lm_error *err) {
     static const char *const states[] = {
-        [LM_OK] = "finished",
         [LM_ERR_RUNTIME] = "failed",
         [LM_ERR_USAGE] = "failed",
         [LM_ERR_DIVERGED] = "diverged",
         [LM_ERR_INTERRUPTED] = "interrupted",
     };
     lm_error aside;
-    int code = status != LM_OK && err->exit_code ? err->exit_code : (int)status;
-    lm_status written =
-        lm_trainer_summarise(t, states[status], code, status == LM_OK ? err : &aside);
-    return status == LM_OK ? written : status;
+    if (status == LM_OK) return lm_trainer_insist(t, "summary.json", say_finished, err);
+    lm_trainer_summarise(t, states[status], err->exit_code ? err->exit_code : (int)status, &aside);
+    return status;
 }
 
 lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
@@ -149,14 +167,14 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
                                      settings->quiet, err);
     if (status != LM_OK) goto out;
     if ((status = check_start(&t, false, err)) != LM_OK) goto out;
-    if (t.finished) {
+    if (is_concluded(&t)) {
         tell_finished(&t);
         goto out;
     }
     if ((status = begin(&t, err)) != LM_OK) goto out;
     announce(&t);
     lm_stop_arm(t.config->checkpoint.before_wall, "finishing the step, then saving");
-    status = end(&t, run_steps(&t, err), err);
+    status = end(&t, run(&t, err), err);
     if (status == LM_OK)
         lm_progress_note(&t.progress, "finished: %s, newest checkpoint %s", t.config->run.dir,
                          t.saved);

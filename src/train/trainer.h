@@ -5,6 +5,7 @@
  *     step.c audit.c             one step, and its digest
  *     follow.c follow/           what follows a step (follow.h)
  *     save.c resume.c run_dir.c  checkpoints, going on from one, the directory
+ *     insist.c                   waiting for room on a full disk when the run ends
  *     train.c                    the run, from start to end
  *
  * lm_trainer_create and lm_trainer_step are all that a measurement of the step needs. A
@@ -96,6 +97,13 @@ lm_status lm_trainer_settle(lm_trainer *t, lm_error *err);
 lm_status lm_trainer_write(lm_trainer *t, lm_error *err);
 /* The same, unless it is written already; then old ones go, as the config says. */
 lm_status lm_trainer_save(lm_trainer *t, lm_error *err);
+/* Does the filesystem say that a checkpoint fits? */
+bool lm_trainer_has_room(const lm_trainer *t);
+/* Writes what a run ends with: calls write, and while it fails for want of room says what to
+ * delete and calls it again, until it succeeds or a signal comes that had not come before. `what`
+ * follows "warning: step 40: " and precedes " cannot be written". */
+lm_status lm_trainer_insist(lm_trainer *t, const char *what,
+                            lm_status (*write)(lm_trainer *t, lm_error *err), lm_error *err);
 /* Write summary.json: "running" at the start of a session, then how it ended (exit_code -1: not
  * yet). */
 lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, lm_error *err);

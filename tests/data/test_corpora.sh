@@ -55,6 +55,8 @@ changed_in_place() {
     check "a run whose shard is changed in place exits with 1" test $? -eq 1
     check "a run whose shard is changed in place says where" \
         grep -q "train.bin: byte offset [0-9]*: expected token ids below 256 (model.vocab_size), found 65535: it changed while it was read" out
+    check "a run whose shard is changed in place says where it can go on" \
+        grep -q "it changed while it was read; the last good checkpoint is run/checkpoints/step-" out
     check "a run whose shard is changed in place keeps its checkpoints" \
         exits 0 "$lmtrain" inspect --verify run
     check "the run directory has checkpoints" test -n "$(ls run/checkpoints)"

@@ -6,7 +6,8 @@
  * FAULT is a function's name and k, counted over all threads: "pwrite:7" fails the 7th call, after
  * it wrote half of what it should as a full disk does; "pwrite:7+" fails the later ones too;
  * "pwrite:7!" is SIGKILL in its place. The file FAULT_MARK is made when the call was reached: a run
- * without it has seen every call succeed.
+ * without it has seen every call succeed. A run that waits for room on a disk does not sleep here,
+ * and where writing fails for ever it receives SIGTERM instead.
  *
  * LACKS is a list of what the machine does not have: "flock=38" locks (they fail with that errno),
  * "sizes" filesystems that report their sizes, "proc" /proc.  Linux and glibc only. */
@@ -26,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 void *__libc_malloc(size_t size);
@@ -137,6 +139,11 @@ DIR *opendir(const char *path) {
 void *mmap(void *where, size_t size, int protection, int flags, int fd, off_t offset) {
     if (fails("mmap")) FAIL(ENOMEM, MAP_FAILED);
     return (void *)syscall(SYS_mmap, where, size, protection, flags, fd, offset);
+}
+int nanosleep(const struct timespec *time, struct timespec *rest) {
+    if (!*wanted) return NEXT(nanosleep)(time, rest);
+    if (mode == '+') raise(SIGTERM);
+    return 0;
 }
 void *malloc(size_t size) {
     if (fails("malloc")) FAIL(ENOMEM, NULL);

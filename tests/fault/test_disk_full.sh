@@ -1,6 +1,6 @@
 #!/bin/bash
-# A small filesystem that fills up under a run: the run goes on, older checkpoints stay, and when
-# there is room again what waited is written. Needs root or user namespaces.
+# A small filesystem that fills up under a run: the run goes on, or at its end waits, older checkpoints
+# stay, and when there is room again what waited is written. Needs root or user namespaces.
 # shellcheck source=run.sh
 . tests/fault/run.sh
 
@@ -57,6 +57,79 @@ fills_up() {
 }
 scenario check "a run goes on while the disk is full, and catches up when there is room" \
     with_disk fills_up
+
+# begun ARGUMENTS...: starts a run in the background, $pid, whose disk is full before its end.
+begun() {
+    "$lmtrain" --config small.json --quiet --set train.steps=1500 --set schedule.name=constant \
+        --set eval.every=0 --set checkpoint.every=100 --set model.d_model=8 "$@" >full.out 2>&1 &
+    pid=$!
+    until_true two_checkpoints || return 1
+    kill -STOP $pid
+    fill
+    kill -CONT $pid
+}
+is_waiting() { grep -q "waiting until there is room" full.out; }
+# ends CODE: the background run does so.
+ends() {
+    wait $pid
+    local code=$?
+    [ $code -eq "$1" ] || { echo "exit code $code, expected $1:"; cat full.out; return 1; }
+}
+has_state() { grep -q "\"state\": \"$1\"" disk/run/summary.json; }
+
+room_at_the_end() {
+    local pid newest
+    begun && until_true is_waiting || { cat full.out; return 1; }
+    grep -q "step 1500: the last checkpoint cannot be written: disk/run/checkpoints: a checkpoint needs" full.out &&
+        grep -q "for example the older checkpoints of this run (.*): all but disk/run/checkpoints/step-" full.out ||
+        { cat full.out; return 1; }
+    has_state running && all_good || return 1
+    rm disk/ballast
+    ends 0 && grep -q "there is room again; the last checkpoint was written" full.out || { cat full.out; return 1; }
+    newest=disk/run/checkpoints/step-0000001500.npz
+    has_state finished && [ -e $newest ] && all_good || return 1
+    mv disk/run waited
+    train --quiet --set train.steps=1500 --set schedule.name=constant --set eval.every=0 \
+        --set checkpoint.every=100 --set model.d_model=8 && cmp "$newest" waited/checkpoints/step-0000001500.npz &&
+        same_figures disk/run waited
+}
+scenario check "a finished run waits on a full disk, also under --quiet, and ends well when there is room" \
+    with_disk room_at_the_end
+
+given_up_at_the_end() {
+    local pid
+    begun && until_true is_waiting || { cat full.out; return 1; }
+    kill -TERM $pid
+    ends 1 && grep -q "gave up waiting for room, by signal 15, after step 1500" full.out || { cat full.out; return 1; }
+    all_good || return 1
+    rm disk/ballast
+    exits_saying 0 "finished: disk/run" "$lmtrain" --config small.json --set train.steps=1500 \
+        --set schedule.name=constant --set eval.every=0 --set model.d_model=8 --resume
+}
+scenario check "a signal ends the wait of a finished run with exit code 1, and --resume goes on" \
+    with_disk given_up_at_the_end
+
+stopped_on_a_full_disk() {
+    local pid
+    begun --set train.steps=10000000 || { cat full.out; return 1; }
+    kill -TERM $pid
+    until_true is_waiting || { cat full.out; return 1; }
+    rm disk/ballast
+    ends 4 && has_state interrupted && all_good
+}
+scenario check "a run that is stopped on a full disk waits for room, then exits with 4" \
+    with_disk stopped_on_a_full_disk
+
+stopped_twice_on_a_full_disk() {
+    local pid
+    begun --set train.steps=10000000 || { cat full.out; return 1; }
+    kill -TERM $pid
+    until_true is_waiting || { cat full.out; return 1; }
+    sleep 0.2
+    kill -TERM $pid
+    ends 143 && all_good
+}
+scenario check "a second SIGTERM ends that wait at once" with_disk stopped_twice_on_a_full_disk
 
 full_at_end() {
     train --quiet --set train.steps=20 || return 1

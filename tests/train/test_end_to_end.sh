@@ -132,7 +132,7 @@ scenario divergence_after_checkpoints
 poisoned_weights() {
     given config
     check "weights that are not finite are not written as a checkpoint" exits_saying 3 \
-        "step 2: the weights stopped being finite; no checkpoint was written; the last good one is" \
+        "step 2: the weights stopped being finite; no checkpoint was written; the last good checkpoint is" \
         diverges --set optimizer.weight_decay=1e6 --set schedule.warmup_steps=0 \
         --set checkpoint.every=1 --set checkpoint.keep_last=1
     check "the checkpoint before weights that are not finite stays alone" \

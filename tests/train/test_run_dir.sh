@@ -111,6 +111,18 @@ states() {
 }
 scenario states
 
+killed_before_its_summary() {
+    given trained
+    cp -r run before
+    sed -i 's/"finished"/"running"/' run/summary.json
+    check "a run that was killed between its last checkpoint and its summary is finished by --resume" \
+        exits_saying 0 "finished: run" resume
+    check "its summary then says so" state_is finished
+    check "its metrics stay as they were" cmp before/metrics.jsonl run/metrics.jsonl
+    check "its checkpoints stay as they were" diff -r before/checkpoints run/checkpoints
+}
+scenario killed_before_its_summary
+
 checkpoints_gone() {
     given trained
     rm run/checkpoints/*

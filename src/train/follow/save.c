@@ -6,10 +6,11 @@
 
 /* A checkpoint in the middle of a run that cannot be written, because the disk is full, say, does
  * not end the run: the older ones are still there, and the next interval tries again. The
- * checkpoint that a run ends with must be written. */
+ * checkpoint that a run ends with must be written: on a full disk the run waits for room. */
 static lm_status save(lm_trainer *t, bool must, lm_error *err) {
+    if (must) return lm_trainer_insist(t, "the last checkpoint", lm_trainer_save, err);
     lm_status status = lm_trainer_save(t, err);
-    if (status != LM_ERR_RUNTIME || must) return status;
+    if (status != LM_ERR_RUNTIME) return status;
     lm_progress_warn(&t->progress, "warning: no checkpoint at step %" PRId64 ": %-s", t->state.step,
                      err->message);
     return LM_OK;

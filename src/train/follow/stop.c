@@ -12,7 +12,7 @@ static bool is_asked(const lm_trainer *t) {
 static lm_status stop(lm_trainer *t, lm_error *err) {
     char why[64];
     int by = lm_stop_pending();
-    lm_status status = lm_trainer_save(t, err);
+    lm_status status = lm_trainer_insist(t, "the last checkpoint", lm_trainer_save, err);
     if (status != LM_OK) return status;
     if (by == LM_STOP_WALL) {
         snprintf(why, sizeof why, "since the job's end is near,");
