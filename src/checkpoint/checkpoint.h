@@ -71,6 +71,10 @@ lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *array
  * bytes per MiB of arrays, comes on top. Reading and verifying take less. */
 uint64_t lm_checkpoint_write_bytes(int threads);
 
+/* Disk that a file of so many arrays, of `raw` bytes in all, and of `beside` bytes of texts and
+ * meta_json takes at most; false when that does not fit 64 bits. */
+bool lm_checkpoint_most_bytes(uint64_t raw, int64_t arrays, uint64_t beside, uint64_t *bytes);
+
 typedef struct lm_checkpoint lm_checkpoint;
 
 /* Open the file and check its structure without reading the weights: every size, offset and count

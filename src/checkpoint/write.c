@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/numbers.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/planes.h"
@@ -302,6 +303,19 @@ static void check_names(const lm_checkpoint_array *arrays, int64_t n) {
 uint64_t lm_checkpoint_write_bytes(int threads) {
     uint64_t slots = 2 * SLOTS_PER_THREAD * (LM_PLANE_BOUND + sizeof(slot));
     return (uint64_t)threads * (slots + (uint64_t)LM_PLANE_CHUNK + lm_plane_coder_bytes());
+}
+
+/* What does not compress takes 5 bytes more in each 65,535 (stored blocks), and each chunk a number
+ * in meta.json: 1/256 is several times that. An array has two headers of the ZIP, one of the .npy,
+ * and a row of meta.json: 640 bytes suffice for the longest name and shape (tests/checkpoint/
+ * test_size.c). The end has fixed records. */
+bool lm_checkpoint_most_bytes(uint64_t raw, int64_t arrays, uint64_t beside, uint64_t *bytes) {
+    uint64_t most;
+    if (!lm_u64_mul((uint64_t)arrays, 640, &most) || !lm_u64_add(most, 512 + raw / 256, &most) ||
+        !lm_u64_add(most, raw, &most) || !lm_u64_add(most, beside, &most))
+        return false;
+    *bytes = most;
+    return true;
 }
 
 static lm_status reserve(writer *w) {

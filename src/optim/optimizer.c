@@ -99,6 +99,13 @@ bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_r
     return true;
 }
 
+int64_t lm_optimizer_array_count(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                                 int64_t n_rows) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < n_rows; i++) n += state_count(find(groups[rows[i].group].kind));
+    return n;
+}
+
 const lm_optimizer_array *lm_optimizer_arrays(const lm_optimizer *o, int64_t *count) {
     *count = o->n_arrays;
     return o->arrays;

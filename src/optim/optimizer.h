@@ -53,6 +53,10 @@ typedef struct lm_optimizer lm_optimizer;
 bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
                         int64_t n_rows, uint64_t *bytes);
 
+/* How many arrays these states are: lm_optimizer_arrays. */
+int64_t lm_optimizer_array_count(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                                 int64_t n_rows);
+
 /* For n_rows disjoint rows; groups and rows are copied. States are zero. LM_ERR_RUNTIME without
  * memory, and *o is NULL. */
 lm_status lm_optimizer_create(lm_optimizer **o, const lm_optimizer_options *groups, int n_groups,

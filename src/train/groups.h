@@ -15,8 +15,13 @@ void lm_groups_make(const lm_optimizer_options *o, lm_optimizer_options groups[L
  * outlive the rows. */
 lm_optimizer_row *lm_groups_rows(const lm_param *params, int64_t count);
 
-/* What the states of the optimizer will occupy; *fits says whether 64 bits hold it. Nothing is made
- * of the model, which may be too large for this machine. */
-lm_status lm_groups_bytes(const lm_config *c, uint64_t *bytes, bool *fits, lm_error *err);
+typedef struct lm_groups_plan {
+    uint64_t bytes; /* of the optimizer's states */
+    int64_t arrays; /* parameters and states: those of a checkpoint */
+    bool fits;      /* in 64 bits */
+} lm_groups_plan;
+/* What the rows and their optimizer will come to. Nothing is made of the model, which may be too
+ * large for this machine. */
+lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, lm_error *err);
 
 #endif

@@ -27,25 +27,37 @@ static uint64_t checkpoints_kept(const lm_config *c) {
     return lm_u64_min(kept, made);
 }
 
+/* Beside the arrays: the tokenizer's file, and meta.json with the config, which may hold long paths;
+ * the rest of that is about twenty lines. */
+static uint64_t bytes_beside(const lm_setup *s) {
+    lm_text config = {0};
+    lm_config_print_result(s->config, &config);
+    uint64_t bytes = 1536 + config.length + s->tokenizer_file.length;
+    lm_text_free(&config);
+    return bytes;
+}
+
 lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     const lm_config *c = s->config;
     lm_train_plan *p = &s->plan;
-    bool fits;
+    lm_groups_plan groups;
     memset(p, 0, sizeof *p);
     lm_model_plan_make(&p->model, &c->model, c->train.micro_batch, true,
                        (lm_precision)c->train.precision, s->threads);
-    lm_status status = lm_groups_bytes(c, &p->optimizer, &fits, err);
+    lm_status status = lm_groups_plan_make(&groups, c, err);
     if (status != LM_OK) return status;
+    p->optimizer = groups.bytes;
     uint64_t step = (uint64_t)c->train.micro_batch;
     p->batch = (uint64_t)c->train.micro_batch * sizeof(int32_t);
     p->saving = lm_checkpoint_write_bytes(s->threads);
-    fits = fits && !p->model.overflow &&
-           lm_u64_mul(p->batch, (uint64_t)c->model.context_length + 1, &p->batch) &&
-           lm_u64_add(p->model.weights, p->optimizer, &p->checkpoint) &&
-           lm_u64_add(p->checkpoint, (1 << 20) + s->tokenizer_file.length, &p->checkpoint) &&
-           lm_u64_mul(step, (uint64_t)c->train.grad_accumulation, &step) &&
-           lm_u64_mul(step, (uint64_t)c->model.context_length, &step) && step <= INT64_MAX &&
-           lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
+    bool fits =
+        groups.fits && !p->model.overflow &&
+        lm_u64_mul(p->batch, (uint64_t)c->model.context_length + 1, &p->batch) &&
+        lm_u64_add(p->model.weights, p->optimizer, &p->checkpoint) &&
+        lm_checkpoint_most_bytes(p->checkpoint, groups.arrays, bytes_beside(s), &p->checkpoint) &&
+        lm_u64_mul(step, (uint64_t)c->train.grad_accumulation, &step) &&
+        lm_u64_mul(step, (uint64_t)c->model.context_length, &step) && step <= INT64_MAX &&
+        lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
     const uint64_t parts[] = {p->model.weights,     p->model.gradients, p->optimizer,
                               p->model.activations, p->model.scratch,   p->batch,
                               p->model.rounded,     p->saving};

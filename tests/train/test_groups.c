@@ -9,45 +9,46 @@
 static lm_config config;
 static lm_error err;
 
-static uint64_t bytes_of_all_rows(void) {
+static lm_groups_plan of_all_rows(void) {
     lm_optimizer_options groups[LM_GROUP_COUNT];
     int64_t total, n = lm_model_params(&config.model, NULL, &total);
-    uint64_t bytes;
+    lm_groups_plan p;
     lm_param *params = calloc((size_t)n, sizeof *params);
     assert_non_null(params);
     lm_model_params(&config.model, params, &total);
     lm_optimizer_row *rows = lm_groups_rows(params, n);
     assert_non_null(rows);
     lm_groups_make(&config.optimizer, groups);
-    assert_true(lm_optimizer_bytes(groups, rows, n, &bytes));
+    assert_true(lm_optimizer_bytes(groups, rows, n, &p.bytes));
+    p.arrays = n + lm_optimizer_array_count(groups, rows, n);
     free(rows);
     free(params);
-    return bytes;
+    return p;
 }
 
-static void test_the_plan_counts_the_bytes_of_the_states(void **state) {
+static void test_the_plan_counts_states_and_arrays(void **state) {
     (void)state;
     for (int kind = 0; lm_optimizer_name(kind); kind++) {
         for (int64_t layers = 1; layers <= 7; layers += 3) {
-            uint64_t bytes;
-            bool fits;
+            lm_groups_plan plan;
             config.optimizer.kind = kind;
             config.model.n_layers = layers;
-            assert_int_equal(lm_groups_bytes(&config, &bytes, &fits, &err), LM_OK);
-            assert_true(fits);
-            assert_int_equal(bytes, bytes_of_all_rows());
+            assert_int_equal(lm_groups_plan_make(&plan, &config, &err), LM_OK);
+            assert_true(plan.fits);
+            lm_groups_plan all = of_all_rows();
+            assert_int_equal(plan.bytes, all.bytes);
+            assert_int_equal(plan.arrays, all.arrays);
         }
     }
 }
 
 static void test_sizes_that_do_not_fit(void **state) {
     (void)state;
-    uint64_t bytes;
-    bool fits;
+    lm_groups_plan plan;
     config.model.d_model = INT32_MAX;
     config.model.n_layers = INT32_MAX;
-    assert_int_equal(lm_groups_bytes(&config, &bytes, &fits, &err), LM_OK);
-    assert_false(fits);
+    assert_int_equal(lm_groups_plan_make(&plan, &config, &err), LM_OK);
+    assert_false(plan.fits);
 }
 
 static int set_up(void **state) {
@@ -67,8 +68,7 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_plan_counts_the_bytes_of_the_states),
-        cmocka_unit_test(test_sizes_that_do_not_fit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_plan_counts_states_and_arrays),
+                                       cmocka_unit_test(test_sizes_that_do_not_fit)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
