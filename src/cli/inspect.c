@@ -10,7 +10,7 @@
 #include "data/corpus.h"
 #include "report/history.h"
 #include "report/summary.h"
-#include "saved/meta.h"
+#include "saved/saved.h"
 #include "train/run_dir.h"
 
 enum { CURVE_COLUMNS = 64, CURVE_ROWS = 8 }; /* fit a terminal of 80 columns */
@@ -23,7 +23,7 @@ typedef struct request {
 
 static const lm_option options[] = {
     {"config", NULL, "print the whole config of a checkpoint too", LM_STORED(request, config)},
-    {"verify", NULL, "read everything and check every digest and every token id",
+    {"verify", NULL, "read everything: check every digest, every number and every token id",
      LM_STORED(request, verify)},
     LM_OPTION_TOKEN_BYTES(request, token_bytes),
     {"curve", NULL, "of a run directory, print only the curve of its losses",
@@ -57,13 +57,14 @@ static void print_arrays(const lm_checkpoint *c, lm_text *out) {
                 raw ? 100 * (double)stored / (double)raw : 100.0);
 }
 
-static lm_status verify(const request *r, lm_checkpoint *c, lm_text *out, lm_error *err) {
+static lm_status verify(const request *r, lm_checkpoint *c, const char *path, lm_text *out,
+                        lm_error *err) {
     lm_pool *pool = NULL;
     if (!r->verify) return LM_OK;
     lm_status status = lm_pool_create(&pool, lm_cpu_threads(NULL), err);
     if (status != LM_OK) goto out;
-    if ((status = lm_checkpoint_verify(c, pool, err)) != LM_OK) goto out;
-    lm_text_say(out, "verified: every digest and CRC is right\n");
+    if ((status = lm_saved_verify(c, path, pool, err)) != LM_OK) goto out;
+    lm_text_say(out, "verified: every digest and CRC is right, every number is finite\n");
 out:
     lm_pool_free(pool);
     return status;
@@ -107,7 +108,7 @@ static lm_status inspect_checkpoint(const request *r, const char *path, lm_text 
         lm_config_print_result(&config, out);
     }
     print_arrays(c, out);
-    status = verify(r, c, out, err);
+    status = verify(r, c, path, out, err);
 out:
     lm_text_free(&newer);
     lm_config_free(&config);
@@ -180,8 +181,11 @@ static bool is_checkpoint(const char *name) {
 static lm_status verify_listed(const char *directory, const char *name, lm_pool *pool, lm_text *out,
                                int *damaged, lm_error *err) {
     char *path = lm_file_join(directory, name);
+    lm_checkpoint *c = NULL;
     lm_status status =
-        path ? lm_checkpoint_check(path, pool, err) : lm_error_no_memory(err, directory);
+        path ? lm_checkpoint_open(&c, path, err) : lm_error_no_memory(err, directory);
+    if (status == LM_OK) status = lm_saved_verify(c, path, pool, err);
+    lm_checkpoint_close(c);
     free(path);
     if (status == LM_OK) {
         lm_text_say(out, "  verified");

@@ -107,6 +107,27 @@ lm_status lm_saved_check_finite(const char *path, const lm_checkpoint_array *arr
     return LM_OK;
 }
 
+/* One array at a time, so that this takes the memory of the largest. */
+static lm_status check_array(lm_checkpoint *c, const char *path, int64_t i, lm_pool *pool,
+                             lm_error *err) {
+    const lm_checkpoint_entry *e = lm_checkpoint_entry_at(c, i);
+    lm_checkpoint_array a = e->array;
+    a.data = malloc((size_t)e->raw_bytes + 1);
+    if (!a.data) return lm_error_no_memory(err, path);
+    lm_status status = lm_checkpoint_read(c, &a, 1, pool, err);
+    if (status == LM_OK && (status = lm_saved_check_finite(path, &a, 1, err)) != LM_OK)
+        err->damaged = true;
+    free(a.data);
+    return status;
+}
+
+lm_status lm_saved_verify(lm_checkpoint *c, const char *path, lm_pool *pool, lm_error *err) {
+    lm_status status = lm_checkpoint_verify(c, pool, err);
+    for (int64_t i = 0; i < lm_checkpoint_count(c) && status == LM_OK; i++)
+        status = check_array(c, path, i, pool, err);
+    return status;
+}
+
 lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err) {
     int64_t count;
     lm_checkpoint_array *arrays = lm_saved_arrays(m, NULL, &count);

@@ -42,6 +42,9 @@ lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_err
  * functions above do so with the weights. */
 lm_status lm_saved_check_finite(const char *path, const lm_checkpoint_array *arrays, int64_t n,
                                 lm_error *err);
+/* All that a checkpoint must be to be used: its digests and CRCs are right, and no element of any
+ * array is infinite or NaN. What is not so is `damaged`. */
+lm_status lm_saved_verify(lm_checkpoint *c, const char *path, lm_pool *pool, lm_error *err);
 /* The tokenizer of its tokens; *t NULL: the run did not know it. Options: lm_tokenizer_open. */
 lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
                              lm_tokenizer **t, lm_error *err);

