@@ -72,12 +72,6 @@ static void write_property(const lm_key *k, lm_json_writer *w) {
     lm_json_end(w);
 }
 
-static bool has_required(const lm_section *s) {
-    for (int i = 0; i < s->n_keys; i++)
-        if (s->keys[i].required) return true;
-    return false;
-}
-
 static void write_section(const lm_section *s, lm_json_writer *w) {
     lm_json_object(w, s->name, LM_JSON_LINES);
     lm_json_string(w, "type", "object");
@@ -85,10 +79,50 @@ static void write_section(const lm_section *s, lm_json_writer *w) {
     lm_json_object(w, "properties", LM_JSON_LINES);
     for (int i = 0; i < s->n_keys; i++) write_property(&s->keys[i], w);
     lm_json_end(w);
-    if (has_required(s)) {
-        lm_json_array(w, "required", LM_JSON_LINE);
-        for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++)
-            if (k->required) lm_json_string(w, NULL, lm_key_name(k));
+    lm_json_end(w);
+}
+
+/* A key may also be given by its whole path: { "model.d_model": 64 }. */
+static void write_whole_paths(lm_json_writer *w) {
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
+        char place[160];
+        snprintf(place, sizeof place, "#/properties/%.*s/properties/%s", (int)strcspn(k->path, "."),
+                 k->path, lm_key_name(k));
+        lm_json_object(w, k->path, LM_JSON_LINE);
+        lm_json_string(w, "$ref", place);
+        lm_json_end(w);
+    }
+}
+
+static void write_name_in(lm_json_writer *w, const char *keyword, const char *name) {
+    lm_json_array(w, keyword, LM_JSON_LINE);
+    lm_json_string(w, NULL, name);
+    lm_json_end(w);
+}
+
+/* Each key that must be given is there by its whole path or in its section. */
+static void write_required(lm_json_writer *w) {
+    lm_json_array(w, "allOf", LM_JSON_LINES);
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
+        char section[64];
+        if (!k->required) continue;
+        snprintf(section, sizeof section, "%.*s", (int)strcspn(k->path, "."), k->path);
+        lm_json_object(w, NULL, LM_JSON_LINE);
+        lm_json_array(w, "anyOf", LM_JSON_LINE);
+        lm_json_object(w, NULL, LM_JSON_LINE);
+        write_name_in(w, "required", k->path);
+        lm_json_end(w);
+        lm_json_object(w, NULL, LM_JSON_LINE);
+        write_name_in(w, "required", section);
+        lm_json_object(w, "properties", LM_JSON_LINE);
+        lm_json_object(w, section, LM_JSON_LINE);
+        write_name_in(w, "required", lm_key_name(k));
+        lm_json_end(w);
+        lm_json_end(w);
+        lm_json_end(w);
+        lm_json_end(w);
         lm_json_end(w);
     }
     lm_json_end(w);
@@ -107,11 +141,9 @@ void lm_config_print_schema(lm_text *out) {
     lm_json_string(&w, "type", "string");
     lm_json_end(&w);
     for (int i = 0; (s = lm_section_at(i)) != NULL; i++) write_section(s, &w);
+    write_whole_paths(&w);
     lm_json_end(&w);
-    lm_json_array(&w, "required", LM_JSON_LINE);
-    for (int i = 0; (s = lm_section_at(i)) != NULL; i++)
-        if (has_required(s)) lm_json_string(&w, NULL, s->name);
-    lm_json_end(&w);
+    write_required(&w);
     lm_json_end(&w);
     lm_text_printf(out, "\n");
 }

@@ -444,6 +444,10 @@ static const cJSON *member(const cJSON *object, const char *name) {
     return item;
 }
 
+static const char *first_required(const cJSON *schema) {
+    return cJSON_GetArrayItem(member(schema, "required"), 0)->valuestring;
+}
+
 /* The schema says of every key what the table does. */
 static void test_schema(void **state) {
     (void)state;
@@ -471,16 +475,20 @@ static void test_schema(void **state) {
             assert_true(member(of_key, low)->valuedouble == k->low);
             assert_true(member(of_key, "maximum")->valuedouble == k->high);
         }
+        char place[160];
+        snprintf(place, sizeof place, "#/properties/%s/properties/%s", section, name);
+        const cJSON *by_path = member(member(root, "properties"), k->path);
+        assert_string_equal(member(by_path, "$ref")->valuestring, place);
         if (!k->required) continue;
-        const cJSON *named;
-        bool found = false;
-        cJSON_ArrayForEach(named, member(of_section, "required")) found |=
-            strcmp(named->valuestring, name) == 0;
-        assert_true(found);
+        const cJSON *ways = member(cJSON_GetArrayItem(member(root, "allOf"), required), "anyOf");
+        const cJSON *within = member(cJSON_GetArrayItem(ways, 1), "properties");
+        assert_string_equal(first_required(cJSON_GetArrayItem(ways, 0)), k->path);
+        assert_string_equal(first_required(cJSON_GetArrayItem(ways, 1)), section);
+        assert_string_equal(first_required(member(within, section)), name);
         required++;
     }
     assert_int_equal(required, 2);
-    assert_int_equal(cJSON_GetArraySize(member(root, "required")), 2);
+    assert_int_equal(cJSON_GetArraySize(member(root, "allOf")), 2);
     cJSON_Delete(root);
     lm_text_free(&text);
 }
