@@ -21,11 +21,6 @@ double lm_bits_per_byte(double loss, double bytes_per_token) {
     return loss / 0.69314718055994531 / bytes_per_token;
 }
 
-static lm_status fail(const lm_metrics *m, const char *verb, lm_error *err) {
-    return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot %s: %s", m->path, verb,
-                        lm_error_errno(errno));
-}
-
 /* ---- what is already there --------------------------------------------------------------------*/
 
 bool lm_metrics_figure(const char *line, size_t length, const char *key, double *out) {
@@ -65,9 +60,8 @@ static lm_status write_all(int fd, const char *data, size_t size, const char *pa
     for (size_t done = 0; done < size;) {
         ssize_t n = write(fd, data + done, size - done);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0)
-            return lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot write: %s", path,
-                                lm_error_errno(n == 0 ? ENOSPC : errno));
+        if (n == 0) errno = ENOSPC;
+        if (n <= 0) return lm_error_call(err, path, "write");
         done += (size_t)n;
     }
     return LM_OK;
@@ -87,13 +81,11 @@ static lm_status move_rest(lm_metrics *m, const lm_mapping *map, size_t keep, lm
     if (aside.failed) {
         status = lm_error_no_memory(err, m->path);
     } else if (fd < 0) {
-        status =
-            lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot open: %s", path, lm_error_errno(errno));
+        status = lm_error_call(err, path, "open");
     } else {
         status = write_all(fd, rest, (size_t)(last - rest) + 1, path, err);
         if (status == LM_OK && fdatasync(fd) != 0 && errno != EINVAL)
-            status = lm_error_set(err, LM_ERR_RUNTIME, "%s: cannot sync: %s", path,
-                                  lm_error_errno(errno));
+            status = lm_error_call(err, path, "sync");
     }
     if (status == LM_OK)
         for (const char *c = rest; c <= last; c++) m->moved += *c == '\n';
@@ -112,14 +104,14 @@ lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bo
     m->fd = m->path ? open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
     if (!m->path) return lm_error_no_memory(err, path);
     if (m->fd < 0) {
-        status = fail(m, "open", err);
+        status = lm_error_call(err, m->path, "open");
         goto out;
     }
     if ((status = lm_file_map(&map, path, err)) != LM_OK) goto out;
     size_t keep = length_to_keep(m, &map, last_step, evaluated, seconds);
     if ((status = move_rest(m, &map, keep, err)) != LM_OK) goto out;
     if (keep < map.size && ftruncate(m->fd, (off_t)keep) != 0)
-        status = fail(m, "cut off the lines after the checkpoint", err);
+        status = lm_error_call(err, m->path, "cut off the lines after the checkpoint");
     lm_text_reserve(&m->text, LINE_BYTES);
 out:
     lm_file_unmap(&map);
@@ -145,7 +137,7 @@ static lm_status flush(lm_metrics *m, lm_error *err) {
         if (n < 0 && errno == EINTR) continue;
         if (n == 0) errno = ENOSPC;
         if (n <= 0) {
-            status = fail(m, "write", err);
+            status = lm_error_call(err, m->path, "write");
         } else {
             done += (size_t)n;
         }
@@ -182,6 +174,7 @@ lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err
     lm_json_number(&line, "lr", f->lr);
     lm_json_number(&line, "grad_norm", f->grad_norm);
     lm_json_digest(&line, "digest", f->digest);
+    if (f->weights_digest) lm_json_digest(&line, "weights_digest", f->weights_digest);
     lm_json_number(&line, "tokens_per_s", digits(f->tokens_per_s, 6));
     lm_json_number(&line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
     return end(m, &line, err);
@@ -207,7 +200,7 @@ lm_status lm_metrics_sync(lm_metrics *m, lm_error *err) {
     lm_status status = flush(m, err);
     if (status != LM_OK) return status;
     m->late = false;
-    return fdatasync(m->fd) == 0 || errno == EINVAL ? LM_OK : fail(m, "sync", err);
+    return fdatasync(m->fd) == 0 || errno == EINVAL ? LM_OK : lm_error_call(err, m->path, "sync");
 }
 
 void lm_metrics_close(lm_metrics *m) {

@@ -1,7 +1,8 @@
 /* metrics.jsonl: one JSON object per line, for scripts and plots.
  *
  *     {"step":1,"tokens":768,"loss":4.19,"lr":1e-05,"grad_norm":2.1,
- *      "digest":"5ff1c2d8b1a0e394","tokens_per_s":33000,"seconds":0.02}
+ *      "digest":"5ff1c2d8b1a0e394","weights_digest":"d21b0c94a7e58f36","tokens_per_s":33000,
+ *      "seconds":0.02}
  *     {"step":100,"tokens":76800,"digest":"0b13f6a2c7d5e884","val_loss":2.9,"val_perplexity":18.2,
  *      "val_bits_per_byte":4.18,"val_tokens":50000,"seconds":2.4}
  *
@@ -22,9 +23,10 @@ typedef struct lm_step_figures {
     int64_t tokens; /* trained on since the start of the run */
     double loss;    /* mean over the step, nats per token */
     double lr, grad_norm;
-    uint64_t digest;     /* running, of batches and weights */
-    double tokens_per_s; /* of this step */
-    double seconds;      /* since the start of the run, earlier sessions included */
+    uint64_t digest;         /* running, of batches */
+    uint64_t weights_digest; /* after the step; 0: not taken */
+    double tokens_per_s;     /* of this step */
+    double seconds;          /* since the start of the run, earlier sessions included */
 } lm_step_figures;
 
 typedef struct lm_eval_figures {

@@ -51,10 +51,13 @@ static void digest_piece(void *argument, int64_t task, int worker) {
     t->audit->digests[task] = lm_digest_of(t->weights + from, (size_t)length * sizeof(float));
 }
 
-void lm_audit_weights(lm_audit *a, const float *weights, lm_pool *pool) {
+uint64_t lm_audit_weights(lm_audit *a, const float *weights, lm_pool *pool) {
     piece_task t = {a, weights};
+    lm_digest all;
     lm_pool_run(pool, pieces(a), digest_piece, &t);
-    for (int64_t i = 0; i < pieces(a); i++) add_number(&a->step, a->digests[i]);
+    lm_digest_init(&all);
+    for (int64_t i = 0; i < pieces(a); i++) add_number(&all, a->digests[i]);
+    return lm_digest_end(&all);
 }
 
 uint64_t lm_audit_end(const lm_audit *a) {

@@ -61,14 +61,13 @@ static lm_status reduce(lm_trainer *t, const double sums[LANES], lm_step_figures
     return lm_error_set(err, LM_ERR_DIVERGED,
                         "step %" PRId64 ": the %s stopped being finite (loss %g, gradient norm"
                         " %g, learning rate %g); a lower optimizer.lr, a longer"
-                        " schedule.warmup_steps or train.clip_norm may help%s%s",
+                        " schedule.warmup_steps or train.clip_norm may help",
                         f->step, isfinite(f->loss) ? "gradient" : "loss", f->loss, f->grad_norm,
-                        f->lr, t->saved ? "; the last good checkpoint is " : "",
-                        t->saved ? t->saved : "");
+                        f->lr);
 }
 
 /* Part 3: clips the gradient and updates the weights. */
-static void update(lm_trainer *t, const lm_step_figures *f) {
+static void update(lm_trainer *t, lm_step_figures *f) {
     const lm_config *c = t->config;
     double lr[LM_GROUP_COUNT];
     for (int g = 0; g < LM_GROUP_COUNT; g++)
@@ -80,7 +79,7 @@ static void update(lm_trainer *t, const lm_step_figures *f) {
                                    .weights = lm_model_weights(t->model)};
     lm_optimizer_step(t->optimizer, &t->compute, &args);
     if (c->log.digest_every > 0 && f->step % c->log.digest_every == 0)
-        lm_audit_weights(&t->audit, args.weights, t->pool);
+        f->weights_digest = lm_audit_weights(&t->audit, args.weights, t->pool);
 }
 
 lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {

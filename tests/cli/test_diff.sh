@@ -56,9 +56,16 @@ scenario another_seed
 digest_alone() {
     given trained
     cp -r a e
-    sed -i '11,$s/"digest":"[0-9a-f]*"/"digest":"0123456789abcdef"/' e/metrics.jsonl
+    sed -i '11,$s/"weights_digest":"[0-9a-f]*"/"weights_digest":"0123456789abcdef"/' e/metrics.jsonl
     check "diff notices weights that differ in their digest alone" \
-        exits_saying 1 "digest is " "$lmtrain" diff a e
+        exits_saying 1 "the runs differ first at step 20: weights_digest is " "$lmtrain" diff a e
+    train k --set log.digest_every=3
+    check "how often weights enter a digest is no difference between runs" \
+        exits_saying 0 "metrics agree: 44 lines" "$lmtrain" diff a k
+    check "how often weights enter a digest does not change a byte of a checkpoint" \
+        cmp "$(at a 40)" "$(at k 40)"
+    check "weights enter a digest every log.digest_every steps" \
+        test "$(grep -c '"weights_digest":"[0-9a-f]\{16\}"' k/metrics.jsonl)" -eq 13
 }
 scenario digest_alone
 

@@ -63,6 +63,7 @@ static void test_lines(void **state) {
                             .lr = 1e-5,
                             .grad_norm = 0.1,
                             .digest = 0xabc,
+                            .weights_digest = 0x123,
                             .tokens_per_s = 33000.123456,
                             .seconds = 0.02345678};
     assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
@@ -89,7 +90,8 @@ static void test_lines(void **state) {
     expect_file(
         path,
         "{\"step\":1,\"tokens\":768,\"loss\":5.5484313033521175,\"lr\":1e-05,\"grad_norm\":0.1,"
-        "\"digest\":\"0000000000000abc\",\"tokens_per_s\":33000.1,\"seconds\":0.0235}\n"
+        "\"digest\":\"0000000000000abc\",\"weights_digest\":\"0000000000000123\","
+        "\"tokens_per_s\":33000.1,\"seconds\":0.0235}\n"
         "{\"step\":9999999999,\"tokens\":9007199254740992,\"loss\":null,\"lr\":0,"
         "\"grad_norm\":null,\"digest\":\"0000000000000000\",\"tokens_per_s\":1000000,\"seconds\":"
         "86400.5}\n"
