@@ -27,8 +27,8 @@ static uint64_t checkpoints_kept(const lm_config *c) {
     return lm_u64_min(kept, made);
 }
 
-/* Beside the arrays: the tokenizer's file, and meta.json with the config, which may hold long paths;
- * the rest of that is about twenty lines. */
+/* Beside the arrays: the tokenizer's file, and meta.json, which holds the config with its paths and
+ * about twenty lines more. */
 static uint64_t bytes_beside(const lm_setup *s) {
     lm_text config = {0};
     lm_config_print_result(s->config, &config);
