@@ -29,7 +29,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-enum { LM_JSON_DEPTH = 8 }; /* the most brackets that may be open, written or read (asserted) */
+enum { LM_JSON_DEPTH = 12 }; /* the most brackets that may be open, written or read (asserted) */
 
 /* ---- writing ----------------------------------------------------------------------------------*/
 

@@ -71,7 +71,7 @@ static void put_keys(lm_text *out) {
                         "    set -l token (string replace -r '^--set=' '' -- (commandline -ct))\n"
                         "    switch $token\n        case");
     for (int key = 0; key < lm_key_count(); key++)
-        if (lm_key_at(key)->type == LM_KEY_STRING)
+        if (lm_key_takes_string(lm_key_at(key)))
             lm_text_printf(out, " '%s=*'", lm_key_at(key)->path);
     lm_text_printf(out, "\n            set -l parts (string split -m 1 = -- $token)\n"
                         "            string replace -r '^' \"$parts[1]=\" -- "

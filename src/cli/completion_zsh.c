@@ -69,7 +69,7 @@ static void put_keys(lm_text *out) {
     for (int key = 0; key < lm_key_count(); key++) {
         lm_text values = {0};
         const lm_key *k = lm_key_at(key);
-        if (k->type == LM_KEY_STRING)
+        if (lm_key_takes_string(k))
             lm_text_printf(out, "        *%s=) _files ;;\n", k->path);
         else if (lm_completion_put_values(&values, key))
             lm_text_printf(out, "        *%s=) compadd -- %s ;;\n", k->path, lm_text_cstr(&values));

@@ -124,7 +124,8 @@ static lm_status open_data(const request *r, const lm_saved *saved, int threads,
     lm_status status = lm_corpus_open(corpus, r->data, &how, err);
     if (status != LM_OK) return status;
     if ((status = check_tokenizer(saved, *corpus, r->data, err)) != LM_OK) return status;
-    status = lm_sampler_init(sampler, *corpus, m->context_length, false, 0, err);
+    const lm_sampler_options in_order = {.context_length = m->context_length};
+    status = lm_sampler_init(sampler, *corpus, &in_order, err);
     if (status != LM_OK) return status;
     lm_corpus_check check = {.threads = threads, .progress = stderr};
     return lm_corpus_validate(*corpus, m->vocab_size, &check, err);
@@ -133,7 +134,7 @@ static lm_status open_data(const request *r, const lm_saved *saved, int threads,
 static lm_status evaluate_data(const request *r, const lm_saved *saved, int64_t batch,
                                lm_compute *compute, result *found, lm_error *err) {
     lm_corpus *corpus = NULL;
-    lm_sampler sampler;
+    lm_sampler sampler = {0};
     lm_model *model = NULL;
     int32_t *tokens = NULL;
     const int threads = lm_pool_threads(compute->pool);
@@ -141,7 +142,7 @@ static lm_status evaluate_data(const request *r, const lm_saved *saved, int64_t 
     if (status != LM_OK) goto out;
     batch = lm_min(batch, sampler.windows);
     if ((status = lm_saved_model(saved, batch, compute, &model, err)) != LM_OK) goto out;
-    tokens = calloc((size_t)batch * (size_t)(sampler.context_length + 1), sizeof *tokens);
+    tokens = calloc((size_t)batch * (size_t)(sampler.how.context_length + 1), sizeof *tokens);
     status = tokens ? LM_OK : lm_error_no_memory(err, NULL);
     if (status != LM_OK) goto out;
     status = find_bytes_per_token(saved, &sampler, r->tokens, &found->bytes_per_token, err);
@@ -157,6 +158,7 @@ static lm_status evaluate_data(const request *r, const lm_saved *saved, int64_t 
 out:
     free(tokens);
     lm_model_free(model);
+    lm_sampler_free(&sampler);
     lm_corpus_close(corpus);
     return status;
 }

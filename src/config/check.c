@@ -83,7 +83,7 @@ static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
             lm_parser_problem(p, p->name, "%s: required, but not given", k->path);
         return;
     }
-    if (k->required && !origin->wrong && !*lm_key_string(k, p->config))
+    if (k->required && !origin->wrong && lm_key_is_empty(k, p->config))
         lm_parser_problem(p, origin->place, "%s: expected a path, found an empty string", k->path);
     if (lm_key_applies(k, p->config)) return;
     if (origin_of(p, k->depends)->wrong) return;

@@ -72,6 +72,32 @@ static const void *const_member(const lm_key *k, const lm_config *c) {
     return (const char *)c + k->offset;
 }
 
+/* One that is no more than a path is written as one. */
+static void write_sources(const lm_key *k, const lm_data_sources *s, lm_json_writer *w,
+                          const char *name) {
+    if (s->count == 0 || (s->count == 1 && !s->items[0].name)) {
+        lm_json_string(w, name, s->count ? s->items[0].path : "");
+        return;
+    }
+    if (k->weighted) {
+        lm_json_array(w, name, LM_JSON_LINE);
+    } else {
+        lm_json_object(w, name, LM_JSON_LINE);
+    }
+    for (const lm_data_source *i = s->items; i < s->items + s->count; i++) {
+        if (!k->weighted) {
+            lm_json_string(w, i->name, i->path);
+            continue;
+        }
+        lm_json_object(w, NULL, LM_JSON_LINE);
+        if (i->name) lm_json_string(w, "name", i->name);
+        lm_json_string(w, "path", i->path);
+        lm_json_number(w, "weight", i->weight);
+        lm_json_end(w);
+    }
+    lm_json_end(w);
+}
+
 void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const char *name) {
     const void *p = const_member(k, c);
     switch (k->type) {
@@ -85,7 +111,10 @@ void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const 
         lm_json_boolean(w, name, *(const bool *)p);
         break;
     case LM_KEY_STRING:
-        lm_json_string(w, name, lm_key_string(k, c));
+        lm_json_string(w, name, *(char *const *)p);
+        break;
+    case LM_KEY_SOURCES:
+        write_sources(k, p, w, name);
         break;
     case LM_KEY_CHOICE:
         lm_json_string(w, name, k->choice(*(const int *)p));
@@ -117,6 +146,10 @@ void lm_key_describe(const lm_key *k, lm_text *out) {
         break;
     case LM_KEY_STRING:
         lm_text_printf(out, "a string");
+        break;
+    case LM_KEY_SOURCES:
+        lm_text_printf(out, k->weighted ? "a path or a list [{\"path\": ..., \"weight\": ...}, ...]"
+                                        : "a path or an object {\"NAME\": PATH, ...}");
         break;
     case LM_KEY_CHOICE:
         lm_text_printf(out, "one of: ");
@@ -169,11 +202,37 @@ void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x) {
 }
 
 bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x) {
-    char **p = member(k, c), *copy = strdup(x);
+    char *copy = strdup(x);
     if (!copy) return false;
+    if (k->type == LM_KEY_SOURCES) {
+        lm_data_sources one = {.count = *x != '\0'};
+        if (one.count) one.items = calloc(1, sizeof *one.items);
+        if (one.items) one.items->path = copy;
+        if (!one.items) free(copy);
+        lm_key_set_sources(k, c, one);
+        return one.items || !one.count;
+    }
+    char **p = member(k, c);
     free(*p);
     *p = copy;
     return true;
+}
+
+void lm_key_set_sources(const lm_key *k, lm_config *c, lm_data_sources x) {
+    lm_data_sources *s = member(k, c);
+    LM_ASSERT(k->type == LM_KEY_SOURCES);
+    lm_data_sources_free(s);
+    *s = x.items ? x : (lm_data_sources){0};
+}
+
+bool lm_key_takes_string(const lm_key *k) {
+    return k->type == LM_KEY_STRING || k->type == LM_KEY_SOURCES;
+}
+
+bool lm_key_is_empty(const lm_key *k, const lm_config *c) {
+    const void *p = const_member(k, c);
+    return (k->type == LM_KEY_STRING && !**(char *const *)p) ||
+           (k->type == LM_KEY_SOURCES && ((const lm_data_sources *)p)->count == 0);
 }
 
 bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
@@ -186,6 +245,7 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
         lm_key_set_boolean(k, c, strcmp(literal, "true") == 0);
         break;
     case LM_KEY_STRING:
+    case LM_KEY_SOURCES:
         return lm_key_set_string(k, c, literal);
     case LM_KEY_CHOICE:
         lm_key_set_number(k, c, lm_key_choice(k, literal));
@@ -194,13 +254,10 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
     return true;
 }
 
-const char *lm_key_string(const lm_key *k, const lm_config *c) {
-    return *(char *const *)const_member(k, c);
-}
-
 void lm_config_free(lm_config *c) {
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
+        if (k->type == LM_KEY_SOURCES) lm_data_sources_free(member(k, c));
         if (k->type != LM_KEY_STRING) continue;
         char **p = member(k, c);
         free(*p);

@@ -19,6 +19,7 @@ typedef enum lm_key_type {
     LM_KEY_BOOLEAN, /* bool */
     LM_KEY_STRING,  /* char *, malloc'd, never NULL once the config has been parsed */
     LM_KEY_CHOICE,  /* int: index into choice() */
+    LM_KEY_SOURCES, /* lm_data_sources: a path, or several */
 } lm_key_type;
 
 typedef struct lm_key {
@@ -31,6 +32,7 @@ typedef struct lm_key {
     const char *legacy;         /* what checkpoints mean that lack the key, which are older than it;
                                    NULL: default_value. Set it when a default changes. */
     bool is_path;               /* of a string: "~/" at its head is expanded */
+    bool weighted;              /* of sources: a mixture by weights; else sets by name */
     const char *(*choice)(int); /* name of choice i, NULL past the end */
     bool required;
     bool may_change; /* when a run is resumed */
@@ -83,10 +85,14 @@ void lm_key_describe(const lm_key *k, lm_text *out);
 /* Store a value of the key's type, which the caller has checked. */
 void lm_key_set_number(const lm_key *k, lm_config *c, double x); /* also the index of a choice */
 void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x);
-bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x); /* false: out of memory */
+/* A string, or the path of the only source, none when it is empty; false: out of memory. */
+bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x);
+void lm_key_set_sources(const lm_key *k, lm_config *c, lm_data_sources x); /* it is k's from here */
 /* The same from a literal of the table: a number, true or false, a choice's name, a string. */
 bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal);
-const char *lm_key_string(const lm_key *k, const lm_config *c); /* the value of a string */
+bool lm_key_takes_string(const lm_key *k); /* as JSON: text that is no choice */
+/* Is the value an empty string, or no source? False for other types. */
+bool lm_key_is_empty(const lm_key *k, const lm_config *c);
 
 /* Literal i of those that tests and bench try: every choice; false and true; the default of a
  * number and then its trials, which switch something on. NULL past the end, and for keys of which

@@ -1,4 +1,3 @@
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,24 +7,9 @@
 #include "base/numbers.h"
 #include "config/parser.h"
 #include "config/scan.h"
-#include "config/suggest.h"
 
 #define MAX_CONFIG_BYTES ((size_t)4 << 20)
 enum { MAX_SECTIONS = 32 };
-
-static void place_of(lm_parser *p, size_t at, char place[LM_PLACE_SIZE]) {
-    if (p->set) {
-        snprintf(place, LM_PLACE_SIZE, "%s", p->set);
-        return;
-    }
-    if (at < p->cursor.at || p->cursor.at == 0) {
-        p->cursor.at = 0;
-        p->cursor.line = p->cursor.column = 1;
-    }
-    lm_scan_advance(p->text, p->cursor.at, at, &p->cursor.line, &p->cursor.column);
-    p->cursor.at = at;
-    snprintf(place, LM_PLACE_SIZE, "%.280s:%d:%d", p->name, p->cursor.line, p->cursor.column);
-}
 
 /* What cJSON returned: NULL is bad JSON or, as errno alone tells, no memory. */
 static cJSON *parsed(lm_parser *p, cJSON *item) {
@@ -33,136 +17,15 @@ static cJSON *parsed(lm_parser *p, cJSON *item) {
     return item;
 }
 
-/* ---- values -----------------------------------------------------------------------------------*/
-
-static const char *choice_candidate(int i, const void *key) {
-    return ((const lm_key *)key)->choice(i);
-}
-
-/* What a checkpoint says that this program does not know: a newer one wrote it. */
-static void say_newer(lm_parser *p, const char *place, const char *what, const char *path,
-                      const char *found) {
-    p->is_newer = true;
-    if (p->newer)
-        lm_text_say(p->newer, "%s: %s%s%s\n", what, path, *found ? " = " : "", found);
-    else
-        lm_parser_problem(p, place, "%s: %s%s%s", what, path, *found ? " = " : "", found);
-}
-
-/* `found` is the value as the user wrote it; near: a choice that may have been meant, or NULL. */
-static void wrong_value(lm_parser *p, int key, const char *place, const char *found,
-                        const char *near) {
-    const lm_key *k = lm_key_at(key);
-    char suggestion[LM_TEXT_SUGGESTION_SIZE];
-    lm_text expected = {0};
-    if (p->newer) {
-        say_newer(p, place, "a value that this lmtrain does not know", k->path, found);
-        return;
-    }
-    p->is_newer |= p->saved && k->type == LM_KEY_CHOICE;
-    p->origins[key].wrong = true;
-    if (lm_parser_is_full(p)) {
-        p->untold++;
-        return;
-    }
-    lm_key_describe(k, &expected);
-    p->no_memory |= expected.failed;
-    lm_parser_problem(p, place, "%s: expected %s, found %s%s", k->path, lm_text_cstr(&expected),
-                      found, lm_text_did_you_mean(suggestion, near));
-    lm_text_free(&expected);
-}
-
-static void set_choice(lm_parser *p, int key, const char *place, const char *name) {
-    const lm_key *k = lm_key_at(key);
-    char found[128];
-    int choice = lm_key_choice(k, name);
-    if (choice >= 0) {
-        lm_key_set_number(k, p->config, choice);
-        return;
-    }
-    snprintf(found, sizeof found, "\"%.100s\"", name);
-    wrong_value(p, key, place, found, lm_text_nearest(name, choice_candidate, k));
-}
-
-static void set_string(lm_parser *p, int key, const char *place, const char *text) {
-    const lm_key *k = lm_key_at(key);
-    lm_error why = {0};
-    char *path = NULL;
-    if (!k->is_path || p->saved) {
-        p->no_memory |= !lm_key_set_string(k, p->config, text);
-    } else if (lm_file_expand_home(text, &path, &why) == LM_OK) {
-        p->no_memory |= !lm_key_set_string(k, p->config, path);
-    } else if (why.code == LM_ERR_USAGE) {
-        p->origins[key].wrong = true;
-        lm_parser_problem(p, place, "%s: %-s", k->path, why.message);
-    } else {
-        p->no_memory = true;
-    }
-    free(path);
-}
-
-/* Take one value from the file or the command line: the last one counts. */
-static void set_value(lm_parser *p, int key, const char *place, const cJSON *item,
-                      const char *found) {
-    const lm_key *k = lm_key_at(key);
-    bool number = k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL;
-    snprintf(p->origins[key].place, LM_PLACE_SIZE, "%s", place);
-    p->origins[key].source = p->source;
-    p->origins[key].wrong = false;
-    if (number && cJSON_IsNumber(item) && lm_key_accepts_number(k, item->valuedouble)) {
-        lm_key_set_number(k, p->config, item->valuedouble);
-    } else if (k->type == LM_KEY_BOOLEAN && cJSON_IsBool(item)) {
-        lm_key_set_boolean(k, p->config, cJSON_IsTrue(item));
-    } else if (k->type == LM_KEY_STRING && cJSON_IsString(item)) {
-        set_string(p, key, place, item->valuestring);
-    } else if (k->type == LM_KEY_CHOICE && cJSON_IsString(item)) {
-        set_choice(p, key, place, item->valuestring);
-    } else {
-        wrong_value(p, key, place, found, NULL);
-    }
-}
-
 /* ---- keys -------------------------------------------------------------------------------------*/
 
-static void unknown_key(lm_parser *p, const char *place, const char *path) {
-    char near[LM_TEXT_SUGGESTION_SIZE];
-    if (p->saved) {
-        say_newer(p, place, "a key that this lmtrain does not know", path, "");
-        return;
-    }
-    lm_text_did_you_mean(near, lm_parser_is_full(p) ? NULL : lm_key_suggest(path));
-    lm_parser_problem(p, place, "unknown key \"%.150s\"%s", path, near);
-}
-
-/* The text of the value at `at` as an error shows it: one line, cut short. */
-static void found_text(const lm_parser *p, size_t at, char found[128]) {
-    size_t end = lm_scan_skip_value(p->text, at), n = lm_size_min(end - at, 100);
-    snprintf(found, 128, "%.*s%s", (int)n, p->text + at, n < end - at ? "..." : "");
-    for (char *c = found; *c; c++)
-        if (*c == '\n' || *c == '\r' || *c == '\t') *c = ' ';
-}
-
-/* A member of the text: where its key, its value and what follows stand. */
-typedef struct member {
-    const cJSON *item;
-    size_t key_at, value_at, end;
-} member;
-
-/* The next member of an object, `at` being behind the one before or behind the bracket. */
-static member member_at(const lm_parser *p, const cJSON *item, size_t at) {
-    member m = {.item = item, .key_at = lm_scan_skip_blanks(p->text, at)};
-    m.value_at = lm_scan_skip_blanks(p->text, lm_scan_skip_value(p->text, m.key_at));
-    m.end = lm_scan_skip_value(p->text, m.value_at);
-    return m;
-}
-
-static void read_key(lm_parser *p, const member *m, const char *path) {
-    char place[LM_PLACE_SIZE], found[128];
+static void read_key(lm_parser *p, const lm_member *m, const char *path) {
+    char place[LM_PLACE_SIZE], found[LM_FOUND_SIZE];
     int key = lm_key_find(path);
     lm_origin *origin = key < 0 ? NULL : &p->origins[key];
-    place_of(p, m->key_at, place);
+    lm_parser_place(p, m->key_at, place);
     if (!origin) {
-        unknown_key(p, place, path);
+        lm_parser_unknown(p, place, path);
         return;
     }
     if (*origin->place && origin->source == p->source) {
@@ -170,14 +33,16 @@ static void read_key(lm_parser *p, const member *m, const char *path) {
                           origin->place);
         return;
     }
-    found_text(p, m->value_at, found);
-    place_of(p, m->value_at, place);
-    if (cJSON_IsNumber(m->item) && !lm_scan_is_number(p->text, m->value_at, m->end)) {
+    lm_parser_found(p, m->value_at, found);
+    lm_parser_place(p, m->value_at, place);
+    if (lm_parser_is_list(key, m->item)) {
+        lm_parser_sources(p, key, place, m->item, m->value_at);
+    } else if (cJSON_IsNumber(m->item) && !lm_scan_is_number(p->text, m->value_at, m->end)) {
         *origin = (lm_origin){.wrong = true, .source = p->source};
         snprintf(origin->place, LM_PLACE_SIZE, "%s", place);
         lm_parser_problem(p, place, "%s: not a JSON number: %s", path, found);
     } else {
-        set_value(p, key, place, m->item, found);
+        lm_parser_set(p, key, place, m->item, found);
     }
 }
 
@@ -186,7 +51,7 @@ static void read_section(lm_parser *p, const lm_section *section, const cJSON *o
     at = lm_scan_skip_blanks(p->text, at) + 1; /* after the { */
     cJSON_ArrayForEach(item, object) {
         char path[160];
-        member m = member_at(p, item, at);
+        lm_member m = lm_parser_member(p, item, at);
         snprintf(path, sizeof path, "%s.%.100s", section->name, item->string);
         read_key(p, &m, path);
         at = m.end;
@@ -195,24 +60,24 @@ static void read_section(lm_parser *p, const lm_section *section, const cJSON *o
 
 /* A member of the whole: a section, or a key by its whole path ("model.d_model"). seen: by section,
  * whether it was there before. */
-static void read_root_member(lm_parser *p, const member *m, bool *seen) {
+static void read_root_member(lm_parser *p, const lm_member *m, bool *seen) {
     const char *name = m->item->string;
-    char place[LM_PLACE_SIZE], found[128];
+    char place[LM_PLACE_SIZE], found[LM_FOUND_SIZE];
     const lm_section *section;
     int i = 0;
     while ((section = lm_section_at(i)) != NULL && strcmp(section->name, name) != 0) i++;
-    place_of(p, m->key_at, place);
+    lm_parser_place(p, m->key_at, place);
     if (strcmp(name, "$schema") == 0) {
         if (!cJSON_IsString(m->item)) lm_parser_problem(p, place, "$schema: expected a string");
     } else if (!section && strchr(name, '.')) {
         read_key(p, m, name);
     } else if (!section) {
-        unknown_key(p, place, name);
+        lm_parser_unknown(p, place, name);
     } else if (seen[i]) {
         lm_parser_problem(p, place, "duplicate key \"%.100s\"", name);
     } else if (!cJSON_IsObject(m->item)) {
-        place_of(p, m->value_at, place);
-        found_text(p, m->value_at, found);
+        lm_parser_place(p, m->value_at, place);
+        lm_parser_found(p, m->value_at, found);
         lm_parser_problem(p, place, "%s: expected an object, found %s", name, found);
     } else {
         read_section(p, section, m->item, m->value_at);
@@ -225,18 +90,18 @@ static bool read_root(lm_parser *p, const cJSON *root) {
     const cJSON *item;
     size_t at = lm_scan_skip_blanks(p->text, 0);
     bool seen[MAX_SECTIONS] = {false};
-    char place[LM_PLACE_SIZE], found[128];
+    char place[LM_PLACE_SIZE], found[LM_FOUND_SIZE];
     LM_ASSERT(lm_section_count() <= MAX_SECTIONS);
     if (!cJSON_IsObject(root)) {
-        place_of(p, at, place);
-        found_text(p, at, found);
+        lm_parser_place(p, at, place);
+        lm_parser_found(p, at, found);
         lm_parser_problem(
             p, place, "expected an object of sections { \"run\": { ... }, ... }, found %s", found);
         return false;
     }
     at++;
     cJSON_ArrayForEach(item, root) {
-        member m = member_at(p, item, at);
+        lm_member m = lm_parser_member(p, item, at);
         read_root_member(p, &m, seen);
         at = m.end;
     }
@@ -251,7 +116,7 @@ static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {
     size_t at = lm_scan_bad_byte(text, size);
     p->text = text;
     if (at < size) {
-        place_of(p, at, place);
+        lm_parser_place(p, at, place);
         if (text[at] == '\\') {
             lm_parser_problem(p, place, "syntax error: \\u0000 is not allowed in a string");
         } else if (text[at] == '\n') {
@@ -263,7 +128,7 @@ static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {
         return NULL;
     }
     if (!lm_scan_blank_comments(text, size, &at)) {
-        place_of(p, at, place);
+        lm_parser_place(p, at, place);
         lm_parser_problem(p, place, "syntax error: this comment is never closed");
         return NULL;
     }
@@ -273,7 +138,7 @@ static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {
     char why[96];
     at = end && end >= text && end <= text + size ? (size_t)(end - text) : 0;
     at = lm_scan_blame(text, size, at, why, sizeof why);
-    place_of(p, at, place);
+    lm_parser_place(p, at, place);
     lm_parser_problem(p, place, "syntax error%s", why);
     return NULL;
 }
@@ -300,7 +165,7 @@ static const char *json_number(const char *text, char out[64]) {
 static cJSON *parse_override(lm_parser *p, lm_key_type type, const char *value) {
     size_t length = strlen(value);
     char number[64];
-    if (type == LM_KEY_STRING || type == LM_KEY_CHOICE) {
+    if (type == LM_KEY_STRING || type == LM_KEY_CHOICE || type == LM_KEY_SOURCES) {
         bool quoted = length >= 2 && value[0] == '"' && value[length - 1] == '"';
         if (!quoted) return parsed(p, cJSON_CreateString(value));
     } else if (type != LM_KEY_BOOLEAN) {
@@ -331,6 +196,31 @@ static void read_override_section(lm_parser *p, const lm_section *section, const
     p->text = text;
 }
 
+/* Does the text begin as several corpora do? A pattern may begin with a bracket too. */
+static bool begins_list(const lm_key *k, const char *value) {
+    if (k->type != LM_KEY_SOURCES) return false;
+    size_t at = 1 + strspn(value, " \t\r\n");
+    if (!k->weighted) return value[at - 1] == '{';
+    return value[at - 1] == '[' && strchr("{]", value[at + strspn(value + at, " \t\r\n")]);
+}
+
+/* --set 'data.train=[{"path": "a", "weight": 1}, ...]'. */
+static void read_override_sources(lm_parser *p, int key, const char *place, const char *value) {
+    const char *text = p->text;
+    char *copy = strdup(value);
+    p->no_memory |= !copy;
+    cJSON *item = copy ? read_syntax(p, copy, strlen(value)) : NULL;
+    if (item) {
+        lm_parser_sources(p, key, place, item, 0);
+    } else {
+        snprintf(p->origins[key].place, LM_PLACE_SIZE, "%s", place);
+        p->origins[key].wrong = true;
+    }
+    cJSON_Delete(item);
+    free(copy);
+    p->text = text;
+}
+
 static void read_override(lm_parser *p, const char *text) {
     char place[LM_PLACE_SIZE], path[128];
     const char *equals = strchr(text, '=');
@@ -347,10 +237,12 @@ static void read_override(lm_parser *p, const char *text) {
     if (section) {
         read_override_section(p, section, value);
     } else if (key < 0) {
-        unknown_key(p, place, path);
+        lm_parser_unknown(p, place, path);
+    } else if (begins_list(lm_key_at(key), value)) {
+        read_override_sources(p, key, place, value);
     } else {
         cJSON *item = parse_override(p, lm_key_at(key)->type, value);
-        set_value(p, key, place, item, *value ? value : "nothing");
+        lm_parser_set(p, key, place, item, *value ? value : "nothing");
         cJSON_Delete(item);
     }
 out:

@@ -35,11 +35,56 @@ void lm_config_print_result(const lm_config *c, lm_text *out) {
 /* ---- the schema -------------------------------------------------------------------------------*/
 
 static void write_default(const lm_key *k, lm_json_writer *w) {
-    if (k->type == LM_KEY_STRING || k->type == LM_KEY_CHOICE) {
+    if (lm_key_takes_string(k) || k->type == LM_KEY_CHOICE) {
         lm_json_string(w, "default", k->default_value);
     } else {
         lm_json_text(w, "default", k->default_value, strlen(k->default_value));
     }
+}
+
+static void write_path(lm_json_writer *w, const char *name, bool required) {
+    lm_json_object(w, name, LM_JSON_LINE);
+    lm_json_string(w, "type", "string");
+    if (required) lm_json_integer(w, "minLength", 1);
+    lm_json_end(w);
+}
+
+/* An element of a mixture. */
+static void write_weighted(lm_json_writer *w) {
+    lm_json_object(w, "items", LM_JSON_LINES);
+    lm_json_string(w, "type", "object");
+    lm_json_boolean(w, "additionalProperties", false);
+    lm_json_object(w, "properties", LM_JSON_LINES);
+    write_path(w, "path", true);
+    lm_json_object(w, "weight", LM_JSON_LINE);
+    lm_json_string(w, "type", "number");
+    lm_json_number(w, "minimum", LM_DATA_LEAST_WEIGHT);
+    lm_json_number(w, "maximum", LM_DATA_MOST_WEIGHT);
+    lm_json_end(w);
+    write_path(w, "name", true);
+    lm_json_end(w);
+    lm_json_array(w, "required", LM_JSON_LINE);
+    lm_json_string(w, NULL, "path");
+    lm_json_end(w);
+    lm_json_end(w);
+}
+
+/* A path, or several. */
+static void write_sources(const lm_key *k, lm_json_writer *w) {
+    lm_json_array(w, "anyOf", LM_JSON_LINES);
+    write_path(w, NULL, k->required);
+    lm_json_object(w, NULL, LM_JSON_LINES);
+    lm_json_string(w, "type", k->weighted ? "array" : "object");
+    lm_json_integer(w, k->weighted ? "minItems" : "minProperties", 1);
+    lm_json_integer(w, k->weighted ? "maxItems" : "maxProperties", LM_DATA_MOST_SOURCES);
+    if (k->weighted) {
+        write_weighted(w);
+    } else {
+        write_path(w, "additionalProperties", true);
+    }
+    lm_json_end(w);
+    lm_json_end(w);
+    if (!k->required) write_default(k, w);
 }
 
 static void write_property(const lm_key *k, lm_json_writer *w) {
@@ -49,6 +94,11 @@ static void write_property(const lm_key *k, lm_json_writer *w) {
     };
     lm_json_object(w, lm_key_name(k), LM_JSON_LINES);
     lm_json_string(w, "description", k->help);
+    if (k->type == LM_KEY_SOURCES) {
+        write_sources(k, w);
+        lm_json_end(w);
+        return;
+    }
     lm_json_string(w, "type", types[k->type]);
     if (k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL) {
         lm_json_number(w, k->above_low ? "exclusiveMinimum" : "minimum", k->low);

@@ -1,30 +1,46 @@
 #include "data/sampler.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/numbers.h"
 #include "base/rng.h"
 
-static int64_t windows_of(const lm_sampler *s, int64_t shard) {
-    int64_t tokens = lm_corpus_shard_tokens(s->corpus, shard);
-    return tokens > 0 ? (tokens - 1) / s->context_length : 0;
+/* Of a shard of so many tokens. */
+static int64_t count_windows(int64_t tokens, int64_t context_length) {
+    return tokens > 0 ? (tokens - 1) / context_length : 0;
 }
 
-lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, int64_t context_length, bool shuffle,
-                          uint64_t seed, lm_error *err) {
-    LM_ASSERT(context_length >= 1);
-    *s = (lm_sampler){
-        .corpus = c, .context_length = context_length, .shuffle = shuffle, .seed = seed};
+static int64_t windows_of(const lm_sampler *s, int64_t shard) {
+    return s->ends[shard] - (shard > 0 ? s->ends[shard - 1] : 0);
+}
+
+lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, const lm_sampler_options *how,
+                          lm_error *err) {
+    const int64_t shards = lm_corpus_shards(c), time = how->context_length;
     int64_t longest = 0;
-    for (int64_t i = 0; i < lm_corpus_shards(c); i++) {
+    LM_ASSERT(time >= 1 && how->stream >= 0 && how->stream < LM_SAMPLER_MOST_STREAMS);
+    *s = (lm_sampler){.corpus = c, .how = *how};
+    s->ends = calloc((size_t)shards, sizeof *s->ends);
+    if (!s->ends) return lm_error_no_memory(err, lm_corpus_path(c));
+    for (int64_t i = 0; i < shards; i++) {
         int64_t tokens = lm_corpus_shard_tokens(c, i);
-        if (tokens > longest) longest = tokens;
-        s->windows += windows_of(s, i);
+        longest = lm_max(longest, tokens);
+        s->windows += count_windows(tokens, time);
+        s->ends[i] = s->windows;
     }
     if (s->windows > 0) return LM_OK;
+    lm_sampler_free(s);
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s: expected at least %" PRId64
                         " tokens in a shard (model.context_length + 1), found %" PRId64,
-                        lm_corpus_shard_path(c, 0), context_length + 1, longest);
+                        lm_corpus_shard_path(c, 0), time + 1, longest);
+}
+
+void lm_sampler_free(lm_sampler *s) {
+    free(s->ends);
+    memset(s, 0, sizeof *s);
 }
 
 static void put_share(lm_text *out, int64_t tokens, int64_t all) {
@@ -39,7 +55,7 @@ void lm_sampler_print_unused(const lm_sampler *s, lm_text *out) {
         int64_t tokens = lm_corpus_shard_tokens(s->corpus, i), windows = windows_of(s, i);
         shards += windows == 0;
         if (windows == 0) in_short += tokens;
-        if (windows > 0) tails += tokens - windows * s->context_length - 1;
+        if (windows > 0) tails += tokens - windows * s->how.context_length - 1;
     }
     if (shards + tails + skipped == 0) return;
     lm_text_say(out, "not used of %s:", lm_corpus_path(s->corpus));
@@ -49,7 +65,7 @@ void lm_sampler_print_unused(const lm_sampler *s, lm_text *out) {
         put_share(out, in_short, all);
         lm_text_printf(out,
                        " in %" PRId64 " of %" PRId64 " shards, shorter than a window of %" PRId64,
-                       shards, lm_corpus_shards(s->corpus), s->context_length + 1);
+                       shards, lm_corpus_shards(s->corpus), s->how.context_length + 1);
         between = "; ";
     }
     if (tails > 0) {
@@ -66,31 +82,46 @@ void lm_sampler_print_unused(const lm_sampler *s, lm_text *out) {
     lm_text_printf(out, "\n");
 }
 
+/* The shard of window i, which becomes its number there. */
+static int64_t find_shard(const lm_sampler *s, int64_t *i) {
+    int64_t low = 0, high = lm_corpus_shards(s->corpus) - 1;
+    LM_ASSERT(*i >= 0 && *i < s->windows);
+    while (low < high) { /* the first shard that ends behind it */
+        int64_t middle = low + (high - low) / 2;
+        if (s->ends[middle] > *i) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    if (low > 0) *i -= s->ends[low - 1];
+    return low;
+}
+
 lm_status lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens,
                                      lm_error *err) {
-    LM_ASSERT(i >= 0 && i < s->windows);
-    int64_t shard = 0;
-    while (i >= windows_of(s, shard)) i -= windows_of(s, shard++);
-    return lm_corpus_read(s->corpus, shard, i * s->context_length, s->context_length + 1, tokens,
-                          err);
+    const int64_t time = s->how.context_length;
+    int64_t shard = find_shard(s, &i);
+    return lm_corpus_read(s->corpus, shard, i * time, time + 1, tokens, err);
 }
 
 lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens, lm_error *err) {
     int64_t epoch = index / s->windows, i = index % s->windows;
-    if (s->shuffle) i = lm_permute(s->seed, epoch, s->windows, i);
+    if (s->how.shuffle) i = lm_permute(s->how.seed, s->how.stream, epoch, s->windows, i);
     return lm_sampler_window_in_order(s, i, tokens, err);
 }
 
 /* ---- the permutation --------------------------------------------------------------------------*/
 
-#define ROUNDS 4
+#define ROUNDS       4
+#define STREAM_SHIFT 40 /* above the round, which is above at most 31 bits */
 
 /* A balanced Feistel network on 2*bits bits: a bijection whatever the round function is. */
-static uint64_t feistel(const lm_rng *rng, int bits, uint64_t x) {
+static uint64_t feistel(const lm_rng *rng, uint64_t stream, int bits, uint64_t x) {
     uint64_t mask = ((uint64_t)1 << bits) - 1, left = x >> bits, right = x & mask;
     for (uint64_t round = 0; round < ROUNDS; round++) {
         uint32_t words[4];
-        lm_rng_block(rng, round << 32 | right, words);
+        lm_rng_block(rng, stream << STREAM_SHIFT | round << 32 | right, words);
         uint64_t next = left ^ (words[0] & mask);
         left = right;
         right = next;
@@ -98,7 +129,7 @@ static uint64_t feistel(const lm_rng *rng, int bits, uint64_t x) {
     return left << bits | right;
 }
 
-int64_t lm_permute(uint64_t seed, int64_t epoch, int64_t n, int64_t i) {
+int64_t lm_permute(uint64_t seed, int64_t stream, int64_t epoch, int64_t n, int64_t i) {
     LM_ASSERT(n >= 1 && n <= (int64_t)1 << 62 && i >= 0 && i < n);
     lm_rng rng = {.seed = seed, .purpose = LM_RNG_DATA, .step = (uint32_t)epoch};
     int bits = 1; /* of each half */
@@ -107,7 +138,7 @@ int64_t lm_permute(uint64_t seed, int64_t epoch, int64_t n, int64_t i) {
      * other only: so the walk is a bijection of [0, n). It takes less than four rounds on
      * average. */
     uint64_t x = (uint64_t)i;
-    do x = feistel(&rng, bits, x);
+    do x = feistel(&rng, (uint64_t)stream, bits, x);
     while (x >= (uint64_t)n);
     return (int64_t)x;
 }

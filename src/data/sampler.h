@@ -2,8 +2,10 @@
  * counter, not a loader.
  *
  *     lm_sampler s;
- *     lm_sampler_init(&s, corpus, context_length, true, seed, err);
+ *     lm_sampler_init(&s, corpus, &(lm_sampler_options){.context_length = 256, .shuffle = true,
+ *                                                       .seed = seed}, err);
  *     lm_sampler_window(&s, sample_index, tokens, err); // tokens [context_length + 1]
+ *     lm_sampler_free(&s);
  *
  * A shard of n tokens has floor((n-1)/T) windows: tokens i*T .. i*T+T. Neighbours share one token,
  * the last target of the first and the first input of the second. The tail is dropped. An epoch
@@ -15,17 +17,26 @@
 #include "base/text.h"
 #include "data/corpus.h"
 
+enum { LM_SAMPLER_MOST_STREAMS = 1 << 16 };
+
+typedef struct lm_sampler_options {
+    int64_t context_length; /* T */
+    bool shuffle;           /* else in file order */
+    uint64_t seed;
+    int64_t stream; /* samplers of a run with the same seed have different ones, from 0 on */
+} lm_sampler_options;
+
 typedef struct lm_sampler {
     const lm_corpus *corpus;
-    int64_t context_length;
+    lm_sampler_options how;
     int64_t windows; /* per epoch */
-    bool shuffle;
-    uint64_t seed;
+    int64_t *ends;   /* [shards]: windows of a shard and of those before it */
 } lm_sampler;
 
-/* LM_ERR_USAGE when no shard holds a whole window. */
-lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, int64_t context_length, bool shuffle,
-                          uint64_t seed, lm_error *err);
+/* LM_ERR_USAGE when no shard holds a whole window. The corpus must outlive s. */
+lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, const lm_sampler_options *how,
+                          lm_error *err);
+void lm_sampler_free(lm_sampler *s); /* zero-initialised or twice is fine */
 /* Appends a line that says with figures what no window holds: shards that are too short, the ends
  * of the others, files that are no shards. Nothing when all is used. */
 void lm_sampler_print_unused(const lm_sampler *s, lm_text *out);
@@ -36,7 +47,7 @@ lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens,
 lm_status lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens,
                                      lm_error *err);
 
-/* Where i in [0, n) goes in the permutation of (seed, epoch): a bijection of [0, n). */
-int64_t lm_permute(uint64_t seed, int64_t epoch, int64_t n, int64_t i);
+/* Where i in [0, n) goes in the permutation of (seed, stream, epoch): a bijection of [0, n). */
+int64_t lm_permute(uint64_t seed, int64_t stream, int64_t epoch, int64_t n, int64_t i);
 
 #endif

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "base/numbers.h"
 
 enum { LINE_BYTES = 512 }; /* longer than any line, so that writing one allocates nothing */
 
@@ -119,6 +119,47 @@ out:
     return status;
 }
 
+/* Rounded to the resolution of a clock, so that lines stay short. */
+static double rounded(double x, double unit) {
+    return isfinite(x) ? round(x / unit) * unit : x;
+}
+
+static double digits(double x, int n) {
+    char text[40];
+    snprintf(text, sizeof text, "%.*g", n, x);
+    return strtod(text, NULL);
+}
+
+/* ---- figures of data --------------------------------------------------------------------------*/
+
+enum { NAME_BYTES = 128 }; /* a longer name is cut */
+
+static const char *name_key(const char *what, const char *name, char key[NAME_BYTES + 16]) {
+    snprintf(key, NAME_BYTES + 16, "%s.%.*s", what, NAME_BYTES, name);
+    return key;
+}
+
+void lm_data_figures_write_sources(const lm_data_figures *data, lm_json_writer *w) {
+    char key[NAME_BYTES + 16];
+    for (int64_t i = 0; data && i < data->n_sources; i++) {
+        const lm_source_figures *s = &data->sources[i];
+        lm_json_integer(w, name_key("tokens", s->name, key), s->tokens);
+        lm_json_number(w, name_key("epochs", s->name, key), digits(s->epochs, 6));
+    }
+}
+
+void lm_data_figures_write_sets(const lm_data_figures *data, lm_json_writer *w) {
+    char key[NAME_BYTES + 16];
+    for (int64_t i = 0; data && i < data->n_sets; i++)
+        lm_json_number(w, name_key("val_loss", data->sets[i].name, key), data->sets[i].loss);
+}
+
+void lm_metrics_reserve(lm_metrics *m, const lm_data_figures *data) {
+    const size_t each = 6 * NAME_BYTES + 64; /* bytes of a name as JSON, and of its figure */
+    size_t figures = (size_t)lm_max(2 * data->n_sources, data->n_sets);
+    lm_text_reserve(&m->text, LINE_BYTES + figures * each);
+}
+
 /* ---- appending --------------------------------------------------------------------------------*/
 
 static lm_json_writer begin(lm_metrics *m) {
@@ -155,21 +196,12 @@ static lm_status end(lm_metrics *m, lm_json_writer *line, lm_error *err) {
     return LM_OK;
 }
 
-/* Rounded to the resolution of a clock, so that lines stay short. */
-static double rounded(double x, double unit) {
-    return isfinite(x) ? round(x / unit) * unit : x;
-}
-
-static double digits(double x, int n) {
-    char text[40];
-    snprintf(text, sizeof text, "%.*g", n, x);
-    return strtod(text, NULL);
-}
-
-lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err) {
+lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, const lm_data_figures *data,
+                          lm_error *err) {
     lm_json_writer line = begin(m);
     lm_json_integer(&line, "step", f->step);
     lm_json_integer(&line, "tokens", f->tokens);
+    lm_data_figures_write_sources(data, &line);
     lm_json_number(&line, "loss", f->loss);
     lm_json_number(&line, "lr", f->lr);
     lm_json_number(&line, "grad_norm", f->grad_norm);
@@ -180,12 +212,14 @@ lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err
     return end(m, &line, err);
 }
 
-lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err) {
+lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, const lm_data_figures *data,
+                          lm_error *err) {
     lm_json_writer line = begin(m);
     lm_json_integer(&line, "step", f->step);
     lm_json_integer(&line, "tokens", f->tokens);
     lm_json_digest(&line, "digest", f->digest);
     lm_json_number(&line, "val_loss", f->val_loss);
+    lm_data_figures_write_sets(data, &line);
     lm_json_number(&line, "val_perplexity", lm_perplexity(f->val_loss));
     if (f->bytes_per_token > 0)
         lm_json_number(&line, "val_bits_per_byte",

@@ -6,6 +6,9 @@
  *     {"step":100,"tokens":76800,"digest":"0b13f6a2c7d5e884","val_loss":2.9,"val_perplexity":18.2,
  *      "val_bits_per_byte":4.18,"val_tokens":50000,"seconds":2.4}
  *
+ * A run on several sources of tokens, or with named validation sets, has figures of each:
+ * "tokens.NAME" and "epochs.NAME" behind "tokens", "val_loss.NAME" behind "val_loss".
+ *
  * Figures that are not finite are null. Steps never fall from line to line: a resumed run
  * moves the lines after the step that it resumes from to metrics.jsonl.aside, and removes a
  * half-written last line. */
@@ -16,7 +19,29 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
+
+/* Of one source of a mixture, since its data began. */
+typedef struct lm_source_figures {
+    const char *name;
+    int64_t tokens; /* trained on */
+    double epochs;  /* its windows that were trained on, by how many it has */
+} lm_source_figures;
+
+/* Of one of several validation sets. */
+typedef struct lm_set_figures {
+    const char *name;
+    double loss; /* nats per token; NaN: none yet */
+} lm_set_figures;
+
+/* What a run reads: [n_sources] and [n_sets], 0 of what has no name. */
+typedef struct lm_data_figures {
+    lm_source_figures *sources;
+    int64_t n_sources;
+    lm_set_figures *sets;
+    int64_t n_sets;
+} lm_data_figures;
 
 typedef struct lm_step_figures {
     int64_t step;   /* 1-based */
@@ -32,8 +57,8 @@ typedef struct lm_step_figures {
 typedef struct lm_eval_figures {
     int64_t step, tokens;   /* as above */
     uint64_t digest;        /* as above */
-    int64_t val_tokens;     /* evaluated */
-    double val_loss;        /* nats per token */
+    int64_t val_tokens;     /* evaluated, of all sets */
+    double val_loss;        /* nats per token; of the first set */
     double bytes_per_token; /* 0: not known, no bits per byte */
     double seconds;         /* since the start of the run */
 } lm_eval_figures;
@@ -54,14 +79,22 @@ typedef struct lm_metrics {
  * the "seconds" of the last line kept, 0 when there is none. */
 lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
                           double *seconds, lm_error *err);
-/* Append one line, by one write. A line that cannot be written, for example because the disk is
- * full, is no error: it waits (m->late) and is written before the next one. */
-lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, lm_error *err);
-lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, lm_error *err);
+/* Room for lines with so many figures of data, so that writing one allocates nothing. */
+void lm_metrics_reserve(lm_metrics *m, const lm_data_figures *data);
+/* Append one line, by one write; data may be NULL. A line that cannot be written, for example
+ * because the disk is full, is no error: it waits (m->late) and is written before the next one. */
+lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, const lm_data_figures *data,
+                          lm_error *err);
+lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, const lm_data_figures *data,
+                          lm_error *err);
 /* Write the lines that wait and sync the file, before a checkpoint that refers to it is written.
  * Does nothing when m is not open. */
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);
 void lm_metrics_close(lm_metrics *m); /* zero-initialised or twice is fine */
+
+/* Members of an object of JSON: what the lines above and summary.json say of the data. */
+void lm_data_figures_write_sources(const lm_data_figures *data, lm_json_writer *w);
+void lm_data_figures_write_sets(const lm_data_figures *data, lm_json_writer *w);
 
 /* The figure of a key in a line of metrics.jsonl, as this room writes it, that ends with a newline;
  * false: the line has no such figure, or it is null. */

@@ -175,19 +175,29 @@ void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_p
     p->drawn = p->terminal;
 }
 
-void lm_progress_eval(lm_progress *p, int64_t step, double val_loss, double bytes_per_token) {
+/* "; prose 2.1034, code 1.8877" into p->line. */
+static void list_sets(lm_progress *p, const lm_data_figures *data) {
+    p->line.length = 0;
+    lm_text_append(&p->line, "", 0);
+    for (int64_t i = 0; data && i < data->n_sets; i++)
+        lm_text_say(&p->line, "%s%s %.4f", i ? ", " : "; ", data->sets[i].name, data->sets[i].loss);
+}
+
+void lm_progress_eval(lm_progress *p, int64_t step, double val_loss, double bytes_per_token,
+                      const lm_data_figures *data) {
     p->val_loss = val_loss;
     char bits[48] = "";
     double perplexity = lm_perplexity(val_loss);
     if (bytes_per_token > 0)
         snprintf(bits, sizeof bits, ", %.4f bits/byte",
                  lm_bits_per_byte(val_loss, bytes_per_token));
+    list_sets(p, data);
     /* Early on it can have dozens of digits. */
     lm_progress_note(p,
                      perplexity < 1e6
-                         ? "step %lld  validation loss %.4f nats/token, perplexity %.3f%s"
-                         : "step %lld  validation loss %.4f nats/token, perplexity %.3g%s",
-                     (long long)step, val_loss, perplexity, bits);
+                         ? "step %lld  validation loss %.4f nats/token, perplexity %.3f%s%-s"
+                         : "step %lld  validation loss %.4f nats/token, perplexity %.3g%s%-s",
+                     (long long)step, val_loss, perplexity, bits, lm_text_cstr(&p->line));
 }
 
 static void put_on_stream(void *progress, const char *bytes, size_t n) {

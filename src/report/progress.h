@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "report/metrics.h"
 
 typedef struct lm_progress {
     FILE *stream;
@@ -37,8 +38,9 @@ void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, 
 void lm_progress_peak(lm_progress *p, double peak_flops);
 /* After each step. loss is in nats per token. */
 void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_per_s);
-/* After each evaluation. */
-void lm_progress_eval(lm_progress *p, int64_t step, double val_loss, double bytes_per_token);
+/* After each evaluation; data (NULL: none) may have several sets. */
+void lm_progress_eval(lm_progress *p, int64_t step, double val_loss, double bytes_per_token,
+                      const lm_data_figures *data);
 /* Print a line of its own, which stays; lm_progress_warn does so even when quiet. */
 void lm_progress_note(lm_progress *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -36,9 +36,11 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err)
     lm_json_integer(&w, "step", s->step);
     lm_json_integer(&w, "steps", s->steps);
     lm_json_integer(&w, "tokens", s->tokens);
+    lm_data_figures_write_sources(s->data, &w);
     lm_json_integer(&w, "parameters", s->parameters);
     lm_json_number(&w, "train_loss", s->train_loss);
     lm_json_number(&w, "val_loss", s->val_loss);
+    lm_data_figures_write_sets(s->data, &w);
     lm_json_number(&w, "val_perplexity", lm_perplexity(s->val_loss));
     if (bytes > 0) lm_json_number(&w, "val_bits_per_byte", lm_bits_per_byte(s->val_loss, bytes));
     lm_json_number(&w, "best_val_loss", s->best_val_loss);

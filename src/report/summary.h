@@ -8,11 +8,13 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "report/metrics.h"
 
 typedef struct lm_summary {
     const char *state; /* "running", "finished", "interrupted", "diverged", "failed" */
     int exit_code;     /* -1: none yet */
     int64_t step, steps, tokens, parameters;
+    const lm_data_figures *data;    /* NULL: none */
     double train_loss;              /* of the last step; NaN: none */
     double val_loss, best_val_loss; /* NaN: none */
     int64_t best_val_step;

@@ -10,6 +10,15 @@
 #define FORMAT  "lmtrain checkpoint"
 #define VERSION 1
 
+/* Only of sets that have names: one that has none is val_loss. */
+static void write_val_losses(const lm_run_state *s, const lm_config *config, lm_json_writer *w) {
+    const lm_data_sources *sets = &config->data.val;
+    if (sets->count == 0 || !sets->items[0].name) return;
+    lm_json_array(w, "val_losses", LM_JSON_LINE);
+    for (int64_t i = 0; i < sets->count; i++) lm_json_number(w, NULL, s->val_losses[i]);
+    lm_json_end(w);
+}
+
 void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text *out) {
     lm_json_writer w = {.out = out};
     lm_text resolved = {0};
@@ -24,6 +33,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_json_integer(&w, "parameters", s->parameters);
     lm_json_number(&w, "train_loss", s->train_loss);
     lm_json_number(&w, "val_loss", s->val_loss);
+    write_val_losses(s, config, &w);
     lm_json_integer(&w, "val_step", s->val_step);
     lm_json_number(&w, "best_val_loss", s->best_val_loss);
     lm_json_integer(&w, "best_val_step", s->best_val_step);
@@ -40,12 +50,25 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_text_free(&resolved);
 }
 
+void lm_run_state_init(lm_run_state *s) {
+    *s = (lm_run_state){.train_loss = NAN, .val_loss = NAN, .best_val_loss = NAN};
+    for (int i = 0; i < LM_DATA_MOST_SOURCES; i++) s->val_losses[i] = NAN;
+}
+
 static int64_t get_count(lm_json_reader *r, const char *key) {
     return lm_json_get_count(r, key, 0, (int64_t)1 << 53);
 }
 
 static int64_t get_step(lm_json_reader *r, const char *key) {
     return lm_json_get_count(r, key, 0, LM_CHECKPOINT_MAX_STEP);
+}
+
+static void get_val_losses(lm_json_reader *r, lm_run_state *s) {
+    if (!lm_json_has(r, "val_losses")) return;
+    if (lm_json_enter(r, "val_losses") > LM_DATA_MOST_SOURCES)
+        lm_json_wrong(r, NULL, "at most 256 numbers");
+    for (int64_t i = 0; lm_json_next(r); i++) s->val_losses[i] = lm_json_get_number(r, NULL);
+    lm_json_leave(r);
 }
 
 static void get_state(lm_json_reader *r, lm_run_state *s) {
@@ -57,6 +80,7 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
     s->parameters = get_count(r, "parameters");
     s->train_loss = lm_json_get_number(r, "train_loss");
     s->val_loss = lm_json_get_number(r, "val_loss");
+    get_val_losses(r, s);
     s->val_step = get_step(r, "val_step");
     s->best_val_loss = lm_json_get_number(r, "best_val_loss");
     s->best_val_step = get_step(r, "best_val_step");
@@ -91,7 +115,7 @@ static lm_status parse(lm_run_state *s, lm_config *config, const char *path, con
     lm_text file = {0};
     char *text = NULL;
     bool is_newer;
-    *s = (lm_run_state){.train_loss = NAN, .val_loss = NAN, .best_val_loss = NAN};
+    lm_run_state_init(s);
     lm_text_printf(&file, "%s: meta.json", path);
     lm_status status = lm_json_open(&r, lm_text_cstr(&file), meta, strlen(meta), err);
     if (status != LM_OK) goto out;

@@ -19,7 +19,7 @@ typedef struct lm_run_state {
     int64_t tokens;       /* trained on */
     int64_t samples;      /* windows taken from the training data: where the sampler goes on */
     double train_loss;    /* of the last step; NaN: none */
-    double val_loss;      /* latest; NaN: none */
+    double val_loss;      /* latest, of the first validation set; NaN: none */
     int64_t val_step;     /* when it was evaluated; 0: never */
     double best_val_loss; /* NaN: none */
     int64_t best_val_step;
@@ -30,7 +30,11 @@ typedef struct lm_run_state {
     bool documents;                    /* the training data tell documents apart, by: */
     int64_t document_token;            /* as its manifest says */
     uint64_t train_digest, val_digest; /* of the corpora; 0: no such corpus */
+    double val_losses[LM_DATA_MOST_SOURCES]; /* latest, of the config's named sets; NaN: none */
 } lm_run_state;
+
+/* Nothing done yet. */
+void lm_run_state_init(lm_run_state *s);
 
 /* The text of meta.json. */
 void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text *out);

@@ -8,7 +8,7 @@
 /* The number of windows to evaluate; the i-th of them is window_at of it. */
 static int64_t windows_to_evaluate(const lm_sampler *s, int64_t max_tokens) {
     if (max_tokens <= 0) return s->windows;
-    return lm_min(s->windows, lm_divide_up(max_tokens, s->context_length));
+    return lm_min(s->windows, lm_divide_up(max_tokens, s->how.context_length));
 }
 
 /* i * windows / n, without overflow */
@@ -18,7 +18,7 @@ static int64_t window_at(const lm_sampler *s, int64_t i, int64_t n) {
 
 lm_status lm_evaluate(const lm_evaluation *e, int (*stop)(void), double *loss, int64_t *evaluated,
                       lm_error *err) {
-    const int64_t time = e->sampler->context_length;
+    const int64_t time = e->sampler->how.context_length;
     const int64_t n = windows_to_evaluate(e->sampler, e->max_tokens);
     double sum = 0;
     *loss = NAN;
@@ -41,7 +41,7 @@ lm_status lm_evaluate(const lm_evaluation *e, int (*stop)(void), double *loss, i
 
 lm_status lm_evaluation_bytes(const lm_sampler *s, int64_t max_tokens, const lm_tokenizer *t,
                               double *bytes_per_token, lm_error *err) {
-    const int64_t time = s->context_length, n = windows_to_evaluate(s, max_tokens);
+    const int64_t time = s->how.context_length, n = windows_to_evaluate(s, max_tokens);
     int32_t *ids = malloc((size_t)(time + 1) * sizeof *ids);
     int64_t bytes = 0;
     lm_status status = ids ? LM_OK : lm_error_no_memory(err, NULL);

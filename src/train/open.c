@@ -10,52 +10,55 @@
 #include "train/evaluate.h"
 #include "train/setup.h"
 
-static lm_status open_corpus(lm_corpus **corpus, lm_sampler *sampler, const lm_config *c,
-                             const char *key, const char *path, bool shuffle, lm_error *err) {
-    lm_corpus_options how = {.token_bytes = c->data.token_bytes, .vocab_size = c->model.vocab_size};
-    lm_status status = lm_corpus_open(corpus, path, &how, err);
-    if (status == LM_OK)
-        status = lm_sampler_init(sampler, *corpus, c->model.context_length, shuffle,
-                                 (uint64_t)c->run.seed, err);
-    if (status != LM_OK) lm_error_prefix(err, "%s", key);
-    return status;
+static lm_status open_sources(lm_sources *s, const lm_config *c, const char *key,
+                              const lm_data_sources *options, bool shuffle, lm_error *err) {
+    const lm_corpus_options corpora = {.token_bytes = c->data.token_bytes,
+                                       .vocab_size = c->model.vocab_size};
+    const lm_sampler_options how = {.context_length = c->model.context_length,
+                                    .shuffle = shuffle,
+                                    .seed = (uint64_t)c->run.seed};
+    return lm_sources_open(s, options, key, &corpora, &how, err);
 }
 
-/* Tokens of another tokenizer mean other text. */
-static lm_status check_corpora(const lm_setup *s, lm_error *err) {
-    const lm_manifest_tokenizer *train = lm_corpus_tokenizer(s->train);
-    const lm_manifest_tokenizer *val = s->val ? lm_corpus_tokenizer(s->val) : NULL;
+/* Tokens of another tokenizer mean other text. Without a manifest nothing is known of it. */
+static lm_status check_same(const lm_setup *s, const lm_sources *sources, lm_error *err) {
+    const lm_manifest_tokenizer *train = lm_sources_tokenizer(&s->train);
     const char *named = s->config->data.tokenizer;
     const char *name = train ? train->name : *named ? named : NULL;
-    bool same = !val || !name ||
-                (train ? lm_manifest_same_tokenizer(train, val) : strcmp(name, val->name) == 0);
-    if (same) return LM_OK;
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "data.val: %s holds tokens of \"%s\"%s, data.train of"
-                        " \"%s\"",
-                        s->config->data.val, val->name,
-                        strcmp(name, val->name) == 0 ? " of another file" : "", name);
+    for (int64_t i = 0; i < sources->count; i++) {
+        const lm_source *other = &sources->items[i];
+        const lm_manifest_tokenizer *t = lm_corpus_tokenizer(other->corpus);
+        bool same = !t || !name ||
+                    (train ? lm_manifest_same_tokenizer(train, t) : strcmp(name, t->name) == 0);
+        if (same) continue;
+        return lm_error_set(err, LM_ERR_USAGE, "%s: %s holds tokens of \"%s\"%s, %s of \"%s\"",
+                            other->key, other->path, t->name,
+                            strcmp(name, t->name) == 0 ? " of another file" : "",
+                            train ? lm_sources_with_tokenizer(&s->train)->key : "data.train", name);
+    }
+    return LM_OK;
 }
 
 /* The one whose file lies beside the training data. */
 static lm_status open_beside(const lm_setup *s, lm_tokenizer **t, lm_error *err) {
-    uint64_t digest, expected = lm_corpus_tokenizer(s->train)->digest;
-    char *path = lm_corpus_tokenizer_path(s->train);
+    const lm_source *source = lm_sources_with_tokenizer(&s->train);
+    uint64_t digest, expected = lm_corpus_tokenizer(source->corpus)->digest;
+    char *path = lm_corpus_tokenizer_path(source->corpus);
     if (!path) return lm_error_no_memory(err, NULL);
     lm_status status = lm_tokenizer_open(t, path, NULL, err);
     if (status == LM_OK) status = lm_tokenizer_digest(*t, &digest, err);
     if (status == LM_OK && digest != expected)
         status = lm_error_set(err, LM_ERR_RUNTIME,
                               "%s: expected the tokenizer with digest %016" PRIx64
-                              " (the manifest of data.train says so), found %016" PRIx64,
-                              path, expected, digest);
+                              " (the manifest of %s says so), found %016" PRIx64,
+                              path, expected, source->key, digest);
     free(path);
     return status;
 }
 
 /* The tokenizer that the config names, by its kind or its file, else that of the training data. */
 static lm_status open_tokenizer(const lm_setup *s, lm_tokenizer **t, lm_error *err) {
-    const lm_manifest_tokenizer *train = lm_corpus_tokenizer(s->train);
+    const lm_manifest_tokenizer *train = lm_sources_tokenizer(&s->train);
     const char *named = s->config->data.tokenizer;
     uint64_t digest;
     *t = NULL;
@@ -84,7 +87,8 @@ static lm_status name_kind(lm_config *c, const char *kind, lm_error *err) {
 /* What the config leaves to the tokenizer, it then says too. */
 static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
     lm_config *c = s->config;
-    lm_status status = check_corpora(s, err);
+    lm_status status = check_same(s, &s->train, err);
+    if (status == LM_OK) status = check_same(s, &s->val, err);
     if (status == LM_OK) status = open_tokenizer(s, &s->tokens_of, err);
     const lm_tokenizer *t = s->tokens_of;
     if (status != LM_OK || !t) return status;
@@ -104,7 +108,7 @@ static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
 /* model.document_token, where the config leaves it out; a mask that needs it is an error later. */
 static void find_document_token(lm_setup *s) {
     lm_config *c = s->config;
-    const lm_manifest_tokenizer *train = lm_corpus_tokenizer(s->train);
+    const lm_manifest_tokenizer *train = lm_sources_tokenizer(&s->train);
     if (c->document_token_given) return;
     if (train && train->document_token >= 0)
         c->model.document_token = train->document_token;
@@ -114,8 +118,9 @@ static void find_document_token(lm_setup *s) {
 
 /* An error that follows from a vocabulary of the data names where its size stands. */
 static void name_vocabulary(const lm_setup *s, lm_error *err) {
-    if (lm_corpus_vocab_size(s->train) > 0) {
-        char *manifest = lm_manifest_path(lm_corpus_shard_path(s->train, 0));
+    const lm_source *source = lm_sources_with_tokenizer(&s->train);
+    if (source) {
+        char *manifest = lm_manifest_path(lm_corpus_shard_path(source->corpus, 0));
         if (manifest) lm_error_prefix(err, "%s: vocab_size", manifest);
         free(manifest);
     } else {
@@ -128,19 +133,18 @@ static lm_status resolve(lm_setup *s, lm_error *err) {
     lm_config *c = s->config;
     bool given = c->model.vocab_size != LM_VOCAB_UNKNOWN;
     lm_status status =
-        open_corpus(&s->train, &s->sampler, c, "data.train", c->data.train, c->data.shuffle, err);
+        open_sources(&s->train, c, "data.train", &c->data.train, c->data.shuffle, err);
     if (status != LM_OK) return status;
-    if (*c->data.val) {
-        status = open_corpus(&s->val, &s->val_sampler, c, "data.val", c->data.val, false, err);
-        if (status != LM_OK) return status;
-    }
-    if (!given) c->model.vocab_size = lm_corpus_vocab_size(s->train);
+    if ((status = open_sources(&s->val, c, "data.val", &c->data.val, false, err)) != LM_OK)
+        return status;
+    const lm_source *source = lm_sources_with_tokenizer(&s->train);
+    if (!given && source) c->model.vocab_size = lm_corpus_vocab_size(source->corpus);
     if ((status = find_tokenizer(s, err)) != LM_OK) return status;
     if (c->model.vocab_size == LM_VOCAB_UNKNOWN)
         return lm_error_set(err, LM_ERR_USAGE,
                             "model.vocab_size: expected a value, since %s has no manifest that"
                             " gives one",
-                            c->data.train);
+                            s->train.items[0].path);
     find_document_token(s);
     status = lm_model_resolve(&c->model, err);
     if (status != LM_OK && !given) name_vocabulary(s, err);
@@ -167,13 +171,14 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
     lm_kernels_fill(&s->kernels, isas);
     if ((status = resolve(s, err)) != LM_OK) goto out;
     if ((status = lm_setup_plan(s, err)) != LM_OK) goto out;
-    if (config->model.document_mask) lm_corpus_watch(s->train, config->model.document_token);
+    for (int64_t i = 0; i < s->train.count && config->model.document_mask; i++)
+        lm_corpus_watch(s->train.items[i].corpus, config->model.document_token);
     lm_corpus_check check = {.threads = s->threads, .progress = quiet ? NULL : stderr};
-    status = lm_corpus_validate(s->train, config->model.vocab_size, &check, err);
-    if (status != LM_OK || !s->val) goto out;
-    status = lm_corpus_validate(s->val, config->model.vocab_size, &check, err);
+    status = lm_sources_validate(&s->train, config->model.vocab_size, &check, err);
+    if (status != LM_OK || s->val.count == 0) goto out;
+    status = lm_sources_validate(&s->val, config->model.vocab_size, &check, err);
     if (status == LM_OK && s->tokens_of)
-        status = lm_evaluation_bytes(&s->val_sampler, config->eval.tokens, s->tokens_of,
+        status = lm_evaluation_bytes(&s->val.items[0].sampler, config->eval.tokens, s->tokens_of,
                                      &s->bytes_per_token, err);
 out:
     if (status != LM_OK) lm_setup_close(s);
@@ -181,8 +186,8 @@ out:
 }
 
 void lm_setup_close(lm_setup *s) {
-    lm_corpus_close(s->train);
-    lm_corpus_close(s->val);
+    lm_sources_close(&s->train);
+    lm_sources_close(&s->val);
     lm_tokenizer_close(s->tokens_of);
     lm_text_free(&s->tokenizer_file);
     memset(s, 0, sizeof *s);

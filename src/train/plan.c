@@ -1,5 +1,6 @@
 /* The plan of memory, arithmetic and disk, made before anything large is allocated. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 static uint64_t checkpoints_kept(const lm_config *c) {
     const lm_checkpoint_options *o = &c->checkpoint;
     uint64_t kept = (uint64_t)o->keep_last;
-    if (c->data.val && *c->data.val) kept += (uint64_t)o->keep_best;
+    if (c->data.val.count > 0) kept += (uint64_t)o->keep_best;
     if (o->every > 0 && o->keep_every > 0) {
         int64_t a = o->every, b = o->keep_every; /* Euclid's: steps that are multiples of both */
         while (b > 0) {
@@ -66,7 +67,7 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     p->overflow = !fits;
     p->step_tokens = fits ? (int64_t)step : 0;
     p->tokens = (double)step * (double)c->train.steps;
-    p->epochs = p->tokens / ((double)s->sampler.windows * (double)c->model.context_length);
+    p->samples = p->tokens / (double)c->model.context_length;
     return LM_OK;
 }
 
@@ -137,6 +138,51 @@ static void put_recompute(lm_text *out, const lm_setup *s) {
     lm_text_say(out, "\n");
 }
 
+static int64_t samples_of(const lm_setup *s) {
+    return (int64_t)fmin(s->plan.samples, 1e18);
+}
+
+/* Of a source, by the end of the run. */
+static double epochs_of(const lm_setup *s, int64_t source) {
+    return lm_sources_epochs(&s->train, source, samples_of(s));
+}
+
+/* A line for each source of a mixture: its share, what it holds, what the run takes of it. */
+static void put_mixture(lm_text *out, const lm_setup *s) {
+    char holds[32], takes[32];
+    lm_text_say(out, "data      a mixture of %" PRId64 " sources\n", s->train.count);
+    for (int64_t i = 0; i < s->train.count; i++) {
+        const lm_source *source = &s->train.items[i];
+        double tokens = (double)lm_sources_tokens(&s->train, i, samples_of(s));
+        lm_text_say(out, "          %.2f%% %s",
+                    100 * (double)s->train.mixture.shares[i] / LM_MIXTURE_PERIOD, source->name);
+        if (source->named) lm_text_say(out, ", %s", source->path);
+        lm_text_say(out, ": %s tokens, of which the run takes %s, %.4g epochs\n",
+                    lm_text_count(holds, sizeof holds, (double)lm_corpus_tokens(source->corpus)),
+                    lm_text_count(takes, sizeof takes, tokens), epochs_of(s, i));
+    }
+}
+
+static void put_data(lm_text *out, const lm_setup *s) {
+    const bool one_set = s->val.count == 1 && !s->val.items[0].named;
+    char tokens[32];
+    if (s->train.count > 1) {
+        put_mixture(out, s);
+    } else {
+        const lm_source *train = &s->train.items[0];
+        lm_text_say(out, "data      %s: %s tokens", train->path,
+                    lm_text_count(tokens, sizeof tokens, (double)lm_corpus_tokens(train->corpus)));
+        lm_text_say(out, one_set ? "; " : "\n");
+    }
+    for (int64_t i = 0; i < s->val.count; i++) {
+        const lm_source *val = &s->val.items[i];
+        lm_text_say(out, s->train.count == 1 && one_set ? "validation " : "          validation ");
+        if (val->named) lm_text_say(out, "%s, ", val->name);
+        lm_text_say(out, "%s: %s tokens\n", val->path,
+                    lm_text_count(tokens, sizeof tokens, (double)lm_corpus_tokens(val->corpus)));
+    }
+}
+
 /* What is not used of the data, and warnings. */
 static void put_warnings(lm_text *out, const lm_setup *s) {
     lm_text lines = {0};
@@ -157,16 +203,12 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
                 " heads, vocabulary %" PRId64 ", context %" PRId64 "\n",
                 lm_text_count(a, sizeof a, (double)p->model.parameters), m->n_layers, m->d_model,
                 m->n_heads, m->vocab_size, m->context_length);
-    lm_text_say(out, "data      %s: %s tokens", c->data.train,
-                lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->train)));
-    if (s->val)
-        lm_text_say(out, "; validation %s: %s tokens", c->data.val,
-                    lm_text_count(a, sizeof a, (double)lm_corpus_tokens(s->val)));
-    lm_text_say(out, "\n");
+    put_data(out, s);
     put_warnings(out, s);
-    lm_text_printf(
-        out, "training  %" PRId64 " steps of %" PRId64 " tokens: %s tokens, %.3g epochs\n",
-        c->train.steps, p->step_tokens, lm_text_count(a, sizeof a, p->tokens), p->epochs);
+    lm_text_printf(out, "training  %" PRId64 " steps of %" PRId64 " tokens: %s tokens",
+                   c->train.steps, p->step_tokens, lm_text_count(a, sizeof a, p->tokens));
+    if (s->train.count == 1) lm_text_printf(out, ", %.3g epochs", epochs_of(s, 0));
+    lm_text_printf(out, "\n");
     lm_text_say(out, "work      %sFLOP per token, %sFLOP in all\n",
                 lm_text_count(a, sizeof a, p->model.flops_per_token),
                 lm_text_count(b, sizeof b, p->model.flops_per_token * p->tokens));

@@ -1,5 +1,6 @@
 /* Going on from a checkpoint. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@ static lm_status check_same_data(const lm_trainer *t, const lm_run_state *saved,
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s was trained on other data: expected data.train with digest %016" PRIx64
                         ", found %016" PRIx64 " in %s",
-                        path, saved->train_digest, t->state.train_digest, t->config->data.train);
+                        path, saved->train_digest, t->state.train_digest,
+                        t->setup.train.items[0].path);
 }
 
 /* A finished run has nothing left to do. With keys that would have made another result, going on
@@ -42,6 +44,18 @@ static lm_status check_finished(lm_trainer *t, const lm_saved *from, uint64_t va
     return status;
 }
 
+/* Of the sets of this name that the checkpoint knows. */
+static void take_val_losses(lm_trainer *t, const lm_saved *from) {
+    const lm_data_sources *now = &t->config->data.val, *then = &from->config.data.val;
+    for (int64_t i = 0; i < LM_DATA_MOST_SOURCES; i++) {
+        t->state.val_losses[i] = NAN;
+        for (int64_t k = 0; i < now->count && k < then->count; k++)
+            if (now->items[i].name && then->items[k].name &&
+                strcmp(now->items[i].name, then->items[k].name) == 0)
+                t->state.val_losses[i] = from->state.val_losses[k];
+    }
+}
+
 static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     lm_saved from;
     lm_text skipped = {0}, changed = {0};
@@ -60,6 +74,7 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     uint64_t val_digest = t->state.val_digest; /* validation data may change */
     t->state = from.state;
     t->state.val_digest = val_digest;
+    take_val_losses(t, &from);
     t->saved_step = from.state.step;
     if (lm_trainer_is_finished(t)) status = check_finished(t, &from, val_digest, err);
 out:

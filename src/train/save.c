@@ -91,7 +91,7 @@ lm_status lm_trainer_save(lm_trainer *t, lm_error *err) {
     lm_checkpoint_retention keep = {.newest = t->state.step,
                                     .keep_last = o->keep_last,
                                     .keep_every = o->keep_every,
-                                    .keep_best = t->setup.val ? o->keep_best : 0,
+                                    .keep_best = t->setup.val.count > 0 ? o->keep_best : 0,
                                     .loss = lm_run_state_val_loss,
                                     .known = &t->losses};
     /* Old checkpoints that cannot be deleted now are tried again after the next one. */

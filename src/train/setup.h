@@ -4,7 +4,7 @@
 #define LM_TRAIN_SETUP_H
 
 #include "config/config.h"
-#include "data/sampler.h"
+#include "data/sources.h"
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
 
@@ -20,7 +20,7 @@ typedef struct lm_train_plan {
     uint64_t disk;       /* all that are kept, and the one being written */
     int64_t step_tokens; /* micro_batch * grad_accumulation * context_length */
     double tokens;       /* of the whole run */
-    double epochs;       /* passes over the training data */
+    double samples;      /* windows of the whole run */
     bool overflow;       /* some figure does not fit: refused */
 } lm_train_plan;
 
@@ -28,14 +28,14 @@ typedef struct lm_setup {
     lm_config *config; /* model resolved */
     lm_kernels kernels;
     int threads;
-    int threads_asked;      /* by OMP_NUM_THREADS, which lowered the number to it; 0: not so */
-    lm_corpus *train, *val; /* val NULL: no validation */
-    lm_sampler sampler, val_sampler;
+    int threads_asked;         /* by OMP_NUM_THREADS, which lowered the number to it; 0: not so */
+    lm_sources train;          /* a mixture */
+    lm_sources val;            /* empty: no validation */
     char tokenizer[64];        /* the name of its kind; "" when not known */
     uint64_t tokenizer_digest; /* of its file; 0: it has none */
     lm_text tokenizer_file;    /* that file: a member of each checkpoint */
     lm_tokenizer *tokens_of;   /* the tokenizer itself; NULL: not known */
-    double bytes_per_token;    /* of what is validated; 0 when not known */
+    double bytes_per_token;    /* of the first validation set; 0 when not known */
     lm_train_plan plan;
 } lm_setup;
 

@@ -92,6 +92,7 @@ static lm_status begin(lm_trainer *t, lm_error *err) {
     status = lm_metrics_open(&t->metrics, t->dir.metrics, t->state.step,
                              t->state.val_step == t->state.step, &t->seconds_before, err);
     if (status != LM_OK) return status;
+    lm_metrics_reserve(&t->metrics, lm_trainer_data_figures(t));
     if (t->metrics.moved > 0)
         lm_progress_note(&t->progress,
                          "%" PRId64 " lines of metrics after step %" PRId64

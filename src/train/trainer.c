@@ -21,6 +21,32 @@ static lm_status create_optimizer(lm_trainer *t, lm_error *err) {
     return status;
 }
 
+/* What is alone and has no name has no figures of its own. */
+static int64_t count_named(const lm_sources *s) {
+    return s->count > 1 || (s->count == 1 && s->items[0].named) ? s->count : 0;
+}
+
+static lm_status create_data_figures(lm_trainer *t, lm_error *err) {
+    lm_data_figures *d = &t->data;
+    d->n_sources = count_named(&t->setup.train);
+    d->n_sets = count_named(&t->setup.val);
+    d->sources = calloc((size_t)d->n_sources + 1, sizeof *d->sources);
+    d->sets = calloc((size_t)d->n_sets + 1, sizeof *d->sets);
+    if (!d->sources || !d->sets) return lm_error_no_memory(err, NULL);
+    for (int64_t i = 0; i < d->n_sources; i++) d->sources[i].name = t->setup.train.items[i].name;
+    for (int64_t i = 0; i < d->n_sets; i++) d->sets[i].name = t->setup.val.items[i].name;
+    return LM_OK;
+}
+
+const lm_data_figures *lm_trainer_data_figures(lm_trainer *t) {
+    for (int64_t i = 0; i < t->data.n_sources; i++) {
+        t->data.sources[i].tokens = lm_sources_tokens(&t->setup.train, i, t->state.samples);
+        t->data.sources[i].epochs = lm_sources_epochs(&t->setup.train, i, t->state.samples);
+    }
+    for (int64_t i = 0; i < t->data.n_sets; i++) t->data.sets[i].loss = t->state.val_losses[i];
+    return &t->data;
+}
+
 lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     const lm_setup *s = &t->setup;
     const lm_config *c = t->config;
@@ -40,15 +66,14 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
         return status;
 
     t->saved_step = -1;
-    t->state = (lm_run_state){.train_loss = NAN,
-                              .val_loss = NAN,
-                              .best_val_loss = NAN,
-                              .parameters = s->plan.model.parameters,
-                              .train_digest = lm_corpus_digest(s->train),
-                              .val_digest = s->val ? lm_corpus_digest(s->val) : 0};
+    if ((status = create_data_figures(t, err)) != LM_OK) return status;
+    lm_run_state_init(&t->state);
+    t->state.parameters = s->plan.model.parameters;
+    t->state.train_digest = lm_sources_digest(&s->train);
+    t->state.val_digest = lm_sources_digest(&s->val);
     strcpy(t->state.tokenizer, s->tokenizer);
     t->state.tokenizer_digest = s->tokenizer_digest;
-    const lm_manifest_tokenizer *train = lm_corpus_tokenizer(s->train);
+    const lm_manifest_tokenizer *train = lm_sources_tokenizer(&s->train);
     t->state.documents = train && train->document_token >= 0;
     if (t->state.documents) t->state.document_token = train->document_token;
     return LM_OK;
@@ -60,6 +85,8 @@ void lm_trainer_free(lm_trainer *t) {
     free(t->saved);
     lm_checkpoint_losses_free(&t->losses);
     free(t->arrays);
+    free(t->data.sources);
+    free(t->data.sets);
     lm_audit_free(&t->audit);
     lm_arena_free(&t->batch_arena);
     lm_optimizer_free(t->optimizer);
@@ -75,7 +102,7 @@ bool lm_trainer_at_interval(const lm_trainer *t, int64_t every) {
 }
 
 bool lm_trainer_evaluation_due(const lm_trainer *t) {
-    return t->setup.val && t->state.step > 0 && t->state.val_step < t->state.step &&
+    return t->setup.val.count > 0 && t->state.step > 0 && t->state.val_step < t->state.step &&
            (t->state.step == t->config->train.steps ||
             lm_trainer_at_interval(t, t->config->eval.every));
 }
@@ -103,6 +130,7 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                     .steps = t->config->train.steps,
                     .tokens = t->state.tokens,
                     .parameters = t->state.parameters,
+                    .data = lm_trainer_data_figures(t),
                     .train_loss = t->state.train_loss,
                     .val_loss = t->state.val_loss,
                     .best_val_loss = t->state.best_val_loss,

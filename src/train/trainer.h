@@ -45,6 +45,7 @@ typedef struct lm_trainer {
     lm_checkpoint_losses losses; /* validation losses of the checkpoints that were read so far */
     bool metrics_late;           /* the user was told that lines of metrics wait */
     lm_step_figures figures;     /* the last step of this session; step 0: none yet */
+    lm_data_figures data;        /* lm_trainer_data_figures */
     int64_t reported_step;       /* the last step whose figures were reported */
     lm_audit audit;
     /* Seconds. "This session" is this process: a run may have had earlier ones. */
@@ -77,6 +78,10 @@ bool lm_trainer_is_finished(const lm_trainer *t);
 /* Measures the machine's peak for the line of progress. The highest counts: a machine is sometimes
  * busy with other things. */
 void lm_trainer_measure_peak(lm_trainer *t);
+
+/* The figures of each source and each validation set, of those that have names or are several, as
+ * t->state has them; it is t->data. Allocates nothing. */
+const lm_data_figures *lm_trainer_data_figures(lm_trainer *t);
 
 /* Seconds since the start of the run, earlier sessions included. */
 double lm_trainer_seconds(const lm_trainer *t);

@@ -34,6 +34,9 @@ void *realloc(void *p, size_t size) {
 static const char good[] =
     "{\"run\": {\"dir\": \"r\"}, \"data\": {\"train\": \"t\", \"val\": \"v\"},"
     " \"model\": {\"preset\": \"gpt2\"}, \"optimizer\": {\"lr\": 1e-2}}";
+static const char several[] =
+    "{\"run\": {\"dir\": \"r\"}, \"data\": {\"train\": [{\"path\": \"t\", \"weight\": 1},"
+    " {\"path\": \"~/u\", \"weight\": 2, \"name\": \"u\"}], \"val\": {\"a\": \"v\"}}}";
 static const char bad[] = "{\"run\": {\"dir\": 1, \"dirr\": 2}, \"data\": {\"train\": \"\"},"
                           " \"model\": {\"norm\": \"rmsnrm\"}, \"train\": {\"steps\": -1},"
                           " \"optimizer\": {\"name\": \"sgd\", \"beta1\": 0.5}}";
@@ -64,6 +67,7 @@ static void read_without_memory(const char *text, lm_status otherwise) {
 static void test_reading_reports_every_failed_allocation(void **state) {
     (void)state;
     read_without_memory(good, LM_OK);
+    read_without_memory(several, LM_OK);
     read_without_memory(bad, LM_ERR_USAGE);
     read_without_memory("{\"run\": {\"dir\": \"r\"}", LM_ERR_USAGE);
 }

@@ -9,43 +9,11 @@
 #include "base/file.h"
 #include "data/corpus.h"
 #include "data/sampler.h"
-#include "data/shard_writer.h"
+#include "tests/support/shards.h"
 #include "tests/support/tempdir.h"
 
 static const lm_corpus_check check = {.threads = 3};
 static const lm_corpus_options nothing_said, two_bytes = {.token_bytes = 2};
-
-static char *made[64]; /* paths made by in(), freed at the end */
-static int n_made;
-
-static const char *in(const char *name) {
-    assert_true(n_made < 64);
-    return made[n_made++] = lm_file_join(tempdir, name);
-}
-
-static int tear_down(void **state) {
-    while (n_made > 0) free(made[--n_made]);
-    return tempdir_close(state);
-}
-
-static lm_status open_writer(lm_shard_writer *w, const char *path, const char *tokenizer,
-                             int64_t vocab_size, lm_error *err) {
-    lm_manifest_tokenizer t = {.document_token = -1, .vocab_size = vocab_size};
-    strcpy(t.name, tokenizer);
-    return lm_shard_writer_open(w, path, &t, err);
-}
-
-/* n ids first, first+1, ... modulo vocab_size. */
-static void put_shard(const char *path, int64_t n, int32_t first, int64_t vocab_size) {
-    lm_error err = {0};
-    lm_shard_writer w;
-    assert_int_equal(open_writer(&w, path, "bytes", vocab_size, &err), LM_OK);
-    for (int64_t i = 0; i < n; i++) {
-        int32_t id = (int32_t)((first + i) % vocab_size);
-        assert_int_equal(lm_shard_writer_put(&w, &id, 1, &err), LM_OK);
-    }
-    assert_int_equal(lm_shard_writer_commit(&w, &err), LM_OK);
-}
 
 static void put_text(const char *path, const char *text) {
     lm_error err = {0};
@@ -66,8 +34,8 @@ static void test_write_and_read(void **state) {
     (void)state;
     lm_error err = {0};
     lm_corpus *c;
-    const char *path = in("a.bin");
-    put_shard(path, 1000, 0, 256);
+    const char *path = shards_in("a.bin");
+    shards_put(path, 1000, 0, 256);
     assert_int_equal(lm_corpus_open(&c, path, &nothing_said, &err), LM_OK);
     assert_string_equal(lm_corpus_format(c), "raw uint16");
     assert_int_equal(lm_corpus_most_vocab_size(c), 65536);
@@ -83,8 +51,8 @@ static void test_write_and_read(void **state) {
     lm_corpus_close(c);
 
     /* The digest is of the content, not of names. */
-    put_shard(in("b.bin"), 1000, 0, 256);
-    assert_int_equal(lm_corpus_open(&c, in("b.bin"), &nothing_said, &err), LM_OK);
+    shards_put(shards_in("b.bin"), 1000, 0, 256);
+    assert_int_equal(lm_corpus_open(&c, shards_in("b.bin"), &nothing_said, &err), LM_OK);
     assert_int_equal(lm_corpus_validate(c, 300, &check, &err), LM_OK);
     assert_true(lm_corpus_digest(c) == digest);
     lm_corpus_close(c);
@@ -95,7 +63,7 @@ static void test_write_and_read(void **state) {
 static bool occurs(int64_t id) {
     lm_error err = {0};
     lm_corpus *c;
-    assert_int_equal(lm_corpus_open(&c, in("watched"), &nothing_said, &err), LM_OK);
+    assert_int_equal(lm_corpus_open(&c, shards_in("watched"), &nothing_said, &err), LM_OK);
     lm_corpus_watch(c, id);
     assert_int_equal(lm_corpus_validate(c, 20000, &check, &err), LM_OK);
     bool found = lm_corpus_watched(c);
@@ -106,9 +74,9 @@ static bool occurs(int64_t id) {
 static void test_validation_tells_whether_an_id_occurs(void **state) {
     (void)state;
     lm_error err = {0};
-    assert_int_equal(lm_file_make_directory(in("watched"), &err), LM_OK);
-    put_shard(in("watched/1.bin"), 10000, 0, 20000);
-    put_shard(in("watched/2.bin"), 8, 12000, 20000);
+    assert_int_equal(lm_file_make_directory(shards_in("watched"), &err), LM_OK);
+    shards_put(shards_in("watched/1.bin"), 10000, 0, 20000);
+    shards_put(shards_in("watched/2.bin"), 8, 12000, 20000);
     assert_true(occurs(0));
     assert_true(occurs(9999));
     assert_true(occurs(12007));
@@ -119,25 +87,25 @@ static void test_validation_tells_whether_an_id_occurs(void **state) {
 
 static void test_errors(void **state) {
     (void)state;
-    expect_error(in("missing.bin"), 256, "missing.bin: cannot open: No such file");
-    expect_error(in("none-*.bin"), 256, "no file that matches");
-    put_text(in("odd.bin"), "abc");
-    expect_error(in("odd.bin"), 65536, "found a size of 3 bytes");
-    put_text(in("empty.bin"), "");
-    expect_error(in("empty.bin"), 256, "found an empty corpus");
+    expect_error(shards_in("missing.bin"), 256, "missing.bin: cannot open: No such file");
+    expect_error(shards_in("none-*.bin"), 256, "no file that matches");
+    put_text(shards_in("odd.bin"), "abc");
+    expect_error(shards_in("odd.bin"), 65536, "found a size of 3 bytes");
+    put_text(shards_in("empty.bin"), "");
+    expect_error(shards_in("empty.bin"), 256, "found an empty corpus");
     lm_error err = {0};
     static const char raw[] = {1, 0, 2, 0, '\xff', 0};
-    assert_int_equal(lm_file_replace(in("raw.bin"), raw, sizeof raw, &err), LM_OK);
-    expect_error(in("raw.bin"), 255, "byte offset 4: expected token ids below 255");
-    expect_error(in("raw.bin"), 255, "found 255");
-    assert_int_equal(lm_file_make_directory(in("nothing"), &err), LM_OK);
-    expect_error(in("nothing"), 256, "expected *.bin or *.npy shards in this directory");
+    assert_int_equal(lm_file_replace(shards_in("raw.bin"), raw, sizeof raw, &err), LM_OK);
+    expect_error(shards_in("raw.bin"), 255, "byte offset 4: expected token ids below 255");
+    expect_error(shards_in("raw.bin"), 255, "found 255");
+    assert_int_equal(lm_file_make_directory(shards_in("nothing"), &err), LM_OK);
+    expect_error(shards_in("nothing"), 256, "expected *.bin or *.npy shards in this directory");
 }
 
 static void test_a_manifest_must_agree_with_its_shard(void **state) {
     (void)state;
-    const char *path = in("m.bin"), *manifest = in("m.json");
-    put_shard(path, 10, 0, 256);
+    const char *path = shards_in("m.bin"), *manifest = shards_in("m.json");
+    shards_put(path, 10, 0, 256);
     put_text(path, "0123456789");
     expect_error(path, 256, "expected 10 tokens (its manifest says so), found 5");
     put_text(path, "01234567890123456789");
@@ -167,28 +135,28 @@ static void test_a_large_vocabulary_takes_uint32(void **state) {
     lm_corpus *c;
     const int32_t ids[] = {0, 65535, 65536, 128255, INT32_MAX - 1};
     int32_t back[5];
-    assert_int_equal(open_writer(&w, in("big.bin"), "bpe", INT32_MAX, &err), LM_OK);
+    assert_int_equal(shards_open(&w, shards_in("big.bin"), "bpe", INT32_MAX, &err), LM_OK);
     assert_int_equal(lm_shard_writer_put(&w, ids, 5, &err), LM_OK);
     assert_int_equal(lm_shard_writer_commit(&w, &err), LM_OK);
-    assert_int_equal(lm_file_size(in("big.bin")), 20);
-    assert_int_equal(lm_corpus_open(&c, in("big.bin"), &nothing_said, &err), LM_OK);
+    assert_int_equal(lm_file_size(shards_in("big.bin")), 20);
+    assert_int_equal(lm_corpus_open(&c, shards_in("big.bin"), &nothing_said, &err), LM_OK);
     assert_string_equal(lm_corpus_format(c), "raw uint32");
     assert_int_equal(lm_corpus_validate(c, INT32_MAX, &check, &err), LM_OK);
     assert_int_equal(lm_corpus_read(c, 0, 0, 5, back, &err), LM_OK);
     assert_memory_equal(back, ids, sizeof ids);
     lm_corpus_close(c);
-    expect_error(in("big.bin"), 128255, "byte offset 12: expected token ids below 128255");
+    expect_error(shards_in("big.bin"), 128255, "byte offset 12: expected token ids below 128255");
 
     /* 65,536 ids still take two bytes each. */
-    put_shard(in("small.bin"), 10, 65530, 65536);
-    assert_int_equal(lm_file_size(in("small.bin")), 20);
+    shards_put(shards_in("small.bin"), 10, 65530, 65536);
+    assert_int_equal(lm_file_size(shards_in("small.bin")), 20);
 
-    assert_int_equal(open_writer(&w, in("huge.bin"), "bpe", (int64_t)INT32_MAX + 1, &err),
+    assert_int_equal(shards_open(&w, shards_in("huge.bin"), "bpe", (int64_t)INT32_MAX + 1, &err),
                      LM_ERR_USAGE);
     assert_non_null(
         strstr(err.message, "huge.bin: no format of shards holds a vocabulary of 2147483648"));
     lm_shard_writer_abort(&w);
-    assert_false(lm_file_exists(in("huge.bin")));
+    assert_false(lm_file_exists(shards_in("huge.bin")));
 }
 
 static void write_at(const char *path, const char *bytes, size_t n, off_t offset) {
@@ -205,8 +173,8 @@ static void test_shards_that_change_while_they_are_read(void **state) {
     lm_error err = {0};
     lm_corpus *c;
     int32_t ids[10];
-    const char *path = in("changed.bin");
-    put_shard(path, 20000, 0, 256);
+    const char *path = shards_in("changed.bin");
+    shards_put(path, 20000, 0, 256);
     assert_int_equal(lm_corpus_open(&c, path, &nothing_said, &err), LM_OK);
     assert_int_equal(lm_corpus_validate(c, 256, &check, &err), LM_OK);
     write_at(path, "\xff\xff", 2, 2 * 19995);
@@ -244,8 +212,8 @@ static void test_what_a_manifest_vouches_for_is_not_read(void **state) {
     lm_error err = {0};
     lm_corpus *c;
     struct stat info;
-    const char *path = in("vouched.bin");
-    put_shard(path, 20000, 0, 200);
+    const char *path = shards_in("vouched.bin");
+    shards_put(path, 20000, 0, 200);
     uint64_t before = digest_of(path, check);
     assert_int_equal(stat(path, &info), 0);
     write_at(path, "\5\0", 2, 2000);
@@ -263,18 +231,20 @@ static void test_what_a_manifest_vouches_for_is_not_read(void **state) {
     expect_error(path, 256, "damaged: expected digest");
 
     /* The largest id is beyond the vocabulary: the place is looked for. */
-    put_shard(path, 20000, 0, 200);
+    shards_put(path, 20000, 0, 200);
     expect_error(path, 150, "byte offset 300: expected token ids below 150");
 
     /* Manifests of older versions vouch for nothing. */
-    put_text(in("vouched.json"), "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\":"
-                                 " \"uint16\", \"tokenizer\": \"bytes\", \"vocab_size\": 256,"
-                                 " \"tokens\": 20000, \"xxh64\": \"0123456789abcdef\"}");
+    put_text(shards_in("vouched.json"),
+             "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\":"
+             " \"uint16\", \"tokenizer\": \"bytes\", \"vocab_size\": 256,"
+             " \"tokens\": 20000, \"xxh64\": \"0123456789abcdef\"}");
     expect_error(path, 256, "damaged: expected digest 0123456789abcdef");
-    put_text(in("vouched.json"), "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\":"
-                                 " \"uint16\", \"tokenizer\": \"bytes\", \"vocab_size\": 256,"
-                                 " \"tokens\": 20000, \"xxh64\": \"0123456789abcdef\","
-                                 " \"size\": 40000, \"modified\": \"12.5\"}");
+    put_text(shards_in("vouched.json"),
+             "{\"format\": \"lmtrain tokens\", \"version\": 1, \"dtype\":"
+             " \"uint16\", \"tokenizer\": \"bytes\", \"vocab_size\": 256,"
+             " \"tokens\": 20000, \"xxh64\": \"0123456789abcdef\","
+             " \"size\": 40000, \"modified\": \"12.5\"}");
     expect_error(path, 256, "key \"modified\": expected \"SECONDS.NANOSECONDS\" since 1970");
 }
 
@@ -284,7 +254,7 @@ static void test_what_was_checked_is_remembered(void **state) {
     lm_error err = {0};
     lm_file_list records;
     lm_text record = {0};
-    const char *path = in("foreign.bin"), *cache = in("cache");
+    const char *path = shards_in("foreign.bin"), *cache = shards_in("cache");
     const struct timespec once = {.tv_sec = 1700000000, .tv_nsec = 123456789};
     assert_int_equal(setenv("XDG_CACHE_HOME", cache, 1), 0);
     int fd = open(path, O_RDWR | O_CREAT, 0600);
@@ -295,7 +265,7 @@ static void test_what_was_checked_is_remembered(void **state) {
     assert_false(lm_file_exists(cache)); /* it was changed just now */
     set_time(path, once);
     assert_true(digest_of(path, check) == before);
-    const char *directory = in("cache/lmtrain");
+    const char *directory = shards_in("cache/lmtrain");
     assert_int_equal(lm_file_list_directory(&records, directory, &err), LM_OK);
     assert_int_equal(records.count, 1);
     char *name = lm_file_join(directory, records.names[0]);
@@ -328,7 +298,7 @@ static void test_every_number_of_threads_finds_the_same(void **state) {
     assert_non_null(bytes);
     for (int i = 0; i < 2 * IDS; i++) bytes[i] = i % 2 ? 0 : (unsigned char)(i % 251);
     bytes[2 * 2999999] = 252;
-    const char *path = in("threads.bin");
+    const char *path = shards_in("threads.bin");
     assert_int_equal(lm_file_replace(path, bytes, 2 * IDS, &err), LM_OK);
     for (int threads = 1; threads <= 5; threads++) {
         lm_corpus *c;
@@ -352,10 +322,10 @@ static void test_names_with_a_dot_are_no_shards(void **state) {
     (void)state;
     lm_error err = {0};
     lm_corpus *c;
-    assert_int_equal(lm_file_make_directory(in("dots"), &err), LM_OK);
-    put_shard(in("dots/x.bin"), 10, 0, 256);
-    put_text(in("dots/._x.bin"), "Mac OS X");
-    assert_int_equal(lm_corpus_open(&c, in("dots"), &nothing_said, &err), LM_OK);
+    assert_int_equal(lm_file_make_directory(shards_in("dots"), &err), LM_OK);
+    shards_put(shards_in("dots/x.bin"), 10, 0, 256);
+    put_text(shards_in("dots/._x.bin"), "Mac OS X");
+    assert_int_equal(lm_corpus_open(&c, shards_in("dots"), &nothing_said, &err), LM_OK);
     assert_int_equal(lm_corpus_shards(c), 1);
     lm_corpus_close(c);
 }
@@ -364,13 +334,13 @@ static void test_directories_and_patterns(void **state) {
     (void)state;
     lm_error err = {0};
     lm_corpus *c;
-    assert_int_equal(lm_file_make_directory(in("many"), &err), LM_OK);
-    put_shard(in("many/s2.bin"), 20, 100, 256);
-    put_shard(in("many/s1.bin"), 31, 0, 256);
-    put_shard(in("many/s10.bin"), 5, 50, 256);
-    put_text(in("many/README"), "x");
-    put_text(in("many/._s1.bin"), "x");
-    const char *paths[] = {in("many"), in("many/s*.bin")};
+    assert_int_equal(lm_file_make_directory(shards_in("many"), &err), LM_OK);
+    shards_put(shards_in("many/s2.bin"), 20, 100, 256);
+    shards_put(shards_in("many/s1.bin"), 31, 0, 256);
+    shards_put(shards_in("many/s10.bin"), 5, 50, 256);
+    put_text(shards_in("many/README"), "x");
+    put_text(shards_in("many/._s1.bin"), "x");
+    const char *paths[] = {shards_in("many"), shards_in("many/s*.bin")};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(lm_corpus_open(&c, paths[i], &nothing_said, &err), LM_OK);
         assert_int_equal(lm_corpus_shards(c), 3);
@@ -381,7 +351,8 @@ static void test_directories_and_patterns(void **state) {
         /* Windows of 10 tokens and a target: 3, 0 and 1. */
         lm_sampler s;
         int32_t ids[11];
-        assert_int_equal(lm_sampler_init(&s, c, 10, false, 0, &err), LM_OK);
+        assert_int_equal(lm_sampler_init(&s, c, &(lm_sampler_options){.context_length = 10}, &err),
+                         LM_OK);
         assert_int_equal(s.windows, 3 + 0 + 1);
         lm_text unused = {0}, expected = {0};
         lm_sampler_print_unused(&s, &unused);
@@ -396,68 +367,15 @@ static void test_directories_and_patterns(void **state) {
         assert_true(ids[0] == 20 && ids[10] == 30);
         assert_int_equal(lm_sampler_window(&s, 4 + 3, ids, &err), LM_OK); /* the second epoch */
         assert_true(ids[0] == 100 && ids[10] == 110);
-        assert_int_equal(lm_sampler_init(&s, c, 31, false, 0, &err), LM_ERR_USAGE);
+        lm_sampler_free(&s);
+        assert_int_equal(lm_sampler_init(&s, c, &(lm_sampler_options){.context_length = 31}, &err),
+                         LM_ERR_USAGE);
         assert_non_null(strstr(err.message, "at least 32 tokens"));
         assert_non_null(strstr(err.message, "found 31"));
         lm_corpus_close(c);
     }
-    put_shard(in("many/s3.bin"), 20, 0, 100);
-    expect_error(in("many"), 256, "expected the tokenizer of the first shard");
-}
-
-static void test_permutation_is_a_bijection(void **state) {
-    (void)state;
-    static const int64_t sizes[] = {1, 2, 3, 5, 16, 17, 100, 1000, 65537};
-    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
-        int64_t n = sizes[k], fixed = 0;
-        char *seen = calloc((size_t)n, 1);
-        assert_non_null(seen);
-        for (int64_t i = 0; i < n; i++) {
-            int64_t j = lm_permute(42, 3, n, i);
-            assert_in_range(j, 0, n - 1);
-            assert_int_equal(seen[j]++, 0);
-            fixed += i == j;
-        }
-        if (n >= 1000) assert_true(fixed < 20); /* about 1 is expected of a random one */
-        free(seen);
-    }
-}
-
-static void test_epochs_and_seeds_differ(void **state) {
-    (void)state;
-    enum { N = 1000 };
-    int same_epoch = 0, same_seed = 0;
-    for (int64_t i = 0; i < N; i++) {
-        same_epoch += lm_permute(1, 0, N, i) == lm_permute(1, 1, N, i);
-        same_seed += lm_permute(1, 0, N, i) == lm_permute(2, 0, N, i);
-    }
-    assert_true(same_epoch < 20 && same_seed < 20);
-    /* Pinned: resumed runs of older versions must find the same order. */
-    assert_int_equal(lm_permute(1, 0, N, 0), 97);
-    assert_int_equal(lm_permute(1, 7, N, 999), 311);
-}
-
-/* A sparse file of 5 GiB: offsets beyond 32 bits. */
-static void test_large_files(void **state) {
-    (void)state;
-    lm_error err = {0};
-    lm_corpus *c;
-    const char *path = in("large.bin");
-    int fd = open(path, O_RDWR | O_CREAT, 0600);
-    assert_true(fd >= 0);
-    off_t size = (off_t)5 << 30;
-    int refused = ftruncate(fd, size) != 0 || pwrite(fd, "\x34\x12", 2, size - 2) != 2;
-    close(fd);
-    if (refused) skip();
-    assert_int_equal(lm_corpus_open(&c, path, &nothing_said, &err), LM_OK);
-    lm_sampler s;
-    int32_t ids[1025];
-    assert_int_equal(lm_sampler_init(&s, c, 1, false, 0, &err), LM_OK);
-    assert_int_equal(s.windows, size / 2 - 1);
-    assert_int_equal(lm_sampler_window_in_order(&s, s.windows - 1, ids, &err), LM_OK);
-    assert_true(ids[0] == 0 && ids[1] == 0x1234);
-    lm_corpus_close(c);
-    unlink(path);
+    shards_put(shards_in("many/s3.bin"), 20, 0, 100);
+    expect_error(shards_in("many"), 256, "expected the tokenizer of the first shard");
 }
 
 /* A tokenizer with a file: the manifest names it beside the shard, and what begins documents. */
@@ -468,19 +386,19 @@ static void test_tokenizer_with_a_file(void **state) {
     lm_corpus *c;
     lm_manifest_tokenizer t = {"bpe", "tokenizer.json", 0x0123456789ABCDEFu, 300, 301};
     const int32_t ids[] = {300, 1, 2};
-    lm_file_make_directory(in("two"), &err);
+    lm_file_make_directory(shards_in("two"), &err);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(lm_shard_writer_open(&w, in(i ? "two/b.bin" : "two/a.bin"), &t, &err),
-                         LM_OK);
+        assert_int_equal(
+            lm_shard_writer_open(&w, shards_in(i ? "two/b.bin" : "two/a.bin"), &t, &err), LM_OK);
         assert_int_equal(lm_shard_writer_put(&w, ids, 3, &err), LM_OK);
         assert_int_equal(lm_shard_writer_commit(&w, &err), LM_OK);
-        assert_int_equal(lm_corpus_open(&c, in("two"), &nothing_said, &err),
+        assert_int_equal(lm_corpus_open(&c, shards_in("two"), &nothing_said, &err),
                          i ? LM_ERR_RUNTIME : LM_OK);
         if (i) break;
         assert_true(lm_manifest_same_tokenizer(lm_corpus_tokenizer(c), &t));
         assert_int_equal(lm_corpus_tokenizer(c)->document_token, 300);
         char *path = lm_corpus_tokenizer_path(c);
-        assert_string_equal(path, in("two/tokenizer.json"));
+        assert_string_equal(path, shards_in("two/tokenizer.json"));
         free(path);
         lm_corpus_close(c);
         t.digest++;
@@ -502,9 +420,6 @@ int main(void) {
         cmocka_unit_test(test_every_number_of_threads_finds_the_same),
         cmocka_unit_test(test_names_with_a_dot_are_no_shards),
         cmocka_unit_test(test_directories_and_patterns),
-        cmocka_unit_test(test_permutation_is_a_bijection),
-        cmocka_unit_test(test_epochs_and_seeds_differ),
-        cmocka_unit_test(test_large_files),
     };
-    return cmocka_run_group_tests(tests, tempdir_open, tear_down);
+    return cmocka_run_group_tests(tests, tempdir_open, shards_close);
 }

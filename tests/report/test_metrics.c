@@ -66,14 +66,14 @@ static void test_lines(void **state) {
                             .weights_digest = 0x123,
                             .tokens_per_s = 33000.123456,
                             .seconds = 0.02345678};
-    assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
+    assert_int_equal(lm_metrics_step(&m, &step, NULL, &err), LM_OK);
     step = (lm_step_figures){.step = 9999999999,
                              .tokens = (int64_t)1 << 53,
                              .loss = NAN,
                              .grad_norm = INFINITY,
                              .tokens_per_s = 1e6,
                              .seconds = 86400.5};
-    assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
+    assert_int_equal(lm_metrics_step(&m, &step, NULL, &err), LM_OK);
     lm_eval_figures eval = {.step = 9999999999,
                             .tokens = 768,
                             .digest = 0xdef,
@@ -81,10 +81,10 @@ static void test_lines(void **state) {
                             .val_loss = 1.3862943611198906,
                             .bytes_per_token = 1,
                             .seconds = 86401};
-    assert_int_equal(lm_metrics_eval(&m, &eval, &err), LM_OK);
+    assert_int_equal(lm_metrics_eval(&m, &eval, NULL, &err), LM_OK);
     eval.bytes_per_token = 0;
     eval.val_loss = 1000;
-    assert_int_equal(lm_metrics_eval(&m, &eval, &err), LM_OK);
+    assert_int_equal(lm_metrics_eval(&m, &eval, NULL, &err), LM_OK);
     assert_int_equal(lm_metrics_sync(&m, &err), LM_OK);
     lm_metrics_close(&m);
     expect_file(
@@ -101,6 +101,36 @@ static void test_lines(void **state) {
         "{\"step\":9999999999,\"tokens\":768,\"digest\":\"0000000000000def\",\"val_loss\":1000,"
         "\"val_perplexity\":null,"
         "\"val_tokens\":500,\"seconds\":86401}\n");
+}
+
+/* A mixture and named validation sets; memory for their lines is there before. */
+static void test_figures_of_data(void **state) {
+    (void)state;
+    lm_metrics m;
+    lm_error err = {0};
+    double seconds;
+    lm_source_figures sources[] = {{"a \"b\"", 900, 1.23456789}, {"code", 100, 0.5}};
+    lm_set_figures sets[] = {{"prose", 2.5}, {"code", NAN}};
+    const lm_data_figures data = {sources, 2, sets, 2};
+    put("");
+    assert_int_equal(lm_metrics_open(&m, path, 0, true, &seconds, &err), LM_OK);
+    lm_metrics_reserve(&m, &data);
+    const char *before = m.text.data;
+    const lm_step_figures step = {.step = 1, .tokens = 1000, .loss = 2};
+    const lm_eval_figures eval = {.step = 1, .tokens = 1000, .val_loss = 0, .val_tokens = 7};
+    assert_int_equal(lm_metrics_step(&m, &step, &data, &err), LM_OK);
+    assert_int_equal(lm_metrics_eval(&m, &eval, &data, &err), LM_OK);
+    assert_ptr_equal(m.text.data, before);
+    lm_metrics_close(&m);
+    expect_file(
+        path,
+        "{\"step\":1,\"tokens\":1000,\"tokens.a \\\"b\\\"\":900,\"epochs.a \\\"b\\\"\":1.23457,"
+        "\"tokens.code\":100,\"epochs.code\":0.5,\"loss\":2,\"lr\":0,\"grad_norm\":0,"
+        "\"digest\":\"0000000000000000\",\"tokens_per_s\":0,\"seconds\":0}\n"
+        "{\"step\":1,\"tokens\":1000,\"digest\":\"0000000000000000\",\"val_loss\":0,"
+        "\"val_loss.prose\":2.5,\"val_loss.code\":null,\"val_perplexity\":1,\"val_tokens\":7,"
+        "\"seconds\":0}\n");
+    put("");
 }
 
 #define LINE1 "{\"step\":1,\"tokens\":8,\"loss\":2,\"seconds\":0.5}\n"
@@ -165,7 +195,7 @@ static void test_going_on(void **state) {
     put(LINE1 LINE2 LINE3 "{\"ste");
     assert_int_equal(lm_metrics_open(&m, path, 2, true, &seconds, &err), LM_OK);
     lm_step_figures step = {.step = 3, .tokens = 24, .seconds = 3};
-    assert_int_equal(lm_metrics_step(&m, &step, &err), LM_OK);
+    assert_int_equal(lm_metrics_step(&m, &step, NULL, &err), LM_OK);
     lm_metrics_close(&m);
     expect_file(path,
                 LINE1 LINE2 "{\"step\":3,\"tokens\":24,\"loss\":0,\"lr\":0,\"grad_norm\":0,"
@@ -283,6 +313,7 @@ static void test_summary(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_figures_of_data),
         cmocka_unit_test(test_lines_after_the_checkpoint_are_taken_back),
         cmocka_unit_test(test_going_on),
         cmocka_unit_test(test_errors),

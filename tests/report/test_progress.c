@@ -70,17 +70,25 @@ static void test_plain_lines(void **state) {
     assert_int_equal(text[size - 1], '\n');
     assert_null(strpbrk(text, "\r\033"));
 
-    lm_progress_eval(&p, 10, 0.69314718055994531, 1);
+    lm_progress_eval(&p, 10, 0.69314718055994531, 1, NULL);
     assert_string_equal(behind_time(f),
                         "step 10  validation loss 0.6931 nats/token, perplexity 2.000,"
                         " 1.0000 bits/byte\n");
-    lm_progress_eval(&p, 10, 1.5, 0);
+    lm_progress_eval(&p, 10, 1.5, 0, NULL);
     assert_string_equal(behind_time(f),
                         "step 10  validation loss 1.5000 nats/token, perplexity 4.482\n");
-    lm_progress_eval(&p, 10, 154.4319, 0);
+    lm_progress_eval(&p, 10, 154.4319, 0, NULL);
     assert_string_equal(behind_time(f),
                         "step 10  validation loss 154.4319 nats/token, perplexity 1.17e+67\n");
-    lm_progress_eval(&p, 10, 1.5, 0);
+    lm_set_figures sets[] = {{"prose", 1.5},
+                             {"co\x1b"
+                              "de",
+                              2.25}};
+    const lm_data_figures data = {.sets = sets, .n_sets = 2};
+    lm_progress_eval(&p, 10, 1.5, 0, &data);
+    assert_string_equal(behind_time(f), "step 10  validation loss 1.5000 nats/token, perplexity"
+                                        " 4.482; prose 1.5000, co\\x1bde 2.2500\n");
+    lm_progress_eval(&p, 10, 1.5, 0, NULL);
     written(f);
 
     /* The highest peak measured counts. */
@@ -109,7 +117,7 @@ static void test_quiet_prints_warnings_alone(void **state) {
     lm_progress_start(&p, f, true, 1, 0, 2, 1e6);
     lm_progress_step(&p, 1, 1, 1);
     lm_progress_step(&p, 2, 1, 1);
-    lm_progress_eval(&p, 2, 1, 1);
+    lm_progress_eval(&p, 2, 1, 1, NULL);
     lm_progress_note(&p, "note %d", 1);
     assert_string_equal(written(f), "");
     lm_progress_warn(&p, "warning: %s", "disk");

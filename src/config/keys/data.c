@@ -1,16 +1,20 @@
 #include "config/keys/rows.h"
 
 bool lm_config_validates(const lm_config *c) {
-    return c->data.val && *c->data.val;
+    return c->data.val.count > 0;
 }
 
 /* clang-format off */
 static const lm_key keys[] = {
-    {"data.train", PATH(data.train), REQUIRED, IS_DATA,
-     .help = "Training tokens: a shard, a directory of shards, or a pattern. A resumed run may "
-             "find them under another path, but they must be the same."},
-    {"data.val", PATH(data.val), IS_DATA,
-     .help = "Validation tokens: likewise. Empty: no validation."},
+    {"data.train", SOURCES(data.train, true), REQUIRED, IS_DATA,
+     .help = "Training tokens: a shard, a directory of shards, or a pattern. A list is a mixture: "
+             "of 65,536 windows each source gives its weight's share, rounded and spread evenly, "
+             "in epochs of its own; \"name\" is what metrics call it, else its path. A resumed "
+             "run may find them under other paths, but they must be the same."},
+    {"data.val", SOURCES(data.val, false), IS_DATA,
+     .help = "Validation tokens: likewise. Empty: no validation. Several sets have names: the loss "
+             "of each is val_loss.NAME; val_loss, by which checkpoint.keep_best goes, is that of "
+             "the first set."},
     {"data.tokenizer", PATH(data.tokenizer),
      .help = "Name of the tokenizer. Empty: what the manifest of data.train says."},
     {"data.token_bytes", INTEGER(data.token_bytes, 0, 4, "0"),

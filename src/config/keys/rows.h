@@ -25,6 +25,9 @@ LM_SECTIONS(LM_SECTION_DECLARE)
 #define BOOLEAN(member_, default_) .type = LM_KEY_BOOLEAN, AT(member_), .default_value = (default_)
 #define STRING(member_) .type = LM_KEY_STRING, AT(member_), .default_value = ""
 #define PATH(member_) STRING(member_), .is_path = true
+#define SOURCES(member_, weighted_) \
+    .type = LM_KEY_SOURCES, AT(member_), .default_value = "", .is_path = true, \
+    .weighted = (weighted_)
 #define LEGACY(value_) .legacy = (value_)
 #define CHOICE(member_, choice_, default_) \
     .type = LM_KEY_CHOICE, AT(member_), .choice = (choice_), .default_value = (default_)

@@ -9,7 +9,7 @@ static bool has_new_figures(const lm_trainer *t) {
 
 static lm_status report(lm_trainer *t, lm_error *err) {
     const lm_step_figures *f = &t->figures;
-    lm_status status = lm_metrics_step(&t->metrics, f, err);
+    lm_status status = lm_metrics_step(&t->metrics, f, lm_trainer_data_figures(t), err);
     if (status != LM_OK) return status;
     lm_progress_step(&t->progress, f->step, f->loss, f->tokens_per_s);
     t->reported_step = f->step;
