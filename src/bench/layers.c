@@ -193,7 +193,7 @@ static void fill_arrays(work *w) {
     fill(w->head_rstd, s->heads * w->rows, 1);
     fill(w->mean, w->rows, 1);
     fill(w->rstd, w->rows, 1);
-    lm_rope_table(s->time, s->d, 10000, w->cos, w->sin);
+    lm_rope_table(&(lm_rope_frequencies){.turned = s->d, .theta = 10000}, s->time, w->cos, w->sin);
     for (int64_t i = 0; i < w->rows; i++) w->tokens[i] = (int32_t)(i * 7919 % s->vocab);
 }
 
@@ -224,6 +224,7 @@ static void describe_attention(work *w) {
                         .time = s->time,
                         .heads = s->heads + s->kv_heads,
                         .head_size = s->d,
+                        .turned = s->d,
                         .row = qkv,
                         .cos = w->cos,
                         .sin = w->sin};

@@ -173,12 +173,13 @@ typedef void lm_kernel_relu2_backward_f32(int64_t n, const float *x, const float
                                           float *y);
 
 /* ---- attention -------------------------------------------------------------------------------
- * Rotary positions (Su et al. 2021), half-split pairs, in place. For each of `heads` heads of
- * x [heads, size], contiguous, and j < size/2, with (lo, hi) = (x[j], x[j+size/2]):
+ * Rotary positions (Su et al. 2021), half-split pairs, in place: the first `size` channels of each
+ * of `heads` heads, which are `row` apart. For a head x and j < size/2, with
+ * (lo, hi) = (x[j], x[j+size/2]):
  *   lo' = fma(lo, cos_j, -(hi*sin_j)), hi' = fma(hi, cos_j, lo*sin_j).
  * cos, sin [size/2]. Backward is the same call with a table whose sin is negated. */
-typedef void lm_kernel_rope_f32(int64_t heads, int64_t size, const float *cos, const float *sin,
-                                float *x);
+typedef void lm_kernel_rope_f32(int64_t heads, int64_t row, int64_t size, const float *cos,
+                                const float *sin, float *x);
 
 /* Online softmax (Milakov & Gimelshein 2018; Dao et al. 2022), one tile of scores s [rows, cols],
  * row stride s_row. Row i may see its first valid_i = clamp(first_valid + i, 0, cols) columns:

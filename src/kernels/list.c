@@ -39,9 +39,6 @@ static int64_t strided(const lm_kernel_call *c) {
 static int64_t half_n(const lm_kernel_call *c) {
     return c->n / 2;
 }
-static int64_t rows_by_even_n(const lm_kernel_call *c) {
-    return c->rows * (c->n / 2 * 2);
-}
 static int64_t rows_by_k(const lm_kernel_call *c) {
     return c->rows * c->k;
 }
@@ -156,7 +153,7 @@ CALL(swiglu_backward_f32, n, b[X], b[UP], b[DY], b[variant ? DY : DX], b[variant
 CALL(relu2_forward_f32, n, b[X], b[Y])
 CALL(relu2_backward_f32, n, b[X], b[DY], b[variant ? DY : DX], b[Y])
 
-CALL(rope_f32, rows, n / 2 * 2, b[COS], b[SIN], b[X])
+CALL(rope_f32, rows, stride, n / 2 * 2, b[COS], b[SIN], b[X])
 static const int64_t first_valid[] = {1, -3, 0, 7, 1000}; /* 1: the diagonal; 1000: all */
 CALL(attention_softmax_f32, rows, n, first_valid[variant], 0.125f, b[S], stride, b[M], b[L],
      b[ALPHA])
@@ -261,7 +258,7 @@ const lm_kernel_row lm_kernel_list[] = {
     ROW(relu2_backward_f32, VECTOR, 2, 0,
         [X] = READ(of_n), [DY] = UPDATE(of_n), [DX] = OTHERS(of_n), [Y] = WRITE(of_n)),
     ROW(rope_f32, MATRIX, 1, 0,
-        [COS] = READ(half_n), [SIN] = READ(half_n), [X] = UPDATE(rows_by_even_n)),
+        [COS] = READ(half_n), [SIN] = READ(half_n), [X] = UPDATE(strided)),
     ROW(attention_softmax_f32, MATRIX, 5, 0,
         [S] = UPDATE(strided), [M] = UPDATE(of_rows), [L] = UPDATE(of_rows),
         [ALPHA] = WRITE(of_rows)),

@@ -41,6 +41,18 @@ out:
     return status;
 }
 
+static void make_rope_table(lm_model *m) {
+    const lm_model_options *o = &m->o;
+    lm_rope_frequencies f = {.turned = lm_model_rope_size(o),
+                             .theta = o->rope_theta,
+                             .scaling = o->rope_scaling,
+                             .factor = o->rope_factor,
+                             .low = o->rope_low_freq_factor,
+                             .high = o->rope_high_freq_factor,
+                             .original_context = o->rope_original_context};
+    lm_rope_table(&f, o->context_length, m->buffers.at[LM_B_COS], m->buffers.at[LM_B_SIN]);
+}
+
 lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t batch, bool training,
                           lm_compute *compute, lm_error *err) {
     lm_model_plan plan;
@@ -62,9 +74,7 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t b
         lm_model_free(m);
         return err->code;
     }
-    if (o->position == LM_POSITION_ROPE)
-        lm_rope_table(o->context_length, lm_model_head_size(o), o->rope_theta,
-                      m->buffers.at[LM_B_COS], m->buffers.at[LM_B_SIN]);
+    if (o->position == LM_POSITION_ROPE) make_rope_table(m);
     *model = m;
     return LM_OK;
 }

@@ -28,6 +28,7 @@
 #include "base/error.h"
 #include "nn/activation.h"
 #include "nn/norm.h"
+#include "nn/rope.h"
 #include "ops/compute.h"
 
 typedef enum lm_position_kind {
@@ -74,6 +75,10 @@ typedef struct lm_model_options {
     double norm_eps;
     int position; /* lm_position_kind */
     double rope_theta;
+    int64_t rope_dim; /* channels of a head that turn, the first ones; 0: all */
+    int rope_scaling; /* lm_rope_scaling; nn/rope.h says what the next four mean */
+    double rope_factor, rope_low_freq_factor, rope_high_freq_factor;
+    int64_t rope_original_context;
     int mlp;             /* lm_mlp_kind */
     bool qk_norm;        /* RMSNorm of each head's queries and keys, before they are rotated */
     bool embedding_norm; /* a norm between the embedding and the first layer */

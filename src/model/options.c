@@ -41,6 +41,7 @@ static bool check_sizes(lm_text *problems, const lm_model_options *o) {
     ok &= check_size(problems, "n_heads", o->n_heads, 1);
     ok &= check_size(problems, "n_kv_heads", o->n_kv_heads, 0);
     ok &= check_size(problems, "head_dim", o->head_dim, 0);
+    ok &= check_size(problems, "rope_dim", o->rope_dim, 0);
     ok &= check_size(problems, "d_ff", o->d_ff, 0);
     ok &= check_size(problems, "context_length", o->context_length, 1);
     if (o->vocab_size != LM_VOCAB_UNKNOWN)
@@ -56,6 +57,7 @@ static bool check_choices(lm_text *problems, const lm_model_options *o) {
         int value;
     } choices[] = {{"norm", lm_norm_name(o->norm), o->norm},
                    {"position", lm_position_name(o->position), o->position},
+                   {"rope_scaling", lm_rope_scaling_name(o->rope_scaling), o->rope_scaling},
                    {"mlp", lm_mlp_name(o->mlp), o->mlp},
                    {"init", lm_init_name(o->init), o->init},
                    {"recompute", lm_recompute_name(o->recompute), o->recompute}};
@@ -96,7 +98,7 @@ static void check_qkv_size(lm_text *problems, const lm_model_options *o) {
 }
 
 static void check_heads(lm_text *problems, const lm_model_options *o) {
-    bool rope = o->position == LM_POSITION_ROPE;
+    bool rope = o->position == LM_POSITION_ROPE && o->rope_dim == 0; /* all of a head turns */
     if (o->head_dim == 0 && o->d_model % o->n_heads != 0) {
         problem_separator(problems);
         lm_text_printf(problems, "model.d_model = %lld is not divisible by model.n_heads = %lld",
@@ -120,6 +122,31 @@ static void check_heads(lm_text *problems, const lm_model_options *o) {
                        (long long)o->n_heads, (long long)o->n_kv_heads);
     }
     check_qkv_size(problems, o);
+}
+
+/* Rotations, once heads have their width. */
+static void check_rope(lm_text *problems, const lm_model_options *o) {
+    check_positive(problems, "rope_theta", o->rope_theta);
+    if (o->rope_dim > o->head_dim || o->rope_dim % 2 != 0) {
+        problem_separator(problems);
+        lm_text_printf(problems,
+                       "model.rope_dim = %lld: expected an even number up to the width of a head,"
+                       " %lld",
+                       (long long)o->rope_dim, (long long)o->head_dim);
+    }
+    if (o->rope_scaling == LM_ROPE_SCALING_NONE) return;
+    check_positive(problems, "rope_factor", o->rope_factor);
+    if (o->rope_scaling != LM_ROPE_SCALING_LLAMA3) return;
+    check_size(problems, "rope_original_context", o->rope_original_context, 1);
+    check_positive(problems, "rope_low_freq_factor", o->rope_low_freq_factor);
+    check_positive(problems, "rope_high_freq_factor", o->rope_high_freq_factor);
+    if (o->rope_high_freq_factor <= o->rope_low_freq_factor) {
+        problem_separator(problems);
+        lm_text_printf(problems,
+                       "model.rope_high_freq_factor = %g is not above model.rope_low_freq_factor ="
+                       " %g",
+                       o->rope_high_freq_factor, o->rope_low_freq_factor);
+    }
 }
 
 /* A mask needs a token that begins documents, and the vocabulary has it. */
@@ -150,7 +177,6 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     bool sizes = check_sizes(&problems, o), choices = check_choices(&problems, o);
     check_positive(&problems, "norm_eps", o->norm_eps);
     check_positive(&problems, "init_std", o->init_std);
-    if (o->position == LM_POSITION_ROPE) check_positive(&problems, "rope_theta", o->rope_theta);
     check_range(&problems, "attention_softcap", o->attention_softcap, INFINITY);
     check_range(&problems, "logit_softcap", o->logit_softcap, INFINITY);
     check_range(&problems, "label_smoothing", o->label_smoothing, 1);
@@ -160,7 +186,10 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     if (sizes) check_heads(&problems, o);
     if (sizes && choices) {
         if (o->n_kv_heads == 0) o->n_kv_heads = o->n_heads;
+        bool sound = problems.length == 0;
         if (o->head_dim == 0) o->head_dim = o->d_model / o->n_heads;
+        if (o->position == LM_POSITION_ROPE && sound) check_rope(&problems, o);
+        if (o->position == LM_POSITION_ROPE && o->rope_dim == 0) o->rope_dim = o->head_dim;
         bool given = o->d_ff > 0;
         if (!given) o->d_ff = default_d_ff(o);
         if (!check_size(&problems, "d_ff", o->d_ff, 1) && !given)

@@ -158,6 +158,10 @@ struct lm_model {
 static inline int64_t lm_model_head_size(const lm_model_options *o) {
     return o->head_dim;
 }
+/* Of these, channels that are rotated. */
+static inline int64_t lm_model_rope_size(const lm_model_options *o) {
+    return o->rope_dim;
+}
 /* Width of attention's output: H D, which is d_model unless head_dim says otherwise. */
 static inline int64_t lm_model_att_size(const lm_model_options *o) {
     return o->n_heads * lm_model_head_size(o);

@@ -23,11 +23,12 @@ static lm_head_norm head_norm_of(const pass *p, int64_t layer, bool keys) {
  */
 static lm_rope rope_of(const pass *p) {
     const lm_model_options *o = &p->m->o;
-    int64_t d = lm_model_head_size(o), at = p->position * (d / 2);
+    int64_t turned = lm_model_rope_size(o), at = p->position * (turned / 2);
     return (lm_rope){.batch = p->batch,
                      .time = p->time,
                      .heads = o->n_heads + o->n_kv_heads,
-                     .head_size = d,
+                     .head_size = lm_model_head_size(o),
+                     .turned = turned,
                      .row = lm_model_qkv_size(o),
                      .cos = p->m->buffers.at[LM_B_COS] + at,
                      .sin = p->m->buffers.at[LM_B_SIN] + at};

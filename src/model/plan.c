@@ -21,7 +21,7 @@ typedef enum dim {
     HEAD_TOKENS,
     KV_HEAD_TOKENS,
     TIME,
-    HALF_HEAD,
+    HALF_ROPE,
     LOGITS,
     C,
     ATT,
@@ -79,8 +79,8 @@ static const struct buffer_row {
     [LM_B_RSTD_Q] = {ONCE, HEAD_TOKENS, ONE, LM_IF_QK_NORM, FLOAT},
     [LM_B_RSTD_K] = {ONCE, KV_HEAD_TOKENS, ONE, LM_IF_QK_NORM, FLOAT},
     [LM_B_ACT] = {ONCE, TOKENS, F, 0, OPERAND}, /* output of the activation at hand */
-    [LM_B_COS] = {ONCE, TIME, HALF_HEAD, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
-    [LM_B_SIN] = {ONCE, TIME, HALF_HEAD, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
+    [LM_B_COS] = {ONCE, TIME, HALF_ROPE, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
+    [LM_B_SIN] = {ONCE, TIME, HALF_ROPE, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
     [LM_B_DX] = {ONCE, TOKENS, C, LM_IF_TRAINING, FLOAT}, /* gradient of the residual stream */
     /* what the last product of a branch gives, if dropout or generation adds it to x afterwards */
     [LM_B_BRANCH] = {ONCE, TOKENS, C, LM_IF_BRANCH, FLOAT},
@@ -131,8 +131,8 @@ static bool size_of(const made_for *f, dim d, int64_t *size) {
     case TIME:
         *size = f->time;
         break;
-    case HALF_HEAD:
-        *size = lm_model_head_size(o) / 2;
+    case HALF_ROPE:
+        *size = lm_model_rope_size(o) / 2;
         break;
     case LOGITS:
         *size = (int64_t)(lm_softmax_nll_block_bytes(tokens, o->d_model, o->vocab_size) /
@@ -211,7 +211,7 @@ size_t lm_model_scratch_bytes(const lm_model_options *o) {
     const size_t needs[] = {
         lm_norm_scratch_bytes(o->d_model),
         lm_gemm_scratch_bytes(),
-        lm_rope_scratch_bytes(d),
+        lm_rope_scratch_bytes(lm_model_rope_size(o)),
         lm_head_norm_scratch_bytes(o->n_heads, d),
         lm_attention_scratch_bytes(o->context_length, d),
         lm_attention_decode_scratch_bytes(o->context_length),

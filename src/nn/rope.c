@@ -6,11 +6,38 @@
 #include "base/error.h"
 #include "nn/tasks.h"
 
-void lm_rope_table(int64_t positions, int64_t head_size, double theta, float *cos, float *sin) {
-    int64_t half = head_size / 2;
-    LM_ASSERT(head_size % 2 == 0);
+const char *lm_rope_scaling_name(int kind) {
+    static const char *const names[LM_ROPE_SCALING_COUNT] = {"none", "linear", "llama3"};
+    return kind >= 0 && kind < LM_ROPE_SCALING_COUNT ? names[kind] : NULL;
+}
+
+static double llama3_frequency(const lm_rope_frequencies *f, double g) {
+    const double two_pi = 6.283185307179586;
+    double turns = (double)f->original_context * g / two_pi;
+    double share = (turns - f->low) / (f->high - f->low);
+    if (turns > f->high) return g;
+    if (turns < f->low) return g / f->factor;
+    return (1.0 - share) * (g / f->factor) + share * g;
+}
+
+/* f_j */
+static double frequency_of(const lm_rope_frequencies *f, int64_t j) {
+    double g = lm_pow(f->theta, -2.0 * (double)j / (double)f->turned);
+    switch (f->scaling) {
+    case LM_ROPE_SCALING_LINEAR:
+        return g / f->factor;
+    case LM_ROPE_SCALING_LLAMA3:
+        return llama3_frequency(f, g);
+    default:
+        return g;
+    }
+}
+
+void lm_rope_table(const lm_rope_frequencies *f, int64_t positions, float *cos, float *sin) {
+    int64_t half = f->turned / 2;
+    LM_ASSERT(f->turned % 2 == 0);
     for (int64_t j = 0; j < half; j++) {
-        double frequency = lm_pow(theta, -2.0 * (double)j / (double)head_size);
+        double frequency = frequency_of(f, j);
         for (int64_t p = 0; p < positions; p++) {
             double angle = (double)p * frequency;
             cos[p * half + j] = (float)lm_cos(angle);
@@ -28,14 +55,14 @@ typedef struct job {
     bool backward;
 } job;
 
-/* [D/2]: -sin, for backward. */
-static float *take_back(lm_arena *scratch, int64_t head_size) {
-    return lm_arena_floats(scratch, head_size / 2);
+/* [R/2]: -sin, for backward. */
+static float *take_back(lm_arena *scratch, int64_t turned) {
+    return lm_arena_floats(scratch, turned / 2);
 }
 
-size_t lm_rope_scratch_bytes(int64_t head_size) {
+size_t lm_rope_scratch_bytes(int64_t turned) {
     lm_arena measure = lm_arena_measuring();
-    take_back(&measure, head_size);
+    take_back(&measure, turned);
     return measure.used;
 }
 
@@ -43,12 +70,12 @@ static void turn_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     const lm_rope *r = j->r;
     const lm_kernels *kernels = j->compute->kernels;
-    int64_t half = r->head_size / 2, begin = task * j->chunk;
+    int64_t half = r->turned / 2, begin = task * j->chunk;
     int64_t end = lm_min(begin + j->chunk, r->time);
     float *back = NULL;
     if (j->backward) {
         lm_arena scratch = lm_compute_scratch(j->compute, worker);
-        back = take_back(&scratch, r->head_size);
+        back = take_back(&scratch, r->turned);
     }
     for (int64_t t = begin; t < end; t++) {
         const float *sin = r->sin + t * half;
@@ -58,7 +85,7 @@ static void turn_task(void *argument, int64_t task, int worker) {
         }
         for (int64_t b = 0; b < r->batch; b++) {
             int64_t at = (b * r->time + t) * r->row;
-            kernels->rope_f32(r->heads, r->head_size, r->cos + t * half, sin, j->x + at);
+            kernels->rope_f32(r->heads, r->head_size, r->turned, r->cos + t * half, sin, j->x + at);
             if (j->out.at) lm_array_store(kernels, r->row, j->x + at, lm_array_from(j->out, at));
         }
     }
@@ -66,7 +93,7 @@ static void turn_task(void *argument, int64_t task, int worker) {
 
 static void turn(const lm_compute *compute, const lm_rope *r, float *x, lm_array out,
                  bool backward) {
-    LM_ASSERT(r->head_size % 2 == 0);
+    LM_ASSERT(r->turned % 2 == 0 && r->turned <= r->head_size);
     job j = {.compute = compute,
              .r = r,
              .chunk = lm_task_rows(r->batch * r->heads * r->head_size),

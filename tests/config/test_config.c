@@ -332,6 +332,7 @@ static void test_print_reads_back(void **state) {
             while (k->type == LM_KEY_CHOICE && k->choice(choices)) choices++;
             if (choices) lm_key_set_number(k, &c, (double)(int)(u * choices));
         }
+        c.model.rope_high_freq_factor += c.model.rope_low_freq_factor; /* it must be above */
         c.run.seed = (int64_t)(lm_rng_uniform(&rng, draws++) * 9007199254740991.0);
         assert_true(lm_key_set_string(lm_key_at(lm_key_find("data.tokenizer")), &c, "bytes"));
         lm_config_print(&c, &first);

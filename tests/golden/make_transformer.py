@@ -161,14 +161,28 @@ def project(p, name, x):
     return functional.linear(x, p[name + ".w"], p.get(name + ".b"))
 
 
+def frequencies(m, size):
+    """Radians a position, of each pair: unscaled, linear (Chen et al. 2023), or llama3: by how often
+    a pair turns within the context that the model was first trained on."""
+    plain = m.get("rope_theta", THETA) ** (-2.0 * torch.arange(size // 2) / size)
+    scaling = m.get("rope_scaling", "none")
+    if scaling == "none":
+        return plain
+    slow = plain / m["rope_factor"]
+    if scaling == "linear":
+        return slow
+    turns = m["rope_original_context"] * plain / (2 * torch.pi)
+    low, high = m["rope_low_freq_factor"], m["rope_high_freq_factor"]
+    return torch.lerp(slow, plain, ((turns - low) / (high - low)).clamp(0, 1))
+
+
 def rotate(m, x):
-    """x [B, heads, T, D]: pairs (j, j + D/2) as complex numbers."""
-    time, size = x.shape[-2:]
-    pair = torch.complex(x[..., : size // 2], x[..., size // 2:])
-    frequency = m.get("rope_theta", THETA) ** (-2.0 * torch.arange(size // 2) / size)
-    angle = torch.arange(time)[:, None] * frequency[None, :]
+    """x [B, heads, T, D]: pairs (j, j + R/2) of the first R channels as complex numbers."""
+    time, size = x.shape[-2], m.get("rope_dim") or x.shape[-1]
+    pair = torch.complex(x[..., : size // 2], x[..., size // 2: size])
+    angle = torch.arange(time)[:, None] * frequencies(m, size)[None, :]
     turned = pair * torch.polar(torch.ones_like(angle), angle)
-    return torch.cat([turned.real, turned.imag], -1)
+    return torch.cat([turned.real, turned.imag, x[..., size:]], -1)
 
 
 def attend(m, p, i, x, begins):

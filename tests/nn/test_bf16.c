@@ -175,7 +175,7 @@ static void check_heads(const lm_compute *c, int64_t tokens, int64_t heads, int6
     layers_same_bits("dx", dy, dy2, n);
     layers_same_bits("dweight", dw, dw2, d);
     float *cosines = layers_floats(tokens * half), *sines = layers_floats(tokens * half);
-    lm_rope_table(tokens, d, 10000, cosines, sines);
+    lm_rope_table(&(lm_rope_frequencies){.turned = d, .theta = 10000}, tokens, cosines, sines);
     lm_rope r = {.batch = 1,
                  .time = tokens,
                  .heads = heads,

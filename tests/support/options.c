@@ -101,5 +101,9 @@ lm_model_options options_tiny(void) {
                               .vocab_size = 7,
                               .norm_eps = 1e-5,
                               .rope_theta = 100,
+                              .rope_factor = 3,
+                              .rope_low_freq_factor = 1,
+                              .rope_high_freq_factor = 4,
+                              .rope_original_context = 16,
                               .init_std = 0.02};
 }

@@ -3,6 +3,12 @@
 static bool uses_rope(const lm_config *c) {
     return c->model.position == LM_POSITION_ROPE;
 }
+static bool scales_rope(const lm_config *c) {
+    return uses_rope(c) && c->model.rope_scaling != LM_ROPE_SCALING_NONE;
+}
+static bool scales_as_llama3(const lm_config *c) {
+    return uses_rope(c) && c->model.rope_scaling == LM_ROPE_SCALING_LLAMA3;
+}
 static bool has_no_bias(const lm_config *c) {
     return !c->model.bias;
 }
@@ -48,6 +54,28 @@ static const lm_key keys[] = {
      WHEN(uses_rope, "model.position"),
      .help = "Base of the rotations' wavelengths (Su et al. 2021: 10000; "
              "larger for long contexts: Xiong et al. 2023)."},
+    {"model.rope_dim", INTEGER(model.rope_dim, 0, SIZE_MOST, "0"), TRY("2"),
+     WHEN(uses_rope, "model.position"),
+     .help = "Channels of a head that turn, the first ones (GPT-J, Wang & Komatsuzaki 2021; "
+             "StableLM: a quarter; Nemotron: a half). 0: all."},
+    {"model.rope_scaling", CHOICE(model.rope_scaling, lm_rope_scaling_name, "none"),
+     WHEN(uses_rope, "model.position"),
+     .help = "Slows the rotations down, for contexts longer than those that a model was first "
+             "trained on: all of them (linear: Chen et al. 2023), or the slow ones (llama3: "
+             "Grattafiori et al. 2024)."},
+    {"model.rope_factor", REAL(model.rope_factor, 1, 1e30, "8"),
+     WHEN(scales_rope, "model.position"), AND_WHEN("model.rope_scaling"),
+     .help = "How many times slower rotations become (Llama 3.1: 8; Llama 3.2: 32)."},
+    {"model.rope_low_freq_factor", POSITIVE(model.rope_low_freq_factor, 1e6, "1"),
+     WHEN(scales_as_llama3, "model.position"), AND_WHEN("model.rope_scaling"),
+     .help = "Rotations that turn less often than this within rope_original_context are slow."},
+    {"model.rope_high_freq_factor", POSITIVE(model.rope_high_freq_factor, 1e6, "4"),
+     WHEN(scales_as_llama3, "model.position"), AND_WHEN("model.rope_scaling"),
+     .help = "Rotations that turn more often than this within rope_original_context stay as they "
+             "are; those between the two factors change by degrees."},
+    {"model.rope_original_context", INTEGER(model.rope_original_context, 1, SIZE_MOST, "8192"),
+     WHEN(scales_as_llama3, "model.position"), AND_WHEN("model.rope_scaling"),
+     .help = "Context length that the model was first trained on (Llama 3: 8192)."},
     {"model.mlp", CHOICE(model.mlp, lm_mlp_name, "swiglu"),
      .help = "Non-linearity of the MLP (gelu: Hendrycks & Gimpel 2016; swiglu: Shazeer 2020; "
              "relu2: So et al. 2021)."},

@@ -53,9 +53,10 @@ void lm_scalar_softcap_f32(int64_t n, float a, float cap, float *x, float *slope
     }
 }
 
-void lm_scalar_rope_f32(int64_t heads, int64_t size, const float *cos, const float *sin, float *x) {
+void lm_scalar_rope_f32(int64_t heads, int64_t row, int64_t size, const float *cos,
+                        const float *sin, float *x) {
     int64_t half = size / 2;
-    for (int64_t h = 0; h < heads; h++, x += size) {
+    for (int64_t h = 0; h < heads; h++, x += row) {
         for (int64_t j = 0; j < half; j++) {
             float lo = x[j], hi = x[j + half];
             x[j] = fma1(lo, cos[j], -(hi * sin[j]));

@@ -144,9 +144,10 @@ void ISA(softcap_f32)(int64_t n, float a, float cap, float *x, float *slope) {
     });
 }
 
-void ISA(rope_f32)(int64_t heads, int64_t size, const float *cos, const float *sin, float *x) {
+void ISA(rope_f32)(int64_t heads, int64_t row, int64_t size, const float *cos, const float *sin,
+                   float *x) {
     int64_t half = size / 2;
-    for (int64_t h = 0; h < heads; h++, x += size)
+    for (int64_t h = 0; h < heads; h++, x += row)
         EACH_16(j, half, {
             v16 lo = get(x + j, lanes), hi = get(x + j + half, lanes);
             v16 c = get(cos + j, lanes), s = get(sin + j, lanes);
