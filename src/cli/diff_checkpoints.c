@@ -70,24 +70,30 @@ out:
 }
 
 /* Apart from the arrays, how a run goes on depends on its place in the data, and on the data. */
-static bool same_state(lm_checkpoint *const c[2], lm_text *out) {
+static lm_status same_state(lm_checkpoint *const c[2], const char *const paths[2], bool *same,
+                            lm_text *out, lm_error *err) {
     static const char *const keys[] = {"step", "samples", "tokens", "digest", "train_xxh64"};
-    cJSON *meta[2] = {cJSON_Parse(lm_checkpoint_meta(c[0])), cJSON_Parse(lm_checkpoint_meta(c[1]))};
-    bool same = true;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const cJSON *a = cJSON_GetObjectItemCaseSensitive(meta[0], keys[i]);
-        const cJSON *b = cJSON_GetObjectItemCaseSensitive(meta[1], keys[i]);
-        if ((!a && !b) || cJSON_Compare(a, b, 1)) continue;
+    lm_json_node *meta[2] = {NULL, NULL};
+    lm_status status = LM_OK;
+    *same = true;
+    for (int i = 0; i < 2 && status == LM_OK; i++) {
+        const char *text = lm_checkpoint_meta(c[i]);
+        status = lm_json_tree_read(&meta[i], paths[i], text, strlen(text), NULL, err);
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && status == LM_OK; i++) {
+        if (lm_json_node_same(lm_json_node_member(meta[0], keys[i]),
+                              lm_json_node_member(meta[1], keys[i])))
+            continue;
         lm_text_say(out, "%s is ", keys[i]);
         lm_diff_put_value(out, meta[0], keys[i]);
         lm_text_say(out, " and ");
         lm_diff_put_value(out, meta[1], keys[i]);
         lm_text_say(out, "\n");
-        same = false;
+        *same = false;
     }
-    cJSON_Delete(meta[0]);
-    cJSON_Delete(meta[1]);
-    return same;
+    lm_json_tree_free(meta[0]);
+    lm_json_tree_free(meta[1]);
+    return status;
 }
 
 /* The array of that name; NULL: none. */
@@ -168,7 +174,7 @@ lm_status lm_diff_checkpoints(const char *const paths[2], lm_pool *pool, bool *s
     if (status != LM_OK) goto out;
     if ((status = lm_checkpoint_open(&c[1], paths[1], err)) != LM_OK) goto out;
     lm_text_say(out, "%s\n%s\n", paths[0], paths[1]);
-    *same = same_state(c, out);
+    if ((status = same_state(c, paths, same, out, err)) != LM_OK) goto out;
     for (int i = 0; i < 2; i++)
         if (put_alone(c[i], c[!i], paths[i], out)) *same = false;
     status = compare_arrays(c, pool, same, out, err);

@@ -12,7 +12,7 @@ typedef struct reader {
     const char *run;
     lm_mapping map;
     size_t at;
-    cJSON *line; /* the current one; NULL at the end */
+    lm_json_node *line; /* the current one; NULL at the end */
     double step;
     bool evaluation;
 } reader;
@@ -20,17 +20,18 @@ typedef struct reader {
 static lm_status next_line(reader *r, lm_error *err) {
     const char *text = (const char *)r->map.data + r->at;
     const char *end = r->at < r->map.size ? memchr(text, '\n', r->map.size - r->at) : NULL;
-    cJSON_Delete(r->line);
+    lm_json_tree_free(r->line);
     r->line = NULL;
     if (!end) return LM_OK; /* ignore a last line that was not written whole */
-    r->line = cJSON_ParseWithLength(text, (size_t)(end - text));
-    const cJSON *step = cJSON_GetObjectItemCaseSensitive(r->line, "step");
-    if (!cJSON_IsNumber(step))
+    lm_status status = lm_json_tree_read(&r->line, r->run, text, (size_t)(end - text), NULL, err);
+    if (status != LM_OK && !err->damaged) return status;
+    const lm_json_node *step = lm_json_node_member(r->line, "step");
+    if (!step || step->kind != LM_JSON_NUMBER)
         return lm_error_set(err, LM_ERR_RUNTIME,
                             "%s/metrics.jsonl: byte offset %zu: expected an object with a step",
                             r->run, r->at);
-    r->step = step->valuedouble;
-    r->evaluation = cJSON_HasObjectItem(r->line, "val_loss");
+    r->step = step->number;
+    r->evaluation = lm_json_node_member(r->line, "val_loss") != NULL;
     r->at += (size_t)(end - text) + 1;
     return LM_OK;
 }
@@ -46,7 +47,7 @@ static lm_status open_metrics(reader *r, const char *run, lm_error *err) {
 }
 
 static void close_metrics(reader *r) {
-    cJSON_Delete(r->line);
+    lm_json_tree_free(r->line);
     lm_file_unmap(&r->map);
 }
 
@@ -55,12 +56,10 @@ static bool depends_on_the_clock(const char *key) {
 }
 
 /* The name of the first figure in which two lines differ; NULL: none. */
-static const char *differing_key(const cJSON *a, const cJSON *b) {
-    const cJSON *item;
-    cJSON_ArrayForEach(item, a) {
-        const cJSON *other = cJSON_GetObjectItemCaseSensitive(b, item->string);
-        if (other && !depends_on_the_clock(item->string) && !cJSON_Compare(item, other, 1))
-            return item->string;
+static const char *differing_key(const lm_json_node *a, const lm_json_node *b) {
+    for (const lm_json_node *m = a->child; m; m = m->next) {
+        const lm_json_node *other = lm_json_node_member(b, m->key);
+        if (other && !depends_on_the_clock(m->key) && !lm_json_node_same(m, other)) return m->key;
     }
     return NULL;
 }

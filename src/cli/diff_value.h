@@ -2,11 +2,9 @@
 #ifndef LM_CLI_DIFF_VALUE_H
 #define LM_CLI_DIFF_VALUE_H
 
-#include <cjson/cJSON.h>
-
-#include "base/text.h"
+#include "containers/json_tree.h"
 
 /* Appends the object's number or string of that name; "null" when there is neither. */
-void lm_diff_put_value(lm_text *out, const cJSON *object, const char *key);
+void lm_diff_put_value(lm_text *out, const lm_json_node *object, const char *key);
 
 #endif

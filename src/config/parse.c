@@ -1,4 +1,4 @@
-#include <errno.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +11,9 @@
 #define MAX_CONFIG_BYTES ((size_t)4 << 20)
 enum { MAX_SECTIONS = 32 };
 
-/* What cJSON returned: NULL is bad JSON or, as errno alone tells, no memory. */
-static cJSON *parsed(lm_parser *p, cJSON *item) {
-    p->no_memory |= !item && errno == ENOMEM;
-    return item;
-}
-
 /* ---- keys -------------------------------------------------------------------------------------*/
 
-static void read_key(lm_parser *p, const lm_member *m, const char *path) {
+static void read_key(lm_parser *p, const lm_json_node *m, const char *path) {
     char place[LM_PLACE_SIZE], found[LM_FOUND_SIZE];
     int key = lm_key_find(path);
     lm_origin *origin = key < 0 ? NULL : &p->origins[key];
@@ -33,149 +27,127 @@ static void read_key(lm_parser *p, const lm_member *m, const char *path) {
                           origin->place);
         return;
     }
-    lm_parser_found(p, m->value_at, found);
-    lm_parser_place(p, m->value_at, place);
-    if (lm_parser_is_list(key, m->item)) {
-        lm_parser_sources(p, key, place, m->item, m->value_at);
-    } else if (cJSON_IsNumber(m->item) && !lm_scan_is_number(p->text, m->value_at, m->end)) {
-        *origin = (lm_origin){.wrong = true, .source = p->source};
-        snprintf(origin->place, LM_PLACE_SIZE, "%s", place);
-        lm_parser_problem(p, place, "%s: not a JSON number: %s", path, found);
+    lm_parser_found(p, m, found);
+    lm_parser_place(p, m->at, place);
+    if (lm_parser_is_list(key, m)) {
+        lm_parser_sources(p, key, place, m);
     } else {
-        lm_parser_set(p, key, place, m->item, found);
+        lm_parser_set(p, key, place, m, found);
     }
 }
 
-static void read_section(lm_parser *p, const lm_section *section, const cJSON *object, size_t at) {
-    const cJSON *item;
-    at = lm_scan_skip_blanks(p->text, at) + 1; /* after the { */
-    cJSON_ArrayForEach(item, object) {
+static void read_section(lm_parser *p, const lm_section *section, const lm_json_node *object) {
+    for (const lm_json_node *m = object->child; m; m = m->next) {
         char path[160];
-        lm_member m = lm_parser_member(p, item, at);
-        snprintf(path, sizeof path, "%s.%.100s", section->name, item->string);
-        read_key(p, &m, path);
-        at = m.end;
+        snprintf(path, sizeof path, "%s.%.100s", section->name, m->key);
+        read_key(p, m, path);
     }
 }
 
 /* A member of the whole: a section, or a key by its whole path ("model.d_model"). seen: by section,
  * whether it was there before. */
-static void read_root_member(lm_parser *p, const lm_member *m, bool *seen) {
-    const char *name = m->item->string;
+static void read_root_member(lm_parser *p, const lm_json_node *m, bool *seen) {
+    const char *name = m->key;
     char place[LM_PLACE_SIZE], found[LM_FOUND_SIZE];
     const lm_section *section;
     int i = 0;
     while ((section = lm_section_at(i)) != NULL && strcmp(section->name, name) != 0) i++;
     lm_parser_place(p, m->key_at, place);
     if (strcmp(name, "$schema") == 0) {
-        if (!cJSON_IsString(m->item)) lm_parser_problem(p, place, "$schema: expected a string");
+        if (m->kind != LM_JSON_STRING) lm_parser_problem(p, place, "$schema: expected a string");
     } else if (!section && strchr(name, '.')) {
         read_key(p, m, name);
     } else if (!section) {
         lm_parser_unknown(p, place, name);
     } else if (seen[i]) {
         lm_parser_problem(p, place, "duplicate key \"%.100s\"", name);
-    } else if (!cJSON_IsObject(m->item)) {
-        lm_parser_place(p, m->value_at, place);
-        lm_parser_found(p, m->value_at, found);
+    } else if (m->kind != LM_JSON_OBJECT) {
+        lm_parser_place(p, m->at, place);
+        lm_parser_found(p, m, found);
         lm_parser_problem(p, place, "%s: expected an object, found %s", name, found);
     } else {
-        read_section(p, section, m->item, m->value_at);
+        read_section(p, section, m);
     }
     if (section) seen[i] = true;
 }
 
 /* false: root is no object, so there is nothing to check further. */
-static bool read_root(lm_parser *p, const cJSON *root) {
-    const cJSON *item;
-    size_t at = lm_scan_skip_blanks(p->text, 0);
+static bool read_root(lm_parser *p, const lm_json_node *root) {
     bool seen[MAX_SECTIONS] = {false};
     char place[LM_PLACE_SIZE], found[LM_FOUND_SIZE];
     LM_ASSERT(lm_section_count() <= MAX_SECTIONS);
-    if (!cJSON_IsObject(root)) {
-        lm_parser_place(p, at, place);
-        lm_parser_found(p, at, found);
+    if (root->kind != LM_JSON_OBJECT) {
+        lm_parser_place(p, root->at, place);
+        lm_parser_found(p, root, found);
         lm_parser_problem(
             p, place, "expected an object of sections { \"run\": { ... }, ... }, found %s", found);
         return false;
     }
-    at++;
-    cJSON_ArrayForEach(item, root) {
-        lm_member m = lm_parser_member(p, item, at);
-        read_root_member(p, &m, seen);
-        at = m.end;
-    }
+    for (const lm_json_node *m = root->child; m; m = m->next) read_root_member(p, m, seen);
     return true;
 }
 
 /* ---- syntax -----------------------------------------------------------------------------------*/
 
 /* Blanks the comments of `text` and parses it; NULL with a problem when it is not JSON. */
-static cJSON *read_syntax(lm_parser *p, char *text, size_t size) {
+static lm_json_node *read_syntax(lm_parser *p, char *text, size_t size) {
     char place[LM_PLACE_SIZE];
-    size_t at = lm_scan_bad_byte(text, size);
+    lm_json_node *root = NULL;
+    lm_json_stop stop;
+    lm_error err;
+    size_t at;
     p->text = text;
-    if (at < size) {
-        lm_parser_place(p, at, place);
-        if (text[at] == '\\') {
-            lm_parser_problem(p, place, "syntax error: \\u0000 is not allowed in a string");
-        } else if (text[at] == '\n') {
-            lm_parser_problem(p, place, "syntax error: the line ends inside a string");
-        } else {
-            lm_parser_problem(p, place, "syntax error: byte 0x%02x is not allowed here",
-                              (unsigned char)text[at]);
-        }
-        return NULL;
-    }
     if (!lm_scan_blank_comments(text, size, &at)) {
         lm_parser_place(p, at, place);
         lm_parser_problem(p, place, "syntax error: this comment is never closed");
-        return NULL;
+    } else if (lm_json_tree_read(&root, p->name, text, size, &stop, &err) != LM_OK) {
+        p->no_memory |= !err.damaged;
+        if (!err.damaged) return NULL;
+        lm_parser_place(p, stop.at, place);
+        lm_parser_problem(p, place, "syntax error: %s%s", stop.what,
+                          lm_scan_hint(text, size, stop.at));
     }
-    const char *end = NULL;
-    cJSON *root = parsed(p, cJSON_ParseWithLengthOpts(text, size + 1, &end, 1));
-    if (root || p->no_memory) return root;
-    char why[96];
-    at = end && end >= text && end <= text + size ? (size_t)(end - text) : 0;
-    at = lm_scan_blame(text, size, at, why, sizeof why);
-    lm_parser_place(p, at, place);
-    lm_parser_problem(p, place, "syntax error%s", why);
-    return NULL;
+    return root;
 }
 
 /* ---- the command line -------------------------------------------------------------------------*/
 
-/* What people write for a number (.5, 5., +5) as JSON has it; text itself when it is no number. */
+/* What people write for a number (.5, 5., +5) as JSON has it; other text may come out as anything
+ * but a number. */
 static const char *json_number(const char *text, char out[64]) {
     size_t n = strlen(text), used = 0, at = 0;
     if (n == 0 || n > 40) return text;
     if (text[0] == '-') out[used++] = '-';
     if (strchr("+-", text[0])) at++;
+    if (text[at] == '.' && !isdigit((unsigned char)text[at + 1])) return text;
     if (text[at] == '.') out[used++] = '0';
     for (; text[at]; at++) {
         bool last = text[at] == '.' && (!text[at + 1] || strchr("eE", text[at + 1]));
         if (!last) out[used++] = text[at];
     }
     out[used] = '\0';
-    return lm_scan_is_number(out, 0, used) ? out : text;
+    return out;
 }
 
-/* The value of an override. Strings and choices need no quotes; all else is JSON, with a little
- * more for numbers: NULL when it is not, or with no_memory. */
-static cJSON *parse_override(lm_parser *p, lm_key_type type, const char *value) {
-    size_t length = strlen(value);
+/* Strings and choices need no quotes; all else is JSON, with a little more for numbers. */
+static void read_override_value(lm_parser *p, int key, const char *place, const char *value) {
+    const lm_key *k = lm_key_at(key);
+    lm_json_node bare = {.kind = LM_JSON_STRING, .string = value}, *parsed = NULL;
+    const char *found = *value ? value : "nothing";
     char number[64];
-    if (type == LM_KEY_STRING || type == LM_KEY_CHOICE || type == LM_KEY_SOURCES) {
-        bool quoted = length >= 2 && value[0] == '"' && value[length - 1] == '"';
-        if (!quoted) return parsed(p, cJSON_CreateString(value));
-    } else if (type != LM_KEY_BOOLEAN) {
-        value = json_number(value, number);
-        /* cJSON takes more for a number than JSON does. */
-        if (!lm_scan_is_number(value, 0, strlen(value))) return NULL;
-    } else if (!strchr("tf", value[0])) {
-        return NULL;
+    size_t length = strlen(value);
+    lm_error err = {.damaged = true};
+    bool quoted = length >= 2 && value[0] == '"' && value[length - 1] == '"';
+    if ((lm_key_takes_string(k) || k->type == LM_KEY_CHOICE) && !quoted) {
+        lm_parser_set(p, key, place, &bare, found);
+        return;
     }
-    return parsed(p, cJSON_ParseWithOpts(value, NULL, 1));
+    if (k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL) value = json_number(value, number);
+    lm_json_tree_read(&parsed, "--set", value, strlen(value), NULL, &err);
+    p->no_memory |= !err.damaged;
+    bool blanks = parsed && parsed->end - parsed->at < strlen(value);
+    lm_parser_set(p, key, place, blanks ? NULL : parsed, found);
+    lm_json_tree_free(parsed);
 }
 
 /* --set 'model={"d_model": 64, ...}'. */
@@ -184,14 +156,14 @@ static void read_override_section(lm_parser *p, const lm_section *section, const
     size_t size = strlen(value);
     char *copy = strdup(value);
     p->no_memory |= !copy;
-    cJSON *object = copy ? read_syntax(p, copy, size) : NULL;
-    if (cJSON_IsObject(object))
-        read_section(p, section, object, 0);
+    lm_json_node *object = copy ? read_syntax(p, copy, size) : NULL;
+    if (object && object->kind == LM_JSON_OBJECT)
+        read_section(p, section, object);
     else if (object)
         lm_parser_problem(p, p->set,
                           "%s: expected an object { \"%s\": ... }, or --set %s.KEY=VALUE",
                           section->name, lm_key_name(&section->keys[0]), section->name);
-    cJSON_Delete(object);
+    lm_json_tree_free(object);
     free(copy);
     p->text = text;
 }
@@ -209,14 +181,14 @@ static void read_override_sources(lm_parser *p, int key, const char *place, cons
     const char *text = p->text;
     char *copy = strdup(value);
     p->no_memory |= !copy;
-    cJSON *item = copy ? read_syntax(p, copy, strlen(value)) : NULL;
-    if (item) {
-        lm_parser_sources(p, key, place, item, 0);
+    lm_json_node *list = copy ? read_syntax(p, copy, strlen(value)) : NULL;
+    if (list) {
+        lm_parser_sources(p, key, place, list);
     } else {
         snprintf(p->origins[key].place, LM_PLACE_SIZE, "%s", place);
         p->origins[key].wrong = true;
     }
-    cJSON_Delete(item);
+    lm_json_tree_free(list);
     free(copy);
     p->text = text;
 }
@@ -241,9 +213,7 @@ static void read_override(lm_parser *p, const char *text) {
     } else if (begins_list(lm_key_at(key), value)) {
         read_override_sources(p, key, place, value);
     } else {
-        cJSON *item = parse_override(p, lm_key_at(key)->type, value);
-        lm_parser_set(p, key, place, item, *value ? value : "nothing");
-        cJSON_Delete(item);
+        read_override_value(p, key, place, value);
     }
 out:
     p->set = NULL;
@@ -280,10 +250,9 @@ static void set_defaults(lm_parser *p) {
 static lm_status parse(lm_parser *p, const char *text, size_t size, const char *const *overrides,
                        int n_overrides, lm_error *err) {
     lm_status status = LM_OK;
-    cJSON *root = NULL;
+    lm_json_node *root = NULL;
     char *copy = malloc(size + 1);
     p->origins = calloc((size_t)lm_key_count(), sizeof *p->origins);
-    errno = 0;
     set_defaults(p);
     if (!copy || !p->origins || p->no_memory) {
         status = lm_error_no_memory(err, p->name);
@@ -306,7 +275,7 @@ static lm_status parse(lm_parser *p, const char *text, size_t size, const char *
                             LM_VERSION);
     }
 out:
-    cJSON_Delete(root);
+    lm_json_tree_free(root);
     lm_text_free(&p->problems);
     free(p->origins);
     free(copy);

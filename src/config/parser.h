@@ -2,9 +2,8 @@
 #ifndef LM_CONFIG_PARSER_H
 #define LM_CONFIG_PARSER_H
 
-#include <cjson/cJSON.h>
-
 #include "config/keys.h"
+#include "containers/json_tree.h"
 
 #define LM_PLACE_SIZE 320
 enum { LM_FOUND_SIZE = 128 };
@@ -47,24 +46,16 @@ __attribute__((format(printf, 3, 4))) void lm_parser_problem(lm_parser *p, const
 
 /* Where byte `at` of the text stands: "run.json:3:12", or the override that is read. */
 void lm_parser_place(lm_parser *p, size_t at, char place[LM_PLACE_SIZE]);
-/* The text of the value at `at` as an error shows it: one line, cut short. */
-void lm_parser_found(const lm_parser *p, size_t at, char found[LM_FOUND_SIZE]);
-
-/* A member of the text: where its key, its value and what follows stand. */
-typedef struct lm_member {
-    const cJSON *item;
-    size_t key_at, value_at, end;
-} lm_member;
-
-/* The next member of an object, `at` being behind the one before or behind the bracket. */
-lm_member lm_parser_member(const lm_parser *p, const cJSON *item, size_t at);
+/* The text of a value as an error shows it: one line, cut short. */
+void lm_parser_found(const lm_parser *p, const lm_json_node *value, char found[LM_FOUND_SIZE]);
 
 /* Takes one value of a key, which was given at `place`; `found` is its text, for an error. The last
- * one of a key counts. */
-void lm_parser_set(lm_parser *p, int key, const char *place, const cJSON *item, const char *found);
-/* Is it a value of several corpora, which lm_parser_sources takes? `at` is where it begins. */
-bool lm_parser_is_list(int key, const cJSON *item);
-void lm_parser_sources(lm_parser *p, int key, const char *place, const cJSON *item, size_t at);
+ * one of a key counts. NULL: text that is no value. */
+void lm_parser_set(lm_parser *p, int key, const char *place, const lm_json_node *value,
+                   const char *found);
+/* Is it a value of several corpora, which lm_parser_sources takes? */
+bool lm_parser_is_list(int key, const lm_json_node *value);
+void lm_parser_sources(lm_parser *p, int key, const char *place, const lm_json_node *value);
 
 /* What the file gives as a path; "~/" is expanded outside of checkpoints. malloc'd; NULL: *why says
  * what is wrong with it, or memory ran out, which p knows then. */

@@ -5,7 +5,6 @@
 
 #include "base/message.h"
 #include "config/parser.h"
-#include "config/scan.h"
 #include "data/mixture.h"
 
 enum { LABEL_SIZE = 160 }; /* "data.train[12].weight" */
@@ -56,28 +55,27 @@ static lm_data_source *add(list *l, size_t at) {
 
 /* ---- members ----------------------------------------------------------------------------------*/
 
-static void take_path(list *l, lm_data_source *s, const char *label, const lm_member *m) {
+static void take_path(list *l, lm_data_source *s, const char *label, const lm_json_node *m) {
     char found[LM_FOUND_SIZE];
     lm_error why = {0};
-    lm_parser_found(l->p, m->value_at, found);
-    if (!cJSON_IsString(m->item) || !*m->item->valuestring) {
-        refuse(l, m->value_at, "%s: expected a path, found %s", label, found);
+    lm_parser_found(l->p, m, found);
+    if (m->kind != LM_JSON_STRING || !*m->string) {
+        refuse(l, m->at, "%s: expected a path, found %s", label, found);
         return;
     }
-    s->path = lm_parser_path(l->p, m->item->valuestring, &why);
-    if (!s->path && why.code == LM_ERR_USAGE) refuse(l, m->value_at, "%s: %-s", label, why.message);
+    s->path = lm_parser_path(l->p, m->string, &why);
+    if (!s->path && why.code == LM_ERR_USAGE) refuse(l, m->at, "%s: %-s", label, why.message);
 }
 
-static void take_weight(list *l, lm_data_source *s, const char *label, const lm_member *m) {
+static void take_weight(list *l, lm_data_source *s, const char *label, const lm_json_node *m) {
     char found[LM_FOUND_SIZE];
-    bool number = cJSON_IsNumber(m->item) && lm_scan_is_number(l->p->text, m->value_at, m->end);
-    double x = number ? m->item->valuedouble : 0;
-    lm_parser_found(l->p, m->value_at, found);
+    double x = m->kind == LM_JSON_NUMBER ? m->number : 0;
+    lm_parser_found(l->p, m, found);
     if (x >= LM_DATA_LEAST_WEIGHT && x <= LM_DATA_MOST_WEIGHT) {
         s->weight = x;
-        l->at[s - l->sources.items] = m->value_at;
+        l->at[s - l->sources.items] = m->at;
     } else {
-        refuse(l, m->value_at, "%s: expected a number from %g to %g, found %s", label,
+        refuse(l, m->at, "%s: expected a number from %g to %g, found %s", label,
                LM_DATA_LEAST_WEIGHT, LM_DATA_MOST_WEIGHT, found);
     }
 }
@@ -105,9 +103,9 @@ static const char *candidate(int i, const void *context) {
     return members[i];
 }
 
-static void take_member(list *l, lm_data_source *s, const lm_member *m, bool seen[3]) {
+static void take_member(list *l, lm_data_source *s, const lm_json_node *m, bool seen[3]) {
     char label[LABEL_SIZE], suggestion[LM_TEXT_SUGGESTION_SIZE];
-    const char *name = m->item->string;
+    const char *name = m->key;
     int i = 0;
     while (members[i] && strcmp(members[i], name) != 0) i++;
     snprintf(label, sizeof label, "%s[%d].%.60s", key_path(l), (int)(s - l->sources.items), name);
@@ -121,62 +119,46 @@ static void take_member(list *l, lm_data_source *s, const lm_member *m, bool see
     seen[i] = true;
     if (i == 0) take_path(l, s, label, m);
     if (i == 1) take_weight(l, s, label, m);
-    if (i == 2 && cJSON_IsString(m->item))
-        take_name(l, s, label, m->item->valuestring, m->value_at);
-    if (i == 2 && !cJSON_IsString(m->item)) refuse(l, m->value_at, "%s: expected a string", label);
+    if (i == 2 && m->kind == LM_JSON_STRING) take_name(l, s, label, m->string, m->at);
+    if (i == 2 && m->kind != LM_JSON_STRING) refuse(l, m->at, "%s: expected a string", label);
 }
 
 /* Element i of the list. */
-static void take_element(list *l, const cJSON *object, size_t at, int i, bool alone) {
+static void take_element(list *l, const lm_json_node *object, int i, bool alone) {
     bool seen[3] = {false};
     char found[LM_FOUND_SIZE];
-    lm_data_source *s = add(l, at);
-    const cJSON *item;
+    lm_data_source *s = add(l, object->at);
     if (!s) return;
-    lm_parser_found(l->p, at, found);
-    if (!cJSON_IsObject(object)) {
-        refuse(l, at, "%s[%d]: expected {\"path\": ..., \"weight\": ...}, found %s", key_path(l), i,
-               found);
+    lm_parser_found(l->p, object, found);
+    if (object->kind != LM_JSON_OBJECT) {
+        refuse(l, object->at, "%s[%d]: expected {\"path\": ..., \"weight\": ...}, found %s",
+               key_path(l), i, found);
         return;
     }
-    size_t inside = at + 1;
-    cJSON_ArrayForEach(item, object) {
-        lm_member m = lm_parser_member(l->p, item, inside);
-        take_member(l, s, &m, seen);
-        inside = m.end;
-    }
-    if (!seen[0]) refuse(l, at, "%s[%d]: expected a \"path\", found %s", key_path(l), i, found);
+    for (const lm_json_node *m = object->child; m; m = m->next) take_member(l, s, m, seen);
+    if (!seen[0])
+        refuse(l, object->at, "%s[%d]: expected a \"path\", found %s", key_path(l), i, found);
     if (!seen[1] && !alone)
-        refuse(l, at, "%s[%d]: expected a \"weight\", found %s", key_path(l), i, found);
+        refuse(l, object->at, "%s[%d]: expected a \"weight\", found %s", key_path(l), i, found);
     if (alone) s->weight = s->name ? 1 : 0; /* alone it is the whole mixture */
 }
 
-static void take_list(list *l, const cJSON *array, size_t at) {
-    const cJSON *item;
+static void take_list(list *l, const lm_json_node *array) {
     int i = 0;
-    bool alone = cJSON_GetArraySize(array) == 1;
-    at++;
-    cJSON_ArrayForEach(item, array) {
-        at = lm_scan_skip_blanks(l->p->text, at);
-        take_element(l, item, at, i++, alone);
-        at = lm_scan_skip_value(l->p->text, at);
-    }
+    for (const lm_json_node *e = array->child; e; e = e->next)
+        take_element(l, e, i++, array->count == 1);
 }
 
 /* ---- sets by name -----------------------------------------------------------------------------*/
 
-static void take_sets(list *l, const cJSON *object, size_t at) {
+static void take_sets(list *l, const lm_json_node *object) {
     char label[LABEL_SIZE];
-    const cJSON *item;
-    at++;
-    cJSON_ArrayForEach(item, object) {
-        lm_member m = lm_parser_member(l->p, item, at);
-        lm_data_source *s = add(l, m.key_at);
+    for (const lm_json_node *m = object->child; m; m = m->next) {
+        lm_data_source *s = add(l, m->key_at);
         if (!s) return;
-        snprintf(label, sizeof label, "%s.%.100s", key_path(l), item->string);
-        take_name(l, s, key_path(l), item->string, m.key_at);
-        take_path(l, s, label, &m);
-        at = m.end;
+        snprintf(label, sizeof label, "%s.%.100s", key_path(l), m->key);
+        take_name(l, s, key_path(l), m->key, m->key_at);
+        take_path(l, s, label, m);
     }
 }
 
@@ -215,27 +197,27 @@ static void check_weights(list *l) {
                 key_path(l), (long long)i, weights[i], LM_MIXTURE_PERIOD);
 }
 
-bool lm_parser_is_list(int key, const cJSON *item) {
+bool lm_parser_is_list(int key, const lm_json_node *value) {
     const lm_key *k = lm_key_at(key);
-    return k->type == LM_KEY_SOURCES && (k->weighted ? cJSON_IsArray(item) : cJSON_IsObject(item));
+    return k->type == LM_KEY_SOURCES &&
+           value->kind == (k->weighted ? LM_JSON_ARRAY : LM_JSON_OBJECT);
 }
 
-void lm_parser_sources(lm_parser *p, int key, const char *place, const cJSON *item, size_t at) {
+void lm_parser_sources(lm_parser *p, int key, const char *place, const lm_json_node *value) {
     const lm_key *k = lm_key_at(key);
     list l = {.p = p, .key = key};
     lm_origin *origin = &p->origins[key];
     *origin = (lm_origin){.source = p->source};
     snprintf(origin->place, LM_PLACE_SIZE, "%s", place);
-    at = lm_scan_skip_blanks(p->text, at);
-    if (!item->child) {
-        refuse(&l, at, "%s: expected a source or more, found none", k->path);
-    } else if (cJSON_GetArraySize(item) > LM_DATA_MOST_SOURCES) {
-        refuse(&l, at, "%s: expected %d sources at most, found %d", k->path, LM_DATA_MOST_SOURCES,
-               cJSON_GetArraySize(item));
+    if (value->count == 0) {
+        refuse(&l, value->at, "%s: expected a source or more, found none", k->path);
+    } else if (value->count > LM_DATA_MOST_SOURCES) {
+        refuse(&l, value->at, "%s: expected %d sources at most, found %lld", k->path,
+               LM_DATA_MOST_SOURCES, (long long)value->count);
     } else if (k->weighted) {
-        take_list(&l, item, at);
+        take_list(&l, value);
     } else {
-        take_sets(&l, item, at);
+        take_sets(&l, value);
     }
     if (!l.refused && !p->no_memory) check_names(&l);
     if (!l.refused && !p->no_memory && k->weighted) check_weights(&l);

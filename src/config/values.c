@@ -25,18 +25,11 @@ void lm_parser_place(lm_parser *p, size_t at, char place[LM_PLACE_SIZE]) {
     snprintf(place, LM_PLACE_SIZE, "%.280s:%d:%d", p->name, p->cursor.line, p->cursor.column);
 }
 
-void lm_parser_found(const lm_parser *p, size_t at, char found[LM_FOUND_SIZE]) {
-    size_t end = lm_scan_skip_value(p->text, at), n = lm_size_min(end - at, 100);
-    snprintf(found, LM_FOUND_SIZE, "%.*s%s", (int)n, p->text + at, n < end - at ? "..." : "");
+void lm_parser_found(const lm_parser *p, const lm_json_node *value, char found[LM_FOUND_SIZE]) {
+    size_t size = value->end - value->at, n = lm_size_min(size, 100);
+    snprintf(found, LM_FOUND_SIZE, "%.*s%s", (int)n, p->text + value->at, n < size ? "..." : "");
     for (char *c = found; *c; c++)
         if (*c == '\n' || *c == '\r' || *c == '\t') *c = ' ';
-}
-
-lm_member lm_parser_member(const lm_parser *p, const cJSON *item, size_t at) {
-    lm_member m = {.item = item, .key_at = lm_scan_skip_blanks(p->text, at)};
-    m.value_at = lm_scan_skip_blanks(p->text, lm_scan_skip_value(p->text, m.key_at));
-    m.end = lm_scan_skip_value(p->text, m.value_at);
-    return m;
 }
 
 /* ---- values -----------------------------------------------------------------------------------*/
@@ -118,20 +111,22 @@ static void set_string(lm_parser *p, int key, const char *place, const char *tex
     free(path);
 }
 
-void lm_parser_set(lm_parser *p, int key, const char *place, const cJSON *item, const char *found) {
+void lm_parser_set(lm_parser *p, int key, const char *place, const lm_json_node *value,
+                   const char *found) {
     const lm_key *k = lm_key_at(key);
+    lm_json_kind kind = value ? value->kind : LM_JSON_NOTHING;
     bool number = k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL;
     snprintf(p->origins[key].place, LM_PLACE_SIZE, "%s", place);
     p->origins[key].source = p->source;
     p->origins[key].wrong = false;
-    if (number && cJSON_IsNumber(item) && lm_key_accepts_number(k, item->valuedouble)) {
-        lm_key_set_number(k, p->config, item->valuedouble);
-    } else if (k->type == LM_KEY_BOOLEAN && cJSON_IsBool(item)) {
-        lm_key_set_boolean(k, p->config, cJSON_IsTrue(item));
-    } else if (lm_key_takes_string(k) && cJSON_IsString(item)) {
-        set_string(p, key, place, item->valuestring);
-    } else if (k->type == LM_KEY_CHOICE && cJSON_IsString(item)) {
-        set_choice(p, key, place, item->valuestring);
+    if (number && kind == LM_JSON_NUMBER && lm_key_accepts_number(k, value->number)) {
+        lm_key_set_number(k, p->config, value->number);
+    } else if (k->type == LM_KEY_BOOLEAN && (kind == LM_JSON_TRUE || kind == LM_JSON_FALSE)) {
+        lm_key_set_boolean(k, p->config, kind == LM_JSON_TRUE);
+    } else if (lm_key_takes_string(k) && kind == LM_JSON_STRING) {
+        set_string(p, key, place, value->string);
+    } else if (k->type == LM_KEY_CHOICE && kind == LM_JSON_STRING) {
+        set_choice(p, key, place, value->string);
     } else {
         lm_parser_wrong(p, key, place, found, NULL);
     }

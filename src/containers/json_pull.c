@@ -19,11 +19,10 @@ static bool ok(const lm_json_pull *p) {
 }
 
 void lm_json_pull_wrong(lm_json_pull *p, const char *format, ...) {
-    char what[512];
     if (!ok(p)) return;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
+    vsnprintf(p->what, sizeof p->what, format, arguments);
     va_end(arguments);
     size_t line = p->lines_before + 1, begin = 0;
     for (size_t i = 0; i < p->at && i < p->size; i++)
@@ -31,7 +30,8 @@ void lm_json_pull_wrong(lm_json_pull *p, const char *format, ...) {
             line++;
             begin = i + 1;
         }
-    p->status = lm_error_damaged(p->err, "%s:%zu:%zu: %s", p->file, line, p->at - begin + 1, what);
+    p->status =
+        lm_error_damaged(p->err, "%s:%zu:%zu: %s", p->file, line, p->at - begin + 1, p->what);
 }
 
 /* Names what stands at p->at. */
@@ -47,15 +47,8 @@ static void expected(lm_json_pull *p, const char *what) {
     }
 }
 
-static void no_memory(lm_json_pull *p) {
+void lm_json_pull_no_memory(lm_json_pull *p) {
     if (ok(p)) p->status = lm_error_no_memory(p->err, p->file);
-}
-
-lm_status lm_json_pull_end(lm_json_pull *p) {
-    if (ok(p) && p->depth == 0 && lm_json_pull_peek(p) != LM_JSON_NOTHING)
-        expected(p, "the end of the text");
-    lm_text_free(&p->string);
-    return p->status;
 }
 
 /* ---- what comes next --------------------------------------------------------------------------*/
@@ -65,12 +58,9 @@ static int look(lm_json_pull *p) {
     return p->at < p->size ? (unsigned char)p->text[p->at] : -1;
 }
 
-lm_json_kind lm_json_pull_peek(lm_json_pull *p) {
-    if (!ok(p)) return LM_JSON_NOTHING;
-    int c = look(p);
+/* Of the value that begins with c. */
+static lm_json_kind kind_of(int c) {
     switch (c) {
-    case -1:
-        return LM_JSON_NOTHING;
     case '{':
         return LM_JSON_OBJECT;
     case '[':
@@ -84,18 +74,29 @@ lm_json_kind lm_json_pull_peek(lm_json_pull *p) {
     case 'n':
         return LM_JSON_NULL;
     default:
-        if (c == '-' || (c >= '0' && c <= '9')) return LM_JSON_NUMBER;
-        expected(p, "a value");
-        return LM_JSON_NOTHING;
+        return c == '-' || (c >= '0' && c <= '9') ? LM_JSON_NUMBER : LM_JSON_NOTHING;
     }
+}
+
+lm_json_kind lm_json_pull_peek(lm_json_pull *p) {
+    if (!ok(p)) return LM_JSON_NOTHING;
+    int c = look(p);
+    lm_json_kind kind = kind_of(c);
+    if (kind == LM_JSON_NOTHING && c >= 0) expected(p, "a value");
+    return kind;
 }
 
 static bool next_is(lm_json_pull *p, lm_json_kind kind, const char *what) {
     if (!ok(p)) return false;
-    lm_json_kind found = lm_json_pull_peek(p);
-    if (found == kind) return true;
+    if (kind_of(look(p)) == kind) return true;
     expected(p, what);
     return false;
+}
+
+lm_status lm_json_pull_end(lm_json_pull *p) {
+    if (ok(p) && p->depth == 0 && look(p) >= 0) expected(p, "the end of the text");
+    lm_text_free(&p->string);
+    return p->status;
 }
 
 /* ---- brackets ---------------------------------------------------------------------------------*/
@@ -227,6 +228,7 @@ static void take_escape(lm_json_pull *p) {
 void lm_json_pull_string(lm_json_pull *p) {
     p->string.length = 0;
     if (!next_is(p, LM_JSON_STRING, "a string")) return;
+    p->string_at = p->at;
     lm_text_append(&p->string, "", 0); /* a key may be empty */
     for (p->at++; ok(p);) {
         size_t begin = p->at, n = 1;
@@ -246,7 +248,7 @@ void lm_json_pull_string(lm_json_pull *p) {
             take_escape(p);
         }
     }
-    if (p->string.failed) no_memory(p);
+    if (p->string.failed) lm_json_pull_no_memory(p);
 }
 
 /* ---- other values -----------------------------------------------------------------------------*/
@@ -298,7 +300,10 @@ double lm_json_pull_number(lm_json_pull *p) {
     size_t begin = p->at;
     take_char(p, "-");
     bool zero = p->at < p->size && p->text[p->at] == '0';
-    if (digits(p) > 1 && zero) lm_json_pull_wrong(p, "a number that begins with 0");
+    if (digits(p) > 1 && zero) {
+        p->at = begin;
+        lm_json_pull_wrong(p, "a number that begins with 0");
+    }
     if (take_char(p, ".")) digits(p);
     if (take_char(p, "eE")) {
         take_char(p, "+-");

@@ -27,7 +27,10 @@
 #include "base/error.h"
 #include "base/text.h"
 
-enum { LM_JSON_PULL_DEPTH = 64 }; /* open brackets */
+enum {
+    LM_JSON_PULL_DEPTH = 64, /* open brackets */
+    LM_JSON_PULL_WHAT = 512  /* bytes of a message */
+};
 
 typedef enum lm_json_kind {
     LM_JSON_NOTHING, /* after an error, or at the end of the text */
@@ -45,11 +48,14 @@ typedef struct lm_json_pull {
     size_t size, at;
     size_t lines_before; /* set it after begin where text is a part of the file */
     lm_text string;      /* the key or string taken last, without escapes; may hold 0x00 */
+    size_t string_at;    /* where its opening quote stands */
     int depth;
     bool is_array[LM_JSON_PULL_DEPTH];
     bool any[LM_JSON_PULL_DEPTH]; /* a member or element was taken already */
     lm_status status;
     lm_error *err;
+    char
+        what[LM_JSON_PULL_WHAT]; /* what was wrong, without the file and the place, which is `at` */
 } lm_json_pull;
 
 /* file and text must outlive the reader. */
@@ -86,5 +92,7 @@ bool lm_json_pull_is(const lm_json_pull *p, const char *s);
 /* An error of the caller's own at the present place: "FILE:LINE:COLUMN: ...". */
 void lm_json_pull_wrong(lm_json_pull *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Memory ran out. */
+void lm_json_pull_no_memory(lm_json_pull *p);
 
 #endif

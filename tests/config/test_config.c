@@ -126,7 +126,7 @@ static void test_other_ways_to_write_a_key(void **state) {
         {"model=", "syntax error"},
         {"model={\"d_modle\": 64}", "unknown key \"model.d_modle\"; did you mean"},
         {"model={\"d_model\": 0.5}", "model.d_model: expected a whole number"},
-        {"model={\"d_model\": 08}", "model.d_model: not a JSON number: 08"},
+        {"model={\"d_model\": 08}", "syntax error: a number that begins with 0"},
         {"model={\"d_model\": 8, \"d_model\": 8}", "duplicate key \"model.d_model\""},
         {"modle={\"d_model\": 8}", "did you mean \"model\"?"},
     };

@@ -67,7 +67,7 @@ static void test_what_is_no_json(void **state) {
         {"[1,]", "t:1:4: expected a value, found ']'"},
         {"{\"a\" 1}", "t:1:6: expected ':', found '1'"},
         {"{1: 2}", "t:1:2: expected a string, found '1'"},
-        {"01", "t:1:3: a number that begins with 0"},
+        {"01", "t:1:1: a number that begins with 0"},
         {"1.", "t:1:3: expected a digit, found the end of the text"},
         {"nul", "t:1:1: expected null, found 'n'"},
         {"\"a", "t:1:3: expected the end of the string, found the end of the text"},
