@@ -343,7 +343,8 @@ void lm_interop_take(const lm_interop_tensor *t, const float *in, int64_t first,
             for (int64_t i = 0; i < width; i++) column[i * t->columns] = in[i] - t->add;
         } else if (r < t->rows) {
             float *row = weights + t->offset + our_row(t, r) * width;
-            for (int64_t i = 0; i < width; i++) row[i] = in[i] - t->add;
+            memcpy(row, in, (size_t)width * sizeof *row); /* bits, where nothing is taken away */
+            for (int64_t i = 0; t->add != 0 && i < width; i++) row[i] -= t->add;
         }
     }
 }

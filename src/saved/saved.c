@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "saved/foreign.h"
 
 /* ---- arrays -----------------------------------------------------------------------------------*/
 
@@ -59,6 +60,7 @@ lm_status lm_saved_find(const char *path, lm_pool *pool, char **file, lm_text *s
 lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *skipped,
                         lm_error *err) {
     memset(s, 0, sizeof *s);
+    if (lm_interop_format_of(path)) return lm_saved_open_foreign(s, path, NULL, err);
     lm_status status = lm_saved_find(path, pool, &s->path, skipped, err);
     if (status != LM_OK) goto out;
     if ((status = lm_checkpoint_open(&s->checkpoint, s->path, err)) != LM_OK) goto out;
@@ -129,6 +131,7 @@ lm_status lm_saved_verify(lm_checkpoint *c, const char *path, lm_pool *pool, lm_
 }
 
 lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err) {
+    if (s->foreign) return lm_saved_foreign_weights(s, m, pool, err);
     int64_t count;
     lm_checkpoint_array *arrays = lm_saved_arrays(m, NULL, &count);
     lm_status status = arrays ? lm_checkpoint_read(s->checkpoint, arrays, count, pool, err)
@@ -150,13 +153,34 @@ lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, 
     return status;
 }
 
+/* A text of the checkpoint, or what it would be. */
+static lm_status read_text(const lm_saved *s, const char *name, bool *found, lm_text *out,
+                           lm_error *err) {
+    if (s->checkpoint) return lm_checkpoint_read_text(s->checkpoint, name, found, out, err);
+    return lm_saved_foreign_text(s, name, found, out, err);
+}
+
+lm_status lm_saved_kept(const lm_saved *s, lm_interop_kept *kept, lm_error *err) {
+    lm_text text = {0}, name = {0};
+    bool found;
+    *kept = lm_interop_kept_none();
+    lm_status status = read_text(s, LM_INTEROP_KEPT, &found, &text, err);
+    lm_text_printf(&name, "%s: " LM_INTEROP_KEPT, s->path);
+    if (status == LM_OK && found)
+        status =
+            lm_interop_kept_parse(kept, lm_text_cstr(&name), lm_text_cstr(&text), text.length, err);
+    lm_text_free(&text);
+    lm_text_free(&name);
+    return status;
+}
+
 lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
                              lm_tokenizer **t, lm_error *err) {
     lm_text text = {0}, name = {0};
     bool found;
     *t = NULL;
     if (!*s->state.tokenizer) return LM_OK;
-    lm_status status = lm_checkpoint_read_text(s->checkpoint, "tokenizer.json", &found, &text, err);
+    lm_status status = read_text(s, "tokenizer.json", &found, &text, err);
     if (status != LM_OK) goto out;
     if (found) {
         lm_text_printf(&name, "%s: tokenizer.json", s->path);
@@ -173,6 +197,7 @@ out:
 
 void lm_saved_close(lm_saved *s) {
     lm_checkpoint_close(s->checkpoint);
+    lm_saved_foreign_free(s->foreign);
     lm_config_free(&s->config);
     free(s->path);
     memset(s, 0, sizeof *s);

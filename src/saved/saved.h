@@ -12,14 +12,17 @@
 #define LM_SAVED_SAVED_H
 
 #include "checkpoint/checkpoint.h"
+#include "interop/kept.h"
 #include "model/model.h"
 #include "optim/optimizer.h"
 #include "saved/meta.h"
 #include "tokenizer/tokenizer.h"
 
+struct lm_saved_foreign;
 typedef struct lm_saved {
-    char *path; /* of the checkpoint */
-    lm_checkpoint *checkpoint;
+    char *path;                /* of the checkpoint */
+    lm_checkpoint *checkpoint; /* NULL: a model of another program */
+    struct lm_saved_foreign *foreign;
     lm_run_state state;
     lm_config config;
 } lm_saved;
@@ -29,7 +32,8 @@ typedef struct lm_saved {
 lm_status lm_saved_find(const char *path, lm_pool *pool, char **file, lm_text *skipped,
                         lm_error *err);
 /* path is a checkpoint, a directory of checkpoints or a run directory: the newest checkpoint that
- * verifies is taken, and those passed over are described in *skipped. */
+ * verifies is taken, and those passed over are described in *skipped. Or it is a model of another
+ * program (lm_interop_open): s->checkpoint is NULL then. */
 lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *skipped,
                         lm_error *err);
 /* The model with its weights, for micro-batches of `batch`, without gradients. `compute` is given
@@ -48,6 +52,8 @@ lm_status lm_saved_verify(lm_checkpoint *c, const char *path, lm_pool *pool, lm_
 /* The tokenizer of its tokens; *t NULL: the run did not know it. Options: lm_tokenizer_open. */
 lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
                              lm_tokenizer **t, lm_error *err);
+/* What came in with the model and is kept for an export (free it). */
+lm_status lm_saved_kept(const lm_saved *s, lm_interop_kept *kept, lm_error *err);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */
 
 /* The arrays of a model's weights, and of its optimizer's states (NULL: the weights only), by the

@@ -1,0 +1,14 @@
+/* Inside the room: what config.json of Hugging Face's transformers says of a model. */
+#ifndef LM_INTEROP_IMPORT_HF_H
+#define LM_INTEROP_IMPORT_HF_H
+
+#include "interop/source_parts.h"
+#include "interop/values.h"
+
+enum { LM_INTEROP_MOST_LAYERS = 1000 };
+
+/* Sets class, options and the special ids. What our model does not have is LM_ERR_USAGE and names
+ * the key. */
+lm_status lm_interop_hf_read_config(lm_interop_source *s, lm_interop_values *v, lm_error *err);
+
+#endif

@@ -1,0 +1,60 @@
+#include "interop/kept.h"
+
+#include "base/json.h"
+#include "containers/json_pull.h"
+
+lm_interop_kept lm_interop_kept_none(void) {
+    return (lm_interop_kept){.special = {-1, -1, -1}};
+}
+
+bool lm_interop_kept_is_none(const lm_interop_kept *k) {
+    return k->special.bos < 0 && k->special.eos < 0 && k->special.pad < 0 &&
+           k->chat_template.length == 0;
+}
+
+void lm_interop_kept_print(const lm_interop_kept *k, lm_text *out) {
+    lm_json_writer w = {.out = out};
+    lm_json_object(&w, NULL, LM_JSON_LINES);
+    if (k->special.bos >= 0) lm_json_integer(&w, "bos_token_id", k->special.bos);
+    if (k->special.eos >= 0) lm_json_integer(&w, "eos_token_id", k->special.eos);
+    if (k->special.pad >= 0) lm_json_integer(&w, "pad_token_id", k->special.pad);
+    if (k->chat_template.length > 0)
+        lm_json_string(&w, "chat_template", lm_text_cstr(&k->chat_template));
+    lm_json_end(&w);
+    lm_text_append(out, "\n", 1);
+}
+
+static int32_t take_id(lm_json_pull *p) {
+    return (int32_t)lm_json_pull_count(p, INT32_MAX);
+}
+
+lm_status lm_interop_kept_parse(lm_interop_kept *k, const char *name, const char *text, size_t size,
+                                lm_error *err) {
+    lm_json_pull p;
+    *k = lm_interop_kept_none();
+    lm_json_pull_begin(&p, name, text, size, err);
+    lm_json_pull_object(&p);
+    while (lm_json_pull_member(&p)) {
+        if (lm_json_pull_is(&p, "bos_token_id")) {
+            k->special.bos = take_id(&p);
+        } else if (lm_json_pull_is(&p, "eos_token_id")) {
+            k->special.eos = take_id(&p);
+        } else if (lm_json_pull_is(&p, "pad_token_id")) {
+            k->special.pad = take_id(&p);
+        } else if (lm_json_pull_is(&p, "chat_template")) {
+            lm_json_pull_string(&p);
+            lm_text_append(&k->chat_template, lm_text_cstr(&p.string), p.string.length);
+        } else {
+            lm_json_pull_skip(&p);
+        }
+    }
+    lm_status status = lm_json_pull_end(&p);
+    if (status == LM_OK && k->chat_template.failed) status = lm_error_no_memory(err, name);
+    if (status != LM_OK) lm_interop_kept_free(k);
+    return status;
+}
+
+void lm_interop_kept_free(lm_interop_kept *k) {
+    lm_text_free(&k->chat_template);
+    *k = lm_interop_kept_none();
+}
