@@ -3,12 +3,11 @@
  * SIGINT, SIGTERM, SIGHUP (the terminal is gone; not under nohup), SIGUSR2 (LSF; Grid Engine's
  * -notify before it kills) and SIGXCPU (the limit of CPU time) ask the caller's loop to stop after
  * the step at hand. That is said on stderr at once, since a step may take a while, unless it is a
- * pipe that is full. A second SIGINT or SIGTERM ends the process at once, with exit code 128 +
- * its number as shells
- * have it; within a tenth of a second of the first it is taken for the same request, sent both
- * to the process and to its group. SIGUSR1 asks for a checkpoint. Slurm tells when a job ends in
- * SLURM_JOB_END_TIME (seconds since 1970; sbatch(1)); near that time the loop is asked to stop
- * too. */
+ * pipe that is full. A second SIGINT or SIGTERM ends the process at once, with exit code 128 + its
+ * number as shells have it; within a tenth of a second of the first it is taken for the same
+ * request, sent both to the process and to its group. SIGUSR1 asks for a checkpoint. Slurm tells
+ * when a job ends in SLURM_JOB_END_TIME (seconds since 1970; sbatch(1)); near that time the loop is
+ * asked to stop too. */
 #ifndef LM_MACHINE_STOP_H
 #define LM_MACHINE_STOP_H
 
