@@ -16,7 +16,8 @@ typedef enum lm_rng_purpose {
     LM_RNG_DATA = 2,     /* window permutation; step = epoch */
     LM_RNG_GENERATE = 3, /* sampling; step = 0 */
     LM_RNG_DROPOUT = 4,
-    LM_RNG_BENCH = 5, /* tokens to measure with; step = 0 */
+    LM_RNG_BENCH = 5,   /* tokens to measure with; step = 0 */
+    LM_RNG_OFFSETS = 6, /* of windows; step = epoch */
     LM_RNG_TEST = 100,
 } lm_rng_purpose;
 

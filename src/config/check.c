@@ -126,6 +126,7 @@ static void check_token_bytes(lm_parser *p) {
 }
 
 void lm_parser_check(lm_parser *p) {
+    p->config->offsets_given = *origin_of(p, "data.offsets")->place != '\0';
     if (!p->saved) apply_preset(p); /* what a checkpoint lacks, its preset did not set */
     check_keys(p);
     check_warmup(p);

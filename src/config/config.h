@@ -29,6 +29,7 @@ typedef struct lm_config {
     lm_model_options model;
     bool document_token_given; /* model.document_token; else whoever opens the data sees to it */
     lm_data_options data;
+    bool offsets_given; /* data.offsets; else a run that is resumed has those that it had */
     lm_train_options train;
     lm_optimizer_options optimizer;
     lm_schedule_options schedule;

@@ -8,8 +8,10 @@
 #include "base/rng.h"
 
 /* Of a shard of so many tokens. */
-static int64_t count_windows(int64_t tokens, int64_t context_length) {
-    return tokens > 0 ? (tokens - 1) / context_length : 0;
+static int64_t count_windows(int64_t tokens, const lm_sampler_options *how) {
+    const int64_t time = how->context_length;
+    if (tokens < time + 1) return 0;
+    return how->offsets ? lm_max(1, tokens / time - 1) : (tokens - 1) / time;
 }
 
 static int64_t windows_of(const lm_sampler *s, int64_t shard) {
@@ -21,13 +23,14 @@ lm_status lm_sampler_init(lm_sampler *s, const lm_corpus *c, const lm_sampler_op
     const int64_t shards = lm_corpus_shards(c), time = how->context_length;
     int64_t longest = 0;
     LM_ASSERT(time >= 1 && how->stream >= 0 && how->stream < LM_SAMPLER_MOST_STREAMS);
+    LM_ASSERT(how->shuffle || !how->offsets);
     *s = (lm_sampler){.corpus = c, .how = *how};
     s->ends = calloc((size_t)shards, sizeof *s->ends);
     if (!s->ends) return lm_error_no_memory(err, lm_corpus_path(c));
     for (int64_t i = 0; i < shards; i++) {
         int64_t tokens = lm_corpus_shard_tokens(c, i);
         longest = lm_max(longest, tokens);
-        s->windows += count_windows(tokens, time);
+        s->windows += count_windows(tokens, how);
         s->ends[i] = s->windows;
     }
     if (s->windows > 0) return LM_OK;
@@ -71,7 +74,9 @@ void lm_sampler_print_unused(const lm_sampler *s, lm_text *out) {
     if (tails > 0) {
         lm_text_printf(out, "%s", between);
         put_share(out, tails, all);
-        lm_text_printf(out, " behind the last whole window%s",
+        lm_text_printf(out,
+                       s->how.offsets ? " in each epoch, other ones each time"
+                                      : " behind the last whole window%s",
                        lm_corpus_shards(s->corpus) - shards > 1 ? "s" : "");
         between = "; ";
     }
@@ -98,25 +103,49 @@ static int64_t find_shard(const lm_sampler *s, int64_t *i) {
     return low;
 }
 
-lm_status lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens,
-                                     lm_error *err) {
+/* Window i of an epoch, in file order. */
+static lm_status read_window(const lm_sampler *s, int64_t epoch, int64_t i, int32_t *tokens,
+                             lm_error *err) {
     const int64_t time = s->how.context_length;
     int64_t shard = find_shard(s, &i);
-    return lm_corpus_read(s->corpus, shard, i * time, time + 1, tokens, err);
+    int64_t first = lm_sampler_offset(s, epoch, shard) + i * time;
+    return lm_corpus_read(s->corpus, shard, first, time + 1, tokens, err);
+}
+
+lm_status lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens,
+                                     lm_error *err) {
+    LM_ASSERT(!s->how.offsets);
+    return read_window(s, 0, i, tokens, err);
 }
 
 lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens, lm_error *err) {
     int64_t epoch = index / s->windows, i = index % s->windows;
     if (s->how.shuffle) i = lm_permute(s->how.seed, s->how.stream, epoch, s->windows, i);
-    return lm_sampler_window_in_order(s, i, tokens, err);
+    return read_window(s, epoch, i, tokens, err);
+}
+
+/* ---- offsets ----------------------------------------------------------------------------------*/
+
+#define STREAM_SHIFT 40 /* of a counter: below it are shards, or what the permutation has there */
+
+int64_t lm_sampler_offset(const lm_sampler *s, int64_t epoch, int64_t shard) {
+    const lm_rng rng = {.seed = s->how.seed, .purpose = LM_RNG_OFFSETS, .step = (uint32_t)epoch};
+    uint32_t words[4];
+    int64_t tokens = lm_corpus_shard_tokens(s->corpus, shard), windows = windows_of(s, shard);
+    if (!s->how.offsets) return 0;
+    LM_ASSERT(windows > 0);
+    uint64_t choices = (uint64_t)(tokens - windows * s->how.context_length);
+    lm_rng_block(&rng, (uint64_t)s->how.stream << STREAM_SHIFT | (uint64_t)shard, words);
+    LM_ASSERT(choices <= UINT32_MAX); /* fewer than 2 T */
+    return (int64_t)(words[0] * choices >> 32);
 }
 
 /* ---- the permutation --------------------------------------------------------------------------*/
 
-#define ROUNDS       4
-#define STREAM_SHIFT 40 /* above the round, which is above at most 31 bits */
+#define ROUNDS 4
 
-/* A balanced Feistel network on 2*bits bits: a bijection whatever the round function is. */
+/* A balanced Feistel network on 2*bits bits, 62 at most: a bijection whatever the round function
+ * is. */
 static uint64_t feistel(const lm_rng *rng, uint64_t stream, int bits, uint64_t x) {
     uint64_t mask = ((uint64_t)1 << bits) - 1, left = x >> bits, right = x & mask;
     for (uint64_t round = 0; round < ROUNDS; round++) {

@@ -73,6 +73,18 @@ lm_status lm_sources_open(lm_sources *s, const lm_data_sources *options, const c
     return status;
 }
 
+lm_status lm_sources_set_offsets(lm_sources *s, bool offsets, lm_error *err) {
+    lm_status status = LM_OK;
+    for (int64_t i = 0; i < s->count && status == LM_OK; i++) {
+        lm_sampler *sampler = &s->items[i].sampler;
+        lm_sampler_options how = sampler->how;
+        how.offsets = offsets;
+        lm_sampler_free(sampler);
+        status = lm_sampler_init(sampler, s->items[i].corpus, &how, err);
+    }
+    return status;
+}
+
 void lm_sources_close(lm_sources *s) {
     for (int64_t i = 0; i < s->count; i++) {
         lm_sampler_free(&s->items[i].sampler);

@@ -39,6 +39,9 @@ lm_status lm_sources_open(lm_sources *s, const lm_data_sources *options, const c
                           lm_error *err);
 void lm_sources_close(lm_sources *s); /* zero-initialised or twice is fine */
 
+/* Makes the samplers anew, with offsets or without. */
+lm_status lm_sources_set_offsets(lm_sources *s, bool offsets, lm_error *err);
+
 /* lm_corpus_validate of each. */
 lm_status lm_sources_validate(lm_sources *s, int64_t vocab_size, const lm_corpus_check *check,
                               lm_error *err);

@@ -11,11 +11,13 @@
 #include "train/setup.h"
 
 static lm_status open_sources(lm_sources *s, const lm_config *c, const char *key,
-                              const lm_data_sources *options, bool shuffle, lm_error *err) {
+                              const lm_data_sources *options, bool training, lm_error *err) {
     const lm_corpus_options corpora = {.token_bytes = c->data.token_bytes,
                                        .vocab_size = c->model.vocab_size};
+    const bool shuffle = training && c->data.shuffle;
     const lm_sampler_options how = {.context_length = c->model.context_length,
                                     .shuffle = shuffle,
+                                    .offsets = shuffle && c->data.offsets,
                                     .seed = (uint64_t)c->run.seed};
     return lm_sources_open(s, options, key, &corpora, &how, err);
 }
@@ -132,8 +134,7 @@ static void name_vocabulary(const lm_setup *s, lm_error *err) {
 static lm_status resolve(lm_setup *s, lm_error *err) {
     lm_config *c = s->config;
     bool given = c->model.vocab_size != LM_VOCAB_UNKNOWN;
-    lm_status status =
-        open_sources(&s->train, c, "data.train", &c->data.train, c->data.shuffle, err);
+    lm_status status = open_sources(&s->train, c, "data.train", &c->data.train, true, err);
     if (status != LM_OK) return status;
     if ((status = open_sources(&s->val, c, "data.val", &c->data.val, false, err)) != LM_OK)
         return status;
@@ -183,6 +184,11 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
 out:
     if (status != LM_OK) lm_setup_close(s);
     return status;
+}
+
+lm_status lm_setup_take_offsets(lm_setup *s, bool offsets, lm_error *err) {
+    s->config->data.offsets = offsets;
+    return lm_sources_set_offsets(&s->train, offsets && s->config->data.shuffle, err);
 }
 
 void lm_setup_close(lm_setup *s) {

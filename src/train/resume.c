@@ -56,11 +56,22 @@ static void take_val_losses(lm_trainer *t, const lm_saved *from) {
     }
 }
 
+/* A key that came with another default than what runs had before it. */
+static lm_status take_offsets(lm_trainer *t, const lm_saved *from, lm_error *err) {
+    bool had = from->config.data.offsets;
+    const lm_data_options *now = &t->config->data;
+    if (t->config->offsets_given || had == now->offsets || !now->shuffle) return LM_OK;
+    lm_progress_note(&t->progress, "data.offsets is %s, as in %s", had ? "true" : "false",
+                     from->path);
+    return lm_setup_take_offsets(&t->setup, had, err);
+}
+
 static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     lm_saved from;
     lm_text skipped = {0}, changed = {0};
     lm_status status = lm_saved_open(&from, path, t->pool, &skipped, err);
     if (status != LM_OK) goto out;
+    if ((status = take_offsets(t, &from, err)) != LM_OK) goto out;
     if ((status = lm_config_compare(&from.config, t->config, &changed, err)) != LM_OK) {
         lm_error_prefix(err, "cannot go on from %s", path);
         goto out;

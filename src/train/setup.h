@@ -46,6 +46,9 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
                         lm_error *err);
 void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */
 
+/* The run that is resumed has data.offsets of this value, and the config does not say otherwise. */
+lm_status lm_setup_take_offsets(lm_setup *s, bool offsets, lm_error *err);
+
 /* Fills in what a config leaves to its data (data.tokenizer, model.vocab_size) and to other keys of
  * the model. When that fails, what does not depend on the data is filled in all the same. */
 lm_status lm_setup_resolve(lm_config *config, lm_error *err);

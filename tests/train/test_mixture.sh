@@ -32,7 +32,7 @@ scenario one_source
 mixed() {
     given sources
     check "the plan says what a run takes of each source" exits_saying 0 \
-        "70.00% text, train.bin: 23.0 k tokens, of which the run takes 7.17 k, 0.3124 epochs" \
+        "70.00% text, train.bin: 23.0 k tokens, of which the run takes 7.17 k, 0.3128 epochs" \
         train mixed.json --dry-run
     check "a mixture trains" exits 0 train mixed.json --quiet
     mv run whole

@@ -248,3 +248,22 @@ keys_that_cannot_change() {
         exits_saying 2 "was trained on other data" resume --set data.train=other/train.bin
 }
 scenario keys_that_cannot_change
+
+# A checkpoint that lacks data.offsets is of a run without them; a config that lacks it asks for none.
+offsets() {
+    given trained
+    rm -r run
+    "$lmtrain" --config a.json --quiet --set data.offsets=false
+    mv run without
+    check "without offsets a run has other windows" fails same_figures without straight
+    cp -r without run
+    rm run/checkpoints/step-0000000040.npz
+    check "a run that is resumed has the offsets that it had" exits_saying 0 \
+        "data.offsets is false, as in run/checkpoints/step-0000000035.npz" resume
+    check "and goes on to the same bits" cmp "$(at 40)" without/checkpoints/step-0000000040.npz
+    rm run/checkpoints/step-0000000040.npz
+    check "other ones that the config asks for are refused" exits_saying 2 \
+        "data.offsets cannot change when a run is resumed: it was false, it is now true" \
+        resume --set data.offsets=true
+}
+scenario offsets

@@ -4,6 +4,10 @@ bool lm_config_validates(const lm_config *c) {
     return c->data.val.count > 0;
 }
 
+static bool shuffles(const lm_config *c) {
+    return c->data.shuffle;
+}
+
 /* clang-format off */
 static const lm_key keys[] = {
     {"data.train", SOURCES(data.train, true), REQUIRED, IS_DATA,
@@ -21,6 +25,9 @@ static const lm_key keys[] = {
      .help = "Bytes per token of raw shards without a manifest: 2 or 4. 0: 2 for vocabularies up to"
              " 65,536, else 4. Files that look like the other width are refused, unless it is"
              " given."},
+    {"data.offsets", BOOLEAN(data.offsets, "true"), LEGACY("false"), WHEN(shuffles, "data.shuffle"),
+     .help = "The windows of each epoch begin elsewhere, so that no two epochs have the same ones; "
+             "each epoch has as many. false: each epoch has the windows of the first."},
     {"data.shuffle", BOOLEAN(data.shuffle, "true"),
      .help = "Windows come in a new order in each epoch. false: in file order."},
 };
