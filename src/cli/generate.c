@@ -61,7 +61,7 @@ typedef struct generation {
     lm_decoder *decoder;
     int64_t vocab;
     int32_t begin; /* the token in front of a document; -1: there is none, or it is not known */
-    int32_t end;   /* the token that ends a document; likewise */
+    int32_t end;   /* the token that ends a document, beside that one; likewise */
     const float *logits;
     lm_generated text;
     bool any; /* ids were printed already */
@@ -87,10 +87,15 @@ static lm_status print_certain(generation *g, lm_error *err) {
     return status;
 }
 
-/* The token that ends documents is not text. */
+/* Where a document ends, another begins. */
+static bool is_end(const generation *g, int32_t token) {
+    return token == g->end || token == g->begin;
+}
+
+/* The tokens around documents are not text. */
 static lm_status put_token(generation *g, int32_t token, bool prompt, lm_error *err) {
     lm_status status = g->r->tokens_out ? print_id(g, token, err) : LM_OK;
-    if (status != LM_OK || !g->tokenizer || token == g->end || token == g->begin) return status;
+    if (status != LM_OK || !g->tokenizer || is_end(g, token)) return status;
     status =
         prompt ? lm_generated_prompt(&g->text, token, err) : lm_generated_put(&g->text, token, err);
     return status == LM_OK ? print_certain(g, err) : status;
@@ -188,7 +193,7 @@ static lm_status generate(generation *g, lm_error *err) {
     lm_status status = take_prompt(g, err);
     for (int64_t i = 0; i < r->tokens && status == LM_OK && !g->text.stopped; i++) {
         int32_t token = lm_sample(&sample, g->logits, g->vocab, (uint64_t)i, workspace);
-        if (token == g->end && !r->ignore_end) break;
+        if (is_end(g, token) && !r->ignore_end) break;
         status = put_token(g, token, false, err);
         if (i + 1 < r->tokens) g->logits = lm_decoder_next(g->decoder, token);
     }
@@ -209,7 +214,7 @@ static void find_document_tokens(generation *g, const lm_saved *saved) {
         g->begin = (int32_t)saved->state.document_token;
     else
         g->begin = t && lm_tokenizer_separates(t) ? -1 : own;
-    g->end = own >= 0 ? own : g->begin;
+    g->end = t && lm_tokenizer_end_token(t) >= 0 ? lm_tokenizer_end_token(t) : own;
     if (g->begin >= g->vocab) g->begin = -1;
 }
 

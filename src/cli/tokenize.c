@@ -2,15 +2,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/digest.h"
 #include "cli/commands.h"
+#include "cli/tokenize_files.h"
 #include "cli/tokenize_input.h"
 #include "cli/tokenize_output.h"
 #include "cli/tokenize_show.h"
 #include "cli/tokenize_stats.h"
 #include "cli/tokenize_train.h"
 #include "machine/cpu.h"
+#include "report/bar.h"
 #include "text/documents.h"
 #include "tokenizer/encoding.h"
 
@@ -21,7 +24,7 @@ typedef struct request {
     lm_tokenize_input input;
     lm_tokenize_output_options output;
     lm_tokenize_training training;
-    bool allow_special, stats;
+    bool allow_special, prepend_bos, append_eot, stats;
     lm_machine_options machine;
 } request;
 
@@ -38,6 +41,14 @@ static const lm_option options[] = {
     {"allow-special", NULL,
      "special tokens that stand in the text are tokens; else they are text like any other",
      LM_STORED(request, allow_special)},
+    {"prepend-bos", NULL,
+     "the document token in front of each document (the default but for bytes, which separates"
+     " documents by 0x00)",
+     LM_STORED(request, prepend_bos)},
+    {"append-eot", NULL,
+     "the end-of-text token behind each document, as nanoGPT has it, and none in front unless"
+     " --prepend-bos",
+     LM_STORED(request, append_eot)},
     LM_OPTIONS_TOKENIZE_INPUT(request, input),
     LM_OPTIONS_TOKENIZE_OUTPUT(request, output),
     {"inspect", "TEXT", "instead of all this: print the pieces and ids of a text",
@@ -52,11 +63,13 @@ static const lm_option options[] = {
 
 typedef struct job {
     const lm_tokenizer *tokenizer;
-    lm_text saved; /* the tokenizer's file, if it has one */
+    bool prepends, appends; /* --prepend-bos, --append-eot */
+    lm_text saved;          /* the tokenizer's file, if it has one */
     lm_tokenize_output output;
     lm_pool *pool;
     lm_encoding *encoding;
     char *piece; /* PIECE bytes of text */
+    lm_bar bar;
     lm_error *err;
 } job;
 
@@ -68,15 +81,24 @@ static lm_status put_tokens(void *to, const int32_t *ids, int64_t n, lm_error *e
 
 /* What stands in front of the document that was begun; -1: nothing. */
 static int32_t first_of(const job *j, const lm_tokenize_part *to, bool rest) {
-    bool separates = lm_tokenizer_separates(j->tokenizer);
-    if (separates ? to->documents == 1 : rest) return -1;
-    return lm_tokenizer_document_token(j->tokenizer);
+    const lm_tokenizer *t = j->tokenizer;
+    if (j->appends || j->prepends)
+        return j->prepends && !rest ? lm_tokenizer_document_token(t) : -1;
+    if (lm_tokenizer_separates(t) ? to->documents == 1 : rest) return -1;
+    return lm_tokenizer_document_token(t);
 }
 
 /* Manifests name a token that separates documents where it occurs. */
 static void name_separator(const job *j, lm_tokenize_part *p) {
-    if (p->used && p->documents > 1)
+    bool marked = j->prepends || j->appends;
+    if (p->used && p->documents > (marked ? 0 : 1))
         lm_shard_set_name_document_token(&p->shards, lm_tokenizer_document_token(j->tokenizer));
+}
+
+static void show_progress(job *j, const lm_documents *from) {
+    lm_documents_counts c;
+    lm_documents_count(from, &c);
+    lm_bar_at(&j->bar, c.taken, c.bytes[false] + c.bytes[true]);
 }
 
 /* The document that is next. */
@@ -87,14 +109,20 @@ static lm_status put_document(job *j, lm_documents *from, lm_tokenize_part *to, 
     if (status != LM_OK) return status;
     do {
         status = lm_documents_read(from, j->piece, PIECE, &n, j->err);
+        show_progress(j, from);
         if (status == LM_OK) status = lm_encoding_put(j->encoding, j->piece, n, j->err);
     } while (n > 0 && status == LM_OK);
+    if (status == LM_OK && j->appends && !lm_documents_goes_on(from))
+        status = lm_encoding_begin(j->encoding, to, lm_tokenizer_end_token(j->tokenizer), j->err);
     return status;
 }
 
 static lm_status put_all(job *j, lm_documents *from) {
     lm_document document;
+    lm_documents_counts c;
     bool more;
+    lm_documents_count(from, &c);
+    lm_bar_start(&j->bar, stderr, "tokenize", c.total);
     for (;;) {
         lm_status status = lm_documents_next(from, &document, &more, j->err);
         if (status != LM_OK) return status;
@@ -108,52 +136,13 @@ static lm_status put_all(job *j, lm_documents *from) {
     }
 }
 
-/* ---- the tokenizer's file ---------------------------------------------------------------------*/
-
-#define TOKENIZER_FILE "tokenizer.json"
-
-/* May the tokenizer's file be written here? One that is no file of ours stays, one of ours is
- * replaced with --force. */
-static lm_status check_tokenizer_file(const job *j, const char *path, bool force, lm_error *err) {
-    lm_text there = {0};
-    lm_status status = LM_OK;
-    if (!lm_file_exists(path)) return LM_OK;
-    if ((status = lm_file_read(path, (size_t)1 << 28, &there, err)) != LM_OK) goto out;
-    bool same = there.length == j->saved.length &&
-                memcmp(lm_text_cstr(&there), lm_text_cstr(&j->saved), there.length) == 0;
-    if (!same && !lm_tokenizer_is_ours(lm_text_cstr(&there)))
-        status =
-            lm_error_set(err, LM_ERR_USAGE,
-                         "%s is there already and is not lmtrain's: choose another --output", path);
-    else if (!same && !force)
-        status = lm_error_set(err, LM_ERR_USAGE,
-                              "%s is there already, of another tokenizer: add --force to overwrite"
-                              " it, or choose another --output",
-                              path);
-out:
-    lm_text_free(&there);
-    return status;
-}
-
-/* The tokenizer's file beside the shards; nothing when its name says everything. `write` false:
- * only sees whether that may be done. */
-static lm_status put_tokenizer_file(const job *j, const request *r, bool write, lm_error *err) {
-    if (j->saved.length == 0) return LM_OK;
-    char *path = lm_file_join(r->output.directory, TOKENIZER_FILE);
-    if (!path) return lm_error_no_memory(err, r->output.directory);
-    lm_status status = write ? lm_file_replace(path, j->saved.data, j->saved.length, err)
-                             : check_tokenizer_file(j, path, r->output.force, err);
-    free(path);
-    return status;
-}
-
 /* What the manifests say of it. */
 static lm_manifest_tokenizer describe(const job *j) {
     const lm_tokenizer *t = j->tokenizer;
     lm_manifest_tokenizer d = {.document_token = -1, .vocab_size = lm_tokenizer_vocab_size(t)};
     snprintf(d.name, sizeof d.name, "%s", lm_tokenizer_kind(t));
     if (j->saved.length == 0) return d;
-    strcpy(d.file, TOKENIZER_FILE);
+    strcpy(d.file, LM_TOKENIZER_FILE);
     d.digest = lm_digest_of(j->saved.data, j->saved.length);
     d.document_token = lm_tokenizer_document_token(t);
     return d;
@@ -165,8 +154,9 @@ static lm_manifest_tokenizer describe(const job *j) {
 static lm_status digest_options(const job *j, const request *r, uint64_t *digest, lm_error *err) {
     lm_text text = {0};
     lm_tokenize_input_describe(&r->input, &text);
-    lm_text_printf(&text, "%s %" PRId64 " %d %" PRId64 "\n", lm_tokenizer_kind(j->tokenizer),
-                   lm_tokenizer_vocab_size(j->tokenizer), r->allow_special, r->output.shard_tokens);
+    lm_text_printf(&text, "%s %" PRId64 " %d %d %d %" PRId64 "\n", lm_tokenizer_kind(j->tokenizer),
+                   lm_tokenizer_vocab_size(j->tokenizer), r->allow_special, r->prepend_bos,
+                   r->append_eot, r->output.shard_tokens);
     lm_text_append(&text, lm_text_cstr(&j->saved), j->saved.length);
     lm_status status = text.failed ? lm_error_no_memory(err, "tokenize") : LM_OK;
     if (status == LM_OK) *digest = lm_digest_of(text.data, text.length);
@@ -203,6 +193,14 @@ out:
     return status;
 }
 
+static lm_status check_marks(const job *j, lm_error *err) {
+    bool begins = lm_tokenizer_document_token(j->tokenizer) >= 0;
+    bool ends = lm_tokenizer_end_token(j->tokenizer) >= 0;
+    if ((begins || !j->prepends) && (ends || !j->appends)) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE, "tokenize: %s: this tokenizer has no such token",
+                        begins ? "--append-eot" : "--prepend-bos");
+}
+
 static lm_status open_job(job *j, const request *r, lm_error *err) {
     int threads = r->machine.threads > 0 ? (int)r->machine.threads : lm_cpu_threads(NULL);
     lm_status status = LM_OK;
@@ -224,19 +222,27 @@ static void close_job(job *j) {
 }
 
 static lm_status write_corpus(const request *r, const lm_tokenizer *tokenizer, lm_error *err) {
-    job j = {.tokenizer = tokenizer, .err = err};
+    job j = {
+        .tokenizer = tokenizer, .prepends = r->prepend_bos, .appends = r->append_eot, .err = err};
     lm_documents *from = NULL;
-    lm_status status = open_job(&j, r, err);
+    lm_status status = check_marks(&j, err);
+    if (status == LM_OK) status = open_job(&j, r, err);
     if (status != LM_OK) goto out;
     if ((status = open_output(&j, r, err)) != LM_OK) goto out;
-    if ((status = put_tokenizer_file(&j, r, false, err)) != LM_OK) goto out;
+    if (j.saved.length > 0)
+        status = lm_tokenize_files_check(r->output.directory, &j.saved, r->output.force, err);
+    if (status != LM_OK) goto out;
     status = lm_tokenize_input_open(&from, &r->input, r->output.directory, err);
     if (status != LM_OK) goto out;
     if ((status = check_disk(&j, r, from, err)) != LM_OK) goto out;
     if ((status = lm_tokenize_output_go_on(&j.output, from, err)) != LM_OK) goto out;
     for (int i = 0; i < LM_UNFINISHED_PARTS; i++) name_separator(&j, &j.output.parts[i]);
-    if ((status = put_all(&j, from)) != LM_OK) goto out;
-    if ((status = put_tokenizer_file(&j, r, true, err)) != LM_OK) goto out;
+    status = put_all(&j, from);
+    lm_bar_finish(&j.bar);
+    if (status != LM_OK) goto out;
+    if (j.saved.length > 0)
+        status = lm_tokenize_files_write(r->output.directory, tokenizer, &j.saved, err);
+    if (status != LM_OK) goto out;
     status = finish(&j, &r->input, from, err);
 out:
     close_job(&j);
@@ -301,17 +307,23 @@ static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     const lm_tokenizer_options how = {.pretokenizer = r->pretokenizer,
                                       .allow_special = r->allow_special};
-    lm_tokenizer *t;
+    lm_tokenizer *t = NULL;
+    int lock = -1;
     bool shows = r->inspect || r->decode;
     lm_status status = check(r, shows, err);
     if (status != LM_OK) return status;
-    status = r->training.train ? train(r, &t, err) : lm_tokenizer_open(&t, r->tokenizer, &how, err);
-    if (status != LM_OK) return status;
+    if (!r->training.train) status = lm_tokenizer_open(&t, r->tokenizer, &how, err);
+    if (status == LM_OK && !shows && !r->stats)
+        status = lm_tokenize_output_lock(r->output.directory, &lock, err);
+    if (status == LM_OK && r->training.train) status = train(r, &t, err);
+    if (status != LM_OK) goto out;
     if (shows || r->stats)
         status = show(r, t, err);
     else if (!r->training.only)
         status = write_corpus(r, t, err);
+out:
     lm_tokenizer_close(t);
+    if (lock >= 0) close(lock);
     return status;
 }
 

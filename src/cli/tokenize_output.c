@@ -1,10 +1,14 @@
 #include "cli/tokenize_output.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 #include "base/file.h"
+#include "base/message.h"
 #include "machine/limits.h"
 
 enum { PARTS = LM_UNFINISHED_PARTS };
@@ -37,12 +41,29 @@ lm_status lm_tokenize_output_check(const lm_tokenize_output_options *how, lm_err
     bool found;
     if (how->force || !lm_file_is_directory(how->directory)) return LM_OK;
     lm_status status = lm_unfinished_read(&at, how->directory, &found, err);
+    return status != LM_OK || found ? status : check_existing(how->directory, err);
+}
+
+/* Lustre without -o flock, some NFS and FUSE have no locks. */
+static bool cannot_lock(int reason) {
+    return reason == ENOSYS || reason == ENOLCK || reason == EOPNOTSUPP || reason == EBADF;
+}
+
+lm_status lm_tokenize_output_lock(const char *directory, int *lock, lm_error *err) {
+    *lock = -1;
+    lm_status status = lm_file_make_directory(directory, err);
     if (status != LM_OK) return status;
-    if (!found) return check_existing(how->directory, err);
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "%s holds an unfinished corpus: go on with it by --tokenizer"
-                        " %s/tokenizer.json, or --force to begin anew",
-                        how->directory, how->directory);
+    *lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) == 0) return LM_OK; /* else: found out later */
+    if (errno == EWOULDBLOCK)
+        return lm_error_set(err, LM_ERR_RUNTIME, "%s: another lmtrain tokenize is writing there",
+                            directory);
+    if (cannot_lock(errno))
+        lm_message_write(stderr,
+                         "lmtrain: warning: %s: this file system has no locks, so that nothing"
+                         " keeps a second lmtrain tokenize out\n",
+                         directory);
+    return LM_OK;
 }
 
 /* o->kept: there is work to go on with. */
@@ -52,6 +73,10 @@ static lm_status find_unfinished(lm_tokenize_output *o, uint64_t options, lm_err
     if (status != LM_OK) return status;
     if (!o->kept) return check_existing(o->how.directory, err);
     if (o->at.options == options) return LM_OK;
+    if (o->at.documents == 0 && check_existing(o->how.directory, err) == LM_OK) {
+        o->kept = false; /* nothing of it is there */
+        return LM_OK;
+    }
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s holds an unfinished corpus of other options: give those to go on with"
                         " it, or --force to begin anew",
@@ -64,6 +89,12 @@ lm_status lm_tokenize_output_open(lm_tokenize_output *o, const lm_tokenize_outpu
     *o = (lm_tokenize_output){.how = *how};
     lm_status status = lm_file_make_directory(how->directory, err);
     if (status == LM_OK) status = find_unfinished(o, options, err);
+    if (status == LM_OK && !o->kept) {
+        /* Whatever is killed from here on is begun again by the same command. */
+        o->at = (lm_unfinished){.options = options};
+        status = lm_unfinished_write(&o->at, how->directory, err);
+        o->begun = status == LM_OK;
+    }
     if (status != LM_OK) return status;
     for (int i = 0; i < PARTS && status == LM_OK; i++) {
         lm_tokenize_part *p = &o->parts[i];
@@ -75,12 +106,14 @@ lm_status lm_tokenize_output_open(lm_tokenize_output *o, const lm_tokenize_outpu
                          : lm_shard_set_open(&p->shards, how->directory, names[i], tokenizer,
                                              how->shard_tokens, err);
     }
-    o->at.options = options;
     return status;
 }
 
 void lm_tokenize_output_close(lm_tokenize_output *o) {
+    lm_error aside = {0};
     for (int i = 0; i < PARTS; i++) lm_shard_set_close(&o->parts[i].shards, o->kept);
+    if (o->begun && !o->kept) (void)lm_unfinished_remove(o->how.directory, &aside);
+    o->begun = false;
 }
 
 lm_status lm_tokenize_output_check_disk(const lm_tokenize_output *o, const lm_documents *from,
@@ -123,8 +156,9 @@ static int64_t complete_shards(const lm_tokenize_output *o) {
 lm_status lm_tokenize_output_go_on(lm_tokenize_output *o, lm_documents *from, lm_error *err) {
     lm_documents_counts c;
     if (!o->kept) return LM_OK;
-    fprintf(stderr, "lmtrain: going on in %s behind %" PRId64 " documents\n", o->how.directory,
-            o->at.documents);
+    if (o->at.documents > 0)
+        fprintf(stderr, "lmtrain: going on in %s behind %" PRId64 " documents\n", o->how.directory,
+                o->at.documents);
     lm_status status = lm_documents_skip(from, o->at.documents, err);
     lm_documents_count(from, &c);
     if (status != LM_OK || c.text != o->at.text)

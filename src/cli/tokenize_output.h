@@ -10,8 +10,9 @@
  *     lm_tokenize_output_commit(&o, documents, &text, err);
  *     lm_tokenize_output_close(&o);
  *
- * Behind a document, when a shard became full or much text was encoded since, a restart point is
- * kept (tokenize_unfinished.h). From the first one on a failure leaves what there is. */
+ * From the start there is a restart point (tokenize_unfinished.h), so that a job which was killed
+ * goes on by the same command; behind a document, when a shard became full or much text was encoded
+ * since, it is moved there. From then on a failure leaves what there is, before that nothing. */
 #ifndef LM_CLI_TOKENIZE_OUTPUT_H
 #define LM_CLI_TOKENIZE_OUTPUT_H
 
@@ -48,13 +49,17 @@ typedef struct lm_tokenize_output {
     lm_tokenize_output_options how;
     lm_tokenize_part parts[LM_UNFINISHED_PARTS]; /* [validation] */
     lm_unfinished at;                            /* the last restart point */
-    bool kept;                                   /* there is one */
+    bool begun;                                  /* unfinished.json was written here */
+    bool kept;                                   /* there is work to go on with */
     uint64_t bytes;                              /* of text, at it */
     int64_t shards;                              /* complete, at it */
     int64_t documents;                           /* pieces begun */
 } lm_tokenize_output;
 
-/* LM_ERR_USAGE when a corpus is there, finished or not, that is not to be overwritten. */
+/* Makes the directory and keeps other processes of lmtrain tokenize out of it until *lock is
+ * closed, a descriptor or -1. */
+lm_status lm_tokenize_output_lock(const char *directory, int *lock, lm_error *err);
+/* LM_ERR_USAGE when a whole corpus is there that is not to be overwritten. */
 lm_status lm_tokenize_output_check(const lm_tokenize_output_options *how, lm_error *err);
 /* options: a digest of all that determines the corpus. LM_ERR_USAGE when another corpus is there,
  * or an unfinished one of other options. */

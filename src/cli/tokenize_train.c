@@ -1,17 +1,19 @@
 #include "cli/tokenize_train.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/tokenize_files.h"
 #include "machine/cpu.h"
+#include "report/bar.h"
 #include "tokenizer/split.h"
 #include "tokenizer/train.h"
 
 #define PIECE         ((size_t)1 << 20) /* bytes of text read at a time */
-#define LARGEST_FILE  ((size_t)1 << 28) /* of a tokenizer */
 #define DEFAULT_SPLIT "gpt2"
 
 static const char *const default_specials[] = {"<|endoftext|>"};
@@ -57,52 +59,32 @@ static lm_status find_split(const char *name, const lm_split **split, lm_error *
     return LM_ERR_USAGE;
 }
 
-/* May tokenizer.json be written here? */
-static lm_status check_file(const char *path, bool force, lm_error *err) {
-    lm_text there = {0};
-    if (!lm_file_exists(path)) return LM_OK;
-    if (!force)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "%s exists already: add --force to overwrite it, or choose another"
-                            " --output",
-                            path);
-    lm_status status = lm_file_read(path, LARGEST_FILE, &there, err);
-    if (status == LM_OK && !lm_tokenizer_is_ours(lm_text_cstr(&there)))
-        status = lm_error_set(err, LM_ERR_USAGE,
-                              "%s was not written by lmtrain, which does not overwrite it: choose"
-                              " another --output",
-                              path);
-    lm_text_free(&there);
-    return status;
-}
-
 /* The documents that are not held out. The others are read too: only then it is known whether there
  * are any. */
 static lm_status put_documents(lm_bpe_trainer *trainer, lm_documents *from, lm_error *err) {
     lm_document document;
     bool more;
     lm_status status = LM_OK;
+    lm_documents_counts c;
+    lm_bar bar;
     char *piece = malloc(PIECE);
     if (!piece) return lm_error_no_memory(err, "tokenize");
+    lm_documents_count(from, &c);
+    lm_bar_start(&bar, stderr, "train a tokenizer", c.total);
     while ((status = lm_documents_next(from, &document, &more, err)) == LM_OK && more) {
         size_t n;
         do {
             if ((status = lm_documents_read(from, piece, PIECE, &n, err)) != LM_OK) goto out;
+            lm_documents_count(from, &c);
+            lm_bar_at(&bar, c.taken, c.bytes[false] + c.bytes[true]);
             if (document.validation) continue;
             if ((status = lm_bpe_trainer_put(trainer, piece, n, err)) != LM_OK) goto out;
         } while (n > 0);
         if ((status = lm_bpe_trainer_finish(trainer, err)) != LM_OK) goto out;
     }
 out:
+    lm_bar_finish(&bar);
     free(piece);
-    return status;
-}
-
-static lm_status write_file(const lm_tokenizer *t, const char *path, lm_error *err) {
-    lm_text file = {0};
-    lm_status status = lm_tokenizer_save(t, &file, err);
-    if (status == LM_OK) status = lm_file_replace(path, file.data, file.length, err);
-    lm_text_free(&file);
     return status;
 }
 
@@ -144,14 +126,15 @@ lm_status lm_tokenize_train(const lm_tokenize_training *o, const lm_tokenize_tra
     lm_pool *pool = NULL;
     lm_bpe_trainer *trainer = NULL;
     lm_documents *from = NULL;
+    lm_text file = {0};
     char *path = NULL;
     *t = NULL;
     lm_status status = find_split(in->pretokenizer, &split, err);
     if (status != LM_OK) goto out;
     if ((status = check_inputs(o, in->input, err)) != LM_OK) goto out;
     if ((status = lm_file_make_directory(in->output, err)) != LM_OK) goto out;
-    path = lm_file_join(in->output, "tokenizer.json");
-    status = path ? check_file(path, in->force, err) : lm_error_no_memory(err, in->output);
+    path = lm_file_join(in->output, LM_TOKENIZER_FILE);
+    status = path ? lm_tokenize_files_owned(in->output, err) : lm_error_no_memory(err, in->output);
     if (status != LM_OK) goto out;
     status = lm_pool_create(&pool, in->threads > 0 ? in->threads : lm_cpu_threads(NULL), err);
     if (status != LM_OK) goto out;
@@ -160,13 +143,16 @@ lm_status lm_tokenize_train(const lm_tokenize_training *o, const lm_tokenize_tra
     if (status != LM_OK) goto out;
     if ((status = put_documents(trainer, from, err)) != LM_OK) goto out;
     if ((status = lm_bpe_trainer_make(trainer, &how, t, err)) != LM_OK) goto out;
-    if ((status = write_file(*t, path, err)) != LM_OK) goto out;
+    if ((status = lm_tokenizer_save(*t, &file, err)) != LM_OK) goto out;
+    if ((status = lm_tokenize_files_check(in->output, &file, in->force, err)) != LM_OK) goto out;
+    if ((status = lm_tokenize_files_write(in->output, *t, &file, err)) != LM_OK) goto out;
     status = say(*t, &how, from, path, err);
 out:
     if (status != LM_OK) {
         lm_tokenizer_close(*t);
         *t = NULL;
     }
+    lm_text_free(&file);
     lm_documents_close(from);
     lm_bpe_trainer_close(trainer);
     lm_pool_free(pool);

@@ -39,8 +39,8 @@ typedef struct lm_tokenize_training_inputs {
 
 /* Options of training without --train are LM_ERR_USAGE, as is --train without a vocabulary size. */
 lm_status lm_tokenize_training_check(const lm_tokenize_training *o, lm_error *err);
-/* Trains, writes tokenizer.json, says on stdout what it became, and opens it. A tokenizer.json that
- * is there is replaced with `force` alone, and only one of ours. */
+/* Trains, writes the tokenizer's files, says on stdout what it became, and opens it. Where another
+ * tokenizer.json is there: lm_tokenize_files_check; the same one may be made again. */
 lm_status lm_tokenize_train(const lm_tokenize_training *o, const lm_tokenize_training_inputs *in,
                             lm_tokenizer **t, lm_error *err);
 

@@ -1,5 +1,5 @@
 /* What `lmtrain tokenize` keeps to go on after it was killed: unfinished.json in its output
- * directory, from the first restart point on until the corpus is whole.
+ * directory, from the start until the corpus is whole.
  *
  *     {"format": "lmtrain unfinished corpus", "version": 1, "options": "0123456789abcdef",
  *      "documents": 1234, "text": "0123456789abcdef",

@@ -5,19 +5,16 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/message.h"
 #include "base/numbers.h"
+#include "report/line.h"
 #include "report/metrics.h"
 
 #define REDRAW_SECONDS    0.1
 #define WAIT_MILLISECONDS 1000 /* for a reader of what must be heard */
-#define CLEAR_LINE        "\r\033[K"
 #define BOLD              "\033[1m"
 #define PLAIN             "\033[0m"
 enum { LINE_BYTES = 512 }; /* longer than any line, so that printing one allocates nothing */
@@ -27,15 +24,9 @@ static bool wants_colour(void) {
     return !(no && *no);
 }
 
-/* Can a line be drawn again on this stream? */
-static bool is_terminal(FILE *stream) {
-    const char *term = getenv("TERM");
-    return isatty(fileno(stream)) == 1 && !(term && strcmp(term, "dumb") == 0);
-}
-
 void lm_progress_start(lm_progress *p, FILE *stream, bool quiet, int64_t every, int64_t first_step,
                        int64_t steps, double flops_per_token) {
-    bool terminal = is_terminal(stream);
+    bool terminal = lm_line_is_terminal(stream);
     *p = (lm_progress){.stream = stream,
                        .terminal = terminal,
                        .colour = terminal && wants_colour(),
@@ -65,22 +56,6 @@ static void tell_of_dropped(lm_progress *p) {
     p->dropped = 0;
 }
 
-static const char *duration(char *out, size_t size, double seconds) {
-    if (!(seconds >= 0) || seconds > 1e9) {
-        snprintf(out, size, "-");
-        return out;
-    }
-    long s = (long)(seconds + 0.5);
-    if (s >= 86400) {
-        snprintf(out, size, "%ldd %ld:%02ld:%02ld", s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
-    } else if (s >= 3600) {
-        snprintf(out, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    } else {
-        snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
-    }
-    return out;
-}
-
 /* What a line leaves out to fit a narrow terminal, the least important first. */
 enum { ALL, CLOSE_TOGETHER, NO_FLOPS, NO_SPEED };
 
@@ -104,14 +79,7 @@ static void write_line(lm_text *line, const lm_progress *p, int leave_out, int64
         lm_text_printf(line, " %.0f%%", 100 * flops / p->peak_flops);
     double elapsed = lm_clock_seconds() - p->started;
     double left = elapsed / (double)(step - p->first_step) * (double)(p->steps - step);
-    lm_text_printf(line, "%sleft %s", gap, duration(text, sizeof text, left));
-}
-
-/* Width of the terminal; 80 when it cannot be found out. */
-static size_t columns(const lm_progress *p) {
-    struct winsize size;
-    if (ioctl(fileno(p->stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    return 80;
+    lm_text_printf(line, "%sleft %s", gap, lm_line_duration(text, sizeof text, left));
 }
 
 /* Columns that a line takes; escape sequences take none. */
@@ -145,13 +113,8 @@ void lm_progress_peak(lm_progress *p, double peak_flops) {
     if (peak_flops > p->peak_flops) p->peak_flops = peak_flops;
 }
 
-/* Where no terminal shows when a line came, it begins with the time of day. */
 static void print_time(const lm_progress *p) {
-    time_t now = time(NULL);
-    struct tm local;
-    char text[16];
-    if (p->terminal || !localtime_r(&now, &local)) return;
-    if (strftime(text, sizeof text, "%H:%M:%S ", &local) > 0) fputs(text, p->stream);
+    if (!p->terminal) lm_line_print_time(p->stream);
 }
 
 void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_per_s) {
@@ -161,7 +124,7 @@ void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_p
     if (p->terminal ? !last && now - p->redrawn < REDRAW_SECONDS : !last && step % p->every != 0)
         return;
     p->redrawn = now;
-    size_t width = p->terminal ? columns(p) : SIZE_MAX;
+    size_t width = p->terminal ? lm_line_columns(p->stream) : SIZE_MAX;
     for (int leave_out = ALL; leave_out <= NO_SPEED; leave_out++) {
         write_line(&p->line, p, leave_out, step, loss, tokens_per_s);
         if (shown_width(&p->line) < width) break;
@@ -170,7 +133,7 @@ void lm_progress_step(lm_progress *p, int64_t step, double loss, double tokens_p
     if (!can_write(p, 0)) return;
     tell_of_dropped(p);
     print_time(p);
-    fprintf(p->stream, p->terminal ? CLEAR_LINE "%s" : "%s\n", lm_text_cstr(&p->line));
+    fprintf(p->stream, p->terminal ? LM_LINE_CLEAR "%s" : "%s\n", lm_text_cstr(&p->line));
     fflush(p->stream);
     p->drawn = p->terminal;
 }
@@ -213,7 +176,7 @@ static void put_on_stream(void *progress, const char *bytes, size_t n) {
 static void print_note(lm_progress *p, const char *format, va_list arguments) {
     if (!can_write(p, WAIT_MILLISECONDS)) return;
     tell_of_dropped(p);
-    if (p->drawn) fputs(CLEAR_LINE, p->stream);
+    if (p->drawn) fputs(LM_LINE_CLEAR, p->stream);
     p->drawn = false;
     print_time(p);
     lm_message_format(put_on_stream, p, format, arguments);

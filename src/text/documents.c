@@ -258,6 +258,11 @@ static lm_status check_both(const lm_documents *d) {
     return LM_OK;
 }
 
+bool lm_documents_goes_on(const lm_documents *d) {
+    return d->open && !d->rest && !d->trying && d->how.val_fraction > 0 && d->counts.ends &&
+           d->end.made && !d->passed.cut_off;
+}
+
 lm_status lm_documents_next(lm_documents *d, lm_document *doc, bool *more, lm_error *err) {
     d->err = err;
     *more = false;
@@ -265,7 +270,7 @@ lm_status lm_documents_next(lm_documents *d, lm_document *doc, bool *more, lm_er
         /* It is known only then whether there is an end to hold out. */
         lm_status status = read_through(d, NULL);
         if (status != LM_OK) return status;
-        d->rest = d->end.made && !d->passed.cut_off;
+        d->rest = lm_documents_goes_on(d);
     } else {
         d->rest = false;
     }

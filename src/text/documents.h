@@ -93,6 +93,9 @@ lm_status lm_documents_open(lm_documents **d, const lm_documents_options *how, l
 lm_status lm_documents_next(lm_documents *d, lm_document *doc, bool *more, lm_error *err);
 /* Copies the next bytes of its text: 1 to `size` of them, *got; 0: it is over. */
 lm_status lm_documents_read(lm_documents *d, char *data, size_t size, size_t *got, lm_error *err);
+/* Of the document at hand, which was read through: does its end come as another, which is held out?
+ */
+bool lm_documents_goes_on(const lm_documents *d);
 /* Goes over the first n of those that lm_documents_next gives, which count as read: to go on where
  * earlier work was. LM_ERR_RUNTIME when there are fewer. Before the first call of next. */
 lm_status lm_documents_skip(lm_documents *d, int64_t n, lm_error *err);

@@ -232,7 +232,7 @@ lm_status lm_tokenizer_save_config(const lm_tokenizer *t, int64_t length, lm_tex
     if (token.length > 0) lm_json_string(&w, "bos_token", lm_text_cstr(&token));
     added_text(v, t->end_token, &token);
     if (token.length > 0) lm_json_string(&w, "eos_token", lm_text_cstr(&token));
-    lm_json_integer(&w, "model_max_length", length);
+    if (length > 0) lm_json_integer(&w, "model_max_length", length);
     lm_json_boolean(&w, "clean_up_tokenization_spaces", false);
     lm_json_end(&w);
     lm_text_append(out, "\n", 1);

@@ -63,7 +63,7 @@ bool lm_tokenizer_has_file(const lm_tokenizer *t);
  * for `bytes`, which needs none, it is one of 256 tokens. */
 lm_status lm_tokenizer_save(const lm_tokenizer *t, lm_text *out, lm_error *err);
 /* Appends the tokenizer_config.json that Hugging Face's transformers read beside it: its class, its
- * special tokens, and `length`, the most tokens that the model sees. */
+ * special tokens, and `length`, the most tokens that the model sees; 0: not known. */
 lm_status lm_tokenizer_save_config(const lm_tokenizer *t, int64_t length, lm_text *out,
                                    lm_error *err);
 /* Is this the text of a file that lm_tokenizer_save gave? Others' files are not replaced. */

@@ -110,12 +110,12 @@ files_that_are_there() {
     mkdir theirs
     printf '{"model": {}}' >theirs/tokenizer.json
     check "a tokenizer that lmtrain did not write is refused with --force too" \
-        exits_saying 2 "was not written by lmtrain" only --input "$text" --output theirs --force
+        exits_saying 2 "is not lmtrain's" only --input "$text" --output theirs --force
     check "a tokenizer that lmtrain did not write is left as it was" test "$(cat theirs/tokenizer.json)" = '{"model": {}}'
     mkdir named
     printf '{"model": {"vocab": {"lmtrain": 7}}}' >named/tokenizer.json
     check "a tokenizer of others that has lmtrain for a token is refused with --force too" \
-        exits_saying 2 "was not written by lmtrain" only --input "$text" --output named --force
+        exits_saying 2 "is not lmtrain's" only --input "$text" --output named --force
 }
 scenario files_that_are_there
 

@@ -38,3 +38,30 @@ for call in malloc calloc realloc open write fsync rename; do
     scenario check "a tokenizer is trained or not after the k-th $call failed, for every k" \
         every "$call"
 done
+
+# Killed at the k-th rename or sync, the same command goes on: with the tokenizer, then the shards.
+whole() {
+    "$lmtrain" tokenize --train --vocab-size 600 --threads 2 --input text.txt --shard-tokens 2000 \
+        --output "$1"
+}
+made() { given corpus && whole straight >/dev/null; }
+killed_at_every() {
+    local call=$1 k=1 code
+    given made
+    while :; do
+        rm -rf out1 mark
+        FAULT="$call:$k!" FAULT_MARK=mark LD_PRELOAD=$interpose whole out1 >fault.out 2>&1
+        code=$?
+        [ -e mark ] || break
+        [ "$code" -eq 137 ] || { echo "$call:$k: exit code $code"; cat fault.out; return 1; }
+        # The last kill may leave nothing to do.
+        whole out1 >again.out 2>&1 || grep -q "exists already" again.out || { cat again.out; return 1; }
+        diff -r -I '"modified"' -x unfinished.json straight out1 || { echo "$call:$k"; return 1; }
+        k=$((k + 1))
+    done
+    [ "$k" -gt 3 ] || { echo "$call is called $k times alone"; return 1; }
+}
+for call in rename fsync; do
+    scenario check "tokenize --train goes on by the same command after a kill at the k-th $call, for every k" \
+        killed_at_every "$call"
+done
