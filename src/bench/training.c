@@ -64,8 +64,11 @@ void lm_bench_training_begin(lm_bench_training *t, const lm_bench *b) {
 
 lm_status lm_bench_training_plan(lm_bench_training *t, lm_error *err) {
     lm_setup *setup = &t->trainer.setup;
-    lm_status status =
-        lm_setup_open(setup, &t->config, t->settings.threads, t->settings.isas, true, err);
+    lm_text said = {0};
+    lm_status status = lm_setup_inherit(&t->config, false, &t->trainer.from, &said, err);
+    lm_text_free(&said);
+    if (status == LM_OK)
+        status = lm_setup_open(setup, &t->config, t->settings.threads, t->settings.isas, true, err);
     if (status != LM_OK) return status;
     t->work = setup->plan.model.flops_per_token * (double)setup->plan.step_tokens;
     return LM_OK;

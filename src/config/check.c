@@ -45,6 +45,12 @@ static const char *place_of_named(const lm_parser *p, const char *line, size_t l
     return best ? best : p->name;
 }
 
+/* Keys of the model that the config leaves out are those of the model that it begins with, and not
+ * known yet. */
+static bool inherits_model(const lm_parser *p) {
+    return !p->saved && p->config->run.init_from && *p->config->run.init_from;
+}
+
 /* Whether the model room accepts the model's options; its problems get places. */
 static void check_model(lm_parser *p) {
     lm_model_options model = p->config->model;
@@ -54,7 +60,7 @@ static void check_model(lm_parser *p) {
     p->config->document_token_given = *origin_of(p, "model.document_token")->place != '\0';
     /* The key's default is some token or other: the data may know it (train/open.c). */
     if (!p->config->document_token_given) model.document_mask = false;
-    if (lm_model_resolve(&model, &err) == LM_OK) return;
+    if (inherits_model(p) || lm_model_resolve(&model, &err) == LM_OK) return;
     for (const char *line = err.message; *line;) {
         size_t n = strcspn(line, "\n");
         lm_parser_problem(p, place_of_named(p, line, n), "%.*s", (int)n, line);
@@ -66,8 +72,9 @@ static void check_model(lm_parser *p) {
 static void apply_preset(lm_parser *p) {
     for (int i = 0; i < lm_n_presets; i++) {
         int key = lm_key_find(lm_presets[i].path);
-        if (lm_presets[i].preset == p->config->preset && !*p->origins[key].place)
-            p->no_memory |= !lm_key_set_literal(lm_key_at(key), p->config, lm_presets[i].value);
+        if (lm_presets[i].preset != p->config->preset || *p->origins[key].place) continue;
+        p->no_memory |= !lm_key_set_literal(lm_key_at(key), p->config, lm_presets[i].value);
+        p->config->given[key] = true;
     }
 }
 
@@ -86,6 +93,7 @@ static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
     if (k->required && !origin->wrong && lm_key_is_empty(k, p->config))
         lm_parser_problem(p, origin->place, "%s: expected a path, found an empty string", k->path);
     if (lm_key_applies(k, p->config)) return;
+    if (inherits_model(p) && strncmp(k->path, "model.", 6) == 0) return;
     if (origin_of(p, k->depends)->wrong) return;
     if (k->depends_too && origin_of(p, k->depends_too)->wrong) return;
     lm_text values = {0};
@@ -126,6 +134,8 @@ static void check_token_bytes(lm_parser *p) {
 }
 
 void lm_parser_check(lm_parser *p) {
+    for (int key = 0; key < lm_key_count(); key++)
+        p->config->given[key] = *p->origins[key].place != '\0';
     p->config->offsets_given = *origin_of(p, "data.offsets")->place != '\0';
     if (!p->saved) apply_preset(p); /* what a checkpoint lacks, its preset did not set */
     check_keys(p);

@@ -28,6 +28,7 @@ typedef struct lm_config {
     int preset; /* model.preset (lm_preset_name); parsing has applied it to `model` */
     lm_model_options model;
     bool document_token_given; /* model.document_token; else whoever opens the data sees to it */
+    bool *given;               /* [lm_key_count()] by the file, an override or the preset */
     lm_data_options data;
     bool offsets_given; /* data.offsets; else a run that is resumed has those that it had */
     lm_train_options train;
@@ -70,6 +71,13 @@ void lm_config_result_differences(const lm_config *before, const lm_config *now,
 /* Appends the keys of a section ("model") that differ, a line each with both values. */
 void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
                            lm_text *out);
+
+/* What a config leaves out of its model it takes from that of `from`, whose weights it begins
+ * with (run.init_from). Keys that it gives and that differ: those that may, such as
+ * model.context_length, go to *differing, a line each with both values, there -> here; of the
+ * others LM_ERR_USAGE names all, and nothing is taken. With `force` they are what they are. */
+lm_status lm_config_inherit(lm_config *c, const lm_config *from, bool force, lm_text *differing,
+                            lm_error *err);
 
 /* The fully resolved config as JSON text that lm_config_parse reads back to the same config. */
 void lm_config_print(const lm_config *c, lm_text *out);

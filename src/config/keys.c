@@ -122,6 +122,14 @@ void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const 
     }
 }
 
+void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to) {
+    size_t size = k->type == LM_KEY_BOOLEAN  ? sizeof(bool)
+                  : k->type == LM_KEY_CHOICE ? sizeof(int)
+                                             : sizeof(int64_t); /* as of a double */
+    LM_ASSERT(k->type != LM_KEY_STRING && k->type != LM_KEY_SOURCES);
+    memcpy(member(k, to), const_member(k, from), size);
+}
+
 void lm_key_print(const lm_key *k, const lm_config *c, lm_text *out) {
     lm_json_writer w = {.out = out};
     lm_key_write(k, c, &w, NULL);
@@ -255,6 +263,8 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
 }
 
 void lm_config_free(lm_config *c) {
+    free(c->given);
+    c->given = NULL;
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
         if (k->type == LM_KEY_SOURCES) lm_data_sources_free(member(k, c));

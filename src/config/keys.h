@@ -37,6 +37,7 @@ typedef struct lm_key {
     bool required;
     bool may_change; /* when a run is resumed */
     bool neutral;    /* never changes a bit of the result */
+    bool may_differ; /* of the model: from that of the weights that a run begins with */
     bool is_data;    /* the path of a corpus, whose digest tells whether the result is the same */
     /* Has the key any effect in this config? NULL: always. A key without effect is not printed; it
      * is an error to give it, and the message names the keys that decide it and their values. */
@@ -88,6 +89,8 @@ void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x);
 /* A string, or the path of the only source, none when it is empty; false: out of memory. */
 bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x);
 void lm_key_set_sources(const lm_key *k, lm_config *c, lm_data_sources x); /* it is k's from here */
+/* Takes the value from another config; not for strings and sources (asserted). */
+void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to);
 /* The same from a literal of the table: a number, true or false, a choice's name, a string. */
 bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal);
 bool lm_key_takes_string(const lm_key *k); /* as JSON: text that is no choice */

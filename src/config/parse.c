@@ -254,7 +254,8 @@ static lm_status parse(lm_parser *p, const char *text, size_t size, const char *
     char *copy = malloc(size + 1);
     p->origins = calloc((size_t)lm_key_count(), sizeof *p->origins);
     set_defaults(p);
-    if (!copy || !p->origins || p->no_memory) {
+    p->config->given = calloc((size_t)lm_key_count(), sizeof *p->config->given);
+    if (!copy || !p->origins || !p->config->given || p->no_memory) {
         status = lm_error_no_memory(err, p->name);
         goto out;
     }

@@ -310,3 +310,43 @@ void lm_config_differences(const lm_config *before, const lm_config *now, const 
     LM_ASSERT(s);
     for (int i = 0; i < s->n_keys; i++) append_difference(&s->keys[i], before, now, false, out);
 }
+
+/* ---- the model that a run begins with ---------------------------------------------------------*/
+
+static bool is_zero(const lm_config *c, const lm_key *k) {
+    lm_text value = {0};
+    lm_key_print(k, c, &value);
+    bool zero = strcmp(lm_text_cstr(&value), "0") == 0;
+    lm_text_free(&value);
+    return zero;
+}
+
+/* Is the key taken over? Sizes of 0 stand for what follows from other keys. */
+static bool is_inherited(const lm_config *c, const lm_key *k) {
+    if (k->neutral || strcmp(k->path, "model.document_token") == 0) return false;
+    return !c->given[lm_key_find(k->path)] || (k->type == LM_KEY_INTEGER && is_zero(c, k));
+}
+
+lm_status lm_config_inherit(lm_config *c, const lm_config *from, bool force, lm_text *differing,
+                            lm_error *err) {
+    const lm_section *s = lm_section_find("model");
+    lm_text problems = {0};
+    lm_status status = LM_OK;
+    for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
+        if (k->neutral || force || is_inherited(c, k)) continue;
+        append_difference(k, from, c, false,
+                          k->may_differ || k->may_change ? differing : &problems);
+    }
+    if (problems.failed || differing->failed) {
+        status = lm_error_no_memory(err, NULL);
+    } else if (problems.length > 0) {
+        status = lm_error_set(err, LM_ERR_USAGE,
+                              "keys of the model that the config gives are others than those of the"
+                              " weights (there -> here); leave them out:\n%-s",
+                              lm_text_cstr(&problems));
+    }
+    for (const lm_key *k = s->keys; k < s->keys + s->n_keys && status == LM_OK; k++)
+        if (is_inherited(c, k)) lm_key_copy(k, from, c);
+    lm_text_free(&problems);
+    return status;
+}

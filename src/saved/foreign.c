@@ -1,6 +1,5 @@
 #include "saved/foreign.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +51,7 @@ lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *token
     status = lm_config_parse_saved(&s->config, path, "{}", 2, NULL, err);
     if (status != LM_OK) goto out;
     s->config.model = f->source.options;
-    s->state = (lm_run_state){.train_loss = NAN, .val_loss = NAN, .best_val_loss = NAN};
+    lm_run_state_init(&s->state);
     count_parameters(s);
     if (!tokenizer) tokenizer = f->source.tokenizer;
     if (tokenizer && strcmp(tokenizer, "none") != 0) status = keep_tokenizer(s, tokenizer, err);

@@ -153,9 +153,8 @@ lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, 
     return status;
 }
 
-/* A text of the checkpoint, or what it would be. */
-static lm_status read_text(const lm_saved *s, const char *name, bool *found, lm_text *out,
-                           lm_error *err) {
+lm_status lm_saved_text(const lm_saved *s, const char *name, bool *found, lm_text *out,
+                        lm_error *err) {
     if (s->checkpoint) return lm_checkpoint_read_text(s->checkpoint, name, found, out, err);
     return lm_saved_foreign_text(s, name, found, out, err);
 }
@@ -164,7 +163,7 @@ lm_status lm_saved_kept(const lm_saved *s, lm_interop_kept *kept, lm_error *err)
     lm_text text = {0}, name = {0};
     bool found;
     *kept = lm_interop_kept_none();
-    lm_status status = read_text(s, LM_INTEROP_KEPT, &found, &text, err);
+    lm_status status = lm_saved_text(s, LM_INTEROP_KEPT, &found, &text, err);
     lm_text_printf(&name, "%s: " LM_INTEROP_KEPT, s->path);
     if (status == LM_OK && found)
         status =
@@ -180,7 +179,7 @@ lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *opti
     bool found;
     *t = NULL;
     if (!*s->state.tokenizer) return LM_OK;
-    lm_status status = read_text(s, "tokenizer.json", &found, &text, err);
+    lm_status status = lm_saved_text(s, "tokenizer.json", &found, &text, err);
     if (status != LM_OK) goto out;
     if (found) {
         lm_text_printf(&name, "%s: tokenizer.json", s->path);

@@ -52,6 +52,10 @@ lm_status lm_saved_verify(lm_checkpoint *c, const char *path, lm_pool *pool, lm_
 /* The tokenizer of its tokens; *t NULL: the run did not know it. Options: lm_tokenizer_open. */
 lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
                              lm_tokenizer **t, lm_error *err);
+/* Appends a text of the checkpoint (lm_checkpoint_read_text), or what it would be of a model of
+ * another program. */
+lm_status lm_saved_text(const lm_saved *s, const char *name, bool *found, lm_text *out,
+                        lm_error *err);
 /* What came in with the model and is kept for an export (free it). */
 lm_status lm_saved_kept(const lm_saved *s, lm_interop_kept *kept, lm_error *err);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */

@@ -154,8 +154,13 @@ static lm_status resolve(lm_setup *s, lm_error *err) {
 
 lm_status lm_setup_resolve(lm_config *config, lm_error *err) {
     lm_setup s = {.config = config};
+    lm_saved from;
+    lm_text said = {0};
     lm_error aside;
-    lm_status status = resolve(&s, err);
+    lm_status status = lm_setup_inherit(config, false, &from, &said, err);
+    if (status == LM_OK) status = resolve(&s, err);
+    lm_saved_close(&from);
+    lm_text_free(&said);
     lm_setup_close(&s);
     if (config->model.vocab_size == LM_VOCAB_UNKNOWN)
         (void)lm_model_resolve(&config->model, &aside); /* what does not depend on the data */
@@ -196,5 +201,6 @@ void lm_setup_close(lm_setup *s) {
     lm_sources_close(&s->val);
     lm_tokenizer_close(s->tokens_of);
     lm_text_free(&s->tokenizer_file);
+    lm_text_free(&s->kept);
     memset(s, 0, sizeof *s);
 }

@@ -33,7 +33,7 @@ static uint64_t checkpoints_kept(const lm_config *c) {
 static uint64_t bytes_beside(const lm_setup *s) {
     lm_text config = {0};
     lm_config_print_result(s->config, &config);
-    uint64_t bytes = 1536 + config.length + s->tokenizer_file.length;
+    uint64_t bytes = 1536 + config.length + s->tokenizer_file.length + s->kept.length;
     lm_text_free(&config);
     return bytes;
 }

@@ -86,6 +86,7 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     t->state = from.state;
     t->state.val_digest = val_digest;
     take_val_losses(t, &from);
+    if ((status = lm_setup_adopt(&t->setup, &from, err)) != LM_OK) goto out;
     t->saved_step = from.state.step;
     if (lm_trainer_is_finished(t)) status = check_finished(t, &from, val_digest, err);
 out:

@@ -52,6 +52,17 @@ static lm_status check_written(const lm_trainer *t, const char *path, lm_error *
     return lm_error_prefix(err, "written, but it does not read back");
 }
 
+/* The texts of a checkpoint, those that there are. */
+static int64_t list_texts(const lm_trainer *t, lm_checkpoint_text texts[2]) {
+    const lm_text *tokenizer = &t->setup.tokenizer_file, *kept = &t->setup.kept;
+    int64_t n = 0;
+    if (tokenizer->length > 0)
+        texts[n++] = (lm_checkpoint_text){"tokenizer.json", tokenizer->data, tokenizer->length};
+    if (kept->length > 0)
+        texts[n++] = (lm_checkpoint_text){LM_INTEROP_KEPT, kept->data, kept->length};
+    return n;
+}
+
 lm_status lm_trainer_write(lm_trainer *t, lm_error *err) {
     lm_text meta = {0};
     char *path = NULL;
@@ -66,10 +77,10 @@ lm_status lm_trainer_write(lm_trainer *t, lm_error *err) {
     }
     /* The metrics up to this step are written first, so that they never lag behind a checkpoint. */
     if ((status = lm_metrics_sync(&t->metrics, err)) != LM_OK) goto out;
-    const lm_text *file = &t->setup.tokenizer_file;
-    const lm_checkpoint_text tokenizer = {"tokenizer.json", lm_text_cstr(file), file->length};
-    status = lm_checkpoint_write(path, t->arrays, t->n_arrays, &tokenizer, file->length > 0,
-                                 lm_text_cstr(&meta), t->pool, NULL, err);
+    lm_checkpoint_text texts[2];
+    int64_t n_texts = list_texts(t, texts);
+    status = lm_checkpoint_write(path, t->arrays, t->n_arrays, texts, n_texts, lm_text_cstr(&meta),
+                                 t->pool, NULL, err);
     if (status != LM_OK || (status = check_written(t, path, err)) != LM_OK) goto out;
     free(t->saved);
     t->saved = path;

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "data/sources.h"
 #include "model/model.h"
+#include "saved/saved.h"
 #include "tokenizer/tokenizer.h"
 
 typedef struct lm_train_plan {
@@ -34,10 +35,20 @@ typedef struct lm_setup {
     char tokenizer[64];        /* the name of its kind; "" when not known */
     uint64_t tokenizer_digest; /* of its file; 0: it has none */
     lm_text tokenizer_file;    /* that file: a member of each checkpoint */
+    lm_text kept;              /* what came in with run.init_from: a member of each, interop.json */
     lm_tokenizer *tokens_of;   /* the tokenizer itself; NULL: not known */
     double bytes_per_token;    /* of the first validation set; 0 when not known */
     lm_train_plan plan;
 } lm_setup;
+
+/* With run.init_from: opens what that names (a checkpoint, a run, a model of another program)
+ * into *from and takes keys of the model that the config leaves out from it (lm_config_inherit);
+ * without, *from is closed. A run to be resumed that has a resolved.json takes them from there.
+ * *said receives lines: checkpoints passed over, keys that differ. */
+lm_status lm_setup_inherit(lm_config *config, bool resume, lm_saved *from, lm_text *said,
+                           lm_error *err);
+/* After opening: takes the tokenizer from there when the data does not say it, and what is kept. */
+lm_status lm_setup_adopt(lm_setup *s, const lm_saved *from, lm_error *err);
 
 /* Opens and validates the corpora, takes vocab_size from the manifest when the config leaves it
  * out, resolves the model and makes the plan. threads 0: as many as run.threads says; when that is

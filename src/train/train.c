@@ -52,6 +52,16 @@ static void announce(lm_trainer *t) {
                          t->saved);
 }
 
+/* The config made whole, and what the plan needs. */
+static lm_status open_setup(lm_trainer *t, lm_error *err) {
+    const lm_train_settings *s = t->settings;
+    lm_status status = lm_setup_inherit(s->config, s->resume, &t->from, &t->said, err);
+    if (status == LM_OK)
+        status = lm_setup_open(&t->setup, s->config, s->threads, s->isas, s->quiet, err);
+    if (status == LM_OK && t->from.path) status = lm_setup_adopt(&t->setup, &t->from, err);
+    return status;
+}
+
 /* Everything that must hold before a run may begin. No file is changed, and `dry` takes nothing
  * that a plan alone does not need. */
 static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
@@ -164,8 +174,7 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     lm_trainer t = {.settings = settings, .config = settings->config, .began = (int64_t)time(NULL)};
     t.started = lm_clock_seconds();
     lm_stop_listen();
-    lm_status status = lm_setup_open(&t.setup, settings->config, settings->threads, settings->isas,
-                                     settings->quiet, err);
+    lm_status status = open_setup(&t, err);
     if (status != LM_OK) goto out;
     if ((status = check_start(&t, false, err)) != LM_OK) goto out;
     if (is_concluded(&t)) {
@@ -199,11 +208,11 @@ static void print_start(const lm_trainer *t, lm_text *out) {
 
 lm_status lm_train_plan_print(const lm_train_settings *settings, lm_text *out, lm_error *err) {
     lm_trainer t = {.settings = settings, .config = settings->config};
-    lm_status status = lm_setup_open(&t.setup, settings->config, settings->threads, settings->isas,
-                                     settings->quiet, err);
-    if (status != LM_OK) return status;
+    lm_status status = open_setup(&t, err);
+    if (status != LM_OK) goto out;
     if (!t.setup.plan.overflow) lm_setup_print_plan(&t.setup, out);
     if ((status = check_start(&t, true, err)) == LM_OK) print_start(&t, out);
+out:
     lm_trainer_free(&t);
     return status;
 }

@@ -94,6 +94,8 @@ void lm_trainer_free(lm_trainer *t) {
     lm_compute_free(&t->compute);
     lm_pool_free(t->pool);
     lm_setup_close(&t->setup);
+    lm_saved_close(&t->from);
+    lm_text_free(&t->said);
     lm_run_dir_close(&t->dir);
 }
 

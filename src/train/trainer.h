@@ -26,6 +26,8 @@ typedef struct lm_trainer {
     const lm_train_settings *settings;
     const lm_config *config;
     lm_setup setup;
+    lm_saved from; /* what run.init_from names; closed when it is not needed */
+    lm_text said;  /* lines about it */
     lm_pool *pool;
     lm_compute compute;
     lm_model *model;

@@ -222,18 +222,37 @@ scenario other_weights
 
 weights_that_do_not_fit() {
     given trained
-    check "run.init_from refuses weights of another shape" \
+    check "run.init_from refuses a key of the model that is not that of the weights" \
         exits_saying 2 "run.init_from: straight/checkpoints" tune --set model.d_ff=64
-    check "run.init_from names both shapes" says "expected shape [64, 32], found [96, 32]"
     check "run.init_from names the key and both its values" says "model.d_ff: 96 -> 64"
-    check "run.init_from names model.d_model when the width differs" \
-        exits_saying 2 "model.d_model: 32 -> 48" tune --set model.d_model=48
-    check "run.init_from refuses to leave out weights" \
-        exits_saying 2 "is not of this run's model" tune --set model.n_layers=1
+    check "run.init_from names all such keys" \
+        exits_saying 2 "model.d_model: 32 -> 48" tune --set model.d_model=48 --set model.n_layers=1
+    check "run.init_from names all such keys, one a line" says "model.n_layers: 2 -> 1"
     check "run.init_from lists other differences between the models" \
         exits_saying 0 "model.rope_theta: 10000 -> 5000" tune --set model.rope_theta=5000
 }
 scenario weights_that_do_not_fit
+
+# A config without a model is that of the weights.
+three_lines() {
+    given trained
+    printf '{"run": {"dir": "three", "init_from": "straight"}, "data": {"train": "%s"}}\n' \
+        "$(sed -n 's/.*"train": *"\([^"]*\)".*/\1/p' a.json | head -n 1)" >three.json
+    check "a config of run.dir, run.init_from and data.train is a whole one" \
+        exits_saying 0 "finished: three" "$lmtrain" --config three.json --set train.steps=3
+    check "its model is that of the weights" cmp \
+        <(sed -n '/"model"/,/}/p' three/resolved.json | grep -v '"preset"') \
+        <(sed -n '/"model"/,/}/p' straight/resolved.json | grep -v '"preset"')
+    check "so says --print-config" cmp \
+        <("$lmtrain" --config three.json --print-config | sed -n '/"model"/,/}/p') \
+        <(sed -n '/"model"/,/}/p' three/resolved.json)
+    mv straight away
+    check "it goes on without the run it began with" exits_saying 0 "finished: three" \
+        "$lmtrain" --config three.json --set train.steps=4 --resume
+    check "a key that is given must agree when it goes on" exits_saying 2 "model.d_ff cannot change" \
+        "$lmtrain" --config three.json --set train.steps=5 --set model.d_ff=64 --resume
+}
+scenario three_lines
 
 keys_that_cannot_change() {
     given trained

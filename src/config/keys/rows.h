@@ -34,6 +34,7 @@ LM_SECTIONS(LM_SECTION_DECLARE)
 #define REQUIRED .required = true
 #define MAY_CHANGE .may_change = true
 #define NEUTRAL .may_change = true, .neutral = true
+#define MAY_DIFFER .may_differ = true
 #define IS_DATA .may_change = true, .is_data = true
 #define TRY(values_) .trials = (values_)
 #define WHEN(applies_, depends_) .applies = (applies_), .depends = (depends_)

@@ -8,8 +8,10 @@ static const lm_key keys[] = {
     {"run.seed", INTEGER(run.seed, 0, COUNT_MOST, "1"),
      .help = "Seeds the initial weights, the data order and dropout."},
     {"run.init_from", PATH(run.init_from),
-     .help = "A checkpoint or a run directory whose weights a new run starts from (finetuning). "
-             "Empty: random weights."},
+     .help = "What a new run takes its weights from (finetuning): a checkpoint, a run directory, "
+             "or a model of transformers, llama.cpp, llama2.c, llm.c or nanoGPT. Keys of the model "
+             "that are left out are those of it; others must agree, but for those of training, "
+             "context_length, window and rope's. Empty: random weights."},
     {"run.threads", INTEGER(run.threads, 0, 1024, "0"), NEUTRAL,
      .help = "Number of threads; it never changes a bit of the result. "
              "0: as many as the CPUs that may be used, or OMP_NUM_THREADS if that is less."},
