@@ -141,18 +141,20 @@ static lm_status read_shards(lm_corpus *c, lm_read_all *r, const bool *read, lm_
     return LM_OK;
 }
 
-static void take_digest(lm_corpus *c, const lm_finding *found) {
+/* Of the first `count` shards. */
+static uint64_t digest_of(const lm_corpus *c, int64_t count) {
     lm_digest whole;
     lm_digest_init(&whole);
-    for (int64_t i = 0; i < c->count; i++) {
+    for (int64_t i = 0; i < count; i++) {
+        const lm_shard *s = &c->shards[i];
         unsigned char bytes[8];
-        lm_write_u64(bytes, found[i].digest);
+        lm_write_u64(bytes, s->digest);
         lm_digest_add(&whole, bytes, sizeof bytes);
-        if (!c->shards[i].has_index) continue;
-        lm_write_u64(bytes, c->shards[i].index_digest);
+        if (!s->has_index) continue;
+        lm_write_u64(bytes, s->index_digest);
         lm_digest_add(&whole, bytes, sizeof bytes);
     }
-    c->digest = lm_digest_end(&whole);
+    return lm_digest_end(&whole);
 }
 
 lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, const lm_corpus_check *how,
@@ -176,7 +178,8 @@ lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, const lm_corpus_c
     say_end(&p, status == LM_OK, &not_kept);
     if (status != LM_OK) goto out;
     c->watched |= r.watched;
-    take_digest(c, found);
+    for (int64_t i = 0; i < c->count; i++) c->shards[i].digest = found[i].digest;
+    c->digest = digest_of(c, c->count);
     c->bound = vocab_size;
     c->validated = true;
 out:
@@ -200,4 +203,11 @@ bool lm_corpus_watched(const lm_corpus *c) {
 uint64_t lm_corpus_digest(const lm_corpus *c) {
     LM_ASSERT(c->validated);
     return c->digest;
+}
+
+int64_t lm_corpus_first_shards(const lm_corpus *c, uint64_t digest) {
+    int64_t count = c->count;
+    LM_ASSERT(c->validated);
+    while (count > 0 && digest_of(c, count) != digest) count--;
+    return count;
 }

@@ -91,5 +91,8 @@ lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, const lm_corpus_c
 /* Digest of the shards' bytes in order, whatever their names: a checkpoint records it, since a
  * resumed run must see the same data. Known after lm_corpus_validate (asserted). */
 uint64_t lm_corpus_digest(const lm_corpus *c);
+/* How many of the first shards have that digest together, at most all; 0: no number of them. So it
+ * is told that shards were added. Known after lm_corpus_validate (asserted). */
+int64_t lm_corpus_first_shards(const lm_corpus *c, uint64_t digest);
 
 #endif

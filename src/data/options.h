@@ -29,6 +29,7 @@ typedef struct lm_data_options {
     int64_t token_bytes;        /* of raw shards without a manifest: 2 or 4; 0: by the vocabulary */
     bool shuffle;               /* windows in a new order each epoch; else in file order */
     bool offsets;               /* and other windows each epoch */
+    bool go_on;                 /* a resumed run takes other training data */
 } lm_data_options;
 
 void lm_data_sources_free(lm_data_sources *s); /* zero-initialised or twice is fine */

@@ -35,6 +35,7 @@ typedef struct lm_shard {
     int64_t tokens;     /* ids in the shard */
     lm_shard_run *runs; /* [n_runs] in order of token; NULL: one run, from start on */
     int64_t n_runs;
+    uint64_t digest;       /* of its bytes; known when its corpus was validated */
     uint64_t index_digest; /* of a file beside the shard that says what it holds */
     bool has_index;
 } lm_shard;

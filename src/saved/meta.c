@@ -30,6 +30,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_json_integer(&w, "step", s->step);
     lm_json_integer(&w, "tokens", s->tokens);
     lm_json_integer(&w, "samples", s->samples);
+    if (s->data_start > 0) lm_json_integer(&w, "data_start", s->data_start);
     lm_json_integer(&w, "parameters", s->parameters);
     lm_json_number(&w, "train_loss", s->train_loss);
     lm_json_number(&w, "val_loss", s->val_loss);
@@ -77,6 +78,8 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
     s->step = get_step(r, "step");
     s->tokens = get_count(r, "tokens");
     s->samples = get_count(r, "samples");
+    if (lm_json_has(r, "data_start"))
+        s->data_start = lm_json_get_count(r, "data_start", 0, s->samples);
     s->parameters = get_count(r, "parameters");
     s->train_loss = lm_json_get_number(r, "train_loss");
     s->val_loss = lm_json_get_number(r, "val_loss");

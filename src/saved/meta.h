@@ -18,6 +18,7 @@ typedef struct lm_run_state {
     int64_t step;         /* updates done */
     int64_t tokens;       /* trained on */
     int64_t samples;      /* windows taken from the training data: where the sampler goes on */
+    int64_t data_start;   /* those of them that were of other data, before data.continue */
     double train_loss;    /* of the last step; NaN: none */
     double val_loss;      /* latest, of the first validation set; NaN: none */
     int64_t val_step;     /* when it was evaluated; 0: never */

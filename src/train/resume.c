@@ -9,14 +9,46 @@
 #include "report/summary.h"
 #include "train/trainer.h"
 
-static lm_status check_same_data(const lm_trainer *t, const lm_run_state *saved, const char *path,
-                                 lm_error *err) {
-    if (saved->train_digest == t->state.train_digest) return LM_OK;
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "%s was trained on other data: expected data.train with digest %016" PRIx64
-                        ", found %016" PRIx64 " in %s",
-                        path, saved->train_digest, t->state.train_digest,
-                        t->setup.train.items[0].path);
+/* Of one source that has more shards than it had: "it has N further shards". */
+static void put_what_changed(const lm_trainer *t, uint64_t had, lm_text *out) {
+    const lm_sources *train = &t->setup.train;
+    const lm_corpus *c = train->items[0].corpus;
+    int64_t first = train->count == 1 ? lm_corpus_first_shards(c, had) : 0;
+    int64_t more = lm_corpus_shards(c) - first;
+    lm_text_say(out, "expected data.train with digest %016" PRIx64 ", found %016" PRIx64, had,
+                t->state.train_digest);
+    if (train->count > 1) {
+        lm_text_say(out, " in a mixture of %" PRId64 " sources", train->count);
+    } else {
+        lm_text_say(out, " in %s", train->items[0].path);
+    }
+    if (first > 0)
+        lm_text_say(out, ", which has %" PRId64 " further shard%s, from %s on", more,
+                    more == 1 ? "" : "s", lm_corpus_shard_path(c, first));
+}
+
+/* *other: the run goes on with other training data. */
+static lm_status check_same_data(lm_trainer *t, const lm_run_state *saved, const char *path,
+                                 bool *other, lm_error *err) {
+    lm_text change = {0};
+    lm_status status = LM_OK;
+    *other = saved->train_digest != t->state.train_digest;
+    if (!*other) return LM_OK;
+    put_what_changed(t, saved->train_digest, &change);
+    if (t->config->data.go_on) {
+        lm_progress_note(&t->progress,
+                         "other training data than that of %s: %-s; its order begins at epoch 0"
+                         " (data.continue)",
+                         path, lm_text_cstr(&change));
+    } else {
+        status = lm_error_set(err, LM_ERR_USAGE,
+                              "%s was trained on other data: %-s. Put the former data back, or go"
+                              " on with these by data.continue=true: weights, optimizer and"
+                              " schedule stay, and the order of the new data begins at epoch 0",
+                              path, lm_text_cstr(&change));
+    }
+    lm_text_free(&change);
+    return status;
 }
 
 /* A finished run has nothing left to do. With keys that would have made another result, going on
@@ -69,6 +101,7 @@ static lm_status take_offsets(lm_trainer *t, const lm_saved *from, lm_error *err
 static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     lm_saved from;
     lm_text skipped = {0}, changed = {0};
+    bool other;
     lm_status status = lm_saved_open(&from, path, t->pool, &skipped, err);
     if (status != LM_OK) goto out;
     if ((status = take_offsets(t, &from, err)) != LM_OK) goto out;
@@ -78,13 +111,16 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     }
     if (changed.length > 0)
         lm_progress_note(&t->progress, "changed since %s:\n%-s", path, lm_text_cstr(&changed));
-    if ((status = check_same_data(t, &from.state, path, err)) != LM_OK) goto out;
+    if ((status = check_same_data(t, &from.state, path, &other, err)) != LM_OK) goto out;
     status = lm_checkpoint_read(from.checkpoint, t->arrays, t->n_arrays, t->pool, err);
     if (status != LM_OK) goto out;
     if ((status = lm_saved_check_finite(path, t->arrays, t->n_arrays, err)) != LM_OK) goto out;
     uint64_t val_digest = t->state.val_digest; /* validation data may change */
+    uint64_t train_digest = t->state.train_digest;
     t->state = from.state;
     t->state.val_digest = val_digest;
+    t->state.train_digest = train_digest;
+    if (other) t->state.data_start = t->state.samples;
     take_val_losses(t, &from);
     if ((status = lm_setup_adopt(&t->setup, &from, err)) != LM_OK) goto out;
     t->saved_step = from.state.step;

@@ -28,7 +28,8 @@ static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_erro
     lm_phase before = lm_phase_enter(t->compute.phases, LM_PHASE_DATA);
     lm_status status = LM_OK;
     for (int64_t i = 0; i < count && status == LM_OK; i++)
-        status = lm_sources_window(&t->setup.train, first + i, t->batch + i * columns, err);
+        status = lm_sources_window(&t->setup.train, first + i - t->state.data_start,
+                                   t->batch + i * columns, err);
     if (status == LM_OK) lm_audit_batch(&t->audit, t->batch, count * columns);
     lm_phase_leave(t->compute.phases, before);
     return status;

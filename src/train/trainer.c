@@ -39,9 +39,10 @@ static lm_status create_data_figures(lm_trainer *t, lm_error *err) {
 }
 
 const lm_data_figures *lm_trainer_data_figures(lm_trainer *t) {
+    const int64_t samples = t->state.samples - t->state.data_start;
     for (int64_t i = 0; i < t->data.n_sources; i++) {
-        t->data.sources[i].tokens = lm_sources_tokens(&t->setup.train, i, t->state.samples);
-        t->data.sources[i].epochs = lm_sources_epochs(&t->setup.train, i, t->state.samples);
+        t->data.sources[i].tokens = lm_sources_tokens(&t->setup.train, i, samples);
+        t->data.sources[i].epochs = lm_sources_epochs(&t->setup.train, i, samples);
     }
     for (int64_t i = 0; i < t->data.n_sets; i++) t->data.sets[i].loss = t->state.val_losses[i];
     return &t->data;

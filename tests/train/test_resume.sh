@@ -286,3 +286,40 @@ offsets() {
         resume --set data.offsets=true
 }
 scenario offsets
+
+# More shards for a run that goes on.
+grown() {
+    given corpus
+    mkdir shards
+    for kind in bin json; do mv train.$kind shards/0.$kind; done
+    tiny a
+    sed -i 's#train.bin#shards#' a.json
+    "$lmtrain" --config a.json --quiet
+    cp -r run before
+    sed 's/fox/dog/g' text.txt >more.txt
+    "$lmtrain" tokenize --tokenizer bytes --input more.txt --output more >/dev/null
+    for kind in bin json; do cp -p more/train.$kind shards/1.$kind; done
+}
+growing_corpus() {
+    given grown
+    more=(--set train.steps=60 --set checkpoint.keep_last=99)
+    check "--resume with more shards is refused" exits_saying 2 "was trained on other data" resume "${more[@]}"
+    check "it says how many came" says "in shards, which has 1 further shard, from shards/1.bin on"
+    check "it says what to do" says "go on with these by data.continue=true"
+    check "nothing was changed" same_figures before run
+    check "data.continue goes on with more shards" exits_saying 0 "its order begins at epoch 0 (data.continue)" \
+        resume "${more[@]}" --set data.continue=true
+    check "what was trained before stays" test "$(grep -c '"loss"' run/metrics.jsonl)" = 60
+    "$lmtrain" --config a.json --quiet --set run.dir=fresh --set run.init_from=before --set train.steps=2
+    loss() { sed -n "s/.*\"step\":$2,.*\"loss\":\([^,]*\),.*/\1/p" "$1/metrics.jsonl"; }
+    check "the first batch is the first one of the new data" test "$(loss run 41)" = "$(loss fresh 1)"
+    cp -r run whole
+    rm run/checkpoints/step-000000006*.npz run/checkpoints/step-000000005*.npz
+    check "the data that it went on with are now its own" exits 0 resume "${more[@]}" --quiet
+    check "and it ends in the same bits, however often it is resumed" \
+        cmp run/checkpoints/step-0000000060.npz whole/checkpoints/step-0000000060.npz
+    rm shards/1.*
+    check "fewer shards are other data too" exits_saying 2 "was trained on other data" \
+        resume "${more[@]}" --set train.steps=70
+}
+scenario growing_corpus

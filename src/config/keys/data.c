@@ -25,6 +25,10 @@ static const lm_key keys[] = {
      .help = "Bytes per token of raw shards without a manifest: 2 or 4. 0: 2 for vocabularies up to"
              " 65,536, else 4. Files that look like the other width are refused, unless it is"
              " given."},
+    {"data.continue", BOOLEAN(data.go_on, "false"), NEUTRAL,
+     .help = "A resumed run may find other training data than it had (more shards, other "
+             "weights): it keeps weights, optimizer and schedule, and begins with the new data at "
+             "epoch 0. false: that is an error."},
     {"data.offsets", BOOLEAN(data.offsets, "true"), LEGACY("false"), WHEN(shuffles, "data.shuffle"),
      .help = "The windows of each epoch begin elsewhere, so that no two epochs have the same ones; "
              "each epoch has as many. false: each epoch has the windows of the first."},
