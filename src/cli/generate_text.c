@@ -53,7 +53,11 @@ static size_t may_stop(const lm_generated *g) {
 }
 
 static lm_status append(lm_generated *g, int32_t token, lm_error *err) {
-    lm_tokenizer_decode(g->tokenizer, token, &g->text);
+    if (g->begun)
+        lm_tokenizer_decode(g->tokenizer, token, &g->text);
+    else
+        lm_tokenizer_decode_first(g->tokenizer, token, &g->text);
+    g->begun |= g->text.length > 0;
     return g->text.failed ? lm_error_no_memory(err, NULL) : LM_OK;
 }
 

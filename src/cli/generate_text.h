@@ -24,6 +24,7 @@ typedef struct lm_generated {
     lm_text text;   /* not taken yet */
     size_t certain; /* bytes of it */
     size_t begins;  /* where in it generated text begins, behind the prompt */
+    bool begun;     /* some token had text */
     bool stopped;   /* at a stop text */
 } lm_generated;
 

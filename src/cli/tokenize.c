@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "cli/commands.h"
+#include "cli/tokenize_chars.h"
 #include "cli/tokenize_files.h"
 #include "cli/tokenize_input.h"
 #include "cli/tokenize_output.h"
@@ -30,8 +31,9 @@ typedef struct request {
 
 static const lm_option options[] = {
     {"tokenizer", "NAME_OR_FILE",
-     "bytes: one token per byte; or a file: tokenizer.json, vocab.json with merges.txt, tiktoken's"
-     " ranks",
+     "bytes: one token per byte; chars: one per character, of those that the text has; or a file:"
+     " tokenizer.json, vocab.json with merges.txt, tiktoken's ranks, nanoGPT's meta.pkl, llama2.c's"
+     " tokenizer.bin",
      LM_STORED(request, tokenizer)},
     {"pretokenizer", "NAME",
      "how text is split: for --train (default: gpt2), and where the tokenizer's file does not say"
@@ -173,10 +175,12 @@ static lm_status open_output(job *j, const request *r, lm_error *err) {
                                    lm_tokenize_input_validates(&r->input), digest, err);
 }
 
-/* A token is a byte, or 3 to 8 of them in any usual text. */
+/* A token is a byte, a character of 1 to 4, or 3 to 8 bytes in any usual text. */
 static lm_status check_disk(const job *j, const request *r, const lm_documents *from,
                             lm_error *err) {
     bool bytes = lm_tokenizer_vocab_size(j->tokenizer) <= 256;
+    if (strcmp(lm_tokenizer_kind(j->tokenizer), LM_TOKENIZER_CHARS) == 0)
+        return lm_tokenize_output_check_disk(&j->output, from, r->input.sample, 4, 1, err);
     return lm_tokenize_output_check_disk(&j->output, from, r->input.sample, bytes ? 1 : 8,
                                          bytes ? 1 : 3, err);
 }
@@ -266,6 +270,10 @@ static lm_status show(const request *r, const lm_tokenizer *t, lm_error *err) {
     return status;
 }
 
+static bool is_chars(const request *r) {
+    return r->tokenizer && strcmp(r->tokenizer, LM_TOKENIZER_CHARS) == 0;
+}
+
 static lm_status check(const request *r, bool shows, lm_error *err) {
     const char *missing = shows                               ? NULL
                           : r->input.paths.count == 0         ? "--input"
@@ -285,6 +293,17 @@ static lm_status check(const request *r, bool shows, lm_error *err) {
         return lm_error_set(err, LM_ERR_USAGE,
                             "tokenize: --train makes the tokenizer, %s is for one that is there",
                             beside);
+    const char *vain = r->pretokenizer    ? "--pretokenizer"
+                       : r->allow_special ? "--allow-special"
+                       : r->inspect       ? "--inspect"
+                       : r->decode        ? "--decode"
+                                          : NULL;
+    if (is_chars(r) && vain)
+        return lm_error_set(
+            err, LM_ERR_USAGE,
+            "tokenize: --tokenizer chars makes a tokenizer of --input, %s is for one"
+            " that is there: give the path of its file",
+            vain);
     if (r->stats && (shows || r->output.directory || lm_tokenize_input_validates(&r->input)))
         return lm_error_set(err, LM_ERR_USAGE,
                             "tokenize: --stats is of --input alone: leave out --inspect, --decode,"
@@ -303,19 +322,26 @@ static lm_status train(const request *r, lm_tokenizer **t, lm_error *err) {
     return status == LM_OK ? lm_tokenize_train(&r->training, &in, t, err) : status;
 }
 
-static lm_status run(const void *given, lm_error *err) {
-    const request *r = given;
+/* A tokenizer that is there. */
+static lm_status open_tokenizer(const request *r, lm_tokenizer **t, lm_error *err) {
     const lm_tokenizer_options how = {.pretokenizer = r->pretokenizer,
                                       .allow_special = r->allow_special};
+    return lm_tokenizer_open(t, r->tokenizer, &how, err);
+}
+
+static lm_status run(const void *given, lm_error *err) {
+    const request *r = given;
     lm_tokenizer *t = NULL;
     int lock = -1;
-    bool shows = r->inspect || r->decode;
+    bool shows = r->inspect || r->decode, made = r->training.train || is_chars(r);
     lm_status status = check(r, shows, err);
     if (status != LM_OK) return status;
-    if (!r->training.train) status = lm_tokenizer_open(&t, r->tokenizer, &how, err);
+    if (!made) status = open_tokenizer(r, &t, err);
     if (status == LM_OK && !shows && !r->stats)
         status = lm_tokenize_output_lock(r->output.directory, &lock, err);
     if (status == LM_OK && r->training.train) status = train(r, &t, err);
+    if (status == LM_OK && is_chars(r))
+        status = lm_tokenize_characters(&r->input, r->output.directory, &t, err);
     if (status != LM_OK) goto out;
     if (shows || r->stats)
         status = show(r, t, err);

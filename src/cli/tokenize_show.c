@@ -60,7 +60,7 @@ lm_status lm_tokenize_decode(const lm_tokenizer *t, const char *text, lm_text *o
     lm_token_list ids = {0};
     lm_status status = lm_token_ids_read("--decode", text, lm_tokenizer_vocab_size(t), &ids, err);
     for (int64_t i = 0; i < ids.count && status == LM_OK; i++)
-        lm_tokenizer_decode(t, ids.ids[i], out);
+        (out->length == 0 ? lm_tokenizer_decode_first : lm_tokenizer_decode)(t, ids.ids[i], out);
     lm_token_list_free(&ids);
     return status;
 }

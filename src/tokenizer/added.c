@@ -36,7 +36,7 @@ lm_status lm_added_set_make(lm_added_set *s, const lm_vocabulary *v, bool normal
     for (int64_t i = 0; i < v->n_added; i++) {
         lm_added_token a = v->added[i];
         size_t size;
-        const unsigned char *text = lm_vocabulary_bytes(v, a.id, &size);
+        const unsigned char *text = lm_vocabulary_added_text(v, i, &size);
         if (a.normalized == normalized && (special || !a.special))
             insert(s, text, (uint32_t)size, a.id);
     }
@@ -75,12 +75,12 @@ bool lm_added_set_find(const lm_added_set *s, const unsigned char *text, size_t 
     return false;
 }
 
-bool lm_added_set_crosses(const lm_added_set *s, const unsigned char *text, size_t size,
+bool lm_added_set_reaches(const lm_added_set *s, const unsigned char *text, size_t size,
                           size_t at) {
-    size_t from = at - lm_size_min(at, s->longest > 0 ? s->longest - 1 : 0);
+    size_t from = at - lm_size_min(at, s->longest);
     for (size_t i = from; i < at; i++)
         for (int64_t j = s->begin[text[i]]; j < s->begin[text[i] + 1]; j++)
-            if (s->sizes[j] <= size - i && s->sizes[j] > at - i &&
+            if (s->sizes[j] <= size - i && s->sizes[j] >= at - i &&
                 memcmp(s->texts[j], text + i, s->sizes[j]) == 0)
                 return true;
     return false;

@@ -23,7 +23,7 @@ void lm_added_set_free(lm_added_set *s); /* zero-initialised or twice is fine */
 /* The next one in text[at .. size): its place, size and id; false: there is none. */
 bool lm_added_set_find(const lm_added_set *s, const unsigned char *text, size_t size, size_t at,
                        size_t *begin, size_t *length, int32_t *id);
-/* Is there one that begins before `at` and ends behind it? */
-bool lm_added_set_crosses(const lm_added_set *s, const unsigned char *text, size_t size, size_t at);
+/* Is there one that begins before `at` and ends there or behind it? */
+bool lm_added_set_reaches(const lm_added_set *s, const unsigned char *text, size_t size, size_t at);
 
 #endif

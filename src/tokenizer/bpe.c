@@ -33,13 +33,66 @@ static lm_status fill_tokens(lm_bpe *b, lm_error *err) {
         while (b->tokens[i].id >= 0) i = (i + 1) & b->token_mask;
         b->tokens[i] = (token_slot){(uint32_t)(h >> 32), id};
     }
+    return LM_OK;
+}
+
+/* A token for each byte alone. */
+static lm_status fill_bytes(lm_bpe *b, const lm_bpe_source *source, lm_error *err) {
+    memset(b->byte_ids, 0xFF, sizeof b->byte_ids); /* every id -1 */
+    for (int64_t id = 0; b->characters && id < source->n_tokens; id++)
+        if (source->tokens[id].byte)
+            b->byte_ids[source->bytes[source->tokens[id].at]] = (int32_t)id;
     for (int c = 0; c < 256; c++) {
         unsigned char byte = (unsigned char)c;
-        b->byte_ids[c] = find_token(b, &byte, 1);
+        int32_t id = find_token(b, &byte, 1);
+        if (!b->characters) b->byte_ids[c] = id;
+        if (c < 128) b->ascii_ids[c] = id;
         if (b->byte_ids[c] < 0)
             return lm_error_set(err, LM_ERR_USAGE,
                                 "the vocabulary has no token for the byte 0x%02X alone", c);
     }
+    return LM_OK;
+}
+
+/* Scores merge what makes up a token; that is the same in all libraries only while every character
+ * of a token is a token too. */
+static lm_status check_characters(const lm_bpe *b, lm_error *err) {
+    for (int32_t id = 0; id < b->n_tokens; id++) {
+        const unsigned char *p = b->bytes + b->offsets[id];
+        size_t size = b->offsets[id + 1] - b->offsets[id], n;
+        for (size_t at = 0; at < size; at += n) {
+            int32_t symbol;
+            bool is_byte;
+            n = lm_bpe_symbol(b, p + at, size - at, &symbol, &is_byte);
+            if (!is_byte) continue;
+            return lm_error_set(err, LM_ERR_USAGE,
+                                "token %d, \"%.*s\", has a character that is no token", (int)id,
+                                (int)lm_size_min(size, 40), p);
+        }
+    }
+    return LM_OK;
+}
+
+static void set_adjacent(lm_bpe *b, unsigned first, unsigned second, bool yes) {
+    size_t bit = first * 256 + second;
+    if (yes)
+        b->adjacent[bit / 8] |= (unsigned char)(1 << bit % 8);
+    else
+        b->adjacent[bit / 8] &= (unsigned char)~(1 << bit % 8);
+}
+
+/* The bytes that continue a character are never behind a cut. No cut is beside U+2581 (E2 96 81),
+ * so that texts may be cut before it becomes a space. */
+static lm_status fill_adjacent(lm_bpe *b, bool each_space, lm_error *err) {
+    b->adjacent = calloc(65536 / 8, 1);
+    if (!b->adjacent) return lm_error_no_memory(err, "a tokenizer");
+    for (int32_t id = 0; id < b->n_tokens; id++)
+        for (uint64_t i = b->offsets[id] + 1; i < b->offsets[id + 1]; i++)
+            set_adjacent(b, b->bytes[i - 1], b->bytes[i], true);
+    for (unsigned c = 0; c < 256 && each_space; c++) set_adjacent(b, c, ' ', false);
+    for (unsigned i = 0; i < 65536; i++)
+        if ((i % 256 & 0xC0) == 0x80 || i % 256 == 0xE2 || i / 256 == 0x81)
+            set_adjacent(b, i / 256, i % 256, true);
     return LM_OK;
 }
 
@@ -69,8 +122,7 @@ static void fill_byte_pairs(lm_bpe *b) {
         unsigned char two[2] = {(unsigned char)(i / 256), (unsigned char)(i % 256)};
         merged m;
         if (b->by_ranks) {
-            m.id = find_token(b, two, 2);
-            m.rank = m.id < 0 ? NO_RANK : (uint32_t)m.id;
+            m = rank_of(b, find_token(b, two, 2));
         } else {
             m = find_pair(b, b->byte_ids[two[0]], b->byte_ids[two[1]]);
         }
@@ -81,17 +133,21 @@ static void fill_byte_pairs(lm_bpe *b) {
 
 static lm_status allocate(lm_bpe *b, const lm_bpe_source *source, lm_error *err) {
     uint64_t size = 0;
+    size_t n = (size_t)source->n_tokens;
     size_t token_slots = slots_for(source->n_tokens), pair_slots = slots_for(source->n_merges);
     for (int64_t i = 0; i < source->n_tokens; i++)
         if (!source->tokens[i].hidden) size += source->tokens[i].size;
     b->bytes = malloc(size + 1);
-    b->offsets = malloc(((size_t)source->n_tokens + 1) * sizeof *b->offsets);
+    b->offsets = malloc((n + 1) * sizeof *b->offsets);
     b->tokens = malloc(token_slots * sizeof *b->tokens);
     b->token_mask = token_slots - 1;
     b->pairs = b->by_ranks ? NULL : malloc(pair_slots * sizeof *b->pairs);
     b->pair_mask = pair_slots - 1;
-    if (!b->bytes || !b->offsets || !b->tokens || (!b->by_ranks && !b->pairs))
+    if (b->by_ranks && source->ranks) b->ranks = malloc(n * sizeof *b->ranks + 1);
+    if (!b->bytes || !b->offsets || !b->tokens || (!b->by_ranks && !b->pairs) ||
+        (b->by_ranks && source->ranks && !b->ranks))
         return lm_error_no_memory(err, "a tokenizer");
+    if (b->ranks) memcpy(b->ranks, source->ranks, n * sizeof *b->ranks);
     uint64_t at = 0;
     for (int64_t i = 0; i < source->n_tokens; i++) {
         lm_bpe_token t = source->tokens[i];
@@ -113,12 +169,16 @@ lm_status lm_bpe_create(lm_bpe **out, const lm_bpe_source *source, lm_error *err
     if (!b) return lm_error_no_memory(err, "a tokenizer");
     b->scan = source->scan;
     b->by_ranks = source->by_ranks;
-    b->whole_first = source->whole_first || b->by_ranks;
+    b->characters = source->characters;
+    b->whole_first = source->whole_first || (b->by_ranks && !b->characters);
     b->n_tokens = source->n_tokens;
     if ((status = allocate(b, source, err)) != LM_OK) goto out;
     if ((status = fill_tokens(b, err)) != LM_OK) goto out;
+    if ((status = fill_bytes(b, source, err)) != LM_OK) goto out;
+    if (b->characters && b->by_ranks && (status = check_characters(b, err)) != LM_OK) goto out;
+    if (!b->scan && (status = fill_adjacent(b, source->each_space, err)) != LM_OK) goto out;
     if (!b->by_ranks && (status = fill_pairs(b, source, err)) != LM_OK) goto out;
-    fill_byte_pairs(b);
+    if (!b->characters) fill_byte_pairs(b);
 out:
     if (status != LM_OK) {
         lm_bpe_free(b);
@@ -133,6 +193,8 @@ void lm_bpe_free(lm_bpe *b) {
     free(b->offsets);
     free(b->tokens);
     free(b->pairs);
+    free(b->ranks);
+    free(b->adjacent);
     free(b);
 }
 
@@ -236,11 +298,35 @@ static void look_ahead(lm_bpe_worker *w, const unsigned char *text, size_t size,
     }
 }
 
+static inline bool may_cut(const lm_bpe *b, const unsigned char *text, size_t at) {
+    size_t bit = (size_t)text[at - 1] * 256 + text[at];
+    return !(b->adjacent[bit / 8] >> bit % 8 & 1);
+}
+
+size_t lm_bpe_pieces(const lm_bpe *b, const unsigned char *text, size_t size, size_t at,
+                     size_t *ends, size_t most) {
+    size_t n = 0;
+    if (b->scan) return b->scan(text, size, at, ends, most);
+    while (at < size && n < most) {
+        do at++;
+        while (at < size && !may_cut(b, text, at));
+        ends[n++] = at;
+    }
+    return n;
+}
+
+size_t lm_bpe_cut(const lm_bpe *b, const unsigned char *text, size_t size, size_t at,
+                  size_t limit) {
+    if (b->scan) return lm_scan_cut(text, size, at, limit);
+    while (limit > at && (limit == size || !may_cut(b, text, limit))) limit--;
+    return limit;
+}
+
 int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *text, size_t size,
                       int32_t *ids) {
     int64_t count = 0;
     for (size_t at = 0; at < size;) {
-        size_t pieces = b->scan(text, size, at, w->ends, BATCH);
+        size_t pieces = lm_bpe_pieces(b, text, size, at, w->ends, BATCH);
         look_ahead(w, text, size, at, pieces);
         for (size_t i = 0; i < pieces; at = w->ends[i++]) {
             size_t n = w->ends[i] - at;

@@ -1,6 +1,6 @@
-/* Byte-pair encoding (Sennrich et al. 2016) over bytes (Radford et al. 2019): a piece of text
- * begins as one symbol per byte; the adjacent pair of lowest rank, the leftmost of equal ones, is
- * merged until no pair has a rank.
+/* Byte-pair encoding (Sennrich et al. 2016) over bytes (Radford et al. 2019) or characters: a piece
+ * of text begins as one symbol per byte or character; the adjacent pair of lowest rank, the
+ * leftmost of equal ones, is merged until no pair has a rank.
  *
  *     lm_bpe_create(&b, &source, err);               // copies what it needs of the source
  *     lm_bpe_worker_create(&w, err);                 // one per thread
@@ -10,7 +10,7 @@
  *
  * The rank of a pair comes from one of two sources, which differ now and then: in a list of
  * *merges* it is the place of the pair in the list (Hugging Face, GPT-2's merges.txt); with *ranks*
- * (tiktoken) it is the id of the token whose bytes the pair makes up. Ids are those of the
+ * (tiktoken) it is that of the token whose bytes the pair makes up. Ids are those of the
  * reference implementation of the source.
  *
  * Text is cut into pieces (scan.h); a worker remembers the ids of short pieces it has seen, which
@@ -34,7 +34,8 @@ enum {
 typedef struct lm_bpe_token {
     uint64_t at;   /* in lm_bpe_source.bytes */
     uint32_t size; /* 0: a hole among the ids */
-    bool hidden;   /* not made by encoding (a special token) */
+    bool hidden;   /* not made by encoding text (a special token) */
+    bool byte;     /* hidden; stands for its one byte where a character is no token */
 } lm_bpe_token;
 
 /* A merge names its pair by bytes: left covers bytes[at .. at + left), right the next `right`
@@ -50,10 +51,14 @@ typedef struct lm_bpe_source {
     const unsigned char *bytes; /* of tokens and merges */
     const lm_bpe_merge *merges; /* in rising rank */
     int64_t n_merges;
-    bool by_ranks;    /* merges are not looked at */
-    bool whole_first; /* a piece that is a token is that token, whatever the merges say
-                         (ignore_merges); always so by ranks */
-    lm_scanner scan;
+    bool by_ranks;         /* merges are not looked at */
+    const uint32_t *ranks; /* [n_tokens], by ranks; NULL: the rank of a token is its id */
+    bool whole_first;      /* a piece that is a token is that token, whatever the merges say
+                         (ignore_merges); always so by ranks, but for characters */
+    lm_scanner scan;       /* NULL: text is cut where no token reaches across */
+    bool characters; /* a piece begins as one symbol per character; one that is no token is its
+                         bytes, which tokens marked `byte` stand for and nothing merges with */
+    bool each_space; /* without scan: every space begins a piece */
 } lm_bpe_source;
 
 typedef struct lm_bpe lm_bpe;
@@ -72,6 +77,12 @@ void lm_bpe_worker_free(lm_bpe_worker *w); /* NULL is fine */
  * found no memory. Threads may share b, not w. */
 int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *text, size_t size,
                       int32_t *ids);
+
+/* The ends of the next pieces, as a scanner gives them (scan.h), and the last place in (at, limit]
+ * where text may be cut (lm_scan_cut). */
+size_t lm_bpe_pieces(const lm_bpe *b, const unsigned char *text, size_t size, size_t at,
+                     size_t *ends, size_t most);
+size_t lm_bpe_cut(const lm_bpe *b, const unsigned char *text, size_t size, size_t at, size_t limit);
 
 /* The same of one piece, whatever the split says, by merging alone: whole_first does not count. */
 int64_t lm_bpe_merge_piece(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *piece,

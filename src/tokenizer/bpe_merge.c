@@ -3,7 +3,21 @@
 #include <stdlib.h>
 
 #include "base/numbers.h"
+#include "base/text.h"
 #include "tokenizer/bpe_tables.h"
+
+size_t lm_bpe_symbol(const lm_bpe *b, const unsigned char *text, size_t size, int32_t *id,
+                     bool *is_byte) {
+    *is_byte = !b->characters;
+    *id = b->byte_ids[text[0]];
+    if (!b->characters) return 1;
+    size_t n = text[0] < 0x80 ? 1 : lm_text_utf8_length((const char *)text, size);
+    int32_t found = n == 0 ? -1 : n == 1 ? b->ascii_ids[text[0]] : find_token(b, text, n);
+    *is_byte = found < 0;
+    if (found < 0) return n > 0 ? n : 1;
+    *id = found;
+    return n;
+}
 
 /* ---- short pieces -----------------------------------------------------------------------------*/
 
@@ -19,8 +33,7 @@ typedef struct symbols {
 
 static inline merged look_up(const lm_bpe *b, const unsigned char *text, const symbols *s, int i) {
     if (!b->by_ranks) return find_pair(b, s->id[i], s->id[i + 1]);
-    int32_t id = find_token(b, text + s->start[i], (size_t)(s->start[i + 2] - s->start[i]));
-    return (merged){id < 0 ? NO_RANK : (uint32_t)id, id};
+    return rank_of(b, find_token(b, text + s->start[i], (size_t)(s->start[i + 2] - s->start[i])));
 }
 
 static inline void set_pair(const lm_bpe *b, const unsigned char *text, symbols *s, int i) {
@@ -41,20 +54,44 @@ static int lowest(const symbols *s) {
     return best;
 }
 
+static void begin_with_bytes(const lm_bpe *b, const unsigned char *text, size_t size, symbols *s) {
+    s->count = (int)size;
+    for (int i = 0; i < s->count; i++) {
+        s->start[i] = (uint16_t)i;
+        s->id[i] = b->byte_ids[text[i]];
+    }
+    s->start[s->count] = (uint16_t)size;
+    for (int i = 0; i + 1 < s->count; i++) {
+        const struct byte_pair *p = &b->byte_pairs[text[i] * 256 + text[i + 1]];
+        s->rank[i] = p->rank;
+        s->result[i] = p->id;
+    }
+    s->rank[s->count - 1] = NO_RANK;
+}
+
+static void begin_with_characters(const lm_bpe *b, const unsigned char *text, size_t size,
+                                  symbols *s) {
+    s->count = 0;
+    for (size_t at = 0; at < size;) {
+        int32_t id;
+        bool is_byte;
+        size_t n = lm_bpe_symbol(b, text + at, size - at, &id, &is_byte);
+        for (size_t i = 0; i < (is_byte ? n : 1); i++) {
+            s->start[s->count] = (uint16_t)(at + i);
+            s->id[s->count++] = is_byte ? b->byte_ids[text[at + i]] : id;
+        }
+        at += n;
+    }
+    s->start[s->count] = (uint16_t)size;
+    for (int i = 0; i < s->count; i++) set_pair(b, text, s, i);
+}
+
 static int64_t merge_short(const lm_bpe *b, const unsigned char *text, size_t size, int32_t *ids) {
     symbols s;
-    s.count = (int)size;
-    for (int i = 0; i < s.count; i++) {
-        s.start[i] = (uint16_t)i;
-        s.id[i] = b->byte_ids[text[i]];
-    }
-    s.start[s.count] = (uint16_t)size;
-    for (int i = 0; i + 1 < s.count; i++) {
-        const struct byte_pair *p = &b->byte_pairs[text[i] * 256 + text[i + 1]];
-        s.rank[i] = p->rank;
-        s.result[i] = p->id;
-    }
-    s.rank[s.count - 1] = NO_RANK;
+    if (b->characters)
+        begin_with_characters(b, text, size, &s);
+    else
+        begin_with_bytes(b, text, size, &s);
     for (;;) {
         int i = lowest(&s);
         if (s.rank[i] == NO_RANK) break;
@@ -74,8 +111,9 @@ static int64_t merge_short(const lm_bpe *b, const unsigned char *text, size_t si
 
 /* ---- long pieces ------------------------------------------------------------------------------*/
 
-/* A list of symbols, each named by its first byte, and a heap of the pairs that merge. An entry of
- * the heap is out of date when its left symbol is gone or has another end by now. */
+/* A list of symbols, each named by its first byte (other bytes have no node that counts), and a
+ * heap of the pairs that merge. An entry of the heap is out of date when its left symbol is gone or
+ * has another end by now. */
 typedef struct node {
     uint32_t next, before; /* first bytes of the neighbours; next == size: none */
     int32_t id;            /* -1: merged into its left neighbour */
@@ -123,12 +161,10 @@ static void push_pair(const lm_bpe *b, merge_space *m, const unsigned char *text
     if (right == size) return;
     uint32_t end = m->nodes[right].next;
     merged pair;
-    if (b->by_ranks) {
-        pair.id = find_token(b, text + at, end - at);
-        pair.rank = pair.id < 0 ? NO_RANK : (uint32_t)pair.id;
-    } else {
+    if (b->by_ranks)
+        pair = rank_of(b, find_token(b, text + at, end - at));
+    else
         pair = find_pair(b, m->nodes[at].id, m->nodes[right].id);
-    }
     if (pair.rank != NO_RANK) push(m, (candidate){pair.rank, at, end, pair.id});
 }
 
@@ -154,15 +190,27 @@ void merge_space_free(merge_space *space) {
     free(space);
 }
 
+static void begin_nodes(const lm_bpe *b, node *nodes, const unsigned char *text, uint32_t size) {
+    for (uint32_t at = 0, before = 0, end; at < size; at = end) {
+        int32_t id;
+        bool is_byte;
+        end = at + (uint32_t)lm_bpe_symbol(b, text + at, size - at, &id, &is_byte);
+        for (uint32_t i = at, next; i < end; before = i, i = next) {
+            next = is_byte ? i + 1 : end;
+            nodes[i] =
+                (node){.next = next, .before = before, .id = is_byte ? b->byte_ids[text[i]] : id};
+        }
+    }
+}
+
 static int64_t merge_long(const lm_bpe *b, merge_space **space, const unsigned char *text,
                           size_t size, int32_t *ids) {
     if (size > UINT32_MAX / 2 || !reserve(space, size)) return -1;
     merge_space *m = *space;
     node *nodes = m->nodes;
     m->heap_count = 0;
-    for (uint32_t i = 0; i < size; i++)
-        nodes[i] = (node){.next = i + 1, .before = i - 1, .id = b->byte_ids[text[i]]};
-    for (uint32_t i = 0; i < size; i++) push_pair(b, m, text, size, i);
+    begin_nodes(b, nodes, text, (uint32_t)size);
+    for (uint32_t i = 0; i < size; i = nodes[i].next) push_pair(b, m, text, size, i);
     while (m->heap_count > 0) {
         candidate c = pop(m);
         node *left = &nodes[c.at];

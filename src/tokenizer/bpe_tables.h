@@ -30,7 +30,12 @@ struct lm_bpe {
     size_t token_mask; /* slots - 1 */
     pair_slot *pairs;  /* NULL by ranks */
     size_t pair_mask;
-    int32_t byte_ids[256];
+    uint32_t *ranks; /* [n_tokens], or NULL: ids are ranks */
+    bool characters;
+    int32_t byte_ids[256];   /* with characters, of what is no token */
+    int32_t ascii_ids[128];  /* with characters; -1: no token */
+    unsigned char *adjacent; /* without scan: the bits of pairs of bytes, first * 256 + second, that
+                                stand side by side in some token, so that text is not cut there */
     struct byte_pair {
         uint32_t rank;
         int32_t id;
@@ -71,6 +76,11 @@ static inline int32_t find_token(const lm_bpe *b, const unsigned char *p, size_t
     }
 }
 
+/* Of the token that a pair makes, by ranks. */
+static inline merged rank_of(const lm_bpe *b, int32_t id) {
+    return (merged){id < 0 ? NO_RANK : b->ranks ? b->ranks[id] : (uint32_t)id, id};
+}
+
 static inline size_t pair_hash(int32_t left, int32_t right) {
     return (size_t)mix((uint64_t)(uint32_t)left << 32 | (uint32_t)right);
 }
@@ -82,6 +92,11 @@ static inline merged find_pair(const lm_bpe *b, int32_t left, int32_t right) {
         if (s->left < 0) return (merged){NO_RANK, -1};
     }
 }
+
+/* The first symbol of text[0 .. size), size > 0: its bytes. With characters, one that is no token
+ * is one symbol per byte, of which *id receives the first. */
+size_t lm_bpe_symbol(const lm_bpe *b, const unsigned char *text, size_t size, int32_t *id,
+                     bool *is_byte);
 
 /* Merges the symbols of one piece: overwrites ids and returns their number; -1 without memory.
  * (bpe_merge.c) */

@@ -10,9 +10,9 @@ static lm_status open_bytes(lm_tokenizer *t, lm_error *err) {
     return LM_OK;
 }
 
-static lm_status encode(lm_encoder *e, const char *text, size_t size, lm_token_list *tokens,
-                        lm_error *err) {
-    (void)e;
+static lm_status encode(lm_encoder *e, const char *text, size_t size, bool rest,
+                        lm_token_list *tokens, lm_error *err) {
+    (void)e, (void)rest;
     lm_status status = lm_token_list_reserve(tokens, size, err);
     if (status != LM_OK) return status;
     for (size_t i = 0; i < size; i++) tokens->ids[tokens->count++] = (unsigned char)text[i];

@@ -15,6 +15,7 @@ typedef struct chunk {
     size_t begin, end; /* in the text gathered */
     void *to;
     int32_t first; /* -1: none */
+    bool rest;     /* it begins at a cut */
     int64_t count; /* of its tokens */
 } chunk;
 
@@ -91,7 +92,7 @@ static lm_status add_chunk(lm_encoding *e, chunk c, lm_error *err) {
 /* Ends the last chunk at a cut, behind which the document goes on in a new one. */
 static lm_status cut_last(lm_encoding *e, size_t at, lm_error *err) {
     chunk *last = &e->chunks[e->n_chunks - 1];
-    chunk rest = {.begin = at, .end = last->end, .to = last->to, .first = -1};
+    chunk rest = {.begin = at, .end = last->end, .to = last->to, .first = -1, .rest = true};
     last->end = at;
     return add_chunk(e, rest, err);
 }
@@ -150,7 +151,7 @@ static void encode_task(void *argument, int64_t number, int worker) {
         chunk *c = &e->chunks[t->first_chunk + i];
         int64_t before = t->tokens.count;
         e->tokenizer->kind->encode(e->encoders[worker], lm_text_cstr(&e->text) + c->begin,
-                                   c->end - c->begin, &t->tokens, &e->errors[worker]);
+                                   c->end - c->begin, c->rest, &t->tokens, &e->errors[worker]);
         c->count = t->tokens.count - before;
     }
 }

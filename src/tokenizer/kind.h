@@ -17,15 +17,18 @@ typedef struct lm_tokenizer_row {
     /* Make and free e->state, what an encoder needs of its own; both NULL: nothing. */
     lm_status (*encoder_open)(lm_encoder *e, lm_error *err);
     void (*encoder_close)(lm_encoder *e);
-    /* Appends the ids of a text that begins and ends at a document's ends or at cuts. */
-    lm_status (*encode)(lm_encoder *e, const char *text, size_t size, lm_token_list *tokens,
-                        lm_error *err);
+    /* Appends the ids of a text that begins and ends at a document's ends or at cuts; `rest`: it
+     * begins at a cut. */
+    lm_status (*encode)(lm_encoder *e, const char *text, size_t size, bool rest,
+                        lm_token_list *tokens, lm_error *err);
     /* The last place in (at, limit] where the text may be cut: the ids of both parts together are
      * those of the whole, whatever stands behind `size`. at: there is none. limit <= size. */
     size_t (*cut)(const lm_tokenizer *t, const char *text, size_t size, size_t at, size_t limit);
     /* The end of the piece that begins at `at` < size; NULL: text is not split. */
     size_t (*piece)(const lm_tokenizer *t, const char *text, size_t size, size_t at);
     void (*decode)(const lm_tokenizer *t, int32_t id, lm_text *out); /* 0 <= id < vocab_size */
+    /* Is a space at the start of a decoded text left off? NULL: no. */
+    bool (*strips)(const lm_tokenizer *t);
     /* Bytes of text that it stands for, likewise; NULL: 1. */
     int64_t (*text_bytes)(const lm_tokenizer *t, int32_t id);
     /* What its file holds (lm_vocabulary_save); NULL: its name says everything. */
@@ -55,10 +58,10 @@ lm_status lm_tokenizer_open_kind(lm_tokenizer **t, const lm_tokenizer_row *kind,
  * which lm_vocabulary_free frees. */
 lm_status lm_tokenizer_vocabulary(const lm_tokenizer *t, lm_vocabulary *made,
                                   const lm_vocabulary **v, lm_error *err);
-/* Of kind bpe. Takes the vocabulary over, after an error too. */
+/* Of kind bpe or chars. Takes the vocabulary over, after an error too. */
 lm_status lm_tokenizer_open_vocabulary(lm_tokenizer **t, lm_vocabulary *v, bool allow_special,
                                        lm_error *err);
 
-extern const lm_tokenizer_row lm_tokenizer_bytes, lm_tokenizer_bpe;
+extern const lm_tokenizer_row lm_tokenizer_bytes, lm_tokenizer_chars, lm_tokenizer_bpe;
 
 #endif

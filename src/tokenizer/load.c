@@ -8,9 +8,8 @@
 
 /* In this order they are tried. */
 static const lm_tokenizer_format *const formats[] = {
-    &lm_tokenizer_format_hf,
-    &lm_tokenizer_format_gpt2,
-    &lm_tokenizer_format_ranks,
+    &lm_tokenizer_format_hf,    &lm_tokenizer_format_chars,   &lm_tokenizer_format_gpt2,
+    &lm_tokenizer_format_ranks, &lm_tokenizer_format_llama2c,
 };
 enum { COUNT = sizeof formats / sizeof *formats };
 
@@ -54,7 +53,8 @@ lm_status lm_vocabulary_parse(lm_vocabulary *v, const char *name, const char *te
 
 /* The tokenizer's file in a directory: *file malloc'd. */
 static lm_status find_in(const char *directory, char **file, lm_error *err) {
-    static const char *const names[] = {"tokenizer.json", "merges.txt", "vocab.bpe"};
+    static const char *const names[] = {"tokenizer.json", "merges.txt", "vocab.bpe", "meta.pkl",
+                                        "tokenizer.bin"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         *file = lm_file_join(directory, names[i]);
         if (!*file) return lm_error_no_memory(err, directory);
@@ -63,8 +63,8 @@ static lm_status find_in(const char *directory, char **file, lm_error *err) {
     }
     *file = NULL;
     return lm_error_set(err, LM_ERR_USAGE,
-                        "%s: expected tokenizer.json, or vocab.json and merges.txt, in this"
-                        " directory, found neither",
+                        "%s: expected tokenizer.json, vocab.json and merges.txt, meta.pkl or"
+                        " tokenizer.bin in this directory, found none of them",
                         directory);
 }
 

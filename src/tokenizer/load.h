@@ -21,8 +21,8 @@ typedef struct lm_tokenizer_format {
 
 enum { LM_DOCUMENT_UNSAID = -2 }; /* the usual end of text, if there is one */
 
-extern const lm_tokenizer_format lm_tokenizer_format_hf, lm_tokenizer_format_gpt2,
-    lm_tokenizer_format_ranks;
+extern const lm_tokenizer_format lm_tokenizer_format_hf, lm_tokenizer_format_chars,
+    lm_tokenizer_format_gpt2, lm_tokenizer_format_ranks, lm_tokenizer_format_llama2c;
 
 /* Ids of a file lie below this: a file of so many bytes holds no more tokens, and holes are few. */
 int64_t lm_tokenizer_file_most_ids(const lm_tokenizer_file *f);

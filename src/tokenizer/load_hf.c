@@ -1,5 +1,6 @@
-/* Hugging Face's tokenizer.json, of byte-level BPE. What it asks for and we do not have is refused
- * by name: an id that differs would teach a model another language. */
+/* Hugging Face's tokenizer.json: its tokens and merges by the names that they have there, which
+ * load_hf_form.c then reads. What it asks for and we do not have is refused by name: an id that
+ * differs would teach a model another language. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,32 +66,13 @@ void lm_hf_unknown(lm_hf_loader *l, const char *where) {
         lm_json_pull_wrong(&l->p, "%s has \"%s\", which lmtrain does not know", where, key);
 }
 
-/* Puts an error of the vocabulary's at its place. */
-static bool accepted(lm_hf_loader *l, lm_status status) {
+bool lm_hf_accepted(lm_hf_loader *l, lm_status status) {
     if (status == LM_OK) return true;
     lm_json_pull_wrong(&l->p, "%s", l->aside.message);
     return false;
 }
 
 /* ---- added tokens -----------------------------------------------------------------------------*/
-
-/* Is `text` what the token that has this id is called in "vocab"? */
-static bool is_name(lm_hf_loader *l, int64_t id, const char *text, size_t size) {
-    size_t had;
-    const unsigned char *bytes = lm_vocabulary_bytes(l->v, id, &had);
-    lm_text name = {0};
-    if (l->v->tokens[id].hidden)
-        lm_text_append(&name, bytes, had);
-    else
-        lm_alphabet_print(bytes, had, &name);
-    bool same = name.length == size && memcmp(lm_text_cstr(&name), text, size) == 0;
-    lm_text_free(&name);
-    return same;
-}
-
-static bool is_taken(const lm_hf_loader *l, int64_t id) {
-    return id < l->v->n_tokens && l->v->tokens[id].size > 0;
-}
 
 static void read_added_token(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
@@ -123,69 +105,60 @@ static void read_added_token(lm_hf_loader *l) {
         lm_json_pull_wrong(p, "an added token needs an id and a content without 0x00");
         return;
     }
-    if (is_taken(l, a.id) && !is_name(l, a.id, lm_text_cstr(&l->part), l->part.length))
-        lm_json_pull_wrong(p, "two tokens have the id %" PRId32, a.id);
-    else
-        accepted(l, lm_vocabulary_add(l->v, a, lm_text_cstr(&l->part), l->part.length, &l->aside));
+    lm_hf_accepted(
+        l, lm_vocabulary_add(&l->added, a, lm_text_cstr(&l->part), l->part.length, &l->aside));
 }
 
 /* ---- the model --------------------------------------------------------------------------------*/
 
-/* A name outside of the alphabet can only be an added token's: encoding does not make it. */
 static void read_vocab(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
     lm_json_pull_object(p);
     while (lm_json_pull_member(p)) {
-        l->part.length = l->left.length = 0;
-        lm_text_append(&l->left, lm_text_cstr(&p->string), p->string.length);
-        bool known = lm_alphabet_parse(lm_text_cstr(&p->string), p->string.length, &l->part);
+        l->part.length = 0;
+        lm_text_append(&l->part, lm_text_cstr(&p->string), p->string.length);
         int64_t id = lm_json_pull_count(p, lm_tokenizer_file_most_ids(l->file) - 1);
         if (p->status != LM_OK) return;
-        const lm_text *bytes = known ? &l->part : &l->left;
-        lm_bpe_token *t = is_taken(l, id) ? &l->v->tokens[id] : NULL;
-        if (t && t->hidden && is_name(l, id, lm_text_cstr(&l->left), l->left.length)) {
-            /* An added token; where its bytes are its text, encoding may make it too. */
-            t->hidden = !known || l->part.length != l->left.length ||
-                        memcmp(lm_text_cstr(&l->part), lm_text_cstr(&l->left), l->left.length) != 0;
-            continue;
-        }
-        if (!accepted(l,
-                      lm_vocabulary_put(l->v, id, lm_text_cstr(bytes), bytes->length, &l->aside)))
-            return;
-        l->v->tokens[id].hidden = !known;
+        lm_hf_accepted(
+            l, lm_vocabulary_put(&l->named, id, lm_text_cstr(&l->part), l->part.length, &l->aside));
     }
 }
 
 /* "a b" or ["a", "b"] */
 static void read_merge(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
-    const char *text, *space = NULL;
     l->left.length = l->part.length = 0;
     if (lm_json_pull_peek(p) == LM_JSON_STRING) {
-        text = lm_hf_take_string(l);
-        space = memchr(text, ' ', p->string.length);
+        const char *text = lm_hf_take_string(l), *space = memchr(text, ' ', p->string.length);
         size_t n = space ? (size_t)(space - text) : 0;
-        if (!space || !lm_alphabet_parse(text, n, &l->left) ||
-            !lm_alphabet_parse(space + 1, p->string.length - n - 1, &l->part))
-            l->left.length = 0;
+        lm_text_append(&l->left, text, n);
+        if (space) lm_text_append(&l->part, space + 1, p->string.length - n - 1);
     } else {
         int n = 0;
         lm_json_pull_array(p);
         for (; lm_json_pull_element(p); n++) {
-            text = lm_hf_take_string(l);
-            if (n < 2 && !lm_alphabet_parse(text, p->string.length, n ? &l->part : &l->left)) break;
+            lm_json_pull_string(p);
+            if (n < 2)
+                lm_text_append(n ? &l->part : &l->left, lm_text_cstr(&p->string), p->string.length);
         }
         if (n != 2) l->left.length = 0;
     }
     if (p->status != LM_OK) return;
     if (l->left.length == 0 || l->part.length == 0) {
-        lm_json_pull_wrong(p,
-                           "merge %" PRId64 ": expected two tokens in GPT-2's printable alphabet",
-                           l->v->n_merges);
+        lm_json_pull_wrong(p, "merge %" PRId64 ": expected two tokens", l->named.n_merges);
         return;
     }
-    accepted(l, lm_vocabulary_merge(l->v, lm_text_cstr(&l->left), l->left.length,
-                                    lm_text_cstr(&l->part), l->part.length, &l->aside));
+    lm_hf_accepted(l, lm_vocabulary_merge(&l->named, lm_text_cstr(&l->left), l->left.length,
+                                          lm_text_cstr(&l->part), l->part.length, &l->aside));
+}
+
+/* Of each token, where they are not the ids. */
+static void read_ranks(lm_hf_loader *l) {
+    lm_json_pull_array(&l->p);
+    while (lm_json_pull_element(&l->p)) {
+        uint32_t rank = (uint32_t)lm_json_pull_count(&l->p, LM_BPE_VOCAB_MOST);
+        lm_text_append(&l->ranks, &rank, sizeof rank);
+    }
 }
 
 /* What we have written ourselves (save.c). */
@@ -196,6 +169,8 @@ static void read_ours(lm_hf_loader *l) {
     while (lm_json_pull_member(p)) {
         if (lm_json_pull_is(p, "by_ranks"))
             l->v->by_ranks = lm_json_pull_boolean(p);
+        else if (lm_json_pull_is(p, "ranks"))
+            read_ranks(l);
         else if (lm_json_pull_is(p, "document_token"))
             l->v->document_token = (int32_t)lm_json_pull_count(p, LM_BPE_VOCAB_MOST - 1);
         else
@@ -213,13 +188,13 @@ static void read_model_member(lm_hf_loader *l) {
         if (!lm_json_pull_if_null(p) && lm_json_pull_number(p) != 0)
             lm_hf_refuse(l, "dropout of merges");
     } else if (lm_json_pull_is(p, "unk_token") || lm_json_pull_is(p, "fuse_unk")) {
-        lm_json_pull_skip(p); /* of what is no token: here every byte is one */
+        lm_json_pull_skip(p); /* of what is no token: here everything is one, or an error */
     } else if (lm_json_pull_is(p, "continuing_subword_prefix")) {
         want_null_or_empty(l, "continuing_subword_prefix");
     } else if (lm_json_pull_is(p, "end_of_word_suffix")) {
         want_null_or_empty(l, "end_of_word_suffix");
     } else if (lm_json_pull_is(p, "byte_fallback")) {
-        lm_hf_want_false(l, "byte_fallback");
+        l->byte_fallback = lm_json_pull_boolean(p);
     } else if (lm_json_pull_is(p, "ignore_merges")) {
         l->v->whole_first = lm_json_pull_boolean(p);
     } else if (lm_json_pull_is(p, "lmtrain")) {
@@ -262,26 +237,6 @@ static void read_member(lm_hf_loader *l) {
 }
 
 /* ---- the whole --------------------------------------------------------------------------------*/
-
-/* Added tokens in the vocabulary may come after it or before: their texts count. */
-static lm_status check_names(const lm_vocabulary *v, const char *path, lm_error *err) {
-    int64_t hidden = 0;
-    for (int64_t i = 0; i < v->n_tokens; i++) hidden += v->tokens[i].hidden;
-    for (int64_t i = 0; i < v->n_added; i++) hidden -= v->tokens[v->added[i].id].hidden;
-    for (int64_t id = 0; hidden > 0 && id < v->n_tokens; id++) {
-        bool added = false;
-        size_t size;
-        if (!v->tokens[id].hidden) continue;
-        for (int64_t i = 0; i < v->n_added; i++) added |= v->added[i].id == id;
-        if (added) continue;
-        const char *name = (const char *)lm_vocabulary_bytes(v, id, &size);
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "%s: token %" PRId64 ", \"%.*s\": expected GPT-2's printable alphabet"
-                            " (byte-level BPE), which lmtrain loads, found other characters",
-                            path, id, (int)(size < 40 ? size : 40), name);
-    }
-    return LM_OK;
-}
 
 /* "</s>", or an object whose "content" is that; anything else names no token. */
 static void read_eos_token(lm_json_pull *p, const lm_vocabulary *v, int32_t *id) {
@@ -362,22 +317,15 @@ static lm_status load(lm_vocabulary *v, const lm_tokenizer_file *f, lm_error *er
     while (lm_json_pull_member(&l.p)) read_member(&l);
     lm_status status = lm_json_pull_end(&l.p);
     if (status != LM_OK) goto out;
-    if (l.left.failed || l.part.failed || l.begins.failed) {
-        status = lm_error_no_memory(err, f->path);
-        goto out;
-    }
-    if (!v->split) {
-        status = lm_error_set(
-            err, LM_ERR_USAGE,
-            "%s: no pre-tokenizer, which lmtrain does not have: expected ByteLevel", f->path);
-        goto out;
-    }
-    if ((status = check_names(v, f->path, err)) != LM_OK) goto out;
+    if ((status = lm_hf_interpret(&l, err)) != LM_OK) goto out;
     status = find_document_token(&l, err);
 out:
     lm_text_free(&l.left);
     lm_text_free(&l.part);
     lm_text_free(&l.begins);
+    lm_text_free(&l.ranks);
+    lm_vocabulary_free(&l.named);
+    lm_vocabulary_free(&l.added);
     return status;
 }
 

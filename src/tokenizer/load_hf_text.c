@@ -5,6 +5,27 @@
 
 #include "tokenizer/load_hf.h"
 
+#define META "\u2581" /* stands for a space */
+
+/* The string that comes next must be this one. */
+static void want_string(lm_hf_loader *l, const char *expected, const char *what) {
+    if (strcmp(lm_hf_take_string(l), expected) != 0)
+        lm_json_pull_wrong(&l->p, "%s \"%s\", which lmtrain does not have", what,
+                           lm_text_cstr(&l->p.string));
+}
+
+/* {"String": "..."}, which must be this one */
+static void want_pattern(lm_hf_loader *l, const char *expected) {
+    lm_json_pull *p = &l->p;
+    lm_json_pull_object(p);
+    while (lm_json_pull_member(p)) {
+        if (lm_json_pull_is(p, "String"))
+            want_string(l, expected, "a replacement of");
+        else
+            lm_hf_refuse(l, "a replacement of what is no String");
+    }
+}
+
 /* ---- cutting text -----------------------------------------------------------------------------*/
 
 void lm_hf_read_normalizer(lm_hf_loader *l) {
@@ -16,22 +37,37 @@ void lm_hf_read_normalizer(lm_hf_loader *l) {
             const char *type = lm_hf_take_string(l);
             if (strcmp(type, "NFC") == 0)
                 l->v->nfc = true;
+            else if (strcmp(type, "Prepend") == 0)
+                l->prepend = true;
+            else if (strcmp(type, "Replace") == 0)
+                l->replace = true;
             else if (strcmp(type, "Sequence") != 0)
                 lm_json_pull_wrong(p, "a normalizer \"%s\", which lmtrain does not have", type);
         } else if (lm_json_pull_is(p, "normalizers")) {
             lm_json_pull_array(p);
             while (lm_json_pull_element(p)) lm_hf_read_normalizer(l);
+        } else if (lm_json_pull_is(p, "prepend")) {
+            want_string(l, META, "a normalizer that prepends");
+        } else if (lm_json_pull_is(p, "pattern")) {
+            want_pattern(l, " ");
+        } else if (lm_json_pull_is(p, "content")) {
+            want_string(l, META, "a normalizer that replaces spaces by");
         } else {
             lm_hf_unknown(l, "the normalizer");
         }
     }
 }
 
-/* {"Regex": "..."} */
+/* {"Regex": "..."}, or {"String": " "}: spaces, of which none is left where they are replaced */
 static void read_pattern(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
     lm_json_pull_object(p);
     while (lm_json_pull_member(p)) {
+        if (lm_json_pull_is(p, "String")) {
+            want_string(l, " ", "a split at");
+            l->split_spaces = true;
+            continue;
+        }
         if (!lm_json_pull_is(p, "Regex")) {
             lm_hf_refuse(l, "a split that is not at a Regex");
             return;
@@ -66,11 +102,37 @@ static void read_pre_tokenizers(lm_hf_loader *l, int depth) {
     while (lm_json_pull_element(&l->p)) read_pre_tokenizer(l, depth + 1);
 }
 
-/* One after the other: Digits, a Split, ByteLevel. */
+static void read_prefix(lm_hf_loader *l) {
+    static const char *const names[] = {"never", "always", "first"};
+    static const lm_space_prefix prefixes[] = {LM_PREFIX_NEVER, LM_PREFIX_MISSING, LM_PREFIX_FIRST};
+    const char *name = lm_hf_take_string(l);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) != 0) continue;
+        l->prefix = prefixes[i];
+        return;
+    }
+    lm_json_pull_wrong(&l->p, "a prepend_scheme \"%s\", which lmtrain does not have", name);
+}
+
+/* Metaspace: U+2581 for each space, and pieces that begin with it, unless split is false. */
+static bool read_metaspace_member(lm_hf_loader *l) {
+    lm_json_pull *p = &l->p;
+    if (lm_json_pull_is(p, "replacement") || lm_json_pull_is(p, "str_rep"))
+        want_string(l, META, "a Metaspace with");
+    else if (lm_json_pull_is(p, "prepend_scheme"))
+        read_prefix(l);
+    else if (lm_json_pull_is(p, "split"))
+        l->each_space = lm_json_pull_boolean(p);
+    else
+        return false;
+    return true;
+}
+
+/* One after the other: Digits, a Split, ByteLevel; or Metaspace. */
 static void read_pre_tokenizer(lm_hf_loader *l, int depth) {
     lm_json_pull *p = &l->p;
     char type[32] = "", behavior[32] = "";
-    bool invert = false, individual = false, regex = true;
+    bool invert = false, individual = false, regex = true, prefix_space = false;
     lm_json_pull_object(p);
     while (lm_json_pull_member(p)) {
         if (lm_json_pull_is(p, "type")) {
@@ -88,40 +150,32 @@ static void read_pre_tokenizer(lm_hf_loader *l, int depth) {
         } else if (lm_json_pull_is(p, "use_regex")) {
             regex = lm_json_pull_boolean(p);
         } else if (lm_json_pull_is(p, "add_prefix_space")) {
-            lm_hf_want_false(l, "add_prefix_space");
+            prefix_space = lm_json_pull_boolean(p);
         } else if (lm_json_pull_is(p, "trim_offsets")) {
             lm_json_pull_boolean(p); /* of offsets, not of text */
-        } else {
+        } else if (!read_metaspace_member(l)) {
             lm_hf_unknown(l, "a pre-tokenizer");
         }
     }
     if (p->status != LM_OK || (strcmp(type, "Sequence") == 0 && depth == 0)) return;
-    if (l->byte_level) {
-        lm_hf_refuse(l, "a pre-tokenizer behind ByteLevel");
+    if (l->byte_level || l->metaspace) {
+        lm_hf_refuse(l, "a pre-tokenizer behind ByteLevel or Metaspace");
     } else if (strcmp(type, "Split") == 0) {
-        read_split(l, behavior, invert);
+        /* Where there is no space left, splitting at them does nothing. */
+        if (!l->split_spaces) read_split(l, behavior, invert);
+    } else if (strcmp(type, "Metaspace") == 0 && depth == 0) {
+        l->metaspace = true;
     } else if (strcmp(type, "Digits") == 0 && individual && !l->split_given) {
         l->digits = true;
     } else if (strcmp(type, "ByteLevel") == 0) {
         l->byte_level = true;
         l->use_regex = regex;
+        if (prefix_space) lm_hf_refuse(l, "add_prefix_space true");
     } else {
         lm_json_pull_wrong(p, "a pre-tokenizer \"%s\"%s, which lmtrain does not have", type,
                            strcmp(type, "Digits") == 0 ? " of several digits or behind a split"
                                                        : "");
     }
-}
-
-/* What they all together are. */
-static void choose_split(lm_hf_loader *l) {
-    if (!l->byte_level)
-        lm_hf_refuse(l, "a pre-tokenizer other than ByteLevel");
-    else if (l->split_given && (l->use_regex || l->digits))
-        lm_hf_refuse(l, "two splits behind each other");
-    else if (!l->split_given && !l->use_regex)
-        lm_hf_refuse(l, "text that is not split");
-    else if (!l->split_given)
-        l->v->split = lm_split_find(l->digits ? "digits" : "gpt2");
 }
 
 /* ---- around the tokens ------------------------------------------------------------------------*/
@@ -189,22 +243,60 @@ void lm_hf_read_post_processor(lm_hf_loader *l) {
     }
 }
 
+/* ---- decoding ---------------------------------------------------------------------------------*/
+
+static void add_decoder(lm_hf_loader *l, const char *type) {
+    static const char *const names[] = {"ByteLevel", "Replace", "ByteFallback", "Fuse", "Strip"};
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
+        if (strcmp(names[i], type) != 0) continue;
+        if (l->n_decoders == LM_HF_MOST_DECODERS)
+            lm_hf_refuse(l, "so many decoders");
+        else
+            l->decoders[l->n_decoders++] = (lm_hf_decoder)i;
+        return;
+    }
+    lm_json_pull_wrong(&l->p, "a decoder \"%s\", which lmtrain does not have", type);
+}
+
+/* Members of Replace and Strip; ByteLevel decodes the same with each of its flags. */
+static void read_decoder_member(lm_hf_loader *l, const char *type) {
+    lm_json_pull *p = &l->p;
+    if (lm_json_pull_is(p, "pattern")) {
+        want_pattern(l, META);
+    } else if (lm_json_pull_is(p, "content")) {
+        want_string(l, " ", "a decoder with the content");
+    } else if (lm_json_pull_is(p, "start")) {
+        if (lm_json_pull_count(p, 1000) != 1) lm_hf_refuse(l, "a Strip of other than one space");
+    } else if (lm_json_pull_is(p, "stop")) {
+        if (lm_json_pull_count(p, 1000) != 0) lm_hf_refuse(l, "a Strip at the end");
+    } else if (strcmp(type, "ByteLevel") == 0) {
+        lm_json_pull_skip(p);
+    } else {
+        lm_hf_unknown(l, "a decoder");
+    }
+}
+
+/* Its type comes first, as the library writes it. */
 void lm_hf_read_decoder(lm_hf_loader *l) {
     lm_json_pull *p = &l->p;
+    char type[32] = "";
     if (lm_json_pull_if_null(p)) return;
     lm_json_pull_object(p);
     while (lm_json_pull_member(p)) {
-        if (!lm_json_pull_is(p, "type")) {
-            lm_json_pull_skip(p); /* ByteLevel decodes the same with each of its flags */
-            continue;
+        if (lm_json_pull_is(p, "type")) {
+            snprintf(type, sizeof type, "%s", lm_hf_take_string(l));
+            if (strcmp(type, "Sequence") != 0) add_decoder(l, type);
+        } else if (lm_json_pull_is(p, "decoders")) {
+            lm_json_pull_array(p);
+            while (lm_json_pull_element(p)) lm_hf_read_decoder(l);
+        } else {
+            read_decoder_member(l, type);
         }
-        const char *type = lm_hf_take_string(l);
-        if (strcmp(type, "ByteLevel") != 0)
-            lm_json_pull_wrong(p, "a decoder \"%s\", which lmtrain does not have", type);
     }
 }
 
 void lm_hf_read_pre_tokenizer(lm_hf_loader *l) {
+    l->each_space = true; /* unless Metaspace says otherwise */
+    l->prefix = LM_PREFIX_MISSING;
     if (!lm_json_pull_if_null(&l->p)) read_pre_tokenizer(l, 0);
-    if (l->p.status == LM_OK) choose_split(l);
 }

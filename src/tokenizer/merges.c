@@ -26,23 +26,47 @@ static size_t find_halves(const lm_bpe *b, const unsigned char *bytes, size_t si
     return n;
 }
 
+typedef struct ranked {
+    uint32_t rank;
+    int32_t id;
+} ranked;
+
+static int by_rank(const void *a, const void *b) {
+    const ranked *x = a, *y = b;
+    if (x->rank != y->rank) return x->rank < y->rank ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* The tokens that text may become, in rising rank: [v->n_tokens], malloc'd, of which *n count. */
+static ranked *order_tokens(const lm_vocabulary *v, size_t *n, size_t *longest) {
+    ranked *order = malloc(((size_t)v->n_tokens + 1) * sizeof *order);
+    *n = *longest = 0;
+    for (int64_t id = 0; order && id < v->n_tokens; id++) {
+        if (v->tokens[id].hidden || v->tokens[id].size == 0) continue;
+        order[(*n)++] = (ranked){v->ranks ? v->ranks[id] : (uint32_t)id, (int32_t)id};
+        *longest = lm_size_max(*longest, v->tokens[id].size);
+    }
+    if (order && v->ranks) qsort(order, *n, sizeof *order, by_rank);
+    return order;
+}
+
 static lm_status each_pair(const lm_vocabulary *v, lm_merge_taker *take, void *to, lm_error *err) {
     lm_bpe *b = NULL;
-    size_t longest = 0, bytes_of_list;
+    size_t tokens, longest, room;
+    halves *list = NULL;
     lm_status status = lm_bpe_create_from(&b, v, err);
     if (status != LM_OK) return status;
-    for (int64_t id = 0; id < v->n_tokens; id++)
-        longest = lm_size_max(longest, v->tokens[id].hidden ? 0 : v->tokens[id].size);
-    halves *list = NULL;
-    if (lm_size_mul(longest + 1, sizeof *list, &bytes_of_list)) list = malloc(bytes_of_list);
+    ranked *order = order_tokens(v, &tokens, &longest);
+    if (order && lm_size_mul(longest + 1, sizeof *list, &room)) list = malloc(room);
     if (!list) status = lm_error_no_memory(err, "a tokenizer");
-    for (int64_t id = 0; id < v->n_tokens && status == LM_OK; id++) {
+    for (size_t i = 0; list && i < tokens; i++) {
         size_t size;
-        const unsigned char *bytes = lm_vocabulary_bytes(v, id, &size);
-        size_t n = v->tokens[id].hidden ? 0 : find_halves(b, bytes, size, list);
-        for (size_t i = 0; i < n; i++) take(to, bytes, list[i].left_size, size - list[i].left_size);
+        const unsigned char *bytes = lm_vocabulary_bytes(v, order[i].id, &size);
+        size_t n = find_halves(b, bytes, size, list);
+        for (size_t j = 0; j < n; j++) take(to, bytes, list[j].left_size, size - list[j].left_size);
     }
     free(list);
+    free(order);
     lm_bpe_free(b);
     return status;
 }

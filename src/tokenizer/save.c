@@ -3,8 +3,8 @@
 
 #include "base/json.h"
 #include "base/numbers.h"
-#include "tokenizer/alphabet.h"
 #include "tokenizer/kind.h"
+#include "tokenizer/names.h"
 
 static void save_added(const lm_vocabulary *v, lm_json_writer *w) {
     lm_json_array(w, "added_tokens", LM_JSON_LINES);
@@ -12,7 +12,7 @@ static void save_added(const lm_vocabulary *v, lm_json_writer *w) {
         lm_added_token a = v->added[i];
         size_t size;
         lm_text content = {0};
-        const unsigned char *bytes = lm_vocabulary_bytes(v, a.id, &size);
+        const unsigned char *bytes = lm_vocabulary_added_text(v, i, &size);
         lm_text_append(&content, bytes, size);
         lm_json_object(w, NULL, LM_JSON_LINE);
         lm_json_integer(w, "id", a.id);
@@ -27,6 +27,12 @@ static void save_added(const lm_vocabulary *v, lm_json_writer *w) {
         lm_text_free(&content);
     }
     lm_json_end(w);
+}
+
+/* Are spaces replaced by the normalizer? Else it is Metaspace that does it. */
+static bool normalizes_spaces(const lm_vocabulary *v) {
+    return v->form == LM_FORM_SENTENCE && !v->each_space &&
+           (v->prefix == LM_PREFIX_EACH || v->prefix == LM_PREFIX_NEVER);
 }
 
 static void save_byte_level(lm_json_writer *w, const char *key, bool prefix, bool use_regex) {
@@ -55,17 +61,105 @@ static void save_split(const lm_split *split, lm_json_writer *w) {
     lm_json_end(w);
 }
 
-static void save_pre_tokenizer(const lm_split *split, lm_json_writer *w) {
-    bool alone = split->scan == lm_scan_gpt2;
-    if (alone) {
+static void save_metaspace(const lm_vocabulary *v, lm_json_writer *w) {
+    const char *scheme = v->prefix == LM_PREFIX_MISSING ? "always"
+                         : v->prefix == LM_PREFIX_FIRST ? "first"
+                                                        : "never";
+    lm_json_object(w, "pre_tokenizer", LM_JSON_LINE);
+    lm_json_string(w, "type", "Metaspace");
+    lm_json_string(w, "replacement", LM_NAME_SPACE);
+    lm_json_string(w, "prepend_scheme", scheme);
+    lm_json_boolean(w, "split", v->each_space);
+    lm_json_end(w);
+}
+
+static void save_pre_tokenizer(const lm_vocabulary *v, lm_json_writer *w) {
+    if (v->form == LM_FORM_CHARACTERS || normalizes_spaces(v)) {
+        lm_json_string(w, "pre_tokenizer", NULL);
+        return;
+    }
+    if (v->form == LM_FORM_SENTENCE) {
+        save_metaspace(v, w);
+        return;
+    }
+    if (v->split->scan == lm_scan_gpt2) {
         save_byte_level(w, "pre_tokenizer", false, true);
         return;
     }
     lm_json_object(w, "pre_tokenizer", LM_JSON_LINES);
     lm_json_string(w, "type", "Sequence");
     lm_json_array(w, "pretokenizers", LM_JSON_LINES);
-    save_split(split, w);
-    save_byte_level(w, NULL, false, !split->pattern);
+    save_split(v->split, w);
+    save_byte_level(w, NULL, false, !v->split->pattern);
+    lm_json_end(w);
+    lm_json_end(w);
+}
+
+/* ---- normalizer, decoder ----------------------------------------------------------------------*/
+
+static void save_type(lm_json_writer *w, const char *key, const char *type) {
+    lm_json_object(w, key, LM_JSON_LINE);
+    lm_json_string(w, "type", type);
+    lm_json_end(w);
+}
+
+/* {"type": "Replace", "pattern": {"String": " "}, "content": "_"} */
+static void save_replace(lm_json_writer *w, const char *from, const char *to) {
+    lm_json_object(w, NULL, LM_JSON_LINE);
+    lm_json_string(w, "type", "Replace");
+    lm_json_object(w, "pattern", LM_JSON_LINE);
+    lm_json_string(w, "String", from);
+    lm_json_end(w);
+    lm_json_string(w, "content", to);
+    lm_json_end(w);
+}
+
+static void save_normalizer(const lm_vocabulary *v, lm_json_writer *w) {
+    if (v->nfc) {
+        save_type(w, "normalizer", "NFC");
+        return;
+    }
+    if (!normalizes_spaces(v)) {
+        lm_json_string(w, "normalizer", NULL);
+        return;
+    }
+    lm_json_object(w, "normalizer", LM_JSON_LINES);
+    lm_json_string(w, "type", "Sequence");
+    lm_json_array(w, "normalizers", LM_JSON_LINES);
+    if (v->prefix == LM_PREFIX_EACH) {
+        lm_json_object(w, NULL, LM_JSON_LINE);
+        lm_json_string(w, "type", "Prepend");
+        lm_json_string(w, "prepend", LM_NAME_SPACE);
+        lm_json_end(w);
+    }
+    save_replace(w, " ", LM_NAME_SPACE);
+    lm_json_end(w);
+    lm_json_end(w);
+}
+
+static void save_decoder(const lm_vocabulary *v, lm_json_writer *w) {
+    if (v->form == LM_FORM_BYTES) {
+        save_byte_level(w, "decoder", true, true);
+        return;
+    }
+    if (v->form == LM_FORM_CHARACTERS) {
+        save_type(w, "decoder", "Fuse");
+        return;
+    }
+    lm_json_object(w, "decoder", LM_JSON_LINES);
+    lm_json_string(w, "type", "Sequence");
+    lm_json_array(w, "decoders", LM_JSON_LINES);
+    save_replace(w, LM_NAME_SPACE, " ");
+    save_type(w, NULL, "ByteFallback");
+    save_type(w, NULL, "Fuse");
+    if (v->strip) {
+        lm_json_object(w, NULL, LM_JSON_LINE);
+        lm_json_string(w, "type", "Strip");
+        lm_json_string(w, "content", " ");
+        lm_json_integer(w, "start", 1);
+        lm_json_integer(w, "stop", 0);
+        lm_json_end(w);
+    }
     lm_json_end(w);
     lm_json_end(w);
 }
@@ -76,15 +170,9 @@ static void save_vocab(const lm_vocabulary *v, lm_json_writer *w) {
     lm_text name = {0};
     lm_json_object(w, "vocab", LM_JSON_LINES);
     for (int64_t id = 0; id < v->n_tokens; id++) {
-        size_t size;
-        const unsigned char *bytes = lm_vocabulary_bytes(v, id, &size);
-        if (size == 0) continue;
+        if (v->tokens[id].size == 0) continue;
         name.length = 0;
-        if (v->tokens[id].hidden) {
-            lm_text_append(&name, bytes, size);
-        } else {
-            lm_alphabet_print(bytes, size, &name);
-        }
+        lm_vocabulary_name(v, id, &name);
         lm_json_integer(w, lm_text_cstr(&name), id);
     }
     lm_json_end(w);
@@ -93,6 +181,7 @@ static void save_vocab(const lm_vocabulary *v, lm_json_writer *w) {
 }
 
 typedef struct merge_writer {
+    lm_vocabulary_form form;
     lm_json_writer *json;
     lm_text name;
 } merge_writer;
@@ -102,14 +191,14 @@ static void save_merge(void *to, const unsigned char *bytes, size_t left, size_t
     lm_json_array(m->json, NULL, LM_JSON_LINE);
     for (int part = 0; part < 2; part++) {
         m->name.length = 0;
-        lm_alphabet_print(part ? bytes + left : bytes, part ? right : left, &m->name);
+        lm_name_print(m->form, part ? bytes + left : bytes, part ? right : left, &m->name);
         lm_json_string(m->json, NULL, lm_text_cstr(&m->name));
     }
     lm_json_end(m->json);
 }
 
 static lm_status save_merges(const lm_vocabulary *v, lm_json_writer *w, lm_error *err) {
-    merge_writer m = {.json = w};
+    merge_writer m = {.form = v->form, .json = w};
     lm_json_array(w, "merges", LM_JSON_LINES);
     lm_status status = lm_vocabulary_each_merge(v, save_merge, &m, err);
     lm_json_end(w);
@@ -126,11 +215,17 @@ static lm_status save_model(const lm_vocabulary *v, lm_json_writer *w, lm_error 
     lm_json_string(w, "continuing_subword_prefix", NULL);
     lm_json_string(w, "end_of_word_suffix", NULL);
     lm_json_boolean(w, "fuse_unk", false);
-    lm_json_boolean(w, "byte_fallback", false);
-    lm_json_boolean(w, "ignore_merges", v->whole_first || v->by_ranks);
+    lm_json_boolean(w, "byte_fallback", v->form == LM_FORM_SENTENCE);
+    lm_json_boolean(w, "ignore_merges",
+                    v->whole_first || (v->by_ranks && v->form == LM_FORM_BYTES));
     lm_json_object(w, "lmtrain", LM_JSON_LINE);
     lm_json_boolean(w, "by_ranks", v->by_ranks);
     if (v->document_token >= 0) lm_json_integer(w, "document_token", v->document_token);
+    if (v->by_ranks && v->ranks) {
+        lm_json_array(w, "ranks", LM_JSON_LINE);
+        for (int64_t i = 0; i < v->n_tokens; i++) lm_json_integer(w, NULL, v->ranks[i]);
+        lm_json_end(w);
+    }
     lm_json_end(w);
     save_vocab(v, w);
     lm_status status = save_merges(v, w, err);
@@ -144,7 +239,7 @@ static void added_text(const lm_vocabulary *v, int32_t id, lm_text *text) {
     text->length = 0;
     for (int64_t i = 0; i < v->n_added; i++) {
         if (v->added[i].id != id) continue;
-        const unsigned char *bytes = lm_vocabulary_bytes(v, id, &size);
+        const unsigned char *bytes = lm_vocabulary_added_text(v, i, &size);
         lm_text_append(text, bytes, size);
     }
 }
@@ -201,16 +296,10 @@ lm_status lm_vocabulary_save(const lm_vocabulary *v, lm_text *out, lm_error *err
     lm_json_string(&w, "truncation", NULL);
     lm_json_string(&w, "padding", NULL);
     save_added(v, &w);
-    if (v->nfc) {
-        lm_json_object(&w, "normalizer", LM_JSON_LINE);
-        lm_json_string(&w, "type", "NFC");
-        lm_json_end(&w);
-    } else {
-        lm_json_string(&w, "normalizer", NULL);
-    }
-    save_pre_tokenizer(v->split, &w);
+    save_normalizer(v, &w);
+    save_pre_tokenizer(v, &w);
     save_post_processor(v, &w);
-    save_byte_level(&w, "decoder", true, true);
+    save_decoder(v, &w);
     lm_status status = save_model(v, &w, err);
     lm_json_end(&w);
     lm_text_append(out, "\n", 1);

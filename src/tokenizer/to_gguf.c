@@ -7,6 +7,8 @@
 #include "tokenizer/alphabet.h"
 #include "tokenizer/gguf_vocabulary.h"
 #include "tokenizer/kind.h"
+#include "tokenizer/names.h"
+#include "tokenizer/unicode.h"
 
 void lm_gguf_vocabulary_free(lm_gguf_vocabulary *v) {
     if (v->owns) {
@@ -40,17 +42,24 @@ static void choose_pad(const lm_vocabulary *v, lm_text *prefix) {
     }
 }
 
+static void put_character(const lm_vocabulary *v, int64_t id, lm_text *out) {
+    size_t size;
+    const unsigned char *bytes = lm_vocabulary_bytes(v, id, &size);
+    lm_alphabet_print(bytes, size, out);
+}
+
 static void put_token(const lm_vocabulary *v, int64_t id, const char *pad,
                       lm_gguf_vocabulary *out) {
-    size_t size = 0, before = out->bytes.length;
-    const unsigned char *bytes = id < v->n_tokens ? lm_vocabulary_bytes(v, id, &size) : NULL;
-    out->types[id] = size > 0 ? LM_GGUF_NORMAL : LM_GGUF_UNUSED;
-    if (size == 0)
+    size_t before = out->bytes.length;
+    bool hole = id >= v->n_tokens || v->tokens[id].size == 0;
+    out->types[id] = hole ? LM_GGUF_UNUSED : LM_GGUF_NORMAL;
+    if (hole)
         lm_text_printf(&out->bytes, "%s%" PRId64 "]", pad, id);
-    else if (v->tokens[id].hidden)
-        lm_text_append(&out->bytes, bytes, size);
+    else if (v->form == LM_FORM_CHARACTERS && !v->tokens[id].hidden)
+        put_character(v, id, &out->bytes);
     else
-        lm_alphabet_print(bytes, size, &out->bytes);
+        lm_vocabulary_name(v, id, &out->bytes);
+    if (!hole && v->tokens[id].byte) out->types[id] = LM_GGUF_BYTE;
     out->tokens[id].size = out->bytes.length - before;
 }
 
@@ -65,6 +74,8 @@ static lm_status put_tokens(const lm_vocabulary *v, int64_t rows, lm_gguf_vocabu
     for (int64_t id = 0; id < rows; id++) put_token(v, id, lm_text_cstr(&pad), out);
     for (int64_t i = 0; i < v->n_added; i++)
         out->types[v->added[i].id] = v->added[i].special ? LM_GGUF_CONTROL : LM_GGUF_USER_DEFINED;
+    if (v->form == LM_FORM_SENTENCE) out->unknown = lm_vocabulary_find_added(v, "<unk>");
+    if (out->unknown >= 0) out->types[out->unknown] = LM_GGUF_UNKNOWN;
     lm_status status = pad.failed ? lm_error_no_memory(err, "a tokenizer") : LM_OK;
     lm_text_free(&pad);
     return status;
@@ -122,10 +133,106 @@ static void put_merge(void *to, const unsigned char *bytes, size_t left, size_t 
     out->merges[out->n_merges++] = (lm_gguf_string){.size = out->bytes.length - before};
 }
 
+/* The bytes of a character of several are merged from the left: bits that say which beginnings were
+ * put, by what the beginnings of codes share. */
+typedef struct beginnings {
+    unsigned char seen[3][(0x110000 >> 6) / 8];
+} beginnings;
+
+static bool is_new(beginnings *b, size_t n, size_t k, uint32_t code) {
+    if (k + 1 == n) return true; /* the whole character */
+    unsigned char *bits = b->seen[n == 3 ? 0 : k];
+    uint32_t shared = code >> 6 * (n - k - 1);
+    bool before = bits[shared / 8] >> shared % 8 & 1;
+    bits[shared / 8] |= (unsigned char)(1 << shared % 8);
+    return !before;
+}
+
+static lm_status put_characters(const lm_vocabulary *v, merge_list *m, lm_error *err) {
+    beginnings *b = calloc(1, sizeof *b);
+    if (!b) return lm_error_no_memory(err, "a tokenizer");
+    for (int64_t id = 0; id < v->n_tokens; id++) {
+        size_t n;
+        const unsigned char *bytes = lm_vocabulary_bytes(v, id, &n);
+        if (v->tokens[id].hidden) continue;
+        for (size_t k = 1; k < n; k++)
+            if (is_new(b, n, k, lm_unicode_code(bytes, n))) put_merge(m, bytes, k, 1);
+    }
+    free(b);
+    return LM_OK;
+}
+
 static lm_status put_merges(const lm_vocabulary *v, lm_gguf_vocabulary *out, lm_error *err) {
     merge_list m = {.out = out};
-    lm_status status = lm_vocabulary_each_merge(v, put_merge, &m, err);
+    lm_status status = v->form == LM_FORM_CHARACTERS
+                           ? put_characters(v, &m, err)
+                           : lm_vocabulary_each_merge(v, put_merge, &m, err);
     return status == LM_OK && m.failed ? lm_error_no_memory(err, "a tokenizer") : status;
+}
+
+/* ---- scores -----------------------------------------------------------------------------------*/
+
+/* What merging by scores needs: each token's merges stand together, and they are all the pairs of
+ * tokens that make it up. */
+typedef struct scoring {
+    const lm_bpe *bpe;
+    float *scores; /* [n_tokens]: minus the place of the token among those that are made, or rank */
+    const uint32_t *ranks; /* [n_tokens]; NULL: places count */
+    int64_t place;
+    int32_t last; /* the token that the merge before made; -1: none */
+    int64_t left; /* so many of its merges are to come */
+    bool fails;
+} scoring;
+
+static int64_t count_halves(const lm_bpe *b, const unsigned char *bytes, size_t size) {
+    int64_t n = 0;
+    for (size_t i = 1; i < size; i++)
+        n += lm_bpe_find(b, bytes, i) >= 0 && lm_bpe_find(b, bytes + i, size - i) >= 0;
+    return n;
+}
+
+static void score_merge(void *to, const unsigned char *bytes, size_t left, size_t right) {
+    scoring *s = to;
+    int32_t id = lm_bpe_find(s->bpe, bytes, left + right);
+    if (id != s->last) {
+        s->fails |= s->left != 0 || s->scores[id] < 0;
+        s->place++;
+        s->scores[id] = -(float)(s->ranks ? s->ranks[id] + 1 : s->place);
+        s->left = count_halves(s->bpe, bytes, left + right);
+        s->last = id;
+    }
+    s->left--;
+}
+
+static lm_status put_scores(const lm_vocabulary *v, lm_gguf_vocabulary *out, lm_error *err) {
+    lm_bpe *b = NULL;
+    out->scores = calloc((size_t)out->n_tokens + 1, sizeof *out->scores);
+    if (!out->scores) return lm_error_no_memory(err, "a tokenizer");
+    lm_status status = lm_bpe_create_from(&b, v, err);
+    scoring s = {.bpe = b, .scores = out->scores, .ranks = v->ranks, .last = -1};
+    if (status == LM_OK) status = lm_vocabulary_each_merge(v, score_merge, &s, err);
+    if (status == LM_OK && (s.fails || s.left != 0))
+        status =
+            lm_error_set(err, LM_ERR_USAGE,
+                         "llama.cpp merges by scores of tokens, and no scores give the order of"
+                         " this tokenizer's merges");
+    for (int64_t id = 0; id < v->n_tokens && status == LM_OK; id++)
+        if (out->scores[id] >= 0 && out->types[id] == LM_GGUF_NORMAL)
+            out->scores[id] = -(float)(v->n_tokens + 1);
+    lm_bpe_free(b);
+    return status;
+}
+
+/* Spaces that begin pieces do so for llama.cpp as well only where no token has one inside. */
+static lm_status check_spaces(const lm_vocabulary *v, lm_error *err) {
+    for (int64_t id = 0; id < v->n_tokens && v->each_space; id++) {
+        size_t size;
+        const unsigned char *bytes = lm_vocabulary_bytes(v, id, &size);
+        if (size < 2 || v->tokens[id].hidden || !memchr(bytes + 1, ' ', size - 1)) continue;
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "llama.cpp does not split text at spaces as this tokenizer does");
+    }
+    return LM_OK;
 }
 
 /* ---- the split --------------------------------------------------------------------------------*/
@@ -161,6 +268,10 @@ static lm_status see_whole_first(const lm_vocabulary *v, const int32_t *types, b
 
 static lm_status choose_pre(const lm_vocabulary *v, lm_gguf_vocabulary *out, lm_error *err) {
     bool matters;
+    if (v->form == LM_FORM_CHARACTERS) {
+        out->pre = (lm_gguf_string){"gpt-2", 5}; /* no split cuts a character */
+        return LM_OK;
+    }
     lm_status status = see_whole_first(v, out->types, &matters, err);
     if (status != LM_OK) return status;
     const lm_split *s = v->split;
@@ -185,10 +296,14 @@ lm_status lm_tokenizer_to_gguf(const lm_tokenizer *t, int64_t rows, lm_gguf_voca
     LM_ASSERT(rows >= lm_tokenizer_vocab_size(t));
     lm_status status = lm_tokenizer_vocabulary(t, &made, &v, err);
     if (status != LM_OK) goto out;
-    out->model = (lm_gguf_string){"gpt2", 4};
+    bool sentence = v->form == LM_FORM_SENTENCE;
+    out->model = sentence ? (lm_gguf_string){"llama", 5} : (lm_gguf_string){"gpt2", 4};
+    out->add_space = v->prefix != LM_PREFIX_NEVER;
+    if (sentence && (status = check_spaces(v, err)) != LM_OK) goto out;
     if ((status = put_tokens(v, rows, out, err)) != LM_OK) goto out;
-    if ((status = put_merges(v, out, err)) != LM_OK) goto out;
-    if ((status = choose_pre(v, out, err)) != LM_OK) goto out;
+    status = sentence ? put_scores(v, out, err) : put_merges(v, out, err);
+    if (status != LM_OK) goto out;
+    if (!sentence && (status = choose_pre(v, out, err)) != LM_OK) goto out;
     if (out->bytes.failed) {
         status = lm_error_no_memory(err, "a tokenizer");
         goto out;

@@ -11,6 +11,7 @@
 
 static const lm_tokenizer_row *const kinds[] = {
     &lm_tokenizer_bytes,
+    &lm_tokenizer_chars,
     &lm_tokenizer_bpe,
 };
 enum { COUNT = sizeof kinds / sizeof *kinds };
@@ -29,6 +30,11 @@ static const char *candidate(int i, const void *context) {
 static lm_status unknown(const char *name, lm_error *err) {
     char near[LM_TEXT_SUGGESTION_SIZE];
     lm_text known = {0};
+    for (int i = 0; i < COUNT; i++)
+        if (!kinds[i]->open && strcmp(kinds[i]->name, name) == 0)
+            return lm_error_set(err, LM_ERR_USAGE,
+                                "the tokenizer \"%s\" is read from a file: expected its path",
+                                name);
     lm_text_did_you_mean(near, lm_text_nearest(name, candidate, NULL));
     for (int i = 0; i < COUNT; i++)
         if (kinds[i]->open)
@@ -173,6 +179,15 @@ void lm_tokenizer_decode(const lm_tokenizer *t, int32_t id, lm_text *out) {
     if (id >= 0 && id < t->vocab_size) t->kind->decode(t, id, out);
 }
 
+void lm_tokenizer_decode_first(const lm_tokenizer *t, int32_t id, lm_text *out) {
+    size_t before = out->length;
+    lm_tokenizer_decode(t, id, out);
+    if (out->length == before || out->data[before] != ' ') return;
+    if (!t->kind->strips || !t->kind->strips(t)) return;
+    out->length--;
+    memmove(out->data + before, out->data + before + 1, out->length - before + 1);
+}
+
 /* ---- encoding ---------------------------------------------------------------------------------*/
 
 lm_status lm_token_list_reserve(lm_token_list *list, size_t n, lm_error *err) {
@@ -219,7 +234,7 @@ lm_status lm_tokenizer_encode(const lm_tokenizer *t, const char *text, size_t si
                               lm_token_list *tokens, lm_error *err) {
     lm_encoder *e;
     lm_status status = lm_encoder_open(&e, t, err);
-    if (status == LM_OK) status = t->kind->encode(e, text, size, tokens, err);
+    if (status == LM_OK) status = t->kind->encode(e, text, size, false, tokens, err);
     lm_encoder_close(e);
     return status;
 }

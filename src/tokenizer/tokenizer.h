@@ -73,6 +73,9 @@ bool lm_tokenizer_is_ours(const char *file);
 size_t lm_tokenizer_piece(const lm_tokenizer *t, const char *text, size_t size, size_t at);
 /* Append the bytes of one token; an id outside the vocabulary appends nothing. */
 void lm_tokenizer_decode(const lm_tokenizer *t, int32_t id, lm_text *out);
+/* The same of the first token of a text, of which some tokenizers leave off the space that encoding
+ * put there. */
+void lm_tokenizer_decode_first(const lm_tokenizer *t, int32_t id, lm_text *out);
 
 /* Appends the ids of a whole document; encoding.h is for many and for long ones. */
 lm_status lm_tokenizer_encode(const lm_tokenizer *t, const char *text, size_t size,

@@ -19,6 +19,21 @@ const unsigned char lm_ascii_class[256] = {
 };
 /* clang-format on */
 
+uint32_t lm_unicode_code(const unsigned char *s, size_t n) {
+    if (n == 1) return s[0];
+    if (n == 2) return (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu);
+    if (n == 3) return (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
+    return (s[0] & 0x07u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu);
+}
+
+size_t lm_unicode_print(uint32_t code, char *text) {
+    size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    static const unsigned char first[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (size_t i = n; i-- > 1; code >>= 6) text[i] = (char)(0x80 | (code & 0x3F));
+    text[0] = (char)(first[n] | code);
+    return n;
+}
+
 static unsigned class_of(unsigned code) {
     return class_in_block[block_of[code / UNICODE_BLOCK]][code % UNICODE_BLOCK];
 }
@@ -30,8 +45,5 @@ unsigned lm_unicode_class(const unsigned char *text, size_t size, size_t at, siz
     size_t n = lm_text_utf8_length((const char *)s, size - at);
     if (n == 0) return LM_SYMBOL;
     *length = n;
-    if (n == 2) return class_of((s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu));
-    if (n == 3) return class_of((s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu));
-    return class_of((s[0] & 0x07u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 |
-                    (s[3] & 0x3Fu));
+    return class_of(lm_unicode_code(s, n));
 }

@@ -4,6 +4,7 @@
 #define LM_TOKENIZER_UNICODE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* One bit per class; every code point has just one. The general categories of each in brackets. */
 enum {
@@ -29,5 +30,10 @@ extern const unsigned char lm_ascii_class[256];
 /* Class of the character at text[at], at < size; *length receives its bytes. A byte that begins no
  * valid UTF-8 sequence is a character of its own: LM_SYMBOL, one byte. */
 unsigned lm_unicode_class(const unsigned char *text, size_t size, size_t at, size_t *length);
+
+/* The code point of a well-formed UTF-8 sequence of n bytes (lm_text_utf8_length). */
+uint32_t lm_unicode_code(const unsigned char *text, size_t n);
+/* The UTF-8 of a code point: overwrites up to 4 bytes, returns their number. */
+size_t lm_unicode_print(uint32_t code, char *text);
 
 #endif

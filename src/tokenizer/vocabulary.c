@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/numbers.h"
+#include "tokenizer/names.h"
 
 static lm_status no_memory(lm_error *err) {
     return lm_error_no_memory(err, "a tokenizer's vocabulary");
@@ -89,18 +90,33 @@ lm_status lm_vocabulary_add(lm_vocabulary *v, lm_added_token added, const void *
                                 (int)added.id);
     size_t had;
     const unsigned char *before = lm_vocabulary_bytes(v, added.id, &had);
-    v->added[v->n_added++] = added;
-    if (had == size && memcmp(before, text, size) == 0) return LM_OK;
     lm_bpe_token *t = &v->tokens[added.id];
-    t->size = (uint32_t)size;
-    t->hidden = true;
-    return append(v, text, size, &t->at, err);
+    bool stays = had > 0 && v->form == LM_FORM_SENTENCE && !t->hidden;
+    stays |= had == size && memcmp(before, text, size) == 0;
+    if ((status = append(v, text, size, &added.at, err)) != LM_OK) return status;
+    added.size = (uint32_t)size;
+    v->added[v->n_added++] = added;
+    if (!stays) *t = (lm_bpe_token){.at = added.at, .size = added.size, .hidden = true};
+    return LM_OK;
+}
+
+const unsigned char *lm_vocabulary_added_text(const lm_vocabulary *v, int64_t i, size_t *size) {
+    *size = v->added[i].size;
+    return (const unsigned char *)lm_text_cstr(&v->bytes) + v->added[i].at;
+}
+
+void lm_vocabulary_decode(const lm_vocabulary *v, int64_t id, lm_text *out) {
+    size_t size;
+    const unsigned char *bytes = lm_vocabulary_bytes(v, id, &size);
+    bool name = v->tokens[id].hidden && !v->tokens[id].byte && v->form == LM_FORM_SENTENCE;
+    if (!name || !lm_name_parse(v->form, (const char *)bytes, size, out))
+        lm_text_append(out, bytes, size);
 }
 
 int32_t lm_vocabulary_find_added(const lm_vocabulary *v, const char *text) {
     for (int64_t i = 0; i < v->n_added; i++) {
         size_t size;
-        const unsigned char *bytes = lm_vocabulary_bytes(v, v->added[i].id, &size);
+        const unsigned char *bytes = lm_vocabulary_added_text(v, i, &size);
         if (size == strlen(text) && memcmp(bytes, text, size) == 0) return v->added[i].id;
     }
     return -1;
@@ -134,6 +150,7 @@ void lm_vocabulary_free(lm_vocabulary *v) {
     free(v->tokens);
     free(v->merges);
     free(v->added);
+    free(v->ranks);
     *v = (lm_vocabulary){0};
 }
 
@@ -145,6 +162,9 @@ lm_status lm_bpe_create_from(lm_bpe **b, const lm_vocabulary *v, lm_error *err) 
                                   .n_merges = v->n_merges,
                                   .by_ranks = v->by_ranks,
                                   .whole_first = v->whole_first,
-                                  .scan = v->split->scan};
+                                  .scan = v->split ? v->split->scan : NULL,
+                                  .characters = v->form == LM_FORM_SENTENCE,
+                                  .each_space = v->each_space,
+                                  .ranks = v->ranks};
     return lm_bpe_create(b, &source, err);
 }

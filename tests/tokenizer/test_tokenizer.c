@@ -52,8 +52,9 @@ static void pairs_close(lm_tokenizer *t) {
     free(t->state);
 }
 
-static lm_status pairs_encode(lm_encoder *e, const char *text, size_t size, lm_token_list *tokens,
-                              lm_error *err) {
+static lm_status pairs_encode(lm_encoder *e, const char *text, size_t size, bool rest,
+                              lm_token_list *tokens, lm_error *err) {
+    (void)rest;
     assert_int_equal(lm_token_list_reserve(tokens, size, err), LM_OK);
     for (size_t i = 0; i < size; i++) {
         bool pair = text[i] == 'a' && i + 1 < size && text[i + 1] == 'b';
