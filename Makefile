@@ -298,7 +298,7 @@ static: $(STATIC)  ## ./build/.../lmtrain-static: linked statically as far as th
 	@echo "$(STATIC): $(if $(NOT_STATIC),dynamic since there is no .a: $(NOT_STATIC),all static)"
 $(STATIC): $(BUILD)/main.o $(LIBRARY)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(NOT_STATIC),,-static) -o $@ $^ \
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(if $(NOT_STATIC),,-static) -o $@ $^ $(filter -L%,$(PKG_LIBS)) \
 	  $(foreach l,$(LIBRARIES),$(or $(call find_archive,$(l)),-l$(l))) -lm -pthread
 	$(Q)$(STRIP) $@
 
