@@ -9,8 +9,11 @@
 
 /* Every command, in the order in which help lists them: NAME stands for lm_command_NAME in
  * NAME.c. */
-#define LM_COMMANDS(X) \
-    X(train) X(tokenize) X(generate) X(eval) X(import) X(inspect) X(diff) X(bench) X(init) X(help)
+/* clang-format off */
+#define LM_COMMANDS(X)                                                              \
+    X(train) X(tokenize) X(generate) X(eval) X(import) X(export) X(inspect) X(diff) \
+    X(bench) X(init) X(help)
+/* clang-format on */
 
 #define LM_COMMAND_DECLARE(name) extern const lm_command lm_command_##name;
 LM_COMMANDS(LM_COMMAND_DECLARE)

@@ -7,6 +7,7 @@
 #include "base/numbers.h"
 #include "cli/commands.h"
 #include "cli/eval_text.h"
+#include "cli/token_losses.h"
 #include "report/metrics.h"
 #include "saved/saved.h"
 #include "tokenizer/tokenizer.h"
@@ -17,7 +18,7 @@ enum { DEFAULT_BATCH = 8, DEFAULT_TOKENS = 16384 };
 
 typedef struct request {
     lm_option_texts saved;
-    const char *checkpoint, *data;
+    const char *checkpoint, *data, *token_losses;
     lm_tokenize_input text;
     int64_t tokens, batch;
     int token_bytes, precision;
@@ -39,6 +40,10 @@ static const lm_option options[] = {
     {"tokens", "N",
      "evaluate about N tokens at most, of shards spread evenly, of text the first; 0: all",
      LM_STORED(request, tokens), .count = {.most = INT64_MAX}},
+    {"token-losses", "FILE",
+     "also write the loss of every token, as JSON lines: {\"ids\": [...], \"losses\": [...]} for"
+     " each window",
+     LM_STORED(request, token_losses)},
     {"batch", "N", "windows to evaluate at a time; 0: 8, fewer of more than 2048 tokens each",
      LM_STORED(request, batch), .count = {.most = 1 << 20}},
     LM_OPTION_PRECISION(request, precision),
@@ -132,7 +137,8 @@ static lm_status open_data(const request *r, const lm_saved *saved, int threads,
 }
 
 static lm_status evaluate_data(const request *r, const lm_saved *saved, int64_t batch,
-                               lm_compute *compute, result *found, lm_error *err) {
+                               lm_compute *compute, lm_token_losses *losses, result *found,
+                               lm_error *err) {
     lm_corpus *corpus = NULL;
     lm_sampler sampler = {0};
     lm_model *model = NULL;
@@ -151,7 +157,9 @@ static lm_status evaluate_data(const request *r, const lm_saved *saved, int64_t 
                              .sampler = &sampler,
                              .batch = batch,
                              .max_tokens = r->tokens,
-                             .tokens = tokens};
+                             .tokens = tokens,
+                             .each = losses ? lm_token_losses_add : NULL,
+                             .to = losses};
     double start = lm_clock_seconds();
     status = lm_evaluate(&e, NULL, &found->loss, &found->tokens, err);
     found->seconds = lm_clock_seconds() - start;
@@ -177,11 +185,13 @@ static lm_status open_tokenizer(const request *r, const lm_saved *saved, lm_toke
 }
 
 static lm_status evaluate_text(const request *r, const lm_saved *saved, int64_t batch,
-                               lm_compute *compute, result *found, lm_error *err) {
+                               lm_compute *compute, lm_token_losses *losses, result *found,
+                               lm_error *err) {
     lm_eval_text_result of_text;
     lm_tokenizer *tokenizer = NULL;
     lm_text passed = {0};
-    lm_eval_text e = {.pool = compute->pool, .batch = batch, .max_tokens = r->tokens};
+    lm_eval_text e = {
+        .pool = compute->pool, .batch = batch, .max_tokens = r->tokens, .losses = losses};
     lm_status status = open_tokenizer(r, saved, &tokenizer, err);
     if (status != LM_OK) goto out;
     e.tokenizer = tokenizer;
@@ -228,6 +238,7 @@ static lm_status run(const void *given, lm_error *err) {
     lm_saved saved = {0};
     lm_text out = {0}, skipped = {0};
     result found = {0};
+    lm_token_losses losses = {0};
     lm_status status = lm_checkpoint_argument("eval", &r->saved, r->checkpoint, &path, err);
     if (status == LM_OK) status = check(r, err);
     if (status == LM_OK) status = lm_machine_session(&r->machine, &session, err);
@@ -237,8 +248,11 @@ static lm_status run(const void *given, lm_error *err) {
     lm_warn_passed_over(&skipped);
     lm_precision_chosen(r->precision, &saved);
     int64_t batch = batch_of(r, &saved.config.model);
-    status = r->data ? evaluate_data(r, &saved, batch, &session.compute, &found, err)
-                     : evaluate_text(r, &saved, batch, &session.compute, &found, err);
+    if (r->token_losses) status = lm_token_losses_open(&losses, r->token_losses, err);
+    if (status != LM_OK) goto out;
+    status = (r->data ? evaluate_data : evaluate_text)(
+        r, &saved, batch, &session.compute, r->token_losses ? &losses : NULL, &found, err);
+    if (status == LM_OK && r->token_losses) status = lm_token_losses_commit(&losses, err);
     if (status != LM_OK) goto out;
     if (r->json)
         print_json(&saved, &found, &out);
@@ -246,6 +260,7 @@ static lm_status run(const void *given, lm_error *err) {
         print_lines(&saved, &found, &out);
     status = lm_print(&out, err);
 out:
+    lm_token_losses_close(&losses);
     lm_text_free(&out);
     lm_text_free(&skipped);
     lm_saved_close(&saved);

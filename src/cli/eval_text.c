@@ -29,6 +29,8 @@ static void evaluate(job *j, int64_t rows, int64_t time) {
             r->bytes += lm_tokenizer_text_bytes(j->e->tokenizer, from[t]);
     }
     r->loss += lm_model_loss(j->e->model, j->windows, rows, time);
+    if (j->e->losses)
+        lm_token_losses_add(j->e->losses, j->windows, lm_model_losses(j->e->model), rows, time);
     r->tokens += rows * time;
     j->n_held -= rows * time;
     memmove(j->held, j->held + rows * time, (size_t)j->n_held * sizeof *j->held);

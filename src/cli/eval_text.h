@@ -2,6 +2,7 @@
 #ifndef LM_CLI_EVAL_TEXT_H
 #define LM_CLI_EVAL_TEXT_H
 
+#include "cli/token_losses.h"
 #include "cli/tokenize_input.h"
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
@@ -10,8 +11,9 @@ typedef struct lm_eval_text {
     lm_model *model;
     const lm_tokenizer *tokenizer;
     lm_pool *pool;
-    int64_t batch;      /* windows at a time: at most the model's */
-    int64_t max_tokens; /* about so many, from the beginning on; 0: all */
+    int64_t batch;           /* windows at a time: at most the model's */
+    int64_t max_tokens;      /* about so many, from the beginning on; 0: all */
+    lm_token_losses *losses; /* NULL: nobody asked for them */
 } lm_eval_text;
 
 typedef struct lm_eval_text_result {

@@ -68,7 +68,7 @@ static bool config_is_ours(const char *directory, const lm_text *config) {
         goto out;
     if (lm_tokenizer_parse(&t, path, lm_text_cstr(&file), file.length, NULL, &aside) != LM_OK)
         goto out;
-    ours = lm_tokenizer_save_config(t, 0, &expected, &aside) == LM_OK && same(&expected, config);
+    ours = lm_tokenizer_save_config(t, NULL, &expected, &aside) == LM_OK && same(&expected, config);
 out:
     lm_tokenizer_close(t);
     lm_text_free(&file);
@@ -79,7 +79,7 @@ out:
 
 static lm_status write_config(const char *path, const lm_tokenizer *t, lm_error *err) {
     lm_text config = {0};
-    lm_status status = lm_tokenizer_save_config(t, 0, &config, err);
+    lm_status status = lm_tokenizer_save_config(t, NULL, &config, err);
     if (status == LM_OK) status = lm_file_replace(path, config.data, config.length, err);
     lm_text_free(&config);
     return status;

@@ -35,6 +35,11 @@ const char *lm_interop_format_title(int format) {
     "document_token "
 #define ANY   SIZES TRAINING "n_kv_heads d_ff tie_embeddings norm_eps "
 #define TURNS "position=rope,none rope_theta embedding_norm "
+/* All ways of slowing rotations down, and the one by which all slow down alike. */
+#define SCALES                                                             \
+    "rope_scaling rope_factor rope_low_freq_factor rope_high_freq_factor " \
+    "rope_original_context "
+#define SCALES_ALIKE "rope_scaling=none,linear rope_factor "
 /* A class whose LayerNorm has a bias anyhow has it as zeros. */
 #define LAYERNORM "norm=layernorm norm_bias "
 #define RMSNORM   "norm=rmsnorm "
@@ -42,29 +47,29 @@ const char *lm_interop_format_title(int format) {
 /* clang-format off */
 static const lm_interop_class classes[] = {
     {LM_INTEROP_HF, "LlamaForCausalLM", "llama",
-     ANY RMSNORM TURNS "mlp=swiglu bias head_dim",
+     ANY RMSNORM TURNS SCALES "mlp=swiglu bias head_dim",
      0, lm_interop_names_llama},
     {LM_INTEROP_HF, "MistralForCausalLM", "mistral",
-     ANY RMSNORM TURNS "mlp=swiglu bias=false head_dim window",
+     ANY RMSNORM TURNS SCALES "mlp=swiglu bias=false head_dim window",
      0, lm_interop_names_llama},
     {LM_INTEROP_HF, "Qwen2ForCausalLM", "qwen2",
-     ANY RMSNORM TURNS "mlp=swiglu bias=false qkv_bias=true window",
+     ANY RMSNORM TURNS SCALES "mlp=swiglu bias=false qkv_bias=true window",
      0, lm_interop_names_llama},
     {LM_INTEROP_HF, "Qwen3ForCausalLM", "qwen3",
-     ANY RMSNORM TURNS "mlp=swiglu bias=false qk_norm=true head_dim window",
+     ANY RMSNORM TURNS SCALES "mlp=swiglu bias=false qk_norm=true head_dim window",
      0, lm_interop_names_llama},
     {LM_INTEROP_HF, "ArceeForCausalLM", "arcee",
-     ANY RMSNORM TURNS "mlp=relu2 bias head_dim",
+     ANY RMSNORM TURNS SCALES "mlp=relu2 bias head_dim",
      0, lm_interop_names_llama},
     {LM_INTEROP_HF, "NemotronForCausalLM", "nemotron",
-     ANY LAYERNORM TURNS "mlp=relu2 bias qkv_bias head_dim",
+     ANY LAYERNORM TURNS SCALES "rope_dim mlp=relu2 bias qkv_bias head_dim",
      LM_INTEROP_NORM_BIAS | LM_INTEROP_OUTPUT_BIAS | LM_INTEROP_MINUS_ONE,
      lm_interop_names_llama},
     {LM_INTEROP_HF, "StableLmForCausalLM", "stablelm",
-     ANY LAYERNORM TURNS "mlp=swiglu bias=false qkv_bias",
+     ANY LAYERNORM TURNS SCALES "rope_dim mlp=swiglu bias=false qkv_bias",
      LM_INTEROP_NORM_BIAS, lm_interop_names_llama},
     {LM_INTEROP_HF, "Starcoder2ForCausalLM", "starcoder2",
-     ANY LAYERNORM TURNS "mlp=gelu_tanh,gelu,relu2 bias qkv_bias window",
+     ANY LAYERNORM TURNS SCALES "mlp=gelu_tanh,gelu,relu2 bias qkv_bias window",
      LM_INTEROP_NORM_BIAS | LM_INTEROP_BIAS_TOGETHER, lm_interop_names_starcoder2},
     {LM_INTEROP_HF, "GPT2LMHeadModel", "gpt2",
      SIZES TRAINING LAYERNORM "n_kv_heads=n_heads d_ff tie_embeddings norm_eps position=learned "
@@ -73,25 +78,25 @@ static const lm_interop_class classes[] = {
      lm_interop_names_gpt2},
 
     {LM_INTEROP_GGUF, "llama", NULL,
-     ANY RMSNORM TURNS "mlp=swiglu bias head_dim window",
+     ANY RMSNORM TURNS SCALES "mlp=swiglu bias head_dim window",
      LM_INTEROP_INTERLEAVED | LM_INTEROP_SHORT_CONTEXT, lm_interop_names_gguf},
     {LM_INTEROP_GGUF, "qwen2", NULL,
-     ANY RMSNORM TURNS "mlp=swiglu bias=false qkv_bias=true window",
+     ANY RMSNORM TURNS SCALES_ALIKE "mlp=swiglu bias=false qkv_bias=true window",
      LM_INTEROP_SHORT_CONTEXT, lm_interop_names_gguf},
     {LM_INTEROP_GGUF, "qwen3", NULL,
-     ANY RMSNORM TURNS "mlp=swiglu bias=false qk_norm=true head_dim window",
+     ANY RMSNORM TURNS SCALES_ALIKE "mlp=swiglu bias=false qk_norm=true head_dim window",
      LM_INTEROP_SHORT_CONTEXT, lm_interop_names_gguf},
     {LM_INTEROP_GGUF, "arcee", NULL,
-     ANY RMSNORM TURNS "mlp=relu2 bias=false head_dim window",
+     ANY RMSNORM TURNS SCALES "mlp=relu2 bias=false head_dim window",
      LM_INTEROP_INTERLEAVED | LM_INTEROP_SHORT_CONTEXT, lm_interop_names_gguf},
     {LM_INTEROP_GGUF, "nemotron", NULL,
-     ANY LAYERNORM TURNS "mlp=relu2 bias qkv_bias window",
+     ANY LAYERNORM TURNS SCALES_ALIKE "rope_dim mlp=relu2 bias qkv_bias window",
      LM_INTEROP_NORM_BIAS | LM_INTEROP_HEAD | LM_INTEROP_SHORT_CONTEXT, lm_interop_names_gguf},
     {LM_INTEROP_GGUF, "stablelm", NULL,
-     ANY LAYERNORM TURNS "mlp=swiglu bias=false qkv_bias window",
+     ANY LAYERNORM TURNS SCALES_ALIKE "rope_dim mlp=swiglu bias=false qkv_bias window",
      LM_INTEROP_NORM_BIAS | LM_INTEROP_HEAD | LM_INTEROP_SHORT_CONTEXT, lm_interop_names_gguf},
     {LM_INTEROP_GGUF, "starcoder2", NULL,
-     ANY LAYERNORM TURNS "mlp=gelu_tanh bias qkv_bias window",
+     ANY LAYERNORM TURNS SCALES_ALIKE "mlp=gelu_tanh bias qkv_bias window",
      LM_INTEROP_NORM_BIAS | LM_INTEROP_LINEAR_BIAS | LM_INTEROP_SHORT_CONTEXT,
      lm_interop_names_gguf},
     {LM_INTEROP_GGUF, "gpt2", NULL,
@@ -240,10 +245,13 @@ const lm_interop_class *lm_interop_find(lm_interop_format format, const lm_inter
 /* ---- what is stored ---------------------------------------------------------------------------*/
 
 int64_t lm_interop_head_size(const lm_model_options *o) {
-    return o->d_model / o->n_heads;
+    return o->head_dim;
+}
+int64_t lm_interop_turned(const lm_model_options *o) {
+    return o->position == LM_POSITION_ROPE ? o->rope_dim : o->head_dim;
 }
 bool lm_interop_has_qkv_bias(const lm_model_options *o) {
-    return o->bias;
+    return o->bias || o->qkv_bias;
 }
 
 static bool has_window(const lm_model_options *o) {

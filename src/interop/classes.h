@@ -82,8 +82,9 @@ bool lm_interop_holds(const lm_interop_class *c, const lm_interop_option *option
  * and the context is short where the class has no window. */
 void lm_interop_exported(const lm_interop_class *c, const lm_model_options *ours,
                          lm_model_options *there);
-/* D, and whether queries, keys and values have biases. */
+/* D, how many of a head's channels turn, and whether queries, keys and values have biases. */
 int64_t lm_interop_head_size(const lm_model_options *o);
+int64_t lm_interop_turned(const lm_model_options *o);
 bool lm_interop_has_qkv_bias(const lm_model_options *o);
 
 /* Appends a line for each thing that is not the same there although all weights are. */

@@ -72,24 +72,38 @@ static void put_tokens(lm_json_writer *w, const lm_interop_special *special) {
     put_special(w, "pad_token_id", special->pad);
 }
 
+/* The share of a head's channels that turn: those are int(head_dim * factor), so that the factor is
+ * a little more where it is no fraction of two. */
+static double partial_factor(const lm_model_options *o) {
+    double turned = (double)lm_interop_turned(o), d = (double)lm_interop_head_size(o);
+    return floor(d * (turned / d)) < turned ? nextafter(turned / d, 1) : turned / d;
+}
+
 /* Members of rope_parameters and of the older rope_scaling. */
 static void put_rope_members(lm_json_writer *w, const lm_model_options *o, bool partial) {
+    static const char *const types[LM_ROPE_SCALING_COUNT] = {"default", "linear", "llama3"};
     bool turns = o->position == LM_POSITION_ROPE;
-    lm_json_string(w, "rope_type", turns ? "default" : "linear");
-    if (!turns) put_float(w, "factor", LM_INTEROP_NO_ROTATION);
+    int scaling = turns ? o->rope_scaling : LM_ROPE_SCALING_LINEAR;
+    lm_json_string(w, "rope_type", types[scaling]);
+    if (scaling != LM_ROPE_SCALING_NONE)
+        put_float(w, "factor", turns ? o->rope_factor : LM_INTEROP_NO_ROTATION);
+    if (scaling == LM_ROPE_SCALING_LLAMA3) {
+        put_float(w, "low_freq_factor", o->rope_low_freq_factor);
+        put_float(w, "high_freq_factor", o->rope_high_freq_factor);
+        lm_json_integer(w, "original_max_position_embeddings", o->rope_original_context);
+    }
     put_float(w, "rope_theta", o->rope_theta);
-    if (partial) put_float(w, "partial_rotary_factor", 1);
+    if (partial) put_float(w, "partial_rotary_factor", partial_factor(o));
 }
 
 static void put_rope(lm_json_writer *w, const lm_model_options *o, const lm_interop_hf_keys *k) {
     put_float(w, "rope_theta", o->rope_theta);
-    if (k->partial) put_float(w, "partial_rotary_factor", 1);
+    if (k->partial) put_float(w, "partial_rotary_factor", partial_factor(o));
     lm_json_object(w, "rope_parameters", LM_JSON_LINES);
     put_rope_members(w, o, k->partial);
     lm_json_end(w);
-    if (o->position == LM_POSITION_ROPE) return;
+    if (o->position == LM_POSITION_ROPE && o->rope_scaling == LM_ROPE_SCALING_NONE) return;
     lm_json_object(w, "rope_scaling", LM_JSON_LINES);
-    lm_json_string(w, "type", "linear");
     put_rope_members(w, o, k->partial);
     lm_json_end(w);
 }

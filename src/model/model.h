@@ -168,5 +168,7 @@ void lm_model_seed_dropout(lm_model *m, uint64_t seed, uint64_t first_sample);
 /* For evaluation: the sum of the negative log-likelihoods, without dropout, label smoothing and
  * z-loss. */
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time);
+/* Those of each token [batch, time], of the last such pass; valid until the next one. */
+const float *lm_model_losses(const lm_model *m);
 
 #endif

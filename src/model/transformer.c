@@ -93,3 +93,7 @@ double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t 
     lm_pass_forward(&p);
     return sum_losses(lm_pass_head(&p, false, 0.0f), p.rows);
 }
+
+const float *lm_model_losses(const lm_model *m) {
+    return m->buffers.at[LM_B_LOSS];
+}

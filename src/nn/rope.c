@@ -21,7 +21,7 @@ static double llama3_frequency(const lm_rope_frequencies *f, double g) {
 }
 
 /* f_j */
-static double frequency_of(const lm_rope_frequencies *f, int64_t j) {
+double lm_rope_frequency(const lm_rope_frequencies *f, int64_t j) {
     double g = lm_pow(f->theta, -2.0 * (double)j / (double)f->turned);
     switch (f->scaling) {
     case LM_ROPE_SCALING_LINEAR:
@@ -37,7 +37,7 @@ void lm_rope_table(const lm_rope_frequencies *f, int64_t positions, float *cos, 
     int64_t half = f->turned / 2;
     LM_ASSERT(f->turned % 2 == 0);
     for (int64_t j = 0; j < half; j++) {
-        double frequency = frequency_of(f, j);
+        double frequency = lm_rope_frequency(f, j);
         for (int64_t p = 0; p < positions; p++) {
             double angle = (double)p * frequency;
             cos[p * half + j] = (float)lm_cos(angle);

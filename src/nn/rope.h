@@ -34,6 +34,7 @@ typedef struct lm_rope_frequencies {
     int64_t original_context;
 } lm_rope_frequencies;
 
+double lm_rope_frequency(const lm_rope_frequencies *f, int64_t j); /* f_j */
 /* cos, sin [positions, R/2], computed in double (base/elementary.h) and rounded once. */
 void lm_rope_table(const lm_rope_frequencies *f, int64_t positions, float *cos, float *sin);
 

@@ -85,16 +85,14 @@ static lm_status compare_rows(const lm_saved *s, const lm_param *theirs, int64_t
                         s->path, (long long)n_ours, (long long)n);
 }
 
-lm_status lm_saved_foreign_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err) {
-    int64_t total, n_ours;
-    int64_t n = lm_model_params(&s->foreign->source.options, NULL, &total);
-    const lm_param *ours = lm_model_rows(m, &n_ours);
+lm_status lm_saved_foreign_read(const lm_saved *s, const lm_param *ours, int64_t n_ours,
+                                float *weights, lm_pool *pool, lm_error *err) {
+    int64_t total, n = lm_model_params(&s->foreign->source.options, NULL, &total);
     lm_param *theirs = calloc((size_t)n, sizeof *theirs);
     if (!theirs) return lm_error_no_memory(err, s->path);
     lm_model_params(&s->foreign->source.options, theirs, &total);
     lm_status status = compare_rows(s, theirs, n, ours, n_ours, err);
-    if (status == LM_OK)
-        status = lm_interop_read(&s->foreign->source, lm_model_weights(m), pool, err);
+    if (status == LM_OK) status = lm_interop_read(&s->foreign->source, weights, pool, err);
     free(theirs);
     return status;
 }

@@ -18,8 +18,9 @@ lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *token
                                 lm_error *err);
 void lm_saved_foreign_free(lm_saved_foreign *f); /* NULL is fine */
 
-/* What lm_saved_weights and reading a text of the checkpoint do. */
-lm_status lm_saved_foreign_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err);
+/* What lm_saved_read and reading a text of the checkpoint do. */
+lm_status lm_saved_foreign_read(const lm_saved *s, const lm_param *ours, int64_t n_ours,
+                                float *weights, lm_pool *pool, lm_error *err);
 lm_status lm_saved_foreign_text(const lm_saved *s, const char *name, bool *found, lm_text *out,
                                 lm_error *err);
 

@@ -19,17 +19,23 @@ static lm_checkpoint_array make_array(const char *state, const char *row, int nd
     return a;
 }
 
+/* Those of the weights, with room for more behind them. */
+static lm_checkpoint_array *make_arrays(const lm_param *rows, int64_t n, float *weights,
+                                        int64_t more) {
+    lm_checkpoint_array *arrays = calloc((size_t)(n + more), sizeof *arrays);
+    for (int64_t i = 0; arrays && i < n; i++)
+        arrays[i] =
+            make_array("", rows[i].name, rows[i].ndim, rows[i].shape, weights + rows[i].offset);
+    return arrays;
+}
+
 lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, int64_t *count) {
     int64_t rows, n_states = 0;
     const lm_param *params = lm_model_rows(m, &rows);
     const lm_optimizer_array *states = o ? lm_optimizer_arrays(o, &n_states) : NULL;
-    float *weights = lm_model_weights(m);
+    lm_checkpoint_array *arrays = make_arrays(params, rows, lm_model_weights(m), n_states);
     *count = rows + n_states;
-    lm_checkpoint_array *arrays = calloc((size_t)*count, sizeof *arrays);
     if (!arrays) return NULL;
-    for (int64_t i = 0; i < rows; i++)
-        arrays[i] = make_array("", params[i].name, params[i].ndim, params[i].shape,
-                               weights + params[i].offset);
     for (int64_t i = 0; i < n_states; i++)
         arrays[rows + i] = make_array(states[i].state, states[i].row, states[i].ndim,
                                       states[i].shape, states[i].data);
@@ -130,15 +136,21 @@ lm_status lm_saved_verify(lm_checkpoint *c, const char *path, lm_pool *pool, lm_
     return status;
 }
 
-lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err) {
-    if (s->foreign) return lm_saved_foreign_weights(s, m, pool, err);
-    int64_t count;
-    lm_checkpoint_array *arrays = lm_saved_arrays(m, NULL, &count);
-    lm_status status = arrays ? lm_checkpoint_read(s->checkpoint, arrays, count, pool, err)
+lm_status lm_saved_read(const lm_saved *s, const lm_param *rows, int64_t n, float *weights,
+                        lm_pool *pool, lm_error *err) {
+    if (s->foreign) return lm_saved_foreign_read(s, rows, n, weights, pool, err);
+    lm_checkpoint_array *arrays = make_arrays(rows, n, weights, 0);
+    lm_status status = arrays ? lm_checkpoint_read(s->checkpoint, arrays, n, pool, err)
                               : lm_error_no_memory(err, s->path);
-    if (status == LM_OK) status = lm_saved_check_finite(s->path, arrays, count, err);
+    if (status == LM_OK) status = lm_saved_check_finite(s->path, arrays, n, err);
     free(arrays);
     return status;
+}
+
+lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err) {
+    int64_t n;
+    const lm_param *rows = lm_model_rows(m, &n);
+    return lm_saved_read(s, rows, n, lm_model_weights(m), pool, err);
 }
 
 lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, lm_model **model,

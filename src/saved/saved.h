@@ -42,7 +42,11 @@ lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, 
                          lm_error *err);
 /* The same weights into a model that the caller has made: it must have the same parameters. */
 lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_error *err);
-/* Refuses arrays of the checkpoint `path` that hold infinities or NaN: names the first. The two
+/* The same into a flat array [total] of rows that a model of the config has (lm_model_params),
+ * without a model. */
+lm_status lm_saved_read(const lm_saved *s, const lm_param *rows, int64_t n, float *weights,
+                        lm_pool *pool, lm_error *err);
+/* Refuses arrays of the checkpoint `path` that hold infinities or NaN: names the first. The
  * functions above do so with the weights. */
 lm_status lm_saved_check_finite(const char *path, const lm_checkpoint_array *arrays, int64_t n,
                                 lm_error *err);

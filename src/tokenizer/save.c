@@ -307,27 +307,36 @@ lm_status lm_vocabulary_save(const lm_vocabulary *v, lm_text *out, lm_error *err
     return status;
 }
 
-lm_status lm_tokenizer_save_config(const lm_tokenizer *t, int64_t length, lm_text *out,
-                                   lm_error *err) {
+static void put_special(const lm_vocabulary *v, const char *key, int32_t id, lm_json_writer *w) {
+    lm_text token = {0};
+    if (id < 0) return;
+    added_text(v, id, &token);
+    if (token.length > 0) lm_json_string(w, key, lm_text_cstr(&token));
+    w->out->failed |= token.failed;
+    lm_text_free(&token);
+}
+
+lm_status lm_tokenizer_save_config(const lm_tokenizer *t, const lm_tokenizer_config *c,
+                                   lm_text *out, lm_error *err) {
     lm_vocabulary made = {0};
     const lm_vocabulary *v;
-    lm_text token = {0};
+    const lm_tokenizer_config none = {.bos = -1, .eos = -1, .pad = -1};
     lm_json_writer w = {.out = out};
     lm_status status = lm_tokenizer_vocabulary(t, &made, &v, err);
     if (status != LM_OK) goto out;
+    if (!c) c = &none;
     lm_json_object(&w, NULL, LM_JSON_LINES);
     lm_json_string(&w, "tokenizer_class", "PreTrainedTokenizerFast");
-    added_text(v, t->document_token, &token);
-    if (token.length > 0) lm_json_string(&w, "bos_token", lm_text_cstr(&token));
-    added_text(v, t->end_token, &token);
-    if (token.length > 0) lm_json_string(&w, "eos_token", lm_text_cstr(&token));
-    if (length > 0) lm_json_integer(&w, "model_max_length", length);
+    put_special(v, "bos_token", c->bos >= 0 ? c->bos : t->document_token, &w);
+    put_special(v, "eos_token", c->eos >= 0 ? c->eos : t->end_token, &w);
+    put_special(v, "pad_token", c->pad, &w);
+    if (c->length > 0) lm_json_integer(&w, "model_max_length", c->length);
     lm_json_boolean(&w, "clean_up_tokenization_spaces", false);
+    if (c->chat_template) lm_json_string(&w, "chat_template", c->chat_template);
     lm_json_end(&w);
     lm_text_append(out, "\n", 1);
-    if (out->failed || token.failed) status = lm_error_no_memory(err, "tokenizer_config.json");
+    if (out->failed) status = lm_error_no_memory(err, "tokenizer_config.json");
 out:
-    lm_text_free(&token);
     lm_vocabulary_free(&made);
     return status;
 }

@@ -62,10 +62,17 @@ bool lm_tokenizer_has_file(const lm_tokenizer *t);
 /* Appends that as a tokenizer.json, which lm_tokenizer_parse and Hugging Face's tokenizers read;
  * for `bytes`, which needs none, it is one of 256 tokens. */
 lm_status lm_tokenizer_save(const lm_tokenizer *t, lm_text *out, lm_error *err);
-/* Appends the tokenizer_config.json that Hugging Face's transformers read beside it: its class, its
- * special tokens, and `length`, the most tokens that the model sees; 0: not known. */
-lm_status lm_tokenizer_save_config(const lm_tokenizer *t, int64_t length, lm_text *out,
-                                   lm_error *err);
+/* What Hugging Face's transformers read of a tokenizer beside its tokenizer.json. Zero-initialised
+ * is not empty: ids are -1 where the tokenizer's own token is meant. */
+typedef struct lm_tokenizer_config {
+    int64_t length;            /* the most tokens that the model sees; 0: not known */
+    int32_t bos, eos, pad;     /* begins texts, ends them, fills up; pad -1: none */
+    const char *chat_template; /* Jinja; NULL: none */
+} lm_tokenizer_config;
+/* Appends their tokenizer_config.json: its class, its special tokens and the above. c NULL: the
+ * tokenizer's own tokens, and nothing else. */
+lm_status lm_tokenizer_save_config(const lm_tokenizer *t, const lm_tokenizer_config *c,
+                                   lm_text *out, lm_error *err);
 /* Is this the text of a file that lm_tokenizer_save gave? Others' files are not replaced. */
 bool lm_tokenizer_is_ours(const char *file);
 /* The end of the piece of text[0 .. size) that begins at `at` < size, for people: tokens do not

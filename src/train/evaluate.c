@@ -32,6 +32,7 @@ lm_status lm_evaluate(const lm_evaluation *e, int (*stop)(void), double *loss, i
             if (status != LM_OK) return status;
         }
         sum += lm_model_loss(e->model, e->tokens, batch, time);
+        if (e->each) e->each(e->to, e->tokens, lm_model_losses(e->model), batch, time);
         i += batch;
     }
     *evaluated = n * time;

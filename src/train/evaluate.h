@@ -13,6 +13,9 @@ typedef struct lm_evaluation {
     int64_t max_tokens;        /* 0: all windows; else the fewest windows that hold so many tokens,
                                   spread evenly: the same ones every time */
     int32_t *tokens;           /* workspace [batch * (context_length + 1)] */
+    /* Is given the tokens [batch, time + 1] and losses [batch, time] of each batch; NULL: nobody */
+    void (*each)(void *to, const int32_t *tokens, const float *losses, int64_t batch, int64_t time);
+    void *to;
 } lm_evaluation;
 
 /* *loss receives the mean loss in nats per token; each token is predicted from those before it in

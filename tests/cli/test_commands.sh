@@ -22,7 +22,7 @@ scenario general_help
 
 help_of_commands() {
     local command
-    for command in train tokenize generate eval inspect diff bench init help; do
+    for command in train tokenize generate eval export inspect diff bench init help; do
         check "lmtrain $command --help has an example" exits_saying 0 "Example:" \
             "$lmtrain" $command --help
         check "lmtrain $command --help has the exit codes" says "interrupted: train has written"
@@ -32,7 +32,7 @@ help_of_commands() {
         check "lmtrain $command refuses an option it does not know" \
             exits_saying 2 "unknown option --frobnicate" "$lmtrain" $command --frobnicate
     done
-    for command in train tokenize generate eval inspect diff; do
+    for command in train tokenize generate eval export inspect diff; do
         check "lmtrain $command without arguments exits with 2 and names the command" \
             exits_saying 2 "lmtrain: $command: " "$lmtrain" $command
     done

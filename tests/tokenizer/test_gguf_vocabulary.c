@@ -169,7 +169,8 @@ static void test_token_in_front(void **state) {
     v = convert(u, 341);
     assert_true(v.add_begin);
     lm_gguf_vocabulary_free(&v);
-    assert_int_equal(lm_tokenizer_save_config(t, 128, &config, &err), LM_OK);
+    const lm_tokenizer_config how = {.length = 128, .bos = -1, .eos = -1, .pad = -1};
+    assert_int_equal(lm_tokenizer_save_config(t, &how, &config, &err), LM_OK);
     assert_non_null(strstr(config.data, "\"bos_token\": \"<|endoftext|>\""));
     assert_non_null(strstr(config.data, "\"eos_token\": \"<|endoftext|>\""));
     assert_non_null(strstr(config.data, "\"model_max_length\": 128"));
