@@ -310,13 +310,17 @@ double lm_json_pull_number(lm_json_pull *p) {
         digits(p);
     }
     if (!ok(p)) return 0;
-    if (p->at - begin >= sizeof copy) {
-        lm_json_pull_wrong(p, "a number of %zu characters", p->at - begin);
+    size_t size = p->at - begin;
+    char *text = size < sizeof copy ? copy : malloc(size + 1);
+    if (!text) {
+        lm_json_pull_no_memory(p);
         return 0;
     }
-    memcpy(copy, p->text + begin, p->at - begin);
-    copy[p->at - begin] = '\0';
-    return strtod(copy, NULL);
+    memcpy(text, p->text + begin, size);
+    text[size] = '\0';
+    double x = strtod(text, NULL);
+    if (text != copy) free(text);
+    return x;
 }
 
 int64_t lm_json_pull_count(lm_json_pull *p, int64_t most) {

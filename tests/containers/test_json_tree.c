@@ -59,6 +59,19 @@ static void test_what_is_the_same(void **state) {
     assert_true(lm_json_node_same(NULL, NULL));
 }
 
+static void test_long_numbers(void **state) {
+    (void)state;
+    char text[400] = "[0.";
+    for (int i = 0; i < 300; i++) strcat(text, "3");
+    strcat(text, "e1, 1");
+    for (int i = 0; i < 70; i++) strcat(text, "0");
+    strcat(text, "]");
+    lm_json_node *root = read(text);
+    assert_true(root->child->number == 10. / 3);
+    assert_true(root->child->next->number == 1e70);
+    lm_json_tree_free(root);
+}
+
 static void test_what_is_wrong(void **state) {
     (void)state;
     static const struct {
@@ -106,6 +119,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_know_where_they_stand),
         cmocka_unit_test(test_what_is_the_same),
+        cmocka_unit_test(test_long_numbers),
         cmocka_unit_test(test_what_is_wrong),
         cmocka_unit_test(test_depth),
     };
