@@ -70,10 +70,15 @@ typedef void lm_kernel_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_b
                                  int64_t a_row, int64_t a_col, const lm_bf16_pair *b, int64_t b_row,
                                  const float *init, int64_t init_row, float *c, int64_t c_row);
 
-/* y_i = init_i + dot16(W_i, x), W [m,k] with row stride w_row; init NULL means zeros. y
- * overwritten. */
-typedef void lm_kernel_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
-                                const float *init, float *y);
+/* y_ij = init_j + dot16(x_i, w_j), x [n,k], w [m,k]; init NULL means zeros. y [n,m] overwritten.
+ * For generation: each row of y has the bits that it has alone, and w is read once. */
+typedef void lm_kernel_dots_f32(int64_t n, int64_t m, int64_t k, const float *x, int64_t x_row,
+                                const float *w, int64_t w_row, const float *init, float *y,
+                                int64_t y_row);
+/* The same with w widened to fp32. */
+typedef void lm_kernel_dots_bf16(int64_t n, int64_t m, int64_t k, const float *x, int64_t x_row,
+                                 const lm_bf16 *w, int64_t w_row, const float *init, float *y,
+                                 int64_t y_row);
 
 /* ---- packing and bf16 --------------------------------------------------------------------------
  * Lines of x (x_row == 1) lie far apart, so that the hardware does not foresee them: the kernels
@@ -266,7 +271,8 @@ typedef double lm_kernel_peak_bf16(int64_t iterations);
 #define LM_KERNELS_FAST(X, isa)     \
     X(isa, gemm_f32)                \
     X(isa, gemm_bf16)               \
-    X(isa, gemv_f32)                \
+    X(isa, dots_f32)                \
+    X(isa, dots_bf16)               \
     X(isa, pack_f32)                \
     X(isa, pack_bf16_from_f32)      \
     X(isa, pack_bf16_from_bf16)     \

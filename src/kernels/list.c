@@ -42,6 +42,9 @@ static int64_t half_n(const lm_kernel_call *c) {
 static int64_t rows_by_k(const lm_kernel_call *c) {
     return c->rows * c->k;
 }
+static int64_t n_by_k(const lm_kernel_call *c) {
+    return c->n * c->k;
+}
 static int64_t strided_k_by_n(const lm_kernel_call *c) {
     return c->k > 0 ? (c->k - 1) * c->stride + c->n : 0;
 }
@@ -108,7 +111,8 @@ static void gemm_bf16(const lm_kernels *table, const lm_kernel_call *c) {
     table->gemm_bf16(c->rows, c->n, c->k, pairs(b[A]), c->k, 1, pairs(b[B]), c->stride, b[C],
                      c->stride, b[C], c->stride);
 }
-CALL(gemv_f32, rows, n, b[A], stride, b[X], variant ? b[INIT] : NULL, b[Y])
+CALL(dots_f32, rows, n, k, b[A], k, b[B], k, variant ? b[INIT] : NULL, b[Y], stride)
+CALL(dots_bf16, rows, n, k, b[A], k, bf16(c, B), k, variant ? b[INIT] : NULL, b[Y], stride)
 
 /* Panels of rows + n, from strides of any size, rows contiguous, k contiguous. */
 static int64_t x_row(const lm_kernel_call *c) {
@@ -211,8 +215,11 @@ const lm_kernel_row lm_kernel_list[] = {
     ROW(gemm_bf16, GEMM, 6, 8,
         [A] = BUFFER(PAIRS, rows_by_k, 1, 0), [B] = BUFFER(PAIRS, strided_k_by_n, 1, 0),
         [INIT] = READ(row_or_matrix), [C] = UPDATE(strided)),
-    ROW(gemv_f32, MATRIX, 2, 0,
-        [A] = READ(strided), [X] = READ(of_n), [INIT] = READ(of_rows), [Y] = WRITE(of_rows)),
+    ROW(dots_f32, GEMM, 2, 2,
+        [A] = READ(rows_by_k), [B] = READ(n_by_k), [INIT] = READ(of_n), [Y] = WRITE(strided)),
+    ROW(dots_bf16, GEMM, 2, 2,
+        [A] = READ(rows_by_k), [B] = BUFFER(BF16, n_by_k, 1, 0), [INIT] = READ(of_n),
+        [Y] = WRITE(strided)),
     ROW(pack_f32, GEMM, 3, 0, [X] = READ(unpacked), [OUT] = WRITE(panel)),
     ROW(pack_bf16_from_f32, GEMM, 3, 0,
         [X] = READ(unpacked), [OUT] = BUFFER(PAIRS, panel_of_pairs, 0, 1)),

@@ -209,7 +209,8 @@ static void decode_task(void *argument, int64_t task, int worker) {
     int64_t begin = task * j->chunk, n = lm_min(l->out - begin, j->chunk);
     const float *w = lm_array_from(l->w, begin * l->in).at;
     (void)worker;
-    j->kernels->gemv_f32(n, l->in, w, l->in, j->x, l->bias ? l->bias + begin : NULL, j->y + begin);
+    j->kernels->dots_f32(1, n, l->in, j->x, l->in, w, l->in, l->bias ? l->bias + begin : NULL,
+                         j->y + begin, l->out);
 }
 
 void lm_linear_decode(const lm_compute *compute, const lm_linear *l, const float *x, float *y) {

@@ -41,8 +41,8 @@ void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l,
  * of dy, if l has a bias. */
 void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 lm_array dy, bool add, float *dw, float *dbias);
-/* One row, at fp32: y [O] overwritten = W x + bias by gemv, rows of W shared out among the workers.
- */
+/* One row, at fp32: y [O] overwritten = W x + bias by the kernel dots_f32, rows of W shared out
+ * among the workers. */
 void lm_linear_decode(const lm_compute *compute, const lm_linear *l, const float *x, float *y);
 
 #endif

@@ -158,7 +158,8 @@ void lm_attention_decode_f32(const lm_compute *compute, const lm_attention_token
     for (int64_t h = 0; h < t->heads; h++) {
         int64_t kv = h / (t->heads / t->kv_heads);
         float *o = out + h * d, m = -INFINITY, l = 0.0f, alpha;
-        kernels->gemv_f32(length, d, t->keys + kv * d, t->cache_row, t->q + h * d, NULL, s);
+        kernels->dots_f32(1, length, d, t->q + h * d, d, t->keys + kv * d, t->cache_row, NULL, s,
+                          length);
         float scale = lm_attention_scale(d);
         if (t->softcap > 0) {
             kernels->softcap_f32(length, scale / t->softcap, t->softcap, s, NULL);

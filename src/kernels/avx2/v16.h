@@ -12,6 +12,7 @@
 typedef struct v16 {
     __m256 lo, hi;
 } v16;
+#define V16_IS_ONE_REGISTER 0
 
 /* All ones in the lanes first..first+7 that are below n. */
 static inline __m256i v16_mask(int64_t n, int first) {

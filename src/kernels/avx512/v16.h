@@ -9,6 +9,7 @@
 #include "base/bf16.h"
 
 typedef __m512 v16;
+#define V16_IS_ONE_REGISTER 1
 
 /* The first n < 16 lanes. */
 static inline __mmask16 v16_mask(int64_t n) {

@@ -12,6 +12,7 @@
 typedef struct v16 {
     float32x4_t q[4];
 } v16;
+#define V16_IS_ONE_REGISTER 0
 
 /* f is an expression of i, the register's number; the compiler unrolls the four. */
 #define V16_BUILD(f)                          \

@@ -46,7 +46,23 @@ void lm_scalar_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_bf16_pair
     }
 }
 
-void lm_scalar_gemv_f32(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
-                        const float *init, float *y) {
-    for (int64_t i = 0; i < m; i++) y[i] = (init ? init[i] : 0.0f) + dot16(k, w + i * w_row, x);
+void lm_scalar_dots_f32(int64_t n, int64_t m, int64_t k, const float *x, int64_t x_row,
+                        const float *w, int64_t w_row, const float *init, float *y, int64_t y_row) {
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < m; j++)
+            y[i * y_row + j] = (init ? init[j] : 0.0f) + dot16(k, x + i * x_row, w + j * w_row);
+}
+
+void lm_scalar_dots_bf16(int64_t n, int64_t m, int64_t k, const float *x, int64_t x_row,
+                         const lm_bf16 *w, int64_t w_row, const float *init, float *y,
+                         int64_t y_row) {
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < m; j++) {
+            float lane[16] = {0};
+            for (int64_t p = 0; p < k; p++) {
+                float wide = lm_bf16_to_f32(w[j * w_row + p]);
+                lane[p & 15] = fma1(x[i * x_row + p], wide, lane[p & 15]);
+            }
+            y[i * y_row + j] = (init ? init[j] : 0.0f) + sum16_tree(lane);
+        }
 }

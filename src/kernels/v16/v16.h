@@ -3,6 +3,7 @@
 #ifndef LM_KERNELS_V16_V16_H
 #define LM_KERNELS_V16_V16_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/v16/isa.h"
@@ -53,6 +54,13 @@ static inline v16 v16_load_bf16_n(const lm_bf16 *x, int64_t n) {
     return v16_load_bf16(copy);
 }
 #endif
+
+/* Elements i .. i+lanes-1 of an array of either type. */
+INLINE v16 get_either(bool bf16, const void *x, int64_t i, int64_t lanes) {
+    if (!bf16) return get((const float *)x + i, lanes);
+    const lm_bf16 *from = (const lm_bf16 *)x + i;
+    return lanes == 16 ? v16_load_bf16(from) : v16_load_bf16_n(from, lanes);
+}
 
 #ifndef V16_HAS_ROWS
 /* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]). */

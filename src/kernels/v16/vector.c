@@ -3,13 +3,6 @@
 #include "base/numbers.h"
 #include "kernels/v16/v16.h"
 
-/* Elements i .. i+lanes-1 of an array of either type. */
-INLINE v16 get_either(bool bf16, const void *x, int64_t i, int64_t lanes) {
-    if (!bf16) return get((const float *)x + i, lanes);
-    const lm_bf16 *from = (const lm_bf16 *)x + i;
-    return lanes == 16 ? v16_load_bf16(from) : v16_load_bf16_n(from, lanes);
-}
-
 void ISA(add_f32)(int64_t n, const float *x, float *y) {
     EACH_16(i, n, put(y + i, lanes, v16_add(get(y + i, lanes), get(x + i, lanes))););
 }
@@ -61,29 +54,6 @@ void ISA(dot_rows_bf16)(int64_t rows, int64_t n, const lm_bf16 *x, int64_t x_row
         for (int64_t r = count; r < 16; r++) sums[r] = v16_zero();
         put(out + i, count, v16_sum_rows(sums));
     }
-}
-
-/* Four rows at a time, so that four chains run at once. */
-void ISA(gemv_f32)(int64_t m, int64_t k, const float *w, int64_t w_row, const float *x,
-                   const float *init, float *y) {
-    int64_t i = 0;
-    for (; i + 4 <= m; i += 4) {
-        const float *w0 = w + i * w_row, *w1 = w0 + w_row, *w2 = w1 + w_row, *w3 = w2 + w_row;
-        v16 sum0 = v16_zero(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-        EACH_16(p, k, {
-            v16 xp = get(x + p, lanes);
-            sum0 = first(lanes, v16_fma(get(w0 + p, lanes), xp, sum0), sum0);
-            sum1 = first(lanes, v16_fma(get(w1 + p, lanes), xp, sum1), sum1);
-            sum2 = first(lanes, v16_fma(get(w2 + p, lanes), xp, sum2), sum2);
-            sum3 = first(lanes, v16_fma(get(w3 + p, lanes), xp, sum3), sum3);
-        });
-        y[i] = (init ? init[i] : 0.0f) + v16_sum(sum0);
-        y[i + 1] = (init ? init[i + 1] : 0.0f) + v16_sum(sum1);
-        y[i + 2] = (init ? init[i + 2] : 0.0f) + v16_sum(sum2);
-        y[i + 3] = (init ? init[i + 3] : 0.0f) + v16_sum(sum3);
-    }
-    for (; i < m; i++)
-        y[i] = (init ? init[i] : 0.0f) + v16_sum(dot_lanes(false, k, w + i * w_row, x));
 }
 
 /* ---- sums over columns ----------------------------------------------------------------------- */
