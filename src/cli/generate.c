@@ -171,10 +171,9 @@ out:
 static lm_status take_prompt(generation *g, lm_error *err) {
     lm_token_list prompt = {0};
     lm_status status = read_prompt(g, &prompt, err);
-    for (int64_t i = 0; i < prompt.count && status == LM_OK; i++) {
+    for (int64_t i = 0; i < prompt.count && status == LM_OK; i++)
         status = put_token(g, prompt.ids[i], true, err);
-        g->logits = lm_decoder_next(g->decoder, prompt.ids[i]);
-    }
+    if (status == LM_OK) g->logits = lm_decoder_feed(g->decoder, prompt.ids, prompt.count);
     lm_token_list_free(&prompt);
     return status;
 }

@@ -1,4 +1,4 @@
-/* The forward pass of the newest token alone: older tokens are met in attention only, which finds
+/* The forward pass of the newest tokens alone: older tokens are met in attention only, which finds
  * their keys and values in a cache. */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 struct lm_decoder {
     lm_model *m;
     lm_arena arena;
-    lm_buffers buffers; /* of one token */
+    lm_buffers buffers; /* of LM_DECODE_TOKENS tokens */
     int64_t length;     /* tokens in the cache */
     int64_t document;   /* where the newest token's document begins */
     int32_t *tokens;    /* [T] those in the cache */
@@ -55,23 +55,24 @@ void lm_decoder_free(lm_decoder *d) {
     free(d);
 }
 
-/* Puts one more token into the cache. */
-static pass feed(lm_decoder *d, const int32_t *token) {
+/* Puts n more tokens into the cache, at most LM_DECODE_TOKENS, for which there is room. */
+static pass feed(lm_decoder *d, const int32_t *tokens, int64_t n) {
     const lm_model_options *o = &d->m->o;
     pass p = {.m = d->m,
               .buffers = &d->buffers,
-              .tokens = token,
+              .tokens = tokens,
               .batch = 1,
-              .time = 1,
-              .rows = 1,
+              .time = n,
+              .rows = n,
               .position = d->length,
               .cache = d->cache};
-    if (o->document_mask) {
-        if (*token == o->document_token) d->document = d->length;
-        *documents(&p) = (int32_t)d->document;
+    for (int64_t i = 0; i < n && o->document_mask; i++) {
+        if (tokens[i] == o->document_token) d->document = d->length + i;
+        documents(&p)[i] = (int32_t)d->document;
     }
     lm_pass_forward(&p);
-    d->tokens[d->length++] = *token;
+    memmove(d->tokens + d->length, tokens, (size_t)n * sizeof *tokens);
+    d->length += n;
     return p;
 }
 
@@ -80,14 +81,26 @@ static void start_over(lm_decoder *d) {
     int64_t kept = d->length / 2;
     const int32_t *newest = d->tokens + (d->length - kept);
     d->length = d->document = 0;
-    for (int64_t i = 0; i < kept; i++) feed(d, &newest[i]); /* writes tokens[i], before newest */
+    for (int64_t i = 0; i < kept; i += LM_DECODE_TOKENS) /* writes below `newest` */
+        feed(d, newest + i, lm_min(kept - i, LM_DECODE_TOKENS));
+}
+
+const float *lm_decoder_feed(lm_decoder *d, const int32_t *tokens, int64_t n) {
+    const lm_model_options *o = &d->m->o;
+    pass p = {0};
+    LM_ASSERT(n > 0);
+    for (int64_t i = 0; i < n; i++) LM_ASSERT(tokens[i] >= 0 && tokens[i] < o->vocab_size);
+    while (n > 0) {
+        if (d->length == o->context_length) start_over(d);
+        int64_t some = lm_min(lm_min(n, LM_DECODE_TOKENS), o->context_length - d->length);
+        p = feed(d, tokens, some);
+        tokens += some;
+        n -= some;
+    }
+    lm_pass_logits(&p, d->logits);
+    return d->logits;
 }
 
 const float *lm_decoder_next(lm_decoder *d, int32_t token) {
-    const lm_model_options *o = &d->m->o;
-    LM_ASSERT(token >= 0 && token < o->vocab_size);
-    if (d->length == o->context_length) start_over(d);
-    pass p = feed(d, &token);
-    lm_pass_logits(&p, d->logits);
-    return d->logits;
+    return lm_decoder_feed(d, &token, 1);
 }

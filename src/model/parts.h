@@ -29,8 +29,7 @@ enum {
     /* for buffers, by what they are made for (lm_buffers_size): */
     LM_IF_TRAINING = 1 << 12,
     LM_IF_WINDOWS = 1 << 13, /* training or evaluation */
-    LM_IF_BRANCH = 1 << 14,  /* training or decoding */
-    LM_IF_BF16 = 1 << 15,
+    LM_IF_BF16 = 1 << 14,
 };
 /* Those that are true of the options (params.c). */
 unsigned lm_model_conditions(const lm_model_options *o);
@@ -119,8 +118,10 @@ typedef enum lm_buffer_id {
     LM_B_DHEADS = LM_B_WIDE,    /* gradient of queries, keys and values in fp32 */
 } lm_buffer_id;
 
-/* What the buffers serve: micro-batches forward and backward, or forward only, or one token after
- * the other. */
+/* What the buffers serve: micro-batches forward and backward, or forward only, or generation, in
+ * which up to LM_DECODE_TOKENS tokens of a text pass through the model at once: so many that the
+ * weights, read from memory, cost less time than the arithmetic. */
+enum { LM_DECODE_TOKENS = 96 };
 typedef enum lm_buffers_use { LM_FOR_TRAINING, LM_FOR_EVALUATION, LM_FOR_DECODING } lm_buffers_use;
 
 typedef struct lm_buffers {
@@ -130,7 +131,7 @@ typedef struct lm_buffers {
     float *at[LM_B_COUNT];      /* [copies, count]; NULL: none */
 } lm_buffers;
 
-/* How large each buffer is for `batch` rows of context_length tokens (decoding: for one token).
+/* How large each buffer is for `batch` rows of context_length tokens (decoding: LM_DECODE_TOKENS).
  * False: some size does not fit. */
 bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm_buffers_use use,
                      lm_precision precision);

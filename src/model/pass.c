@@ -1,7 +1,5 @@
 #include "model/pass.h"
 
-#include <string.h>
-
 /* ---- branches: what is added to the residual stream ------------------------------------------ */
 lm_dropout lm_pass_dropout(const pass *p, int64_t site) {
     const lm_model *m = p->m;
@@ -45,24 +43,19 @@ void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_ar
 
 void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_array x, lm_array y,
                                       const lm_activation *a) {
-    if (p->cache) {
-        float room[LM_ACTIVATION_ROOM];
-        lm_pass_linear_forward(p, l, x, y);
-        lm_activation_forward(p->m->compute->kernels, a, 0, l->out, room);
-    } else {
+    if (p->cache)
+        lm_linear_decode_activated(p->m->compute, l, x.at, y.at, a);
+    else
         lm_linear_forward_activated(p->m->compute, l, x, y, a, buffer(p, LM_B_WIDE, 0));
-    }
 }
 
 void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,
                             const float *x, float *y) {
     const lm_compute *compute = p->m->compute;
-    float *out = buffer(p, LM_B_BRANCH, 0); /* [B*T, C] */
     if (p->cache) {
-        lm_pass_linear_forward(p, l, branch, lm_array_f32(out));
-        memcpy(y, x, (size_t)l->out * sizeof *y);
-        compute->kernels->add_f32(l->out, out, y);
+        lm_linear_decode_residual(compute, l, branch.at, x, y);
     } else if (lm_pass_drops(p)) {
+        float *out = buffer(p, LM_B_BRANCH, 0); /* [B*T, C] */
         lm_dropout d = lm_pass_dropout(p, site);
         lm_pass_linear_forward(p, l, branch, lm_array_f32(out));
         lm_dropout_apply(compute, &d, out, x, y);

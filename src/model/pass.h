@@ -1,6 +1,6 @@
 /* Inside the room: one pass through the model (of a micro-batch in training and evaluation, of the
- * newest token in generation), what belongs to it by name, and its parts, each forward beside its
- * backward. transformer.c puts them together; decoder.c feeds them tokens one by one.
+ * newest tokens in generation), what belongs to it by name, and its parts, each forward beside its
+ * backward. transformer.c puts them together; decoder.c feeds them a text's tokens.
  *
  *     pass_ends.c        the embedding; the loss head
  *     pass_attention.c   the attention branch of a layer
@@ -11,8 +11,9 @@
  * gradient of each in LM_B_DX, in place. Each part overwrites LM_B_NORM, ACT, BRANCH and WIDE. What
  * matrix products read is an lm_array (ops/array.h), of floats or of bf16.
  *
- * Generation differs in two places only: linear layers multiply one row by a kernel of their own
- * (lm_pass_linear_forward and its like), and attention reads older keys and values from a cache. */
+ * Generation differs in two places only: linear layers have a kernel of their own, which gives a
+ * row the same bits whatever other rows there are (lm_linear_decode), and attention reads keys and
+ * values from a cache. */
 #ifndef LM_MODEL_PASS_H
 #define LM_MODEL_PASS_H
 
@@ -20,12 +21,12 @@
 #include "nn/dropout.h"
 #include "nn/linear.h"
 
-/* One micro-batch, or in generation one token: then B and T are 1, and operands are fp32.
+/* One micro-batch, or in generation the newest tokens of a text: then B is 1, operands are fp32.
  * Dimensions: B batch, T time, C d_model, F d_ff, A = (H + 2K) D. */
 typedef struct pass {
     lm_model *m;
     const lm_buffers *buffers;
-    const int32_t *tokens; /* [B, T+1]; what follows the newest token is not read in generation */
+    const int32_t *tokens; /* [B, T+1]; in generation [T] */
     int64_t batch, time;
     int64_t rows;     /* B*T */
     int64_t position; /* of the first token: how many are in the cache */
@@ -100,7 +101,7 @@ void lm_pass_embedding_backward(const pass *p);
 /* Returns the losses [B*T]. With gradients: adds to the gradient of the head's weights and
  * overwrites LM_B_DNORM with the gradient of the final norm's output. */
 const float *lm_pass_head(const pass *p, bool gradients, float grad_scale);
-/* Generation: logits [V] overwritten. */
+/* Generation: logits [V] overwritten, those after the newest token. */
 void lm_pass_logits(const pass *p, float *logits);
 
 void lm_pass_attention_forward(const pass *p, int64_t layer);

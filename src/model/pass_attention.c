@@ -140,27 +140,33 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
                           .softcap = (float)o->attention_softcap};
 }
 
-/* Generation: puts the newest token's keys and values into the cache, then attends to those that it
- * sees there. */
+/* Generation: puts the newest tokens' keys and values into the cache, then attends to those that
+ * each of them sees there. */
 static void attend_cache(const pass *p, int64_t layer, const lm_attention *a) {
-    int64_t width = a->kv_heads * a->head_size, row = 2 * width, seen_from = 0;
+    int64_t width = a->kv_heads * a->head_size, row = 2 * width;
     float *rows = p->cache + layer * p->m->o.context_length * row; /* [T, 2 K D] */
-    float *newest = rows + p->position * row;
-    memcpy(newest, a->k.at, (size_t)width * sizeof *newest);
-    memcpy(newest + width, a->v.at, (size_t)width * sizeof *newest);
-    if (a->window > 0) seen_from = lm_max(p->position + 1 - a->window, 0);
-    if (a->documents) seen_from = lm_max(seen_from, *a->documents);
-    rows += seen_from * row;
-    lm_attention_token t = {.length = p->position + 1 - seen_from,
-                            .heads = a->heads,
-                            .kv_heads = a->kv_heads,
-                            .head_size = a->head_size,
-                            .q = a->q.at,
-                            .keys = rows,
-                            .values = rows + width,
-                            .cache_row = row,
-                            .softcap = a->softcap};
-    lm_attention_decode_f32(p->m->compute, &t, a->out.at);
+    const float *keys = a->k.at, *values = a->v.at;
+    for (int64_t t = 0; t < p->time; t++) {
+        float *newest = rows + (p->position + t) * row;
+        memcpy(newest, keys + t * a->qkv_row, (size_t)width * sizeof *newest);
+        memcpy(newest + width, values + t * a->qkv_row, (size_t)width * sizeof *newest);
+    }
+    lm_attention_cached c = {.tokens = p->time,
+                             .position = p->position,
+                             .heads = a->heads,
+                             .kv_heads = a->kv_heads,
+                             .head_size = a->head_size,
+                             .q = a->q.at,
+                             .q_row = a->qkv_row,
+                             .keys = rows,
+                             .values = rows + width,
+                             .cache_row = row,
+                             .window = a->window,
+                             .documents = a->documents,
+                             .softcap = a->softcap,
+                             .out = a->out.at,
+                             .out_row = a->out_row};
+    lm_attention_cached_f32(p->m->compute, &c);
 }
 
 void lm_pass_attention_inside(const pass *p, int64_t layer) {

@@ -88,8 +88,11 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
 void lm_pass_logits(const pass *p, float *logits) {
     const lm_model_options *o = &p->m->o;
     float cap = (float)o->logit_softcap;
-    lm_array norm = lm_pass_norm_forward(p, &lm_norm_f, 0, residual(p, o->n_layers)); /* [C] */
-    lm_linear l = {.rows = p->rows,
+    pass last = *p;
+    last.rows = 1;
+    lm_array norm = lm_pass_norm_forward(
+        &last, &lm_norm_f, 0, residual(p, o->n_layers) + (p->rows - 1) * o->d_model); /* [C] */
+    lm_linear l = {.rows = 1,
                    .in = o->d_model,
                    .out = o->vocab_size,
                    .w = lm_array_f32(weight(p, head_of(p), 0))};

@@ -82,8 +82,8 @@ static const struct buffer_row {
     [LM_B_COS] = {ONCE, TIME, HALF_ROPE, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
     [LM_B_SIN] = {ONCE, TIME, HALF_ROPE, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
     [LM_B_DX] = {ONCE, TOKENS, C, LM_IF_TRAINING, FLOAT}, /* gradient of the residual stream */
-    /* what the last product of a branch gives, if dropout or generation adds it to x afterwards */
-    [LM_B_BRANCH] = {ONCE, TOKENS, C, LM_IF_BRANCH, FLOAT},
+    /* what the last product of a branch gives, if dropout adds it to x afterwards */
+    [LM_B_BRANCH] = {ONCE, TOKENS, C, LM_IF_TRAINING, FLOAT},
     /* in fp32, at times: queries, keys and values before they are rounded; their gradient; sums of
      * a product that wait for the next block of k */
     [LM_B_WIDE] = {ONCE, TOKENS, WIDE, 0, FLOAT},
@@ -180,12 +180,12 @@ bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm
     bool bf16 = precision == LM_BF16;
     made_for f = {.o = o,
                   .batch = batch,
-                  .time = decoding ? 1 : o->context_length,
+                  .time =
+                      decoding ? lm_min(LM_DECODE_TOKENS, o->context_length) : o->context_length,
                   .training = training,
                   .bf16 = bf16};
     unsigned truth = lm_model_conditions(o) | (training ? LM_IF_TRAINING : 0u) |
-                     (decoding ? 0u : LM_IF_WINDOWS) | (training || decoding ? LM_IF_BRANCH : 0u) |
-                     (bf16 ? LM_IF_BF16 : 0u);
+                     (decoding ? 0u : LM_IF_WINDOWS) | (bf16 ? LM_IF_BF16 : 0u);
     *b = (lm_buffers){.precision = precision};
     for (int id = 0; id < LM_B_COUNT; id++) {
         int64_t rows, columns, count;
@@ -214,7 +214,7 @@ size_t lm_model_scratch_bytes(const lm_model_options *o) {
         lm_rope_scratch_bytes(lm_model_rope_size(o)),
         lm_head_norm_scratch_bytes(o->n_heads, d),
         lm_attention_scratch_bytes(o->context_length, d),
-        lm_attention_decode_scratch_bytes(o->context_length),
+        lm_attention_cached_scratch_bytes(o->context_length),
     };
     size_t most = 0;
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) most = lm_size_max(most, needs[i]);

@@ -9,6 +9,8 @@ enum { BIAS_COLUMNS = 64 };
 enum { BIAS_SERIAL = 16384 };
 /* A decode task reads at least so many weights: 256 kB, about 10 us of memory traffic. */
 enum { DECODE_ELEMENTS = 65536 };
+/* From so many rows of x on it computes more than it reads, and may be smaller. */
+enum { DECODE_ROWS = 16 };
 
 /* What to do with a block of C that is still in cache. */
 typedef struct block_job {
@@ -195,27 +197,57 @@ void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, l
     lm_phase_leave(compute->phases, before);
 }
 
+/* ---- generation ------------------------------------------------------------------------------ */
 typedef struct decode_job {
     const lm_kernels *kernels;
     const lm_linear *l;
     int64_t chunk; /* rows of W per task */
+    int64_t block; /* rows of x that stay in cache while those of W pass by */
     const float *x;
     float *y;
+    const lm_activation *a; /* NULL: none */
+    const float *residual;  /* likewise */
 } decode_job;
 
 static void decode_task(void *argument, int64_t task, int worker) {
     const decode_job *j = argument;
     const lm_linear *l = j->l;
+    float room[LM_ACTIVATION_ROOM];
     int64_t begin = task * j->chunk, n = lm_min(l->out - begin, j->chunk);
     const float *w = lm_array_from(l->w, begin * l->in).at;
     (void)worker;
-    j->kernels->dots_f32(1, n, l->in, j->x, l->in, w, l->in, l->bias ? l->bias + begin : NULL,
-                         j->y + begin, l->out);
+    for (int64_t i = 0; i < l->rows; i += j->block)
+        j->kernels->dots_f32(lm_min(l->rows - i, j->block), n, l->in, j->x + i * l->in, l->in, w,
+                             l->in, l->bias ? l->bias + begin : NULL, j->y + i * l->out + begin,
+                             l->out);
+    for (int64_t at = begin; at < l->rows * l->out; at += l->out) {
+        if (j->a) lm_activation_forward(j->kernels, j->a, at, n, room);
+        if (j->residual) j->kernels->add_f32(n, j->residual + at, j->y + at);
+    }
+}
+
+static void decode(const lm_compute *compute, decode_job *j) {
+    const lm_linear *l = j->l;
+    LM_ASSERT(l->w.type == LM_FP32);
+    j->kernels = compute->kernels;
+    j->block = lm_max(DECODE_ELEMENTS / l->in / 4 * 4, 4);
+    j->chunk = lm_max(lm_round_up(DECODE_ELEMENTS / l->in, 16), 16);
+    if (l->rows >= DECODE_ROWS) j->chunk = lm_max(j->chunk / 4 / 16 * 16, 16);
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
+    lm_pool_run(compute->pool, lm_divide_up(l->out, j->chunk), decode_task, j);
+    lm_phase_leave(compute->phases, before);
 }
 
 void lm_linear_decode(const lm_compute *compute, const lm_linear *l, const float *x, float *y) {
-    LM_ASSERT(l->rows == 1 && l->w.type == LM_FP32);
-    int64_t chunk = lm_max(lm_round_up(DECODE_ELEMENTS / l->in, 16), 16);
-    decode_job j = {.kernels = compute->kernels, .l = l, .chunk = chunk, .x = x, .y = y};
-    lm_pool_run(compute->pool, lm_divide_up(l->out, chunk), decode_task, &j);
+    decode(compute, &(decode_job){.l = l, .x = x, .y = y});
+}
+
+void lm_linear_decode_activated(const lm_compute *compute, const lm_linear *l, const float *x,
+                                float *y, const lm_activation *a) {
+    decode(compute, &(decode_job){.l = l, .x = x, .y = y, .a = a});
+}
+
+void lm_linear_decode_residual(const lm_compute *compute, const lm_linear *l, const float *x,
+                               const float *residual, float *y) {
+    decode(compute, &(decode_job){.l = l, .x = x, .y = y, .residual = residual});
 }

@@ -41,8 +41,14 @@ void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l,
  * of dy, if l has a bias. */
 void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 lm_array dy, bool add, float *dw, float *dbias);
-/* One row, at fp32: y [O] overwritten = W x + bias by the kernel dots_f32, rows of W shared out
- * among the workers. */
+/* Generation, at fp32: y [M, O] overwritten = x W^T + bias by the kernel dots_f32, rows of W shared
+ * out among the workers. A row has the same bits whatever other rows there are. */
 void lm_linear_decode(const lm_compute *compute, const lm_linear *l, const float *x, float *y);
+/* The same, then the activation, as lm_linear_forward_activated. */
+void lm_linear_decode_activated(const lm_compute *compute, const lm_linear *l, const float *x,
+                                float *y, const lm_activation *a);
+/* y overwritten = (x W^T + bias) + residual, which is not y. */
+void lm_linear_decode_residual(const lm_compute *compute, const lm_linear *l, const float *x,
+                               const float *residual, float *y);
 
 #endif

@@ -137,37 +137,3 @@ void lm_attention_forward(const lm_compute *compute, const lm_attention *a) {
     lm_pool_run(compute->pool, n * j.parts, forward_task, &j);
     lm_phase_leave(compute->phases, before);
 }
-
-/* ---- one token ------------------------------------------------------------------------------- */
-static float *take_scores(lm_arena *scratch, int64_t length) {
-    return lm_arena_floats(scratch, length);
-}
-
-size_t lm_attention_decode_scratch_bytes(int64_t max_length) {
-    lm_arena measure = lm_arena_measuring();
-    take_scores(&measure, max_length);
-    return measure.used;
-}
-
-void lm_attention_decode_f32(const lm_compute *compute, const lm_attention_token *t, float *out) {
-    const lm_kernels *kernels = compute->kernels;
-    int64_t length = t->length, d = t->head_size;
-    lm_arena scratch = lm_compute_scratch(compute, 0);
-    float *s = take_scores(&scratch, length);
-    LM_ASSERT(length > 0 && t->kv_heads > 0 && t->heads % t->kv_heads == 0);
-    for (int64_t h = 0; h < t->heads; h++) {
-        int64_t kv = h / (t->heads / t->kv_heads);
-        float *o = out + h * d, m = -INFINITY, l = 0.0f, alpha;
-        kernels->dots_f32(1, length, d, t->q + h * d, d, t->keys + kv * d, t->cache_row, NULL, s,
-                          length);
-        float scale = lm_attention_scale(d);
-        if (t->softcap > 0) {
-            kernels->softcap_f32(length, scale / t->softcap, t->softcap, s, NULL);
-            scale = 1.0f;
-        }
-        kernels->attention_softmax_f32(1, length, length, scale, s, length, &m, &l, &alpha);
-        kernels->gemm_f32(1, d, length, s, length, 1, t->values + kv * d, t->cache_row, NULL, 0, o,
-                          d);
-        kernels->scale_f32(d, 1.0f / l, o);
-    }
-}

@@ -49,19 +49,25 @@ void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_
 /* Scratch bytes per worker, for forward and backward. */
 size_t lm_attention_scratch_bytes(int64_t time, int64_t head_size);
 
-/* One new token against a cache, for generation. */
-typedef struct lm_attention_token {
-    int64_t length; /* tokens it sees, itself included */
+/* The newest tokens of one text against a cache, for generation: each sees the keys and values of
+ * those before it, and its own, which are in the cache already. */
+typedef struct lm_attention_cached {
+    int64_t tokens, position; /* how many are new; of the first of them, how many are before it */
     int64_t heads, kv_heads, head_size;
-    const float *q;             /* [H, D] */
-    const float *keys, *values; /* [length, K*D], row stride cache_row */
+    const float *q; /* [tokens, H*D], row stride q_row */
+    int64_t q_row;
+    const float *keys, *values; /* [position + tokens, K*D], row stride cache_row */
     int64_t cache_row;
-    float softcap; /* 0: none */
-} lm_attention_token;
+    int64_t window;           /* 0: none */
+    const int32_t *documents; /* [tokens]: the position where its document begins; NULL: 0 */
+    float softcap;            /* 0: none */
+    float *out;               /* [tokens, H*D] overwritten, row stride out_row */
+    int64_t out_row;
+} lm_attention_cached;
 
-/* out [H, D] overwritten. Runs on the calling thread. */
-void lm_attention_decode_f32(const lm_compute *compute, const lm_attention_token *t, float *out);
-/* Scratch bytes for tokens that see up to max_length. */
-size_t lm_attention_decode_scratch_bytes(int64_t max_length);
+/* A token's output has the same bits whatever other tokens are new with it. */
+void lm_attention_cached_f32(const lm_compute *compute, const lm_attention_cached *a);
+/* Scratch bytes per worker, for caches of up to so many tokens. */
+size_t lm_attention_cached_scratch_bytes(int64_t most_keys);
 
 #endif

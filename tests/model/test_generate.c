@@ -82,6 +82,32 @@ static void test_full_context_starts_over_with_the_newest_half(void **state) {
     }
 }
 
+/* Tokens fed together have the logits, and leave the cache, that they have one by one. */
+static void test_tokens_together_give_the_bits_of_one_by_one(void **state) {
+    enum { MOST = 3 * LM_DECODE_TOKENS };
+    static const int64_t pieces[] = {1, 2, 7, 13, 40, LM_DECODE_TOKENS, LM_DECODE_TOKENS + 5};
+    int32_t tokens[MOST];
+    (void)state;
+    for (const transformer_case *c = transformer_cases(); *c->name; c++) {
+        lm_model_options o = c->o;
+        o.context_length = c->o.context_length < 20 ? 2 * LM_DECODE_TOKENS + 50 : 70;
+        lm_model *m = transformer_create(&o, 1, false, &layers_compute);
+        lm_decoder *single = decoder(m), *together = decoder(m);
+        transformer_fill(m);
+        transformer_tokens(tokens, 0, 1, MOST - 1, o.vocab_size);
+        for (int64_t t = 0, i = 0, n; t < MOST; t += n, i++) { /* beyond a full context */
+            n = pieces[i % (int64_t)(sizeof pieces / sizeof *pieces)];
+            if (n > MOST - t) n = MOST - t;
+            const float *a = NULL, *b = lm_decoder_feed(together, tokens + t, n);
+            for (int64_t u = t; u < t + n; u++) a = lm_decoder_next(single, tokens[u]);
+            layers_same_bits(c->name, a, b, o.vocab_size);
+        }
+        lm_decoder_free(single);
+        lm_decoder_free(together);
+        lm_model_free(m);
+    }
+}
+
 static void test_context_of_one(void **state) {
     (void)state;
     lm_model_options o = transformer_named("gpt2")->o;
@@ -187,6 +213,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logits_are_those_of_training),
         cmocka_unit_test(test_full_context_starts_over_with_the_newest_half),
+        cmocka_unit_test(test_tokens_together_give_the_bits_of_one_by_one),
         cmocka_unit_test(test_context_of_one),
         cmocka_unit_test(test_temperature_zero_takes_the_likeliest),
         cmocka_unit_test(test_tokens_are_drawn_as_often_as_likely),

@@ -226,6 +226,31 @@ static void test_activation(void **state) {
 }
 
 /* ---- linear ---------------------------------------------------------------------------------- */
+/* The ways to generate: rows alone, then the residual, or the activation, give the bits of all rows
+ * at once. */
+static void check_decode(const lm_compute *compute, const lm_linear *l, const float *x,
+                         const float *residual, const float *rows) {
+    int64_t n = l->rows * l->out;
+    float *one = layers_floats(l->out), *sum = layers_floats(n), *want = layers_copy(rows, n);
+    float *y = layers_floats(n), *act = layers_floats(n), *act_want = layers_floats(n);
+    float room[LM_ACTIVATION_ROOM];
+    lm_activation a = {.kind = LM_MLP_GELU, .x = lm_array_f32(y), .y = lm_array_f32(act)};
+    for (int64_t i = 0; i < l->rows; i++) {
+        lm_linear alone = *l;
+        alone.rows = 1;
+        lm_linear_decode(compute, &alone, x + i * l->in, one);
+        layers_same_bits("a row alone", rows + i * l->out, one, l->out);
+    }
+    compute->kernels->add_f32(n, residual, want);
+    lm_linear_decode_residual(compute, l, x, residual, sum);
+    layers_same_bits("decode + residual", want, sum, n);
+    lm_linear_decode_activated(compute, l, x, y, &a);
+    layers_same_bits("decode", rows, y, n);
+    a.y = lm_array_f32(act_want);
+    lm_activation_forward(compute->kernels, &a, 0, n, room);
+    layers_same_bits("decode, activated", act_want, act, n);
+}
+
 static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
     float *x = layers_random(m * in, 1, -1, 1), *w = layers_random(out * in, 2, -1, 1);
     float *bias = with_bias ? layers_random(out, 3, -1, 1) : NULL;
@@ -237,7 +262,7 @@ static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
         lm_compute compute;
         layers_open(&compute, &k, setups[s].threads, setups[s].scalar, scratch_bytes(1));
         float *y = layers_floats(m * out), *z = layers_floats(m * out), *dx = layers_floats(m * in);
-        float *in_place = layers_copy(residual, m * out), *row = layers_floats(out);
+        float *in_place = layers_copy(residual, m * out), *rows = layers_floats(m * out);
         float *dw = layers_copy(dw0, out * in), *dbias = layers_copy(dbias0, out);
         lm_linear l = {.rows = m, .in = in, .out = out, .w = lm_array_f32(w), .bias = bias};
         lm_array xs = lm_array_f32(x), dys = lm_array_f32(dy);
@@ -254,13 +279,14 @@ static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
         layers_same_bits("dW that begins", zeros, dw_begun, out * in);
         for (int64_t i = 0; i < m * in; i++) dx_twice[i] = 0;
         lm_linear_backward_input_add(&compute, &l, dys, dx_twice);
-        l.rows = 1, l.bias = bias;
-        lm_linear_decode(&compute, &l, x, row);
+        l.bias = bias;
+        lm_linear_decode(&compute, &l, x, rows);
+        check_decode(&compute, &l, x, residual, rows);
         layers_close(&compute);
         layers_same_bits("residual in place", z, in_place, m * out);
         layers_same_bits("dx added to zeros", dx, dx_twice, m * in);
-        float *results[6] = {y, z, dx, dw, dbias, row};
-        int64_t counts[6] = {m * out, m * out, m * in, out * in, out, out};
+        float *results[6] = {y, z, dx, dw, dbias, rows};
+        int64_t counts[6] = {m * out, m * out, m * in, out * in, out, m * out};
         for (int i = 0; i < 6; i++) {
             if (s == 0) first[i] = results[i];
             layers_same_bits("linear", first[i], results[i], counts[i]);
@@ -273,7 +299,7 @@ static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
             double z = y + (double)residual[i * out + o];
             layers_close_to("y", first[0] + i * out + o, &y, 1, EPS * (double)(in + 2));
             layers_close_to("y+residual", first[1] + i * out + o, &z, 1, EPS * (double)(in + 3));
-            if (i == 0) layers_close_to("decode", first[5] + o, &y, 1, EPS * (double)(in + 2));
+            layers_close_to("decode", first[5] + i * out + o, &y, 1, EPS * (double)(in + 2));
         }
     for (int64_t i = 0; i < m; i++)
         for (int64_t c = 0; c < in; c++) {
