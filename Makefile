@@ -185,7 +185,8 @@ test-tokenizers: lmtrain  ## trained tokenizers beside Hugging Face's library, o
 # tests/fuzz/seeds/NAME/ on where there are any; what it finds is left in build/fuzz/NAME/.
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
-FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% text/% data/% tokenizer/% checkpoint/%),$(SOURCES))
+FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% text/% data/% tokenizer/% checkpoint/% \
+                  kernels/% ops/% nn/% model/% interop/%),$(SOURCES))
 FUZZ_SUPPORT := tests/support/container.c tests/support/tempdir.c
 FUZZ_TARGETS := $(filter $(or $(T),%),$(patsubst tests/fuzz/%.c,%,\
                   $(filter-out tests/fuzz/test_%,$(wildcard tests/fuzz/*.c))))

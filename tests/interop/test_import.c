@@ -1,4 +1,4 @@
-/* Models of other programs against what those programs compute: make_import.py. */
+/* Models of other programs against what those programs compute: make_import.py, make_binary.py. */
 #include "tests/support/test.h"
 
 #include <math.h>
@@ -84,7 +84,12 @@ static void test_logits_of_files(void **state) {
     (void)state;
     static const char *const names[][2] = {{"q8_0.gguf", "q8_0.logits.bin"},
                                            {"q4.gguf", "q4.logits.bin"},
-                                           {"nanogpt.safetensors", "nanogpt.logits.bin"}};
+                                           {"nanogpt.safetensors", "nanogpt.logits.bin"},
+                                           {"llama2c_v0.bin", "llama2c_v0.logits.bin"},
+                                           {"llama2c_v1.bin", "llama2c_v1.logits.bin"},
+                                           {"llama2c_v2.bin", "llama2c_v2.logits.bin"},
+                                           {"llmc_v3.bin", "llmc_v3.logits.bin"},
+                                           {"llmc_v5.bin", "llmc_v5.logits.bin"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char model[128], logits[128];
         snprintf(model, sizeof model, FOLDER "%s", names[i][0]);
