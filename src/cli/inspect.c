@@ -5,9 +5,10 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/numbers.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
-#include "data/corpus.h"
+#include "cli/inspect_corpus.h"
 #include "report/history.h"
 #include "report/summary.h"
 #include "saved/saved.h"
@@ -19,6 +20,8 @@ typedef struct request {
     lm_option_texts files;
     int token_bytes;
     bool config, verify, curve;
+    int64_t decode, at;
+    const char *tokenizer;
 } request;
 
 static const lm_option options[] = {
@@ -28,6 +31,12 @@ static const lm_option options[] = {
     LM_OPTION_TOKEN_BYTES(request, token_bytes),
     {"curve", NULL, "of a run directory, print only the curve of its losses",
      LM_STORED(request, curve)},
+    {"decode", "N", "of token shards, print only the text of N tokens", LM_STORED(request, decode),
+     .count = {.least = 1, .most = INT64_MAX}},
+    {"at", "TOKEN", "--decode begins at this token; 0, which is the default, is the first",
+     LM_STORED(request, at), .count = {.by_default = -1, .most = INT64_MAX}},
+    {"tokenizer", "TOKENIZER", "--decode uses this one: a name or a file (default: the manifest's)",
+     LM_STORED(request, tokenizer)},
     {0},
 };
 
@@ -118,42 +127,20 @@ out:
 
 /* ---- tokens -----------------------------------------------------------------------------------*/
 
-static lm_status verify_corpus(lm_corpus *c, lm_text *out, lm_error *err) {
-    bool known = lm_corpus_tokenizer(c) != NULL; /* else every id may be right */
-    int64_t vocab_size = known ? lm_corpus_vocab_size(c) : lm_corpus_most_vocab_size(c);
-    lm_corpus_check how = {.threads = lm_cpu_usable(), .everything = true, .progress = stderr};
-    lm_status status = lm_corpus_validate(c, vocab_size, &how, err);
-    if (status == LM_OK)
-        lm_text_say(out,
-                    known ? "verified: ids are below %" PRId64 ", digests are right\n"
-                          : "verified: every id can be read; without a manifest there is no "
-                            "vocabulary to check them against\n",
-                    lm_corpus_vocab_size(c));
-    return status;
+static lm_status inspect_corpus(const request *r, const char *path, lm_text *out, lm_error *err) {
+    const lm_inspect_corpus o = {.token_bytes = 2 * r->token_bytes,
+                                 .verify = r->verify,
+                                 .decode = r->decode,
+                                 .at = lm_max(0, r->at),
+                                 .tokenizer = r->tokenizer};
+    return lm_inspect_corpus_run(&o, path, out, err);
 }
 
-static lm_status inspect_corpus(const request *r, const char *path, lm_text *out, lm_error *err) {
-    lm_corpus *c = NULL;
-    lm_status status =
-        lm_corpus_open(&c, path, &(lm_corpus_options){.token_bytes = 2 * r->token_bytes}, err);
-    if (status != LM_OK) return status;
-    const lm_manifest_tokenizer *tokenizer = lm_corpus_tokenizer(c);
-    lm_text_say(out, "%s: tokens, %s\n", path, lm_corpus_format(c));
-    lm_text_say(out, "%-12s %" PRId64 " in %" PRId64 " shard%s\n", "tokens", lm_corpus_tokens(c),
-                lm_corpus_shards(c), lm_corpus_shards(c) == 1 ? "" : "s");
-    if (tokenizer) {
-        lm_text_say(out, "%-12s %s\n%-12s %" PRId64 "\n", "tokenizer", tokenizer->name,
-                    "vocabulary", lm_corpus_vocab_size(c));
-    } else {
-        lm_text_say(out, "%-12s none: the tokenizer is not known\n", "manifest");
-    }
-    if (lm_corpus_shards(c) > 1)
-        for (int64_t i = 0; i < lm_corpus_shards(c); i++)
-            lm_text_say(out, "  %s: %" PRId64 " tokens\n", lm_corpus_shard_path(c, i),
-                        lm_corpus_shard_tokens(c, i));
-    if (r->verify) status = verify_corpus(c, out, err);
-    lm_corpus_close(c);
-    return status;
+/* What is no shard has no tokens to decode. */
+static lm_status check_decode(const request *r, const char *path, const char *what, lm_error *err) {
+    if (r->decode == 0) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE, "--decode: expected token shards, found %s: %s", what,
+                        path);
 }
 
 /* ---- a run directory --------------------------------------------------------------------------*/
@@ -284,9 +271,12 @@ static lm_status inspect_directory(const request *r, const char *path, lm_text *
     char *config = lm_run_dir_config(path);
     bool run = config != NULL;
     free(config);
+    lm_status status = run ? check_decode(r, path, "a run directory", err) : LM_OK;
+    if (status != LM_OK) return status;
     if (run) return inspect_run(r, path, out, err);
-    lm_status status = list_checkpoints(r, path, "", &names, &count, err);
+    status = list_checkpoints(r, path, "", &names, &count, err);
     if (count > 0) {
+        if (status == LM_OK) status = check_decode(r, path, "checkpoints", err);
         lm_text_say(out, "%s: checkpoints\n%-s", path, lm_text_cstr(&names));
     } else if (status == LM_OK) {
         status = inspect_corpus(r, path, out, err);
@@ -312,7 +302,10 @@ static lm_status inspect(const request *r, const char *path, lm_text *out, lm_er
     if (!lm_file_exists(path)) return inspect_corpus(r, path, out, err); /* a pattern, a prefix */
     lm_status status = begins_as_zip(path, &zip, err);
     if (status != LM_OK) return status;
-    if (zip || is_checkpoint(path)) return inspect_checkpoint(r, path, out, err);
+    if (zip || is_checkpoint(path)) {
+        status = check_decode(r, path, "a checkpoint", err);
+        return status == LM_OK ? inspect_checkpoint(r, path, out, err) : status;
+    }
     return inspect_corpus(r, path, out, err);
 }
 
@@ -320,8 +313,10 @@ static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     lm_text out = {0};
     lm_status status = LM_OK;
+    if (r->decode == 0 && (r->at >= 0 || r->tokenizer))
+        return lm_error_set(err, LM_ERR_USAGE, "inspect: --at and --tokenizer are of --decode N");
     for (int i = 0; i < r->files.count && status == LM_OK; i++) {
-        if (i > 0) lm_text_printf(&out, "\n");
+        if (i > 0 && r->decode == 0) lm_text_printf(&out, "\n");
         status = inspect(r, r->files.items[i], &out, err);
     }
     status = lm_print_after(status, &out, err);
@@ -332,8 +327,9 @@ static lm_status run(const void *given, lm_error *err) {
 const lm_command lm_command_inspect = {
     .name = "inspect",
     .summary = "what a checkpoint, a shard or a run directory holds",
-    .usage = "FILE... [--config] [--verify] [--curve]",
-    .example = "  lmtrain inspect runs/quickstart/checkpoints/step-0000000600.npz --verify\n",
+    .usage = "FILE... [--config] [--verify] [--curve] [--decode N [--at TOKEN]]",
+    .example = "  lmtrain inspect runs/quickstart/checkpoints/step-0000000600.npz --verify\n"
+               "  lmtrain inspect data/headers/train.bin --decode 200 --at 5000\n",
     .options = options,
     .arguments = {"FILE", offsetof(request, files), 1, LM_OPTION_MOST_TEXTS},
     .size = sizeof(request),

@@ -9,6 +9,7 @@
 #include "tokenizer/tokenizer.h"
 #include "train/evaluate.h"
 #include "train/setup.h"
+#include "train/tokens.h"
 
 static lm_status open_sources(lm_sources *s, const lm_config *c, const char *key,
                               const lm_data_sources *options, bool training, lm_error *err) {
@@ -41,43 +42,6 @@ static lm_status check_same(const lm_setup *s, const lm_sources *sources, lm_err
     return LM_OK;
 }
 
-/* The one whose file lies beside the training data. */
-static lm_status open_beside(const lm_setup *s, lm_tokenizer **t, lm_error *err) {
-    const lm_source *source = lm_sources_with_tokenizer(&s->train);
-    uint64_t digest, expected = lm_corpus_tokenizer(source->corpus)->digest;
-    char *path = lm_corpus_tokenizer_path(source->corpus);
-    if (!path) return lm_error_no_memory(err, NULL);
-    lm_status status = lm_tokenizer_open(t, path, NULL, err);
-    if (status == LM_OK) status = lm_tokenizer_digest(*t, &digest, err);
-    if (status == LM_OK && digest != expected)
-        status = lm_error_set(err, LM_ERR_RUNTIME,
-                              "%s: expected the tokenizer with digest %016" PRIx64
-                              " (the manifest of %s says so), found %016" PRIx64,
-                              path, expected, source->key, digest);
-    free(path);
-    return status;
-}
-
-/* The tokenizer that the config names, by its kind or its file, else that of the training data. */
-static lm_status open_tokenizer(const lm_setup *s, lm_tokenizer **t, lm_error *err) {
-    const lm_manifest_tokenizer *train = lm_sources_tokenizer(&s->train);
-    const char *named = s->config->data.tokenizer;
-    uint64_t digest;
-    *t = NULL;
-    if (!*named && !train) return LM_OK;
-    bool by_kind = !*named || (train && strcmp(named, train->name) == 0);
-    if (by_kind && *train->file) return open_beside(s, t, err);
-    lm_status status = lm_tokenizer_open(t, by_kind ? train->name : named, NULL, err);
-    if (status != LM_OK) return lm_error_prefix(err, "data.tokenizer");
-    if (by_kind || !train) return LM_OK;
-    if ((status = lm_tokenizer_digest(*t, &digest, err)) != LM_OK) return status;
-    if (strcmp(lm_tokenizer_kind(*t), train->name) == 0 && digest == train->digest) return LM_OK;
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "data.tokenizer: \"%s\" does not agree with the manifest of data.train,"
-                        " which says \"%s\"%s",
-                        named, train->name, *train->file ? " of another file" : "");
-}
-
 static lm_status name_kind(lm_config *c, const char *kind, lm_error *err) {
     char *name = strdup(kind);
     if (!name) return lm_error_no_memory(err, NULL);
@@ -91,7 +55,10 @@ static lm_status find_tokenizer(lm_setup *s, lm_error *err) {
     lm_config *c = s->config;
     lm_status status = check_same(s, &s->train, err);
     if (status == LM_OK) status = check_same(s, &s->val, err);
-    if (status == LM_OK) status = open_tokenizer(s, &s->tokens_of, err);
+    const lm_source *source = lm_sources_with_tokenizer(&s->train);
+    if (status == LM_OK)
+        status = lm_tokens_open(&s->tokens_of, source ? source->corpus : NULL, c->data.tokenizer,
+                                "data.tokenizer", source ? source->key : "", err);
     const lm_tokenizer *t = s->tokens_of;
     if (status != LM_OK || !t) return status;
     const char *kind = lm_tokenizer_kind(t);
