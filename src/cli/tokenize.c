@@ -33,7 +33,7 @@ static const lm_option options[] = {
     {"tokenizer", "NAME_OR_FILE",
      "bytes: one token per byte; chars: one per character, of those that the text has; or a file:"
      " tokenizer.json, vocab.json with merges.txt, tiktoken's ranks, nanoGPT's meta.pkl, llama2.c's"
-     " tokenizer.bin",
+     " tokenizer.bin, the tokenizer of a GGUF model",
      LM_STORED(request, tokenizer)},
     {"pretokenizer", "NAME",
      "how text is split: for --train (default: gpt2), and where the tokenizer's file does not say"

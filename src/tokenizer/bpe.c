@@ -36,6 +36,17 @@ static lm_status fill_tokens(lm_bpe *b, lm_error *err) {
     return LM_OK;
 }
 
+/* Bytes that UTF-8 never has: some vocabularies have no tokens for them. */
+static bool is_no_text(int byte) {
+    return byte == 0xC0 || byte == 0xC1 || byte >= 0xF5;
+}
+
+int lm_bpe_lacking(const lm_bpe *b, const unsigned char *text, size_t size) {
+    for (size_t i = 0; i < size && b->lacks_bytes; i++)
+        if (b->byte_ids[text[i]] < 0) return text[i];
+    return -1;
+}
+
 /* A token for each byte alone. */
 static lm_status fill_bytes(lm_bpe *b, const lm_bpe_source *source, lm_error *err) {
     memset(b->byte_ids, 0xFF, sizeof b->byte_ids); /* every id -1 */
@@ -47,7 +58,8 @@ static lm_status fill_bytes(lm_bpe *b, const lm_bpe_source *source, lm_error *er
         int32_t id = find_token(b, &byte, 1);
         if (!b->characters) b->byte_ids[c] = id;
         if (c < 128) b->ascii_ids[c] = id;
-        if (b->byte_ids[c] < 0)
+        b->lacks_bytes |= b->byte_ids[c] < 0;
+        if (b->byte_ids[c] < 0 && (b->characters || !is_no_text(c)))
             return lm_error_set(err, LM_ERR_USAGE,
                                 "the vocabulary has no token for the byte 0x%02X alone", c);
     }
@@ -124,7 +136,8 @@ static void fill_byte_pairs(lm_bpe *b) {
         if (b->by_ranks) {
             m = rank_of(b, find_token(b, two, 2));
         } else {
-            m = find_pair(b, b->byte_ids[two[0]], b->byte_ids[two[1]]);
+            int32_t left = b->byte_ids[two[0]], right = b->byte_ids[two[1]];
+            m = left < 0 || right < 0 ? (merged){NO_RANK, -1} : find_pair(b, left, right);
         }
         b->byte_pairs[i].rank = m.rank;
         b->byte_pairs[i].id = m.id;
@@ -279,7 +292,7 @@ int64_t lm_bpe_merge_piece(const lm_bpe *b, lm_bpe_worker *w, const unsigned cha
 static int64_t encode_new(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *p, size_t n,
                           piece_key k, bucket *place, int32_t *ids) {
     int64_t count = encode_piece(b, w, p, n, ids);
-    if (count > KEPT_IDS) return count;
+    if (count > KEPT_IDS || count < 0) return count;
     place->pieces[1] = place->pieces[0];
     place->pieces[0] = (kept_piece){.key = k};
     for (int64_t i = 0; i < count; i++) place->pieces[0].ids[i] = (uint32_t)ids[i];
@@ -343,7 +356,7 @@ int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *te
                     added = encode_new(b, w, text + at, n, w->keys[i], place, ids + count);
                 }
             }
-            if (added < 0) return -1;
+            if (added < 0) return added;
             count += added;
         }
     }

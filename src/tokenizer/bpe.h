@@ -27,6 +27,7 @@
 
 enum {
     LM_BPE_SLACK = 4,   /* ids that lm_bpe_encode may overwrite behind those it returns */
+    LM_BPE_LACKS = -2,  /* some byte of the text is no token */
     LM_BPE_SHORT = 256, /* bytes of a piece that is merged by looking at every pair each time */
 };
 #define LM_BPE_VOCAB_MOST ((int64_t)1 << 24)
@@ -74,7 +75,7 @@ lm_status lm_bpe_worker_create(lm_bpe_worker **w, lm_error *err);
 void lm_bpe_worker_free(lm_bpe_worker *w); /* NULL is fine */
 
 /* Overwrites ids with those of text; returns their number (at most size), -1 when a very long piece
- * found no memory. Threads may share b, not w. */
+ * found no memory, LM_BPE_LACKS. Threads may share b, not w. */
 int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *text, size_t size,
                       int32_t *ids);
 
@@ -87,6 +88,10 @@ size_t lm_bpe_cut(const lm_bpe *b, const unsigned char *text, size_t size, size_
 /* The same of one piece, whatever the split says, by merging alone: whole_first does not count. */
 int64_t lm_bpe_merge_piece(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *piece,
                            size_t size, int32_t *ids);
+
+/* The first byte of text that is no token alone, which only those are that UTF-8 never has; -1: all
+ * are tokens. */
+int lm_bpe_lacking(const lm_bpe *b, const unsigned char *text, size_t size);
 
 /* The token of these bytes; -1: there is none. */
 int32_t lm_bpe_find(const lm_bpe *b, const unsigned char *bytes, size_t size);

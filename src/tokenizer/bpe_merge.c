@@ -231,6 +231,7 @@ static int64_t merge_long(const lm_bpe *b, merge_space **space, const unsigned c
 
 int64_t merge_piece(const lm_bpe *b, merge_space **space, const unsigned char *text, size_t size,
                     int32_t *ids) {
+    if (b->lacks_bytes && lm_bpe_lacking(b, text, size) >= 0) return LM_BPE_LACKS;
     return size <= LM_BPE_SHORT ? merge_short(b, text, size, ids)
                                 : merge_long(b, space, text, size, ids);
 }

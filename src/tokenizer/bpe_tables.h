@@ -21,7 +21,7 @@ typedef struct pair_slot {
 
 struct lm_bpe {
     lm_scanner scan;
-    bool by_ranks, whole_first;
+    bool by_ranks, whole_first, lacks_bytes;
     int64_t n_tokens;
     unsigned char *bytes;
     uint64_t *offsets;
@@ -98,8 +98,8 @@ static inline merged find_pair(const lm_bpe *b, int32_t left, int32_t right) {
 size_t lm_bpe_symbol(const lm_bpe *b, const unsigned char *text, size_t size, int32_t *id,
                      bool *is_byte);
 
-/* Merges the symbols of one piece: overwrites ids and returns their number; -1 without memory.
- * (bpe_merge.c) */
+/* Merges the symbols of one piece: overwrites ids and returns their number, LM_BPE_LACKS, or -1
+ * without memory. (bpe_merge.c) */
 typedef struct merge_space merge_space;
 int64_t merge_piece(const lm_bpe *b, merge_space **space, const unsigned char *text, size_t size,
                     int32_t *ids);

@@ -74,6 +74,7 @@ lm_status lm_vocabulary_load(lm_vocabulary *v, const char *path, const lm_split 
     char *file = NULL;
     lm_status status = LM_OK;
     *v = (lm_vocabulary){0};
+    if (lm_vocabulary_is_gguf(path)) return lm_vocabulary_load_gguf(v, path, split, err);
     if (lm_file_is_directory(path) && (status = find_in(path, &file, err)) != LM_OK) return status;
     const char *name = file ? file : path;
     if ((status = lm_file_read(name, MOST_BYTES, &text, err)) != LM_OK) goto out;

@@ -27,8 +27,13 @@ extern const lm_tokenizer_format lm_tokenizer_format_hf, lm_tokenizer_format_cha
 /* Ids of a file lie below this: a file of so many bytes holds no more tokens, and holes are few. */
 int64_t lm_tokenizer_file_most_ids(const lm_tokenizer_file *f);
 
-/* path: a file in one of the formats or a directory that holds one under its usual name. split
- * NULL: as the file says; else a split that the file leaves open. */
+/* The tokenizer inside a GGUF file (load_gguf.c), which may be larger than memory: its head is read
+ * alone. Otherwise as lm_vocabulary_load. */
+bool lm_vocabulary_is_gguf(const char *path);
+lm_status lm_vocabulary_load_gguf(lm_vocabulary *v, const char *path, const lm_split *split,
+                                  lm_error *err);
+/* path: a GGUF file, a file in one of the formats or a directory that holds one under its usual
+ * name. split NULL: as the file says; else a split that the file leaves open. */
 lm_status lm_vocabulary_load(lm_vocabulary *v, const char *path, const lm_split *split,
                              lm_error *err);
 /* A tokenizer.json that is no file of its own; `name` names it in errors. */

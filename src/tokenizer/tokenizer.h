@@ -36,7 +36,8 @@ typedef struct lm_tokenizer_options {
     bool allow_special; /* special tokens in text are tokens; else they are text like any other */
 } lm_tokenizer_options;
 /* By the name of its kind or the path of its file: a tokenizer.json, GPT-2's vocab.json and
- * merges.txt, tiktoken's ranks, or a directory with such a file. options NULL: none. Unknown names
+ * merges.txt, tiktoken's ranks, nanoGPT's meta.pkl, llama2.c's tokenizer.bin, a GGUF file with a
+ * tokenizer, or a directory with such a file. options NULL: none. Unknown names
  * get a suggestion. */
 lm_status lm_tokenizer_open(lm_tokenizer **t, const char *what, const lm_tokenizer_options *options,
                             lm_error *err);

@@ -1,13 +1,13 @@
 /* libFuzzer target for the readers of tokenizers, of text that is encoded by them, and of text that
  * comes back: make fuzz. Inputs begin as the small tokenizers of tests/tokenizer, one of each
- * format. */
+ * format, and as a GGUF file of one of them. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "tokenizer/gguf_vocabulary.h"
-#include "tokenizer/tokenizer.h"
+#include "tests/fuzz/file.h"
+#include "tests/tokenizer/gguf_file.h"
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -60,7 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!text) return 0;
     memcpy(text, data, size);
     text[size] = '\0';
-    if (lm_tokenizer_parse(&t, "fuzz", text, size, NULL, &err) == LM_OK) {
+    lm_status status = lm_gguf_is(text, size < 4 ? 0 : size)
+                           ? lm_tokenizer_open(&t, fuzz_file(data, size), NULL, &err)
+                           : lm_tokenizer_parse(&t, "fuzz", text, size, NULL, &err);
+    if (status == LM_OK) {
         check_saved(t, text, size);
         lm_tokenizer_close(t);
     }
@@ -69,8 +72,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 }
 
 static const char *const seeds[] = {"small_gpt2.json", "small_sentence.json", "small_sentence.bin",
-                                    "small_chars.pkl", "small_chars.json"};
+                                    "small_chars.pkl", "small_chars.json",    "small_sentence.bin"};
 enum { SEEDS = sizeof seeds / sizeof *seeds };
+
+/* As a GGUF file. */
+static void convert(lm_text *seed) {
+    lm_error err;
+    lm_tokenizer *t;
+    lm_gguf_vocabulary v;
+    static const char path[] = "seed.gguf";
+    if (lm_tokenizer_parse(&t, "seed", seed->data, seed->length, NULL, &err) != LM_OK) return;
+    seed->length = 0;
+    if (lm_tokenizer_to_gguf(t, lm_tokenizer_vocab_size(t), &v, &err) == LM_OK) {
+        if (write_gguf(&v, path, &err) == LM_OK) lm_file_read(path, 1 << 20, seed, &err);
+        remove(path);
+        lm_gguf_vocabulary_free(&v);
+    }
+    lm_tokenizer_close(t);
+}
 
 /* From the top of the repository, or from where make fuzz runs. */
 static void read_seed(int i, lm_text *out) {
@@ -81,6 +100,7 @@ static void read_seed(int i, lm_text *out) {
         if (path) lm_file_read(path, 1 << 20, out, &err);
         free(path);
     }
+    if (i + 1 == SEEDS && out->length > 0) convert(out);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {

@@ -1,9 +1,12 @@
 #include "tests/support/test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "tokenizer/gguf_vocabulary.h"
+#include "base/rng.h"
+#include "tests/support/tempdir.h"
+#include "tests/tokenizer/gguf_file.h"
 
 static lm_tokenizer *open_tokenizer(const char *name) {
     lm_error err = {0};
@@ -181,12 +184,163 @@ static void test_token_in_front(void **state) {
     lm_text_free(&config);
 }
 
+/* ---- read again -------------------------------------------------------------------------------*/
+
+static const char *path_of(const char *name) {
+    static char path[512];
+    snprintf(path, sizeof path, "%s/%s", tempdir, name);
+    return path;
+}
+
+static lm_tokenizer *read_again(const lm_gguf_vocabulary *v) {
+    lm_error err = {0};
+    if (write_gguf(v, path_of("v.gguf"), &err) != LM_OK) fail_msg("%s", err.message);
+    return open_tokenizer(path_of("v.gguf"));
+}
+
+/* A tokenizer that was written as GGUF and read from it gives the same ids. */
+static void test_read_again(void **state) {
+    (void)state;
+    static const struct {
+        const char *file, *text;
+    } cases[] = {
+        {"tests/tokenizer/small_gpt2.json", "Hello world! It's 2024.<|sep|> na\u00EFve\n\n x"},
+        {"tests/tokenizer/small_llama3.json", "Hello world! It's 2024.<|sep|> na\u00EFve\n\n x"},
+        {"tests/tokenizer/small_o200k.json", "Hello world! It's 2024.<|sep|> na\u00EFve\n\n x"},
+        {"tests/tokenizer/small_digits.json", "Hello world! It's 2024.<|sep|> na\u00EFve\n\n x"},
+        {"tests/tokenizer/small_sentence.json", " Hello  world! \u4E2D<|sep|> the \u2581x\n"},
+        {"tests/tokenizer/small_sentence.bin", " Hello  world! \u4E2D the \u2581x\n"},
+        {"tests/tokenizer/small_chars.pkl", "Hello, w\u00F6rld \U0001F680\n\u4E2D\u6587"},
+        {"bytes", "Hello, w\u00F6rld\xFF"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lm_error err = {0};
+        lm_token_list a = {0}, b = {0};
+        lm_tokenizer *t = open_tokenizer(cases[i].file);
+        int64_t n = lm_tokenizer_vocab_size(t);
+        lm_gguf_vocabulary v = convert(t, n);
+        lm_tokenizer *u = read_again(&v);
+        size_t size = strlen(cases[i].text);
+        assert_int_equal(lm_tokenizer_vocab_size(u), n);
+        assert_int_equal(lm_tokenizer_document_token(u), lm_tokenizer_document_token(t));
+        assert_int_equal(lm_tokenizer_encode(t, cases[i].text, size, &a, &err), LM_OK);
+        assert_int_equal(lm_tokenizer_encode(u, cases[i].text, size, &b, &err), LM_OK);
+        assert_int_equal(a.count, b.count);
+        assert_memory_equal(a.ids, b.ids, (size_t)a.count * sizeof *a.ids);
+        lm_token_list_free(&a);
+        lm_token_list_free(&b);
+        lm_gguf_vocabulary_free(&v);
+        lm_tokenizer_close(t);
+        lm_tokenizer_close(u);
+    }
+}
+
+static void expect_refused(const lm_gguf_vocabulary *v, const char *message) {
+    lm_error err = {0};
+    lm_tokenizer *t;
+    assert_int_equal(write_gguf(v, path_of("bad.gguf"), &err), LM_OK);
+    assert_true(lm_tokenizer_open(&t, path_of("bad.gguf"), NULL, &err) != LM_OK);
+    if (!strstr(err.message, message) || !strstr(err.message, "bad.gguf"))
+        fail_msg("expected \"%s\", found \"%s\"", message, err.message);
+}
+
+static void test_what_we_do_not_have_is_refused(void **state) {
+    (void)state;
+    lm_tokenizer *t = open_tokenizer("tests/tokenizer/small_gpt2.json");
+    lm_gguf_vocabulary v = convert(t, 341), w;
+    w = v;
+    w.model = (lm_gguf_string){"t5", 2};
+    expect_refused(&w, "tokenizer.ggml.model other than gpt2 and llama");
+    w.model = (lm_gguf_string){"none", 4};
+    expect_refused(&w, "expected a tokenizer (tokenizer.ggml.model), found none");
+    w = v;
+    w.pre = (lm_gguf_string){"viking", 6};
+    expect_refused(&w, "tokenizer.ggml.pre \"viking\", a split of text that lmtrain does not have");
+    w.pre.size = 0;
+    expect_refused(&w, "no tokenizer.ggml.pre");
+    w = v;
+    lm_gguf_string merge = v.merges[3];
+    v.merges[3] = (lm_gguf_string){"ab", 2};
+    expect_refused(&v, "merge 3: expected two tokens");
+    v.merges[3] = merge;
+    v.types[7] = 9;
+    expect_refused(&v, "token 7: expected a type from 1 to 6, found 9");
+    v.types[7] = LM_GGUF_BYTE;
+    expect_refused(&v, "token 7, \"'\", is a byte: expected a name like <0x0A>");
+    v.types[7] = LM_GGUF_UNUSED;
+    expect_refused(&v, "no token for the byte 0x27 alone");
+    lm_gguf_vocabulary_free(&v);
+    lm_tokenizer_close(t);
+}
+
+/* A vocabulary without tokens for bytes that UTF-8 never has encodes everything else. */
+static void test_bytes_that_are_no_text(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_token_list list = {0};
+    lm_tokenizer *t = open_tokenizer("bytes");
+    lm_gguf_vocabulary v = convert(t, 256);
+    v.types[0xC0] = v.types[0xF5] = v.types[0xFF] = LM_GGUF_UNUSED;
+    lm_tokenizer *u = read_again(&v);
+    assert_int_equal(lm_tokenizer_encode(u, "w\u00F6rld", 6, &list, &err), LM_OK);
+    assert_int_equal(list.count, 6);
+    assert_int_equal(lm_tokenizer_encode(u, "w\xF5rld", 5, &list, &err), LM_ERR_USAGE);
+    assert_non_null(strstr(err.message, "the byte 0xF5, which is no UTF-8 and no token"));
+    lm_token_list_free(&list);
+    lm_gguf_vocabulary_free(&v);
+    lm_tokenizer_close(t);
+    lm_tokenizer_close(u);
+}
+
+/* Mutations of good files: read or refused, nothing else. */
+static void test_mutations(void **state) {
+    (void)state;
+    static const char *const files[] = {"tests/tokenizer/small_gpt2.json",
+                                        "tests/tokenizer/small_sentence.bin",
+                                        "tests/tokenizer/small_chars.pkl"};
+    lm_rng rng = {.seed = 41, .purpose = LM_RNG_TEST};
+    uint64_t draws = 0;
+    for (int i = 0; i < 3; i++) {
+        lm_error err = {0};
+        lm_text good = {0};
+        lm_tokenizer *t = open_tokenizer(files[i]), *u;
+        lm_gguf_vocabulary v = convert(t, lm_tokenizer_vocab_size(t));
+        assert_int_equal(write_gguf(&v, path_of("v.gguf"), &err), LM_OK);
+        assert_int_equal(lm_file_read(path_of("v.gguf"), 1 << 20, &good, &err), LM_OK);
+        for (int n = 0; n < 300; n++) {
+            lm_text bad = {0};
+            lm_token_list list = {0};
+            lm_text_append(&bad, good.data, good.length);
+            for (int k = 1 + n % 3; k > 0; k--) {
+                size_t at = (size_t)(lm_rng_uniform(&rng, draws++) * (double)bad.length);
+                bad.data[at] = (char)(lm_rng_uniform(&rng, draws++) * 256);
+            }
+            FILE *file = fopen(path_of("m.gguf"), "wb");
+            assert_int_equal(fwrite(bad.data, 1, bad.length, file), bad.length);
+            fclose(file);
+            if (lm_tokenizer_open(&u, path_of("m.gguf"), NULL, &err) == LM_OK) {
+                lm_tokenizer_encode(u, "some text", 9, &list, &err);
+                lm_tokenizer_close(u);
+            }
+            lm_token_list_free(&list);
+            lm_text_free(&bad);
+        }
+        lm_text_free(&good);
+        lm_gguf_vocabulary_free(&v);
+        lm_tokenizer_close(t);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_byte_level),
         cmocka_unit_test(test_whole_pieces),
         cmocka_unit_test(test_token_in_front),
+        cmocka_unit_test(test_read_again),
+        cmocka_unit_test(test_what_we_do_not_have_is_refused),
+        cmocka_unit_test(test_bytes_that_are_no_text),
+        cmocka_unit_test(test_mutations),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, tempdir_open, tempdir_close);
 }
