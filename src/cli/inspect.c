@@ -274,7 +274,12 @@ static lm_status inspect_directory(const request *r, const char *path, lm_text *
     lm_status status = run ? check_decode(r, path, "a run directory", err) : LM_OK;
     if (status != LM_OK) return status;
     if (run) return inspect_run(r, path, out, err);
-    status = list_checkpoints(r, path, "", &names, &count, err);
+    char *inside = lm_file_join(path, "checkpoints"); /* an imported model */
+    if (!inside) return lm_error_no_memory(err, path);
+    status =
+        list_checkpoints(r, lm_file_is_directory(inside) ? inside : path,
+                         lm_file_is_directory(inside) ? "checkpoints/" : "", &names, &count, err);
+    free(inside);
     if (count > 0) {
         if (status == LM_OK) status = check_decode(r, path, "checkpoints", err);
         lm_text_say(out, "%s: checkpoints\n%-s", path, lm_text_cstr(&names));

@@ -90,7 +90,7 @@ static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
             lm_parser_problem(p, p->name, "%s: required, but not given", k->path);
         return;
     }
-    if (k->required && !origin->wrong && lm_key_is_empty(k, p->config))
+    if (k->required && !p->saved && !origin->wrong && lm_key_is_empty(k, p->config))
         lm_parser_problem(p, origin->place, "%s: expected a path, found an empty string", k->path);
     if (lm_key_applies(k, p->config)) return;
     if (inherits_model(p) && strncmp(k->path, "model.", 6) == 0) return;

@@ -49,7 +49,7 @@ static lm_status write_model(const lm_interop_job *job, lm_file_writer *w, lm_er
     for (int64_t i = 0; i < job->count && status == LM_OK; i++) {
         status = lm_interop_each_piece(job, i, LM_ELEMENT_F32, lm_interop_append, w, err);
         if (status == LM_OK && job->e->class->format == LM_INTEROP_LLAMA2C &&
-            strcmp(job->tensors[i].name, "rms_final_weight") == 0)
+            strcmp(job->tensors[i].ours, "ln_f.weight") == 0)
             status = write_rotations(&job->there, w, err);
     }
     return status;

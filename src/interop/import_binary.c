@@ -15,7 +15,6 @@ enum {
     V0_HEADER = 28,  /* bytes */
     V1_HEADER = 256, /* likewise, of versions 1 and 2 */
     LLMC_HEADER = 1024,
-    TOKENIZER_NAME = sizeof "tokenizer.bin",
 };
 
 static void close_file(lm_interop_source *s) {
@@ -53,18 +52,22 @@ static lm_status check(const lm_interop_source *s, const char *what, int64_t val
                             s->path, what, (long long)high, (long long)value);
 }
 
-/* The tokenizer's file has no other place than beside the model's. */
+/* The tokenizer's file has no other place than beside the model's: ours, where lmtrain exported the
+ * model, or llama2.c's. */
 static lm_status find_tokenizer(lm_interop_source *s, lm_error *err) {
+    static const char *const names[] = {"tokenizer.json", "tokenizer.bin"};
     const char *slash = strrchr(s->path, '/');
     size_t directory = slash ? (size_t)(slash + 1 - s->path) : 0;
-    char *path = malloc(directory + TOKENIZER_NAME);
-    if (!path) return lm_error_no_memory(err, s->path);
-    memcpy(path, s->path, directory);
-    strcpy(path + directory, "tokenizer.bin");
-    if (lm_file_exists(path))
-        s->tokenizer = path;
-    else
-        free(path);
+    for (int i = 0; i < 2 && !s->tokenizer; i++) {
+        char *path = malloc(directory + strlen(names[i]) + 1);
+        if (!path) return lm_error_no_memory(err, s->path);
+        memcpy(path, s->path, directory);
+        strcpy(path + directory, names[i]);
+        if (lm_file_exists(path))
+            s->tokenizer = path;
+        else
+            free(path);
+    }
     return LM_OK;
 }
 
@@ -198,7 +201,7 @@ static lm_status open_llmc(lm_interop_source *s, lm_error *err) {
     o->position = LM_POSITION_LEARNED;
     o->mlp = LM_MLP_GELU_TANH;
     o->bias = o->tie_embeddings = true;
-    return LM_OK;
+    return find_tokenizer(s, err);
 }
 
 static lm_status place_llmc(lm_interop_source *s, lm_error *err) {

@@ -125,8 +125,18 @@ static double llama3_factor(const lm_model_options *o, int64_t j, int64_t turned
     return 1 / ((1 - s) / o->rope_factor + s);
 }
 
+/* The context length from which a factor between 1 and the largest follows. */
+static void original_context(lm_model_options *o, float factor, int64_t j, int64_t turned) {
+    double frequency = pow(o->rope_theta, -2.0 * (double)j / (double)turned);
+    double s = (1 / (double)factor - 1 / o->rope_factor) / (1 - 1 / o->rope_factor);
+    double turns =
+        o->rope_low_freq_factor + s * (o->rope_high_freq_factor - o->rope_low_freq_factor);
+    double context = turns * 2 * 3.14159265358979323846 / frequency;
+    if (context >= 1 && context < MOST) o->rope_original_context = (int64_t)(context + 0.5);
+}
+
 /* rope_freqs.weight holds these factors, not what they were computed from: that must be as in Llama
- * 3, where only the largest factor differs from model to model. */
+ * 3, where only the largest factor and the context differ from model to model. */
 static lm_status read_factors(lm_interop_source *s, lm_error *err) {
     lm_gguf *g = s->state;
     lm_model_options *o = &s->options;
@@ -145,6 +155,8 @@ static lm_status read_factors(lm_interop_source *s, lm_error *err) {
     o->rope_low_freq_factor = 1;
     o->rope_high_freq_factor = 4;
     o->rope_original_context = 8192;
+    for (int64_t j = 0; j < t->count && status == LM_OK; j++)
+        if (factors[j] > 1.0F && factors[j] < most) original_context(o, factors[j], j, turned);
     for (int64_t j = 0; j < t->count && status == LM_OK; j++) {
         double expected = llama3_factor(o, j, turned);
         if (fabs((double)factors[j] - expected) > 1e-3 * expected)

@@ -1,0 +1,100 @@
+# Models of other programs, in, out and in again: the same bits. The models: make_import.py, make_binary.py.
+
+. tests/support/run.sh
+
+models=$root/tests/interop/import
+
+# take_in NAME SOURCE: NAME.npz
+take_in() { "$lmtrain" import "$2" --output "$1.npz" --force --tokenizer none >said; }
+# config_of A: without the deviation of initial weights, which GGUF does not say
+config_of() { "$lmtrain" inspect --config "$1.npz" | sed -e 1d -e /init_std/d -e /written/d; }
+# same A B: the weights and the config of A.npz and B.npz
+same() {
+    "$lmtrain" diff "$1.npz" "$2.npz" | grep -q 'arrays agree' &&
+        cmp <(config_of "$1" | sed '/^array/,$d') <(config_of "$2" | sed '/^array/,$d')
+}
+# there_and_back SOURCE FORMAT [OPTIONS]: true when import, export and import end where the first did
+there_and_back() {
+    take_in first "$1" && "$lmtrain" export first.npz --to "$2" --output "out.$2" --force "${@:3}" &&
+        take_in second "out.$2" && same first second
+}
+
+every_class() {
+    for model in llama llama_bias mistral qwen2 qwen3 arcee nemotron stablelm starcoder2 gpt2; do
+        check "$model goes to transformers and back bit for bit" there_and_back "$models/$model" hf
+    done
+    for model in llama llama_bias qwen2 qwen3 arcee nemotron stablelm gpt2; do
+        check "$model goes to llama.cpp and back bit for bit" there_and_back "$models/$model" gguf
+    done
+}
+scenario every_class
+
+other_formats() {
+    for version in llama2c llama2c-v1; do
+        for model in v0 v1 v2; do
+            check "$version: a file of version ${model#v} goes there and back bit for bit" \
+                there_and_back "$models/llama2c_$model.bin" $version
+        done
+    done
+    check "llm.c: a model goes there and back bit for bit" there_and_back "$models/llmc_v3.bin" llmc
+    check "llm.c: one of bf16 too" there_and_back "$models/llmc_v5.bin" llmc --dtype bf16
+    check "half precision loses nothing that was in it" there_and_back "$models/mistral" hf --dtype f16
+    check "bf16 neither" there_and_back "$models/llama_bias" hf --dtype bf16
+    check "nanoGPT's model goes to transformers and back" \
+        there_and_back "$models/nanogpt.safetensors" hf
+    check "blocks become what they mean" there_and_back "$models/q4.gguf" gguf
+}
+scenario other_formats
+
+# What a model brings along goes out again.
+kept() {
+    take_in first "$models/q4.gguf" && "$lmtrain" export first.npz --to hf --output exported >said && take_in second exported
+    check "special tokens and the chat template are kept" cmp - <(unzip -p first.npz interop.json) <<END
+{
+  "bos_token_id": 1,
+  "eos_token_id": 2,
+  "chat_template": "{{ messages }}"
+}
+END
+    check "special tokens go out again" grep -q '"eos_token_id": 2' <(unzip -p second.npz interop.json)
+    printf '{"run": {"dir": "tuned", "init_from": "first.npz"}, "data": {"train": "x.bin"}, "train": {"steps": 2}}' \
+        >tune.json
+    printf '%01000d' 0 | tr '0' '\0' >x.bin
+    check "a run begins with an imported model" exits_saying 0 "weights from first.npz" \
+        "$lmtrain" --config tune.json --set model.context_length=16
+    check "what was kept is in its checkpoints" cmp <(unzip -p first.npz interop.json) \
+        <(unzip -p tuned/checkpoints/step-0000000002.npz interop.json)
+    check "and after it goes on" exits_saying 0 "finished: tuned" \
+        "$lmtrain" --config tune.json --set model.context_length=16 --set train.steps=3 --resume
+    check "it is there still" cmp <(unzip -p first.npz interop.json) \
+        <(unzip -p tuned/checkpoints/step-0000000003.npz interop.json)
+    check "a run begins with another program's model as it is" \
+        exits_saying 0 "weights from $models/q4.gguf" "$lmtrain" --config tune.json \
+        --set model.context_length=16 --set run.dir=direct --set run.init_from="$models/q4.gguf"
+    check "to the same weights" grep -q "arrays agree" <("$lmtrain" diff \
+        tuned/checkpoints/step-0000000002.npz direct/checkpoints/step-0000000002.npz)
+}
+scenario kept
+
+import_command() {
+    check "import says what it read" exits_saying 0 "GGUF, llama: " \
+        "$lmtrain" import "$models/q4.gguf" --output m.npz
+    check "import takes a shorter context" exits_saying 0 "context 8," \
+        "$lmtrain" import "$models/q4.gguf" --output short.npz --context 8
+    check "a longer context is refused" exits_saying 2 "has a context of 32" \
+        "$lmtrain" import "$models/q4.gguf" --output long.npz --context 64
+    check "learned positions are not cut" exits_saying 2 "learned positions" \
+        "$lmtrain" import "$models/gpt2" --output long.npz --context 8
+    check "a checkpoint is not overwritten" exits_saying 2 "add --force" \
+        "$lmtrain" import "$models/q4.gguf" --output m.npz
+    check "import makes a directory that other commands take" exits_saying 0 "written    run/checkpoints/" \
+        "$lmtrain" import "$models/llama" --output run
+    check "inspect shows it" exits_saying 0 "step-0000000000.npz" "$lmtrain" inspect run
+    check "no model is an error that says what one is" exits_saying 2 "expected a model: " \
+        "$lmtrain" import /dev/null --output none.npz
+    check "--tokenizer takes one of its own" exits_saying 2 "has 256 tokens, its model only 32" \
+        "$lmtrain" import "$models/llama" --output none.npz --tokenizer bytes
+    check "an imported model generates" exits_saying 0 "" \
+        "$lmtrain" generate "$models/llama" --tokens-in "1 2 3" --tokens-out --tokens 3
+}
+scenario import_command
