@@ -14,7 +14,7 @@
 typedef enum lm_rng_purpose {
     LM_RNG_INIT = 1,     /* parameters; step = parameter row */
     LM_RNG_DATA = 2,     /* window permutation; step = epoch */
-    LM_RNG_GENERATE = 3, /* sampling; step = 0 */
+    LM_RNG_GENERATE = 3, /* sampling; step = the text, from 0 */
     LM_RNG_DROPOUT = 4,
     LM_RNG_BENCH = 5,   /* tokens to measure with; step = 0 */
     LM_RNG_OFFSETS = 6, /* of windows; step = epoch */

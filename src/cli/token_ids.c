@@ -14,10 +14,8 @@ static lm_status read_next(const char *option, const char **at, int64_t vocab, l
         return lm_error_set(err, LM_ERR_USAGE,
                             "%s: expected ids from 0 to %" PRId64 ", found \"%.20s\"", option,
                             vocab - 1, *at);
-    lm_status status = lm_token_list_reserve(ids, 1, err);
-    if (status == LM_OK) ids->ids[ids->count++] = (int32_t)id;
     *at = end;
-    return status;
+    return lm_token_list_append(ids, (int32_t)id, err);
 }
 
 lm_status lm_token_ids_read(const char *option, const char *text, int64_t vocab, lm_token_list *ids,

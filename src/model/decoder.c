@@ -1,39 +1,99 @@
-/* The forward pass of the newest tokens alone: older tokens are met in attention only, which finds
- * their keys and values in a cache. */
+/* Passes over the newest tokens alone: older ones are met in attention only, which finds their keys
+ * and values in caches. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/generate.h"
 #include "model/pass.h"
+#include "ops/softmax_nll.h"
+
+typedef struct sequence {
+    int64_t length;   /* tokens in the cache */
+    int64_t document; /* where the newest token's document begins */
+    int32_t *tokens;  /* [capacity] those in the cache */
+    float *cache;     /* pass.h */
+} sequence;
 
 struct lm_decoder {
     lm_model *m;
+    lm_decoder_options how;
     lm_arena arena;
-    lm_buffers buffers; /* of LM_DECODE_TOKENS tokens */
-    int64_t length;     /* tokens in the cache */
-    int64_t document;   /* where the newest token's document begins */
-    int32_t *tokens;    /* [T] those in the cache */
-    float *cache;       /* pass.h */
-    float *logits;      /* [V] */
+    lm_buffers buffers; /* of `rows` tokens */
+    sequence *sequences;
+    int32_t *tokens;    /* [rows] at hand */
+    int32_t *targets;   /* [rows] theirs */
+    pass_place *places; /* [rows] theirs */
+    bool bf16;
+    lm_bf16 *rounded; /* the layers' rows, at bf16 */
+    lm_bf16 *head;    /* [V, C] likewise */
+    float *logits;    /* [sequences, V] */
+    void *block;      /* of the loss head */
 };
+
+/* ---- memory -----------------------------------------------------------------------------------*/
+
+static int64_t cache_row(const lm_model_options *o) {
+    return 2 * o->n_kv_heads * lm_model_head_size(o);
+}
+
+static void take_sequences(lm_decoder *d, lm_arena *arena) {
+    const lm_model_options *o = &d->m->o;
+    d->sequences = lm_arena_array(arena, d->how.sequences, 1, sizeof *d->sequences);
+    for (int64_t i = 0; i < d->how.sequences; i++) {
+        sequence s = {.tokens = lm_arena_array(arena, d->how.capacity, 1, sizeof *s.tokens),
+                      .cache = lm_arena_array(arena, o->n_layers * d->how.capacity, cache_row(o),
+                                              sizeof *s.cache)};
+        if (arena->base) d->sequences[i] = s;
+    }
+}
 
 static void take_pieces(lm_decoder *d, lm_arena *arena) {
     const lm_model_options *o = &d->m->o;
-    int64_t row = 2 * o->n_kv_heads * lm_model_head_size(o);
-    d->tokens = lm_arena_array(arena, o->context_length, 1, sizeof *d->tokens);
-    /* a product of two sizes fits 64 bits (options.c) */
-    d->cache = lm_arena_array(arena, o->n_layers * o->context_length, row, sizeof *d->cache);
-    d->logits = lm_arena_floats(arena, o->vocab_size);
+    int64_t rows = d->how.rows;
+    take_sequences(d, arena);
+    d->tokens = lm_arena_array(arena, rows, 1, sizeof *d->tokens);
+    d->targets = lm_arena_array(arena, rows, 1, sizeof *d->targets);
+    d->places = lm_arena_array(arena, rows, 1, sizeof *d->places);
+    d->logits = lm_arena_array(arena, d->how.sequences, o->vocab_size, sizeof *d->logits);
+    if (d->how.scores) {
+        int64_t floats =
+            (int64_t)(lm_softmax_nll_block_bytes(rows, o->d_model, o->vocab_size) / sizeof(float));
+        d->block = lm_arena_floats(arena, floats);
+    }
+    if (d->bf16) {
+        d->rounded = lm_arena_array(arena, o->n_layers, d->m->params.stride, sizeof *d->rounded);
+        d->head = lm_arena_array(arena, o->vocab_size, o->d_model, sizeof *d->head);
+    }
     lm_buffers_take(&d->buffers, arena);
 }
 
-lm_status lm_decoder_create(lm_decoder **decoder, lm_model *model, lm_error *err) {
+static void round_weights(lm_decoder *d) {
+    const lm_model *m = d->m;
+    const lm_param_id head = m->o.tie_embeddings ? LM_P_WTE : LM_P_LM_HEAD;
+    float *weights = lm_model_weights(d->m);
+    if (!d->bf16) return;
+    lm_array_operand(m->compute, m->params.stride * m->o.n_layers,
+                     weights + lm_param_layers_begin(m), lm_array_bf16(d->rounded));
+    lm_array_operand(m->compute, m->o.vocab_size * m->o.d_model, lm_param_at(m, weights, head, 0),
+                     lm_array_bf16(d->head));
+}
+
+lm_status lm_decoder_create(lm_decoder **decoder, lm_model *model, const lm_decoder_options *how,
+                            lm_error *err) {
+    const lm_model_options *o = &model->o;
     lm_arena measure = lm_arena_measuring();
     *decoder = NULL;
     lm_decoder *d = calloc(1, sizeof *d);
     if (!d) return lm_error_no_memory(err, NULL);
     d->m = model;
-    bool fits = lm_buffers_size(&d->buffers, &model->o, 1, LM_FOR_DECODING, LM_FP32);
+    d->how = *how;
+    if (d->how.sequences == 0) d->how.sequences = 1;
+    if (d->how.capacity == 0) d->how.capacity = o->context_length;
+    LM_ASSERT(d->how.capacity > 0 && d->how.capacity <= o->context_length);
+    if (d->how.rows == 0) d->how.rows = LM_DECODE_TOKENS;
+    d->how.rows = lm_max(d->how.rows, d->how.sequences);
+    d->bf16 = model->compute->precision == LM_BF16;
+    bool fits = lm_buffers_size(&d->buffers, o, d->how.rows, LM_FOR_DECODING, LM_FP32);
     take_pieces(d, &measure);
     lm_status status = LM_OK;
     if (!fits || measure.used == SIZE_MAX)
@@ -45,6 +105,7 @@ lm_status lm_decoder_create(lm_decoder **decoder, lm_model *model, lm_error *err
         return status;
     }
     take_pieces(d, &d->arena);
+    round_weights(d);
     *decoder = d;
     return LM_OK;
 }
@@ -55,52 +116,130 @@ void lm_decoder_free(lm_decoder *d) {
     free(d);
 }
 
-/* Puts n more tokens into the cache, at most LM_DECODE_TOKENS, for which there is room. */
-static pass feed(lm_decoder *d, const int32_t *tokens, int64_t n) {
+/* ---- sequences --------------------------------------------------------------------------------*/
+
+static sequence *at(const lm_decoder *d, int64_t i) {
+    LM_ASSERT(i >= 0 && i < d->how.sequences);
+    return &d->sequences[i];
+}
+
+int64_t lm_decoder_length(const lm_decoder *d, int64_t i) {
+    return at(d, i)->length;
+}
+
+void lm_decoder_clear(lm_decoder *d, int64_t i) {
+    at(d, i)->length = at(d, i)->document = 0;
+}
+
+void lm_decoder_copy(lm_decoder *d, int64_t from, int64_t to) {
     const lm_model_options *o = &d->m->o;
+    const sequence *a = at(d, from);
+    sequence *b = at(d, to);
+    if (a == b) return;
+    int64_t row = cache_row(o), layer = d->how.capacity * row;
+    memcpy(b->tokens, a->tokens, (size_t)a->length * sizeof *b->tokens);
+    for (int64_t i = 0; i < o->n_layers; i++)
+        memcpy(b->cache + i * layer, a->cache + i * layer,
+               (size_t)(a->length * row) * sizeof *b->cache);
+    b->length = a->length;
+    b->document = a->document;
+}
+
+/* Appends one token to the tokens at hand, as number i. */
+static void append(lm_decoder *d, int64_t i, int64_t number, int32_t token) {
+    const lm_model_options *o = &d->m->o;
+    sequence *s = at(d, number);
+    LM_ASSERT(token >= 0 && token < o->vocab_size && s->length < d->how.capacity);
+    int32_t *documents = (int32_t *)(void *)d->buffers.at[LM_B_DOCUMENTS];
+    if (o->document_mask && token == o->document_token) s->document = s->length;
+    if (o->document_mask) documents[i] = (int32_t)s->document;
+    d->tokens[i] = token;
+    d->places[i] = (pass_place){.cache = s->cache, .position = s->length};
+    s->tokens[s->length++] = token;
+}
+
+/* The first n tokens at hand. */
+static pass forward(lm_decoder *d, int64_t n) {
     pass p = {.m = d->m,
               .buffers = &d->buffers,
-              .tokens = tokens,
-              .batch = 1,
-              .time = n,
+              .tokens = d->tokens,
+              .batch = n,
+              .time = 1,
               .rows = n,
-              .position = d->length,
-              .cache = d->cache};
-    for (int64_t i = 0; i < n && o->document_mask; i++) {
-        if (tokens[i] == o->document_token) d->document = d->length + i;
-        documents(&p)[i] = (int32_t)d->document;
-    }
+              .places = d->places,
+              .capacity = d->how.capacity,
+              .rounded = d->rounded,
+              .head = d->head};
     lm_pass_forward(&p);
-    memmove(d->tokens + d->length, tokens, (size_t)n * sizeof *tokens);
-    d->length += n;
     return p;
 }
 
-/* Keeps the newest half of a full context: their positions change, so they are fed again. */
-static void start_over(lm_decoder *d) {
-    int64_t kept = d->length / 2;
-    const int32_t *newest = d->tokens + (d->length - kept);
-    d->length = d->document = 0;
-    for (int64_t i = 0; i < kept; i += LM_DECODE_TOKENS) /* writes below `newest` */
-        feed(d, newest + i, lm_min(kept - i, LM_DECODE_TOKENS));
+/* Tokens that fit; the pass is that of the last ones. */
+static pass append_all(lm_decoder *d, int64_t number, const int32_t *tokens, int64_t n) {
+    pass p = {0};
+    for (int64_t done = 0; done < n;) {
+        int64_t part = lm_min(n - done, d->how.rows);
+        for (int64_t i = 0; i < part; i++) append(d, i, number, tokens[done + i]);
+        p = forward(d, part);
+        done += part;
+    }
+    return p;
 }
 
-const float *lm_decoder_feed(lm_decoder *d, const int32_t *tokens, int64_t n) {
-    const lm_model_options *o = &d->m->o;
-    pass p = {0};
+/* Keeps the newest half of a full sequence: their positions change, so they are read again. */
+static void start_over(lm_decoder *d, int64_t number) {
+    sequence *s = at(d, number);
+    int64_t kept = s->length / 2;
+    const int32_t *newest = s->tokens + (s->length - kept);
+    lm_decoder_clear(d, number);
+    append_all(d, number, newest, kept); /* writes tokens[i], before newest */
+}
+
+const float *lm_decoder_feed(lm_decoder *d, int64_t number, const int32_t *tokens, int64_t n) {
+    sequence *s = at(d, number);
+    int64_t length = s->length, capacity = d->how.capacity;
     LM_ASSERT(n > 0);
-    for (int64_t i = 0; i < n; i++) LM_ASSERT(tokens[i] >= 0 && tokens[i] < o->vocab_size);
-    while (n > 0) {
-        if (d->length == o->context_length) start_over(d);
-        int64_t some = lm_min(lm_min(n, LM_DECODE_TOKENS), o->context_length - d->length);
-        p = feed(d, tokens, some);
-        tokens += some;
-        n -= some;
+    for (int64_t i = 0; i < n; i++) length = (length == capacity ? capacity / 2 : length) + 1;
+    if (s->length + n > capacity) {
+        /* What starting over, once or often, leaves: the last `length` of all. */
+        int64_t old = lm_max(length - n, 0);
+        const int32_t *kept = s->tokens + (s->length - old);
+        lm_decoder_clear(d, number);
+        append_all(d, number, kept, old);
+        tokens += n - (length - old);
+        n = length - old;
     }
-    lm_pass_logits(&p, d->logits);
+    pass p = append_all(d, number, tokens, n);
+    lm_pass_logits(&p, 1, d->logits);
+    return d->logits;
+}
+
+const float *lm_decoder_step(lm_decoder *d, int64_t n, const int32_t *sequences,
+                             const int32_t *tokens) {
+    LM_ASSERT(n > 0 && n <= d->how.sequences);
+    for (int64_t i = 0; i < n; i++)
+        if (at(d, sequences[i])->length == d->how.capacity) start_over(d, sequences[i]);
+    for (int64_t i = 0; i < n; i++) append(d, i, sequences[i], tokens[i]);
+    pass p = forward(d, n);
+    lm_pass_logits(&p, n, d->logits);
     return d->logits;
 }
 
 const float *lm_decoder_next(lm_decoder *d, int32_t token) {
-    return lm_decoder_feed(d, &token, 1);
+    static const int32_t first = 0;
+    return lm_decoder_step(d, 1, &first, &token);
+}
+
+void lm_decoder_score(lm_decoder *d, const lm_decoder_row *rows, int64_t n, float *losses) {
+    LM_ASSERT(d->how.scores || !losses);
+    for (int64_t done = 0; done < n;) {
+        int64_t part = lm_min(n - done, d->how.rows);
+        for (int64_t i = 0; i < part; i++) {
+            append(d, i, rows[done + i].sequence, rows[done + i].token);
+            d->targets[i] = rows[done + i].target;
+        }
+        pass p = forward(d, part);
+        if (losses) lm_pass_losses(&p, d->targets, d->block, losses + done);
+        done += part;
+    }
 }

@@ -131,8 +131,8 @@ typedef struct lm_buffers {
     float *at[LM_B_COUNT];      /* [copies, count]; NULL: none */
 } lm_buffers;
 
-/* How large each buffer is for `batch` rows of context_length tokens (decoding: LM_DECODE_TOKENS).
- * False: some size does not fit. */
+/* How large each buffer is for `batch` rows of context_length tokens, in generation for `batch`
+ * tokens. False: some size does not fit. */
 bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm_buffers_use use,
                      lm_precision precision);
 /* Takes them from an arena; from one that measures, to learn how large it must be. */

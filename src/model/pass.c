@@ -22,6 +22,7 @@ static lm_array matrix(const pass *p, lm_param_id id, int64_t layer) {
     int64_t at = m->params.offset[id] - lm_param_layers_begin(m) + layer * m->params.stride;
     if (p->training && m->rounded.base)
         return lm_array_from(lm_array_bf16((const lm_bf16 *)(const void *)m->rounded.base), at);
+    if (p->rounded) return lm_array_from(lm_array_bf16(p->rounded), at);
     return lm_array_f32(weight(p, id, layer));
 }
 
@@ -34,17 +35,30 @@ lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, i
                        .bias = weight(p, bias, layer)};
 }
 
+float *lm_pass_round(const pass *p, int64_t n, lm_array x) {
+    enum { PART = 1024 };
+    const lm_kernels *k = p->m->compute->kernels;
+    lm_bf16 part[PART];
+    float *at = x.at;
+    for (int64_t i = 0; i < n && p->rounded; i += PART) {
+        int64_t m = lm_min(n - i, PART);
+        k->bf16_from_f32(1, m, at + i, m, part, m);
+        k->f32_from_bf16(m, part, at + i);
+    }
+    return at;
+}
+
 void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_array y) {
-    if (p->cache)
-        lm_linear_decode(p->m->compute, l, x.at, y.at);
+    if (p->places)
+        lm_linear_decode(p->m->compute, l, lm_pass_round(p, p->rows * l->in, x), y.at);
     else
         lm_linear_forward(p->m->compute, l, x, y, buffer(p, LM_B_WIDE, 0));
 }
 
 void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_array x, lm_array y,
                                       const lm_activation *a) {
-    if (p->cache)
-        lm_linear_decode_activated(p->m->compute, l, x.at, y.at, a);
+    if (p->places)
+        lm_linear_decode_activated(p->m->compute, l, lm_pass_round(p, p->rows * l->in, x), y.at, a);
     else
         lm_linear_forward_activated(p->m->compute, l, x, y, a, buffer(p, LM_B_WIDE, 0));
 }
@@ -52,8 +66,8 @@ void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_arra
 void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,
                             const float *x, float *y) {
     const lm_compute *compute = p->m->compute;
-    if (p->cache) {
-        lm_linear_decode_residual(compute, l, branch.at, x, y);
+    if (p->places) {
+        lm_linear_decode_residual(compute, l, lm_pass_round(p, p->rows * l->in, branch), x, y);
     } else if (lm_pass_drops(p)) {
         float *out = buffer(p, LM_B_BRANCH, 0); /* [B*T, C] */
         lm_dropout d = lm_pass_dropout(p, site);

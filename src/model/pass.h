@@ -13,7 +13,7 @@
  *
  * Generation differs in two places only: linear layers have a kernel of their own, which gives a
  * row the same bits whatever other rows there are (lm_linear_decode), and attention reads keys and
- * values from a cache. */
+ * values from caches. At bf16, it rounds operands of linear layers in place, in arrays of fp32. */
 #ifndef LM_MODEL_PASS_H
 #define LM_MODEL_PASS_H
 
@@ -21,19 +21,28 @@
 #include "nn/dropout.h"
 #include "nn/linear.h"
 
-/* One micro-batch, or in generation the newest tokens of a text: then B is 1, operands are fp32.
- * Dimensions: B batch, T time, C d_model, F d_ff, A = (H + 2K) D. */
+/* Generation: where a token stands. */
+typedef struct pass_place {
+    float *cache; /* of its sequence, [L, capacity, 2 K D], a row per token: keys, then values */
+    int64_t position; /* in its sequence: how many tokens were before it */
+} pass_place;
+
+/* One micro-batch, or in generation the newest tokens of one sequence or several: then B is their
+ * number, T is 1, and arrays are fp32. Dimensions: B batch, T time, C d_model, F d_ff, A = (H + 2K)
+ * D. */
 typedef struct pass {
     lm_model *m;
     const lm_buffers *buffers;
-    const int32_t *tokens; /* [B, T+1]; in generation [T] */
+    const int32_t *tokens; /* [B, T+1]; in generation [B] */
     int64_t batch, time;
-    int64_t rows;     /* B*T */
-    int64_t position; /* of the first token: how many are in the cache */
-    float *cache;     /* [L, context_length, 2 K D], a row per token: keys, then values; NULL: no
-                         generation */
-    bool training;    /* dropout drops */
-    bool begins;      /* overwrite the gradients of matrices instead of adding to them */
+    int64_t rows;  /* B*T */
+    bool training; /* dropout drops */
+    bool begins;   /* overwrite the gradients of matrices instead of adding to them */
+    /* generation: */
+    const pass_place *places; /* [B], those of a sequence side by side; NULL: no generation */
+    int64_t capacity;         /* tokens in a sequence's cache */
+    const lm_bf16 *rounded;   /* at bf16: the layers' rows; NULL: at fp32 */
+    const lm_bf16 *head;      /* [V, C] likewise */
 } pass;
 
 static inline const float *weight(const pass *p, lm_param_id id, int64_t layer) {
@@ -78,6 +87,8 @@ void lm_pass_norm_backward(const pass *p, const norm_ids *ids, int64_t layer, co
 bool lm_pass_drops(const pass *p);
 lm_dropout lm_pass_dropout(const pass *p, int64_t site);
 
+/* Generation at bf16: rounds x [n] in place, for a product that reads it. Returns x. */
+float *lm_pass_round(const pass *p, int64_t n, lm_array x);
 /* The linear layer with these weights [out, in]. */
 lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, int64_t layer,
                          int64_t in, int64_t out);
@@ -101,8 +112,10 @@ void lm_pass_embedding_backward(const pass *p);
 /* Returns the losses [B*T]. With gradients: adds to the gradient of the head's weights and
  * overwrites LM_B_DNORM with the gradient of the final norm's output. */
 const float *lm_pass_head(const pass *p, bool gradients, float grad_scale);
-/* Generation: logits [V] overwritten, those after the newest token. */
-void lm_pass_logits(const pass *p, float *logits);
+/* Generation: logits [n, V] overwritten, those after the last n tokens. */
+void lm_pass_logits(const pass *p, int64_t n, float *logits);
+/* Generation: losses [B] overwritten, of targets [B]; block: of lm_softmax_nll_block_bytes. */
+void lm_pass_losses(const pass *p, const int32_t *targets, void *block, float *losses);
 
 void lm_pass_attention_forward(const pass *p, int64_t layer);
 /* The same up to the projection: what backward needs where the model recomputes. */

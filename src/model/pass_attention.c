@@ -19,19 +19,18 @@ static lm_head_norm head_norm_of(const pass *p, int64_t layer, bool keys) {
                           .rstd = buffer(p, keys ? LM_B_RSTD_K : LM_B_RSTD_Q, 0)};
 }
 
-/* The rotation of all queries and keys, by the model's tables from the first token's position on.
- */
+/* The rotation of all queries and keys, by the model's tables from position 0 on. */
 static lm_rope rope_of(const pass *p) {
     const lm_model_options *o = &p->m->o;
-    int64_t turned = lm_model_rope_size(o), at = p->position * (turned / 2);
+    int64_t turned = lm_model_rope_size(o);
     return (lm_rope){.batch = p->batch,
                      .time = p->time,
                      .heads = o->n_heads + o->n_kv_heads,
                      .head_size = lm_model_head_size(o),
                      .turned = turned,
                      .row = lm_model_qkv_size(o),
-                     .cos = p->m->buffers.at[LM_B_COS] + at,
-                     .sin = p->m->buffers.at[LM_B_SIN] + at};
+                     .cos = p->m->buffers.at[LM_B_COS],
+                     .sin = p->m->buffers.at[LM_B_SIN]};
 }
 
 /* ---- queries, keys and values ----------------------------------------------------------------
@@ -42,7 +41,17 @@ static lm_rope rope_of(const pass *p) {
 /* Rotates the queries and keys in `wide`, then stores the rows in `out`. */
 static void rotate(const pass *p, float *wide, lm_array out) {
     lm_rope r = rope_of(p);
-    lm_rope_forward(p->m->compute, &r, wide, out);
+    if (!p->places) {
+        lm_rope_forward(p->m->compute, &r, wide, out);
+        return;
+    }
+    r.batch = 1;
+    for (int64_t i = 0; i < p->rows; i++) {
+        lm_rope at = r;
+        at.cos += p->places[i].position * (r.turned / 2);
+        at.sin += p->places[i].position * (r.turned / 2);
+        lm_rope_forward(p->m->compute, &at, wide + i * r.row, lm_array_from(out, i * r.row));
+    }
 }
 
 /* Where the heads of `out` are computed: in place, or before they are rounded. */
@@ -140,41 +149,53 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
                           .softcap = (float)o->attention_softcap};
 }
 
-/* Generation: puts the newest tokens' keys and values into the cache, then attends to those that
- * each of them sees there. */
-static void attend_cache(const pass *p, int64_t layer, const lm_attention *a) {
+/* Generation: puts the keys and values of n tokens of one sequence, from number `first` on, into
+ * its cache, then attends to those that each of them sees there. */
+static void attend_cache(const pass *p, int64_t layer, const lm_attention *a, int64_t first,
+                         int64_t n) {
     int64_t width = a->kv_heads * a->head_size, row = 2 * width;
-    float *rows = p->cache + layer * p->m->o.context_length * row; /* [T, 2 K D] */
-    const float *keys = a->k.at, *values = a->v.at;
-    for (int64_t t = 0; t < p->time; t++) {
-        float *newest = rows + (p->position + t) * row;
-        memcpy(newest, keys + t * a->qkv_row, (size_t)width * sizeof *newest);
-        memcpy(newest + width, values + t * a->qkv_row, (size_t)width * sizeof *newest);
+    const pass_place *place = &p->places[first];
+    float *rows = place->cache + layer * p->capacity * row; /* [capacity, 2 K D] */
+    const float *keys = a->k.at, *values = a->v.at, *q = a->q.at;
+    float *out = a->out.at;
+    for (int64_t i = 0; i < n; i++) {
+        float *newest = rows + (place->position + i) * row;
+        memcpy(newest, keys + (first + i) * a->qkv_row, (size_t)width * sizeof *newest);
+        memcpy(newest + width, values + (first + i) * a->qkv_row, (size_t)width * sizeof *newest);
     }
-    lm_attention_cached c = {.tokens = p->time,
-                             .position = p->position,
+    lm_attention_cached c = {.tokens = n,
+                             .position = place->position,
                              .heads = a->heads,
                              .kv_heads = a->kv_heads,
                              .head_size = a->head_size,
-                             .q = a->q.at,
+                             .q = q + first * a->qkv_row,
                              .q_row = a->qkv_row,
                              .keys = rows,
                              .values = rows + width,
                              .cache_row = row,
                              .window = a->window,
-                             .documents = a->documents,
+                             .documents = a->documents ? a->documents + first : NULL,
                              .softcap = a->softcap,
-                             .out = a->out.at,
+                             .out = out + first * a->out_row,
                              .out_row = a->out_row};
     lm_attention_cached_f32(p->m->compute, &c);
+}
+
+/* Sequence by sequence. */
+static void attend_caches(const pass *p, int64_t layer, const lm_attention *a) {
+    for (int64_t first = 0, n; first < p->rows; first += n) {
+        for (n = 1; first + n < p->rows; n++)
+            if (p->places[first + n].cache != p->places[first].cache) break;
+        attend_cache(p, layer, a, first, n);
+    }
 }
 
 void lm_pass_attention_inside(const pass *p, int64_t layer) {
     project(p, layer);
     norm_heads(p, layer);
     lm_attention attention = attention_of(p, layer);
-    if (p->cache)
-        attend_cache(p, layer, &attention);
+    if (p->places)
+        attend_caches(p, layer, &attention);
     else
         lm_attention_forward(p->m->compute, &attention);
 }

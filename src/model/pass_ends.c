@@ -11,15 +11,33 @@ static lm_embedding embedding_of(const pass *p) {
                           .channels = p->m->o.d_model,
                           .tokens = p->tokens,
                           .tokens_row = p->time + 1,
-                          .first_position = p->position,
                           .documents = documents(p)};
+}
+
+/* Generation: each token at its place. */
+static void embed_at_places(const pass *p, float *x) {
+    const int64_t channels = p->m->o.d_model;
+    for (int64_t i = 0; i < p->rows; i++) {
+        lm_embedding e = {.batch = 1,
+                          .time = 1,
+                          .channels = channels,
+                          .tokens = p->tokens + i,
+                          .tokens_row = 1,
+                          .first_position = p->places[i].position,
+                          .documents = documents(p) ? documents(p) + i : NULL};
+        lm_embedding_forward(p->m->compute, &e, weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0),
+                             x + i * channels);
+    }
 }
 
 void lm_pass_embedding_forward(const pass *p) {
     bool normed = p->m->o.embedding_norm;
     float *x = normed ? buffer(p, LM_B_EMBEDDING, 0) : residual(p, 0); /* [B*T, C] */
     lm_embedding e = embedding_of(p);
-    lm_embedding_forward(p->m->compute, &e, weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), x);
+    if (p->places)
+        embed_at_places(p, x);
+    else
+        lm_embedding_forward(p->m->compute, &e, weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), x);
     if (normed) {
         lm_norm n = lm_pass_norm(p, &lm_norm_e, 0);
         lm_norm_forward(p->m->compute, &n, x, lm_array_f32(residual(p, 0)));
@@ -85,17 +103,38 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
     return s.loss;
 }
 
-void lm_pass_logits(const pass *p, float *logits) {
+/* The final norm of the last n tokens, [n, C]. */
+static lm_array final_norm(const pass *p, int64_t n) {
     const lm_model_options *o = &p->m->o;
-    float cap = (float)o->logit_softcap;
     pass last = *p;
-    last.rows = 1;
-    lm_array norm = lm_pass_norm_forward(
-        &last, &lm_norm_f, 0, residual(p, o->n_layers) + (p->rows - 1) * o->d_model); /* [C] */
-    lm_linear l = {.rows = 1,
+    last.rows = n;
+    return lm_pass_norm_forward(&last, &lm_norm_f, 0,
+                                residual(p, o->n_layers) + (p->rows - n) * o->d_model);
+}
+
+void lm_pass_logits(const pass *p, int64_t n, float *logits) {
+    const lm_model_options *o = &p->m->o;
+    const lm_compute *compute = p->m->compute;
+    float cap = (float)o->logit_softcap;
+    const float *norm = lm_pass_round(p, n * o->d_model, final_norm(p, n));
+    lm_linear l = {.rows = n,
                    .in = o->d_model,
                    .out = o->vocab_size,
-                   .w = lm_array_f32(weight(p, head_of(p), 0))};
-    lm_pass_linear_forward(p, &l, norm, lm_array_f32(logits));
-    if (cap > 0) p->m->compute->kernels->softcap_f32(o->vocab_size, 1.0f / cap, cap, logits, NULL);
+                   .w = p->head ? lm_array_bf16(p->head) : lm_array_f32(weight(p, head_of(p), 0))};
+    lm_linear_decode(compute, &l, norm, logits);
+    if (cap > 0) compute->kernels->softcap_f32(n * o->vocab_size, 1.0f / cap, cap, logits, NULL);
+}
+
+void lm_pass_losses(const pass *p, const int32_t *targets, void *block, float *losses) {
+    const lm_model_options *o = &p->m->o;
+    lm_softmax_nll s = {.tokens = p->rows,
+                        .channels = o->d_model,
+                        .vocab = o->vocab_size,
+                        .x = final_norm(p, p->rows),
+                        .w = weight(p, head_of(p), 0),
+                        .targets = targets,
+                        .block = block,
+                        .loss = losses,
+                        .softcap = (float)o->logit_softcap};
+    lm_softmax_nll_f32(p->m->compute, &s);
 }

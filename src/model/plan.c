@@ -180,8 +180,7 @@ bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm
     bool bf16 = precision == LM_BF16;
     made_for f = {.o = o,
                   .batch = batch,
-                  .time =
-                      decoding ? lm_min(LM_DECODE_TOKENS, o->context_length) : o->context_length,
+                  .time = decoding ? 1 : o->context_length,
                   .training = training,
                   .bf16 = bf16};
     unsigned truth = lm_model_conditions(o) | (training ? LM_IF_TRAINING : 0u) |

@@ -43,19 +43,38 @@ static candidate pop(double *heap, int64_t n) {
     return top;
 }
 
-static int32_t likeliest(const float *logits, int64_t vocab) {
+/* What is drawn from. */
+typedef struct distribution {
+    const float *logits; /* [vocab] */
+    int64_t vocab;
+    const unsigned char *seen; /* [vocab] or NULL */
+    double penalty;
+} distribution;
+
+static double logit(const distribution *d, int64_t i) {
+    double x = (double)d->logits[i];
+    if (!d->seen || !d->seen[i]) return x;
+    return x > 0 ? x / d->penalty : x * d->penalty;
+}
+
+static int32_t likeliest(const distribution *d) {
     int64_t best = 0;
-    for (int64_t i = 1; i < vocab; i++)
-        if (logits[i] > logits[best] || (isnan(logits[best]) && !isnan(logits[i]))) best = i;
+    double largest = logit(d, 0);
+    for (int64_t i = 1; i < d->vocab; i++) {
+        double x = logit(d, i);
+        if (!(x > largest || (isnan(largest) && !isnan(x)))) continue;
+        best = i;
+        largest = x;
+    }
     return (int32_t)best;
 }
 
 /* Fills the heap; returns the sum of the weights, in the order of ids. */
-static double weigh(const float *logits, int64_t vocab, double largest, double temperature,
-                    double *heap) {
+static double weigh(const distribution *d, double largest, double temperature, double *heap) {
     double sum = 0;
+    int64_t vocab = d->vocab;
     for (int64_t i = 0; i < vocab; i++) {
-        double x = ((double)logits[i] - largest) / temperature;
+        double x = (logit(d, i) - largest) / temperature;
         candidate c = {x <= 0 ? lm_exp(x) : 0, (double)i}; /* NaN weighs nothing */
         put(heap, i, c);
         sum += c.weight;
@@ -64,42 +83,67 @@ static double weigh(const float *logits, int64_t vocab, double largest, double t
     return sum;
 }
 
-int32_t lm_sample(const lm_sample_options *o, const float *logits, int64_t vocab, uint64_t index,
-                  double *workspace) {
-    lm_rng rng = {.seed = o->seed, .purpose = LM_RNG_GENERATE};
-    LM_ASSERT(vocab > 0 && o->temperature >= 0);
-    int32_t best = likeliest(logits, vocab);
-    if (o->temperature == 0 || !isfinite(logits[best])) return best;
-    double mass = weigh(logits, vocab, (double)logits[best], o->temperature, workspace);
+/* A set of candidates, likeliest first, which leave the heap one by one and line up at the end of
+ * the workspace. */
+typedef struct draw {
+    double *heap;
+    int64_t vocab, taken;
+    int64_t most;  /* candidates that there may be */
+    int64_t count; /* that are in the set */
+    double mass;   /* of the set */
+} draw;
 
-    /* Cut: candidates leave the heap likeliest first and line up at the end of the workspace. */
-    int64_t taken = 0, most = o->top_k > 0 ? lm_min(o->top_k, vocab) : vocab;
-    double sum = 0;
-    if (most < vocab) {
-        while (taken < most) sum += pop(workspace, vocab - taken++).weight;
-        mass = sum;
+static candidate candidate_at(draw *w, int64_t i) {
+    while (w->taken <= i) pop(w->heap, w->vocab - w->taken++);
+    return get(w->heap, w->vocab - 1 - i);
+}
+
+/* The smallest set of the likeliest that weighs `wanted`. */
+static void cut_to_mass(draw *w, double wanted) {
+    w->count = 0;
+    w->mass = 0;
+    while (w->count < w->most && (w->count == 0 || w->mass < wanted))
+        w->mass += candidate_at(w, w->count++).weight;
+}
+
+/* Those of the set that weigh `least` of what the likeliest does, whose weight is 1. */
+static void cut_to_weight(draw *w, double least) {
+    int64_t n = 0;
+    double mass = 0;
+    for (; n < w->count; n++) {
+        candidate c = candidate_at(w, n);
+        if (n > 0 && c.weight < least) break;
+        mass += c.weight;
     }
-    double u = lm_rng_uniform(&rng, index);
-    double wanted = o->top_p < 1 ? o->top_p * mass : mass; /* of the smallest set */
-    int64_t in_set = 0;
-    double set = 0;
-    if (o->top_p < 1) {
-        while (in_set < most && (in_set == 0 || set < wanted)) {
-            if (in_set == taken) pop(workspace, vocab - taken++);
-            set += get(workspace, vocab - 1 - in_set++).weight;
-        }
-    } else {
-        in_set = most;
-        set = mass;
+    w->count = n;
+    w->mass = mass;
+}
+
+int32_t lm_sample(const lm_sample_options *o, const float *logits, int64_t vocab,
+                  const unsigned char *seen, uint32_t sample, uint64_t index, double *workspace) {
+    const lm_rng rng = {.seed = o->seed, .purpose = LM_RNG_GENERATE, .step = sample};
+    const distribution d = {.logits = logits,
+                            .vocab = vocab,
+                            .seen = o->repetition_penalty != 1 ? seen : NULL,
+                            .penalty = o->repetition_penalty};
+    LM_ASSERT(vocab > 0 && o->temperature >= 0 && o->repetition_penalty > 0);
+    int32_t best = likeliest(&d);
+    if (o->temperature == 0 || !isfinite(logit(&d, best))) return best;
+    draw w = {.heap = workspace, .vocab = vocab, .most = vocab, .count = vocab};
+    w.mass = weigh(&d, logit(&d, best), o->temperature, workspace);
+    if (o->top_k > 0 && o->top_k < vocab) {
+        w.most = o->top_k;
+        cut_to_mass(&w, INFINITY);
     }
+    if (o->top_p < 1) cut_to_mass(&w, o->top_p * w.mass);
+    if (o->min_p > 0) cut_to_weight(&w, o->min_p);
 
     /* Draw: the first whose cumulative weight exceeds u of the set's. */
-    double cumulative = 0;
-    for (int64_t i = 0; i < in_set; i++) {
-        if (i == taken) pop(workspace, vocab - taken++);
-        candidate c = get(workspace, vocab - 1 - i);
+    double u = lm_rng_uniform(&rng, index), cumulative = 0;
+    for (int64_t i = 0; i < w.count; i++) {
+        candidate c = candidate_at(&w, i);
         cumulative += c.weight;
-        if (cumulative > u * set) return (int32_t)c.id;
+        if (cumulative > u * w.mass) return (int32_t)c.id;
     }
     return best; /* rounding kept the sum below u */
 }

@@ -214,12 +214,18 @@ static void decode_task(void *argument, int64_t task, int worker) {
     const lm_linear *l = j->l;
     float room[LM_ACTIVATION_ROOM];
     int64_t begin = task * j->chunk, n = lm_min(l->out - begin, j->chunk);
-    const float *w = lm_array_from(l->w, begin * l->in).at;
+    const void *w = lm_array_from(l->w, begin * l->in).at;
+    const float *bias = l->bias ? l->bias + begin : NULL;
     (void)worker;
-    for (int64_t i = 0; i < l->rows; i += j->block)
-        j->kernels->dots_f32(lm_min(l->rows - i, j->block), n, l->in, j->x + i * l->in, l->in, w,
-                             l->in, l->bias ? l->bias + begin : NULL, j->y + i * l->out + begin,
-                             l->out);
+    for (int64_t i = 0; i < l->rows; i += j->block) {
+        int64_t rows = lm_min(l->rows - i, j->block);
+        const float *x = j->x + i * l->in;
+        float *y = j->y + i * l->out + begin;
+        if (l->w.type == LM_BF16)
+            j->kernels->dots_bf16(rows, n, l->in, x, l->in, w, l->in, bias, y, l->out);
+        else
+            j->kernels->dots_f32(rows, n, l->in, x, l->in, w, l->in, bias, y, l->out);
+    }
     for (int64_t at = begin; at < l->rows * l->out; at += l->out) {
         if (j->a) lm_activation_forward(j->kernels, j->a, at, n, room);
         if (j->residual) j->kernels->add_f32(n, j->residual + at, j->y + at);
@@ -228,7 +234,6 @@ static void decode_task(void *argument, int64_t task, int worker) {
 
 static void decode(const lm_compute *compute, decode_job *j) {
     const lm_linear *l = j->l;
-    LM_ASSERT(l->w.type == LM_FP32);
     j->kernels = compute->kernels;
     j->block = lm_max(DECODE_ELEMENTS / l->in / 4 * 4, 4);
     j->chunk = lm_max(lm_round_up(DECODE_ELEMENTS / l->in, 16), 16);

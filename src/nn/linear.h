@@ -41,8 +41,9 @@ void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l,
  * of dy, if l has a bias. */
 void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 lm_array dy, bool add, float *dw, float *dbias);
-/* Generation, at fp32: y [M, O] overwritten = x W^T + bias by the kernel dots_f32, rows of W shared
- * out among the workers. A row has the same bits whatever other rows there are. */
+/* Generation: y [M, O] overwritten = x W^T + bias by the kernel dots_f32, or dots_bf16 where W is
+ * bf16, rows of W shared out among the workers. A row has the same bits whatever other rows there
+ * are. */
 void lm_linear_decode(const lm_compute *compute, const lm_linear *l, const float *x, float *y);
 /* The same, then the activation, as lm_linear_forward_activated. */
 void lm_linear_decode_activated(const lm_compute *compute, const lm_linear *l, const float *x,

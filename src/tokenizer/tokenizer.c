@@ -205,6 +205,12 @@ no_memory:
     return lm_error_set(err, LM_ERR_RUNTIME, "out of memory for %zu more tokens", n);
 }
 
+lm_status lm_token_list_append(lm_token_list *list, int32_t id, lm_error *err) {
+    lm_status status = lm_token_list_reserve(list, 1, err);
+    if (status == LM_OK) list->ids[list->count++] = id;
+    return status;
+}
+
 void lm_token_list_free(lm_token_list *list) {
     free(list->ids);
     *list = (lm_token_list){0};

@@ -24,6 +24,7 @@ typedef struct lm_token_list {
 } lm_token_list;
 /* Room for n more ids. */
 lm_status lm_token_list_reserve(lm_token_list *list, size_t n, lm_error *err);
+lm_status lm_token_list_append(lm_token_list *list, int32_t id, lm_error *err);
 void lm_token_list_free(lm_token_list *list); /* zero-initialised or twice is fine */
 
 /* ---- a tokenizer ------------------------------------------------------------------------------*/

@@ -139,3 +139,49 @@ either_way() {
         "$lmtrain" eval run --data corpus/train.bin --precision bf16
 }
 scenario either_way
+
+several_texts() {
+    given of_pieces
+    draw() { "$lmtrain" generate run --temperature 1.5 --prompt alpha --tokens 12 --ignore-end "$@"; }
+    draw --samples 3 --threads 1 >three
+    check "--samples puts a line in front of each text" test "$(grep -c '^--- [123] of 3 ---$' three)" -eq 3
+    draw >one
+    check "the first of several texts is that of one" diff one <(sed -n '2,/^--- 2/p' three | sed '$d')
+    draw --samples 3 --threads 2 >again
+    check "texts do not depend on the number of threads" cmp three again
+    draw --samples 5 >five
+    check "nor on how many there are" diff <(sed 's/ of 3/ of 5/' three) <(sed '/^--- 4/,$d' five)
+    check "texts differ" test "$(draw --samples 5 --json | cut -d'"' -f 4- | sort -u | wc -l)" -gt 1
+    draw --samples 5 --tokens-out >ids
+    check "--tokens-out has a line for each" test "$(wc -l <ids)" -eq 5
+    draw --samples 5 --seed 2 --tokens-out >other
+    check "another seed gives other texts" fails cmp -s ids other
+    draw --samples 2 --json >json
+    check "--json has an object a line for each" test "$(grep -c '^{"sample": [01], ' json)" -eq 2
+    check "with the ids" grep -qF "\"tokens\": [$(sed -n 1p ids | cut -d' ' -f2- | sed 's/ /, /g')]" json
+    check "and why it ended" grep -q '"ended": "length"' json
+    generate --json --prompt alpha >json
+    check "--json has the text that was generated" grep -qF '"text": " beta gamma.\n", "ended": "document"' json
+    check "--json and --tokens-out exclude each other" exits_saying 2 "leave --tokens-out out" \
+        generate --json --tokens-out
+}
+scenario several_texts
+
+drawing() {
+    given of_pieces
+    check "--min-p 1 takes the likeliest" \
+        is "alpha beta gamma." "$lmtrain" generate run --temperature 3 --prompt alpha --min-p 1
+    generate --prompt alpha --ignore-end --tokens 40 >without
+    generate --prompt alpha --ignore-end --tokens 40 --repetition-penalty 50 >with
+    check "--repetition-penalty changes the text" fails cmp -s without with
+    generate --prompt alpha --ignore-end --tokens 12 --repetition-penalty 100 --tokens-out >ids
+    check "a large one repeats nothing" test "$(tr ' ' '\n' <ids | sort | uniq -d | wc -l)" -eq 0
+    check "--precision computes at another precision" \
+        is "alpha beta gamma." generate --prompt alpha --precision bf16
+    check "an unknown precision gets a suggestion" exits_saying 2 'did you mean "bf16"' \
+        generate --precision bf61
+    check "a context that is full is gone on from" exits 0 \
+        generate --prompt alpha --ignore-end --tokens 200 --samples 2 --tokens-out
+    check "to the end" test "$(head -n 1 out | wc -w)" -eq 201
+}
+scenario drawing

@@ -50,7 +50,7 @@ static double difference(const char *model, const char *logits) {
         fail_msg("%s", err.message);
     assert_int_equal(saved.config.model.vocab_size, VOCAB);
     assert_int_equal(lm_saved_model(&saved, 1, &session.compute, &m, &err), LM_OK);
-    assert_int_equal(lm_decoder_create(&d, m, &err), LM_OK);
+    assert_int_equal(lm_decoder_create(&d, m, &(lm_decoder_options){0}, &err), LM_OK);
     for (int t = 0; t < POSITIONS; t++) {
         const float *found = lm_decoder_next(d, (7 * t + 3) % VOCAB);
         for (int v = 0; v < VOCAB; v++)

@@ -35,7 +35,8 @@ static void check_logits(const transformer_case *c, lm_model *m, const int32_t *
     double size = largest(want, c->batch * time * o->vocab_size), worst = 0;
     for (int64_t b = 0; b < c->batch; b++) {
         lm_decoder *d;
-        if (lm_decoder_create(&d, m, &err) != LM_OK) fail_msg("%s", err.message);
+        if (lm_decoder_create(&d, m, &(lm_decoder_options){0}, &err) != LM_OK)
+            fail_msg("%s", err.message);
         for (int64_t t = 0; t < time; t++, want += o->vocab_size) {
             const float *got = lm_decoder_next(d, tokens[b * (time + 1) + t]);
             for (int64_t v = 0; v < o->vocab_size; v++) {
