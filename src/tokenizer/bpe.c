@@ -36,9 +36,11 @@ static lm_status fill_tokens(lm_bpe *b, lm_error *err) {
     return LM_OK;
 }
 
-/* Bytes that UTF-8 never has: some vocabularies have no tokens for them. */
-static bool is_no_text(int byte) {
-    return byte == 0xC0 || byte == 0xC1 || byte >= 0xF5;
+/* Bytes that some vocabularies have no tokens for: those that UTF-8 never has, control characters,
+ * and first bytes of characters beyond plane 3 (SmolLM's lacks some of each). */
+static bool is_rare(int byte) {
+    return byte == 0xC0 || byte == 0xC1 || byte >= 0xF1 || byte == 0x7F ||
+           (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r');
 }
 
 int lm_bpe_lacking(const lm_bpe *b, const unsigned char *text, size_t size) {
@@ -59,7 +61,7 @@ static lm_status fill_bytes(lm_bpe *b, const lm_bpe_source *source, lm_error *er
         if (!b->characters) b->byte_ids[c] = id;
         if (c < 128) b->ascii_ids[c] = id;
         b->lacks_bytes |= b->byte_ids[c] < 0;
-        if (b->byte_ids[c] < 0 && (b->characters || !is_no_text(c)))
+        if (b->byte_ids[c] < 0 && (b->characters || !is_rare(c)))
             return lm_error_set(err, LM_ERR_USAGE,
                                 "the vocabulary has no token for the byte 0x%02X alone", c);
     }

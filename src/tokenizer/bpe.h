@@ -89,8 +89,7 @@ size_t lm_bpe_cut(const lm_bpe *b, const unsigned char *text, size_t size, size_
 int64_t lm_bpe_merge_piece(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *piece,
                            size_t size, int32_t *ids);
 
-/* The first byte of text that is no token alone, which only those are that UTF-8 never has; -1: all
- * are tokens. */
+/* The first byte of text that is no token alone; -1: all are. Only rare bytes may lack one. */
 int lm_bpe_lacking(const lm_bpe *b, const unsigned char *text, size_t size);
 
 /* The token of these bytes; -1: there is none. */

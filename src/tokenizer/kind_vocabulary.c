@@ -121,8 +121,7 @@ static lm_status encode_text(lm_encoder *e, const unsigned char *text, size_t si
     int64_t n = lm_bpe_encode(s->bpe, own->worker, text, size, tokens->ids + tokens->count);
     if (n == LM_BPE_LACKS)
         return lm_error_set(err, LM_ERR_USAGE,
-                            "the text has the byte 0x%02X, which is no UTF-8 and no token of this"
-                            " tokenizer",
+                            "the text has the byte 0x%02X, for which this tokenizer has no token",
                             (unsigned)lm_bpe_lacking(s->bpe, text, size));
     if (n < 0) return lm_error_no_memory(err, "a very long piece of text");
     tokens->count += n;
