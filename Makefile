@@ -70,8 +70,9 @@ endif
 # ---- flags --------------------------------------------------------------------------------------
 # -ffp-contract=off: a fused multiply-add happens where the code says fma, nowhere else, so that the
 # bits do not depend on compiler or target. No -march=native and no -ffast-math, for the same reason.
+# -Wno-enum-float-conversion: newer clang warns where a constant that is an enumerator meets a double.
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes \
-            -Wstrict-prototypes -Wvla -Wundef $(if $(WERROR),-Werror)
+            -Wstrict-prototypes -Wvla -Wundef -Wno-enum-float-conversion $(if $(WERROR),-Werror)
 OPTIMIZE := $(if $(DEBUG),-O0 -g3,-O2 -g) -fno-math-errno -fno-trapping-math
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CFLAGS   := -std=c11 $(OPTIMIZE) -ffp-contract=off $(WARNINGS) $(SANFLAGS) $(EXTRA_CFLAGS)

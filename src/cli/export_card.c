@@ -18,7 +18,7 @@ void lm_export_about(const lm_interop_export *e, const lm_saved *saved, lm_text 
     lm_text config = {0};
     lm_config_print_result(&saved->config, &config);
     lm_json_object(&w, NULL, LM_JSON_LINES);
-    lm_json_string(&w, "to", lm_interop_format_name(e->class->format));
+    lm_json_string(&w, "to", lm_interop_format_name((int)e->class->format));
     lm_json_string(&w, "class", e->class->name);
     lm_json_string(&w, "dtype", lm_interop_dtype_name(e->dtype));
     lm_json_string(&w, "checkpoint", file_name(saved->path));

@@ -84,8 +84,8 @@ void lm_gguf_put_element_f32(lm_gguf_writer *w, float x) {
 void lm_gguf_add(lm_gguf_writer *w, const char *name, lm_element element, int ndim,
                  const int64_t *shape) {
     lm_error aside = {0};
-    LM_ASSERT(ndim <= 4 && strlen(name) <= LM_GGUF_NAME && lm_element_at(element)->gguf >= 0);
-    lm_status status = lm_tensors_add(&w->tensors.tensors, "GGUF", name, strlen(name), element,
+    LM_ASSERT(ndim <= 4 && strlen(name) <= LM_GGUF_NAME && lm_element_at((int)element)->gguf >= 0);
+    lm_status status = lm_tensors_add(&w->tensors.tensors, "GGUF", name, strlen(name), (int)element,
                                       ndim, shape, &aside);
     LM_ASSERT(status == LM_OK || !aside.damaged);
     if (status != LM_OK) w->failed = true;

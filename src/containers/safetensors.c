@@ -207,9 +207,9 @@ void lm_safetensors_put(lm_safetensors_writer *w, const char *key, const char *v
 void lm_safetensors_add(lm_safetensors_writer *w, const char *name, lm_element element, int ndim,
                         const int64_t *shape) {
     lm_error aside = {0};
-    LM_ASSERT(lm_element_at(element)->safetensors && lm_element_at(element)->block == 1);
+    LM_ASSERT(lm_element_at((int)element)->safetensors && lm_element_at((int)element)->block == 1);
     lm_status status = lm_tensors_add(&w->tensors.tensors, "safetensors", name, strlen(name),
-                                      element, ndim, shape, &aside);
+                                      (int)element, ndim, shape, &aside);
     LM_ASSERT(status == LM_OK || !aside.damaged);
     if (status != LM_OK) w->failed = true;
 }

@@ -273,7 +273,7 @@ void lm_interop_exported(const lm_interop_class *c, const lm_model_options *ours
 }
 
 void lm_interop_remarks(const lm_interop_class *c, const lm_model_options *ours, lm_text *out) {
-    const char *title = lm_interop_format_title(c->format);
+    const char *title = lm_interop_format_title((int)c->format);
     if (has_window(ours) && (c->how & LM_INTEROP_SHORT_CONTEXT))
         lm_text_say(out,
                     "%s: %s has no window (model.window = %lld): texts are the same up to %lld"

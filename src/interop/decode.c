@@ -74,6 +74,6 @@ void lm_interop_decode(int element, const void *in, int64_t n, float *x) {
         decode_q4_1(bytes, n / BLOCK, x);
         break;
     default:
-        LM_ASSERT(!"an element that lm_interop_decodes knows");
+        LM_ASSERT(false); /* an element that lm_interop_decodes does not know */
     }
 }

@@ -27,7 +27,7 @@ static lm_status check_dtype(const lm_interop_export *e, lm_error *err) {
         if (kind->dtypes >> i & 1u)
             lm_text_printf(&has, "%s%s", has.length ? ", " : "", lm_interop_dtype_name(i));
     lm_error_set(err, LM_ERR_USAGE, "--to %s has no %s: expected one of %s",
-                 lm_interop_format_name(e->class->format), lm_interop_dtype_name(e->dtype),
+                 lm_interop_format_name((int)e->class->format), lm_interop_dtype_name(e->dtype),
                  lm_text_cstr(&has));
     lm_text_free(&has);
     return err->code;
@@ -79,7 +79,7 @@ static lm_status does_not_fit(const lm_interop_tensor *t, int64_t row, int64_t c
                         "%s (%s): the weight %g in row %lld, column %lld does not fit %s: export"
                         " another --dtype",
                         t->ours, t->name, (double)x, (long long)row, (long long)column,
-                        lm_element_at(element)->name);
+                        lm_element_at((int)element)->name);
 }
 
 lm_status lm_interop_each_piece(const lm_interop_job *job, int64_t i, lm_element element,
@@ -98,7 +98,7 @@ lm_status lm_interop_each_piece(const lm_interop_job *job, int64_t i, lm_element
             status = does_not_fit(t, r + bad / width, bad % width, x[bad], element, err);
             break;
         }
-        LM_ASSERT(lm_element_bytes(element, n * width, &size));
+        LM_ASSERT(lm_element_bytes((int)element, n * width, &size));
         status = sink(to, at, bytes, (size_t)size, err);
         at += size;
     }

@@ -166,7 +166,7 @@ static lm_status put_tokenizer(const lm_interop_job *job, lm_gguf_writer *w, lm_
 static lm_element element_of(const lm_interop_job *job, const lm_interop_tensor *t) {
     lm_element element = lm_interop_dtype_element(job->e->dtype);
     if (t->ndim == 1 || strcmp(t->name, "position_embd.weight") == 0) return LM_ELEMENT_F32;
-    if (t->shape[1] % lm_element_at(element)->block != 0) return LM_ELEMENT_F16;
+    if (t->shape[1] % lm_element_at((int)element)->block != 0) return LM_ELEMENT_F16;
     return element;
 }
 

@@ -36,8 +36,8 @@ typedef struct shards {
 static uint64_t tensor_bytes(const lm_interop_job *job, int64_t i) {
     const lm_interop_tensor *t = &job->tensors[i];
     uint64_t bytes;
-    LM_ASSERT(lm_element_bytes(lm_interop_dtype_element(job->e->dtype), t->shape[0] * t->shape[1],
-                               &bytes));
+    LM_ASSERT(lm_element_bytes((int)lm_interop_dtype_element(job->e->dtype),
+                               t->shape[0] * t->shape[1], &bytes));
     return bytes;
 }
 

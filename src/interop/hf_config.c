@@ -37,7 +37,7 @@ const char *lm_interop_hf_activation(const lm_interop_class *c, int mlp) {
     if (mlp == LM_MLP_GELU_TANH && strcmp(c->type, "gpt2") == 0) return "gelu_new";
     for (int i = 0; i < ACTIVATIONS; i++)
         if (activations[i].mlp == mlp) return activations[i].name;
-    LM_ASSERT(!"an activation without a name");
+    LM_ASSERT(false); /* an activation without a name */
     return NULL;
 }
 

@@ -13,9 +13,7 @@
 
 static void test_metadata_of_the_reference(void **state) {
     (void)state;
-    static const char *const tokens[] = {"a", "",
-                                         "\xC4\xA0"
-                                         "b"};
+    static const char *const tokens[] = {"a", "", "\xC4\xA0\x62"};
     static const double token_types[] = {1, -3, 6}, scores[] = {0.5, -1};
     lm_error err = {0};
     lm_gguf g;

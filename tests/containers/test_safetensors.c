@@ -169,7 +169,7 @@ static void test_what_is_refused(void **state) {
         {"{\"x\\u0000\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "0x00"},
         {"{\"__metadata__\":{\"a\":1}}", 0, "expected a string"},
         {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, "a second \"__metadata__\""},
-        {"{" X("[0,8]") "} x", 8, "expected a value, found 'x'"},
+        {"{" X("[0,8]") "} x", 8, "expected the end of the text, found 'x'"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         lm_error err = {0};
