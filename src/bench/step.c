@@ -35,14 +35,16 @@ static void describe(const work *w, uint64_t resident, lm_bench_row *row) {
     const lm_train_plan *plan = &w->run.trainer.setup.plan;
     const lm_config *c = &w->run.config;
     double total = total_seconds(w), tokens_per_s = (double)plan->step_tokens / row->times.median;
+    int64_t micro_batches =
+        c->train.lanes * lm_divide_up(c->train.batch / c->train.lanes, plan->micro_batch);
     char count[32], bytes[32];
     lm_text_printf(&row->table,
                    "  %.0f tokens/s: %s parameters, %" PRId64 " x %" PRId64
                    " tokens per micro-batch,"
                    " %" PRId64 " micro-batch%s per step%s%s%s\n ",
                    tokens_per_s, lm_text_count(count, sizeof count, (double)plan->model.parameters),
-                   c->train.micro_batch, c->model.context_length, c->train.grad_accumulation,
-                   c->train.grad_accumulation == 1 ? "" : "es", resident ? "; at most " : "",
+                   plan->micro_batch, c->model.context_length, micro_batches,
+                   micro_batches == 1 ? "" : "es", resident ? "; at most " : "",
                    resident ? lm_text_bytes(bytes, sizeof bytes, (double)resident) : "",
                    resident ? " of memory" : "");
     for (int i = 0; i < LM_PHASE_COUNT; i++)

@@ -28,7 +28,8 @@ static void evaluate(job *j, int64_t rows, int64_t time) {
         for (int64_t t = 1; t <= time; t++)
             r->bytes += lm_tokenizer_text_bytes(j->e->tokenizer, from[t]);
     }
-    r->loss += lm_model_loss(j->e->model, j->windows, rows, time);
+    lm_model_loss(j->e->model, j->windows, rows, time);
+    for (int64_t b = 0; b < rows; b++) r->loss += lm_model_window_loss(j->e->model, b);
     if (j->e->losses)
         lm_token_losses_add(j->e->losses, j->windows, lm_model_losses(j->e->model), rows, time);
     r->tokens += rows * time;

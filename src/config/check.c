@@ -5,6 +5,7 @@
 #include "base/message.h"
 #include "base/numbers.h"
 #include "config/parser.h"
+#include "dist/lanes.h"
 
 bool lm_parser_is_full(const lm_parser *p) {
     return p->problems.length > sizeof((lm_error *)0)->message;
@@ -125,6 +126,85 @@ static void check_warmup(lm_parser *p) {
     }
 }
 
+/* The value of a key of the batch, if it was given and is not 0. */
+static bool is_given(const lm_parser *p, const char *path, int64_t value) {
+    return *origin_of(p, path)->place && value > 0;
+}
+
+/* grad_accumulation says how train.batch and train.micro_batch follow from each other. */
+static void apply_accumulation(lm_parser *p) {
+    lm_train_options *t = &p->config->train;
+    const char *path = "train.grad_accumulation", *place = origin_of(p, path)->place;
+    bool micro = is_given(p, "train.micro_batch", t->micro_batch);
+    long long batch = t->batch, accumulation = t->grad_accumulation;
+    if (!micro && *origin_of(p, "train.micro_batch")->place)
+        lm_parser_problem(
+            p, place,
+            "%s = %lld says how large a micro-batch is, train.micro_batch = 0 that the"
+            " plan chooses it: leave one of them out",
+            path, accumulation);
+    else if (micro && batch != t->micro_batch * accumulation)
+        lm_parser_problem(p, place,
+                          "train.batch = %lld is not train.micro_batch = %lld times %s = %lld",
+                          batch, (long long)t->micro_batch, path, accumulation);
+    else if (batch % accumulation != 0)
+        lm_parser_problem(p, place, "train.batch = %lld is not divisible by %s = %lld", batch, path,
+                          accumulation);
+    else
+        t->micro_batch = batch / accumulation;
+}
+
+/* train.batch, where the config leaves it to the other keys. */
+static void find_batch(lm_parser *p) {
+    lm_train_options *t = &p->config->train;
+    if (t->micro_batch == 0) {
+        lm_parser_problem(p, origin_of(p, "train.micro_batch")->place,
+                          "train.micro_batch = 0 lets the plan choose the micro-batch: it needs"
+                          " train.batch");
+        t->batch = 1;
+        return;
+    }
+    t->batch = t->micro_batch * lm_max(t->grad_accumulation, 1);
+    if (!lm_key_accepts_number(lm_key_at(lm_key_find("train.batch")), (double)t->batch))
+        lm_parser_problem(p, origin_of(p, "train.grad_accumulation")->place,
+                          "train.micro_batch = %lld times train.grad_accumulation = %lld is too"
+                          " large",
+                          (long long)t->micro_batch, (long long)t->grad_accumulation);
+}
+
+/* From here on, train.batch and train.micro_batch say all: the short form becomes 0. */
+static void check_batch(lm_parser *p) {
+    lm_train_options *t = &p->config->train;
+    const char *const paths[] = {"train.batch", "train.micro_batch", "train.grad_accumulation"};
+    for (int i = 0; i < 3; i++)
+        if (origin_of(p, paths[i])->wrong) return;
+    if (!is_given(p, paths[0], t->batch)) {
+        find_batch(p);
+    } else if (is_given(p, paths[2], t->grad_accumulation)) {
+        apply_accumulation(p);
+    } else if (!*origin_of(p, paths[1])->place) {
+        t->micro_batch = 0;
+    } else if (t->micro_batch > t->batch) {
+        lm_parser_problem(p, origin_of(p, paths[1])->place,
+                          "train.micro_batch = %lld is more than train.batch = %lld",
+                          (long long)t->micro_batch, (long long)t->batch);
+    }
+    t->grad_accumulation = 0;
+}
+
+static void check_lanes(lm_parser *p) {
+    const lm_train_options *t = &p->config->train;
+    const lm_origin *origin = origin_of(p, "train.lanes");
+    if (origin->wrong) return;
+    if (!lm_lanes_valid(t->lanes))
+        lm_parser_problem(p, origin->place, "train.lanes: expected a power of two, found %lld",
+                          (long long)t->lanes);
+    else if (t->batch % t->lanes != 0)
+        lm_parser_problem(p, origin->place,
+                          "train.batch = %lld is not divisible by train.lanes = %lld",
+                          (long long)t->batch, (long long)t->lanes);
+}
+
 static void check_token_bytes(lm_parser *p) {
     const lm_origin *origin = origin_of(p, "data.token_bytes");
     int64_t bytes = p->config->data.token_bytes;
@@ -140,6 +220,9 @@ void lm_parser_check(lm_parser *p) {
     if (!p->saved) apply_preset(p); /* what a checkpoint lacks, its preset did not set */
     check_keys(p);
     check_warmup(p);
+    size_t problems = p->problems.length;
+    check_batch(p);
+    if (p->problems.length == problems) check_lanes(p);
     check_token_bytes(p);
     check_model(p);
 }

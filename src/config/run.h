@@ -16,8 +16,10 @@ typedef struct lm_run_options {
 
 typedef struct lm_train_options {
     int64_t steps;             /* updates of the weights */
-    int64_t micro_batch;       /* windows computed at once */
-    int64_t grad_accumulation; /* micro-batches per update */
+    int64_t batch;             /* windows per update; parsing has filled it in */
+    int64_t micro_batch;       /* windows computed at once, at most; 0: the plan chooses */
+    int64_t grad_accumulation; /* a short form, of which parsing has made batch; 0 then */
+    int64_t lanes;             /* a power of two that divides batch (dist/lanes.h) */
     double clip_norm;          /* 0: off */
     int precision;             /* lm_precision (ops/compute.h) */
 } lm_train_options;

@@ -17,7 +17,8 @@ static lm_status reserve_scratch(lm_compute *compute, size_t bytes, lm_error *er
     return lm_compute_reserve(compute, bytes, err);
 }
 
-static lm_status allocate(lm_model *m, const lm_model_plan *plan, bool training, lm_error *err) {
+static lm_status allocate(lm_model *m, const lm_model_plan *plan, lm_error *err) {
+    bool training = m->use.windows > 0;
     int64_t total;
     lm_status status = LM_OK;
     m->n_rows = lm_model_params(&m->o, NULL, &total);
@@ -34,7 +35,7 @@ static lm_status allocate(lm_model *m, const lm_model_plan *plan, bool training,
     if ((status = lm_arena_init(&m->activations, plan->activations, "activations", err)) != LM_OK)
         goto out;
     lm_arena_floats(&m->weights, total);
-    if (training) lm_arena_floats(&m->gradients, total);
+    if (training) lm_gradients_take(m, &m->gradients);
     lm_buffers_take(&m->buffers, &m->activations);
     status = reserve_scratch(m->compute, lm_model_scratch_bytes(&m->o), err);
 out:
@@ -53,24 +54,23 @@ static void make_rope_table(lm_model *m) {
     lm_rope_table(&f, o->context_length, m->buffers.at[LM_B_COS], m->buffers.at[LM_B_SIN]);
 }
 
-lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t batch, bool training,
+lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_model_use *use,
                           lm_compute *compute, lm_error *err) {
     lm_model_plan plan;
     *model = NULL;
-    lm_model_plan_make(&plan, o, batch, training, compute->precision,
-                       lm_pool_threads(compute->pool));
+    lm_model_plan_make(&plan, o, use, compute->precision, lm_pool_threads(compute->pool));
     if (plan.overflow)
         return lm_error_set(err, LM_ERR_USAGE,
                             "the model is too large: its sizes do not fit 64 bits");
     lm_model *m = calloc(1, sizeof *m);
     if (!m) return lm_error_no_memory(err, NULL);
     m->o = *o;
-    m->batch = batch;
+    m->use = *use;
     m->compute = compute;
     lm_param_layout_make(&m->params, o);
-    lm_buffers_size(&m->buffers, o, batch, training ? LM_FOR_TRAINING : LM_FOR_EVALUATION,
-                    compute->precision);
-    if (allocate(m, &plan, training, err) != LM_OK) {
+    lm_buffers_size(&m->buffers, o, use->batch,
+                    use->windows > 0 ? LM_FOR_TRAINING : LM_FOR_EVALUATION, compute->precision);
+    if (allocate(m, &plan, err) != LM_OK) {
         lm_model_free(m);
         return err->code;
     }
@@ -115,7 +115,7 @@ void lm_model_init(lm_model *m, uint64_t seed) {
     }
 }
 
-/* A step's first product overwrites the gradient of its matrix. Vectors, and an embedding that is
+/* The first product overwrites the gradient of its matrix. Vectors, and an embedding that is
  * not the head too, are only ever added to: they must begin at zero. */
 static bool begins_at_zero(const lm_model *m, const lm_param *row) {
     bool head = m->o.tie_embeddings && row->offset == m->params.offset[LM_P_WTE];
@@ -142,16 +142,27 @@ static void clear(const lm_model *m, float *x, int64_t count) {
         lm_pool_run(m->compute->pool, lm_divide_up(count, CHUNK), clear_task, &j);
 }
 
-void lm_model_begin_step(lm_model *m) {
-    float *gradients = lm_model_gradients(m), *weights = lm_model_weights(m);
-    LM_ASSERT(gradients);
+void lm_model_begin_gradients(lm_model *m, float *gradients) {
+    m->gradients_at = gradients ? gradients : lm_model_gradients(m);
+    LM_ASSERT(m->gradients_at);
+    lm_embedding_clear_rows(&m->embedding_rows);
     for (int64_t i = 0; i < m->n_rows; i++)
         if (begins_at_zero(m, &m->rows[i]))
-            clear(m, gradients + m->rows[i].offset, m->rows[i].count);
+            clear(m, m->gradients_at + m->rows[i].offset, m->rows[i].count);
     m->gradients_begin = true;
+}
+
+void lm_model_end_gradients(lm_model *m) {
+    LM_ASSERT(m->gradients_at);
+    if (m->o.tie_embeddings)
+        lm_embedding_add_rows(m->compute, &m->embedding_rows,
+                              lm_param_at(m, m->gradients_at, LM_P_WTE, 0));
+}
+
+void lm_model_begin_step(lm_model *m) {
     if (m->rounded.base)
         lm_array_operand(m->compute, m->params.stride * m->o.n_layers,
-                         weights + lm_param_layers_begin(m),
+                         lm_model_weights(m) + lm_param_layers_begin(m),
                          lm_array_bf16((lm_bf16 *)(void *)m->rounded.base));
 }
 

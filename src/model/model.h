@@ -4,15 +4,20 @@
  *     lm_model_resolve(&o, err);             // fills in what depends on other options; checks
  *
  *     lm_model_plan plan;                    // memory and work, before anything is allocated
- *     lm_model_plan_make(&plan, &o, batch, training, precision, threads);
+ *     lm_model_plan_make(&plan, &o, &use, precision, threads);
  *
  *     lm_model *m;
- *     lm_model_create(&m, &o, batch, training, &compute, err);
+ *     lm_model_create(&m, &o, &use, &compute, err);
  *     lm_model_init(m, seed);                // or fill lm_model_weights(m) from a checkpoint
  *
  *     each step:
  *         lm_model_begin_step(m);
+ *         lm_model_begin_gradients(m, NULL);
  *         each micro-batch: lm_model_forward_backward(m, tokens, ...);
+ *         lm_model_end_gradients(m);         // lm_model_gradients(m) is the gradient of all windows
+ *
+ * Each sum over tokens is one chain over the windows in their order, so the gradients have the same
+ * bits for every way to cut the windows into micro-batches.
  *
  *     lm_model_free(m);
  *
@@ -131,14 +136,22 @@ typedef struct lm_model_plan {
     uint64_t rounded; /* bf16 copies of the layers' weights */
     bool overflow;    /* some size does not fit 64 bits: the caller refuses the plan */
 } lm_model_plan;
-void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
-                        bool training, lm_precision precision, int threads);
+
+/* What a model is made for. */
+typedef struct lm_model_use {
+    int64_t batch;   /* windows, rows of up to context_length tokens, that a pass takes at most */
+    int64_t windows; /* training: that passes take between lm_model_begin_gradients and
+                        lm_model_end_gradients at most, >= batch; 0: evaluation only */
+} lm_model_use;
+
+void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, const lm_model_use *use,
+                        lm_precision precision, int threads);
 
 typedef struct lm_model lm_model;
 
-/* Allocates exactly what the plan says, for micro-batches of up to `batch` rows of context_length;
- * with training, gradients too. Reserves compute's scratch. `compute` must outlive the model. */
-lm_status lm_model_create(lm_model **model, const lm_model_options *o, int64_t batch, bool training,
+/* Allocates exactly what the plan says; reserves compute's scratch. `compute` must outlive the
+ * model. */
+lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_model_use *use,
                           lm_compute *compute, lm_error *err);
 void lm_model_free(lm_model *m);
 
@@ -148,18 +161,23 @@ void lm_model_init(lm_model *m, uint64_t seed);
 const lm_model_options *lm_model_get_options(const lm_model *m);
 const lm_param *lm_model_rows(const lm_model *m, int64_t *count);
 float *lm_model_weights(lm_model *m);   /* flat [total]; padding between rows stays 0 */
-float *lm_model_gradients(lm_model *m); /* flat [total]; NULL without training */
+float *lm_model_gradients(lm_model *m); /* its own, flat [total]; NULL without training */
 int64_t lm_model_total(const lm_model *m);
-/* Call it before a step's first micro-batch: the next pass starts the gradients anew, and bf16
- * copies of the weights are made from what the weights are now. Until that pass the gradients mean
- * nothing: some are cleared, those that it overwrites keep old values. */
+/* Call it before a step's first pass: bf16 copies of the weights are made from what they are now. */
 void lm_model_begin_step(lm_model *m);
+
+/* The passes that follow leave their gradients in `gradients`, flat [total], which the first of
+ * them overwrites. NULL: in the model's own. Until lm_model_end_gradients they mean nothing: some
+ * are cleared, those that the first pass overwrites keep old values, others are not there yet. A
+ * new model has begun with its own gradients at 0, to which its first pass adds. */
+void lm_model_begin_gradients(lm_model *m, float *gradients);
+void lm_model_end_gradients(lm_model *m);
 
 /* tokens [batch, time+1]: inputs are columns 0..time-1, targets 1..time (row stride time+1), time
  * <= context_length, batch <= the plan's. Adds grad_scale * d(sum of losses)/d(parameters) to the
- * gradients; the first pass after lm_model_begin_step overwrites them with it. Returns the sum of
- * the losses in nats (double, tokens in rising order), label smoothing and z-loss included.
- * grad_scale is usually 1 / (tokens of the whole step). */
+ * gradients. Returns the sum of the losses in nats, label smoothing and z-loss included: that of
+ * lm_model_window_loss over the windows in order. grad_scale is usually 1 / (tokens of the whole
+ * step). */
 double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
                                  float grad_scale);
 /* Dropout of the next pass is a function of seed and of first_sample, the number of its first row
@@ -168,7 +186,10 @@ void lm_model_seed_dropout(lm_model *m, uint64_t seed, uint64_t first_sample);
 /* For evaluation: the sum of the negative log-likelihoods, without dropout, label smoothing and
  * z-loss. */
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time);
-/* Those of each token [batch, time], of the last such pass; valid until the next one. */
+/* Of the last pass of either kind, valid until the next one: the losses of each token [batch, time];
+ * and their sum over window b, in double, tokens in rising order. Sums that add up these windows in
+ * order do not depend on how many windows a pass takes. */
 const float *lm_model_losses(const lm_model *m);
+double lm_model_window_loss(const lm_model *m, int64_t b);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "model/model.h"
+#include "nn/embedding.h"
 
 /* ---- conditions ------------------------------------------------------------------------------ */
 /* A row of either table exists if all its conditions are true. */
@@ -138,20 +139,26 @@ bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm
 /* Takes them from an arena; from one that measures, to learn how large it must be. */
 void lm_buffers_take(lm_buffers *b, lm_arena *arena);
 
+/* Takes what an array of gradients needs, the array included, for m's options, layout and use. */
+void lm_gradients_take(lm_model *m, lm_arena *arena);
+
 /* Scratch a worker needs: the most any layer asks for, decoding included. */
 size_t lm_model_scratch_bytes(const lm_model_options *o);
 
 /* ---- the model ------------------------------------------------------------------------------- */
 struct lm_model {
     lm_model_options o;
-    int64_t batch; /* most rows of context_length a micro-batch may have */
+    lm_model_use use;
     lm_compute *compute;
     lm_param *rows;
     int64_t n_rows;
     lm_param_layout params;
     lm_buffers buffers;
     uint64_t dropout_seed, first_sample;
+    int64_t last_time;    /* tokens per window of the last pass */
+    float *gradients_at;  /* flat [total]: what passes add to; NULL: the model does not train */
     bool gradients_begin; /* the next pass overwrites the gradients of matrices */
+    lm_embedding_rows embedding_rows; /* training: of embeddings that are the head too */
     lm_arena weights, gradients, activations;
     lm_arena rounded; /* training at LM_BF16: the layers' rows as bf16, made anew each step */
 };

@@ -29,6 +29,7 @@ static lm_array matrix(const pass *p, lm_param_id id, int64_t layer) {
 lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, int64_t layer,
                          int64_t in, int64_t out) {
     return (lm_linear){.rows = p->rows,
+                       .window = p->time,
                        .in = in,
                        .out = out,
                        .w = matrix(p, weights, layer),
@@ -101,6 +102,7 @@ lm_norm lm_pass_norm(const pass *p, const norm_ids *ids, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     return (lm_norm){.kind = (lm_norm_kind)o->norm,
                      .rows = p->rows,
+                     .window = p->time,
                      .channels = o->d_model,
                      .eps = (float)o->norm_eps,
                      .weight = weight(p, ids->weight, layer),

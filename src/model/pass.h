@@ -49,7 +49,7 @@ static inline const float *weight(const pass *p, lm_param_id id, int64_t layer) 
     return lm_param_at(p->m, lm_model_weights(p->m), id, layer);
 }
 static inline float *gradient(const pass *p, lm_param_id id, int64_t layer) {
-    return lm_param_at(p->m, lm_model_gradients(p->m), id, layer);
+    return lm_param_at(p->m, p->m->gradients_at, id, layer);
 }
 /* The layer's own copy of a buffer, or the only one; NULL: the model has no such buffer. */
 static inline float *buffer(const pass *p, lm_buffer_id id, int64_t layer) {

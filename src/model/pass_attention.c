@@ -10,6 +10,7 @@
 static lm_head_norm head_norm_of(const pass *p, int64_t layer, bool keys) {
     const lm_model_options *o = &p->m->o;
     return (lm_head_norm){.tokens = p->rows,
+                          .window = p->time,
                           .heads = keys ? o->n_kv_heads : o->n_heads,
                           .head_size = lm_model_head_size(o),
                           .row = lm_model_qkv_size(o),

@@ -61,8 +61,12 @@ void lm_pass_embedding_backward(const pass *p) {
         lm_pass_norm_backward(p, &lm_norm_e, 0, buffer(p, LM_B_EMBEDDING, 0));
     }
     lm_embedding e = embedding_of(p);
-    lm_embedding_backward(p->m->compute, &e, dx, gradient(p, LM_P_WTE, 0),
-                          gradient(p, LM_P_WPE, 0));
+    if (p->m->o.tie_embeddings) /* lm_model_end_gradients adds them to the head's gradient */
+        lm_embedding_backward_rows(p->m->compute, &e, dx, &p->m->embedding_rows,
+                                   gradient(p, LM_P_WPE, 0));
+    else
+        lm_embedding_backward(p->m->compute, &e, dx, gradient(p, LM_P_WTE, 0),
+                              gradient(p, LM_P_WPE, 0));
 }
 
 static int32_t *copy_targets(const pass *p) {
@@ -85,6 +89,7 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
     const lm_model_options *o = &p->m->o;
     lm_param_id w = head_of(p);
     lm_softmax_nll s = {.tokens = p->rows,
+                        .window = p->time,
                         .channels = o->d_model,
                         .vocab = o->vocab_size,
                         .x = lm_pass_norm_forward(p, &lm_norm_f, 0, residual(p, o->n_layers)),

@@ -220,21 +220,40 @@ size_t lm_model_scratch_bytes(const lm_model_options *o) {
     return lm_size_align(most);
 }
 
-void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t batch,
-                        bool training, lm_precision precision, int threads) {
+void lm_gradients_take(lm_model *m, lm_arena *arena) {
+    const lm_model_options *o = &m->o;
+    int64_t tokens;
+    if (!lm_count_mul(m->use.windows, o->context_length, &tokens)) tokens = INT64_MAX;
+    m->gradients_at = lm_arena_floats(arena, m->params.total);
+    if (o->tie_embeddings)
+        lm_embedding_rows_take(&m->embedding_rows, arena, o->vocab_size, o->d_model, tokens);
+}
+
+/* Of gradients, and what they need. */
+static size_t gradient_bytes(const lm_model_options *o, const lm_param_layout *params,
+                             const lm_model_use *use) {
+    lm_model m = {.o = *o, .params = *params, .use = *use};
+    lm_arena measure = lm_arena_measuring();
+    if (use->windows > 0) lm_gradients_take(&m, &measure);
+    return measure.used;
+}
+
+void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, const lm_model_use *use,
+                        lm_precision precision, int threads) {
     lm_param_layout params;
     lm_buffers buffers;
     lm_arena activations = lm_arena_measuring();
-    size_t weights, scratch, rounded = 0, sum = 0;
-    LM_ASSERT(batch > 0 && threads > 0);
+    size_t weights, gradients, scratch, rounded = 0, sum = 0;
+    bool training = use->windows > 0;
+    LM_ASSERT(use->batch > 0 && threads > 0 && (!training || use->windows >= use->batch));
     *plan = (lm_model_plan){.overflow = true};
     if (!lm_param_layout_make(&params, o) ||
         !lm_size_mul((size_t)params.total, sizeof(float), &weights) ||
         !lm_size_mul((size_t)params.stride, (size_t)o->n_layers * sizeof(lm_bf16), &rounded) ||
-        !lm_buffers_size(&buffers, o, batch, training ? LM_FOR_TRAINING : LM_FOR_EVALUATION,
+        !lm_buffers_size(&buffers, o, use->batch, training ? LM_FOR_TRAINING : LM_FOR_EVALUATION,
                          precision) ||
         !lm_size_mul(lm_model_scratch_bytes(o), (size_t)threads, &scratch) ||
-        !lm_size_add(weights, training ? weights : 0, &sum))
+        !lm_size_add(weights, gradients = gradient_bytes(o, &params, use), &sum))
         return;
     lm_buffers_take(&buffers, &activations);
     if (!lm_size_add(sum, activations.used, &sum) || !lm_size_add(sum, scratch, &sum) ||
@@ -243,7 +262,7 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, int64_t 
     *plan = (lm_model_plan){.parameters = params.scalars,
                             .matrix_parameters = params.matrix_scalars,
                             .weights = weights,
-                            .gradients = training ? weights : 0,
+                            .gradients = gradients,
                             .activations = activations.used,
                             .scratch = scratch,
                             .rounded = training && precision == LM_BF16 ? rounded : 0};

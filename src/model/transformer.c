@@ -13,12 +13,6 @@
 
 #include "model/pass.h"
 
-static double sum_losses(const float *loss, int64_t n) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)loss[i];
-    return sum;
-}
-
 /* Stores where each token's document begins: at its document_token, or with the row. */
 static void find_documents(const pass *p) {
     int32_t *begins = documents(p); /* [B*T] */
@@ -32,7 +26,7 @@ static void find_documents(const pass *p) {
 }
 
 static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time, bool training) {
-    LM_ASSERT(batch > 0 && batch <= m->batch && time > 0 && time <= m->o.context_length);
+    LM_ASSERT(batch > 0 && batch <= m->use.batch && time > 0 && time <= m->o.context_length);
     pass p = {.m = m,
               .buffers = &m->buffers,
               .tokens = tokens,
@@ -41,6 +35,7 @@ static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t tim
               .rows = batch * time,
               .training = training,
               .begins = training && m->gradients_begin};
+    m->last_time = time;
     find_documents(&p);
     return p;
 }
@@ -77,23 +72,37 @@ void lm_model_seed_dropout(lm_model *m, uint64_t seed, uint64_t first_sample) {
     m->first_sample = first_sample;
 }
 
+static double sum_of_windows(const pass *p) {
+    double sum = 0;
+    for (int64_t b = 0; b < p->batch; b++) sum += lm_model_window_loss(p->m, b);
+    return sum;
+}
+
 double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
                                  float grad_scale) {
     pass p = begin(m, tokens, batch, time, true);
-    LM_ASSERT(lm_model_gradients(m));
+    LM_ASSERT(m->gradients_at);
     lm_pass_forward(&p);
-    double loss = sum_losses(lm_pass_head(&p, true, grad_scale), p.rows);
+    lm_pass_head(&p, true, grad_scale);
     backward(&p);
     m->gradients_begin = false;
-    return loss;
+    return sum_of_windows(&p);
 }
 
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time) {
     pass p = begin(m, tokens, batch, time, false);
     lm_pass_forward(&p);
-    return sum_losses(lm_pass_head(&p, false, 0.0f), p.rows);
+    lm_pass_head(&p, false, 0.0f);
+    return sum_of_windows(&p);
 }
 
 const float *lm_model_losses(const lm_model *m) {
     return m->buffers.at[LM_B_LOSS];
+}
+
+double lm_model_window_loss(const lm_model *m, int64_t b) {
+    const float *losses = lm_model_losses(m) + b * m->last_time;
+    double sum = 0;
+    for (int64_t t = 0; t < m->last_time; t++) sum += (double)losses[t];
+    return sum;
 }

@@ -10,7 +10,8 @@
 
 typedef struct lm_head_norm {
     int64_t tokens, heads, head_size;
-    int64_t row; /* row stride of x, y, dy */
+    int64_t window; /* tokens per window, which divides them; 0: all are one */
+    int64_t row;    /* row stride of x, y, dy */
     float eps;
     const float *weight; /* [D] */
     float *rstd;         /* [tokens, H], kept for backward */
@@ -18,8 +19,8 @@ typedef struct lm_head_norm {
 
 /* y and rstd overwritten; y may be x. */
 void lm_head_norm_forward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *y);
-/* dy is the gradient of y, replaced by that of x. dweight [D] accumulated into: tokens are summed
- * in chunks, whose count depends on the shape alone, and the chunks are added in order. */
+/* dy is the gradient of y, replaced by that of x. dweight [D] accumulated into, window by window, as
+ * nn/sums.h says. */
 void lm_head_norm_backward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *dy,
                            float *dweight);
 /* Scratch bytes per worker. */

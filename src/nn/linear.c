@@ -1,12 +1,8 @@
 #include "nn/linear.h"
 
 #include "base/error.h"
+#include "nn/sums.h"
 
-/* Columns per task of the bias gradient: one worker sums a column, rows rising, so the split
- * changes no bit. */
-enum { BIAS_COLUMNS = 64 };
-/* Below this many elements the bias gradient is one task. */
-enum { BIAS_SERIAL = 16384 };
 /* A decode task reads at least so many weights: 256 kB, about 10 us of memory traffic. */
 enum { DECODE_ELEMENTS = 65536 };
 /* From so many rows of x on it computes more than it reads, and may be smaller. */
@@ -148,25 +144,6 @@ void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l,
     multiply(compute, &g, dx);
 }
 
-typedef struct bias_job {
-    const lm_compute *compute;
-    lm_array dy;  /* [M, O] */
-    float *dbias; /* [O] */
-    int64_t rows, out, chunk;
-} bias_job;
-
-static void bias_task(void *argument, int64_t task, int worker) {
-    (void)worker;
-    const bias_job *j = argument;
-    const lm_kernels *k = j->compute->kernels;
-    int64_t begin = task * j->chunk, n = lm_min(j->out - begin, j->chunk);
-    lm_array dy = lm_array_from(j->dy, begin);
-    if (dy.type == LM_BF16)
-        k->sum_rows_bf16(j->rows, n, dy.at, j->out, j->dbias + begin);
-    else
-        k->sum_rows_f32(j->rows, n, dy.at, j->out, j->dbias + begin);
-}
-
 void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 lm_array dy, bool add, float *dw, float *dbias) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
@@ -179,21 +156,13 @@ void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, l
                  .b = x,
                  .b_row = l->in,
                  .b_col = 1,
+                 .k_part = l->window,
                  .init = add ? dw : NULL,
                  .init_row = l->in,
                  .c = dw,
                  .c_row = l->in};
     lm_gemm_multiply(compute, &g);
-    if (l->bias) {
-        int64_t chunk = l->rows * l->out <= BIAS_SERIAL ? l->out : BIAS_COLUMNS;
-        bias_job j = {.compute = compute,
-                      .dy = dy,
-                      .dbias = dbias,
-                      .rows = l->rows,
-                      .out = l->out,
-                      .chunk = chunk};
-        lm_pool_run(compute->pool, lm_divide_up(l->out, chunk), bias_task, &j);
-    }
+    if (l->bias) lm_sum_rows(compute, l->rows, l->out, dy, l->out, dbias);
     lm_phase_leave(compute->phases, before);
 }
 

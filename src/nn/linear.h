@@ -10,6 +10,7 @@
 
 typedef struct lm_linear {
     int64_t rows, in, out;
+    int64_t window;    /* rows per window of tokens; 0: all rows are one */
     lm_array w;        /* [O, I]; fp32 or already rounded to bf16: products give the same bits */
     const float *bias; /* [O] or NULL */
 } lm_linear;
@@ -38,7 +39,8 @@ void lm_linear_backward_activated(const lm_compute *compute, const lm_linear *l,
 void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l, lm_array dy,
                                   float *dx);
 /* dW [O, I] overwritten = dy^T x, or with `add` accumulated into; dbias [O] += the sum of the rows
- * of dy, if l has a bias. */
+ * of dy, if l has a bias. Each element is one chain over the rows, to which further calls add: so
+ * the bits are those of all windows in one call. */
 void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 lm_array dy, bool add, float *dw, float *dbias);
 /* Generation: y [M, O] overwritten = x W^T + bias by the kernel dots_f32, or dots_bf16 where W is

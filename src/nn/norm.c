@@ -1,8 +1,7 @@
 #include "nn/norm.h"
 
-#include <string.h>
-
 #include "base/error.h"
+#include "nn/sums.h"
 #include "nn/tasks.h"
 
 /* Elements that are rounded at once: with what they are rounded from, they fit the first cache. */
@@ -21,7 +20,6 @@ typedef struct job {
     const float *x, *dy;
     lm_array y;
     float *dx;
-    float *sums; /* [chunks, 2, C]: dweight and dbias of each chunk */
 } job;
 
 static int64_t chunk_rows(const job *j, int64_t begin) {
@@ -36,15 +34,11 @@ static int64_t rounded_rows(int64_t channels) {
 static float *take_rounded(lm_arena *scratch, int64_t channels) {
     return lm_arena_array(scratch, rounded_rows(channels), channels, sizeof(float));
 }
-/* [chunks, 2, C] */
-static float *take_sums(lm_arena *scratch, int64_t channels) {
-    return lm_arena_array(scratch, LM_SUM_CHUNKS * 2, channels, sizeof(float));
-}
 
 size_t lm_norm_scratch_bytes(int64_t channels) {
     lm_arena forward = lm_arena_measuring(), backward = lm_arena_measuring();
     take_rounded(&forward, channels);
-    take_sums(&backward, channels);
+    lm_token_sums_take(&backward, channels);
     return lm_size_max(forward.used, backward.used);
 }
 
@@ -93,42 +87,33 @@ void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
-static void backward_task(void *argument, int64_t task, int worker) {
+static void add_rows(void *argument, int64_t begin, int64_t rows, int worker, float *sums) {
     const job *j = argument;
     const lm_norm *n = j->norm;
-    int64_t c = n->channels, begin = task * j->chunk, rows = chunk_rows(j, begin);
-    float *dweight = j->sums + task * 2 * c; /* [C] */
-    float *dbias = dweight + c;              /* [C] */
+    int64_t c = n->channels;
     (void)worker;
-    memset(dweight, 0, (size_t)(2 * c) * sizeof *dweight);
     if (n->kind == LM_NORM_LAYERNORM)
         j->kernels->layernorm_backward_f32(rows, c, j->x + begin * c, n->weight, n->mean + begin,
                                            n->rstd + begin, j->dy + begin * c, j->dx + begin * c,
-                                           dweight, n->bias ? dbias : NULL);
+                                           sums, n->bias ? sums + c : NULL);
     else
         j->kernels->rmsnorm_backward_f32(rows, c, j->x + begin * c, n->weight, n->rstd + begin,
-                                         j->dy + begin * c, j->dx + begin * c, dweight);
+                                         j->dy + begin * c, j->dx + begin * c, sums);
 }
 
 void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const float *x,
                       const float *dy, float *dx, float *dweight, float *dbias) {
-    int64_t c = norm->channels, rows = norm->rows;
-    if (rows == 0) return;
     LM_ASSERT(!norm->bias == !dbias);
-    lm_sum_chunks chunks = lm_sum_chunks_of(rows, c);
+    job j = {.kernels = compute->kernels, .norm = norm, .x = x, .dy = dy, .dx = dx};
+    lm_token_sums sums = {.tokens = norm->rows,
+                          .window = norm->window,
+                          .elements = norm->channels,
+                          .width = norm->channels,
+                          .out = {dweight, dbias},
+                          .add = add_rows,
+                          .argument = &j};
     lm_arena scratch = lm_compute_scratch(compute, 0);
-    /* All chunks write into worker 0's scratch: any worker may get a chunk, and afterwards the sums
-     * must be found in the order of the chunks. */
-    job j = {.kernels = compute->kernels,
-             .norm = norm,
-             .chunk = chunks.rows,
-             .x = x,
-             .dy = dy,
-             .dx = dx,
-             .sums = take_sums(&scratch, c)};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
-    lm_pool_run(compute->pool, chunks.count, backward_task, &j);
-    compute->kernels->sum_rows_f32(chunks.count, c, j.sums, 2 * c, dweight);
-    if (dbias) compute->kernels->sum_rows_f32(chunks.count, c, j.sums + c, 2 * c, dbias);
+    lm_token_sums_run(compute, &sums, &scratch);
     lm_phase_leave(compute->phases, before);
 }

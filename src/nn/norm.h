@@ -10,6 +10,7 @@ const char *lm_norm_name(int kind); /* "layernorm", "rmsnorm"; NULL past the end
 typedef struct lm_norm {
     lm_norm_kind kind;
     int64_t rows, channels;
+    int64_t window; /* rows per window of tokens, which divides them; 0: all rows are one */
     float eps;
     const float *weight; /* [C] */
     const float *bias;   /* [C] or NULL (always NULL with RMSNorm) */
@@ -20,7 +21,7 @@ typedef struct lm_norm {
 /* y [rows, C], mean, rstd overwritten. */
 void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float *x, lm_array y);
 /* dx [rows, C], dweight, dbias [C] (NULL without bias) accumulated into. The parameters' gradients
- * are summed in chunks of rows, whose count depends on the shape alone, added in order. */
+ * are summed window by window, as nn/sums.h says: the bits are those of a call per window. */
 void lm_norm_backward(const lm_compute *compute, const lm_norm *norm, const float *x,
                       const float *dy, float *dx, float *dweight, float *dbias);
 /* Scratch bytes per worker. */

@@ -166,7 +166,7 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     const lm_kernels *kernel = compute->kernels;
     bool bf16 = compute->precision == LM_BF16;
     LM_ASSERT(bf16 || (g->a.type == LM_FP32 && g->b.type == LM_FP32));
-    LM_ASSERT(!g->finish_only || (g->finish && (!g->init || g->init != g->c)));
+    LM_ASSERT(!g->finish_only || (g->finish && !g->k_part && (!g->init || g->init != g->c)));
     LM_ASSERT(g->c || (g->finish_only && !lm_gemm_uses_c(compute->precision, g->k)));
     bool small = (double)g->m * (double)g->n * (double)g->k < SMALL_WORK;
     gemm_job j = {.compute = compute,
@@ -175,7 +175,7 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
                   .workers = small ? 1 : lm_pool_threads(compute->pool),
                   .mr = bf16 ? kernel->gemm_bf16_mr : kernel->gemm_f32_mr,
                   .nr = bf16 ? kernel->gemm_bf16_nr : kernel->gemm_f32_nr};
-    int64_t elements = lm_divide_up(g->k, j.steps);
+    int64_t elements = lm_gemm_cut_k(&j);
     int64_t block_n = even_block(g->n, SHARE_N / j.nr * j.nr * j.workers, j.nr);
     int64_t block_k = even_block(elements, BLOCK_K, 8);
     lm_gemm_choose_forms(&j);

@@ -37,7 +37,12 @@ typedef struct lm_gemm {
     int64_t a_row, a_col; /* element (i,k) at a[i*a_row + k*a_col] */
     lm_array b;
     int64_t b_row, b_col; /* element (k,j) at b[k*b_row + j*b_col] */
-    const float *init;    /* NULL: zeros; c itself: accumulate; a bias with init_row = 0 */
+    /* At LM_BF16, k is a row of parts, the first of k_first steps (0: k_part), the others of k_part
+     * (0: all of k is one part). Pairs do not reach from one part into the next: one of odd length
+     * ends in half a pair. So a sum over the tokens of several windows, a part each, has the bits
+     * of one product per window. */
+    int64_t k_part, k_first;
+    const float *init; /* NULL: zeros; c itself: accumulate; a bias with init_row = 0 */
     int64_t init_row;
     float *c; /* overwritten; columns contiguous; may be NULL where lm_gemm_uses_c says so */
     int64_t c_row;
@@ -46,8 +51,8 @@ typedef struct lm_gemm {
     bool finish_only; /* only finish reads C: c is undefined afterwards, and init is not c */
 } lm_gemm;
 
-/* Call from the thread that owns the pool. At LM_BF16 the chain takes k in pairs, the odd one of a
- * pair first (kernels.h). */
+/* Call from the thread that owns the pool. At LM_BF16 the chain takes each part of k in pairs, the
+ * odd one of a pair first (kernels.h). k_part is for products without finish_only. */
 void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g);
 
 /* Whether a finish_only product of this k writes to C. It does if k takes several blocks, between

@@ -9,6 +9,38 @@ gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker) {
     return lm_arena_take(&scratch, sizeof(gemm_scratch));
 }
 
+/* ---- parts of k ------------------------------------------------------------------------------ */
+int64_t lm_gemm_cut_k(gemm_job *j) {
+    const lm_gemm *g = j->g;
+    int64_t each = g->k_part > 0 ? g->k_part : g->k, first = g->k_first > 0 ? g->k_first : each;
+    bool even = first % j->steps == 0 && each % j->steps == 0;
+    if (even || first >= g->k) first = each = g->k;
+    j->part = each;
+    j->first_part = first;
+    int64_t rest = g->k - first, elements = lm_divide_up(first, j->steps);
+    if (rest > 0)
+        elements +=
+            rest / each * lm_divide_up(each, j->steps) + lm_divide_up(rest % each, j->steps);
+    return elements;
+}
+
+/* Element e of k: its first step, and how many steps its part has from there on. */
+typedef struct place {
+    int64_t step, left;
+} place;
+
+static place place_of(const gemm_job *j, int64_t e) {
+    int64_t first = lm_divide_up(j->first_part, j->steps), end = j->first_part, step;
+    if (e < first) {
+        step = e * j->steps;
+    } else {
+        int64_t each = lm_divide_up(j->part, j->steps), i = (e - first) / each;
+        step = end + i * j->part + (e - first) % each * j->steps;
+        end = lm_min(end + (i + 1) * j->part, j->g->k);
+    }
+    return (place){step, end - step};
+}
+
 /* ---- which form ------------------------------------------------------------------------------ */
 /* Rows so many bytes apart fall into the same set of a 4 KiB way of the first-level cache: they
  * push each other out when a tile reads them side by side. */
@@ -30,7 +62,7 @@ static bool has_pairs(const lm_gemm *g) {
  * the cache or use little of each line they touch, and n is large enough to repay that. */
 static a_form form_of_a(const gemm_job *j) {
     const lm_gemm *g = j->g;
-    if (j->steps == 2 && g->a_col != 1) return A_PACKED;
+    if (j->steps == 2 && (g->a_col != 1 || j->first_part < g->k)) return A_PACKED;
     if (j->steps == 2 && !has_pairs(g)) return A_COPIED;
     if (g->n <= 2 * j->nr) return A_IN_PLACE;
     if (g->a_col == 1) return same_set(row_bytes(g->a, g->a_row)) ? A_COPIED : A_IN_PLACE;
@@ -46,7 +78,7 @@ void lm_gemm_choose_forms(gemm_job *j) {
 
 /* ---- panels ---------------------------------------------------------------------------------- */
 /* Lines of an operand (rows of A, columns of B) that become panels: `count` of them, line i at
- * x[i*line], its steps of k `step` apart. */
+ * x[i*line] for the first step of k, and its steps `step` apart. */
 typedef struct operand_lines {
     lm_array x;
     int64_t count, line, step;
@@ -62,16 +94,19 @@ static operand_lines lines_from(operand_lines l, int64_t i, int64_t most) {
 static void pack_panel(const gemm_job *j, int64_t k0, int64_t k, int64_t width, operand_lines l,
                        void *out) {
     const lm_kernels *kernel = j->compute->kernels;
-    int64_t left = j->g->k - (j->k0 + k0) * j->steps; /* odd: half of the last pair is missing */
-    int64_t steps = lm_min(k * j->steps, left);
-    lm_array x = lm_array_from(l.x, k0 * j->steps * l.step);
-    out = lm_gemm_element(out, k0 * width);
-    if (x.type == LM_BF16)
-        kernel->pack_bf16_from_bf16(l.count, width, steps, x.at, l.line, l.step, out);
-    else if (j->steps == 2)
-        kernel->pack_bf16_from_f32(l.count, width, steps, x.at, l.line, l.step, out);
-    else
-        kernel->pack_f32(l.count, width, steps, x.at, l.line, l.step, out);
+    for (int64_t next, end = k0 + k; k0 < end; k0 = next) {
+        place at = place_of(j, j->k0 + k0);
+        next = lm_min(end, k0 + lm_divide_up(at.left, j->steps));
+        int64_t steps = lm_min((next - k0) * j->steps, at.left); /* odd: half a pair is missing */
+        lm_array x = lm_array_from(l.x, at.step * l.step);
+        void *to = lm_gemm_element(out, k0 * width);
+        if (x.type == LM_BF16)
+            kernel->pack_bf16_from_bf16(l.count, width, steps, x.at, l.line, l.step, to);
+        else if (j->steps == 2)
+            kernel->pack_bf16_from_f32(l.count, width, steps, x.at, l.line, l.step, to);
+        else
+            kernel->pack_f32(l.count, width, steps, x.at, l.line, l.step, to);
+    }
 }
 
 /* Elements k0..k1 of this block as panels of `width` lines. Where steps of k are far apart in
@@ -116,8 +151,7 @@ void lm_gemm_pack_task(void *job, int64_t task, int worker) {
     int64_t end = lm_min((run + 1) * PACK_PANELS, lm_divide_up(j->n, j->nr));
     for (int64_t p = run * PACK_PANELS, next; p < end; p = next) {
         next = lm_min(end, (p / each + 1) * each); /* the end of one worker's scratch */
-        int64_t at = (j->n0 + p * j->nr) * g->b_col + j->k0 * j->steps * g->b_row;
-        operand_lines l = {.x = lm_array_from(g->b, at),
+        operand_lines l = {.x = lm_array_from(g->b, (j->n0 + p * j->nr) * g->b_col),
                            .count = lm_min(j->n - p * j->nr, (next - p) * j->nr),
                            .line = g->b_col,
                            .step = g->b_row};
@@ -140,7 +174,8 @@ rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m
     const lm_gemm *g = j->g;
     lm_array a = lm_array_from(g->a, m0 * g->a_row + j->k0 * j->steps * g->a_col);
     float *scratch = lm_gemm_scratch_of(j, worker)->a;
-    operand_lines l = {.x = a, .count = m, .line = g->a_row, .step = g->a_col};
+    operand_lines l = {
+        .x = lm_array_from(g->a, m0 * g->a_row), .count = m, .line = g->a_row, .step = g->a_col};
     switch (j->a_form) {
     case A_COPIED:
         for (int64_t i = 0; i < m; i++)

@@ -34,9 +34,10 @@ typedef enum a_form {
 typedef struct gemm_job {
     const lm_compute *compute;
     const lm_gemm *g;
-    int64_t steps;  /* of k per element: 1, or 2 for bf16 */
-    int workers;    /* how many take part, each with panels of B in its scratch */
-    int64_t mr, nr; /* the micro-kernel's register tile */
+    int64_t steps;            /* of k per element: 1, or 2 for bf16 */
+    int64_t part, first_part; /* of k, in steps; both k where pairs meet the parts' ends anyway */
+    int workers;              /* how many take part, each with panels of B in its scratch */
+    int64_t mr, nr;           /* the micro-kernel's register tile */
     a_form a_form;
     bool pack_b;
     /* this block of B: columns n0 .. n0+n, elements k0 .. k0+k of k */
@@ -52,6 +53,9 @@ static inline void *lm_gemm_element(const void *x, int64_t i) {
 }
 
 gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker);
+
+/* Sets part and first_part; returns the elements along the whole of k. */
+int64_t lm_gemm_cut_k(gemm_job *j);
 
 /* Sets a_form and pack_b, once for the whole product. */
 void lm_gemm_choose_forms(gemm_job *j);

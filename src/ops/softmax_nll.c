@@ -19,7 +19,7 @@ static int64_t most_tokens(int64_t vocab) {
     return lm_max(BLOCK_LOGITS / vocab, MIN_TOKENS);
 }
 
-/* Tokens per block: blocks as equal as possible, in whole cache lines. */
+/* Tokens per block at most: blocks as equal as possible, in whole cache lines. */
 static int64_t block_length(int64_t tokens, int64_t vocab) {
     int64_t blocks = lm_max(lm_divide_up(tokens, most_tokens(vocab)), 1);
     return lm_round_up(lm_divide_up(tokens, blocks), 16);
@@ -40,6 +40,7 @@ typedef struct job {
     float *xs;              /* [n, C]: x rows times scale */
     const int32_t *targets; /* [tokens] of this block */
     lm_array x;             /* [tokens, C] of this block */
+    int64_t left;           /* tokens from this block's first to its window's end */
     bool dw_begins;         /* with this block */
     float *dx;
 } job;
@@ -224,6 +225,8 @@ static void gradients(const lm_compute *compute, job *j) {
                   .b = kept ? j->x : lm_array_f32(j->xs),
                   .b_row = c,
                   .b_col = 1,
+                  .k_part = s->window,
+                  .k_first = j->left,
                   .init = j->dw_begins ? NULL : s->dw,
                   .init_row = c,
                   .c = s->dw,
@@ -260,6 +263,15 @@ static void run_block(const lm_compute *compute, job *j, float *loss) {
     if (j->dx) gradients(compute, j);
 }
 
+/* How many tokens the block at t has: an odd number before its end in a window of odd length would
+ * part a pair of tokens, which then goes to the next block whole. */
+static int64_t tokens_from(const job *j, int64_t t) {
+    int64_t tokens = lm_min(j->s->tokens - t, j->length), after = tokens - j->left;
+    if (tokens == j->s->tokens - t) return tokens;
+    int64_t odd = (after < 0 ? tokens : after % j->s->window) % 2;
+    return tokens - odd;
+}
+
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_LOSS_HEAD);
     job j = {.kernels = compute->kernels, .s = s};
@@ -267,8 +279,9 @@ void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
     lm_arena block =
         lm_arena_over(s->block, lm_softmax_nll_block_bytes(s->tokens, s->channels, s->vocab));
     take_pieces(&j, &block, block_length(s->tokens, s->vocab), s->channels, s->vocab);
-    for (int64_t t = 0; t < s->tokens; t += j.length) {
-        j.tokens = lm_min(s->tokens - t, j.length);
+    for (int64_t t = 0; t < s->tokens; t += j.tokens) {
+        j.left = s->window > 0 ? s->window - t % s->window : 0;
+        j.tokens = s->window > 0 ? tokens_from(&j, t) : lm_min(s->tokens - t, j.length);
         j.x = lm_array_from(s->x, t * s->channels);
         j.dx = s->dx ? s->dx + t * s->channels : NULL;
         j.dw_begins = s->dw_begins && t == 0;

@@ -13,7 +13,9 @@
  *
  * A block's logits have one column per token ([V, block]): the vocabulary is the row index, so the
  * softmax needs no sums within a register, and W is read as it lies, unpacked. The shapes alone fix
- * the block length and the chunks of the vocabulary. */
+ * the block length and the chunks of the vocabulary; the block length changes no bit, as dW is one
+ * chain over the tokens of all windows, to which further calls add, and pairs of tokens (at LM_BF16)
+ * reach neither across a block's end nor across a window's. */
 #ifndef LM_OPS_SOFTMAX_NLL_H
 #define LM_OPS_SOFTMAX_NLL_H
 
@@ -23,6 +25,7 @@
 
 typedef struct lm_softmax_nll {
     int64_t tokens, channels, vocab;
+    int64_t window;         /* tokens per window; 0: all tokens are one */
     lm_array x;             /* [tokens, C] */
     const float *w;         /* [V, C] */
     const int32_t *targets; /* [tokens], each in [0, V); LM_ASSERTed */

@@ -36,7 +36,7 @@ out:
 
 static void count_parameters(lm_saved *s) {
     lm_model_plan plan;
-    lm_model_plan_make(&plan, &s->config.model, 1, false, LM_FP32, 1);
+    lm_model_plan_make(&plan, &s->config.model, &(lm_model_use){.batch = 1}, LM_FP32, 1);
     s->state.parameters = plan.parameters;
 }
 

@@ -27,6 +27,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_json_string(&w, "format", FORMAT);
     lm_json_integer(&w, "version", VERSION);
     lm_json_string(&w, "lmtrain", LM_VERSION);
+    lm_json_integer(&w, "arithmetic", LM_ARITHMETIC);
     lm_json_integer(&w, "step", s->step);
     lm_json_integer(&w, "tokens", s->tokens);
     lm_json_integer(&w, "samples", s->samples);
@@ -52,7 +53,8 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
 }
 
 void lm_run_state_init(lm_run_state *s) {
-    *s = (lm_run_state){.train_loss = NAN, .val_loss = NAN, .best_val_loss = NAN};
+    *s = (lm_run_state){
+        .arithmetic = LM_ARITHMETIC, .train_loss = NAN, .val_loss = NAN, .best_val_loss = NAN};
     for (int i = 0; i < LM_DATA_MOST_SOURCES; i++) s->val_losses[i] = NAN;
 }
 
@@ -75,6 +77,9 @@ static void get_val_losses(lm_json_reader *r, lm_run_state *s) {
 static void get_state(lm_json_reader *r, lm_run_state *s) {
     if (lm_json_has(r, "tokenizer_xxh64"))
         s->tokenizer_digest = lm_json_get_digest(r, "tokenizer_xxh64");
+    s->arithmetic = 1; /* of those that do not say it yet */
+    if (lm_json_has(r, "arithmetic"))
+        s->arithmetic = lm_json_get_count(r, "arithmetic", 1, (int64_t)1 << 53);
     s->step = get_step(r, "step");
     s->tokens = get_count(r, "tokens");
     s->samples = get_count(r, "samples");

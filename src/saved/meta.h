@@ -14,7 +14,14 @@
 #include "base/text.h"
 #include "config/config.h"
 
+/* Which definition of its sums a run computes with. Runs of the same config have the same bits only
+ * if these are equal:
+ *     1  sums over tokens went by micro-batches
+ *     2  they go window by window, and over lanes as a tree */
+enum { LM_ARITHMETIC = 2 };
+
 typedef struct lm_run_state {
+    int64_t arithmetic;   /* of the last step; LM_ARITHMETIC for what this program writes */
     int64_t step;         /* updates done */
     int64_t tokens;       /* trained on */
     int64_t samples;      /* windows taken from the training data: where the sampler goes on */

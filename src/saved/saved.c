@@ -156,7 +156,8 @@ lm_status lm_saved_weights(const lm_saved *s, lm_model *m, lm_pool *pool, lm_err
 lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, lm_model **model,
                          lm_error *err) {
     compute->precision = (lm_precision)s->config.train.precision;
-    lm_status status = lm_model_create(model, &s->config.model, batch, false, compute, err);
+    const lm_model_use use = {.batch = batch};
+    lm_status status = lm_model_create(model, &s->config.model, &use, compute, err);
     if (status != LM_OK) return status;
     if ((status = lm_saved_weights(s, *model, compute->pool, err)) != LM_OK) {
         lm_model_free(*model);

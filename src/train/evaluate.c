@@ -31,7 +31,8 @@ lm_status lm_evaluate(const lm_evaluation *e, int (*stop)(void), double *loss, i
                 e->sampler, window_at(e->sampler, i + b, n), e->tokens + b * (time + 1), err);
             if (status != LM_OK) return status;
         }
-        sum += lm_model_loss(e->model, e->tokens, batch, time);
+        lm_model_loss(e->model, e->tokens, batch, time);
+        for (int64_t b = 0; b < batch; b++) sum += lm_model_window_loss(e->model, b);
         if (e->each) e->each(e->to, e->tokens, lm_model_losses(e->model), batch, time);
         i += batch;
     }

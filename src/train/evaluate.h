@@ -21,8 +21,8 @@ typedef struct lm_evaluation {
 /* *loss receives the mean loss in nats per token; each token is predicted from those before it in
  * its window. *evaluated receives the number of tokens. stop() is asked before each batch (NULL:
  * never); when it returns non-zero the evaluation ends, with *evaluated 0 and *loss NaN, and so
- * does a window that cannot be read: lm_corpus_read's errors. The sum runs in window order, in
- * double: the same bits for any number of threads, but not for another batch. */
+ * does a window that cannot be read: lm_corpus_read's errors. The sum runs window by
+ * window, in double: the same bits for any number of threads and any batch. */
 lm_status lm_evaluate(const lm_evaluation *e, int (*stop)(void), double *loss, int64_t *evaluated,
                       lm_error *err);
 

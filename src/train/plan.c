@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "dist/lanes.h"
 #include "machine/limits.h"
 #include "saved/exports.h"
 #include "train/groups.h"
@@ -39,32 +40,79 @@ static uint64_t bytes_beside(const lm_setup *s) {
     return bytes;
 }
 
+lm_model_use lm_setup_model_use(const lm_setup *s, int64_t micro_batch) {
+    const lm_train_options *o = &s->config->train;
+    return (lm_model_use){.batch = micro_batch, .windows = o->batch / o->lanes};
+}
+
+void lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_arena *arena, int32_t **tokens,
+                         double **losses) {
+    const lm_config *c = s->config;
+    *tokens = lm_arena_array(arena, micro_batch, c->model.context_length + 1, sizeof **tokens);
+    *losses = lm_arena_array(arena, c->train.batch, 1, sizeof **losses);
+}
+
+static uint64_t batch_bytes(const lm_setup *s, int64_t micro_batch) {
+    lm_arena measure = lm_arena_measuring();
+    int32_t *tokens;
+    double *losses;
+    lm_setup_take_batch(s, micro_batch, &measure, &tokens, &losses);
+    return measure.used;
+}
+
+/* What depends on how many windows are computed at once; p has the rest. False: it does not fit. */
+static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_batch) {
+    const lm_config *c = s->config;
+    lm_model_use use = lm_setup_model_use(s, micro_batch);
+    lm_model_plan_make(&p->model, &c->model, &use, (lm_precision)c->train.precision, s->threads);
+    p->micro_batch = micro_batch;
+    p->batch = batch_bytes(s, micro_batch);
+    p->memory = 0;
+    bool fits = !p->model.overflow && p->batch < SIZE_MAX &&
+                lm_u64_mul((uint64_t)lm_lanes_buffers(c->train.lanes) - 1,
+                           lm_size_align(p->model.weights), &p->lanes);
+    const uint64_t parts[] = {p->model.weights, p->model.gradients,   p->lanes,
+                              p->optimizer,     p->model.activations, p->model.scratch,
+                              p->batch,         p->model.rounded,     p->saving};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        fits = fits && lm_u64_add(p->memory, parts[i], &p->memory);
+    return fits;
+}
+
+/* With so many tokens at once a step is as fast as it gets: tests/bench/NOTES.md. */
+enum { FAST_TOKENS = 4096 };
+
+/* The plan's micro-batch: what the config says, or the largest that fits up to FAST_TOKENS. Micro-
+ * batches of a lane are about equal. */
+static bool choose_micro_batch(const lm_setup *s, lm_train_plan *p) {
+    const lm_train_options *o = &s->config->train;
+    int64_t lane = o->batch / o->lanes, context = s->config->model.context_length;
+    if (o->micro_batch > 0) return plan_micro_batch(s, p, lm_min(o->micro_batch, lane));
+    uint64_t memory = lm_limits_memory();
+    int64_t most = lm_max(lm_min(lane, FAST_TOKENS / context), 1), parts = lm_divide_up(lane, most);
+    for (;; parts++) {
+        int64_t n = lm_divide_up(lane, parts);
+        bool fits = plan_micro_batch(s, p, n);
+        if (n == 1 || (fits && p->memory <= memory)) return fits;
+    }
+}
+
 lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     const lm_config *c = s->config;
     lm_train_plan *p = &s->plan;
     lm_groups_plan groups;
     memset(p, 0, sizeof *p);
-    lm_model_plan_make(&p->model, &c->model, c->train.micro_batch, true,
-                       (lm_precision)c->train.precision, s->threads);
     lm_status status = lm_groups_plan_make(&groups, c, err);
     if (status != LM_OK) return status;
+    uint64_t step = 0;
     p->optimizer = groups.bytes;
-    uint64_t step = (uint64_t)c->train.micro_batch;
-    p->batch = (uint64_t)c->train.micro_batch * sizeof(int32_t);
     p->saving = lm_checkpoint_write_bytes(s->threads);
     bool fits =
-        groups.fits && !p->model.overflow &&
-        lm_u64_mul(p->batch, (uint64_t)c->model.context_length + 1, &p->batch) &&
+        groups.fits && choose_micro_batch(s, p) &&
         lm_u64_add(p->model.weights, p->optimizer, &p->checkpoint) &&
         lm_checkpoint_most_bytes(p->checkpoint, groups.arrays, bytes_beside(s), &p->checkpoint) &&
-        lm_u64_mul(step, (uint64_t)c->train.grad_accumulation, &step) &&
-        lm_u64_mul(step, (uint64_t)c->model.context_length, &step) && step <= INT64_MAX &&
-        lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
-    const uint64_t parts[] = {p->model.weights,     p->model.gradients, p->optimizer,
-                              p->model.activations, p->model.scratch,   p->batch,
-                              p->model.rounded,     p->saving};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        fits = fits && lm_u64_add(p->memory, parts[i], &p->memory);
+        lm_u64_mul((uint64_t)c->train.batch, (uint64_t)c->model.context_length, &step) &&
+        step <= INT64_MAX && lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
     p->overflow = !fits;
     p->step_tokens = fits ? (int64_t)step : 0;
     p->tokens = (double)step * (double)c->train.steps;
@@ -78,13 +126,13 @@ lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err) {
     char need[32], have[32];
     if (p->overflow)
         return lm_error_set(err, LM_ERR_RUNTIME,
-                            "the plan's sizes do not fit 64 bits: make the model or micro_batch"
+                            "the plan's sizes do not fit 64 bits: make the model or train.batch"
                             " smaller");
     if (p->memory > memory)
         return lm_error_set(err, LM_ERR_RUNTIME,
                             "the plan needs %s of memory, %s are available: make the model,"
-                            " train.micro_batch or model.context_length smaller (--dry-run shows"
-                            " what needs how much)",
+                            " train.micro_batch, train.lanes or model.context_length smaller"
+                            " (--dry-run shows what needs how much)",
                             lm_text_bytes(need, sizeof need, (double)p->memory),
                             lm_text_bytes(have, sizeof have, (double)memory));
     return LM_OK;
@@ -129,9 +177,9 @@ static void put_recompute(lm_text *out, const lm_setup *s) {
     for (int kind = c->model.recompute + 1; kind < LM_RECOMPUTE_COUNT; kind++) {
         lm_model_options o = c->model;
         lm_model_plan plan;
+        lm_model_use use = lm_setup_model_use(s, s->plan.micro_batch);
         o.recompute = kind;
-        lm_model_plan_make(&plan, &o, c->train.micro_batch, true, (lm_precision)c->train.precision,
-                           s->threads);
+        lm_model_plan_make(&plan, &o, &use, (lm_precision)c->train.precision, s->threads);
         lm_text_say(out, "; %s would save %s", lm_recompute_name(kind),
                     lm_text_bytes(text, sizeof text,
                                   (double)(s->plan.model.activations - plan.activations)));
@@ -184,6 +232,19 @@ static void put_data(lm_text *out, const lm_setup *s) {
     }
 }
 
+/* How the windows of a step are cut. */
+static void put_batch(lm_text *out, const lm_setup *s) {
+    const lm_train_options *o = &s->config->train;
+    int64_t lane = o->batch / o->lanes, micro_batch = s->plan.micro_batch;
+    lm_text_say(out, "batch     %" PRId64 " window%s a step", o->batch, o->batch == 1 ? "" : "s");
+    if (o->lanes > 1)
+        lm_text_say(out, " in %" PRId64 " lanes, whose gradients take %d arrays", o->lanes,
+                    lm_lanes_buffers(o->lanes));
+    lm_text_say(out, "; %" PRId64 " computed at once%s%s\n", micro_batch,
+                lane % micro_batch == 0 ? "" : " at most",
+                o->micro_batch == 0 ? ", as the memory and the speed suggest" : "");
+}
+
 /* What is not used of the data, and warnings. */
 static void put_warnings(lm_text *out, const lm_setup *s) {
     lm_text lines = {0};
@@ -210,6 +271,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
                    c->train.steps, p->step_tokens, lm_text_count(a, sizeof a, p->tokens));
     if (s->train.count == 1) lm_text_printf(out, ", %.3g epochs", epochs_of(s, 0));
     lm_text_printf(out, "\n");
+    put_batch(out, s);
     lm_text_say(out, "work      %sFLOP per token, %sFLOP in all\n",
                 lm_text_count(a, sizeof a, p->model.flops_per_token),
                 lm_text_count(b, sizeof b, p->model.flops_per_token * p->tokens));
@@ -217,7 +279,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
                 lm_cpu_describe(s->kernels.isas, isas, sizeof isas));
     lm_text_say(out, "memory\n");
     put_bytes(out, "weights", p->model.weights + p->model.rounded);
-    put_bytes(out, "gradients", p->model.gradients);
+    put_bytes(out, "gradients", p->model.gradients + p->lanes);
     put_bytes(out, "optimizer", p->optimizer);
     put_bytes(out, "activations", p->model.activations);
     put_bytes(out, "scratch", p->model.scratch);

@@ -98,6 +98,18 @@ static lm_status take_offsets(lm_trainer *t, const lm_saved *from, lm_error *err
     return lm_setup_take_offsets(&t->setup, had, err);
 }
 
+/* Going on computes as this program does, whatever the checkpoint was computed with. */
+static void tell_of_arithmetic(lm_trainer *t, const lm_run_state *saved, const char *path) {
+    if (saved->arithmetic == LM_ARITHMETIC) return;
+    lm_progress_warn(
+        &t->progress,
+        "note: %s was computed with arithmetic %" PRId64 ", this lmtrain has arithmetic"
+        " %d: the run goes on from its state, but not with the bits that the %s lmtrain"
+        " would have given",
+        path, saved->arithmetic, LM_ARITHMETIC,
+        saved->arithmetic < LM_ARITHMETIC ? "older" : "newer");
+}
+
 static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     lm_saved from;
     lm_text skipped = {0}, changed = {0};
@@ -124,7 +136,11 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     take_val_losses(t, &from);
     if ((status = lm_setup_adopt(&t->setup, &from, err)) != LM_OK) goto out;
     t->saved_step = from.state.step;
-    if (lm_trainer_is_finished(t)) status = check_finished(t, &from, val_digest, err);
+    if (lm_trainer_is_finished(t))
+        status = check_finished(t, &from, val_digest, err);
+    else
+        tell_of_arithmetic(t, &from.state, path);
+    t->state.arithmetic = LM_ARITHMETIC;
 out:
     lm_text_free(&skipped);
     lm_text_free(&changed);

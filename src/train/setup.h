@@ -13,13 +13,15 @@ typedef struct lm_train_plan {
     lm_model_plan model;
     /* Bytes of memory, beside the model's: */
     uint64_t optimizer; /* states */
-    uint64_t batch;     /* tokens of a micro-batch */
+    uint64_t lanes;     /* gradients of lanes that wait for others */
+    uint64_t batch;     /* tokens of a micro-batch, losses of the batch */
     uint64_t saving;    /* while a checkpoint is written */
     uint64_t memory;    /* all of these and the model's */
     /* Bytes of disk, at most: */
     uint64_t checkpoint; /* one */
     uint64_t disk;       /* all that are kept, and the one being written */
-    int64_t step_tokens; /* micro_batch * grad_accumulation * context_length */
+    int64_t micro_batch; /* windows computed at once, at most */
+    int64_t step_tokens; /* batch * context_length */
     double tokens;       /* of the whole run */
     double samples;      /* windows of the whole run */
     bool overflow;       /* some figure does not fit: refused */
@@ -72,8 +74,15 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out);
 
 /* ---- the plan ---------------------------------------------------------------------------------*/
 
-/* Fills s->plan, for an open corpus and a resolved model. */
+/* Fills s->plan, for an open corpus and a resolved model. With train.micro_batch = 0, its micro-batch
+ * is the largest that fits the memory, up to the tokens from which on a larger one is no faster. */
 lm_status lm_setup_plan(lm_setup *s, lm_error *err);
+/* What the run's model is made for, with so many windows computed at once. */
+lm_model_use lm_setup_model_use(const lm_setup *s, int64_t micro_batch);
+/* The arrays of a step's windows, from an arena that measures too: tokens [micro_batch,
+ * context_length + 1], losses [train.batch]. */
+void lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_arena *arena, int32_t **tokens,
+                         double **losses);
 /* Refuses a plan that this machine's memory cannot hold, with figures. */
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 /* The same, and one that the run directory's disk cannot hold. */

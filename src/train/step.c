@@ -1,26 +1,11 @@
-/* One step in three parts: the gradients of its windows, their reduction to one gradient with its
- * norm, and the update of the weights. */
+/* One step in three parts: the gradient of its windows, lane by lane; its norm and the loss; and the
+ * update of the weights. */
 #include <inttypes.h>
 #include <math.h>
 
 #include "base/clock.h"
 #include "optim/clip.h"
 #include "train/trainer.h"
-
-/* A lane is a run of the step's windows whose gradients are added in order, and apart from those of
- * other lanes. */
-enum { LANES = 1 };
-
-/* The windows of a lane, by their number within the whole run. */
-typedef struct windows {
-    int64_t first, count;
-} windows;
-
-static windows windows_of(const lm_trainer *t, int64_t samples, int64_t lane) {
-    const lm_train_options *o = &t->config->train;
-    int64_t count = o->micro_batch * o->grad_accumulation / LANES;
-    return (windows){.first = samples + lane * count, .count = count};
-}
 
 /* A micro-batch of windows into t->batch. */
 static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_error *err) {
@@ -35,27 +20,47 @@ static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_erro
     return status;
 }
 
-/* Part 1: adds the gradients of a lane's windows to those of the model; each is scaled to its share
- * of the step's mean loss. *sum receives the sum of the losses. */
-static lm_status add_gradients(lm_trainer *t, windows w, double *sum, lm_error *err) {
+/* Adds the gradients of windows first .. first+count-1 of the whole run, as a chain, to those that
+ * the model has begun; each is scaled to its share of the step's mean loss. losses [count]:
+ * overwritten. */
+static lm_status add_windows(lm_trainer *t, int64_t first, int64_t count, double *losses,
+                             lm_error *err) {
     const lm_config *c = t->config;
     float grad_scale = (float)(1.0 / (double)t->setup.plan.step_tokens);
-    *sum = 0;
-    for (int64_t done = 0; done < w.count; done += c->train.micro_batch) {
-        lm_model_seed_dropout(t->model, (uint64_t)c->run.seed, (uint64_t)(w.first + done));
-        lm_status status = read_batch(t, w.first + done, c->train.micro_batch, err);
+    for (int64_t done = 0, n; done < count; done += n) {
+        n = lm_min(count - done, t->setup.plan.micro_batch);
+        lm_model_seed_dropout(t->model, (uint64_t)c->run.seed, (uint64_t)(first + done));
+        lm_status status = read_batch(t, first + done, n, err);
         if (status != LM_OK) return status;
-        *sum += lm_model_forward_backward(t->model, t->batch, c->train.micro_batch,
-                                          c->model.context_length, grad_scale);
+        lm_model_forward_backward(t->model, t->batch, n, c->model.context_length, grad_scale);
+        for (int64_t i = 0; i < n; i++) losses[done + i] = lm_model_window_loss(t->model, i);
     }
     return LM_OK;
 }
 
-/* Part 2: the loss and the gradient's norm of all lanes into *f; refuses those that are not finite.
- * The gradient of the one lane is the step's. */
-static lm_status reduce(lm_trainer *t, const double sums[LANES], lm_step_figures *f,
-                        lm_error *err) {
-    f->loss = sums[0] / (double)t->setup.plan.step_tokens;
+/* Part 1: the gradients and losses of all lanes. The tree over them leaves their sum in the model's
+ * own gradients. */
+static lm_status add_gradients(lm_trainer *t, lm_error *err) {
+    const lm_train_options *o = &t->config->train;
+    int64_t count = o->batch / o->lanes;
+    lm_model_begin_step(t->model);
+    lm_lanes_begin(&t->lanes, t->lane_buffers, lm_model_total(t->model));
+    for (int64_t lane = 0; lane < o->lanes; lane++) {
+        lm_model_begin_gradients(t->model, lm_lanes_buffer(&t->lanes));
+        lm_status status = add_windows(t, t->state.samples + lane * count, count,
+                                       t->window_losses + lane * count, err);
+        if (status != LM_OK) return status;
+        lm_model_end_gradients(t->model);
+        lm_lanes_add(&t->lanes, &t->compute, lane);
+    }
+    return LM_OK;
+}
+
+/* Part 2: the loss and the gradient's norm into *f; refuses those that are not finite. */
+static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
+    double sum = 0;
+    for (int64_t i = 0; i < t->config->train.batch; i++) sum += t->window_losses[i];
+    f->loss = sum / (double)t->setup.plan.step_tokens;
     f->grad_norm =
         lm_gradient_norm(&t->compute, lm_model_total(t->model), lm_model_gradients(t->model));
     if (isfinite(f->loss) && isfinite(f->grad_norm)) return LM_OK;
@@ -85,21 +90,18 @@ static void update(lm_trainer *t, lm_step_figures *f) {
 
 lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     const lm_config *c = t->config;
-    double started = lm_clock_seconds(), sums[LANES];
+    double started = lm_clock_seconds();
     lm_step_figures f = {.step = t->state.step + 1};
     f.lr = lm_schedule_lr(&c->schedule, c->optimizer.lr, f.step, c->train.steps);
     lm_audit_begin(&t->audit, t->state.digest);
-    lm_model_begin_step(t->model);
-    lm_status status = LM_OK;
-    for (int64_t lane = 0; lane < LANES && status == LM_OK; lane++)
-        status = add_gradients(t, windows_of(t, t->state.samples, lane), &sums[lane], err);
-    if (status == LM_OK) status = reduce(t, sums, &f, err);
+    lm_status status = add_gradients(t, err);
+    if (status == LM_OK) status = reduce(t, &f, err);
     if (status != LM_OK) return status;
     update(t, &f);
     double took = lm_clock_seconds() - started;
     t->stepping += took;
     t->state.step = f.step;
-    t->state.samples += c->train.micro_batch * c->train.grad_accumulation;
+    t->state.samples += c->train.batch;
     t->state.tokens += t->setup.plan.step_tokens;
     t->state.train_loss = f.loss;
     t->state.digest = lm_audit_end(&t->audit);

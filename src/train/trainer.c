@@ -48,6 +48,22 @@ const lm_data_figures *lm_trainer_data_figures(lm_trainer *t) {
     return &t->data;
 }
 
+/* What a step's windows need beside the model. */
+static lm_status create_batch(lm_trainer *t, lm_error *err) {
+    const lm_train_plan *plan = &t->setup.plan;
+    int64_t total = lm_model_total(t->model);
+    lm_status status = lm_arena_init(&t->batch_arena, plan->batch, "the batch", err);
+    if (status != LM_OK) return status;
+    lm_setup_take_batch(&t->setup, plan->micro_batch, &t->batch_arena, &t->batch,
+                        &t->window_losses);
+    t->lane_buffers[0] = lm_model_gradients(t->model);
+    if (plan->lanes == 0) return LM_OK;
+    status = lm_arena_init(&t->lane_arena, plan->lanes, "gradients of lanes", err);
+    for (int i = 1; i < lm_lanes_buffers(t->config->train.lanes) && status == LM_OK; i++)
+        t->lane_buffers[i] = lm_arena_floats(&t->lane_arena, total);
+    return status;
+}
+
 lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     const lm_setup *s = &t->setup;
     const lm_config *c = t->config;
@@ -55,12 +71,11 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     if (status != LM_OK) return status;
     t->compute = (lm_compute){
         .kernels = &s->kernels, .pool = t->pool, .precision = (lm_precision)c->train.precision};
-    status = lm_model_create(&t->model, &c->model, c->train.micro_batch, true, &t->compute, err);
+    const lm_model_use use = lm_setup_model_use(s, s->plan.micro_batch);
+    status = lm_model_create(&t->model, &c->model, &use, &t->compute, err);
     if (status != LM_OK) return status;
     if ((status = create_optimizer(t, err)) != LM_OK) return status;
-    status = lm_arena_init(&t->batch_arena, lm_size_align(s->plan.batch), "the batch", err);
-    if (status != LM_OK) return status;
-    t->batch = lm_arena_take(&t->batch_arena, s->plan.batch);
+    if ((status = create_batch(t, err)) != LM_OK) return status;
     t->arrays = lm_saved_arrays(t->model, t->optimizer, &t->n_arrays);
     if (!t->arrays) return lm_error_no_memory(err, NULL);
     if ((status = lm_audit_create(&t->audit, lm_model_total(t->model), err)) != LM_OK)
@@ -90,6 +105,7 @@ void lm_trainer_free(lm_trainer *t) {
     free(t->data.sets);
     lm_audit_free(&t->audit);
     lm_arena_free(&t->batch_arena);
+    lm_arena_free(&t->lane_arena);
     lm_optimizer_free(t->optimizer);
     lm_model_free(t->model);
     lm_compute_free(&t->compute);

@@ -13,6 +13,7 @@
 #ifndef LM_TRAIN_TRAINER_H
 #define LM_TRAIN_TRAINER_H
 
+#include "dist/lanes.h"
 #include "report/metrics.h"
 #include "report/progress.h"
 #include "saved/saved.h"
@@ -34,7 +35,11 @@ typedef struct lm_trainer {
     lm_optimizer_options groups[LM_GROUP_COUNT];
     lm_optimizer *optimizer;
     lm_arena batch_arena;
-    int32_t *batch;              /* [micro_batch, context_length + 1] */
+    int32_t *batch;        /* [micro_batch, context_length + 1] */
+    double *window_losses; /* [train.batch]: of a step */
+    lm_arena lane_arena;
+    float *lane_buffers[LM_LANES_LOG_MOST + 1]; /* [0]: the model's gradients */
+    lm_lanes lanes;
     lm_checkpoint_array *arrays; /* of a checkpoint */
     int64_t n_arrays;
     lm_run_dir dir;

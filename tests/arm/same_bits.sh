@@ -20,7 +20,7 @@ config() {
   "run": {"dir": "run"},
   "model": {"d_model": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "context_length": 40},
   "data": {"train": "../train.bin", "val": "../val.bin"},
-  "train": {"steps": 8, "micro_batch": 3, "grad_accumulation": 2},
+  "train": {"steps": 8, "batch": 6, "lanes": 2},
   "optimizer": {"lr": 1e-2},
   "eval": {"every": 4, "tokens": 200},
   "checkpoint": {"every": 4, "keep_last": 2}
@@ -36,10 +36,12 @@ on() {
 }
 same_end() { cmp "$1/$last" "$2/$last"; } # DIRECTORY DIRECTORY
 on_both() { on here here "$@" && on arm arm "$@" && same_end here arm; } # OPTIONS...
-# moved FROM TO OPTIONS...: the checkpoint that FROM made half-way, gone on with on TO.
+# moved FROM TO OPTIONS...: the checkpoint that FROM made half-way, gone on with on TO in other
+# micro-batches.
 moved() {
     local from=$1 to=$2 where=$1-to-$2
     shift 2
+    set -- "$@" --set train.micro_batch=2
     mkdir -p "$where/run/checkpoints" && cp "$from/run/resolved.json" "$where/run/" &&
         cp "$from/$half" "$where/$half" && on "$to" "$where" --resume "$@" && same_end "$from" "$where"
 }

@@ -41,12 +41,15 @@ static void test_what_a_checkpoint_lacks(void **state) {
         fail_msg("%s", err.message);
     assert_int_equal(c.model.d_model, 16);
     assert_int_equal(c.model.position, LM_POSITION_ROPE); /* not what the preset sets */
+    assert_int_equal(c.train.batch, 16);
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
         lm_config legacy = {0};
         lm_text expected = {0}, found = {0};
         if (strcmp(k->path, "model.d_model") == 0 || strcmp(k->path, "model.preset") == 0) continue;
         if (strcmp(k->path, "schedule.warmup_steps") == 0) continue; /* cut to a tenth of steps */
+        if (strcmp(k->path, "train.batch") == 0) continue;           /* made of the next two */
+        if (strcmp(k->path, "train.grad_accumulation") == 0) continue;
         assert_true(lm_key_set_literal(k, &legacy, lm_key_legacy(k)));
         lm_key_print(k, &legacy, &expected);
         lm_key_print(k, &c, &found);
@@ -60,6 +63,27 @@ static void test_what_a_checkpoint_lacks(void **state) {
     assert_int_equal(parse(&c, "{\"run\": {\"dir\": \"~you/r\"}}", NULL, &err), LM_OK);
     assert_string_equal(c.run.dir, "~you/r");
     lm_config_free(&c);
+}
+
+/* Checkpoints say the batch; those of before train.batch, the micro-batch and how many. */
+static void test_batches_of_checkpoints(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t batch, lanes;
+    } cases[] = {
+        {"{\"train\": {\"micro_batch\": 6, \"grad_accumulation\": 4}}", 24, 1},
+        {"{\"train\": {\"micro_batch\": 6, \"grad_accumulation\": 1}}", 6, 1},
+        {"{\"train\": {\"batch\": 10, \"lanes\": 2}}", 10, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lm_config c;
+        lm_error err = {0};
+        if (parse(&c, cases[i].text, NULL, &err) != LM_OK) fail_msg("%s", err.message);
+        assert_int_equal(c.train.batch, cases[i].batch);
+        assert_int_equal(c.train.lanes, cases[i].lanes);
+        lm_config_free(&c);
+    }
 }
 
 static void test_what_is_not_known_is_of_a_newer_lmtrain(void **state) {
@@ -98,6 +122,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_legacy_values_stay),
         cmocka_unit_test(test_what_a_checkpoint_lacks),
+        cmocka_unit_test(test_batches_of_checkpoints),
         cmocka_unit_test(test_what_is_not_known_is_of_a_newer_lmtrain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

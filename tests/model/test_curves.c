@@ -66,12 +66,14 @@ static double update(training *t, const transformer_case *c, int64_t step) {
     int64_t time = o->context_length;
     double loss = 0, mean = 1.0 / (double)(MICRO_BATCHES * c->batch * time);
     lm_model_begin_step(t->m);
+    lm_model_begin_gradients(t->m, NULL);
     for (int64_t micro = 0; micro < MICRO_BATCHES; micro++) {
         int64_t first = ((step - 1) * MICRO_BATCHES + micro) * c->batch;
         transformer_tokens(tokens, first, c->batch, time, o->vocab_size);
         lm_model_seed_dropout(t->m, 7, 5 + (uint64_t)first);
         loss += lm_model_forward_backward(t->m, tokens, c->batch, time, (float)mean) * mean;
     }
+    lm_model_end_gradients(t->m);
     double norm = lm_gradient_norm(&layers_compute, lm_model_total(t->m), lm_model_gradients(t->m));
     double lr = lm_schedule_lr(&t->schedule, 3e-3, step, STEPS);
     lm_optimizer_step_args args = {.lr = (double[LM_GROUP_COUNT]){lr, lr},

@@ -68,8 +68,10 @@ static void check(const transformer_case *c) {
     transformer_fill(m);
     transformer_tokens(tokens, 0, c->batch, o.context_length, o.vocab_size);
     lm_model_begin_step(m);
+    lm_model_begin_gradients(m, NULL);
     double got_loss =
         lm_model_forward_backward(m, tokens, c->batch, o.context_length, 1.0f / (float)n);
+    lm_model_end_gradients(m);
 
     memcpy(&loss, golden.data, sizeof loss);
     print_message("%s: loss %.9f, expected %.9f\n", c->name, got_loss, loss);

@@ -71,7 +71,9 @@ static double check(const char *what, const lm_model_options *options, int64_t b
     transformer_fill(p.m);
     transformer_tokens(p.tokens, 0, p.batch, p.time, options->vocab_size);
     lm_model_begin_step(p.m);
+    lm_model_begin_gradients(p.m, NULL);
     lm_model_forward_backward(p.m, p.tokens, p.batch, p.time, 1.0f / (float)(p.batch * p.time));
+    lm_model_end_gradients(p.m);
     const lm_param *rows = lm_model_rows(p.m, &n_rows);
     for (int64_t r = 0; r < n_rows; r++)
         for (int64_t i = 0; i < rows[r].count; i++, n++) {

@@ -8,6 +8,7 @@
 
 #include "model/parts.h"
 #include "tests/support/layers.h"
+#include "tests/support/options.h"
 #include "tests/support/transformer.h"
 
 enum { MOST_TOKENS = 512 };
@@ -25,6 +26,7 @@ static outcome run(const lm_model_options *o, const int32_t *tokens, int64_t bat
     transformer_fill(m);
     outcome r = {.total = lm_model_total(m), .activations = m->activations.used};
     r.loss = lm_model_forward_backward(m, tokens, batch, time, 1.0f / 32);
+    lm_model_end_gradients(m);
     r.gradients = layers_copy(lm_model_gradients(m), r.total);
     lm_model_free(m);
     return r;
@@ -133,6 +135,7 @@ static void check_heads(const char *name, const lm_model_options *grouped, int64
             memcpy(to, from, (size_t)rows[r].count * sizeof *to);
     }
     double loss = lm_model_forward_backward(m, tokens, batch, time, 1.0f / 32);
+    lm_model_end_gradients(m);
     if (loss < shared.loss || loss > shared.loss)
         fail_msg("%s: losses %.17g and %.17g", name, loss, shared.loss);
     float *gradients = layers_copy(shared.gradients, shared.total);
@@ -190,30 +193,81 @@ static void test_rows_in_another_order(void **state) {
     }
 }
 
-/* One micro-batch of four rows, and two of two, each with the numbers of its rows. The same model
- * takes both and the four once more: nothing of one pass leaks into the next. */
-static void test_accumulation(void **state) {
-    (void)state;
-    for (const transformer_case *t = transformer_cases(); *t->name; t++) {
-        int32_t tokens[MOST_TOKENS];
-        lm_model_options o = t->o;
-        int64_t time = o.context_length;
-        transformer_tokens(tokens, 0, 4, time, o.vocab_size);
-        outcome once = run(&o, tokens, 4, time);
-        lm_model *m = transformer_create(&o, 4, true, &layers_compute);
-        transformer_fill(m);
-        double loss = lm_model_forward_backward(m, tokens, 2, time, 1.0f / 32);
-        lm_model_seed_dropout(m, 7, 5 + 2);
-        loss += lm_model_forward_backward(m, tokens + 2 * (time + 1), 2, time, 1.0f / 32);
-        close_to(t->name, &once, lm_model_gradients(m), 8);
-        assert_true(fabs(loss - once.loss) <= 1e-12 * loss); /* rows stand alone */
-        lm_model_begin_step(m);
-        lm_model_seed_dropout(m, 7, 5);
-        lm_model_forward_backward(m, tokens, 4, time, 1.0f / 32);
-        layers_same_bits("again", once.gradients, lm_model_gradients(m), once.total);
-        lm_model_free(m);
-        layers_free_all();
+/* ---- micro-batches --------------------------------------------------------------------------- */
+/* Gradients and losses of the rows at tokens in micro-batches of `each` rows, the last one of what
+ * is left. */
+static void accumulate(lm_model *m, const int32_t *tokens, int64_t rows, int64_t each,
+                       double *losses) {
+    int64_t time = lm_model_get_options(m)->context_length;
+    lm_model_begin_step(m);
+    lm_model_begin_gradients(m, NULL);
+    for (int64_t done = 0, n; done < rows; done += n) {
+        n = lm_min(rows - done, each);
+        lm_model_seed_dropout(m, 7, 5 + (uint64_t)done);
+        lm_model_forward_backward(m, tokens + done * (time + 1), n, time, 1.0f / 32);
+        for (int64_t i = 0; i < n; i++) losses[done + i] = lm_model_window_loss(m, i);
     }
+    lm_model_end_gradients(m);
+}
+
+/* Any cut into micro-batches gives the same bits, and nothing of one leaks into the next. */
+static void check_micro_batches(const char *name, const lm_model_options *o,
+                                lm_precision precision) {
+    enum { ROWS = 5 };
+    int32_t tokens[ROWS * MOST_TOKENS];
+    double losses[ROWS], again[ROWS];
+    lm_compute compute = layers_compute;
+    compute.precision = precision;
+    compute.scratch = (lm_arena){0};
+    compute.scratch_per_worker = 0;
+    lm_model *m = transformer_create(o, ROWS, true, &compute);
+    int64_t total = lm_model_total(m);
+    transformer_fill(m);
+    transformer_tokens(tokens, 0, ROWS, o->context_length, o->vocab_size);
+    accumulate(m, tokens, ROWS, ROWS, losses);
+    float *once = layers_copy(lm_model_gradients(m), total);
+    for (int64_t each = 1; each < ROWS; each++) {
+        accumulate(m, tokens, ROWS, each, again);
+        layers_same_bits(name, once, lm_model_gradients(m), total);
+        assert_memory_equal(losses, again, sizeof losses);
+    }
+    lm_model_free(m);
+    lm_compute_free(&compute);
+    layers_free_all();
+}
+
+static void test_micro_batches_change_no_bit(void **state) {
+    static option_pairs pairs;
+    char what[OPTION_PAIRS_TEXT];
+    lm_model_options o;
+    (void)state;
+    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+        for (const transformer_case *t = transformer_cases(); *t->name; t++) {
+            o = t->o;
+            check_micro_batches(t->name, &o, (lm_precision)precision);
+            o.context_length -= 1; /* odd, where it was even */
+            check_micro_batches(t->name, &o, (lm_precision)precision);
+        }
+        lm_model_options base = options_tiny();
+        base.context_length = 5;
+        option_pairs_begin(&pairs, &base);
+        while (option_pairs_next(&pairs, &o, what))
+            check_micro_batches(what, &o, (lm_precision)precision);
+    }
+}
+
+/* So many tokens that norms sum a window in chunks and the loss head goes block by block. */
+static void test_micro_batches_of_long_windows_change_no_bit(void **state) {
+    (void)state;
+    lm_model_options o = transformer_named("gpt2")->o;
+    o.context_length = MOST_TOKENS - 1;
+    o.vocab_size = 3001;
+    o.d_model = o.d_ff = 48 * o.n_heads;
+    o.n_layers = 1;
+    o.position = LM_POSITION_ROPE;
+    o.qk_norm = o.embedding_norm = true;
+    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++)
+        check_micro_batches("long windows", &o, (lm_precision)precision);
 }
 
 /* A row of documents, and each of them in a row of its own. */
@@ -241,6 +295,7 @@ static void test_documents_apart(void **state) {
             loss += lm_model_forward_backward(m, tokens + begin, 1, end - begin, 1.0f / 32);
         }
         assert_true(documents > 1);
+        lm_model_end_gradients(m);
         close_to(t->name, &together, lm_model_gradients(m), 32);
         assert_true(fabs(loss - together.loss) <= 32 * (double)FLT_EPSILON * loss);
         lm_model_free(m);
@@ -283,7 +338,8 @@ int main(void) {
         cmocka_unit_test(test_whole_window_is_none),
         cmocka_unit_test(test_shared_heads_are_equal_heads),
         cmocka_unit_test(test_rows_in_another_order),
-        cmocka_unit_test(test_accumulation),
+        cmocka_unit_test(test_micro_batches_change_no_bit),
+        cmocka_unit_test(test_micro_batches_of_long_windows_change_no_bit),
         cmocka_unit_test(test_documents_apart),
         cmocka_unit_test(test_dropout_follows_seed_and_rows),
     };

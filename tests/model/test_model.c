@@ -184,7 +184,7 @@ static void test_rows_of_heads_and_biases(void **state) {
     assert_int_equal(find(rows, n, "h.1.attn.proj.weight")->shape[1], 3 * 4);
     for (int64_t r = 0; r < n; r++) biases += strstr(rows[r].name, ".bias") != NULL;
     assert_int_equal(biases, 2); /* one a layer */
-    lm_model_plan_make(&plan, &o, 1, true, LM_FP32, 1);
+    lm_model_plan_make(&plan, &o, &(lm_model_use){1, 1}, LM_FP32, 1);
     int64_t matrices = 2 * (20 * 20 + 12 * 20 + 3 * 24 * 20) + 11 * 20;
     assert_int_equal(plan.matrix_parameters, matrices);
     assert_true(plan.flops_per_token == 6.0 * (double)matrices + 12.0 * 2 * (3 * 4) * 8);
@@ -210,7 +210,7 @@ static void test_plan_of_gpt2(void **state) {
     lm_model_options o = gpt2_124m();
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     o.context_length = 256;
-    lm_model_plan_make(&plan, &o, 4, true, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
     assert_false(plan.overflow);
     /* 12 layers of 12 C^2 + 13 C, final norm 2 C, V C, T C */
     int64_t matrices = 12 * 12 * 768 * 768 + 50304 * 768;
@@ -225,7 +225,7 @@ static void test_plan_of_gpt2(void **state) {
     /* The head's copy counts when it is not tied, the embedding's then does not. */
     o.tie_embeddings = false;
     lm_model_plan untied;
-    lm_model_plan_make(&untied, &o, 4, true, LM_FP32, 2);
+    lm_model_plan_make(&untied, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
     assert_int_equal(untied.matrix_parameters, plan.matrix_parameters);
     assert_int_equal(untied.parameters, plan.parameters + 50304 * 768);
 }
@@ -239,7 +239,7 @@ static void test_plan_of_a_long_context(void **state) {
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     for (o.recompute = 0; o.recompute < LM_RECOMPUTE_COUNT; o.recompute++) {
         lm_model_plan plan;
-        lm_model_plan_make(&plan, &o, 1, true, LM_FP32, 2);
+        lm_model_plan_make(&plan, &o, &(lm_model_use){1, 1}, LM_FP32, 2);
         double all = 4.0 * (double)plan.weights + (double)plan.activations + (double)plan.scratch;
         print_message("context 8192, recompute %s: activations %.2f GB, all %.2f GB\n",
                       lm_recompute_name(o.recompute), (double)plan.activations / 1e9, all / 1e9);
@@ -260,7 +260,8 @@ static void check_plan(const char *what, const lm_model_options *o, bool trainin
     lm_model_plan plan;
     layers_open(&compute, &k, THREADS, 0, 0);
     lm_compute_free(&compute); /* the scratch only: the model reserves its own */
-    lm_model_plan_make(&plan, o, BATCH, training, LM_FP32, THREADS);
+    const lm_model_use use = transformer_use(BATCH, training);
+    lm_model_plan_make(&plan, o, &use, LM_FP32, THREADS);
     lm_model *m = transformer_create(o, BATCH, training, &compute);
     const struct {
         const char *name;
@@ -331,6 +332,7 @@ static void test_models_wider_than_a_block_of_k(void **state) {
         lm_model_init(m, 1);
         transformer_tokens(tokens, 0, 1, 4, o.vocab_size);
         lm_model_begin_step(m);
+        lm_model_begin_gradients(m, NULL);
         assert_true(isfinite(lm_model_forward_backward(m, tokens, 1, 4, 0.25f)));
         lm_model_free(m);
         layers_close(&compute);
@@ -346,24 +348,25 @@ static void test_absurd_sizes_overflow(void **state) {
     layers_open(&compute, &k, 1, 1, 0);
     lm_model_options o = gpt2_124m();
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
-    lm_model_plan_make(&plan, &o, 4, true, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
     assert_false(plan.overflow);
-    lm_model_plan_make(&plan, &o, INT64_MAX, true, LM_FP32, 2); /* batch */
+    lm_model_plan_make(&plan, &o, &(lm_model_use){INT64_MAX, INT64_MAX}, LM_FP32, 2); /* batch */
     assert_true(plan.overflow);
-    lm_model_plan_make(&plan, &o, INT64_MAX / 1024, true, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, &(lm_model_use){INT64_MAX / 1024, INT64_MAX / 1024}, LM_FP32, 2);
     assert_true(plan.overflow);
-    assert_int_equal(lm_model_create(&m, &o, INT64_MAX, true, &compute, &err), LM_ERR_USAGE);
+    assert_int_equal(lm_model_create(&m, &o, &(lm_model_use){INT64_MAX, INT64_MAX}, &compute, &err),
+                     LM_ERR_USAGE);
     assert_null(m);
     int64_t *const sizes[] = {&o.d_model, &o.n_layers, &o.d_ff, &o.context_length, &o.vocab_size};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int64_t kept = *sizes[i];
         *sizes[i] = INT64_MAX / 12 * 12;
-        lm_model_plan_make(&plan, &o, 4, true, LM_FP32, 2);
+        lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
         assert_true(plan.overflow);
         *sizes[i] = kept;
     }
     o.d_model = o.n_heads = o.n_kv_heads = o.d_ff = o.n_layers = INT32_MAX; /* each alone is fine */
-    lm_model_plan_make(&plan, &o, 4, true, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
     assert_true(plan.overflow);
     layers_close(&compute);
 }
@@ -444,6 +447,7 @@ static float *gradients_with(const transformer_case *c, int threads, int scalar,
     transformer_fill(m);
     transformer_tokens(tokens, 0, c->batch, o.context_length, o.vocab_size);
     *loss = lm_model_forward_backward(m, tokens, c->batch, o.context_length, 0.05f);
+    lm_model_end_gradients(m);
     float *g = layers_copy(lm_model_gradients(m), lm_model_total(m));
     lm_model_free(m);
     layers_close(&compute);

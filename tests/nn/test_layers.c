@@ -133,8 +133,14 @@ static void test_norm_parameter_sums(void **state) {
     layers_open(&compute, &k, 2, 0, scratch_bytes(c));
     float *x = layers_random(rows * c, 1, -1, 2), *dy = layers_random(rows * c, 2, -1, 1);
     float *weight = layers_random(c, 3, 0.5, 1.5), *bias = layers_random(c, 4, -1, 1);
-    lm_norm norm = {LM_NORM_LAYERNORM,  rows, c, 1e-5f, weight, bias, layers_floats(rows),
-                    layers_floats(rows)};
+    lm_norm norm = {.kind = LM_NORM_LAYERNORM,
+                    .rows = rows,
+                    .channels = c,
+                    .eps = 1e-5f,
+                    .weight = weight,
+                    .bias = bias,
+                    .mean = layers_floats(rows),
+                    .rstd = layers_floats(rows)};
     float *y = layers_floats(rows * c), *dx = layers_random(rows * c, 5, 0, 0);
     float *dweight = layers_random(c, 6, 0, 0), *dbias = layers_random(c, 7, 0, 0);
     lm_norm_forward(&compute, &norm, x, lm_array_f32(y));

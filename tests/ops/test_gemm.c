@@ -69,6 +69,25 @@ static lm_bf16_pair *pairs(int64_t lines, int64_t k, const float *x, int64_t lin
     return out;
 }
 
+/* A chain of products, one for each part of k. */
+static void define_parts(const operands *o, const lm_kernels *scalar, const float *init) {
+    const lm_gemm *g = &o->g;
+    int64_t each = g->k_part > 0 ? g->k_part : g->k, k = g->k_first > 0 ? g->k_first : each;
+    int64_t init_row = g->init_row;
+    for (int64_t k0 = 0; k0 < g->k || k0 == 0; k0 += k, k = each) {
+        k = lm_min(k, g->k - k0);
+        int64_t half = (k + 1) / 2;
+        lm_bf16_pair *a = pairs(g->m, k, o->a + k0 * g->a_col, g->a_row, g->a_col, half, 1);
+        lm_bf16_pair *b = pairs(g->n, k, o->b + k0 * g->b_row, g->b_col, g->b_row, 1, g->n);
+        scalar->gemm_bf16(g->m, g->n, half, a, half, 1, b, g->n, init, init_row, o->expected,
+                          g->c_row);
+        init = o->expected;
+        init_row = g->c_row;
+        free(a), free(b);
+        if (k == 0) return;
+    }
+}
+
 /* The definition, on its own copy of C. */
 static void define(const operands *o, lm_precision precision) {
     lm_kernels scalar;
@@ -77,12 +96,7 @@ static void define(const operands *o, lm_precision precision) {
     const float *init = g->init == o->c ? o->expected : g->init;
     memcpy(o->expected, o->c, sizeof(float) * (size_t)o->c_size);
     if (precision == LM_BF16) {
-        int64_t half = (g->k + 1) / 2;
-        lm_bf16_pair *a = pairs(g->m, g->k, o->a, g->a_row, g->a_col, half, 1);
-        lm_bf16_pair *b = pairs(g->n, g->k, o->b, g->b_col, g->b_row, 1, g->n);
-        scalar.gemm_bf16(g->m, g->n, half, a, half, 1, b, g->n, init, g->init_row, o->expected,
-                         g->c_row);
-        free(a), free(b);
+        define_parts(o, &scalar, init);
         return;
     }
     float *b = malloc(sizeof(float) * (size_t)(g->k * g->n + 1));
@@ -159,9 +173,11 @@ static void on_every_cpu(const operands *o, lm_precision precision) {
 }
 
 /* Of each operand as fp32, and at LM_BF16 as bf16 too. */
-static void same_bits(const int64_t shape[3], int form, enum init_kind kind,
-                      lm_precision precision) {
+static void same_bits(const int64_t shape[3], int form, enum init_kind kind, lm_precision precision,
+                      int64_t part, int64_t first) {
     operands o = make(shape[0], shape[1], shape[2], form & 1, form >> 1, kind, form == 0 ? 5 : 0);
+    o.g.k_part = part;
+    o.g.k_first = first;
     define(&o, precision);
     for (unsigned types = 0; types < (precision == LM_BF16 ? 4u : 1u); types++) {
         o.g.a = types & 1 ? lm_array_bf16(o.a16) : lm_array_f32(o.a);
@@ -175,7 +191,19 @@ static void test_same_bits(void **precision) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int form = 0; form < 4; form++)
             same_bits(shapes[i], form, (enum init_kind)((i + (size_t)form) % INIT_KINDS),
-                      *(const lm_precision *)*precision);
+                      *(const lm_precision *)*precision, 0, 0);
+}
+
+/* Parts of k, even and odd, shorter and longer than k and than what is packed at once; at fp32 they
+ * change nothing. */
+static void test_parts_of_k(void **precision) {
+    static const int64_t parts[][2] = {{1, 0},  {8, 3},   {7, 0},   {33, 0},
+                                       {33, 5}, {40, 11}, {513, 1}, {4000, 7}};
+    static const size_t of[] = {2, 7, 10, 13, 18, 24};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        for (size_t p = i % 2; p < sizeof parts / sizeof *parts; p += 2)
+            same_bits(shapes[of[i]], (int)(i + p) % 4, (enum init_kind)(p % INIT_KINDS),
+                      *(const lm_precision *)*precision, parts[p][0], parts[p][1]);
 }
 
 typedef struct covered {
@@ -250,6 +278,8 @@ int main(void) {
     static lm_precision fp32 = LM_FP32, bf16 = LM_BF16;
     const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_same_bits, &fp32),
                                        cmocka_unit_test_prestate(test_same_bits, &bf16),
+                                       cmocka_unit_test_prestate(test_parts_of_k, &fp32),
+                                       cmocka_unit_test_prestate(test_parts_of_k, &bf16),
                                        cmocka_unit_test(test_finish_sees_final_values_once),
                                        cmocka_unit_test(test_empty)};
     lm_fpmode_set();

@@ -78,10 +78,12 @@ static double pass(lm_phase_clock *clock, float **gradients, int64_t *total) {
     transformer_fill(m);
     transformer_tokens(tokens, 0, 2, o.context_length, o.vocab_size);
     lm_model_begin_step(m);
+    lm_model_begin_gradients(m, NULL);
     compute.phases = clock;
     if (clock) lm_phase_start(clock);
     double loss = lm_model_forward_backward(m, tokens, 2, o.context_length, 0.5f);
     if (clock) lm_phase_stop(clock);
+    lm_model_end_gradients(m);
     *total = lm_model_total(m);
     *gradients = malloc((size_t)*total * sizeof **gradients);
     assert_non_null(*gradients);

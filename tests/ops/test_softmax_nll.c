@@ -179,6 +179,65 @@ static void test_token_blocks(void **state) {
     check(600, 4, 4200, 1);
 }
 
+/* dW and dx of windows first .. first+count-1, added to those in dw and dx. */
+static void add_windows(lm_compute *compute, const inputs *in, int64_t window, int64_t first,
+                        int64_t count, float *dx, float *dw) {
+    int64_t tokens = count * window, at = first * window;
+    size_t block = lm_softmax_nll_block_bytes(tokens, in->c, in->v);
+    lm_softmax_nll s = {.tokens = tokens,
+                        .window = window,
+                        .channels = in->c,
+                        .vocab = in->v,
+                        .x = lm_array_f32(in->x + at * in->c),
+                        .w = in->w,
+                        .targets = in->targets + at,
+                        .block = layers_floats((int64_t)(block / sizeof(float))),
+                        .loss = layers_floats(tokens),
+                        .softcap = (float)now.cap,
+                        .grad_scale = in->grad_scale,
+                        .dx = dx + at * in->c,
+                        .dw = dw,
+                        .dw_begins = first == 0};
+    lm_softmax_nll_f32(compute, &s);
+}
+
+/* Windows of even and of odd length, all in one call and in calls of one and of two, where
+ * blocks of tokens end within windows: the same bits. At bf16, a pair of tokens must never be
+ * parted. */
+static void check_windows(lm_precision precision, int64_t window, int64_t v) {
+    enum { WINDOWS = 3, C = 4 };
+    lm_kernels k;
+    lm_compute compute;
+    inputs in = make_inputs(WINDOWS * window, C, v, 1);
+    layers_open(&compute, &k, 2, 0, lm_gemm_scratch_bytes());
+    compute.precision = precision;
+    float *dx = layers_floats(in.tokens * C), *dw = layers_floats(v * C);
+    add_windows(&compute, &in, window, 0, WINDOWS, dx, dw);
+    for (int64_t each = 1; each < 3; each++) {
+        float *dx2 = layers_floats(in.tokens * C), *dw2 = layers_floats(v * C);
+        for (int64_t i = 0; i < WINDOWS; i += each)
+            add_windows(&compute, &in, window, i, lm_min(WINDOWS - i, each), dx2, dw2);
+        layers_same_bits("dx", dx, dx2, in.tokens * C);
+        layers_same_bits("dW", dw, dw2, v * C);
+    }
+    layers_close(&compute);
+    layers_free_all();
+}
+
+static void test_bits_do_not_depend_on_how_many_windows_a_call_takes(void **state) {
+    (void)state;
+    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+        check_windows((lm_precision)precision, 1, 65);
+        check_windows((lm_precision)precision, 33, 65);
+        check_windows((lm_precision)precision, 40, 65);
+        check_windows((lm_precision)precision, 301, 4200);
+        check_windows((lm_precision)precision, 300, 4200);
+    }
+    now = (objective){.cap = 1.5};
+    check_windows(LM_BF16, 301, 4200);
+    now = (objective){0};
+}
+
 /* Logits of hundreds: exp must neither overflow nor lose the largest. */
 static void test_large_logits(void **state) {
     (void)state;
@@ -258,6 +317,8 @@ int main(void) {
         cmocka_unit_test_teardown(test_small_shapes, layers_tear_down),
         cmocka_unit_test_teardown(test_vocabulary_chunks, layers_tear_down),
         cmocka_unit_test_teardown(test_token_blocks, layers_tear_down),
+        cmocka_unit_test_teardown(test_bits_do_not_depend_on_how_many_windows_a_call_takes,
+                                  layers_tear_down),
         cmocka_unit_test_teardown(test_large_logits, layers_tear_down),
         cmocka_unit_test_teardown(test_softcap, layers_tear_down),
         cmocka_unit_test_teardown(test_label_smoothing, layers_tear_down),

@@ -69,12 +69,16 @@ int transformer_run_tests(const char *group, void (*test)(void **state)) {
     return _cmocka_run_group_tests(group, tests, n, layers_open_group, layers_close_group);
 }
 
+lm_model_use transformer_use(int64_t batch, bool training) {
+    return (lm_model_use){.batch = batch, .windows = training ? 8 * batch : 0};
+}
+
 lm_model *transformer_create(const lm_model_options *o, int64_t batch, bool training,
                              lm_compute *compute) {
     static lm_error err;
     lm_model *m;
-    if (lm_model_create(&m, o, batch, training, compute, &err) != LM_OK)
-        fail_msg("%s", err.message);
+    const lm_model_use use = transformer_use(batch, training);
+    if (lm_model_create(&m, o, &use, compute, &err) != LM_OK) fail_msg("%s", err.message);
     lm_model_seed_dropout(m, 7, 5);
     return m;
 }

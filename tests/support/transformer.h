@@ -21,7 +21,10 @@ const transformer_case *transformer_named(const char *name);
  * returns what main returns. */
 int transformer_run_tests(const char *group, void (*test)(void **state));
 
-/* Fails the test when it cannot be had. Dropout is seeded as the golden files are. */
+/* Passes of up to `batch` windows, and in training eight of them per gradient. */
+lm_model_use transformer_use(int64_t batch, bool training);
+/* Made for that. Fails the test
+ * when it cannot be had. Dropout is seeded as the golden files are. */
 lm_model *transformer_create(const lm_model_options *o, int64_t batch, bool training,
                              lm_compute *compute);
 void transformer_fill(lm_model *m);

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Resume is bit-identical for every optimizer, schedule, model option, precision, number of threads
-# and instruction set: rows that hold every pair of values of two keys, each trained straight and gone
-# on with half-way by other threads and another instruction set. Keys and their values are those of
+# Resume is bit-identical for every optimizer, schedule, model option, precision, number of lanes,
+# micro-batch, number of threads and instruction set: rows that hold every pair of values of two keys,
+# each trained straight and gone on with half-way by other threads, another instruction set and
+# micro-batches of another size. Keys and their values are those of
 # the config's schema, so that a new optimizer, schedule or option is covered by being there.
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
@@ -13,7 +14,7 @@ config() {
   "run": {"dir": "run"},
   "model": {"d_model": 8, "n_layers": 2, "n_heads": 2, "context_length": 12},
   "data": {"train": "train.bin", "val": "val.bin"},
-  "train": {"steps": 7, "micro_batch": 2},
+  "train": {"steps": 7, "batch": 4},
   "optimizer": {"lr": 1e-2},
   "schedule": {"warmup_steps": 2},
   "eval": {"every": 2, "tokens": 50},
@@ -26,6 +27,7 @@ JSON
 keys() {
     {
         tried_keys
+        echo "train.micro_batch 1 3 4"
         echo "--threads 1 2 3"
         echo "--cpu $("$lmtrain" --version | sed -n 's/^instruction sets: //p')"
     } >keys
@@ -34,7 +36,7 @@ all_keys() {
     given keys
     local key
     for key in optimizer.name schedule.name model.norm model.mlp model.recompute model.document_mask \
-        model.window train.grad_accumulation train.precision data.shuffle; do
+        model.window train.lanes train.precision data.shuffle; do
         check "$key is one of the keys whose values are combined" grep -q "^$key .* " keys
     done
 }
@@ -86,13 +88,14 @@ all_options() {
     done
     case $1 in *document_mask=true*) printf '%s\n' --set model.document_token=101 ;; esac
 }
-# same_bits ROW THREADS ISA: straight, and gone on with half-way by those.
+# same_bits ROW THREADS ISA MICRO_BATCH: straight, and gone on with half-way by those.
 same_bits() {
     local row=() other=()
     echo "$1"
     given config
     mapfile -t row < <(options "$1")
-    mapfile -t other < <(options "$(echo "$1" | sed "s/--threads=[^ ]*/--threads=$2/; s/--cpu=[^ ]*/--cpu=$3/")")
+    mapfile -t other < <(options "$(echo "$1" | sed "s/--threads=[^ ]*/--threads=$2/; s/--cpu=[^ ]*/--cpu=$3/
+        s/train.micro_batch=[^ ]*/train.micro_batch=$4/")")
     "$lmtrain" --config a.json --quiet "${row[@]}" || return 1
     cp -r run straight
     rm run/checkpoints/step-000000000[67].npz
@@ -103,11 +106,13 @@ scenario given rows
 check "there are rows of values" test -s "$scratch/given-rows/rows"
 threads=1
 cpu=scalar
+micro_batch=2
 number=0
 while read -r row; do
     number=$((number + 1))
-    scenario check "row $number, $(echo "$row" | sed 's/.* \(--threads\)/\1/'), gone on with by $threads threads and $cpu: the same bits" \
-        same_bits "$row" $threads $cpu
+    scenario check "row $number, $(echo "$row" | sed 's/.* \(train.micro_batch\)/\1/'), gone on with by $threads threads and $cpu in micro-batches of $micro_batch: the same bits" \
+        same_bits "$row" $threads $cpu $micro_batch
     threads=$(echo "$row" | sed 's/.*--threads=\([^ ]*\).*/\1/')
     cpu=$(echo "$row" | sed 's/.*--cpu=\([^ ]*\).*/\1/')
+    micro_batch=$(echo "$row" | sed 's/.*train.micro_batch=\([^ ]*\).*/\1/')
 done <"$scratch/given-rows/rows"

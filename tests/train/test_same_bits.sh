@@ -1,6 +1,6 @@
 #!/bin/bash
 # One config, one seed: the same final checkpoint, byte for byte, for every number of threads, every
-# instruction set, and killed and resumed or not.
+# instruction set, every micro-batch, and killed and resumed or not.
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
@@ -9,7 +9,7 @@ isas=$("$lmtrain" --version | sed -n 's/^instruction sets: //p')
 config() {
     given corpus
     tiny a
-    sed -i 's/"keep_last": 2/"keep_last": 9/' a.json
+    sed -i 's/"keep_last": 2/"keep_last": 9/; s/"micro_batch": 4, "grad_accumulation": 2/"batch": 8/' a.json
 }
 train() { "$lmtrain" --config a.json --quiet "$@"; }
 # What every other run must equal: one thread, in the directory straight.
@@ -20,25 +20,52 @@ same_end() { cmp "straight/checkpoints/step-0000000040.npz" $final; }
 
 # same_bits OPTIONS...: a straight run, and one that goes on half-way from the checkpoint of one thread.
 same_bits() {
-    train "$@" && same_end || return 1
+    train "$@" && same_end && same_figures straight run || return 1
     rm -rf run
     cp -r straight run
     rm run/checkpoints/step-00000000{28,35,40}.npz
     train --resume "$@" && same_end
 }
+micro_batches=(1 3 8 5 0 2)
 on_every_machine() {
-    local precision=$1 isa threads
+    local precision=$1 isa threads n=0 micro_batch
     given plain_$precision
     for isa in $isas; do
         for threads in 1 2 3; do
             rm -rf run
-            check "$precision, $isa, $threads threads, straight and resumed: the same final checkpoint" \
-                same_bits --set train.precision=$precision --cpu $isa --threads $threads
+            micro_batch=${micro_batches[n++ % ${#micro_batches[@]}]}
+            check "$precision, $isa, $threads threads, micro-batches of $micro_batch, straight and resumed: the same final checkpoint" \
+                same_bits --set train.precision=$precision --cpu $isa --threads $threads \
+                --set train.micro_batch=$micro_batch
         done
     done
 }
 scenario on_every_machine fp32
 scenario on_every_machine bf16
+
+# Lanes are part of the result; micro-batches do not reach across them. Windows of odd length.
+with_lanes() {
+    local lanes=$1 precision=$2 isa n=0 micro_batch
+    config
+    sed -i 's/"context_length": 32/"context_length": 31/' a.json
+    straight --set train.lanes=$lanes --set train.precision=$precision
+    for isa in ${isas#scalar }; do # scalar is slow, and is above
+        rm -rf run
+        micro_batch=${micro_batches[n++ % ${#micro_batches[@]}]}
+        check "$lanes lanes, $precision, $isa, micro-batches of $micro_batch, straight and resumed: the same final checkpoint" \
+            same_bits --set train.lanes=$lanes --set train.precision=$precision --cpu $isa \
+            --set train.micro_batch=$micro_batch
+    done
+}
+scenario with_lanes 2 fp32
+scenario with_lanes 8 fp32
+scenario with_lanes 4 bf16
+
+lanes_differ() {
+    given plain_fp32
+    train --set train.lanes=2 --set train.precision=fp32 && ! same_end
+}
+scenario check "training in two lanes ends in another checkpoint than in one" lanes_differ
 
 # Every value of the model's options, in as many runs as an option has values; test_resume_matrix.sh
 # resumes such runs.

@@ -1,14 +1,23 @@
 #include "config/keys/rows.h"
+#include "dist/lanes.h"
 
 /* clang-format off */
 static const lm_key keys[] = {
     {"train.steps", INTEGER(train.steps, 1, STEPS_MOST, "1000"), MAY_CHANGE,
      .help = "Updates of the weights in the whole run."},
-    {"train.micro_batch", INTEGER(train.micro_batch, 1, SIZE_MOST, "16"), MAY_CHANGE,
-     .help = "Windows computed at once; determines the memory needed."},
-    {"train.grad_accumulation", INTEGER(train.grad_accumulation, 1, SIZE_MOST, "1"), MAY_CHANGE,
-     TRY("3"),
-     .help = "Micro-batches whose gradients are summed for one update."},
+    {"train.batch", INTEGER(train.batch, 0, COUNT_MOST, "0"), MAY_CHANGE,
+     .help = "Windows of context_length tokens per update. 0: micro_batch x grad_accumulation."},
+    {"train.micro_batch", INTEGER(train.micro_batch, 0, SIZE_MOST, "16"), NEUTRAL,
+     .help = "Windows computed at once, at most; determines the memory needed and changes no bit. "
+             "0: as many as fit the memory and are fastest. If train.batch is given and this is "
+             "not: 0."},
+    {"train.grad_accumulation", INTEGER(train.grad_accumulation, 0, SIZE_MOST, "0"), NEUTRAL,
+     LEGACY("1"),
+     .help = "Short form of train.batch: micro-batches per update. 0: what train.batch needs, or 1."},
+    {"train.lanes", INTEGER(train.lanes, 1, LM_LANES_MOST, "1"), MAY_CHANGE, TRY("2"),
+     .help = "A power of two that divides train.batch. The batch is cut into so many equal runs of "
+             "windows; the gradients of the runs are added as a balanced tree, in any number of "
+             "processes with the same bits. Needs log2(lanes) more arrays of gradients."},
     {"train.clip_norm", REAL(train.clip_norm, 0, 1e12, "1"), MAY_CHANGE, TRY("0"),
      .help = "Gradients with a larger norm are scaled down to this norm (Pascanu et al. 2013). "
              "0: never."},

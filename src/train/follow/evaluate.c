@@ -12,7 +12,7 @@ static lm_status evaluate_set(lm_trainer *t, const lm_source *set, double *loss,
                               lm_error *err) {
     lm_evaluation e = {.model = t->model,
                        .sampler = &set->sampler,
-                       .batch = t->config->train.micro_batch,
+                       .batch = t->setup.plan.micro_batch,
                        .max_tokens = t->config->eval.tokens,
                        .tokens = t->batch};
     lm_status status = lm_evaluate(&e, lm_stop_pending, loss, evaluated, err);

@@ -1,0 +1,53 @@
+/* Lanes: what makes the sum of a step's gradients independent of how it is shared out.
+ *
+ * The windows of a step, in the order of the samples, are cut into S equal runs, the lanes; S is a
+ * power of two. The gradient of a lane is one chain of additions over its windows. The gradient of
+ * the step is the balanced binary tree over the lanes, in fp32: ((l0 + l1) + (l2 + l3)) + ...
+ *
+ *     lm_lanes_begin(&l, buffers, length);     // lm_lanes_buffers(S) arrays
+ *     for (lane = first; lane < first + count; lane++) {
+ *         float *gradient = lm_lanes_buffer(&l);
+ *         ... overwrite it with the gradient of the lane ...
+ *         lm_lanes_add(&l, &compute, lane);
+ *     }
+ *     // all S lanes: buffers[0] is the sum
+ *
+ * As soon as both halves of a subtree are there they are added: a binary counter, which needs
+ * log2(S) + 1 arrays. Whoever computes only a run of the lanes is left with the sums of the largest
+ * subtrees that lie within it, in l.trees. */
+#ifndef LM_DIST_LANES_H
+#define LM_DIST_LANES_H
+
+#include <stdbool.h>
+
+#include "ops/compute.h"
+
+enum { LM_LANES_LOG_MOST = 20, LM_LANES_MOST = 1 << LM_LANES_LOG_MOST };
+
+/* Is it a number of lanes: a power of two, at most LM_LANES_MOST? */
+bool lm_lanes_valid(int64_t lanes);
+/* Arrays that are needed at once: log2(lanes) + 1. */
+int lm_lanes_buffers(int64_t lanes);
+
+/* A subtree whose sum is known. */
+typedef struct lm_lanes_tree {
+    int64_t first, lanes; /* lanes: a power of two that divides first */
+    float *sum;           /* [length] */
+} lm_lanes_tree;
+
+typedef struct lm_lanes {
+    float **buffers; /* each [length]; the caller's */
+    int64_t length;
+    lm_lanes_tree trees[2 * LM_LANES_LOG_MOST + 1]; /* in rising order of lanes */
+    int count;
+} lm_lanes;
+
+/* Allocates nothing; *l may be begun again at any time. */
+void lm_lanes_begin(lm_lanes *l, float **buffers, int64_t length);
+/* The array for the gradient of the next lane. */
+float *lm_lanes_buffer(const lm_lanes *l);
+/* Takes the lane in: lanes come in rising order, without gaps. To be called outside of pool tasks.
+ * The same bits for any number of threads. */
+void lm_lanes_add(lm_lanes *l, const lm_compute *compute, int64_t lane);
+
+#endif

@@ -1,0 +1,102 @@
+/* The tree over lanes against its definition, for every number of lanes, whole and in the runs of
+ * several owners; the number of arrays that it needs. */
+#include "tests/support/test.h"
+
+#include <string.h>
+
+#include "dist/lanes.h"
+#include "tests/support/layers.h"
+
+enum { LENGTH = 66001, MOST_LOG = 4 }; /* more than one task, and not a multiple of anything */
+
+static float *gradient_of(int64_t lane) {
+    return layers_random(LENGTH, 1 + (uint64_t)lane, -1, 1);
+}
+
+/* ((l0 + l1) + (l2 + l3)) + ..., from its definition; freed by layers_free_all. */
+static float *tree(int64_t first, int64_t lanes) {
+    if (lanes == 1) return gradient_of(first);
+    float *left = tree(first, lanes / 2), *right = tree(first + lanes / 2, lanes / 2);
+    for (int64_t i = 0; i < LENGTH; i++) left[i] += right[i];
+    return left;
+}
+
+/* Lanes first .. first+count-1 into l. */
+static void run(lm_lanes *l, float **buffers, int64_t first, int64_t count) {
+    lm_lanes_begin(l, buffers, LENGTH);
+    for (int64_t lane = first; lane < first + count; lane++) {
+        memcpy(lm_lanes_buffer(l), gradient_of(lane), LENGTH * sizeof(float));
+        lm_lanes_add(l, &layers_compute, lane);
+    }
+}
+
+static void take_buffers(float **buffers, int n) {
+    for (int i = 0; i < n; i++) buffers[i] = layers_floats(LENGTH);
+}
+
+static void test_all_lanes_are_the_balanced_tree(void **state) {
+    (void)state;
+    for (int64_t lanes = 1; lanes <= 1 << MOST_LOG; lanes *= 2) {
+        lm_lanes l;
+        float *buffers[MOST_LOG + 1] = {0}; /* NULL: one array too many would crash */
+        take_buffers(buffers, lm_lanes_buffers(lanes));
+        for (int again = 0; again < 2; again++) {
+            run(&l, buffers, 0, lanes);
+            assert_int_equal(l.count, 1);
+            assert_int_equal(l.trees[0].lanes, lanes);
+            assert_ptr_equal(l.trees[0].sum, buffers[0]);
+            layers_same_bits("sum", tree(0, lanes), buffers[0], LENGTH);
+        }
+        layers_free_all();
+    }
+}
+
+/* Owners of runs that are no subtrees: what they are left with are the largest subtrees, each with
+ * the bits that it has in the whole. */
+static void test_owners_of_runs(void **state) {
+    (void)state;
+    enum { LANES = 8 };
+    for (int64_t first = 0; first < LANES; first++)
+        for (int64_t end = first + 1; end <= LANES; end++) {
+            lm_lanes l;
+            float *buffers[LANES];
+            int64_t next = first;
+            take_buffers(buffers, LANES);
+            run(&l, buffers, first, end - first);
+            for (int i = 0; i < l.count; i++) {
+                const lm_lanes_tree *t = &l.trees[i];
+                assert_int_equal(t->first, next);
+                assert_true(lm_lanes_valid(t->lanes) && t->first % t->lanes == 0);
+                /* no larger one: its parent is not within the run */
+                int64_t parent = t->first / (2 * t->lanes) * 2 * t->lanes;
+                assert_true(parent < first || parent + 2 * t->lanes > end);
+                layers_same_bits("subtree", tree(t->first, t->lanes), t->sum, LENGTH);
+                next += t->lanes;
+            }
+            assert_int_equal(next, end);
+            layers_free_all();
+        }
+}
+
+static void test_numbers_of_lanes(void **state) {
+    (void)state;
+    for (int64_t lanes = -4; lanes <= 70; lanes++) {
+        bool power = false;
+        for (int64_t p = 1; p <= 64; p *= 2) power |= lanes == p;
+        assert_true(lm_lanes_valid(lanes) == power);
+    }
+    assert_true(lm_lanes_valid(LM_LANES_MOST));
+    assert_false(lm_lanes_valid(2 * (int64_t)LM_LANES_MOST));
+    assert_int_equal(lm_lanes_buffers(1), 1);
+    assert_int_equal(lm_lanes_buffers(8), 4);
+    assert_int_equal(lm_lanes_buffers(LM_LANES_MOST), LM_LANES_LOG_MOST + 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_lanes_are_the_balanced_tree),
+        cmocka_unit_test(test_owners_of_runs),
+        cmocka_unit_test(test_numbers_of_lanes),
+    };
+    return cmocka_run_group_tests_name("lanes", tests, layers_open_group, layers_close_group);
+}
