@@ -14,7 +14,7 @@
  *         lm_model_begin_step(m);
  *         lm_model_begin_gradients(m, NULL);
  *         each micro-batch: lm_model_forward_backward(m, tokens, ...);
- *         lm_model_end_gradients(m);         // lm_model_gradients(m) is the gradient of all windows
+ *         lm_model_end_gradients(m);    // lm_model_gradients(m): the gradient of all windows
  *
  * Each sum over tokens is one chain over the windows in their order, so the gradients have the same
  * bits for every way to cut the windows into micro-batches.
@@ -163,7 +163,7 @@ const lm_param *lm_model_rows(const lm_model *m, int64_t *count);
 float *lm_model_weights(lm_model *m);   /* flat [total]; padding between rows stays 0 */
 float *lm_model_gradients(lm_model *m); /* its own, flat [total]; NULL without training */
 int64_t lm_model_total(const lm_model *m);
-/* Call it before a step's first pass: bf16 copies of the weights are made from what they are now. */
+/* Call it before a step's first pass: makes bf16 copies of the weights from what they are now. */
 void lm_model_begin_step(lm_model *m);
 
 /* The passes that follow leave their gradients in `gradients`, flat [total], which the first of

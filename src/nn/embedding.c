@@ -97,7 +97,7 @@ void lm_embedding_backward(const lm_compute *compute, const lm_embedding *e, con
     backward(compute, e, &j);
 }
 
-/* ---- rows of the tokens that occur ------------------------------------------------------------ */
+/* ---- rows of the tokens that occur ----------------------------------------------------------- */
 void lm_embedding_rows_take(lm_embedding_rows *r, lm_arena *arena, int64_t vocab, int64_t channels,
                             int64_t tokens) {
     *r = (lm_embedding_rows){.vocab = vocab, .channels = channels, .most = lm_min(vocab, tokens)};

@@ -19,8 +19,8 @@ typedef struct lm_head_norm {
 
 /* y and rstd overwritten; y may be x. */
 void lm_head_norm_forward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *y);
-/* dy is the gradient of y, replaced by that of x. dweight [D] accumulated into, window by window, as
- * nn/sums.h says. */
+/* dy is the gradient of y, replaced by that of x. dweight [D] accumulated into, window by window,
+ * as nn/sums.h says. */
 void lm_head_norm_backward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *dy,
                            float *dweight);
 /* Scratch bytes per worker. */

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "nn/tasks.h"
 
-/* ---- sums over rows --------------------------------------------------------------------------- */
+/* ---- sums over rows -------------------------------------------------------------------------- */
 /* Columns per task: one worker sums a column, rows rising. */
 enum { COLUMNS = 64 };
 
@@ -40,7 +40,7 @@ void lm_sum_rows(const lm_compute *compute, int64_t rows, int64_t n, lm_array x,
     if (n > 0) lm_pool_run(compute->pool, lm_divide_up(n, j.chunk), rows_task, &j);
 }
 
-/* ---- sums over the tokens of windows ---------------------------------------------------------- */
+/* ---- sums over the tokens of windows --------------------------------------------------------- */
 /* A window has at most MOST_CHUNKS chunks of at least MIN_TOKENS tokens, beside which clearing and
  * adding the chunk's sums costs little. Both are part of the arithmetic. */
 enum { MOST_CHUNKS = 32, MIN_TOKENS = 16 };

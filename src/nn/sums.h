@@ -14,8 +14,8 @@
 void lm_sum_rows(const lm_compute *compute, int64_t rows, int64_t n, lm_array x, int64_t x_row,
                  float *out);
 
-/* Sums that are too long for one chain: a window's tokens are cut into chunks, each with sums of its
- * own that begin at 0; then out += the sums of the chunks, in order. */
+/* Sums that are too long for one chain: a window's tokens are cut into chunks, each with sums of
+ * its own that begin at 0; then out += the sums of the chunks, in order. */
 typedef struct lm_token_sums {
     int64_t tokens;   /* of all windows */
     int64_t window;   /* tokens per window, which divides them; 0: they are one window */

@@ -13,9 +13,9 @@
  *
  * A block's logits have one column per token ([V, block]): the vocabulary is the row index, so the
  * softmax needs no sums within a register, and W is read as it lies, unpacked. The shapes alone fix
- * the block length and the chunks of the vocabulary; the block length changes no bit, as dW is one
- * chain over the tokens of all windows, to which further calls add, and pairs of tokens (at LM_BF16)
- * reach neither across a block's end nor across a window's. */
+ * the block length and the chunks of the vocabulary. The block length changes no bit: dW is one
+ * chain over the tokens of all windows, to which further calls add, and at LM_BF16 no pair of
+ * tokens reaches across the end of a block or of a window. */
 #ifndef LM_OPS_SOFTMAX_NLL_H
 #define LM_OPS_SOFTMAX_NLL_H
 

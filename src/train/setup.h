@@ -74,8 +74,9 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out);
 
 /* ---- the plan ---------------------------------------------------------------------------------*/
 
-/* Fills s->plan, for an open corpus and a resolved model. With train.micro_batch = 0, its micro-batch
- * is the largest that fits the memory, up to the tokens from which on a larger one is no faster. */
+/* Fills s->plan, for an open corpus and a resolved model. With train.micro_batch = 0, its
+ * micro-batch is the largest that fits the memory, up to so many tokens that more at once are no
+ * faster. */
 lm_status lm_setup_plan(lm_setup *s, lm_error *err);
 /* What the run's model is made for, with so many windows computed at once. */
 lm_model_use lm_setup_model_use(const lm_setup *s, int64_t micro_batch);

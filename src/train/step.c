@@ -1,4 +1,4 @@
-/* One step in three parts: the gradient of its windows, lane by lane; its norm and the loss; and the
+/* One step in three parts: the gradient of its windows, lane by lane; its norm and the loss; the
  * update of the weights. */
 #include <inttypes.h>
 #include <math.h>

@@ -13,7 +13,8 @@ static const lm_key keys[] = {
              "not: 0."},
     {"train.grad_accumulation", INTEGER(train.grad_accumulation, 0, SIZE_MOST, "0"), NEUTRAL,
      LEGACY("1"),
-     .help = "Short form of train.batch: micro-batches per update. 0: what train.batch needs, or 1."},
+     .help = "Short form of train.batch: micro-batches per update. 0: what train.batch "
+             "needs, or 1."},
     {"train.lanes", INTEGER(train.lanes, 1, LM_LANES_MOST, "1"), MAY_CHANGE, TRY("2"),
      .help = "A power of two that divides train.batch. The batch is cut into so many equal runs of "
              "windows; the gradients of the runs are added as a balanced tree, in any number of "
