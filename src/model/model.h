@@ -186,9 +186,9 @@ void lm_model_seed_dropout(lm_model *m, uint64_t seed, uint64_t first_sample);
 /* For evaluation: the sum of the negative log-likelihoods, without dropout, label smoothing and
  * z-loss. */
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time);
-/* Of the last pass of either kind, valid until the next one: the losses of each token [batch, time];
- * and their sum over window b, in double, tokens in rising order. Sums that add up these windows in
- * order do not depend on how many windows a pass takes. */
+/* Of the last pass of either kind, valid until the next one: the loss of each token [batch, time],
+ * and the sum over window b, in double, tokens in rising order. What adds up windows in order does
+ * not depend on how many a pass takes. */
 const float *lm_model_losses(const lm_model *m);
 double lm_model_window_loss(const lm_model *m, int64_t b);
 
