@@ -3,6 +3,7 @@
 # Variables: CC=gcc|clang   SAN=address,undefined   WERROR=1   DEBUG=1   PREFIX=/usr/local   V=1
 #   ZSTD=auto|1|0: read .zst text (libzstd); auto: where pkg-config finds it
 #   UTF8PROC=auto|1|0: tokenizers that normalize text to form C (libutf8proc); likewise
+#   PCRE2=auto|1|0: tokenizers that split text by patterns of their own (libpcre2-8); likewise
 # Objects go to build/<compiler>[-<sanitizers>]/, so that builds of different kinds do not mix.
 
 VERSION := 0.1.0
@@ -14,6 +15,7 @@ WERROR  ?=
 DEBUG   ?=
 ZSTD    ?= auto
 UTF8PROC ?= auto
+PCRE2   ?= auto
 BUILD   ?= build/$(subst /,-,$(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
 comma   := ,
 Q       := $(if $(V),,@)
@@ -22,7 +24,8 @@ Q       := $(if $(V),,@)
 # What is missing is named with the command that installs it. `make quickstart` and `make test` run that
 # command and go on; INSTALL=no makes them only say it, INSTALL=yes makes every target run it.
 PKG_CONFIG ?= pkg-config
-PACKAGES      := libcjson zlib $(if $(filter 1,$(ZSTD)),libzstd) $(if $(filter 1,$(UTF8PROC)),libutf8proc)
+PACKAGES      := libcjson zlib $(if $(filter 1,$(ZSTD)),libzstd) $(if $(filter 1,$(UTF8PROC)),libutf8proc) \
+                 $(if $(filter 1,$(PCRE2)),libpcre2-8)
 TEST_PACKAGES := cmocka
 NO_PACKAGES   := help clean format check-floors check-format uninstall
 INSTALLING    := quickstart test
@@ -55,8 +58,11 @@ ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
   ifeq ($(UTF8PROC),auto)
     PACKAGES += $(if $(shell $(PKG_CONFIG) --exists libutf8proc && echo yes),libutf8proc)
   endif
+  ifeq ($(PCRE2),auto)
+    PACKAGES += $(if $(shell $(PKG_CONFIG) --exists libpcre2-8 && echo yes),libpcre2-8)
+  endif
   PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libzstd,$(PACKAGES)),-DLM_ZSTD) \
-                 $(if $(filter libutf8proc,$(PACKAGES)),-DLM_UTF8PROC)
+                 $(if $(filter libutf8proc,$(PACKAGES)),-DLM_UTF8PROC) $(if $(filter libpcre2-8,$(PACKAGES)),-DLM_PCRE2)
   PKG_LIBS    := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
   TEST_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(TEST_PACKAGES) 2>/dev/null)
   TEST_LIBS   := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null)

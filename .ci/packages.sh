@@ -14,12 +14,12 @@ build zypper gcc make pkg-config pkgconfig(libcjson) pkgconfig(zlib)
 build pacman gcc make pkgconf cjson zlib
 build apk    gcc musl-dev linux-headers make pkgconf cjson-dev zlib-dev
 build brew   gcc make pkgconf cjson zlib
-test  apt    libcmocka-dev unzip python3 python3-numpy libzstd-dev zstd libutf8proc-dev
-test  dnf    pkgconfig(cmocka) unzip python3-numpy pkgconfig(libzstd) zstd pkgconfig(libutf8proc)
-test  zypper pkgconfig(cmocka) unzip python3-numpy pkgconfig(libzstd) zstd pkgconfig(libutf8proc)
-test  pacman cmocka unzip python-numpy zstd libutf8proc
-test  apk    cmocka-dev bash coreutils unzip py3-numpy zstd-dev zstd utf8proc-dev
-test  brew   cmocka numpy zstd utf8proc
+test  apt    libcmocka-dev unzip python3 python3-numpy libzstd-dev zstd libutf8proc-dev libpcre2-dev
+test  dnf    pkgconfig(cmocka) unzip python3-numpy pkgconfig(libzstd) zstd pkgconfig(libutf8proc) pkgconfig(libpcre2-8)
+test  zypper pkgconfig(cmocka) unzip python3-numpy pkgconfig(libzstd) zstd pkgconfig(libutf8proc) pkgconfig(libpcre2-8)
+test  pacman cmocka unzip python-numpy zstd libutf8proc pcre2
+test  apk    cmocka-dev bash coreutils unzip py3-numpy zstd-dev zstd utf8proc-dev pcre2-dev
+test  brew   cmocka numpy zstd utf8proc pcre2
 check apt    clang clang-format git
 check dnf    clang clang-tools-extra git
 check zypper clang clang-tools git

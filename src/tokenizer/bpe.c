@@ -191,7 +191,11 @@ lm_status lm_bpe_create(lm_bpe **out, const lm_bpe_source *source, lm_error *err
     if ((status = fill_tokens(b, err)) != LM_OK) goto out;
     if ((status = fill_bytes(b, source, err)) != LM_OK) goto out;
     if (b->characters && b->by_ranks && (status = check_characters(b, err)) != LM_OK) goto out;
-    if (!b->scan && (status = fill_adjacent(b, source->each_space, err)) != LM_OK) goto out;
+    if (source->n_patterns > 0)
+        status = lm_pattern_create(&b->pattern, source->patterns, source->n_patterns, err);
+    if (status != LM_OK) goto out;
+    if (!b->scan && !b->pattern && (status = fill_adjacent(b, source->each_space, err)) != LM_OK)
+        goto out;
     if (!b->by_ranks && (status = fill_pairs(b, source, err)) != LM_OK) goto out;
     if (!b->characters) fill_byte_pairs(b);
 out:
@@ -210,6 +214,7 @@ void lm_bpe_free(lm_bpe *b) {
     free(b->pairs);
     free(b->ranks);
     free(b->adjacent);
+    lm_pattern_free(b->pattern);
     free(b);
 }
 
@@ -243,6 +248,7 @@ struct lm_bpe_worker {
     lm_arena arena;
     bucket *buckets;
     merge_space *space;
+    lm_pattern_scan *scan; /* made when it is needed */
     size_t ends[BATCH];
     piece_key keys[BATCH];
     uint32_t places[BATCH];
@@ -266,6 +272,7 @@ void lm_bpe_worker_free(lm_bpe_worker *w) {
     if (!w) return;
     lm_arena_free(&w->arena);
     merge_space_free(w->space);
+    lm_pattern_scan_free(w->scan);
     free(w);
 }
 
@@ -318,10 +325,9 @@ static inline bool may_cut(const lm_bpe *b, const unsigned char *text, size_t at
     return !(b->adjacent[bit / 8] >> bit % 8 & 1);
 }
 
-size_t lm_bpe_pieces(const lm_bpe *b, const unsigned char *text, size_t size, size_t at,
-                     size_t *ends, size_t most) {
+static size_t cut_apart(const lm_bpe *b, const unsigned char *text, size_t size, size_t at,
+                        size_t *ends, size_t most) {
     size_t n = 0;
-    if (b->scan) return b->scan(text, size, at, ends, most);
     while (at < size && n < most) {
         do at++;
         while (at < size && !may_cut(b, text, at));
@@ -330,9 +336,29 @@ size_t lm_bpe_pieces(const lm_bpe *b, const unsigned char *text, size_t size, si
     return n;
 }
 
+/* The ends of the next pieces, at most `most`; 0: a pattern gave up. */
+static size_t next_pieces(const lm_bpe *b, lm_pattern_scan *scan, const unsigned char *text,
+                          size_t size, size_t at, size_t *ends, size_t most) {
+    if (b->scan) return b->scan(text, size, at, ends, most);
+    if (b->pattern) return lm_pattern_scan_next(scan, at, ends, most);
+    return cut_apart(b, text, size, at, ends, most);
+}
+
+size_t lm_bpe_piece(const lm_bpe *b, const unsigned char *text, size_t size, size_t at) {
+    lm_pattern_scan *scan = NULL;
+    lm_error aside;
+    size_t end;
+    if (b->pattern && lm_pattern_scan_create(&scan, b->pattern, &aside) != LM_OK) return size;
+    if (scan) lm_pattern_scan_begin(scan, text + at, size - at);
+    size_t n = next_pieces(b, scan, text + at, size - at, 0, &end, 1);
+    lm_pattern_scan_free(scan);
+    return n > 0 ? at + end : size;
+}
+
 size_t lm_bpe_cut(const lm_bpe *b, const unsigned char *text, size_t size, size_t at,
                   size_t limit) {
     if (b->scan) return lm_scan_cut(text, size, at, limit);
+    if (b->pattern) return at;
     while (limit > at && (limit == size || !may_cut(b, text, limit))) limit--;
     return limit;
 }
@@ -340,8 +366,13 @@ size_t lm_bpe_cut(const lm_bpe *b, const unsigned char *text, size_t size, size_
 int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *text, size_t size,
                       int32_t *ids) {
     int64_t count = 0;
+    lm_error aside;
+    if (b->pattern && !w->scan && lm_pattern_scan_create(&w->scan, b->pattern, &aside) != LM_OK)
+        return -1;
+    if (w->scan) lm_pattern_scan_begin(w->scan, text, size);
     for (size_t at = 0; at < size;) {
-        size_t pieces = lm_bpe_pieces(b, text, size, at, w->ends, BATCH);
+        size_t pieces = next_pieces(b, w->scan, text, size, at, w->ends, BATCH);
+        if (pieces == 0) return LM_BPE_GAVE_UP;
         look_ahead(w, text, size, at, pieces);
         for (size_t i = 0; i < pieces; at = w->ends[i++]) {
             size_t n = w->ends[i] - at;

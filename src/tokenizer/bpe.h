@@ -26,9 +26,10 @@
 #include "tokenizer/scan.h"
 
 enum {
-    LM_BPE_SLACK = 4,   /* ids that lm_bpe_encode may overwrite behind those it returns */
-    LM_BPE_LACKS = -2,  /* some byte of the text is no token */
-    LM_BPE_SHORT = 256, /* bytes of a piece that is merged by looking at every pair each time */
+    LM_BPE_SLACK = 4,    /* ids that lm_bpe_encode may overwrite behind those it returns */
+    LM_BPE_LACKS = -2,   /* some byte of the text is no token */
+    LM_BPE_GAVE_UP = -3, /* a pattern takes too long on the text (LM_PATTERN_STEPS) */
+    LM_BPE_SHORT = 256,  /* bytes of a piece that is merged by looking at every pair each time */
 };
 #define LM_BPE_VOCAB_MOST ((int64_t)1 << 24)
 
@@ -54,12 +55,18 @@ typedef struct lm_bpe_source {
     int64_t n_merges;
     bool by_ranks;         /* merges are not looked at */
     const uint32_t *ranks; /* [n_tokens], by ranks; NULL: the rank of a token is its id */
-    bool whole_first;      /* a piece that is a token is that token, whatever the merges say
-                         (ignore_merges); always so by ranks, but for characters */
-    lm_scanner scan;       /* NULL: text is cut where no token reaches across */
-    bool characters; /* a piece begins as one symbol per character; one that is no token is its
-                         bytes, which tokens marked `byte` stand for and nothing merges with */
-    bool each_space; /* without scan: every space begins a piece */
+    /* A piece that is a token is that token, whatever the merges say (ignore_merges); always so by
+     * ranks, but for characters. */
+    bool whole_first;
+    /* NULL: patterns split the text (pattern.h) or, where there are none, it is cut where no token
+     * reaches across. */
+    lm_scanner scan;
+    const char *const *patterns; /* [n_patterns] */
+    int n_patterns;
+    bool each_space; /* without either: every space begins a piece */
+    /* A piece begins as one symbol per character; one that is no token is its bytes, which tokens
+     * marked `byte` stand for and nothing merges with. */
+    bool characters;
 } lm_bpe_source;
 
 typedef struct lm_bpe lm_bpe;
@@ -75,14 +82,13 @@ lm_status lm_bpe_worker_create(lm_bpe_worker **w, lm_error *err);
 void lm_bpe_worker_free(lm_bpe_worker *w); /* NULL is fine */
 
 /* Overwrites ids with those of text; returns their number (at most size), -1 when a very long piece
- * found no memory, LM_BPE_LACKS. Threads may share b, not w. */
+ * found no memory, LM_BPE_LACKS, LM_BPE_GAVE_UP. Threads may share b, not w. */
 int64_t lm_bpe_encode(const lm_bpe *b, lm_bpe_worker *w, const unsigned char *text, size_t size,
                       int32_t *ids);
 
-/* The ends of the next pieces, as a scanner gives them (scan.h), and the last place in (at, limit]
- * where text may be cut (lm_scan_cut). */
-size_t lm_bpe_pieces(const lm_bpe *b, const unsigned char *text, size_t size, size_t at,
-                     size_t *ends, size_t most);
+/* The end of the piece that begins at `at` < size, for people. */
+size_t lm_bpe_piece(const lm_bpe *b, const unsigned char *text, size_t size, size_t at);
+/* The last place in (at, limit] where text may be cut (lm_scan_cut); none where patterns split. */
 size_t lm_bpe_cut(const lm_bpe *b, const unsigned char *text, size_t size, size_t at, size_t limit);
 
 /* The same of one piece, whatever the split says, by merging alone: whole_first does not count. */

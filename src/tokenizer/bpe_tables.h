@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tokenizer/bpe.h"
+#include "tokenizer/pattern.h"
 
 #define NO_RANK UINT32_MAX
 
@@ -21,6 +22,7 @@ typedef struct pair_slot {
 
 struct lm_bpe {
     lm_scanner scan;
+    lm_pattern *pattern; /* NULL: none */
     bool by_ranks, whole_first, lacks_bytes;
     int64_t n_tokens;
     unsigned char *bytes;

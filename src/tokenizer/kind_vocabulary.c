@@ -123,6 +123,11 @@ static lm_status encode_text(lm_encoder *e, const unsigned char *text, size_t si
         return lm_error_set(err, LM_ERR_USAGE,
                             "the text has the byte 0x%02X, for which this tokenizer has no token",
                             (unsigned)lm_bpe_lacking(s->bpe, text, size));
+    if (n == LM_BPE_GAVE_UP)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "the text beginning \"%.*s\": a match of the tokenizer's pattern takes"
+                            " more than the %d steps that it may take",
+                            (int)lm_size_min(size, 60), (const char *)text, LM_PATTERN_STEPS);
     if (n < 0) return lm_error_no_memory(err, "a very long piece of text");
     tokens->count += n;
     return LM_OK;
@@ -233,7 +238,7 @@ static size_t cut(const lm_tokenizer *t, const char *text, size_t size, size_t a
 static size_t piece(const lm_tokenizer *t, const char *text, size_t size, size_t at) {
     const bpe_state *s = t->state;
     const unsigned char *p = (const unsigned char *)text;
-    size_t end, begin, length;
+    size_t begin, length;
     int32_t id;
     if (s->vocabulary.form == LM_FORM_SENTENCE) return size;
     for (int i = 0; i < SETS; i++) {
@@ -242,8 +247,7 @@ static size_t piece(const lm_tokenizer *t, const char *text, size_t size, size_t
         size = begin;
     }
     if (s->chars) return size;
-    lm_bpe_pieces(s->bpe, p, size, at, &end, 1);
-    return end;
+    return lm_bpe_piece(s->bpe, p, size, at);
 }
 
 static void decode(const lm_tokenizer *t, int32_t id, lm_text *out) {

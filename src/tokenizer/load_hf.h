@@ -30,8 +30,7 @@ typedef struct lm_hf_loader {
     /* normalizer */
     bool prepend, replace; /* U+2581 in front of a text, and in place of each space */
     /* pre-tokenizer */
-    bool digits, split_given, byte_level, use_regex;
-    bool metaspace, each_space, split_spaces;
+    bool byte_level, metaspace, each_space, split_spaces;
     lm_space_prefix prefix; /* of Metaspace */
     lm_hf_decoder decoders[LM_HF_MOST_DECODERS];
     int n_decoders;

@@ -94,15 +94,15 @@ static bool decodes_by(const lm_hf_loader *l, const lm_hf_decoder *decoders, int
 
 static lm_status choose_split(lm_hf_loader *l, lm_error *err) {
     static const lm_hf_decoder decoder = LM_HF_BYTE_LEVEL;
+    lm_vocabulary *v = l->v;
     if (l->prepend || l->replace || l->split_spaces)
-        return refuse(l, "ByteLevel with a normalizer that replaces spaces", err);
+        return refuse(l, "ByteLevel with spaces replaced or taken out", err);
     if (l->byte_fallback) return refuse(l, "ByteLevel with byte_fallback true", err);
-    if (l->split_given && (l->use_regex || l->digits))
-        return refuse(l, "two splits behind each other", err);
-    if (!l->split_given && !l->use_regex) return refuse(l, "text that is not split", err);
     if (!decodes_by(l, &decoder, 1) && l->n_decoders > 0)
         return refuse(l, "ByteLevel with another decoder", err);
-    if (!l->split_given) l->v->split = lm_split_find(l->digits ? "digits" : "gpt2");
+    if (v->n_patterns == 0 && v->whole_first)
+        return refuse(l, "text that is not split, with ignore_merges", err);
+    lm_vocabulary_find_split(v);
     return LM_OK;
 }
 
@@ -110,7 +110,7 @@ static lm_status choose_spaces(lm_hf_loader *l, lm_error *err) {
     static const lm_hf_decoder decoders[] = {LM_HF_REPLACE, LM_HF_BYTE_FALLBACK, LM_HF_FUSE,
                                              LM_HF_STRIP};
     lm_vocabulary *v = l->v;
-    if (l->digits || l->split_given) return refuse(l, "byte_fallback with a split", err);
+    if (v->n_patterns > 0) return refuse(l, "byte_fallback with a split", err);
     if (!l->byte_fallback) return refuse(l, "Metaspace without byte_fallback", err);
     if (v->nfc) return refuse(l, "byte_fallback with the normalizer NFC", err);
     if (v->whole_first) return refuse(l, "byte_fallback with ignore_merges", err);
@@ -136,8 +136,7 @@ static lm_status choose_form(lm_hf_loader *l, lm_error *err) {
         return choose_spaces(l, err);
     }
     l->v->form = LM_FORM_CHARACTERS;
-    l->v->split = NULL;
-    if (l->digits || l->split_given)
+    if (l->v->n_patterns > 0)
         return refuse(l, "a pre-tokenizer other than ByteLevel or Metaspace", err);
     if (l->named.n_merges > 0)
         return refuse(l, "merges with neither ByteLevel nor byte_fallback", err);

@@ -58,41 +58,59 @@ void lm_hf_read_normalizer(lm_hf_loader *l) {
     }
 }
 
-/* {"Regex": "..."}, or {"String": " "}: spaces, of which none is left where they are replaced */
-static void read_pattern(lm_hf_loader *l) {
-    lm_json_pull *p = &l->p;
-    lm_json_pull_object(p);
-    while (lm_json_pull_member(p)) {
-        if (lm_json_pull_is(p, "String")) {
-            want_string(l, " ", "a split at");
-            l->split_spaces = true;
-            continue;
-        }
-        if (!lm_json_pull_is(p, "Regex")) {
-            lm_hf_refuse(l, "a split that is not at a Regex");
-            return;
-        }
-        const lm_split *split = lm_split_of_pattern(lm_hf_take_string(l));
-        if (p->status != LM_OK) return;
-        if (!split)
-            lm_json_pull_wrong(p, "a split by the pattern %s, which lmtrain does not have",
-                               lm_text_cstr(&p->string));
-        else if (l->split_given)
-            lm_hf_refuse(l, "more than one split by a pattern");
-        l->v->split = split;
-        l->split_given = true;
+/* One more split. */
+static void add_pattern(lm_hf_loader *l, const char *pattern) {
+    if (l->p.status != LM_OK) return;
+    if (l->v->n_patterns == LM_PATTERN_MOST)
+        lm_json_pull_wrong(&l->p, "more than %d splits, which lmtrain does not have",
+                           LM_PATTERN_MOST);
+    else if (lm_vocabulary_add_pattern(l->v, pattern, &l->aside) != LM_OK)
+        lm_json_pull_wrong(&l->p, "%s", l->aside.message);
+}
+
+/* A text as a pattern that matches just it. */
+static void escape(const char *text, lm_text *out) {
+    for (; *text; text++) {
+        bool plain = (unsigned char)*text >= 0x80 || *text == ' ' || *text == '\n' ||
+                     (*text >= '0' && *text <= '9') || (*text >= 'A' && *text <= 'Z') ||
+                     (*text >= 'a' && *text <= 'z');
+        lm_text_printf(out, plain ? "%c" : "\\%c", *text);
     }
 }
 
-/* Pieces are what the pattern matches: Isolated says so, and Removed with invert does, since our
- * patterns leave nothing between two matches. */
+/* {"Regex": "..."} or {"String": "..."}: to l->part, as a pattern. */
+static void read_pattern(lm_hf_loader *l) {
+    lm_json_pull *p = &l->p;
+    l->part.length = 0;
+    lm_json_pull_object(p);
+    while (lm_json_pull_member(p)) {
+        bool regex = lm_json_pull_is(p, "Regex");
+        if (!regex && !lm_json_pull_is(p, "String")) {
+            lm_hf_refuse(l, "a split that is at no Regex and no String");
+            return;
+        }
+        const char *text = lm_hf_take_string(l);
+        if (regex)
+            lm_text_append(&l->part, text, strlen(text));
+        else
+            escape(text, &l->part);
+    }
+}
+
+/* Pieces are what the pattern matches: Isolated says so, and Removed with invert does for patterns
+ * of ours, which leave nothing between two matches. */
 static void read_split(lm_hf_loader *l, const char *behavior, bool invert) {
-    if (strcmp(behavior, "Isolated") == 0 ? !invert : invert && strcmp(behavior, "Removed") == 0)
+    const char *pattern = lm_text_cstr(&l->part);
+    bool whole = lm_split_of_pattern(pattern) != NULL;
+    if (strcmp(behavior, "Isolated") == 0 ? !invert
+                                          : invert && whole && strcmp(behavior, "Removed") == 0) {
+        add_pattern(l, pattern);
         return;
+    }
     lm_json_pull_wrong(&l->p,
-                       "a split with behavior \"%s\" and invert %s, which lmtrain does not"
-                       " have",
-                       behavior, invert ? "true" : "false");
+                       "a split by the pattern %s with behavior \"%s\" and invert %s, which"
+                       " lmtrain does not have",
+                       pattern, behavior, invert ? "true" : "false");
 }
 
 static void read_pre_tokenizer(lm_hf_loader *l, int depth);
@@ -128,7 +146,7 @@ static bool read_metaspace_member(lm_hf_loader *l) {
     return true;
 }
 
-/* One after the other: Digits, a Split, ByteLevel; or Metaspace. */
+/* One after the other: Digits, Splits, ByteLevel; or Metaspace. */
 static void read_pre_tokenizer(lm_hf_loader *l, int depth) {
     lm_json_pull *p = &l->p;
     char type[32] = "", behavior[32] = "";
@@ -161,20 +179,21 @@ static void read_pre_tokenizer(lm_hf_loader *l, int depth) {
     if (l->byte_level || l->metaspace) {
         lm_hf_refuse(l, "a pre-tokenizer behind ByteLevel or Metaspace");
     } else if (strcmp(type, "Split") == 0) {
-        /* Where there is no space left, splitting at them does nothing. */
-        if (!l->split_spaces) read_split(l, behavior, invert);
+        /* Where spaces are replaced, a split at them does nothing. */
+        if (strcmp(lm_text_cstr(&l->part), " ") == 0 && strcmp(behavior, "Isolated") != 0)
+            l->split_spaces = true;
+        else
+            read_split(l, behavior, invert);
     } else if (strcmp(type, "Metaspace") == 0 && depth == 0) {
         l->metaspace = true;
-    } else if (strcmp(type, "Digits") == 0 && individual && !l->split_given) {
-        l->digits = true;
+    } else if (strcmp(type, "Digits") == 0) {
+        add_pattern(l, individual ? LM_SPLIT_DIGITS : LM_SPLIT_RUNS_OF_DIGITS);
     } else if (strcmp(type, "ByteLevel") == 0) {
         l->byte_level = true;
-        l->use_regex = regex;
+        if (regex) add_pattern(l, LM_SPLIT_BYTE_LEVEL);
         if (prefix_space) lm_hf_refuse(l, "add_prefix_space true");
     } else {
-        lm_json_pull_wrong(p, "a pre-tokenizer \"%s\"%s, which lmtrain does not have", type,
-                           strcmp(type, "Digits") == 0 ? " of several digits or behind a split"
-                                                       : "");
+        lm_json_pull_wrong(p, "a pre-tokenizer \"%s\", which lmtrain does not have", type);
     }
 }
 

@@ -44,20 +44,22 @@ static void save_byte_level(lm_json_writer *w, const char *key, bool prefix, boo
     lm_json_end(w);
 }
 
-/* In front of ByteLevel, where it is not alone. */
-static void save_split(const lm_split *split, lm_json_writer *w) {
+/* In front of ByteLevel. */
+static void save_split(const char *pattern, lm_json_writer *w) {
     lm_json_object(w, NULL, LM_JSON_LINE);
-    if (split->pattern) {
-        lm_json_string(w, "type", "Split");
-        lm_json_object(w, "pattern", LM_JSON_LINE);
-        lm_json_string(w, "Regex", split->pattern);
-        lm_json_end(w);
-        lm_json_string(w, "behavior", "Isolated");
-        lm_json_boolean(w, "invert", false);
-    } else {
-        lm_json_string(w, "type", "Digits");
-        lm_json_boolean(w, "individual_digits", true);
-    }
+    lm_json_string(w, "type", "Split");
+    lm_json_object(w, "pattern", LM_JSON_LINE);
+    lm_json_string(w, "Regex", pattern);
+    lm_json_end(w);
+    lm_json_string(w, "behavior", "Isolated");
+    lm_json_boolean(w, "invert", false);
+    lm_json_end(w);
+}
+
+static void save_digits(lm_json_writer *w) {
+    lm_json_object(w, NULL, LM_JSON_LINE);
+    lm_json_string(w, "type", "Digits");
+    lm_json_boolean(w, "individual_digits", true);
     lm_json_end(w);
 }
 
@@ -82,15 +84,21 @@ static void save_pre_tokenizer(const lm_vocabulary *v, lm_json_writer *w) {
         save_metaspace(v, w);
         return;
     }
-    if (v->split->scan == lm_scan_gpt2) {
-        save_byte_level(w, "pre_tokenizer", false, true);
+    bool gpt2 = v->split && v->split->scan == lm_scan_gpt2;
+    if (gpt2 || (!v->split && v->n_patterns == 0)) {
+        save_byte_level(w, "pre_tokenizer", false, gpt2);
         return;
     }
     lm_json_object(w, "pre_tokenizer", LM_JSON_LINES);
     lm_json_string(w, "type", "Sequence");
     lm_json_array(w, "pretokenizers", LM_JSON_LINES);
-    save_split(v->split, w);
-    save_byte_level(w, NULL, false, !v->split->pattern);
+    bool digits = v->split && !v->split->pattern;
+    if (digits)
+        save_digits(w);
+    else if (v->split)
+        save_split(v->split->pattern, w);
+    for (int i = 0; i < v->n_patterns; i++) save_split(v->patterns[i], w);
+    save_byte_level(w, NULL, false, digits);
     lm_json_end(w);
     lm_json_end(w);
 }

@@ -11,7 +11,7 @@ static const lm_split splits[] = {
     {"gpt2",
      lm_scan_gpt2,
      NULL,
-     {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+     {LM_SPLIT_BYTE_LEVEL,
       "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"},
      "gpt-2",
      NULL},

@@ -21,6 +21,12 @@ typedef struct lm_split {
     const char *pre, *pre_whole_first;
 } lm_split;
 
+/* The patterns of Hugging Face's Digits, each alone or in runs, and of ByteLevel. */
+#define LM_SPLIT_DIGITS         "\\p{N}"
+#define LM_SPLIT_RUNS_OF_DIGITS "\\p{N}+"
+#define LM_SPLIT_BYTE_LEVEL \
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+
 const lm_split *lm_split_at(int i);              /* NULL past the end */
 const char *lm_split_name(int i);                /* likewise */
 const lm_split *lm_split_find(const char *name); /* NULL: none */

@@ -272,6 +272,10 @@ static lm_status choose_pre(const lm_vocabulary *v, lm_gguf_vocabulary *out, lm_
         out->pre = (lm_gguf_string){"gpt-2", 5}; /* no split cuts a character */
         return LM_OK;
     }
+    if (!v->split)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "llama.cpp does not split text as this tokenizer does (%s)",
+                            v->n_patterns > 0 ? v->patterns[0] : "not at all");
     lm_status status = see_whole_first(v, out->types, &matters, err);
     if (status != LM_OK) return status;
     const lm_split *s = v->split;

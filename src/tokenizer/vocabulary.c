@@ -100,6 +100,30 @@ lm_status lm_vocabulary_add(lm_vocabulary *v, lm_added_token added, const void *
     return LM_OK;
 }
 
+lm_status lm_vocabulary_add_pattern(lm_vocabulary *v, const char *pattern, lm_error *err) {
+    LM_ASSERT(v->n_patterns < LM_PATTERN_MOST);
+    v->patterns[v->n_patterns] = strdup(pattern);
+    if (!v->patterns[v->n_patterns]) return no_memory(err);
+    v->n_patterns++;
+    return LM_OK;
+}
+
+static void drop_patterns(lm_vocabulary *v) {
+    while (v->n_patterns > 0) free(v->patterns[--v->n_patterns]);
+}
+
+void lm_vocabulary_find_split(lm_vocabulary *v) {
+    const lm_split *split = NULL;
+    if (v->n_patterns == 1) split = lm_split_of_pattern(v->patterns[0]);
+    /* Digits one by one, then the pieces of GPT-2. */
+    if (v->n_patterns == 2 && strcmp(v->patterns[0], LM_SPLIT_DIGITS) == 0 &&
+        lm_split_of_pattern(v->patterns[1]) == lm_split_find("gpt2"))
+        split = lm_split_find("digits");
+    if (!split) return;
+    v->split = split;
+    drop_patterns(v);
+}
+
 const unsigned char *lm_vocabulary_added_text(const lm_vocabulary *v, int64_t i, size_t *size) {
     *size = v->added[i].size;
     return (const unsigned char *)lm_text_cstr(&v->bytes) + v->added[i].at;
@@ -151,6 +175,7 @@ void lm_vocabulary_free(lm_vocabulary *v) {
     free(v->merges);
     free(v->added);
     free(v->ranks);
+    drop_patterns(v);
     *v = (lm_vocabulary){0};
 }
 
@@ -163,6 +188,8 @@ lm_status lm_bpe_create_from(lm_bpe **b, const lm_vocabulary *v, lm_error *err) 
                                   .by_ranks = v->by_ranks,
                                   .whole_first = v->whole_first,
                                   .scan = v->split ? v->split->scan : NULL,
+                                  .patterns = (const char *const *)v->patterns,
+                                  .n_patterns = v->n_patterns,
                                   .characters = v->form == LM_FORM_SENTENCE,
                                   .each_space = v->each_space,
                                   .ranks = v->ranks};

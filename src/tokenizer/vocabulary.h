@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "tokenizer/bpe.h"
+#include "tokenizer/pattern.h"
 #include "tokenizer/split.h"
 
 /* A token that is found in text before the text is cut into pieces, with the flags of Hugging
@@ -49,11 +50,13 @@ typedef struct lm_vocabulary {
     int64_t n_merges, merges_capacity;
     lm_added_token *added;
     int64_t n_added, added_capacity;
-    const lm_split *split; /* of LM_FORM_BYTES, else NULL */
-    bool by_ranks;         /* the rank of a pair is that of the token that it makes (tiktoken) */
-    uint32_t *ranks;       /* [n_tokens], by ranks; NULL: the rank of a token is its id */
-    bool whole_first;      /* a piece that is a token is that token, whatever the merges say */
-    bool nfc; /* text is brought into Unicode's normalization form C before it is encoded */
+    const lm_split *split; /* of LM_FORM_BYTES; NULL: by the patterns, and without any not at all */
+    char *patterns[LM_PATTERN_MOST]; /* splits that have no scanner of ours (pattern.h) */
+    int n_patterns;
+    bool by_ranks;    /* the rank of a pair is that of the token that it makes (tiktoken) */
+    uint32_t *ranks;  /* [n_tokens], by ranks; NULL: the rank of a token is its id */
+    bool whole_first; /* a piece that is a token is that token, whatever the merges say */
+    bool nfc;         /* text is brought into Unicode's normalization form C before it is encoded */
     int32_t document_token; /* the first one of a document; -1: none */
     lm_space_prefix prefix; /* of LM_FORM_SENTENCE */
     bool strip;             /* likewise: decoding leaves off one space at the start of a text */
@@ -70,6 +73,10 @@ lm_status lm_vocabulary_merge(lm_vocabulary *v, const void *left, size_t left_si
  * when its bytes are just the text, and in LM_FORM_SENTENCE. */
 lm_status lm_vocabulary_add(lm_vocabulary *v, lm_added_token added, const void *text, size_t size,
                             lm_error *err);
+/* One more pattern, at most LM_PATTERN_MOST (asserted); it is copied. */
+lm_status lm_vocabulary_add_pattern(lm_vocabulary *v, const char *pattern, lm_error *err);
+/* The patterns are those of a scanner of ours, if there is one: v has its split and no pattern. */
+void lm_vocabulary_find_split(lm_vocabulary *v);
 /* The text of the i-th added token. */
 const unsigned char *lm_vocabulary_added_text(const lm_vocabulary *v, int64_t i, size_t *size);
 /* Appends the text that a token stands for. */

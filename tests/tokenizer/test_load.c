@@ -312,7 +312,6 @@ static void test_what_we_do_not_have_is_refused(void **state) {
                    "a normalizer \"Lowercase\", which lmtrain does not have");
     expect_refused("\"add_prefix_space\": false", "\"add_prefix_space\": true",
                    "add_prefix_space true");
-    expect_refused("\"use_regex\": true", "\"use_regex\": false", "text that is not split");
     expect_refused("{\"type\": \"ByteLevel\"", "{\"type\": \"Whitespace\"",
                    "a pre-tokenizer \"Whitespace\"");
     expect_refused("\"truncation\": null", "\"truncation\": {}", "truncation");
