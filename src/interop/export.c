@@ -119,6 +119,16 @@ lm_status lm_interop_append(void *to, uint64_t at, const void *bytes, size_t siz
     return lm_file_writer_write(to, bytes, size, err);
 }
 
+/* Our own tokenizer.json beside it: what the format's own file holds does not encode as we do. */
+static lm_status add_tokenizer_json(const lm_interop_job *job, lm_interop_files *files,
+                                    lm_error *err) {
+    lm_text file = {0};
+    lm_status status = lm_tokenizer_save(job->e->tokenizer, &file, err);
+    if (status == LM_OK) status = lm_interop_files_add(files, "tokenizer.json", &file, err);
+    lm_text_free(&file);
+    return status;
+}
+
 lm_status lm_interop_write_model(const lm_interop_job *job,
                                  lm_status (*write_model)(const lm_interop_job *job,
                                                           lm_file_writer *w, lm_error *err),
@@ -135,6 +145,7 @@ lm_status lm_interop_write_model(const lm_interop_job *job,
     status = path ? lm_file_writer_open(&w, path, err) : err->code;
     if (status == LM_OK) status = write_model(job, &w, err);
     if (status == LM_OK && job->e->tokenizer) status = add_tokenizer(job, &files, err);
+    if (status == LM_OK && job->e->tokenizer) status = add_tokenizer_json(job, &files, err);
     if (status == LM_OK) status = lm_interop_files_record(&files, &about, err);
     if (status == LM_OK) status = lm_file_writer_commit(&w, err);
     if (status == LM_OK) status = lm_interop_files_commit(&files, err);

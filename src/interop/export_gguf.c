@@ -41,8 +41,19 @@ static void put_number(keys *k, const char *name, double x) {
     lm_gguf_put_f32(k->w, key_of(k, name), (float)x);
 }
 
+/* llama3's scaling is a tensor: by how much each rotation is slowed down. */
+static bool has_rope_freqs(const lm_model_options *o) {
+    return o->position == LM_POSITION_ROPE && o->rope_scaling == LM_ROPE_SCALING_LLAMA3;
+}
+
 static void put_rope(keys *k, const lm_model_options *o) {
     bool turns = o->position == LM_POSITION_ROPE;
+    if (has_rope_freqs(o)) { /* llama.cpp reads the tensor; these are for import */
+        put_number(k, "rope.llama3.factor", o->rope_factor);
+        put_number(k, "rope.llama3.low_freq_factor", o->rope_low_freq_factor);
+        put_number(k, "rope.llama3.high_freq_factor", o->rope_high_freq_factor);
+        put_count(k, "rope.llama3.original_context", o->rope_original_context);
+    }
     put_count(k, "rope.dimension_count", lm_interop_turned(o));
     put_number(k, "rope.freq_base", o->rope_theta);
     if (turns && o->rope_scaling != LM_ROPE_SCALING_LINEAR) return;
@@ -178,11 +189,6 @@ typedef struct place {
 static lm_status write_piece(void *to, uint64_t at, const void *bytes, size_t size, lm_error *err) {
     place *p = to;
     return lm_tensor_write(p->w, p->i, at, bytes, size, err);
-}
-
-/* llama3's scaling is a tensor: by how much each rotation is slowed down. */
-static bool has_rope_freqs(const lm_model_options *o) {
-    return o->position == LM_POSITION_ROPE && o->rope_scaling == LM_ROPE_SCALING_LLAMA3;
 }
 
 static lm_status write_rope_freqs(const lm_model_options *o, lm_gguf_writer *w, size_t i,

@@ -7,6 +7,7 @@
 #include "base/numbers.h"
 #include "interop/export_parts.h"
 #include "nn/rope.h"
+#include "tokenizer/gguf_vocabulary.h"
 
 static lm_status write_head(const lm_interop_job *job, lm_file_writer *w, lm_error *err) {
     const lm_model_options *o = &job->there;
@@ -55,36 +56,81 @@ static lm_status write_model(const lm_interop_job *job, lm_file_writer *w, lm_er
     return status;
 }
 
-/* u32 longest; then of each token a score, by which pairs are merged, the length and the bytes. */
-static lm_status add_tokenizer(const lm_interop_job *job, lm_interop_files *files, lm_error *err) {
-    const lm_tokenizer *t = job->e->tokenizer;
-    lm_text out = {0}, token = {0};
-    unsigned char head[8] = {0};
-    uint32_t longest = 0;
-    lm_status status;
-    lm_text_append(&out, head, 4);
-    for (int64_t id = 0; id < job->there.vocab_size; id++) {
-        float score = -(float)id;
-        uint32_t bits;
-        token.length = 0;
-        lm_tokenizer_decode(t, (int32_t)id, &token);
-        longest = (uint32_t)lm_max(longest, (int64_t)token.length);
-        memcpy(&bits, &score, sizeof bits);
-        lm_write_u32(head, bits);
-        lm_write_u32(head + 4, (uint32_t)token.length);
-        lm_text_append(&out, head, sizeof head);
-        lm_text_append(&out, lm_text_cstr(&token), token.length);
+/* ---- tokenizer.bin ----------------------------------------------------------------------------*/
+
+/* u32, the longest token's bytes; then of each token its score, its bytes' number and the bytes. */
+typedef struct token_writer {
+    lm_text out;
+    uint32_t longest;
+} token_writer;
+
+static void put_token(token_writer *w, float score, const char *text, size_t size) {
+    unsigned char head[8];
+    uint32_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    lm_write_u32(head, bits);
+    lm_write_u32(head + 4, (uint32_t)size);
+    lm_text_append(&w->out, head, sizeof head);
+    lm_text_append(&w->out, text, size);
+    w->longest = (uint32_t)lm_max(w->longest, (int64_t)size);
+}
+
+/* A piece as SentencePiece prints it, with U+2581 for spaces, which run.c wants as spaces; and the
+ * names that llama2.c's tokenizer.py gives to the ends of texts. */
+static void put_piece(token_writer *w, const lm_gguf_vocabulary *v, int64_t id) {
+    static const char space[] = "\xE2\x96\x81";
+    const lm_gguf_string *token = &v->tokens[id];
+    lm_text text = {0};
+    if (id == v->begin) {
+        lm_text_printf(&text, "\n<s>\n");
+    } else if (id == v->end) {
+        lm_text_printf(&text, "\n</s>\n");
+    } else {
+        for (size_t i = 0; i < token->size;) {
+            bool is_space = token->size - i >= 3 && memcmp(token->text + i, space, 3) == 0;
+            lm_text_append(&text, is_space ? " " : token->text + i, 1);
+            i += is_space ? 3 : 1;
+        }
     }
-    if (!out.failed) lm_write_u32(out.data, longest);
-    out.failed |= token.failed;
-    status = lm_interop_files_add(files, "tokenizer.bin", &out, err);
+    put_token(w, v->scores[id], lm_text_cstr(&text), text.length);
+    w->out.failed |= text.failed;
+    lm_text_free(&text);
+}
+
+/* Of a tokenizer that is not SentencePiece's: enough to print text. */
+static void put_bytes(token_writer *w, const lm_interop_job *job) {
+    lm_text text = {0};
+    for (int64_t id = 0; id < job->there.vocab_size; id++) {
+        text.length = 0;
+        lm_tokenizer_decode(job->e->tokenizer, (int32_t)id, &text);
+        put_token(w, -(float)id, lm_text_cstr(&text), text.length);
+    }
     lm_text_say(job->said, "tokenizer.bin: run.c prints text by it, but begins every prompt with"
                            " token 1 and a space, and merges without splitting text into pieces:"
                            " prompts are other ids than here\n");
-    lm_text_free(&out);
-    lm_text_free(&token);
+    w->out.failed |= text.failed;
+    lm_text_free(&text);
+}
+
+static lm_status add_tokenizer(const lm_interop_job *job, lm_interop_files *files, lm_error *err) {
+    token_writer w = {.longest = 0};
+    lm_gguf_vocabulary v;
+    lm_error aside;
+    bool known =
+        lm_tokenizer_to_gguf(job->e->tokenizer, job->there.vocab_size, &v, &aside) == LM_OK;
+    lm_text_append(&w.out, "\0\0\0\0", 4);
+    if (known && v.scores)
+        for (int64_t id = 0; id < v.n_tokens; id++) put_piece(&w, &v, id);
+    else
+        put_bytes(&w, job);
+    if (!w.out.failed) lm_write_u32(w.out.data, w.longest);
+    lm_status status = lm_interop_files_add(files, "tokenizer.bin", &w.out, err);
+    if (known) lm_gguf_vocabulary_free(&v);
+    lm_text_free(&w.out);
     return status;
 }
+
+/* ---- the whole --------------------------------------------------------------------------------*/
 
 static lm_status write_llama2c(lm_interop_job *job, lm_error *err) {
     return lm_interop_write_model(job, write_model, add_tokenizer, err);

@@ -41,8 +41,8 @@ lm_interop_special lm_interop_special_of(const lm_interop_export *e);
 
 /* A sink that appends to a file, an lm_file_writer. */
 lm_interop_sink lm_interop_append;
-/* A directory of model.bin, which write_model writes, and of what add_tokenizer adds: for formats
- * without a container of their own. */
+/* A directory of model.bin, which write_model writes, of what add_tokenizer adds, and of our
+ * tokenizer.json: for formats without a container of their own. */
 lm_status lm_interop_write_model(const lm_interop_job *job,
                                  lm_status (*write_model)(const lm_interop_job *job,
                                                           lm_file_writer *w, lm_error *err),

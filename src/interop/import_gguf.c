@@ -136,7 +136,8 @@ static void original_context(lm_model_options *o, float factor, int64_t j, int64
 }
 
 /* rope_freqs.weight holds these factors, not what they were computed from: that must be as in Llama
- * 3, where only the largest factor and the context differ from model to model. */
+ * 3, where only the largest factor and the context differ from model to model, unless it stands
+ * beside them, as in files of lmtrain. */
 static lm_status read_factors(lm_interop_source *s, lm_error *err) {
     lm_gguf *g = s->state;
     lm_model_options *o = &s->options;
@@ -151,12 +152,15 @@ static lm_status read_factors(lm_interop_source *s, lm_error *err) {
     for (int64_t j = 0; j < t->count && status == LM_OK; j++)
         if (factors[j] > most) most = factors[j];
     o->rope_scaling = LM_ROPE_SCALING_LLAMA3;
-    o->rope_factor = (double)most;
-    o->rope_low_freq_factor = 1;
-    o->rope_high_freq_factor = 4;
+    o->rope_factor = as_written(number_or(s, "rope.llama3.factor", (double)most));
+    o->rope_low_freq_factor = as_written(number_or(s, "rope.llama3.low_freq_factor", 1));
+    o->rope_high_freq_factor = as_written(number_or(s, "rope.llama3.high_freq_factor", 4));
     o->rope_original_context = 8192;
     for (int64_t j = 0; j < t->count && status == LM_OK; j++)
         if (factors[j] > 1.0F && factors[j] < most) original_context(o, factors[j], j, turned);
+    o->rope_original_context =
+        count_or(s, "rope.llama3.original_context", o->rope_original_context);
+    if (status == LM_OK) status = g->status;
     for (int64_t j = 0; j < t->count && status == LM_OK; j++) {
         double expected = llama3_factor(o, j, turned);
         if (fabs((double)factors[j] - expected) > 1e-3 * expected)

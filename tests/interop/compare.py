@@ -5,16 +5,20 @@ llama.cpp (llama_cpp.mjs, unless LLAMA_CPP_NODE is empty) what they make of it:
 - the log-probability of each of 200 tokens and more, against `lmtrain eval --token-losses`;
 - 64 tokens, each the likeliest, against `lmtrain generate --temperature 0`;
 - the ids of a text.
-Everything is written below WORK. make test-interop calls it through compare.sh.
+Then lmtrain evaluates its exports, the other types of weights are compared with what the Python packages
+gguf and torch make of the fp32 ones, and llama2.c's and llm.c's own code (LLAMA2C_SOURCE, LLMC_SOURCE:
+directories; unless empty) is asked too. Everything is written below WORK. make test-interop calls this
+through compare.sh.
 """
 import json
 import os
 import pathlib
-import struct
 import subprocess
 import sys
 
+import gguf
 import numpy as np
+import safetensors.torch
 import torch
 import transformers
 
@@ -94,6 +98,8 @@ def make_corpora(lmtrain, work):
     (work / "sample.txt").write_text(TEXT)
     run(lmtrain, "tokenize", "--tokenizer", "bytes", "--input", text, "--val-fraction", 0.1, "--output", work / "bytes", "--force")
     run(lmtrain, "tokenize", "--train", "--vocab-size", 500, "--input", text, "--val-fraction", 0.1, "--output", work / "bpe", "--force")
+    for kind in KINDS:  # without its manifest, whose tokenizer is called another name in exports
+        (work / f"{kind}.val.bin").write_bytes((work / kind / "val.bin").read_bytes())
 
 
 def our_ids(lmtrain, work, kind):
@@ -121,7 +127,8 @@ class Row:
             "train": {"steps": 80, "micro_batch": 4},
             "optimizer": {"lr": 1e-2},
         }))  # fmt: skip
-        run("rm", "-rf", self.run, self.hf_path, self.gguf_path)
+        for path in (self.run, self.hf_path, self.gguf_path):
+            run("rm", "-rf", path)
         self.plan = run(self.lmtrain, "--config", self.config, "--dry-run")
         run(self.lmtrain, "--config", self.config, "--quiet")
 
@@ -137,10 +144,18 @@ class Row:
                 assert f"{path}: {expected} " in said, f"{self.name}: expected {expected}, found {said}"
                 assert f"{to} ({expected})" in self.plan, f"{self.name}: expected {to} ({expected}) in {self.plan}"
 
-    def evaluate(self):
+    def losses_of(self, model):
         losses = self.run / "losses.jsonl"
-        run(self.lmtrain, "eval", self.run, "--data", self.data / "val.bin", "--tokens", 256, "--token-losses", losses)
-        window = json.loads(losses.read_text().splitlines()[0])
+        run(self.lmtrain, "eval", model, "--data", self.data.with_suffix(".val.bin"), "--token-bytes", 2, "--tokens", 256, "--token-losses", losses)
+        return json.loads(losses.read_text().splitlines()[0])
+
+    def losses_read_back(self, path):
+        imported = self.run / "imported.npz"
+        run(self.lmtrain, "import", path, "--tokenizer", "none", "--output", imported, "--force")
+        return np.array(self.losses_of(imported)["losses"])
+
+    def evaluate(self):
+        window = self.losses_of(self.run)
         self.ids, self.losses = window["ids"], np.array(window["losses"])
         assert len(self.losses) >= 200
         prompt = " ".join(map(str, self.ids[:PROMPT]))
@@ -188,6 +203,75 @@ def compare_hf(row, ids):
     return report(row, "transformers", np.abs(losses - row.losses).max(), TOLERANCE, problems)
 
 
+def compare_again(row):
+    """lmtrain's own evaluation of its exports."""
+    good = True
+    for where, path, holds in (("hf read back", row.hf_path, row.hf), ("gguf read back", row.gguf_path, row.gguf)):
+        if not holds or (where.startswith("gguf") and "window" in row.model):
+            continue
+        worst = np.abs(row.losses_read_back(path) - row.losses).max()
+        good &= report(row, where, worst, 1e-5 if row.model.get("embedding_norm") else 1e-6, [])
+    return good
+
+
+def compare_types(row):
+    """Weights as bf16, f16 and q8_0 beside what others make of the f32 ones."""
+    problems = []
+    floats = {t.name: t for t in gguf.GGUFReader(row.gguf_path).tensors}
+    for dtype, kind in (("bf16", "BF16"), ("f16", "F16"), ("q8_0", "Q8_0")):
+        path = row.gguf_path.with_suffix(f".{dtype}.gguf")
+        run(row.lmtrain, "export", row.run, "--to", "gguf", "--dtype", dtype, "--output", path, "--force")
+        for t in gguf.GGUFReader(path).tensors:
+            x = floats[t.name].data
+            # vectors stay F32, and rows that are no whole blocks become F16
+            expected = "F32" if x.ndim == 1 or t.name.startswith("position_embd") else kind
+            expected = "F16" if expected == "Q8_0" and x.shape[-1] % 32 else expected
+            want = gguf.quants.quantize(x, gguf.GGMLQuantizationType[expected])
+            if t.tensor_type.name != expected or want.tobytes() != t.data.tobytes():
+                problems.append(f"{dtype}: {t.name}")
+    floats = safetensors.torch.load_file(row.hf_path / "model.safetensors")
+    for dtype, kind in (("bf16", torch.bfloat16), ("f16", torch.float16)):
+        path = row.hf_path.with_suffix(f".{dtype}")
+        run(row.lmtrain, "export", row.run, "--to", "hf", "--dtype", dtype, "--output", path, "--force")
+        for name, t in safetensors.torch.load_file(path / "model.safetensors").items():
+            if t.dtype != kind or not torch.equal(t, floats[name].to(kind)):
+                problems.append(f"{dtype}: {name}")
+        loaded = transformers.AutoModelForCausalLM.from_pretrained(path)
+        if loaded.dtype != kind:
+            problems.append(f"transformers loads {dtype} as {loaded.dtype}")
+    return report(row, "gguf and torch, other types", 0, 0, problems)
+
+
+def losses_by(program, source, model, ids, work):
+    built = work / program
+    run("cc", "-O2", "-w", "-I", source, "-o", built, HERE / f"{program}.c", "-lm")
+    out = subprocess.run([built, model], input=" ".join(map(str, ids)), capture_output=True, text=True, check=True).stdout
+    return np.array([float(line.split()[1]) for line in out.splitlines() if line.startswith("loss ")])
+
+
+def compare_c(lmtrain, work):
+    """llama2.c and llm.c, by their own code."""
+    good = True
+    for name, model, to, program, variable in (
+        ("llama2c", {"preset": "llama", "n_kv_heads": 2}, "llama2c", "peer_llama2c", "LLAMA2C_SOURCE"),
+        ("llama2c-tied", {"preset": "llama", "tie_embeddings": True}, "llama2c", "peer_llama2c", "LLAMA2C_SOURCE"),
+        ("llmc", {"preset": "gpt2"}, "llmc", "peer_llmc", "LLMC_SOURCE"),
+        ("llmc-no-bias", {"preset": "gpt2", "bias": False}, "llmc", "peer_llmc", "LLMC_SOURCE"),
+    ):
+        if not os.environ.get(variable):
+            continue
+        row = Row(lmtrain, work, 1, name, model, None, None)
+        row.train()
+        row.evaluate()
+        out = work / "c" / name
+        run(lmtrain, "export", row.run, "--to", to, "--output", out, "--force")
+        theirs = losses_by(program, os.environ[variable], out / "model.bin", row.ids, work)
+        good &= report(row, f"{to}'s own code", np.abs(theirs - row.losses).max(), TOLERANCE, [])
+        worst = np.abs(row.losses_read_back(out / "model.bin") - row.losses).max()
+        good &= report(row, f"{to} read back", worst, 1e-6, [])
+    return good
+
+
 def compare_llama_cpp(rows, ids, work):
     jobs = work / "jobs.json"
     # A window that llama.cpp does not have is exact within it. A full context would be shifted.
@@ -227,8 +311,13 @@ def main():
         row.export()
         row.evaluate()
         good &= compare_hf(row, ids[row.kind])
+        good &= compare_again(row)
+        if row.name in ("llama", "gpt2", "nemotron"):
+            good &= compare_types(row)
     if os.environ.get("LLAMA_CPP_NODE"):
         good &= compare_llama_cpp([row for row in rows if row.gguf], ids, work)
+    if not sys.argv[3:] or "c" in sys.argv[3:]:
+        good &= compare_c(lmtrain, work)
     sys.exit(not good)
 
 
