@@ -170,7 +170,7 @@ $(BUILD)/tests/fault/interpose.so: tests/fault/interpose.c $(BUILD)/flags
 	$(Q)$(CC) -std=c11 -O1 -g -fPIC -shared -D_GNU_SOURCE -o $@ $< -ldl
 
 # ---- tests --------------------------------------------------------------------------------------
-.PHONY: all-tests test test-arm test-fault test-tokenizers fuzz
+.PHONY: all-tests test test-arm test-fault test-tokenizers test-interop fuzz
 all-tests: $(TEST_BINARIES) $(INTERPOSE) $(BINARY)
 # A program with sanitizers stays in its build folder: ./lmtrain is for work.
 test: all-tests $(if $(SAN),,lmtrain)  ## build and run every test (T=name runs those whose path contains it)
@@ -187,6 +187,9 @@ test-arm: lmtrain  ## kernels and training runs on an emulated ARM: the bits of 
 MEGABYTES ?= 100
 test-tokenizers: lmtrain  ## trained tokenizers beside Hugging Face's library, on MEGABYTES=100 of this machine's texts
 	$(Q)sh tests/tokenizer/compare.sh '$(CURDIR)/$(BINARY)' $(MEGABYTES)
+
+test-interop: lmtrain  ## exports beside transformers, llama.cpp, llama2.c and llm.c (ROWS="llama c": some)
+	$(Q)sh tests/interop/compare.sh '$(CURDIR)/$(BINARY)' $(ROWS)
 
 # libFuzzer on every tests/fuzz/NAME.c (T=NAME: one of them), FUZZ_SECONDS each, from the files in
 # tests/fuzz/seeds/NAME/ on where there are any; what it finds is left in build/fuzz/NAME/.

@@ -1,5 +1,5 @@
-/* peer_llmc MODEL.bin <ids: the loss of each token but the first, by llm.c's own train_gpt2.c, which
- * -I finds. Not a test: tests/interop/compare.py builds it. */
+/* peer_llmc MODEL.bin <ids: the loss of each token but the first, by llm.c's train_gpt2.c, found
+ * by -I. Not a test: tests/interop/compare.py builds it. */
 #define TESTING
 #include "train_gpt2.c"
 
