@@ -9,12 +9,12 @@
  * last row); learning rates fall as the width grows. */
 static const struct row {
     double most_tokens; /* of the training data */
-    int64_t d_model, n_layers, n_heads, context_length, micro_batch, grad_accumulation;
+    int64_t d_model, n_layers, n_heads, context_length, batch;
     double lr;
 } rows[] = {
-    {2e6, 128, 4, 4, 128, 16, 1, 3e-3},     {2e7, 256, 6, 8, 256, 16, 1, 2e-3},
-    {2e8, 384, 6, 6, 256, 32, 1, 1e-3},     {2e9, 512, 8, 8, 512, 16, 2, 1e-3},
-    {1e300, 768, 12, 12, 1024, 8, 8, 6e-4},
+    {2e6, 128, 4, 4, 128, 16, 3e-3},      {2e7, 256, 6, 8, 256, 16, 2e-3},
+    {2e8, 384, 6, 6, 256, 32, 1e-3},      {2e9, 512, 8, 8, 512, 32, 1e-3},
+    {1e300, 768, 12, 12, 1024, 64, 6e-4},
 };
 
 enum {
@@ -40,13 +40,12 @@ bool lm_starter_choose(lm_starter *s, const lm_starter_data *d) {
                       .n_layers = r->n_layers,
                       .n_heads = r->n_heads,
                       .context_length = shorten(r->context_length, d),
-                      .micro_batch = r->micro_batch,
-                      .grad_accumulation = r->grad_accumulation,
+                      .batch = r->batch,
                       .lr = r->lr};
     if (s->context_length < 1) return false;
     /* Attention has 4 C^2 weights per layer, the MLP 8 C^2. */
     s->parameters = 12 * r->n_layers * r->d_model * r->d_model + d->vocab_size * r->d_model;
-    s->step_tokens = s->micro_batch * s->grad_accumulation * s->context_length;
+    s->step_tokens = s->batch * s->context_length;
     double wanted = (double)TOKENS_PER_PARAMETER * (double)s->parameters;
     double most = (double)MOST_EPOCHS * (double)d->train_tokens;
     double steps = (wanted < most ? wanted : most) / (double)s->step_tokens;
@@ -144,21 +143,20 @@ static void put_model(const lm_starter *s, const lm_starter_data *d, lm_text *ou
 static void put_training(const lm_starter *s, const lm_starter_data *d, lm_text *out) {
     lm_text_printf(
         out,
-        "  // An update sees micro_batch x grad_accumulation windows of context_length"
-        " tokens: %s; all updates\n  // together see %s, %.3g times the data. Worth their"
+        "  // An update sees batch windows of context_length tokens: %s; all updates\n"
+        "  // together see %s, %.3g times the data. Worth their"
         " time are about %d tokens per parameter (Hoffmann\n  // et al. 2022) and %d times"
         " the data (Muennighoff et al. 2023), whichever is less%s.\n"
-        "  // Memory too small: halve micro_batch, double grad_accumulation. Time too"
-        " short: fewer steps.\n",
+        "  // The memory decides how many windows are computed at once (micro_batch), which"
+        " changes no result.\n  // Time too short: fewer steps.\n",
         counted((double)s->step_tokens).text, counted((double)s->total_tokens).text, s->epochs,
         TOKENS_PER_PARAMETER, MOST_EPOCHS,
         s->steps == LEAST_STEPS ? "; but fewer steps\n  // than these hardly teach a model"
                                   " anything"
                                 : "");
     lm_text_printf(out,
-                   "  \"train\": { \"steps\": %" PRId64 ", \"micro_batch\": %" PRId64
-                   ", \"grad_accumulation\": %" PRId64 " },\n\n",
-                   s->steps, s->micro_batch, s->grad_accumulation);
+                   "  \"train\": { \"steps\": %" PRId64 ", \"batch\": %" PRId64 " },\n\n",
+                   s->steps, s->batch);
     lm_text_printf(out, "  // The first thing to vary: half and twice this. A loss that jumps up or"
                         " a run that diverges\n  // wants less.\n  \"optimizer\": { \"lr\": ");
     lm_text_json_number(out, s->lr);

@@ -18,7 +18,7 @@ typedef struct lm_starter_data {
 
 /* Sizes that fit the data. */
 typedef struct lm_starter {
-    int64_t d_model, n_layers, n_heads, context_length, micro_batch, grad_accumulation, steps;
+    int64_t d_model, n_layers, n_heads, context_length, batch, steps;
     int64_t parameters;  /* about */
     int64_t step_tokens; /* of an update */
     int64_t total_tokens;
