@@ -154,8 +154,7 @@ static void put_training(const lm_starter *s, const lm_starter_data *d, lm_text 
         s->steps == LEAST_STEPS ? "; but fewer steps\n  // than these hardly teach a model"
                                   " anything"
                                 : "");
-    lm_text_printf(out,
-                   "  \"train\": { \"steps\": %" PRId64 ", \"batch\": %" PRId64 " },\n\n",
+    lm_text_printf(out, "  \"train\": { \"steps\": %" PRId64 ", \"batch\": %" PRId64 " },\n\n",
                    s->steps, s->batch);
     lm_text_printf(out, "  // The first thing to vary: half and twice this. A loss that jumps up or"
                         " a run that diverges\n  // wants less.\n  \"optimizer\": { \"lr\": ");
