@@ -164,6 +164,15 @@ void lm_precision_chosen(int precision, lm_saved *saved) {
     if (precision >= 0) saved->config.train.precision = precision;
 }
 
+int32_t lm_begin_token(const lm_saved *saved, const lm_tokenizer *t) {
+    const lm_model_options *m = &saved->config.model;
+    int64_t token = m->document_mask                  ? m->document_token
+                    : saved->state.documents          ? saved->state.document_token
+                    : !t || lm_tokenizer_separates(t) ? -1
+                                                      : lm_tokenizer_document_token(t);
+    return token < m->vocab_size ? (int32_t)token : -1;
+}
+
 lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err) {
     *isas = lm_cpu_detect();
     lm_status status = lm_cpu_limit(lm_cpu_option_name(m->cpu), isas, err);

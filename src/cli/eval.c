@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "base/json.h"
 #include "base/numbers.h"
 #include "cli/commands.h"
+#include "cli/eval_choices.h"
 #include "cli/eval_text.h"
 #include "cli/token_losses.h"
 #include "report/metrics.h"
@@ -19,10 +21,11 @@ enum { DEFAULT_BATCH = 8, DEFAULT_TOKENS = 16384 };
 typedef struct request {
     lm_option_texts saved;
     const char *checkpoint, *data, *token_losses;
+    const char *choices, *join;
     lm_tokenize_input text;
-    int64_t tokens, batch;
+    int64_t tokens, items, batch;
     int token_bytes, precision;
-    bool allow_special, json;
+    bool allow_special, each, json;
     lm_machine_options machine;
 } request;
 
@@ -35,6 +38,16 @@ static const lm_option options[] = {
      " quoted patterns, or - for standard input",
      LM_STORED(request, text.paths), .several = true},
     LM_OPTIONS_READING_TEXT(request, text),
+    {"choices", "FILE",
+     "questions with several answers, as JSON lines: {\"context\", \"choices\", \"label\"}, or of"
+     " HellaSwag, PIQA, ARC, BLiMP",
+     LM_STORED(request, choices)},
+    {"join", "TEXT",
+     "between context and choice (default: a space, unless one of them has white space there)",
+     LM_STORED(request, join)},
+    {"items", "N", "answer the first N questions; 0: all", LM_STORED(request, items),
+     .count = {.most = INT64_MAX}},
+    {"each", NULL, "also print a JSON object a line for each question", LM_STORED(request, each)},
     {"allow-special", NULL, "special tokens that stand in the text are tokens, not text",
      LM_STORED(request, allow_special)},
     {"tokens", "N",
@@ -212,17 +225,94 @@ out:
     return status;
 }
 
+/* ---- questions --------------------------------------------------------------------------------*/
+
+/* The names of lm_choices_score, and how they are called in JSON. */
+static const char *const score_names[LM_CHOICES_SCORES] = {"accuracy", "  by bytes", "  by tokens"};
+static const char *const score_keys[LM_CHOICES_SCORES] = {"accuracy", "accuracy_bytes",
+                                                          "accuracy_tokens"};
+
+static double standard_error(double share, int64_t n) {
+    return n > 1 ? sqrt(share * (1 - share) / (double)(n - 1)) : 0;
+}
+
+static void print_choices(const request *r, const lm_saved *saved, const char *form,
+                          const lm_eval_choices_result *found, double seconds, lm_text *out) {
+    lm_json_writer w = {.out = out};
+    if (!r->json) {
+        lm_text_say(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);
+        lm_text_say(out, "questions      %" PRId64 " (%s), %" PRId64 " choices", found->items, form,
+                    found->choices);
+        if (found->cut > 0) lm_text_say(out, ", %" PRId64 " cut on the left", found->cut);
+        lm_text_say(out, "\ntokens         %" PRId64 " in %.1f s\n", found->tokens, seconds);
+        for (int s = 0; s < LM_CHOICES_SCORES; s++) {
+            double share = (double)found->right[s] / (double)found->items;
+            lm_text_say(out, "%-14s %.4f +- %.4f\n", score_names[s], share,
+                        standard_error(share, found->items));
+        }
+        lm_text_say(out, "chance         %.4f\n", found->chance);
+        return;
+    }
+    lm_json_object(&w, NULL, LM_JSON_LINE);
+    lm_json_string(&w, "checkpoint", saved->path);
+    lm_json_integer(&w, "step", saved->state.step);
+    lm_json_string(&w, "form", form);
+    lm_json_integer(&w, "questions", found->items);
+    lm_json_integer(&w, "cut", found->cut);
+    for (int s = 0; s < LM_CHOICES_SCORES; s++) {
+        char key[32];
+        double share = (double)found->right[s] / (double)found->items;
+        lm_json_number(&w, score_keys[s], share);
+        snprintf(key, sizeof key, "%s_error", score_keys[s]);
+        lm_json_number(&w, key, standard_error(share, found->items));
+    }
+    lm_json_number(&w, "chance", found->chance);
+    lm_json_end(&w);
+    lm_text_append(out, "\n", 1);
+}
+
+static lm_status evaluate_choices(const request *r, const lm_saved *saved, lm_compute *compute,
+                                  lm_text *out, lm_error *err) {
+    lm_tokenizer *tokenizer = NULL;
+    lm_choices choices = {0};
+    lm_eval_choices_result found;
+    lm_eval_choices e = {.pool = compute->pool, .join = r->join, .each = r->each ? out : NULL};
+    lm_status status = open_tokenizer(r, saved, &tokenizer, err);
+    if (status != LM_OK) goto out;
+    e.tokenizer = tokenizer;
+    e.begin = lm_begin_token(saved, tokenizer);
+    if ((status = lm_choices_read(&choices, r->choices, r->items, err)) != LM_OK) goto out;
+    if ((status = lm_saved_model(saved, 1, compute, &e.model, err)) != LM_OK) goto out;
+    double start = lm_clock_seconds();
+    if ((status = lm_eval_choices_run(&e, &choices, &found, err)) != LM_OK) goto out;
+    print_choices(r, saved, choices.form, &found, lm_clock_seconds() - start, out);
+out:
+    lm_model_free(e.model);
+    lm_choices_free(&choices);
+    lm_tokenizer_close(tokenizer);
+    return status;
+}
+
 /* ---- the command ------------------------------------------------------------------------------*/
 
 static lm_status check(const request *r, lm_error *err) {
     bool text = r->text.paths.count > 0;
-    if ((r->data != NULL) + text != 1)
+    if ((r->data != NULL) + text + (r->choices != NULL) != 1)
         return lm_error_set(err, LM_ERR_USAGE,
-                            "eval: expected one of --data and --text (lmtrain eval --help)");
-    if (!text && (r->text.field || r->text.separator || r->text.format || r->allow_special))
+                            "eval: expected one of --data, --text and --choices (lmtrain eval"
+                            " --help)");
+    if (!text && (r->text.field || r->text.separator || r->text.format))
         return lm_error_set(err, LM_ERR_USAGE,
-                            "eval: --format, --field, --separator and --allow-special are of"
-                            " --text");
+                            "eval: --format, --field and --separator are of --text");
+    if (r->data && r->allow_special)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "eval: --allow-special is of text, --data has tokens");
+    if (!r->choices && (r->join || r->items || r->each))
+        return lm_error_set(err, LM_ERR_USAGE, "eval: --join, --items and --each are of --choices");
+    if (r->choices && (r->tokens || r->token_losses))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "eval: --tokens and --token-losses are not of --choices, which has"
+                            " --items and --each");
     return LM_OK;
 }
 
@@ -248,6 +338,11 @@ static lm_status run(const void *given, lm_error *err) {
     lm_warn_passed_over(&skipped);
     lm_precision_chosen(r->precision, &saved);
     int64_t batch = batch_of(r, &saved.config.model);
+    if (r->choices) {
+        status = evaluate_choices(r, &saved, &session.compute, &out, err);
+        if (status == LM_OK) status = lm_print(&out, err);
+        goto out;
+    }
     if (r->token_losses) status = lm_token_losses_open(&losses, r->token_losses, err);
     if (status != LM_OK) goto out;
     status = (r->data ? evaluate_data : evaluate_text)(
@@ -270,10 +365,12 @@ out:
 
 const lm_command lm_command_eval = {
     .name = "eval",
-    .summary = "loss, perplexity and bits per byte of a checkpoint on tokens or text",
-    .usage = "RUN_OR_FILE {--data SHARDS | --text PATH...} [OPTIONS]",
+    .summary =
+        "loss, perplexity and bits per byte of a model on tokens or text; answers to questions",
+    .usage = "RUN_OR_FILE {--data SHARDS | --text PATH... | --choices FILE} [OPTIONS]",
     .example = "  lmtrain eval runs/quickstart --data data/headers/val.bin\n"
-               "  lmtrain eval runs/quickstart --text /usr/include/stdio.h\n",
+               "  lmtrain eval runs/quickstart --text /usr/include/stdio.h\n"
+               "  lmtrain eval runs/book --choices hellaswag_val.jsonl\n",
     .options = options,
     .arguments = {"RUN_OR_FILE", offsetof(request, saved), 0, 1},
     .size = sizeof(request),

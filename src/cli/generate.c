@@ -356,22 +356,6 @@ out:
     return status;
 }
 
-/* The tokens around documents: those of the training data, else the tokenizer's. A tokenizer that
- * only separates documents had its token in the data where the run says so. */
-static void find_document_tokens(generation *g, const lm_saved *saved) {
-    const lm_model_options *m = &saved->config.model;
-    const lm_tokenizer *t = g->tokenizer;
-    int32_t own = t ? lm_tokenizer_document_token(t) : -1;
-    if (m->document_mask)
-        g->begin = (int32_t)m->document_token;
-    else if (saved->state.documents)
-        g->begin = (int32_t)saved->state.document_token;
-    else
-        g->begin = t && lm_tokenizer_separates(t) ? -1 : own;
-    g->end = t && lm_tokenizer_end_token(t) >= 0 ? lm_tokenizer_end_token(t) : own;
-    if (g->begin >= g->vocab) g->begin = -1;
-}
-
 static lm_status check(const request *r, lm_error *err) {
     int prompts = (r->prompt != NULL) + (r->prompt_file != NULL) + (r->tokens_in != NULL);
     if (prompts > 1)
@@ -408,7 +392,9 @@ static lm_status run(const void *given, lm_error *err) {
     g.pool = session.compute.pool;
     g.tokenizer = tokenizer;
     g.vocab = saved.config.model.vocab_size;
-    find_document_tokens(&g, &saved);
+    g.begin = lm_begin_token(&saved, tokenizer);
+    g.end = tokenizer ? lm_tokenizer_end_token(tokenizer) : -1;
+    if (g.end < 0 && tokenizer) g.end = lm_tokenizer_document_token(tokenizer);
     if (!tokenizer && (!(r->tokens_out || r->json) || r->stops.count > 0)) {
         status = no_tokenizer(&g, err);
         goto out;

@@ -117,7 +117,7 @@ text_itself() {
         "$lmtrain" eval run --text one.jsonl --field a.b
     check "eval --tokens ends early ($1)" exits_saying 0 "tokens         64 in" \
         "$lmtrain" eval run --text all --tokens 10 --batch 1
-    check "eval takes --data or --text ($1)" exits_saying 2 "expected one of --data and --text" \
+    check "eval takes --data or --text ($1)" exits_saying 2 "expected one of --data, --text and --choices" \
         "$lmtrain" eval run --text all --data corpus/train.bin
     check "--field without --text is refused ($1)" exits_saying 2 "are of --text" \
         "$lmtrain" eval run --data corpus/train.bin --field a
