@@ -15,6 +15,7 @@
 #include "cli/tokenize_train.h"
 #include "machine/cpu.h"
 #include "report/bar.h"
+#include "saved/saved.h"
 #include "text/documents.h"
 #include "tokenizer/encoding.h"
 
@@ -33,7 +34,7 @@ static const lm_option options[] = {
     {"tokenizer", "NAME_OR_FILE",
      "bytes: one token per byte; chars: one per character, of those that the text has; or a file:"
      " tokenizer.json, vocab.json with merges.txt, tiktoken's ranks, nanoGPT's meta.pkl, llama2.c's"
-     " tokenizer.bin, the tokenizer of a GGUF model",
+     " tokenizer.bin, a GGUF model, a checkpoint, a run",
      LM_STORED(request, tokenizer)},
     {"pretokenizer", "NAME",
      "how text is split: for --train (default: gpt2), and where the tokenizer's file does not say"
@@ -326,7 +327,7 @@ static lm_status train(const request *r, lm_tokenizer **t, lm_error *err) {
 static lm_status open_tokenizer(const request *r, lm_tokenizer **t, lm_error *err) {
     const lm_tokenizer_options how = {.pretokenizer = r->pretokenizer,
                                       .allow_special = r->allow_special};
-    return lm_tokenizer_open(t, r->tokenizer, &how, err);
+    return lm_saved_open_tokenizer(t, r->tokenizer, &how, err);
 }
 
 static lm_status run(const void *given, lm_error *err) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "machine/cpu.h"
 #include "saved/foreign.h"
 
 /* ---- arrays -----------------------------------------------------------------------------------*/
@@ -204,6 +205,35 @@ lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *opti
 out:
     lm_text_free(&text);
     lm_text_free(&name);
+    return status;
+}
+
+/* Is it a checkpoint, or a directory of a run? */
+static bool is_saved(const char *what) {
+    char *inside = lm_file_join(what, "checkpoints");
+    bool run = inside && lm_file_is_directory(inside);
+    free(inside);
+    return run || (lm_text_ends_with(what, ".npz") && lm_file_exists(what));
+}
+
+lm_status lm_saved_open_tokenizer(lm_tokenizer **t, const char *what,
+                                  const lm_tokenizer_options *options, lm_error *err) {
+    lm_saved s = {0};
+    lm_pool *pool = NULL;
+    lm_text skipped = {0};
+    *t = NULL;
+    if (!is_saved(what)) return lm_tokenizer_open(t, what, options, err);
+    lm_status status = lm_pool_create(&pool, lm_cpu_threads(NULL), err);
+    if (status == LM_OK) status = lm_saved_open(&s, what, pool, &skipped, err);
+    if (status == LM_OK) status = lm_saved_tokenizer(&s, options, t, err);
+    if (status == LM_OK && !*t)
+        status = lm_error_set(err, LM_ERR_USAGE,
+                              "%s: expected a model that has its tokenizer in it,"
+                              " found none",
+                              what);
+    lm_saved_close(&s);
+    lm_pool_free(pool);
+    lm_text_free(&skipped);
     return status;
 }
 

@@ -56,6 +56,10 @@ lm_status lm_saved_verify(lm_checkpoint *c, const char *path, lm_pool *pool, lm_
 /* The tokenizer of its tokens; *t NULL: the run did not know it. Options: lm_tokenizer_open. */
 lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
                              lm_tokenizer **t, lm_error *err);
+/* That of a checkpoint, a run or a model of another program; of anything else what
+ * lm_tokenizer_open opens. LM_ERR_USAGE when the model came without one. */
+lm_status lm_saved_open_tokenizer(lm_tokenizer **t, const char *what,
+                                  const lm_tokenizer_options *options, lm_error *err);
 /* Appends a text of the checkpoint (lm_checkpoint_read_text), or what it would be of a model of
  * another program. */
 lm_status lm_saved_text(const lm_saved *s, const char *name, bool *found, lm_text *out,
