@@ -17,6 +17,7 @@ typedef struct request {
     lm_option_texts saved;
     const char *checkpoint, *output, *tokenizer, *name;
     int to, dtype;
+    int64_t shard_bytes;
     bool force;
     lm_machine_options machine;
 } request;
@@ -33,6 +34,11 @@ static const lm_option options[] = {
     {"dtype", "TYPE",
      "of the weights: bf16 and f16 are rounded to half the size, q8_0 (gguf alone) to a quarter",
      LM_STORED(request, dtype), .choice = {.name = lm_interop_dtype_name}},
+    {"shard-bytes", "N",
+     "with --to hf: the most bytes of weights in a file, of which there may be"
+     " several",
+     LM_STORED(request, shard_bytes),
+     .count = {.by_default = 5000000000, .least = 1, .most = INT64_MAX}},
     {"tokenizer", "NAME_OR_FILE",
      "the tokenizer of the model's tokens, for a run that does not know it",
      LM_STORED(request, tokenizer)},
@@ -111,6 +117,7 @@ static lm_status export(const request *r, const lm_saved *saved, lm_pool *pool, 
                            .dtype = r->dtype,
                            .name = name,
                            .output = r->output,
+                           .shard_bytes = (uint64_t)r->shard_bytes,
                            .force = r->force};
     lm_status status = name ? LM_OK : lm_error_no_memory(err, NULL);
     if (status != LM_OK) goto out;

@@ -24,6 +24,7 @@ typedef struct lm_interop_export {
     const char *card;              /* Markdown: README.md of a directory for Hugging Face */
     const char *about;             /* a JSON object: where the model is from, kept beside it */
     const char *output;            /* a directory; of GGUF a file */
+    uint64_t shard_bytes;          /* hf: the most bytes of weights in a file */
     bool force;                    /* files that are not ours are replaced */
 } lm_interop_export;
 

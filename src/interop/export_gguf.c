@@ -165,7 +165,7 @@ static lm_status put_tokenizer(const lm_interop_job *job, lm_gguf_writer *w, lm_
         return LM_OK;
     }
     lm_status status = lm_tokenizer_to_gguf(job->e->tokenizer, job->there.vocab_size, &v, err);
-    if (status != LM_OK) return lm_error_prefix(err, "the tokenizer");
+    if (status != LM_OK) return lm_error_prefix(err, "%s: the tokenizer", job->e->output);
     put_vocabulary(w, &v, job->e);
     lm_gguf_vocabulary_free(&v);
     return LM_OK;

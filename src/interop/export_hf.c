@@ -9,9 +9,6 @@
 #include "interop/export_parts.h"
 #include "interop/hf_config.h"
 
-/* Bytes of tensors in a file, beyond which the model is cut into several, as transformers does. */
-#define SHARD_MOST 5000000000u
-
 /* PyTorch's name of a dtype. */
 static const char *torch_dtype(lm_element element) {
     return element == LM_ELEMENT_BF16  ? "bfloat16"
@@ -42,7 +39,8 @@ static uint64_t tensor_bytes(const lm_interop_job *job, int64_t i) {
 }
 
 /* Cuts the list of tensors where the next one would make a file too large. */
-static lm_status cut(const lm_interop_job *job, uint64_t most, shards *s, lm_error *err) {
+static lm_status cut(const lm_interop_job *job, shards *s, lm_error *err) {
+    const uint64_t most = job->e->shard_bytes;
     uint64_t inside = 0;
     if (!(s->list = calloc((size_t)job->count, sizeof *s->list)))
         return lm_error_no_memory(err, job->e->output);
@@ -174,7 +172,7 @@ static lm_status write_hf(lm_interop_job *job, lm_error *err) {
     if ((status = add_configs(job, &files, err)) != LM_OK) goto out;
     if ((status = add_tokenizer(job, &files, err)) != LM_OK) goto out;
     if ((status = add_card(job, &files, err)) != LM_OK) goto out;
-    if ((status = cut(job, SHARD_MOST, &s, err)) != LM_OK) goto out;
+    if ((status = cut(job, &s, err)) != LM_OK) goto out;
     if ((status = add_index(job, &s, &files, err)) != LM_OK) goto out;
     for (int64_t i = 0; i < s.count && status == LM_OK; i++)
         status = write_shard(job, &s.list[i], &files, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/keys.h"
+#include "tokenizer/gguf_vocabulary.h"
 
 /* The value without the quotes of JSON. */
 static bool put_value(const lm_key *k, const lm_config *c, char *out, size_t size) {
@@ -62,27 +63,45 @@ const lm_interop_class *lm_saved_class(const lm_config *c, lm_interop_format for
     return class;
 }
 
-lm_status lm_saved_print_exports(const lm_config *c, lm_text *out, lm_error *err) {
+/* The class of the format; NULL: *why has a line for each thing in the way. */
+static const lm_interop_class *find(const lm_config *c, int format,
+                                    const lm_interop_option *options, int n, const lm_tokenizer *t,
+                                    lm_text *why) {
+    lm_error err;
+    lm_gguf_vocabulary v;
+    const lm_interop_class *class = lm_interop_find((lm_interop_format)format, options, n, why);
+    if (!class || !t || format != LM_INTEROP_GGUF ||
+        lm_tokenizer_vocab_size(t) > c->model.vocab_size)
+        return class;
+    if (lm_tokenizer_to_gguf(t, c->model.vocab_size, &v, &err) == LM_OK) {
+        lm_gguf_vocabulary_free(&v);
+        return class;
+    }
+    lm_text_say(why, "the tokenizer: %-s\n", err.message);
+    return NULL;
+}
+
+lm_status lm_saved_print_exports(const lm_config *c, const lm_tokenizer *t, lm_text *out,
+                                 lm_error *err) {
     int n;
+    bool any = false;
     lm_text no = {0};
     lm_interop_option *options = lm_saved_options(c, &n);
     if (!options) return lm_error_no_memory(err, NULL);
     lm_text_say(out, "exports   ");
-    for (int f = 0, any = 0; f < LM_INTEROP_FORMATS; f++) {
+    for (int f = 0; f < LM_INTEROP_FORMATS; f++) {
         lm_text why = {0};
-        const lm_interop_class *class = lm_interop_find((lm_interop_format)f, options, n, &why);
+        const bool common = f == LM_INTEROP_HF || f == LM_INTEROP_GGUF;
+        const lm_interop_class *class = find(c, f, options, n, t, &why);
         if (class)
-            lm_text_say(out, "%s%s (%s)", any++ ? ", " : "", lm_interop_format_name(f),
-                        class->name);
-        else if (f == LM_INTEROP_HF || f == LM_INTEROP_GGUF)
-            for (const char *at = lm_text_cstr(&why); *at; at += strcspn(at, "\n") + 1)
-                lm_text_say(&no, "          not %s: %.*s\n", lm_interop_format_name(f),
-                            (int)strcspn(at, "\n"), at);
-        else if (f == LM_INTEROP_FORMATS - 1 && !any)
-            lm_text_say(out, "nothing that other programs read");
+            lm_text_say(out, "%s%s (%s)", any ? ", " : "", lm_interop_format_name(f), class->name);
+        for (const char *at = lm_text_cstr(&why); common && *at; at += strcspn(at, "\n") + 1)
+            lm_text_say(&no, "          not %s: %.*s\n", lm_interop_format_name(f),
+                        (int)strcspn(at, "\n"), at);
+        any |= class != NULL;
         lm_text_free(&why);
     }
-    lm_text_say(out, "\n%-s", lm_text_cstr(&no));
+    lm_text_say(out, "%s\n%-s", any ? "" : "nothing that other programs read", lm_text_cstr(&no));
     out->failed |= no.failed;
     lm_text_free(&no);
     free(options);

@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "interop/classes.h"
+#include "tokenizer/tokenizer.h"
 
 /* The options of the model as text: the keys of the section model that have an effect. The model is
  * resolved. malloc'd, *n of them; NULL without memory. */
@@ -15,7 +16,8 @@ lm_interop_option *lm_saved_options(const lm_config *c, int *n);
 const lm_interop_class *lm_saved_class(const lm_config *c, lm_interop_format format, lm_error *err);
 
 /* Appends lines for people: the formats that hold the model, and of the common ones that do not,
- * what is in the way. */
-lm_status lm_saved_print_exports(const lm_config *c, lm_text *out, lm_error *err);
+ * what is in the way: keys, or the tokenizer (NULL: not known). */
+lm_status lm_saved_print_exports(const lm_config *c, const lm_tokenizer *t, lm_text *out,
+                                 lm_error *err);
 
 #endif

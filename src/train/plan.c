@@ -288,7 +288,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     put_bytes(out, "total", p->memory);
     put_bytes(out, "available", lm_limits_memory());
     put_recompute(out, s);
-    (void)lm_saved_print_exports(c, out, &(lm_error){0});
+    (void)lm_saved_print_exports(c, s->tokens_of, out, &(lm_error){0});
     lm_text_say(out,
                 "disk      at most %s per checkpoint, %s for those kept and the one being"
                 " written\n",

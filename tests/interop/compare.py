@@ -28,6 +28,12 @@ NEAR = 1e-3  # the likeliest token may differ where the two best are so near
 GREEDY, PROMPT = 64, 40
 HERE = pathlib.Path(__file__).resolve().parent
 
+TEXT = (
+    "Hello world! It's 2024 \u2014 na\u00efve caf\u00e9 \U0001f680\n\n  def f(x):\n\treturn x**2  \n"
+    "\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22 \u6f22\u5b57\u304b\u306a \u0627\u0644\u0639\u0631\u0628\u064a\u0629 1234567 '\u0660\u0661\u0662'\r\n\x7f\xa0\u3000 e\u0301\n"
+    + (HERE.parent.parent / "README.md").read_text()
+)
+
 LAYERNORM = {"norm": "layernorm"}
 BIASED = {"norm": "layernorm", "bias": True}
 GPT2 = {"norm": "layernorm", "bias": True, "position": "learned"}
@@ -80,7 +86,6 @@ ROWS = [
     ("nemotron-embedding-norm", {**LAYERNORM, "embedding_norm": True, "mlp": "relu2", "tie_embeddings": False}, "NemotronForCausalLM", "nemotron"),
 ]  # fmt: skip
 KINDS = ["bytes", "bpe"]  # of tokenizers, which rows take in turn
-TEXT = "Hello world! It's 2024 \u2014 na\u00efve caf\u00e9 \U0001f680\n\n  def f(x):\n\treturn x**2  \n"
 
 
 def run(*command):
@@ -239,6 +244,11 @@ def compare_types(row):
         loaded = transformers.AutoModelForCausalLM.from_pretrained(path)
         if loaded.dtype != kind:
             problems.append(f"transformers loads {dtype} as {loaded.dtype}")
+    path = row.hf_path.with_suffix(".shards")
+    run(row.lmtrain, "export", row.run, "--to", "hf", "--shard-bytes", 100000, "--output", path, "--force")
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).state_dict()
+    if len(list(path.glob("model-*.safetensors"))) < 3 or any(not torch.equal(loaded[n], t) for n, t in floats.items()):
+        problems.append("shards differ")
     return report(row, "gguf and torch, other types", 0, 0, problems)
 
 

@@ -93,7 +93,8 @@ static lm_status export(const model *m, lm_interop_format format, int dtype, con
                                  .name = "small",
                                  .card = "# small\n",
                                  .about = "{}",
-                                 .output = output};
+                                 .output = output,
+                                 .shard_bytes = UINT64_MAX};
     lm_status status = lm_interop_write(&e, &said, err);
     lm_tokenizer_close(t);
     lm_text_free(&said);

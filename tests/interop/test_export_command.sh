@@ -89,6 +89,39 @@ outputs_without_disk() {
 scenario outputs
 scenario outputs_without_disk
 
+shards() {
+    given trained
+    check "weights are cut into files of the size asked for" \
+        exits 0 "$lmtrain" export run --to hf --output hf --shard-bytes 30000
+    check "which are numbered" test -s hf/model-00001-of-00005.safetensors
+    check "and listed in an index" grep -q '"total_size": 131712' hf/model.safetensors.index.json
+    check "every tensor is in it" grep -q '"model.norm.weight": "model-00005-of-00005.safetensors"' \
+        hf/model.safetensors.index.json
+    check "one file in their place removes them" exits 0 "$lmtrain" export run --to hf --output hf
+    check "with their index" fails ls hf/model-0* hf/model.safetensors.index.json
+    "$lmtrain" export run --to hf --output cut --shard-bytes 1 >out
+    check "a model of many files is read back" exits 0 \
+        "$lmtrain" export cut --to hf --output whole
+    check "to the same bits" cmp hf/model.safetensors whole/model.safetensors
+}
+scenario shards
+
+what_came_in() {
+    given trained
+    "$lmtrain" export run --to hf --output hf >out
+    printf '{%% for m in messages %%}CHAT{%% endfor %%}' >hf/chat_template.jinja
+    sed -i 's/"eos_token_id": [0-9a-z]*/"eos_token_id": 7/' hf/config.json hf/generation_config.json
+    "$lmtrain" import hf --output came.npz >out
+    check "a chat template that came in goes out to llama.cpp" exits 0 \
+        "$lmtrain" export came.npz --to gguf --output came.gguf
+    check "as it was" grep -aq "{% for m in messages %}CHAT{% endfor %}" came.gguf
+    "$lmtrain" export came.npz --to hf --output again >out
+    check "and to transformers" cmp hf/chat_template.jinja again/chat_template.jinja
+    check "with the token that ends texts" grep -q '"eos_token_id": 7' again/config.json
+    check "which generation is told of too" grep -q '"eos_token_id": 7' again/generation_config.json
+}
+scenario what_came_in
+
 refusals() {
     given corpus
     tiny a
