@@ -98,6 +98,12 @@ lm_status lm_file_reader_at(const lm_file_reader *r, uint64_t offset, void *data
     return LM_OK;
 }
 
+/* Advice that cannot be taken changes nothing but speed. */
+void lm_file_reader_expect(const lm_file_reader *r, uint64_t offset, uint64_t size) {
+    if (offset <= INT64_MAX && size <= INT64_MAX)
+        (void)posix_fadvise(r->fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
+}
+
 void lm_file_reader_close(lm_file_reader *r) {
     if (r->path) close(r->fd);
     free(r->path);

@@ -37,6 +37,9 @@ lm_status lm_file_reader_open(lm_file_reader *r, const char *path, lm_error *err
 /* All of [offset, offset + size) or an error. */
 lm_status lm_file_reader_at(const lm_file_reader *r, uint64_t offset, void *data, size_t size,
                             lm_error *err);
+/* Begins to read [offset, offset + size) from the disk and does not wait for it: lm_file_reader_at
+ * soon asks for it. What is beyond the end does not matter. */
+void lm_file_reader_expect(const lm_file_reader *r, uint64_t offset, uint64_t size);
 void lm_file_reader_close(lm_file_reader *r); /* zero-initialised or twice is fine */
 
 typedef struct lm_file_writer {

@@ -231,6 +231,18 @@ lm_status lm_corpus_read(const lm_corpus *c, int64_t i, int64_t first, int64_t n
                             c->validated ? ": it changed while it was read" : "", err);
 }
 
+void lm_corpus_expect(const lm_corpus *c, int64_t i, int64_t first, int64_t n) {
+    const lm_shard *s = shard_at(c, i);
+    while (n > 0) {
+        int64_t count;
+        uint64_t offset = lm_shard_offset(s, first, &count);
+        count = lm_min(count, n);
+        lm_file_reader_expect(&s->file, offset, (uint64_t)(count * s->ids.bytes));
+        first += count;
+        n -= count;
+    }
+}
+
 const char *lm_corpus_format(const lm_corpus *c) {
     return c->format;
 }

@@ -54,6 +54,9 @@ int64_t lm_corpus_shard_tokens(const lm_corpus *c, int64_t shard);
 lm_status lm_corpus_read(const lm_corpus *c, int64_t shard, int64_t first, int64_t n,
                          int32_t *tokens, lm_error *err);
 
+/* Asks the disk for ids that lm_corpus_read will soon read, and does not wait for them. */
+void lm_corpus_expect(const lm_corpus *c, int64_t shard, int64_t first, int64_t n);
+
 /* The first shard's format, for people: "raw uint16". Owned by c. */
 const char *lm_corpus_format(const lm_corpus *c);
 /* Files that stand among the shards (in a directory, or under a pattern) and are none: names that

@@ -68,13 +68,13 @@ uint32_t lm_ids_largest(const int32_t *ids, int64_t n) {
 enum { BLOCK = 2048 }; /* ids: of any width they fit the first cache */
 
 /* Loops that compilers turn into vectors: plain arrays, no branches. */
-#define SCAN(name, type)                                                                 \
-    static uint32_t name(const type *ids, int64_t n, type watch, bool *watched) {        \
-        type most = 0, found = 0;                                                        \
-        for (int64_t i = 0; i < n; i++) most = ids[i] > most ? ids[i] : most;            \
-        for (int64_t i = 0; i < n; i++) found = (type)(found | (type)(ids[i] == watch)); \
-        *watched = found != 0;                                                           \
-        return most;                                                                     \
+#define SCAN(name, type)                                                                          \
+    static uint32_t name(const type *ids, int64_t n, bool asked, type watch, bool *watched) {     \
+        type most = 0, found = 0;                                                                 \
+        for (int64_t i = 0; i < n; i++) most = ids[i] > most ? ids[i] : most;                     \
+        for (int64_t i = 0; i < n && asked; i++) found = (type)(found | (type)(ids[i] == watch)); \
+        *watched = found != 0;                                                                    \
+        return most;                                                                              \
     }
 SCAN(scan_uint16, uint16_t)
 SCAN(scan_uint32, uint32_t)
@@ -99,11 +99,10 @@ static uint32_t scan_block(lm_ids type, const unsigned char *bytes, int64_t n, i
     if (!is_native(type)) lm_ids_decode(type, bytes, n, ids.any);
     if (is_native(type)) memcpy(&ids, bytes, (size_t)(n * type.bytes));
     if (is_native(type) && type.bytes == 2) {
-        most = scan_uint16(ids.two, n, (uint16_t)watch, watched);
+        most = scan_uint16(ids.two, n, may_occur, (uint16_t)watch, watched);
     } else {
-        most = scan_uint32(ids.four, n, (uint32_t)watch, watched);
+        most = scan_uint32(ids.four, n, may_occur, (uint32_t)watch, watched);
     }
-    *watched = *watched && may_occur;
     return type.bytes >= 4 && most > INT32_MAX ? UINT32_MAX : most;
 }
 

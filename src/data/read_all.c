@@ -13,6 +13,7 @@ enum {
     MOST_PIECES = 32, /* of a round: 64 MB for two rounds */
     PER_THREAD = 4,   /* so that threads rarely wait for one another */
     IDS = 4096,       /* decoded at a time */
+    AHEAD = 16 << 20, /* bytes that the disk is asked for before they are read */
 };
 
 typedef struct lm_read_piece {
@@ -32,6 +33,7 @@ typedef struct round_of {
     const unsigned char *before; /* bytes of the round before; NULL: none */
     size_t before_size;
     lm_digest digest;
+    uint64_t expected; /* the disk was asked for the bytes before this one */
 } round_of;
 
 static int64_t pieces_of(const lm_read_all *r) {
@@ -86,6 +88,16 @@ static lm_status finish_round(round_of *round, lm_finding *f, lm_error *err) {
     return LM_OK;
 }
 
+/* Several threads that read pieces of a file in turn look to the system as if they read here and
+ * there, so that it would not read ahead. It is told to, up to `end`. */
+static void read_ahead(round_of *round, uint64_t offset, uint64_t end) {
+    uint64_t want = lm_u64_min(offset + AHEAD, end), from = round->expected;
+    if (from < offset || from > end) from = offset;
+    if (want < from || (want - from < AHEAD / 4 && want < end) || want == from) return;
+    lm_file_reader_expect(&round->s->file, from, want - from);
+    round->expected = want;
+}
+
 /* Ids that stand back to back, from `token` on: n of them. */
 static lm_status read_ids(round_of *round, int64_t token, int64_t n, lm_finding *f, lm_error *err) {
     lm_read_all *r = round->r;
@@ -93,9 +105,11 @@ static lm_status read_ids(round_of *round, int64_t token, int64_t n, lm_finding 
     const int64_t most = pieces_of(r);
     int64_t unused;
     uint64_t offset = lm_shard_offset(round->s, token, &unused);
+    const uint64_t end = offset + (uint64_t)(n * bytes);
     int turn = 0;
     for (int64_t done = 0; done < n; turn ^= 1) {
         size_t size = 0;
+        read_ahead(round, offset, end);
         round->bytes = r->buffer + (turn ? most * PIECE : 0);
         for (round->count = 0; round->count < most && done < n; round->count++) {
             int64_t count = lm_min(n - done, PIECE / bytes);

@@ -103,25 +103,38 @@ static int64_t find_shard(const lm_sampler *s, int64_t *i) {
     return low;
 }
 
+/* Where a window stands: tokens first .. first + context_length of a shard. */
+typedef struct place {
+    int64_t shard, first;
+} place;
+
 /* Window i of an epoch, in file order. */
-static lm_status read_window(const lm_sampler *s, int64_t epoch, int64_t i, int32_t *tokens,
-                             lm_error *err) {
-    const int64_t time = s->how.context_length;
+static place place_of(const lm_sampler *s, int64_t epoch, int64_t i) {
     int64_t shard = find_shard(s, &i);
-    int64_t first = lm_sampler_offset(s, epoch, shard) + i * time;
-    return lm_corpus_read(s->corpus, shard, first, time + 1, tokens, err);
+    return (place){shard, lm_sampler_offset(s, epoch, shard) + i * s->how.context_length};
+}
+
+static place place_of_sample(const lm_sampler *s, int64_t index) {
+    int64_t epoch = index / s->windows, i = index % s->windows;
+    if (s->how.shuffle) i = lm_permute(s->how.seed, s->how.stream, epoch, s->windows, i);
+    return place_of(s, epoch, i);
 }
 
 lm_status lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens,
                                      lm_error *err) {
     LM_ASSERT(!s->how.offsets);
-    return read_window(s, 0, i, tokens, err);
+    place p = place_of(s, 0, i);
+    return lm_corpus_read(s->corpus, p.shard, p.first, s->how.context_length + 1, tokens, err);
 }
 
 lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens, lm_error *err) {
-    int64_t epoch = index / s->windows, i = index % s->windows;
-    if (s->how.shuffle) i = lm_permute(s->how.seed, s->how.stream, epoch, s->windows, i);
-    return read_window(s, epoch, i, tokens, err);
+    place p = place_of_sample(s, index);
+    return lm_corpus_read(s->corpus, p.shard, p.first, s->how.context_length + 1, tokens, err);
+}
+
+void lm_sampler_expect(const lm_sampler *s, int64_t index) {
+    place p = place_of_sample(s, index);
+    lm_corpus_expect(s->corpus, p.shard, p.first, s->how.context_length + 1);
 }
 
 /* ---- offsets ----------------------------------------------------------------------------------*/

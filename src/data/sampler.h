@@ -50,6 +50,8 @@ void lm_sampler_print_unused(const lm_sampler *s, lm_text *out);
 /* The window of sample `index` (epoch index / windows); overwrites tokens [context_length + 1].
  * Errors are those of lm_corpus_read. */
 lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens, lm_error *err);
+/* Asks the disk for the window of sample `index`, which is soon to be read, and does not wait. */
+void lm_sampler_expect(const lm_sampler *s, int64_t index);
 /* Window i < windows in file order, for evaluation; without offsets (asserted). */
 lm_status lm_sampler_window_in_order(const lm_sampler *s, int64_t i, int32_t *tokens,
                                      lm_error *err);

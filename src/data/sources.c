@@ -137,6 +137,12 @@ lm_status lm_sources_window(const lm_sources *s, int64_t index, int32_t *tokens,
     return lm_sampler_window(&s->items[source].sampler, own, tokens, err);
 }
 
+void lm_sources_expect(const lm_sources *s, int64_t index) {
+    int64_t source, own;
+    lm_mixture_find(&s->mixture, index, &source, &own);
+    lm_sampler_expect(&s->items[source].sampler, own);
+}
+
 int64_t lm_sources_tokens(const lm_sources *s, int64_t i, int64_t samples) {
     return lm_mixture_count(&s->mixture, samples, i) * s->items[i].sampler.how.context_length;
 }

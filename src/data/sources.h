@@ -55,6 +55,8 @@ const lm_manifest_tokenizer *lm_sources_tokenizer(const lm_sources *s); /* that;
 /* The window of sample `index` of the mixture; overwrites tokens [context_length + 1]. Errors are
  * those of lm_corpus_read. */
 lm_status lm_sources_window(const lm_sources *s, int64_t index, int32_t *tokens, lm_error *err);
+/* Asks the disk for that window, which is soon to be read, and does not wait. */
+void lm_sources_expect(const lm_sources *s, int64_t index);
 /* What of source i is among the first `samples` samples of the mixture. */
 int64_t lm_sources_tokens(const lm_sources *s, int64_t i, int64_t samples);
 double lm_sources_epochs(const lm_sources *s, int64_t i, int64_t samples);

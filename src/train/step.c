@@ -7,14 +7,16 @@
 #include "optim/clip.h"
 #include "train/trainer.h"
 
-/* A micro-batch of windows into t->batch. */
+/* A micro-batch of windows into t->batch. The disk is asked for the one after it, which it has a
+ * micro-batch's time to read. */
 static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_error *err) {
     const int64_t columns = t->config->model.context_length + 1;
     lm_phase before = lm_phase_enter(t->compute.phases, LM_PHASE_DATA);
     lm_status status = LM_OK;
+    first -= t->state.data_start;
     for (int64_t i = 0; i < count && status == LM_OK; i++)
-        status = lm_sources_window(&t->setup.train, first + i - t->state.data_start,
-                                   t->batch + i * columns, err);
+        status = lm_sources_window(&t->setup.train, first + i, t->batch + i * columns, err);
+    for (int64_t i = count; i < 2 * count; i++) lm_sources_expect(&t->setup.train, first + i);
     if (status == LM_OK) lm_audit_batch(&t->audit, t->batch, count * columns);
     lm_phase_leave(t->compute.phases, before);
     return status;
