@@ -5,22 +5,18 @@
 
 #include "base/numbers.h"
 
-/* By first byte, then by length downwards; equal texts cannot be. */
-static bool comes_before(const unsigned char *a, uint32_t n, const unsigned char *b, uint32_t m) {
-    return a[0] != b[0] ? a[0] < b[0] : n > m;
-}
+typedef struct entry {
+    const unsigned char *text;
+    uint32_t size;
+    int32_t id;
+} entry;
 
-static void insert(lm_added_set *s, const unsigned char *text, uint32_t size, int32_t id) {
-    int64_t i = s->count++;
-    for (; i > 0 && comes_before(text, size, s->texts[i - 1], s->sizes[i - 1]); i--) {
-        s->texts[i] = s->texts[i - 1];
-        s->sizes[i] = s->sizes[i - 1];
-        s->ids[i] = s->ids[i - 1];
-    }
-    s->texts[i] = text;
-    s->sizes[i] = size;
-    s->ids[i] = id;
-    s->longest = lm_size_max(s->longest, size);
+/* By first byte, then by length downwards, then as given. */
+static int by_place(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    if (x->text[0] != y->text[0]) return x->text[0] < y->text[0] ? -1 : 1;
+    if (x->size != y->size) return x->size > y->size ? -1 : 1;
+    return x->text < y->text ? -1 : x->text > y->text;
 }
 
 lm_status lm_added_set_make(lm_added_set *s, const lm_vocabulary *v, bool normalized, bool special,
@@ -29,7 +25,9 @@ lm_status lm_added_set_make(lm_added_set *s, const lm_vocabulary *v, bool normal
     *s = (lm_added_set){.texts = calloc(room, sizeof *s->texts),
                         .sizes = calloc(room, sizeof *s->sizes),
                         .ids = calloc(room, sizeof *s->ids)};
-    if (!s->texts || !s->sizes || !s->ids) {
+    entry *list = calloc(room, sizeof *list);
+    if (!s->texts || !s->sizes || !s->ids || !list) {
+        free(list);
         lm_added_set_free(s);
         return lm_error_no_memory(err, "a tokenizer");
     }
@@ -38,8 +36,16 @@ lm_status lm_added_set_make(lm_added_set *s, const lm_vocabulary *v, bool normal
         size_t size;
         const unsigned char *text = lm_vocabulary_added_text(v, i, &size);
         if (a.normalized == normalized && (special || !a.special))
-            insert(s, text, (uint32_t)size, a.id);
+            list[s->count++] = (entry){text, (uint32_t)size, a.id};
     }
+    if (s->count > 1) qsort(list, (size_t)s->count, sizeof *list, by_place);
+    for (int64_t i = 0; i < s->count; i++) {
+        s->texts[i] = list[i].text;
+        s->sizes[i] = list[i].size;
+        s->ids[i] = list[i].id;
+        s->longest = lm_size_max(s->longest, list[i].size);
+    }
+    free(list);
     for (int64_t i = 0, c = 0; c <= 256; c++) {
         while (i < s->count && s->texts[i][0] < c) i++;
         s->begin[c] = i;

@@ -37,6 +37,7 @@ typedef struct lm_bpe_token {
     uint64_t at;   /* in lm_bpe_source.bytes */
     uint32_t size; /* 0: a hole among the ids */
     bool hidden;   /* not made by encoding text (a special token) */
+    bool added;    /* stands in lm_vocabulary.added */
     bool byte;     /* hidden; stands for its one byte where a character is no token */
 } lm_bpe_token;
 

@@ -35,16 +35,23 @@ static lm_status mark_special(bpe_state *s, lm_error *err) {
     return LM_OK;
 }
 
-/* Where spaces are replaced, text to be found would have to be normalized as well. */
+/* What is found in text must be found by its text alone; where spaces are replaced, a token that is
+ * normalized would have to be normalized as well. */
 static lm_status check_added(const lm_vocabulary *v, bool allow_special, lm_error *err) {
-    for (int64_t i = 0; i < v->n_added && v->form == LM_FORM_SENTENCE; i++) {
+    for (int64_t i = 0; i < v->n_added; i++) {
+        const lm_added_token *a = &v->added[i];
         size_t size;
         const unsigned char *text = lm_vocabulary_added_text(v, i, &size);
-        if (!v->added[i].normalized || (v->added[i].special && !allow_special)) continue;
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "the added token \"%.*s\" is normalized, and spaces are replaced, which"
-                            " lmtrain does not have together",
-                            (int)lm_size_min(size, 60), text);
+        const char *what = a->single_word ? "single_word"
+                           : a->lstrip    ? "lstrip"
+                           : a->rstrip    ? "rstrip"
+                           : a->normalized && v->form == LM_FORM_SENTENCE
+                               ? "normalized where spaces are replaced"
+                               : NULL;
+        if (what && (allow_special || !a->special))
+            return lm_error_set(err, LM_ERR_USAGE,
+                                "the added token \"%.*s\" is %s, which lmtrain does not have",
+                                (int)lm_size_min(size, 60), (const char *)text, what);
     }
     return LM_OK;
 }

@@ -263,17 +263,11 @@ static lm_status load_sentence(loader *l) {
 
 /* ---- the whole --------------------------------------------------------------------------------*/
 
-static bool is_added(const lm_vocabulary *v, int32_t id) {
-    for (int64_t i = 0; i < v->n_added; i++)
-        if (v->added[i].id == id) return true;
-    return false;
-}
-
 /* As in tokenizer.json: what stands in front of every text begins documents, else what ends one. */
 static lm_status find_document_token(loader *l) {
     lm_vocabulary *v = l->v;
     int32_t begin = id_of(l, KEY("bos_token_id")), end = id_of(l, KEY("eos_token_id"));
-    v->begins &= begin >= 0 && is_added(v, begin);
+    v->begins &= begin >= 0 && v->tokens[begin].added;
     if (v->begins)
         v->document_token = begin;
     else if (end >= 0 && v->tokens[end].size > 0)

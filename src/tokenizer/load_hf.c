@@ -50,11 +50,6 @@ static void want_null_or_empty(lm_hf_loader *l, const char *what) {
                            lm_text_cstr(&l->p.string));
 }
 
-void lm_hf_want_false(lm_hf_loader *l, const char *what) {
-    if (lm_json_pull_boolean(&l->p))
-        lm_json_pull_wrong(&l->p, "%s true, which lmtrain does not have", what);
-}
-
 /* A key that this reader does not know: null and false ask for nothing. */
 void lm_hf_unknown(lm_hf_loader *l, const char *where) {
     char key[80];
@@ -91,11 +86,11 @@ static void read_added_token(lm_hf_loader *l) {
         } else if (lm_json_pull_is(p, "normalized")) {
             a.normalized = lm_json_pull_boolean(p);
         } else if (lm_json_pull_is(p, "single_word")) {
-            lm_hf_want_false(l, "an added token with single_word");
+            a.single_word = lm_json_pull_boolean(p);
         } else if (lm_json_pull_is(p, "lstrip")) {
-            lm_hf_want_false(l, "an added token with lstrip");
+            a.lstrip = lm_json_pull_boolean(p);
         } else if (lm_json_pull_is(p, "rstrip")) {
-            lm_hf_want_false(l, "an added token with rstrip");
+            a.rstrip = lm_json_pull_boolean(p);
         } else {
             lm_hf_unknown(l, "an added token");
         }

@@ -44,8 +44,6 @@ typedef struct lm_hf_loader {
 void lm_hf_refuse(lm_hf_loader *l, const char *what);
 /* The string that comes next, for a choice by name; "" after an error. */
 const char *lm_hf_take_string(lm_hf_loader *l);
-/* Take a boolean that must be false. */
-void lm_hf_want_false(lm_hf_loader *l, const char *what);
 /* Is it LM_OK? An error of the vocabulary's, in l->aside, is put at the present place. */
 bool lm_hf_accepted(lm_hf_loader *l, lm_status status);
 /* The value of a key that this reader does not know: null and false ask for nothing. */

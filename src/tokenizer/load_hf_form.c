@@ -14,14 +14,6 @@ static lm_status refuse(const lm_hf_loader *l, const char *what, lm_error *err) 
 
 /* ---- tokens -----------------------------------------------------------------------------------*/
 
-/* Which ids are added tokens: [n], malloc'd. */
-static unsigned char *mark_added(const lm_hf_loader *l, int64_t n) {
-    unsigned char *is = calloc((size_t)n + 1, 1);
-    for (int64_t i = 0; is && i < l->added.n_added; i++)
-        if (l->added.added[i].id < n) is[l->added.added[i].id] = 1;
-    return is;
-}
-
 /* A name that is not of the form can only be an added token's: encoding does not make it. */
 static lm_status put_token(lm_hf_loader *l, int64_t id, bool added, lm_error *err) {
     size_t size;
@@ -59,13 +51,13 @@ static lm_status add_token(lm_hf_loader *l, lm_added_token a, lm_error *err) {
 }
 
 static lm_status put_tokens(lm_hf_loader *l, lm_error *err) {
-    int64_t n = l->named.n_tokens;
-    unsigned char *added = mark_added(l, n);
-    lm_status status = added ? LM_OK : lm_error_no_memory(err, "a tokenizer");
-    for (int64_t id = 0; id < n && status == LM_OK; id++) status = put_token(l, id, added[id], err);
+    lm_status status = LM_OK;
+    for (int64_t id = 0; id < l->named.n_tokens && status == LM_OK; id++) {
+        bool added = id < l->added.n_tokens && l->added.tokens[id].added;
+        status = put_token(l, id, added, err);
+    }
     for (int64_t i = 0; i < l->added.n_added && status == LM_OK; i++)
         status = add_token(l, l->added.added[i], err);
-    free(added);
     return status;
 }
 

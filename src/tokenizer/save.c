@@ -17,9 +17,9 @@ static void save_added(const lm_vocabulary *v, lm_json_writer *w) {
         lm_json_object(w, NULL, LM_JSON_LINE);
         lm_json_integer(w, "id", a.id);
         lm_json_string(w, "content", lm_text_cstr(&content));
-        lm_json_boolean(w, "single_word", false);
-        lm_json_boolean(w, "lstrip", false);
-        lm_json_boolean(w, "rstrip", false);
+        lm_json_boolean(w, "single_word", a.single_word);
+        lm_json_boolean(w, "lstrip", a.lstrip);
+        lm_json_boolean(w, "rstrip", a.rstrip);
         lm_json_boolean(w, "normalized", a.normalized);
         lm_json_boolean(w, "special", a.special);
         lm_json_end(w);

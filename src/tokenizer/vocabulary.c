@@ -84,10 +84,8 @@ lm_status lm_vocabulary_add(lm_vocabulary *v, lm_added_token added, const void *
     lm_added_token *list = room_for(v->added, &v->added_capacity, v->n_added + 1, sizeof *list);
     if (!list) return no_memory(err);
     v->added = list;
-    for (int64_t i = 0; i < v->n_added; i++)
-        if (v->added[i].id == added.id)
-            return lm_error_set(err, LM_ERR_USAGE, "two added tokens have the id %d",
-                                (int)added.id);
+    if (v->tokens[added.id].added)
+        return lm_error_set(err, LM_ERR_USAGE, "two added tokens have the id %d", (int)added.id);
     size_t had;
     const unsigned char *before = lm_vocabulary_bytes(v, added.id, &had);
     lm_bpe_token *t = &v->tokens[added.id];
@@ -97,6 +95,7 @@ lm_status lm_vocabulary_add(lm_vocabulary *v, lm_added_token added, const void *
     added.size = (uint32_t)size;
     v->added[v->n_added++] = added;
     if (!stays) *t = (lm_bpe_token){.at = added.at, .size = added.size, .hidden = true};
+    t->added = true;
     return LM_OK;
 }
 

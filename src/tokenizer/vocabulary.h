@@ -23,6 +23,8 @@ typedef struct lm_added_token {
     uint32_t size; /* likewise */
     bool special;
     bool normalized; /* found in what the tokens that are not normalized have left */
+    /* Kept for the file. Where such a token would be found in text, it is refused. */
+    bool single_word, lstrip, rstrip;
 } lm_added_token;
 
 /* What tokens are made of. */

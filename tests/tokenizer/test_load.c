@@ -320,7 +320,10 @@ static void test_what_we_do_not_have_is_refused(void **state) {
     expect_refused("\"byte_fallback\": false", "\"byte_fallback\": true", "byte_fallback true");
     expect_refused("\"end_of_word_suffix\": null", "\"end_of_word_suffix\": \"</w>\"",
                    "end_of_word_suffix \"</w>\"");
-    expect_refused("\"lstrip\": false", "\"lstrip\": true", "lstrip true");
+    expect_refused(
+        "\"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": false",
+        "\"lstrip\": true, \"rstrip\": false, \"normalized\": false, \"special\": false",
+        "the added token \"<|sep|>\" is lstrip");
     expect_refused("\"fuse_unk\"", "\"phoneme\": 1, \"fuse_unk\"",
                    "\"phoneme\", which lmtrain does not know");
     expect_refused("\"id\": 340", "\"id\": 65536", "from 0 to 65535");
@@ -366,6 +369,30 @@ static void test_form_c(void **state) {
     assert_non_null(strstr(saved.data, "\"normalizer\": {\"type\": \"NFC\"}"));
     lm_tokenizer_close(t);
 out:
+    lm_text_free(&json);
+    lm_text_free(&changed);
+    lm_text_free(&saved);
+}
+
+/* Special tokens that are not looked for may have any flags, which are kept. */
+static void test_flags_of_special_tokens(void **state) {
+    (void)state;
+    static const char from[] = "\"lstrip\": false, \"rstrip\": false";
+    const lm_tokenizer_options allow = {.allow_special = true};
+    lm_text json = {0}, changed = {0}, saved = {0};
+    lm_error err = {0};
+    lm_tokenizer *t;
+    read_small("gpt2", &json);
+    const char *at = strstr(json.data, from);
+    lm_text_append(&changed, json.data, (size_t)(at - json.data));
+    lm_text_printf(&changed, "\"lstrip\": false, \"rstrip\": true%s", at + strlen(from));
+    assert_int_equal(lm_tokenizer_parse(&t, "t", changed.data, changed.length, &allow, &err),
+                     LM_ERR_USAGE);
+    assert_non_null(strstr(err.message, "the added token \"<|endoftext|>\" is rstrip"));
+    assert_int_equal(lm_tokenizer_parse(&t, "t", changed.data, changed.length, NULL, &err), LM_OK);
+    assert_int_equal(lm_tokenizer_save(t, &saved, &err), LM_OK);
+    assert_non_null(strstr(saved.data, "\"rstrip\": true"));
+    lm_tokenizer_close(t);
     lm_text_free(&json);
     lm_text_free(&changed);
     lm_text_free(&saved);
@@ -434,6 +461,7 @@ int main(void) {
         cmocka_unit_test(test_ranks),
         cmocka_unit_test(test_what_we_do_not_have_is_refused),
         cmocka_unit_test(test_form_c),
+        cmocka_unit_test(test_flags_of_special_tokens),
         cmocka_unit_test(test_files_that_are_none),
         cmocka_unit_test(test_mutations),
     };
