@@ -8,6 +8,7 @@
 #include "base/numbers.h"
 #include "containers/gguf.h"
 #include "tokenizer/alphabet.h"
+#include "tokenizer/gguf_splits.h"
 #include "tokenizer/gguf_vocabulary.h"
 #include "tokenizer/load.h"
 #include "tokenizer/names.h"
@@ -96,13 +97,10 @@ static lm_status put_token(loader *l, int64_t id, const char *name, size_t size)
     if (type == LM_GGUF_BYTE) return put_byte(l, id, name, size);
     if (type == LM_GGUF_NORMAL || type == LM_GGUF_USER_DEFINED) {
         l->part.length = 0;
-        if (lm_name_parse(l->v->form, name, size, &l->part))
-            status = lm_vocabulary_put(l->v, id, lm_text_cstr(&l->part), l->part.length, l->err);
-        else if (type == LM_GGUF_NORMAL)
-            return lm_error_set(l->err, LM_ERR_USAGE, "token %" PRId64 ", \"%.*s\": expected %s",
-                                id, (int)lm_size_min(size, 40), name,
-                                l->v->form == LM_FORM_BYTES ? "GPT-2's printable alphabet"
-                                                            : "no space in it");
+        bool known = lm_name_parse(l->v->form, name, size, &l->part);
+        status = known ? lm_vocabulary_put(l->v, id, lm_text_cstr(&l->part), l->part.length, l->err)
+                       : lm_vocabulary_put(l->v, id, name, size, l->err);
+        if (status == LM_OK) l->v->tokens[id].hidden = !known; /* text does not become it */
     }
     if (status != LM_OK || type == LM_GGUF_NORMAL) return status;
     if (memchr(name, 0, size))
@@ -127,63 +125,23 @@ static lm_status read_tokens(loader *l) {
 
 /* ---- byte-level -------------------------------------------------------------------------------*/
 
-/* llama.cpp's names of splits that are ours, and whether a piece that is a token is that token, and
- * the begin token stands in front of texts, where nothing else is said. */
-static const struct {
-    const char *pre, *split;
-    bool whole_first, begins;
-} pres[] = {
-    {"gpt-2", "gpt2", false, false},
-    {"phi-2", "gpt2", false, false},
-    {"mpt", "gpt2", false, false},
-    {"olmo", "gpt2", false, false},
-    {"jais", "gpt2", false, false},
-    {"trillion", "gpt2", false, false},
-    {"granite-docling", "gpt2", false, false},
-    {"gigachat", "gpt2", false, false},
-    {"exaone4", "gpt2", false, false},
-    {"smollm", "digits", false, false},
-    {"starcoder", "digits", false, false},
-    {"refact", "digits", false, false},
-    {"command-r", "digits", false, false},
-    {"codeshell", "digits", false, false},
-    {"exaone", "digits", false, false},
-    {"minerva-7b", "digits", false, false},
-    {"llama-bpe", "llama3", true, true},
-    {"llama3", "llama3", true, true},
-    {"llama-v3", "llama3", true, true},
-    {"falcon3", "llama3", true, true},
-    {"falcon-h1", "llama3", true, true},
-    {"pixtral", "llama3", true, true},
-    {"lfm2", "llama3", true, true},
-    {"dbrx", "llama3", false, false},
-    {"smaug-bpe", "llama3", false, false},
-    {"glm4", "llama3", false, false},
-    {"chatglm-bpe", "llama3", false, false},
-    {"qwen2", "qwen2", false, false},
-    {"deepseek-r1-qwen", "qwen2", false, false},
-    {"stablelm2", "qwen2", false, false},
-    {"megrez", "qwen2", false, false},
-    {"hunyuan", "qwen2", false, false},
-    {"gpt-4o", "o200k", false, false},
-    {"llama4", "o200k", false, false},
-};
-
 static lm_status choose_split(loader *l, bool *begins) {
     size_t n;
+    lm_status status = LM_OK;
     if (!lm_gguf_has(&l->g, KEY("pre"))) return refuse(l, "no " KEY("pre") ", llama.cpp's split");
     const char *pre = lm_gguf_get_string(&l->g, KEY("pre"), &n);
-    for (size_t i = 0; pre && i < sizeof pres / sizeof *pres; i++) {
-        if (strlen(pres[i].pre) != n || memcmp(pres[i].pre, pre, n) != 0) continue;
-        l->v->split = lm_split_find(pres[i].split);
-        l->v->whole_first = pres[i].whole_first;
-        *begins = pres[i].begins;
-        return LM_OK;
-    }
     if (!pre) return l->g.status;
-    return lm_error_set(l->err, LM_ERR_USAGE,
-                        KEY("pre") " \"%.*s\", a split of text that lmtrain does not have",
-                        (int)lm_size_min(n, 60), pre);
+    const lm_gguf_split *split = lm_gguf_split_find(pre, n);
+    if (!split)
+        return lm_error_set(l->err, LM_ERR_USAGE,
+                            KEY("pre") " \"%.*s\", a split of text that lmtrain does not have",
+                            (int)lm_size_min(n, 60), pre);
+    l->v->split = split->split ? lm_split_find(split->split) : NULL;
+    for (int i = 0; split->patterns[i] && status == LM_OK; i++)
+        status = lm_vocabulary_add_pattern(l->v, split->patterns[i], l->err);
+    l->v->whole_first = split->whole_first;
+    *begins = split->begins;
+    return status;
 }
 
 /* "LEFT RIGHT", of which LEFT may begin with a space only in name: it is not in the alphabet. */

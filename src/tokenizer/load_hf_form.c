@@ -14,8 +14,8 @@ static lm_status refuse(const lm_hf_loader *l, const char *what, lm_error *err) 
 
 /* ---- tokens -----------------------------------------------------------------------------------*/
 
-/* A name that is not of the form can only be an added token's: encoding does not make it. */
-static lm_status put_token(lm_hf_loader *l, int64_t id, bool added, lm_error *err) {
+/* A name that is not of the form is an added token's, or one that text does not become. */
+static lm_status put_token(lm_hf_loader *l, int64_t id, lm_error *err) {
     size_t size;
     const char *name = (const char *)lm_vocabulary_bytes(&l->named, id, &size);
     int byte = l->v->form == LM_FORM_SENTENCE ? lm_name_byte(name, size) : -1;
@@ -30,11 +30,7 @@ static lm_status put_token(lm_hf_loader *l, int64_t id, bool added, lm_error *er
     if (status != LM_OK) return status;
     l->v->tokens[id].hidden = !known;
     l->v->tokens[id].byte = byte >= 0;
-    if (known || added || l->v->form != LM_FORM_BYTES) return LM_OK;
-    return lm_error_set(err, LM_ERR_USAGE,
-                        "token %" PRId64 ", \"%.*s\": expected GPT-2's printable alphabet"
-                        " (byte-level BPE), found other characters",
-                        id, (int)lm_size_min(size, 40), name);
+    return LM_OK;
 }
 
 /* An added token that is in the vocabulary has its name there. */
@@ -52,10 +48,8 @@ static lm_status add_token(lm_hf_loader *l, lm_added_token a, lm_error *err) {
 
 static lm_status put_tokens(lm_hf_loader *l, lm_error *err) {
     lm_status status = LM_OK;
-    for (int64_t id = 0; id < l->named.n_tokens && status == LM_OK; id++) {
-        bool added = id < l->added.n_tokens && l->added.tokens[id].added;
-        status = put_token(l, id, added, err);
-    }
+    for (int64_t id = 0; id < l->named.n_tokens && status == LM_OK; id++)
+        status = put_token(l, id, err);
     for (int64_t i = 0; i < l->added.n_added && status == LM_OK; i++)
         status = add_token(l, l->added.added[i], err);
     return status;

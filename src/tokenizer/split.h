@@ -16,9 +16,6 @@ typedef struct lm_split {
     const char *pattern;
     /* Other spellings of the pattern in use, with the same pieces; NULL ends them. */
     const char *also[4];
-    /* llama.cpp's names of the split (tokenizer.ggml.pre), where a piece is merged, and where one
-     * that is a token is that token first; NULL: it has none. */
-    const char *pre, *pre_whole_first;
 } lm_split;
 
 /* The patterns of Hugging Face's Digits, each alone or in runs, and of ByteLevel. */

@@ -5,6 +5,7 @@
 
 #include "base/numbers.h"
 #include "tokenizer/alphabet.h"
+#include "tokenizer/gguf_splits.h"
 #include "tokenizer/gguf_vocabulary.h"
 #include "tokenizer/kind.h"
 #include "tokenizer/names.h"
@@ -272,21 +273,17 @@ static lm_status choose_pre(const lm_vocabulary *v, lm_gguf_vocabulary *out, lm_
         out->pre = (lm_gguf_string){"gpt-2", 5}; /* no split cuts a character */
         return LM_OK;
     }
-    if (!v->split)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "llama.cpp does not split text as this tokenizer does (%s)",
-                            v->n_patterns > 0 ? v->patterns[0] : "not at all");
     lm_status status = see_whole_first(v, out->types, &matters, err);
     if (status != LM_OK) return status;
-    const lm_split *s = v->split;
-    const char *pre = (v->whole_first || !matters) && s->pre_whole_first ? s->pre_whole_first
-                      : v->whole_first && matters                        ? NULL
-                                                                         : s->pre;
-    if (!pre)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "llama.cpp does not split text as this tokenizer does (%s%s)", s->name,
-                            s->pre ? ", pieces that are tokens before any merge" : "");
-    out->pre = (lm_gguf_string){pre, strlen(pre)};
+    const lm_gguf_split *split = lm_gguf_split_of(v, matters);
+    const char *name = v->split            ? v->split->name
+                       : v->n_patterns > 0 ? v->patterns[0]
+                                           : "not at all";
+    if (!split)
+        return lm_error_set(
+            err, LM_ERR_USAGE, "llama.cpp does not split text as this tokenizer does (%s)%s", name,
+            lm_gguf_split_of(v, false) ? ", with pieces that are tokens before any merge" : "");
+    out->pre = (lm_gguf_string){split->pre, strlen(split->pre)};
     return LM_OK;
 }
 

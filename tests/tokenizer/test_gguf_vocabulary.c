@@ -235,6 +235,45 @@ static void test_read_again(void **state) {
     }
 }
 
+/* Splits by several patterns have names, too. */
+static void test_splits_by_patterns(void **state) {
+    (void)state;
+    static const struct {
+        const char *pre, *text;
+        size_t ends[8];
+    } cases[] = {
+        {"falcon", "a b12345--c", {1, 3, 6, 8, 10, 11}},
+        {"deepseek-v3", "a b12345\u4E2D\u6587c", {1, 3, 6, 8, 14, 15}},
+        {"qwen35", "a b12\u0939\u093F", {1, 3, 4, 5, 11}},
+        {"tekken", "aB'c 12", {1, 2, 4, 5, 6, 7}},
+        {"deepseek-coder", "a b1\n\n--", {1, 3, 4, 5, 6, 8}},
+    };
+    lm_tokenizer *t = open_tokenizer("bytes");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lm_error err = {0};
+        lm_tokenizer *u;
+        size_t at = 0;
+        lm_gguf_vocabulary v = convert(t, 256), w;
+        v.pre = (lm_gguf_string){cases[i].pre, strlen(cases[i].pre)};
+        assert_int_equal(write_gguf(&v, path_of("p.gguf"), &err), LM_OK);
+        lm_gguf_vocabulary_free(&v);
+        if (lm_tokenizer_open(&u, path_of("p.gguf"), NULL, &err) != LM_OK) {
+            assert_non_null(strstr(err.message, "needs PCRE2"));
+            continue;
+        }
+        for (int k = 0; cases[i].ends[k] > 0; k++) {
+            at = lm_tokenizer_piece(u, cases[i].text, strlen(cases[i].text), at);
+            if (at != cases[i].ends[k]) fail_msg("%s: piece %d ends at %zu", cases[i].pre, k, at);
+        }
+        assert_int_equal(at, strlen(cases[i].text));
+        w = convert(u, 256);
+        assert_string(w.pre, cases[i].pre);
+        lm_gguf_vocabulary_free(&w);
+        lm_tokenizer_close(u);
+    }
+    lm_tokenizer_close(t);
+}
+
 static void expect_refused(const lm_gguf_vocabulary *v, const char *message) {
     lm_error err = {0};
     lm_tokenizer *t;
@@ -340,6 +379,7 @@ int main(void) {
         cmocka_unit_test(test_whole_pieces),
         cmocka_unit_test(test_token_in_front),
         cmocka_unit_test(test_read_again),
+        cmocka_unit_test(test_splits_by_patterns),
         cmocka_unit_test(test_what_we_do_not_have_is_refused),
         cmocka_unit_test(test_bytes_that_are_no_text),
         cmocka_unit_test(test_mutations),

@@ -330,7 +330,8 @@ static void test_what_we_do_not_have_is_refused(void **state) {
     expect_refused("\"id\": 340", "\"id\": 7", "two tokens have the id 7");
     expect_refused("[\"e\", \"r\"]", "[\"e\", \"\\u4e2d\"]", "two tokens in GPT-2's printable");
     expect_refused("\"!\": 1,", "", "no token for the byte 0x21 alone");
-    expect_refused("\"!\": 1,", "\"\\u4e2d\": 1,", "expected GPT-2's printable alphabet");
+    expect_refused("\"!\": 1,", "\"\\u4e2d\": 1,", "no token for the byte 0x21 alone");
+    expect_refused("[\"e\", \"r\"]", "[\"e\", \"\\u00e9\\u4e2d\"]", "printable alphabet");
     expect_refused("\"model\"", "\"module\"", "expected a tokenizer (tokenizer.json, ");
 }
 
