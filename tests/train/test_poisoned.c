@@ -127,6 +127,8 @@ static void test_a_value_that_is_not_finite_is_not_read(void **state) {
     lm_text skipped = {0};
     /* The moments are looked at when a run goes on. */
     write_poisoned(path, "v/wte.weight");
+    free(trainer.saved); /* a run that goes on has saved nothing yet */
+    trainer.saved = NULL;
     settings.resume = true;
     settings.resume_from = path;
     assert_int_equal(lm_trainer_resume(&trainer, &err), LM_ERR_RUNTIME);
