@@ -58,15 +58,15 @@ fills_up() {
 scenario check "a run goes on while the disk is full, and catches up when there is room" \
     with_disk fills_up
 
-# begun ARGUMENTS...: starts a run in the background, $pid, whose disk is full before its end.
+# A small run whose metrics, 2500 lines of it, fill the disk before its end: a checkpoint fits no more then.
+narrow=(--config small.json --set train.steps=2500 --set schedule.name=constant --set eval.every=0
+    --set checkpoint.every=100 --set model.d_model=8 --set train.micro_batch=1 --set train.grad_accumulation=1)
+# begun ARGUMENTS...: starts it in the background, $pid.
 begun() {
-    "$lmtrain" --config small.json --quiet --set train.steps=1500 --set schedule.name=constant \
-        --set eval.every=0 --set checkpoint.every=100 --set model.d_model=8 "$@" >full.out 2>&1 &
-    pid=$!
-    until_true two_checkpoints || return 1
-    kill -STOP $pid
     fill
-    kill -CONT $pid
+    truncate -s -420k disk/ballast
+    "$lmtrain" "${narrow[@]}" --quiet "$@" >full.out 2>&1 &
+    pid=$!
 }
 is_waiting() { grep -q "waiting until there is room" full.out; }
 # ends CODE: the background run does so.
@@ -79,39 +79,39 @@ has_state() { grep -q "\"state\": \"$1\"" disk/run/summary.json; }
 
 room_at_the_end() {
     local pid newest
-    begun && until_true is_waiting || { cat full.out; return 1; }
-    grep -q "step 1500: the last checkpoint cannot be written: disk/run/checkpoints: a checkpoint needs" full.out &&
+    begun
+    until_true is_waiting || { cat full.out; return 1; }
+    grep -q "step 2500: the last checkpoint cannot be written: disk/run/checkpoints: a checkpoint needs" full.out &&
         grep -q "for example the older checkpoints of this run (.*): all but disk/run/checkpoints/step-" full.out ||
         { cat full.out; return 1; }
     has_state running && all_good || return 1
     rm disk/ballast
     ends 0 && grep -q "there is room again; the last checkpoint was written" full.out || { cat full.out; return 1; }
-    newest=disk/run/checkpoints/step-0000001500.npz
-    has_state finished && [ -e $newest ] && all_good || return 1
+    newest=checkpoints/step-0000002500.npz
+    has_state finished && [ -e disk/run/$newest ] && all_good || return 1
     mv disk/run waited
-    train --quiet --set train.steps=1500 --set schedule.name=constant --set eval.every=0 \
-        --set checkpoint.every=100 --set model.d_model=8 && cmp "$newest" waited/checkpoints/step-0000001500.npz &&
-        same_figures disk/run waited
+    "$lmtrain" "${narrow[@]}" --quiet && cmp disk/run/$newest waited/$newest && same_figures disk/run waited
 }
 scenario check "a finished run waits on a full disk, also under --quiet, and ends well when there is room" \
     with_disk room_at_the_end
 
 given_up_at_the_end() {
     local pid
-    begun && until_true is_waiting || { cat full.out; return 1; }
+    begun
+    until_true is_waiting || { cat full.out; return 1; }
     kill -TERM $pid
-    ends 1 && grep -q "gave up waiting for room, by signal 15, after step 1500" full.out || { cat full.out; return 1; }
+    ends 1 && grep -q "gave up waiting for room, by signal 15, after step 2500" full.out || { cat full.out; return 1; }
     all_good || return 1
     rm disk/ballast
-    exits_saying 0 "finished: disk/run" "$lmtrain" --config small.json --set train.steps=1500 \
-        --set schedule.name=constant --set eval.every=0 --set model.d_model=8 --resume
+    exits_saying 0 "finished: disk/run" "$lmtrain" "${narrow[@]}" --resume
 }
 scenario check "a signal ends the wait of a finished run with exit code 1, and --resume goes on" \
     with_disk given_up_at_the_end
 
 stopped_on_a_full_disk() {
     local pid
-    begun --set train.steps=10000000 || { cat full.out; return 1; }
+    begun --set train.steps=10000000
+    until_true waits || { cat full.out; return 1; }
     kill -TERM $pid
     until_true is_waiting || { cat full.out; return 1; }
     rm disk/ballast
@@ -122,7 +122,8 @@ scenario check "a run that is stopped on a full disk waits for room, then exits 
 
 stopped_twice_on_a_full_disk() {
     local pid
-    begun --set train.steps=10000000 || { cat full.out; return 1; }
+    begun --set train.steps=10000000
+    until_true waits || { cat full.out; return 1; }
     kill -TERM $pid
     until_true is_waiting || { cat full.out; return 1; }
     sleep 0.2
