@@ -7,8 +7,8 @@
  * kernels/list.h on one thread in cache, beside its scalar version; `gemm` the matrix shapes of
  * training steps; `layers` attention, the loss head and the rest of a step; `step` whole training
  * steps (batch, forward, backward, clip, update: the code that trains, train/step.c), with their
- * time by phase; `options` what each option of the model costs per step, each measured in turns
- * with the plain run.
+ * time by phase; `generate` a prompt, and tokens one by one; `options` what each option of the
+ * model costs per step, each measured in turns with the plain run.
  *
  * Each row is run again and again for about `seconds`, at least a few times; shown are the median,
  * the spread (half the distance between the quartiles, as a share of the median) and the best. The
@@ -26,6 +26,7 @@ typedef enum lm_bench_section {
     LM_BENCH_GEMM,
     LM_BENCH_LAYERS,
     LM_BENCH_STEP,
+    LM_BENCH_GENERATE,
     LM_BENCH_OPTIONS, /* the last: LM_BENCH_USUAL */
     LM_BENCH_SECTIONS
 } lm_bench_section;

@@ -1,7 +1,8 @@
-/* Multiply-adds in registers, and y += x over arrays far larger than any cache. */
+/* Multiply-adds in registers; y += x, and sums, over arrays far larger than any cache. */
 #include "bench/peaks.h"
 
 #include <math.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,15 +15,16 @@
 
 static const struct {
     const char *name;
-    bool one, memory;
+    bool one, memory, reads;
     lm_precision precision;
 } rows[LM_BENCH_PEAK_COUNT] = {
-    [LM_BENCH_PEAK_F32] = {"fp32 multiply-add", false, false, LM_FP32},
-    [LM_BENCH_PEAK_BF16] = {"bf16 dot product", false, false, LM_BF16},
-    [LM_BENCH_PEAK_MEMORY] = {"memory", false, true, LM_FP32},
-    [LM_BENCH_PEAK_F32_ONE] = {"fp32 multiply-add, one thread", true, false, LM_FP32},
-    [LM_BENCH_PEAK_BF16_ONE] = {"bf16 dot product, one thread", true, false, LM_BF16},
-    [LM_BENCH_PEAK_MEMORY_ONE] = {"memory, one thread", true, true, LM_FP32},
+    [LM_BENCH_PEAK_F32] = {"fp32 multiply-add", .precision = LM_FP32},
+    [LM_BENCH_PEAK_BF16] = {"bf16 dot product", .precision = LM_BF16},
+    [LM_BENCH_PEAK_MEMORY] = {"memory", .memory = true},
+    [LM_BENCH_PEAK_READ] = {"memory, reading", .memory = true, .reads = true},
+    [LM_BENCH_PEAK_F32_ONE] = {"fp32 multiply-add, one thread", .one = true, .precision = LM_FP32},
+    [LM_BENCH_PEAK_BF16_ONE] = {"bf16 dot product, one thread", .one = true, .precision = LM_BF16},
+    [LM_BENCH_PEAK_MEMORY_ONE] = {"memory, one thread", .one = true, .memory = true},
 };
 
 const char *lm_bench_peak_name(lm_bench_peak peak) {
@@ -57,6 +59,24 @@ static void add_task(void *argument, int64_t task, int worker) {
     s->kernels->add_f32(CHUNK, s->x + task * CHUNK, s->y + task * CHUNK);
 }
 
+/* Four streams at once: more than one needs, fewer than the hardware foresees. Whoever reads a
+ * chunk leaves its sum there, so that the loop is not for nothing. */
+static void read_task(void *argument, int64_t task, int worker) {
+    const sum *s = argument;
+    enum { QUARTER = CHUNK / 4 };
+    const uint32_t *x = (const uint32_t *)(const void *)(s->y + task * CHUNK);
+    uint64_t a = 0, b = 0, c = 0, d = 0, word[4];
+    (void)worker;
+    for (int64_t i = 0; i < QUARTER; i += 2) {
+        for (int j = 0; j < 4; j++) memcpy(&word[j], x + i + j * QUARTER, sizeof *word);
+        a += word[0];
+        b += word[1];
+        c += word[2];
+        d += word[3];
+    }
+    s->x[task * CHUNK] = (float)(a + b + c + d);
+}
+
 /* Length of each of the two arrays: twice the largest cache, 64 MiB to 512 MiB, and at most an
  * eighth of the memory that is available; a multiple of CHUNK. */
 static int64_t array_floats(void) {
@@ -68,8 +88,11 @@ static int64_t array_floats(void) {
     return bytes / (int64_t)sizeof(float) / CHUNK * CHUNK;
 }
 
-/* Samples: seconds per byte that a pass of y += x moves. Returns how many. */
-static int measure_memory(const lm_bench_peaks *p, lm_pool *pool, double seconds) {
+/* Samples: seconds per byte that a pass of y += x moves, or one that reads y. Returns how many. */
+static int measure_memory(const lm_bench_peaks *p, lm_bench_peak peak, double seconds) {
+    lm_pool *pool = pool_of(p, peak);
+    lm_pool_task *task = rows[peak].reads ? read_task : add_task;
+    double moved = (rows[peak].reads ? 1.0 : 3.0) * sizeof(float);
     lm_arena arena = {0};
     lm_error aside;
     int64_t n = array_floats();
@@ -83,9 +106,9 @@ static int measure_memory(const lm_bench_peaks *p, lm_pool *pool, double seconds
     double end = lm_clock_seconds() + seconds, now;
     do {
         double start = lm_clock_seconds();
-        lm_pool_run(pool, n / CHUNK, add_task, &s);
+        lm_pool_run(pool, n / CHUNK, task, &s);
         now = lm_clock_seconds();
-        p->samples[count++] = (now - start) / (3.0 * sizeof(float) * (double)n);
+        p->samples[count++] = (now - start) / (moved * (double)n);
     } while ((now < end || count < LEAST_PASSES) && count < LM_BENCH_MOST_SAMPLES &&
              !lm_bench_stopped());
     lm_arena_free(&arena);
@@ -113,8 +136,8 @@ static int measure_flops(const lm_bench_peaks *p, lm_bench_peak peak, double sec
 /* ---- both -------------------------------------------------------------------------------------*/
 
 lm_bench_times lm_bench_peak_measure_for(lm_bench_peaks *p, lm_bench_peak peak, double seconds) {
-    int count = rows[peak].memory ? measure_memory(p, pool_of(p, peak), seconds)
-                                  : measure_flops(p, peak, seconds);
+    int count =
+        rows[peak].memory ? measure_memory(p, peak, seconds) : measure_flops(p, peak, seconds);
     lm_bench_times times = lm_bench_summarise(p->samples, count);
     if (count > 0) p->best[peak] = fmax(p->best[peak], 1 / times.best);
     return times;

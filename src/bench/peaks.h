@@ -11,6 +11,7 @@ typedef enum lm_bench_peak {
     LM_BENCH_PEAK_F32,    /* FLOP/s of multiply-adds on all threads */
     LM_BENCH_PEAK_BF16,   /* FLOP/s of the instructions that gemm_bf16 is made of */
     LM_BENCH_PEAK_MEMORY, /* bytes/s of y += x in memory: 12 per element */
+    LM_BENCH_PEAK_READ,   /* bytes/s of reading from memory */
     LM_BENCH_PEAK_F32_ONE,
     LM_BENCH_PEAK_BF16_ONE,
     LM_BENCH_PEAK_MEMORY_ONE, /* on one thread */

@@ -13,6 +13,7 @@ static const struct {
     [LM_BENCH_GEMM] = {"gemm", lm_bench_gemm},
     [LM_BENCH_LAYERS] = {"layers", lm_bench_layers},
     [LM_BENCH_STEP] = {"step", lm_bench_step},
+    [LM_BENCH_GENERATE] = {"generate", lm_bench_generate},
     [LM_BENCH_OPTIONS] = {"options", lm_bench_model_options},
 };
 

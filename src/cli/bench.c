@@ -57,7 +57,7 @@ static lm_status run(const void *given, lm_error *err) {
 
 const lm_command lm_command_bench = {
     .name = "bench",
-    .summary = "speed on this machine: peaks, kernels, matrix shapes, layers, steps, options",
+    .summary = "speed on this machine: peaks, kernels, matrix shapes, layers, steps, generation",
     .usage = "[--only SECTION]... [--config FILE | --preset NAME] [OPTIONS]",
     .example = "  lmtrain bench --only machine --only step --preset 128\n"
                "  lmtrain bench --only step --config configs/quickstart.json\n"

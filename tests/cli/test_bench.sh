@@ -79,6 +79,20 @@ a_step() {
 }
 scenario a_step
 
+generate() {
+    check "bench --only generate prints tokens per second" exits_saying 0 "tokens/s" \
+        "${bench[@]}" --only generate --preset 128
+    check "bench --json of generation has a prompt and a token" bench_json generate \
+        "[r['name'] for r in j['generate']] == ['128 fp32 prompt of 64', '128 fp32 token',
+        '128 bf16 prompt of 64', '128 bf16 token'] and
+        j['generate'][0]['flops_per_s'] > 0 and j['generate'][1]['bytes_per_s'] > 0 and
+        all(r['tokens_per_s'] > 0 and r['share'] > 0 for r in j['generate'])" --preset 128
+    check "bench --set changes the model that generates" bench_json generate \
+        "[r['name'] for r in j['generate']] == ['128 fp32 prompt of 9']" --preset 128 \
+        --match 'fp32 prompt' --set model.context_length=9
+}
+scenario generate
+
 options() {
     given config
     check "bench --only options prints what an option costs beside the plain run" \
@@ -164,7 +178,7 @@ bad_arguments() {
     check "an unknown section of bench gets a suggestion" exits_saying 2 'did you mean "kernels"?' \
         "$lmtrain" bench --only kernel
     check "bench lists its sections when it refuses one" \
-        says "machine, kernels, gemm, layers, step, options"
+        says "machine, kernels, gemm, layers, step, generate, options"
     check "bench lists its presets when it refuses one" exits_saying 2 "expected one of 124m" \
         "$lmtrain" bench --preset 999
     check "bench refuses a config together with a preset" exits_saying 2 "not both" \
