@@ -347,6 +347,10 @@ lm_status lm_config_inherit(lm_config *c, const lm_config *from, bool force, lm_
     }
     for (const lm_key *k = s->keys; k < s->keys + s->n_keys && status == LM_OK; k++)
         if (is_inherited(c, k)) lm_key_copy(k, from, c);
+    for (const lm_key *k = s->keys; k < s->keys + s->n_keys && status == LM_OK; k++)
+        if (c->given[lm_key_find(k->path)] && !lm_key_applies(k, c))
+            status = lm_error_set(err, LM_ERR_USAGE, "%s has no effect in the model of the weights",
+                                  k->path);
     lm_text_free(&problems);
     return status;
 }

@@ -175,7 +175,7 @@ static lm_status open_directory(lm_interop_source *s, lm_error *err) {
     lm_interop_values v = {0};
     char *path = lm_file_join(s->path, "config.json");
     lm_status status = path ? lm_interop_values_read(&v, path, err) : lm_error_no_memory(err, NULL);
-    if (status == LM_OK) status = lm_interop_hf_read_config(s, &v, err);
+    if (status == LM_OK) status = lm_interop_hf_read_config(s, &v);
     if (status == LM_OK) status = open_files(s, err);
     if (status == LM_OK) status = find_tokenizer(s, err);
     if (status == LM_OK) status = find_template(s, err);

@@ -8,7 +8,7 @@
 enum { LM_INTEROP_MOST_LAYERS = 1000 };
 
 /* Sets class, options and the special ids. What our model does not have is LM_ERR_USAGE and names
- * the key. */
-lm_status lm_interop_hf_read_config(lm_interop_source *s, lm_interop_values *v, lm_error *err);
+ * the key: returns v->status. */
+lm_status lm_interop_hf_read_config(lm_interop_source *s, lm_interop_values *v);
 
 #endif

@@ -234,9 +234,8 @@ static void put_classes(lm_text *out) {
         if (c->format == LM_INTEROP_HF) lm_text_printf(out, "%s%s", any++ ? ", " : "", c->type);
 }
 
-lm_status lm_interop_hf_read_config(lm_interop_source *s, lm_interop_values *v, lm_error *err) {
+lm_status lm_interop_hf_read_config(lm_interop_source *s, lm_interop_values *v) {
     lm_text expected = {0};
-    (void)err; /* v->err is the same */
     const char *type = lm_interop_value_string(v, "model_type");
     s->class = type ? lm_interop_class_named(LM_INTEROP_HF, type) : NULL;
     const hf_class *c = type ? find_class(type) : NULL;

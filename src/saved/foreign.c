@@ -7,6 +7,23 @@
 #include "base/digest.h"
 #include "containers/tensors.h"
 
+/* The tokenizer `bytes` goes out as a file that others read; when it comes in again it is
+ * `bytes`. */
+static lm_status see_bytes(lm_saved *s, lm_error *err) {
+    lm_text *found = &s->foreign->tokenizer, text = {0};
+    lm_tokenizer *bytes = NULL;
+    lm_status status = lm_tokenizer_open(&bytes, "bytes", NULL, err);
+    if (status == LM_OK) status = lm_tokenizer_save(bytes, &text, err);
+    if (status == LM_OK && text.length == found->length &&
+        memcmp(text.data, found->data, text.length) == 0) {
+        snprintf(s->state.tokenizer, sizeof s->state.tokenizer, "%s", lm_tokenizer_kind(bytes));
+        lm_text_free(found);
+    }
+    lm_tokenizer_close(bytes);
+    lm_text_free(&text);
+    return status;
+}
+
 /* The tokenizer as text, and what the state says of it. */
 static lm_status keep_tokenizer(lm_saved *s, const char *what, lm_error *err) {
     lm_saved_foreign *f = s->foreign;
@@ -28,6 +45,7 @@ static lm_status keep_tokenizer(lm_saved *s, const char *what, lm_error *err) {
         s->config.model.document_token = lm_tokenizer_document_token(t);
     if (!lm_tokenizer_has_file(t)) goto out;
     if ((status = lm_tokenizer_save(t, &f->tokenizer, err)) != LM_OK) goto out;
+    if ((status = see_bytes(s, err)) != LM_OK || f->tokenizer.length == 0) goto out;
     s->state.tokenizer_digest = lm_digest_of(f->tokenizer.data, f->tokenizer.length);
 out:
     lm_tokenizer_close(t);

@@ -52,6 +52,7 @@ static lm_status take_weights(lm_trainer *t, lm_error *err) {
     say_differences(t, from);
 out:
     if (status != LM_OK) lm_error_prefix(err, "run.init_from");
+    lm_saved_close(&t->from);
     return status;
 }
 

