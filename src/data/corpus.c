@@ -207,6 +207,15 @@ int64_t lm_corpus_shard_tokens(const lm_corpus *c, int64_t i) {
     return shard_at(c, i)->tokens;
 }
 
+int64_t lm_corpus_shared_shard(const lm_corpus *c, const lm_corpus *other) {
+    for (int64_t i = 0; i < c->count; i++)
+        for (int64_t k = 0; k < other->count; k++) {
+            const lm_shard_identity *a = &c->shards[i].identity, *b = &other->shards[k].identity;
+            if (a->inode == b->inode && a->device == b->device) return i;
+        }
+    return -1;
+}
+
 lm_status lm_corpus_bad_id(const lm_shard *s, int64_t token, int64_t bound, const char *why,
                            lm_error *err) {
     unsigned char bytes[LM_IDS_MOST_BYTES];

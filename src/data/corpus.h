@@ -48,6 +48,8 @@ int64_t lm_corpus_tokens(const lm_corpus *c);
 int64_t lm_corpus_shards(const lm_corpus *c);
 const char *lm_corpus_shard_path(const lm_corpus *c, int64_t shard);
 int64_t lm_corpus_shard_tokens(const lm_corpus *c, int64_t shard);
+/* The first shard of c that `other` has too, the same file whatever its path; -1: none. */
+int64_t lm_corpus_shared_shard(const lm_corpus *c, const lm_corpus *other);
 /* Ids first .. first+n-1 of a shard, which must exist (asserted); overwrites tokens [n]. After
  * lm_corpus_validate every id is below its vocab_size, or the error names the shard, the byte
  * offset, the id and the bound: the shard changed while it was read. Any number of threads. */

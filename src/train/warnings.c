@@ -1,26 +1,17 @@
-#include "base/file.h"
 #include "machine/cpu.h"
 #include "train/setup.h"
-
-/* A shard that both corpora have; NULL: none. */
-static const char *shared_by(const lm_corpus *val, const lm_corpus *train) {
-    for (int64_t i = 0; i < lm_corpus_shards(val); i++)
-        for (int64_t k = 0; k < lm_corpus_shards(train); k++)
-            if (lm_file_same(lm_corpus_shard_path(val, i), lm_corpus_shard_path(train, k)))
-                return lm_corpus_shard_path(val, i);
-    return NULL;
-}
 
 /* The first shard that is in data.train and data.val both. */
 static void warn_of_shared(const lm_setup *s, lm_text *out) {
     for (int64_t i = 0; i < s->val.count; i++)
         for (int64_t k = 0; k < s->train.count; k++) {
-            const char *shared = shared_by(s->val.items[i].corpus, s->train.items[k].corpus);
-            if (!shared) continue;
+            const lm_corpus *val = s->val.items[i].corpus, *train = s->train.items[k].corpus;
+            int64_t shared = lm_corpus_shared_shard(val, train);
+            if (shared < 0) continue;
             lm_text_say(out,
                         "warning: %s is in data.train too, so that validation says nothing about"
                         " other text\n",
-                        shared);
+                        lm_corpus_shard_path(val, shared));
             return;
         }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "config/keys.h"
 
 #define RUN   "{\"run\": {\"dir\": \"r\"}, \"data\": {"
@@ -152,11 +153,41 @@ static void test_checkpoints(void **state) {
     lm_config_free(&c);
 }
 
+/* Text in which bytes were changed gives a config or an error; a config then has its corpora. */
+static void test_mangled_text(void **state) {
+    (void)state;
+    static const char good[] =
+        RUN "\"train\": [{\"path\": \"a\", \"weight\": 7.5}, {\"weight\": 3, \"name\":"
+            " \"code\", \"path\": \"b\"}], \"val\": {\"prose\": \"p\", \"code\": \"c\"}}}";
+    static const char bytes[] = "{}[]\",:\\/*019.eE+-tn \n\xff\x00\xc3";
+    const lm_rng rng = {.seed = 13, .purpose = LM_RNG_TEST};
+    char text[sizeof good];
+    int accepted = 0;
+    for (uint64_t i = 0; i < 10000; i++) {
+        memcpy(text, good, sizeof good);
+        for (uint64_t change = 0; change < 1 + i % 3; change++) {
+            uint32_t words[4];
+            lm_rng_block(&rng, 4 * i + change, words);
+            text[words[0] % (sizeof good - 1)] = bytes[words[1] % (sizeof bytes - 1)];
+        }
+        if (lm_config_parse(&c, "mangled", text, sizeof good - 1, NULL, 0, &err) == LM_OK) {
+            accepted++;
+            assert_true(c.data.train.count > 0);
+            for (int64_t k = 0; k < c.data.train.count; k++)
+                assert_true(*lm_data_source_name(&c.data.train.items[k]) &&
+                            (c.data.train.count == 1 || c.data.train.items[k].weight > 0));
+        }
+        lm_config_free(&c);
+    }
+    assert_true(accepted > 100);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_mixture),  cmocka_unit_test(test_a_list_of_one_is_a_path),
-        cmocka_unit_test(test_named_sets), cmocka_unit_test(test_overrides),
-        cmocka_unit_test(test_limits),     cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_a_mixture),    cmocka_unit_test(test_a_list_of_one_is_a_path),
+        cmocka_unit_test(test_named_sets),   cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_mangled_text),
     };
     setenv("HOME", "/h", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);

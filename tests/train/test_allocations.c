@@ -81,6 +81,9 @@ static int tear_down(void **unused) {
     return tempdir_close(unused);
 }
 
+static const char one_corpus[] = "\"train\": \"tokens.bin\", \"val\": \"tokens.bin\"";
+static const char *data = one_corpus;
+
 static void train(const char *precision, const char *model, const char *more) {
     static int runs;
     char text[2048];
@@ -89,11 +92,11 @@ static void train(const char *precision, const char *model, const char *more) {
         text, sizeof text,
         "{\"run\": {\"dir\": \"run%d\", \"threads\": 2},"
         " \"model\": {\"d_model\": 32, \"n_layers\": 2, \"n_heads\": 4, \"context_length\": 40%s},"
-        " \"data\": {\"train\": \"tokens.bin\", \"val\": \"tokens.bin\"},"
+        " \"data\": {%s},"
         " \"train\": {\"steps\": %d, \"micro_batch\": 3, \"precision\": \"%s\"%s},"
         " \"eval\": {\"every\": %d, \"tokens\": 200}, \"checkpoint\": {\"every\": 0},"
         " \"log\": {\"every\": 1, \"digest_every\": 2}}",
-        runs++, model, STEPS, precision, more, STEPS / EVALUATIONS);
+        runs++, model, data, STEPS, precision, more, STEPS / EVALUATIONS);
     if (lm_config_parse(&c, "test", text, strlen(text), NULL, 0, &err) != LM_OK)
         fail_msg("%s", err.message);
     lm_train_settings s = {.config = &c, .isas = lm_cpu_detect()};
@@ -127,6 +130,14 @@ static void test_a_plain_step_allocates_nothing(void **unused) {
 static void test_a_step_of_several_micro_batches_allocates_nothing(void **unused) {
     (void)unused;
     train_both("", ", \"grad_accumulation\": 3");
+}
+static void test_a_step_on_a_mixture_allocates_nothing(void **unused) {
+    (void)unused;
+    data = "\"train\": [{\"path\": \"tokens.bin\", \"weight\": 3},"
+           " {\"path\": \"./tokens.bin\", \"weight\": 1, \"name\": \"again\"}],"
+           " \"val\": {\"a\": \"tokens.bin\", \"b\": \"tokens.bin\"}";
+    train("fp32", "", "");
+    data = one_corpus;
 }
 static const char *value_of(const option *o, int level) {
     return o->value[lm_min(level, o->levels - 1)];
@@ -176,6 +187,7 @@ int main(void) {
         cmocka_unit_test(test_allocations_are_counted),
         cmocka_unit_test(test_a_plain_step_allocates_nothing),
         cmocka_unit_test(test_a_step_of_several_micro_batches_allocates_nothing),
+        cmocka_unit_test(test_a_step_on_a_mixture_allocates_nothing),
         cmocka_unit_test(test_a_step_with_any_option_allocates_nothing)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
