@@ -79,17 +79,20 @@ static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_
     return fits;
 }
 
-/* With so many tokens at once a step is as fast as it gets: tests/bench/NOTES.md. */
-enum { FAST_TOKENS = 4096 };
+/* A step is fastest with about so many tokens at once: tests/bench/NOTES.md. Fewer read the weights
+ * and add to their gradients more often than the arithmetic hides, and leave threads without work;
+ * more fall out of the caches. */
+enum { FAST_TOKENS = 1024, FAST_TOKENS_PER_THREAD = 256 };
 
-/* The plan's micro-batch: what the config says, or the largest that fits up to FAST_TOKENS. Micro-
- * batches of a lane are about equal. */
+/* The plan's micro-batch: what the config says, or the largest that fits the memory, up to those
+ * tokens. Micro-batches of a lane are about equal. */
 static bool choose_micro_batch(const lm_setup *s, lm_train_plan *p) {
     const lm_train_options *o = &s->config->train;
     int64_t lane = o->batch / o->lanes, context = s->config->model.context_length;
     if (o->micro_batch > 0) return plan_micro_batch(s, p, lm_min(o->micro_batch, lane));
     uint64_t memory = lm_limits_memory();
-    int64_t most = lm_max(lm_min(lane, FAST_TOKENS / context), 1), parts = lm_divide_up(lane, most);
+    int64_t fast = lm_max(FAST_TOKENS, FAST_TOKENS_PER_THREAD * (int64_t)s->threads);
+    int64_t most = lm_max(lm_min(lane, fast / context), 1), parts = lm_divide_up(lane, most);
     for (;; parts++) {
         int64_t n = lm_divide_up(lane, parts);
         bool fits = plan_micro_batch(s, p, n);

@@ -108,25 +108,26 @@ scenario the_plan
 # The micro-batch that the plan chooses: at_once OPTIONS... prints it.
 at_once() { plan "$@" --set train.batch=512 | sed -n 's/^batch .*; \([0-9]*\) computed at once.*/\1/p'; }
 plan() {
-    "$lmtrain" --config a.json --dry-run --set model.d_model=512 --set model.n_layers=8 \
-        --set model.context_length=32 --set train.grad_accumulation=0 "$@"
+    "$lmtrain" --config a.json --dry-run --threads "${threads:-2}" --set model.d_model=512 \
+        --set model.d_ff=4096 --set model.n_layers=8 "$@"
 }
-in_little_memory() { (ulimit -v 900000 && "$@"); }
+in_little_memory() { (ulimit -v 1200000 && "$@"); }
 micro_batches() {
     given config
     sed -i 's/"micro_batch": 4, "grad_accumulation": 2/"batch": 8/' a.json
     local most few
     most=$(at_once) few=$(in_little_memory at_once)
-    check "the plan computes so many windows at once that a step is fast" test "$most" -eq 128
+    check "the plan computes so many windows at once that a step is fast" test "$most" -eq 32
+    check "and more of them on more threads" test "$(threads=8 at_once)" -eq 64
     check "the plan computes fewer windows at once where the memory is small" \
-        test "$few" -gt 0 -a "$few" -lt 128
+        test "$few" -gt 1 -a "$few" -lt 32
     check "what it chooses is as many as fit" \
         exits_saying 1 "the plan needs" in_little_memory plan --set train.batch=512 \
         --set train.micro_batch=$((few + few / 2))
-    check "lanes bound what is computed at once" test "$(at_once --set train.lanes=16)" -eq 32
+    check "lanes bound what is computed at once" test "$(at_once --set train.lanes=32)" -eq 16
     check "the plan says the lanes and their arrays" exits_saying 0 \
-        "512 windows a step in 16 lanes, whose gradients take 5 arrays; 32 computed at once" \
-        plan --set train.batch=512 --set train.lanes=16
+        "512 windows a step in 32 lanes, whose gradients take 6 arrays; 16 computed at once" \
+        plan --set train.batch=512 --set train.lanes=32
     check "a micro-batch that is given stays" \
         exits_saying 0 "; 5 computed at once at most" plan --set train.batch=512 --set train.micro_batch=5
     check "the plan of a run in lanes adds up" plan_adds_up --set train.lanes=4
