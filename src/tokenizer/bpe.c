@@ -69,9 +69,10 @@ static lm_status fill_bytes(lm_bpe *b, const lm_bpe_source *source, lm_error *er
 }
 
 /* Scores merge what makes up a token; that is the same in all libraries only while every character
- * of a token is a token too. */
-static lm_status check_characters(const lm_bpe *b, lm_error *err) {
+ * of a token is a token too. Added tokens are found before anything is merged. */
+static lm_status check_characters(const lm_bpe *b, const lm_bpe_source *source, lm_error *err) {
     for (int32_t id = 0; id < b->n_tokens; id++) {
+        if (source->tokens[id].added) continue;
         const unsigned char *p = b->bytes + b->offsets[id];
         size_t size = b->offsets[id + 1] - b->offsets[id], n;
         for (size_t at = 0; at < size; at += n) {
@@ -190,7 +191,8 @@ lm_status lm_bpe_create(lm_bpe **out, const lm_bpe_source *source, lm_error *err
     if ((status = allocate(b, source, err)) != LM_OK) goto out;
     if ((status = fill_tokens(b, err)) != LM_OK) goto out;
     if ((status = fill_bytes(b, source, err)) != LM_OK) goto out;
-    if (b->characters && b->by_ranks && (status = check_characters(b, err)) != LM_OK) goto out;
+    if (b->characters && b->by_ranks) status = check_characters(b, source, err);
+    if (status != LM_OK) goto out;
     if (source->n_patterns > 0)
         status = lm_pattern_create(&b->pattern, source->patterns, source->n_patterns, err);
     if (status != LM_OK) goto out;

@@ -128,7 +128,9 @@ static lm_status read_tokens(loader *l) {
 static lm_status choose_split(loader *l, bool *begins) {
     size_t n;
     lm_status status = LM_OK;
-    if (!lm_gguf_has(&l->g, KEY("pre"))) return refuse(l, "no " KEY("pre") ", llama.cpp's split");
+    if (!lm_gguf_has(&l->g, KEY("pre")))
+        return lm_error_set(l->err, LM_ERR_USAGE,
+                            "expected " KEY("pre") ", which says how text is split, found none");
     const char *pre = lm_gguf_get_string(&l->g, KEY("pre"), &n);
     if (!pre) return l->g.status;
     const lm_gguf_split *split = lm_gguf_split_find(pre, n);

@@ -296,7 +296,7 @@ static void test_what_we_do_not_have_is_refused(void **state) {
     w.pre = (lm_gguf_string){"viking", 6};
     expect_refused(&w, "tokenizer.ggml.pre \"viking\", a split of text that lmtrain does not have");
     w.pre.size = 0;
-    expect_refused(&w, "no tokenizer.ggml.pre");
+    expect_refused(&w, "expected tokenizer.ggml.pre, which says how text is split, found none");
     w = v;
     lm_gguf_string merge = v.merges[3];
     v.merges[3] = (lm_gguf_string){"ab", 2};
