@@ -148,7 +148,7 @@ lm_status lm_interop_write_model(const lm_interop_job *job,
     if (status == LM_OK && job->e->tokenizer) status = add_tokenizer_json(job, &files, err);
     if (status == LM_OK) status = lm_interop_files_record(&files, &about, err);
     if (status == LM_OK) status = lm_file_writer_commit(&w, err);
-    if (status == LM_OK) status = lm_interop_files_commit(&files, err);
+    if (status == LM_OK) status = lm_interop_files_commit(&files, &about, err);
     if (w.path) lm_file_writer_abort(&w);
     free(path);
     lm_interop_files_close(&files);

@@ -179,7 +179,7 @@ static lm_status write_hf(lm_interop_job *job, lm_error *err) {
     if (status == LM_OK) status = lm_interop_files_record(&files, &about, err);
     for (int64_t i = 0; i < s.count && status == LM_OK; i++)
         status = lm_tensor_writer_commit(&s.list[i].w.tensors, err);
-    if (status == LM_OK) status = lm_interop_files_commit(&files, err);
+    if (status == LM_OK) status = lm_interop_files_commit(&files, &about, err);
 out:
     for (int64_t i = 0; i < s.count; i++) lm_safetensors_writer_free(&s.list[i].w);
     free(s.list);

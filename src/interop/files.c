@@ -80,7 +80,7 @@ static lm_status is_ours(const lm_interop_files *f, const char *name, const char
                          lm_error *err) {
     lm_mapping map;
     *ours = false;
-    for (size_t i = 0; i < f->n_known; i++) {
+    for (size_t i = 0; i < f->n_known && !*ours; i++) { /* a name may stand there twice */
         if (strcmp(f->known[i].name, name) != 0) continue;
         *ours = true;
         if (!f->known[i].is_text) break;
@@ -88,7 +88,6 @@ static lm_status is_ours(const lm_interop_files *f, const char *name, const char
         if (status != LM_OK) return status;
         *ours = lm_digest_of(map.data, map.size) == f->known[i].digest;
         lm_file_unmap(&map);
-        break;
     }
     return LM_OK;
 }
@@ -154,7 +153,17 @@ lm_status lm_interop_files_add(lm_interop_files *f, const char *name, const lm_t
     return status;
 }
 
-lm_status lm_interop_files_record(const lm_interop_files *f, const lm_text *about, lm_error *err) {
+static void put_files(lm_json_writer *w, const lm_interop_file *list, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        lm_json_object(w, NULL, LM_JSON_LINE);
+        lm_json_string(w, "name", list[i].name);
+        if (list[i].is_text) lm_json_digest(w, "xxh64", list[i].digest);
+        lm_json_end(w);
+    }
+}
+
+static lm_status write_record(const lm_interop_files *f, const lm_text *about, bool with_known,
+                              lm_error *err) {
     lm_text text = {0};
     lm_json_writer w = {.out = &text};
     char *path = lm_file_join(f->directory, LM_INTEROP_RECORD);
@@ -163,12 +172,8 @@ lm_status lm_interop_files_record(const lm_interop_files *f, const lm_text *abou
     lm_json_string(&w, "lmtrain", LM_VERSION);
     lm_json_text(&w, "about", lm_text_cstr(about), about->length);
     lm_json_array(&w, "files", LM_JSON_LINES);
-    for (size_t i = 0; i < f->count; i++) {
-        lm_json_object(&w, NULL, LM_JSON_LINE);
-        lm_json_string(&w, "name", f->list[i].name);
-        if (f->list[i].is_text) lm_json_digest(&w, "xxh64", f->list[i].digest);
-        lm_json_end(&w);
-    }
+    put_files(&w, f->list, f->count);
+    if (with_known) put_files(&w, f->known, f->n_known);
     lm_json_end(&w);
     lm_json_end(&w);
     lm_text_append(&text, "\n", 1);
@@ -178,6 +183,10 @@ lm_status lm_interop_files_record(const lm_interop_files *f, const lm_text *abou
     free(path);
     lm_text_free(&text);
     return status;
+}
+
+lm_status lm_interop_files_record(const lm_interop_files *f, const lm_text *about, lm_error *err) {
+    return write_record(f, about, true, err);
 }
 
 static bool is_written(const lm_interop_files *f, const char *name) {
@@ -198,11 +207,11 @@ static lm_status remove_leftover(const lm_interop_files *f, const char *name, lm
     return status;
 }
 
-lm_status lm_interop_files_commit(lm_interop_files *f, lm_error *err) {
+lm_status lm_interop_files_commit(lm_interop_files *f, const lm_text *about, lm_error *err) {
     lm_status status = LM_OK;
     for (size_t i = 0; i < f->count && status == LM_OK; i++)
         if (f->list[i].is_text) status = lm_file_writer_commit(&f->list[i].writer, err);
     for (size_t i = 0; i < f->n_known && status == LM_OK; i++)
         if (!is_written(f, f->known[i].name)) status = remove_leftover(f, f->known[i].name, err);
-    return status;
+    return status == LM_OK && f->n_known > 0 ? write_record(f, about, false, err) : status;
 }

@@ -8,7 +8,7 @@
  *     lm_interop_files_add(&f, "config.json", &text, err);
  *     lm_interop_files_record(&f, about, err);               // lmtrain.json: now for the names
  *     ... rename model.safetensors ...
- *     lm_interop_files_commit(&f, err);
+ *     lm_interop_files_commit(&f, about, err);
  *     lm_interop_files_close(&f);                             // after an error too
  *
  * lmtrain.json lists the files with the digests of the texts. Files of a directory that it lists,
@@ -46,11 +46,12 @@ char *lm_interop_files_path(lm_interop_files *f, const char *name, lm_error *err
 /* A text, written under its temporary name. */
 lm_status lm_interop_files_add(lm_interop_files *f, const char *name, const lm_text *text,
                                lm_error *err);
-/* Writes the record: the members of the JSON object `about`, and the files added so far. */
+/* Writes the record: the JSON object `about`, and the files added so far beside those of the
+ * earlier record, since from here on the files are partly those and partly these. */
 lm_status lm_interop_files_record(const lm_interop_files *f, const lm_text *about, lm_error *err);
-/* Gives the texts their names, and removes files of the earlier record that are ours and not among
- * these. */
-lm_status lm_interop_files_commit(lm_interop_files *f, lm_error *err);
+/* Gives the texts their names, removes files of the earlier record that are ours and not among
+ * these, and writes the record of these alone. */
+lm_status lm_interop_files_commit(lm_interop_files *f, const lm_text *about, lm_error *err);
 void lm_interop_files_close(lm_interop_files *f); /* removes what was not committed */
 
 #endif
