@@ -130,7 +130,7 @@ static void test_every_pair_of_choices(void **state) {
         if (off > worst) worst = off;
     }
     print_message("%d combinations: worst %.2g\n", (int)pairs.number, worst);
-    assert_true(pairs.number >= LM_MLP_COUNT * LM_POSITION_COUNT);
+    assert_true(pairs.number >= (int)LM_MLP_COUNT * (int)LM_POSITION_COUNT);
 }
 
 static int open_compute(void **state) {

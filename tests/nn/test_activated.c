@@ -58,7 +58,7 @@ static void test_activated(void **state) {
     /* the last: k takes several blocks, so that sums wait in `wide` */
     static const int64_t shapes[][3] = {{1, 1, 1}, {7, 9, 5}, {130, 64, 300}, {3, 4100, 70}};
     for (size_t i = 0; i < sizeof setups / sizeof *setups; i++)
-        for (int which = 0; which < LM_MLP_COUNT * LM_PRECISION_COUNT; which++)
+        for (int which = 0; which < (int)LM_MLP_COUNT * (int)LM_PRECISION_COUNT; which++)
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
                 lm_kernels k;
                 lm_compute c;
