@@ -185,7 +185,7 @@ test-arm: lmtrain  ## kernels and training runs on an emulated ARM: the bits of 
 	$(Q)MAKE='$(MAKE)' LMTRAIN='$(CURDIR)/$(BINARY)' sh tests/arm/run.sh
 
 MEGABYTES ?= 100
-test-tokenizers: lmtrain  ## trained tokenizers beside Hugging Face's library, on MEGABYTES=100 of this machine's texts
+test-tokenizers: lmtrain  ## trained and loaded tokenizers beside tiktoken and tokenizers, on MEGABYTES=100 of this machine's texts
 	$(Q)sh tests/tokenizer/compare.sh '$(CURDIR)/$(BINARY)' $(MEGABYTES)
 
 test-interop: lmtrain  ## exports beside transformers, llama.cpp, llama2.c and llm.c (ROWS="llama c": some)
