@@ -57,7 +57,7 @@ static lm_status measure(lm_bench *b, work *w, bool prompt, const char *name, lm
     double weights = (double)w->plan.matrix_parameters * (precision == LM_BF16 ? 2 : 4);
     row.work = prompt ? prompt_flops(w) : weights;
     snprintf(row.name, sizeof row.name, prompt ? "%s %s prompt of %d" : "%s %s token", name,
-             lm_precision_name(precision), (int)w->context);
+             lm_precision_name((int)precision), (int)w->context);
     if (!lm_bench_wants(b, row.name)) return LM_OK;
     clear(w);
     lm_bench_subject s = {.prepare = prompt ? clear : make_room,
