@@ -275,6 +275,7 @@ static void test_many_tiles(void **state) {
     (void)state;
     check(1, 4 * LM_ATTENTION_TILE + 19, 2, 2, 33, 1);
     check(2, 3 * LM_ATTENTION_TILE, 6, 2, 32, 1);
+    check(1, 9 * LM_ATTENTION_TILE + 5, 1, 1, 8, 1); /* more tiles than go together */
 }
 
 static void test_head_sizes(void **state) {
