@@ -354,7 +354,7 @@ static void test_mutations(void **state) {
             lm_text_append(&bad, good.data, good.length);
             for (int k = 1 + n % 3; k > 0; k--) {
                 size_t at = (size_t)(lm_rng_uniform(&rng, draws++) * (double)bad.length);
-                bad.data[at] = (char)(lm_rng_uniform(&rng, draws++) * 256);
+                bad.data[at] = (char)(unsigned char)(lm_rng_uniform(&rng, draws++) * 256);
             }
             FILE *file = fopen(path_of("m.gguf"), "wb");
             assert_int_equal(fwrite(bad.data, 1, bad.length, file), bad.length);

@@ -431,7 +431,8 @@ static void test_mutations(void **state) {
         for (int n = 1 + i % 3; n > 0; n--) {
             size_t at = (size_t)(lm_rng_uniform(&rng, draws++) * (double)json.length);
             size_t from = (size_t)(lm_rng_uniform(&rng, draws++) * (double)json.length);
-            copy[at] = i % 2 ? json.data[from] : (char)(lm_rng_uniform(&rng, draws++) * 256);
+            copy[at] = i % 2 ? json.data[from]
+                             : (char)(unsigned char)(lm_rng_uniform(&rng, draws++) * 256);
         }
         if (lm_tokenizer_parse(&t, "t.json", copy, json.length, NULL, &err) != LM_OK) {
             assert_true(strlen(err.message) > 0);
