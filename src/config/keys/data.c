@@ -20,7 +20,8 @@ static const lm_key keys[] = {
              "of each is val_loss.NAME; val_loss, by which checkpoint.keep_best goes, is that of "
              "the first set."},
     {"data.tokenizer", PATH(data.tokenizer),
-     .help = "Name of the tokenizer. Empty: what the manifest of data.train says."},
+     .help = "Name of the tokenizer or path of its file (tokenizer.json, nanoGPT's meta.pkl, a GGUF"
+             " model, ...). Empty: what the manifest of data.train says."},
     {"data.token_bytes", INTEGER(data.token_bytes, 0, 4, "0"),
      .help = "Bytes per token of raw shards without a manifest: 2 or 4. 0: 2 for vocabularies up to"
              " 65,536, else 4. Files that look like the other width are refused, unless it is"
