@@ -60,7 +60,7 @@ fi
 [ -d "$LLAMA_CPP_NODE/node_modules/node-llama-cpp" ] || fail "$LLAMA_CPP_NODE/node_modules/node-llama-cpp"
 
 # ---- the recipe
-run "$lmtrain" import model.gguf --output base --context 512 --force
+run "$lmtrain" import model.gguf --output base --context 256 --force
 run "$lmtrain" tokenize --tokenizer base --input text --extension .txt --output data --val-fraction 0.05 --force
 run "$lmtrain" eval base --data data/val.bin --tokens 8192
 export LLAMA_CPP_NODE
@@ -69,7 +69,7 @@ cat >finetune.json <<END
 {
   "run":   { "dir": "tuned", "init_from": "base" },
   "data":  { "train": "data/train.bin" },
-  "model": { "context_length": 256, "recompute": "attention" },
+  "model": { "recompute": "attention" },
   "train": { "steps": $steps, "micro_batch": 4, "grad_accumulation": 2, "precision": "bf16" },
   "optimizer": { "name": "adamw", "lr": 1e-4 }
 }
