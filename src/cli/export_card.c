@@ -65,14 +65,18 @@ static void put_training(const lm_saved *saved, lm_text *out) {
     lm_text_printf(out, "| digest of the run | `%016" PRIx64 "` |\n", s->digest);
 }
 
-static void put_use(lm_text *out) {
+/* AutoTokenizer does not heed the tokenizer.json of a Qwen2 (interop/export_hf.c). */
+static void put_use(const lm_interop_export *e, lm_text *out) {
+    const char *loader = strcmp(e->class->name, "Qwen2ForCausalLM") == 0 ? "PreTrainedTokenizerFast"
+                                                                         : "AutoTokenizer";
     lm_text_printf(out,
                    "\n## Use\n\n```python\n"
-                   "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+                   "from transformers import AutoModelForCausalLM, %s\n\n"
                    "model = AutoModelForCausalLM.from_pretrained(\".\")\n"
-                   "tokenizer = AutoTokenizer.from_pretrained(\".\")\n"
+                   "tokenizer = %s.from_pretrained(\".\")\n"
                    "ids = tokenizer(\"Once\", return_tensors=\"pt\").input_ids\n"
-                   "print(tokenizer.decode(model.generate(ids, max_new_tokens=50)[0]))\n```\n");
+                   "print(tokenizer.decode(model.generate(ids, max_new_tokens=50)[0]))\n```\n",
+                   loader, loader);
 }
 
 static void put_remarks(const lm_interop_export *e, lm_text *out) {
@@ -91,7 +95,7 @@ void lm_export_card(const lm_interop_export *e, const lm_saved *saved, lm_text *
                 LM_VERSION);
     put_model(e, saved, out);
     put_training(saved, out);
-    if (e->tokenizer) put_use(out);
+    if (e->tokenizer) put_use(e, out);
     put_remarks(e, out);
     lm_text_printf(out, "\n## Config\n\n```json\n");
     lm_config_print_result(&saved->config, out);

@@ -8,6 +8,7 @@
 #include "interop/encode.h"
 #include "interop/export_parts.h"
 #include "interop/hf_config.h"
+#include "tokenizer/gguf_vocabulary.h"
 
 /* PyTorch's name of a dtype. */
 static const char *torch_dtype(lm_element element) {
@@ -129,6 +130,25 @@ static lm_status add_configs(const lm_interop_job *job, lm_interop_files *files,
     return status;
 }
 
+/* transformers 5 passes over the split in the tokenizer.json of a model of the type qwen2 and takes
+ * Qwen2's own (models/auto/tokenization_auto.py, MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS). */
+static void say_of_qwen2(const lm_interop_job *job) {
+    lm_gguf_vocabulary v;
+    lm_error aside;
+    const lm_interop_export *e = job->e;
+    if (strcmp(e->class->type, "qwen2") != 0) return;
+    bool same = false;
+    if (lm_tokenizer_to_gguf(e->tokenizer, job->there.vocab_size, &v, &aside) == LM_OK) {
+        same = v.pre.size == 5 && memcmp(v.pre.text, "qwen2", 5) == 0;
+        lm_gguf_vocabulary_free(&v);
+    }
+    if (!same)
+        lm_text_say(job->said,
+                    "AutoTokenizer of transformers 5 splits text as Qwen2 for every model"
+                    " of this class, which is not how this tokenizer does: load it by"
+                    " PreTrainedTokenizerFast\n");
+}
+
 static lm_status add_tokenizer(const lm_interop_job *job, lm_interop_files *files, lm_error *err) {
     const lm_tokenizer *t = job->e->tokenizer;
     const lm_text *chat = &job->e->kept->chat_template;
@@ -143,6 +163,7 @@ static lm_status add_tokenizer(const lm_interop_job *job, lm_interop_files *file
         lm_text_say(job->said, "the run does not know its tokenizer: there is no tokenizer.json\n");
         return LM_OK;
     }
+    say_of_qwen2(job);
     lm_status status = lm_tokenizer_save(t, &file, err);
     if (status == LM_OK) status = lm_tokenizer_save_config(t, &how, &config, err);
     if (status == LM_OK) status = lm_interop_files_add(files, "tokenizer.json", &file, err);

@@ -2,8 +2,8 @@
 # compare.sh LMTRAIN [ROW...]: compare.py with its peers: transformers, torch, safetensors and gguf (Python),
 # llama.cpp (node-llama-cpp), the sources of llama2.c and llm.c. Those that are not found are installed
 # into PEERS, outside of the repository. PEERS_PYTHON, LLAMA_CPP_NODE (a directory with node_modules),
-# LLAMA2C_SOURCE and LLMC_SOURCE name those that are there. What cannot be had is not compared, which
-# is said loudly and ends in exit code 1.
+# LLAMA2C_SOURCE and LLMC_SOURCE name those that are there; set but empty: leave that one out. What cannot be
+# had is not compared, which is said loudly and ends in exit code 1.
 lmtrain=$1
 shift
 cd "$(dirname "$0")/../.." || exit 1
@@ -36,7 +36,7 @@ fi
 # This version's llama.cpp is v0.5.0. Without its optional packages, which are builds for graphics cards.
 node_llama_cpp=3.22.1
 : "${LLAMA_CPP_NODE=$peers/npm}"
-if [ ! -d "$LLAMA_CPP_NODE/node_modules/node-llama-cpp" ]; then
+if [ "$LLAMA_CPP_NODE" ] && [ ! -d "$LLAMA_CPP_NODE/node_modules/node-llama-cpp" ]; then
     mkdir -p "$LLAMA_CPP_NODE"
     npm install --prefix "$LLAMA_CPP_NODE" --ignore-scripts --omit=optional -E --silent \
         node-llama-cpp@$node_llama_cpp "@node-llama-cpp/linux-x64@$node_llama_cpp" >/dev/null || {
@@ -47,9 +47,8 @@ fi
 
 # source VARIABLE NAME: the sources of github.com/karpathy/NAME
 source_of() {
-    eval "there=\${$1:-}"
-    if [ ! "$there" ]; then
-        there=$peers/$2
+    eval "there=\${$1-$peers/$2}"
+    if [ "$there" = "$peers/$2" ]; then
         [ -d "$there" ] || git clone --quiet --depth 1 "https://github.com/karpathy/$2" "$there" || {
             lacks "the source of $2"
             there=
