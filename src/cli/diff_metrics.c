@@ -52,7 +52,8 @@ static void close_metrics(reader *r) {
 }
 
 static bool depends_on_the_clock(const char *key) {
-    return strcmp(key, "tokens_per_s") == 0 || strcmp(key, "seconds") == 0;
+    return strcmp(key, "tokens_per_s") == 0 || strcmp(key, "seconds") == 0 ||
+           strcmp(key, "phases") == 0;
 }
 
 /* The name of the first figure in which two lines differ; NULL: none. */

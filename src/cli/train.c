@@ -12,7 +12,7 @@ typedef struct request {
     lm_option_optional resume;
     lm_option_texts set;
     lm_machine_options machine;
-    bool quiet, dry_run, print_config, print_schema, print_reference;
+    bool quiet, profile, dry_run, print_config, print_schema, print_reference;
 } request;
 
 static const lm_option options[] = {
@@ -25,6 +25,10 @@ static const lm_option options[] = {
     LM_OPTION_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
     {"quiet", NULL, "no progress; warnings and errors only", LM_STORED(request, quiet)},
+    {"profile", NULL,
+     "measure where the time of the steps goes: by kind of work in metrics.jsonl, by layer too in "
+     "summary.json",
+     LM_STORED(request, profile)},
     {"dry-run", NULL,
      "print the plan (parameters, memory, FLOPs, disk), check all that a start checks, and stop",
      LM_STORED(request, dry_run)},
@@ -62,7 +66,8 @@ static lm_status run(const void *given, lm_error *err) {
                            .threads = (int)r->machine.threads,
                            .resume = r->resume.given,
                            .resume_from = r->resume.text,
-                           .quiet = r->quiet};
+                           .quiet = r->quiet,
+                           .profile = r->profile};
     lm_text t = {0};
     if (r->print_schema || r->print_reference) return print_static(r, err);
     lm_status status = lm_machine_isas(&r->machine, &s.isas, err);

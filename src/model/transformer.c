@@ -43,9 +43,11 @@ static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t tim
 void lm_pass_forward(const pass *p) {
     lm_pass_embedding_forward(p);
     for (int64_t layer = 0; layer < p->m->o.n_layers; layer++) {
+        lm_phase_layer(p->m->compute->phases, layer);
         lm_pass_attention_forward(p, layer);
         lm_pass_mlp_forward(p, layer);
     }
+    lm_phase_layer(p->m->compute->phases, -1);
 }
 
 static void backward(const pass *p) {
@@ -55,6 +57,7 @@ static void backward(const pass *p) {
     lm_pass_norm_backward(p, &lm_norm_f, 0, residual(p, layers));
     for (int64_t layer = layers - 1; layer >= 0; layer--) {
         bool kept = layer == layers - 1; /* its activations are those computed last */
+        lm_phase_layer(p->m->compute->phases, layer);
         int recompute = kept ? LM_RECOMPUTE_NONE : p->m->o.recompute;
         if (recompute == LM_RECOMPUTE_BLOCK) {
             lm_pass_attention_forward(p, layer);
@@ -64,6 +67,7 @@ static void backward(const pass *p) {
         if (recompute == LM_RECOMPUTE_ATTENTION) lm_pass_attention_inside(p, layer);
         lm_pass_attention_backward(p, layer);
     }
+    lm_phase_layer(p->m->compute->phases, -1);
     lm_pass_embedding_backward(p);
 }
 

@@ -18,12 +18,15 @@ const char *lm_phase_name(int phase) {
 static void change(lm_phase_clock *clock, lm_phase phase) {
     double now = lm_clock_seconds();
     clock->seconds[clock->now] += now - clock->since;
+    if (clock->by_layer) clock->by_layer[clock->row][clock->now] += now - clock->since;
     clock->since = now;
     clock->now = phase;
 }
 
 void lm_phase_start(lm_phase_clock *clock) {
-    memset(clock, 0, sizeof *clock);
+    memset(clock->seconds, 0, sizeof clock->seconds);
+    clock->now = LM_PHASE_OTHER;
+    clock->row = 0;
     clock->since = lm_clock_seconds();
 }
 
@@ -40,4 +43,10 @@ lm_phase lm_phase_enter(lm_phase_clock *clock, lm_phase phase) {
 
 void lm_phase_leave(lm_phase_clock *clock, lm_phase before) {
     if (clock && before != clock->now) change(clock, before);
+}
+
+void lm_phase_layer(lm_phase_clock *clock, int64_t layer) {
+    if (!clock || !clock->by_layer) return;
+    change(clock, clock->now);
+    clock->row = layer + 1;
 }

@@ -132,7 +132,7 @@ static double digits(double x, int n) {
 
 /* ---- figures of data --------------------------------------------------------------------------*/
 
-enum { NAME_BYTES = 128 }; /* a longer name is cut */
+enum { NAME_BYTES = 128, PHASES_BYTES = 512 }; /* a longer name is cut */
 
 static const char *name_key(const char *what, const char *name, char key[NAME_BYTES + 16]) {
     snprintf(key, NAME_BYTES + 16, "%s.%.*s", what, NAME_BYTES, name);
@@ -154,10 +154,16 @@ void lm_data_figures_write_sets(const lm_data_figures *data, lm_json_writer *w) 
         lm_json_number(w, name_key("val_loss", data->sets[i].name, key), data->sets[i].loss);
 }
 
+void lm_phase_figures_write(const lm_phase_figures *p, const char *name, lm_json_writer *w) {
+    lm_json_object(w, name, LM_JSON_TIGHT);
+    for (int i = 0; p->name(i); i++) lm_json_number(w, p->name(i), rounded(p->seconds[i], 1e-6));
+    lm_json_end(w);
+}
+
 void lm_metrics_reserve(lm_metrics *m, const lm_data_figures *data) {
     const size_t each = 6 * NAME_BYTES + 64; /* bytes of a name as JSON, and of its figure */
     size_t figures = (size_t)lm_max(2 * data->n_sources, data->n_sets);
-    lm_text_reserve(&m->text, LINE_BYTES + figures * each);
+    lm_text_reserve(&m->text, LINE_BYTES + PHASES_BYTES + figures * each);
 }
 
 /* ---- appending --------------------------------------------------------------------------------*/
@@ -209,6 +215,7 @@ lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, const lm_data
     if (f->weights_digest) lm_json_digest(&line, "weights_digest", f->weights_digest);
     lm_json_number(&line, "tokens_per_s", digits(f->tokens_per_s, 6));
     lm_json_number(&line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
+    if (f->phases.name) lm_phase_figures_write(&f->phases, "phases", &line);
     return end(m, &line, err);
 }
 

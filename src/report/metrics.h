@@ -6,6 +6,8 @@
  *     {"step":100,"tokens":76800,"digest":"0b13f6a2c7d5e884","val_loss":2.9,"val_perplexity":18.2,
  *      "val_bits_per_byte":4.18,"val_tokens":50000,"seconds":2.4}
  *
+ * With --profile a step has "phases" too: its seconds {"gemm":0.011,"attention":0.004,...}.
+ *
  * A run on several sources of tokens, or with named validation sets, has figures of each:
  * "tokens.NAME" and "epochs.NAME" behind "tokens", "val_loss.NAME" behind "val_loss".
  *
@@ -43,6 +45,12 @@ typedef struct lm_data_figures {
     int64_t n_sets;
 } lm_data_figures;
 
+/* Where time went, by the kind of work. */
+typedef struct lm_phase_figures {
+    const char *(*name)(int phase); /* NULL past the end; NULL itself: not measured */
+    const double *seconds;          /* of each kind */
+} lm_phase_figures;
+
 typedef struct lm_step_figures {
     int64_t step;   /* 1-based */
     int64_t tokens; /* trained on since the start of the run */
@@ -52,6 +60,7 @@ typedef struct lm_step_figures {
     uint64_t weights_digest; /* after the step; 0: not taken */
     double tokens_per_s;     /* of this step */
     double seconds;          /* since the start of the run, earlier sessions included */
+    lm_phase_figures phases; /* of this step */
 } lm_step_figures;
 
 typedef struct lm_eval_figures {
@@ -92,6 +101,8 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, const lm_data
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);
 void lm_metrics_close(lm_metrics *m); /* zero-initialised or twice is fine */
 
+/* An object of JSON "name": a member for each kind of work, in seconds; NULL: an element. */
+void lm_phase_figures_write(const lm_phase_figures *p, const char *name, lm_json_writer *w);
 /* Members of an object of JSON: what the lines above and summary.json say of the data. */
 void lm_data_figures_write_sources(const lm_data_figures *data, lm_json_writer *w);
 void lm_data_figures_write_sets(const lm_data_figures *data, lm_json_writer *w);

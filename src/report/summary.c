@@ -26,6 +26,18 @@ static void write_session(lm_json_writer *w, int64_t started) {
     lm_json_string(w, "started", when);
 }
 
+static void write_profile(const lm_summary_profile *p, lm_json_writer *w) {
+    if (p->steps == 0) return;
+    lm_json_object(w, "profile", LM_JSON_LINES);
+    lm_json_integer(w, "steps", p->steps);
+    lm_phase_figures_write(&p->all, "seconds", w);
+    lm_phase_figures_write(&p->layers[0], "outside_layers", w);
+    lm_json_array(w, "layers", LM_JSON_LINES);
+    for (int64_t i = 0; i < p->n_layers; i++) lm_phase_figures_write(&p->layers[i + 1], NULL, w);
+    lm_json_end(w);
+    lm_json_end(w);
+}
+
 lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err) {
     lm_text t = {0};
     lm_json_writer w = {.out = &t};
@@ -52,6 +64,7 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err)
     lm_json_string(&w, "checkpoint", s->checkpoint);
     write_session(&w, s->started);
     lm_json_string(&w, "version", LM_VERSION);
+    write_profile(&s->profile, &w);
     lm_json_end(&w);
     lm_text_append(&t, "\n", 1);
     lm_status status = t.failed ? lm_error_no_memory(err, path)

@@ -10,6 +10,14 @@
 #include "base/error.h"
 #include "report/metrics.h"
 
+/* Where the time of steps went. */
+typedef struct lm_summary_profile {
+    int64_t steps; /* 0: it was not measured */
+    lm_phase_figures all;
+    const lm_phase_figures *layers; /* [n_layers + 1]: outside of the layers, then each of them */
+    int64_t n_layers;
+} lm_summary_profile;
+
 typedef struct lm_summary {
     const char *state; /* "running", "finished", "interrupted", "diverged", "failed" */
     int exit_code;     /* -1: none yet */
@@ -18,12 +26,13 @@ typedef struct lm_summary {
     double train_loss;              /* of the last step; NaN: none */
     double val_loss, best_val_loss; /* NaN: none */
     int64_t best_val_step;
-    double bytes_per_token; /* 0: no bits per byte */
-    double seconds;         /* whole run */
-    double tokens_per_s;    /* mean of this session's steps */
-    double peak_resident;   /* bytes */
-    const char *checkpoint; /* newest; NULL: none */
-    int64_t started;        /* Unix time at which this session began */
+    double bytes_per_token;     /* 0: no bits per byte */
+    double seconds;             /* whole run */
+    double tokens_per_s;        /* mean of this session's steps */
+    double peak_resident;       /* bytes */
+    const char *checkpoint;     /* newest; NULL: none */
+    int64_t started;            /* Unix time at which this session began */
+    lm_summary_profile profile; /* of this session */
 } lm_summary;
 
 /* Replaces path atomically; pid and host are those of this process. */

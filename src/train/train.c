@@ -123,7 +123,11 @@ static lm_status run_steps(lm_trainer *t, lm_error *err) {
     lm_status status = lm_trainer_evaluation_due(t) ? lm_follow(t, err) : LM_OK;
     while (status == LM_OK && t->state.step < t->config->train.steps) {
         double started = lm_clock_seconds();
-        if ((status = lm_trainer_step(t, err)) != LM_OK) break;
+        lm_profile_begin_step(&t->profile, &t->compute);
+        status = lm_trainer_step(t, err);
+        lm_profile_end_step(&t->profile, &t->compute);
+        if (status != LM_OK) break;
+        t->figures.phases = lm_profile_step(&t->profile);
         t->longest_step = fmax(t->longest_step, lm_clock_seconds() - started);
         lm_stop_expect(t->longest_step + t->save_seconds);
         status = lm_follow(t, err);

@@ -25,6 +25,7 @@ typedef struct lm_train_settings {
     const char *config_path; /* the config's file, for a warning; NULL: not said */
     bool run_dir_given;      /* run.dir was given beside the file: no warning */
     bool quiet;              /* warnings and errors only */
+    bool profile;            /* measure where the time of the steps goes */
     int threads;             /* 0: the config's run.threads */
     lm_isa_mask isas;        /* instruction sets that may be used */
 } lm_train_settings;

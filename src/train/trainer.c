@@ -81,6 +81,10 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     if ((status = lm_audit_create(&t->audit, lm_model_total(t->model), err)) != LM_OK)
         return status;
 
+    if (t->settings->profile &&
+        (status = lm_profile_create(&t->profile, c->model.n_layers, err)) != LM_OK)
+        return status;
+
     t->saved_step = -1;
     if ((status = create_data_figures(t, err)) != LM_OK) return status;
     lm_run_state_init(&t->state);
@@ -104,6 +108,7 @@ void lm_trainer_free(lm_trainer *t) {
     free(t->data.sources);
     free(t->data.sets);
     lm_audit_free(&t->audit);
+    lm_profile_free(&t->profile);
     lm_arena_free(&t->batch_arena);
     lm_arena_free(&t->lane_arena);
     lm_optimizer_free(t->optimizer);
@@ -160,6 +165,7 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                         steps > 0 ? (double)(steps * t->setup.plan.step_tokens) / t->stepping : NAN,
                     .peak_resident = (double)lm_limits_peak_resident(),
                     .checkpoint = t->saved,
-                    .started = t->began};
+                    .started = t->began,
+                    .profile = lm_profile_summary(&t->profile)};
     return lm_summary_write(&s, t->dir.summary, err);
 }

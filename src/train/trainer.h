@@ -2,7 +2,7 @@
  *
  *     open.c plan.c warnings.c   what a run starts from (setup.h)
  *     trainer.c init.c groups.c  its memory, the weights of a new run, the optimizer's rows
- *     step.c audit.c             one step, and its digest
+ *     step.c audit.c profile.c   one step, its digest, and where its time goes
  *     follow.c follow/           what follows a step (follow.h)
  *     save.c resume.c run_dir.c  checkpoints, going on from one, the directory
  *     insist.c                   waiting for room on a full disk when the run ends
@@ -19,6 +19,7 @@
 #include "saved/saved.h"
 #include "train/audit.h"
 #include "train/groups.h"
+#include "train/profile.h"
 #include "train/run_dir.h"
 #include "train/setup.h"
 #include "train/train.h"
@@ -55,6 +56,7 @@ typedef struct lm_trainer {
     lm_data_figures data;        /* lm_trainer_data_figures */
     int64_t reported_step;       /* the last step whose figures were reported */
     lm_audit audit;
+    lm_profile profile;
     /* Seconds. "This session" is this process: a run may have had earlier ones. */
     double seconds_before; /* all earlier sessions */
     double started;        /* lm_clock_seconds() when this session began */

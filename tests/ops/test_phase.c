@@ -18,7 +18,7 @@ static void let_time_pass(void) {
 
 static void test_outermost_phase_has_the_time(void **unused) {
     (void)unused;
-    lm_phase_clock clock;
+    lm_phase_clock clock = {0};
     lm_phase_start(&clock);
     lm_phase head = lm_phase_enter(&clock, LM_PHASE_LOSS_HEAD);
     lm_phase inner = lm_phase_enter(&clock, LM_PHASE_GEMM);
@@ -40,7 +40,7 @@ static void test_outermost_phase_has_the_time(void **unused) {
 
 static void test_phases_add_up(void **unused) {
     (void)unused;
-    lm_phase_clock clock;
+    lm_phase_clock clock = {0};
     lm_phase_start(&clock);
     double start = clock.since, sum = 0;
     for (int i = 0; i < 1000; i++) {
@@ -98,7 +98,7 @@ static void test_measuring_changes_no_bit(void **unused) {
     (void)unused;
     static const lm_phase met[] = {LM_PHASE_OTHER, LM_PHASE_GEMM, LM_PHASE_ATTENTION, LM_PHASE_NORM,
                                    LM_PHASE_LOSS_HEAD};
-    lm_phase_clock clock;
+    lm_phase_clock clock = {0};
     float *with, *without;
     int64_t total;
     double loss = pass(&clock, &with, &total);
@@ -110,10 +110,38 @@ static void test_measuring_changes_no_bit(void **unused) {
     free(without);
 }
 
+/* The same time by layers, of which each has what was measured while it was the present one. */
+static void test_layers_have_their_time(void **unused) {
+    (void)unused;
+    double by_layer[3][LM_PHASE_COUNT] = {{0}};
+    lm_phase_clock clock = {.by_layer = by_layer};
+    for (int step = 0; step < 2; step++) { /* seconds are of the last start, layers of all */
+        lm_phase_start(&clock);
+        let_time_pass();
+        for (int layer = 0; layer < 2; layer++) {
+            lm_phase_layer(&clock, layer);
+            lm_phase before = lm_phase_enter(&clock, layer ? LM_PHASE_NORM : LM_PHASE_GEMM);
+            let_time_pass();
+            lm_phase_leave(&clock, before);
+        }
+        lm_phase_layer(&clock, -1);
+        let_time_pass();
+        lm_phase_stop(&clock);
+    }
+    assert_true(by_layer[1][LM_PHASE_GEMM] > clock.seconds[LM_PHASE_GEMM]);
+    assert_true(by_layer[2][LM_PHASE_NORM] > clock.seconds[LM_PHASE_NORM]);
+    assert_true(by_layer[0][LM_PHASE_OTHER] > 0);
+    assert_true(by_layer[0][LM_PHASE_GEMM] + by_layer[2][LM_PHASE_GEMM] == 0);
+    assert_true(by_layer[0][LM_PHASE_NORM] + by_layer[1][LM_PHASE_NORM] == 0);
+    lm_phase_layer(NULL, 1);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outermost_phase_has_the_time), cmocka_unit_test(test_phases_add_up),
-        cmocka_unit_test(test_names), cmocka_unit_test(test_without_a_clock_nothing_is_measured),
-        cmocka_unit_test(test_measuring_changes_no_bit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_layers_have_their_time),
+                                       cmocka_unit_test(test_outermost_phase_has_the_time),
+                                       cmocka_unit_test(test_phases_add_up),
+                                       cmocka_unit_test(test_names),
+                                       cmocka_unit_test(test_without_a_clock_nothing_is_measured),
+                                       cmocka_unit_test(test_measuring_changes_no_bit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
