@@ -196,9 +196,20 @@ static bool rule_holds(const char *rule, const lm_interop_option *option,
     return holds;
 }
 
+/* A class that turns heads turns pairs of channels, also where it turns them by nothing. */
+static bool is_odd_head(const lm_interop_class *c, const lm_interop_option *option) {
+    const char *position = find_rule(c->holds, "position");
+    return strcmp(option->name, "head_dim") == 0 && strtoll(option->value, NULL, 10) % 2 != 0 &&
+           position && strncmp(position, "=rope", 5) == 0;
+}
+
 bool lm_interop_holds(const lm_interop_class *c, const lm_interop_option *option,
                       const lm_interop_option *options, int n, lm_text *expected) {
     const char *rule = find_rule(c->holds, option->name);
+    if (is_odd_head(c, option)) {
+        if (expected) lm_text_printf(expected, "an even number");
+        return false;
+    }
     if (rule) return rule_holds(rule, option, options, n, expected);
     if (strcmp(option->value, option->off) == 0) return true;
     if (strcmp(option->name, "window") == 0 &&

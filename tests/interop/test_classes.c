@@ -36,6 +36,8 @@ static const struct {
     {"\"n_kv_heads\": 2, \"tie_embeddings\": false", "LlamaForCausalLM", "llama"},
     {"\"embedding_norm\": true", "LlamaForCausalLM", "llama"},
     {"\"position\": \"none\"", "LlamaForCausalLM", "llama"},
+    {"\"position\": \"none\", \"head_dim\": 5", NULL, NULL},
+
     {"\"window\": 8", "MistralForCausalLM", "llama"},
     {"\"window\": 16", "LlamaForCausalLM", "llama"},
     {"\"window\": 8, \"bias\": true", NULL, "llama"},
