@@ -9,12 +9,7 @@
 
 /* ---- forward ---------------------------------------------------------------------------------
  * A task is one (b, head) and a run of query tiles. It walks the key tiles once, in rising order;
- * each key tile is packed once and meets every query tile at or below the diagonal.
- *
- * A run is no longer than TOGETHER tiles, whose queries and outputs stay in the second cache while
- * keys pass by (256 kB of them at D = 64): packing keys again for each run costs 1% of the work. */
-enum { TOGETHER = 8 };
-
+ * each key tile is packed once and meets every query tile at or below the diagonal. */
 typedef struct forward_job {
     const lm_compute *compute;
     const lm_attention *a;
@@ -135,7 +130,7 @@ void lm_attention_forward(const lm_compute *compute, const lm_attention *a) {
     int64_t n = a->batch * a->heads, t = lm_attention_tiles(a->time);
     lm_attention_assert_types(compute, a);
     if (n == 0 || t == 0) return;
-    int64_t parts = lm_max(parts_for(compute, n, t), lm_divide_up(t, TOGETHER));
+    int64_t parts = lm_max(parts_for(compute, n, t), lm_divide_up(t, LM_ATTENTION_TOGETHER));
     forward_job j = {.compute = compute, .a = a, .scale = lm_attention_scale(a->head_size)};
     j.tiles_per_part = lm_divide_up(t, parts);
     j.parts = lm_divide_up(t, j.tiles_per_part);

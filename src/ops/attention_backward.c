@@ -192,28 +192,40 @@ static void store_queries(const backward_job *j, const head_view *x, int64_t it)
                        x->dq_sums, x->dq, a->qkv_row);
 }
 
-/* Task (b, key/value head): everything. */
+/* Query tiles begin .. end-1 of a head meet the keys that they see. */
+static void backward_run(const backward_job *j, const backward_scratch *w, const head_view *x,
+                         int64_t begin, int64_t end, bool first_head, bool last_head) {
+    const lm_attention *a = j->a;
+    int64_t tiles = lm_attention_tiles(a->time);
+    for (int64_t jt = lm_attention_first_tile(a, x->b, begin); jt < end; jt++) {
+        pack_keys(j, w, x, jt);
+        for (int64_t it = lm_max(jt, begin); it < end && lm_attention_sees(a, x->b, it, jt); it++) {
+            tile t = lm_attention_tile(a->time, it, jt);
+            tile_rows rows = pack_queries(j, w, x, it);
+            backward_scores(j, w, x, &rows, &t);
+            add_keys(j, w, x, &t, first_head && t.diagonal);
+            add_queries(j, w, x, &t);
+        }
+        if (jt >= begin) store_queries(j, x, jt); /* it has met all keys it sees */
+        bool more = end < tiles && lm_attention_sees(a, x->b, end, jt);
+        if (last_head && !more) store_keys(j, x, jt);
+    }
+}
+
+/* Task (b, key/value head): everything. As forward, it takes LM_ATTENTION_TOGETHER query tiles at a
+ * time. */
 static void backward_task(void *argument, int64_t task, int worker) {
     const backward_job *j = argument;
     const lm_attention *a = j->a;
     int64_t group = a->heads / a->kv_heads, b = task / a->kv_heads, kv = task % a->kv_heads;
+    int64_t tiles = lm_attention_tiles(a->time);
     backward_scratch w = scratch_of(j, worker);
     for (int64_t g = 0; g < group; g++) {
         head_view x = view_head(j, &w, b, kv * group + g);
         compute_delta(j, &w, &x, 0, a->time);
-        for (int64_t jt = 0; jt < lm_attention_tiles(a->time); jt++) {
-            pack_keys(j, &w, &x, jt);
-            for (int64_t it = jt;
-                 it < lm_attention_tiles(a->time) && lm_attention_sees(a, b, it, jt); it++) {
-                tile t = lm_attention_tile(a->time, it, jt);
-                tile_rows rows = pack_queries(j, &w, &x, it);
-                backward_scores(j, &w, &x, &rows, &t);
-                add_keys(j, &w, &x, &t, g == 0 && t.diagonal);
-                add_queries(j, &w, &x, &t);
-            }
-            store_queries(j, &x, jt); /* it has met all keys it sees */
-            if (g == group - 1) store_keys(j, &x, jt);
-        }
+        for (int64_t it = 0; it < tiles; it += LM_ATTENTION_TOGETHER)
+            backward_run(j, &w, &x, it, lm_min(it + LM_ATTENTION_TOGETHER, tiles), g == 0,
+                         g == group - 1);
     }
 }
 

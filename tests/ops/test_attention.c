@@ -305,6 +305,7 @@ static void test_documents(void **state) {
     for (size_t i = 0; i < sizeof documents / sizeof *documents; i++)
         check_both((shape){2, 3 * LM_ATTENTION_TILE + 9, 2, 1, 8, 0, documents[i], 0, LM_FP32}, 1);
     check_both((shape){1, 300, 2, 2, 16, 33, 90, 0, LM_FP32}, 1);
+    check_both((shape){1, 9 * LM_ATTENTION_TILE + 30, 2, 1, 8, 100, 330, 0, LM_FP32}, 1);
 }
 
 static void test_softcap(void **state) {
