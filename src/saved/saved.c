@@ -64,10 +64,24 @@ lm_status lm_saved_find(const char *path, lm_pool *pool, char **file, lm_text *s
     return status;
 }
 
+/* Is it a checkpoint, a directory of some or a run, whatever else lies in it? */
+static bool is_saved(const char *path) {
+    lm_file_list list = {0};
+    lm_error aside;
+    bool found = false;
+    if (!lm_file_is_directory(path)) return lm_text_ends_with(path, ".npz") && lm_file_exists(path);
+    if (lm_file_list_directory(&list, path, &aside) != LM_OK) return false;
+    for (size_t i = 0; i < list.count && !found; i++)
+        found = strcmp(list.names[i], "checkpoints") == 0 || lm_checkpoint_step(list.names[i]) >= 0;
+    lm_file_list_free(&list);
+    return found;
+}
+
 lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *skipped,
                         lm_error *err) {
     memset(s, 0, sizeof *s);
-    if (lm_interop_format_of(path)) return lm_saved_open_foreign(s, path, NULL, err);
+    if (!is_saved(path) && lm_interop_format_of(path))
+        return lm_saved_open_foreign(s, path, NULL, err);
     lm_status status = lm_saved_find(path, pool, &s->path, skipped, err);
     if (status != LM_OK) goto out;
     if ((status = lm_checkpoint_open(&s->checkpoint, s->path, err)) != LM_OK) goto out;
@@ -206,14 +220,6 @@ out:
     lm_text_free(&text);
     lm_text_free(&name);
     return status;
-}
-
-/* Is it a checkpoint, or a directory of a run? */
-static bool is_saved(const char *what) {
-    char *inside = lm_file_join(what, "checkpoints");
-    bool run = inside && lm_file_is_directory(inside);
-    free(inside);
-    return run || (lm_text_ends_with(what, ".npz") && lm_file_exists(what));
 }
 
 lm_status lm_saved_open_tokenizer(lm_tokenizer **t, const char *what,

@@ -211,6 +211,9 @@ other_weights() {
     given trained
     check "run.init_from begins with the newest weights of a run" \
         exits_saying 0 "weights from straight/checkpoints/step-0000000040.npz, step 40" tune
+    cp a.json straight/config.json
+    check "a run directory is one whatever else lies in it" \
+        exits_saying 0 "step 40" "$lmtrain" eval straight --data val.bin --tokens 500
     check "run.init_from begins at step 1" grep -q '^{"step":1,' <(head -n 1 tuned/metrics.jsonl)
     check "run.init_from begins with the loss that the weights had" \
         awk "BEGIN { exit !($(sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' tuned/metrics.jsonl) < 1.8) }"
