@@ -1,9 +1,11 @@
 #include "cli/tokenize_stats.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "machine/cpu.h"
+#include "report/bar.h"
 #include "tokenizer/encoding.h"
 
 enum { PIECE = 1 << 20 }; /* bytes of text read at a time */
@@ -11,6 +13,7 @@ enum { PIECE = 1 << 20 }; /* bytes of text read at a time */
 typedef struct stats {
     unsigned char *used; /* [vocab_size]: 1 for ids that occur */
     int64_t tokens, documents;
+    lm_bar bar;
 } stats;
 
 static lm_status count_tokens(void *to, const int32_t *ids, int64_t n, lm_error *err) {
@@ -23,11 +26,14 @@ static lm_status count_tokens(void *to, const int32_t *ids, int64_t n, lm_error 
 
 static lm_status put_document(lm_encoding *e, lm_documents *from, char *piece, stats *s,
                               lm_error *err) {
+    lm_documents_counts counts;
     size_t n;
     lm_status status = lm_encoding_begin(e, s, -1, err);
     s->documents++;
     do {
         if (status == LM_OK) status = lm_documents_read(from, piece, PIECE, &n, err);
+        lm_documents_count(from, &counts);
+        lm_bar_at(&s->bar, counts.taken, counts.bytes[false] + counts.bytes[true]);
         if (status == LM_OK) status = lm_encoding_put(e, piece, n, err);
     } while (status == LM_OK && n > 0);
     return status;
@@ -56,14 +62,18 @@ lm_status lm_tokenize_stats(const lm_tokenizer *t, const lm_tokenize_input *in, 
     bool more = true;
     lm_status status = s.used && piece ? LM_OK : lm_error_no_memory(err, "tokenize");
     if (status != LM_OK) goto out;
-    status = lm_pool_create(&pool, threads > 0 ? threads : lm_cpu_usable(), err);
+    status = lm_pool_create(&pool, threads > 0 ? threads : lm_cpu_threads(NULL), err);
     if (status != LM_OK) goto out;
     if ((status = lm_encoding_open(&e, t, pool, count_tokens, err)) != LM_OK) goto out;
     if ((status = lm_tokenize_input_open(&from, in, NULL, err)) != LM_OK) goto out;
+    lm_documents_counts counts;
+    lm_documents_count(from, &counts);
+    lm_bar_start(&s.bar, stderr, "tokenize --stats", counts.total);
     while (status == LM_OK && more) {
         status = lm_documents_next(from, &document, &more, err);
         if (status == LM_OK && more) status = put_document(e, from, piece, &s, err);
     }
+    lm_bar_finish(&s.bar);
     if (status == LM_OK) status = lm_encoding_finish(e, err);
     if (status == LM_OK) print(&s, from, lm_tokenizer_vocab_size(t), out);
     if (status == LM_OK) lm_tokenize_input_report(in, from, out);

@@ -24,6 +24,8 @@ static void put_files(const lm_passed_over *p, lm_text *out) {
 void lm_passed_over_report(const lm_passed_over *p, const lm_walk *w, const char *field,
                            lm_text *out) {
     put_files(p, out);
+    line(out, w->other, "file without an extension that was asked for",
+         "files without an extension that was asked for");
     line(out, w->hidden, "name that begins with a dot", "names that begin with a dot");
     line(out, w->links, "symbolic link to a directory or to nothing",
          "symbolic links to directories or to nothing");

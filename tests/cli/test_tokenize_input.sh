@@ -22,6 +22,7 @@ a_tree() {
     check "tokenize names and counts what is no text" \
         exits_saying 0 "passed over: 1 file, binary (0x00 bytes): tree/binary.h" \
         tokenize --input tree --extension .h
+    check "tokenize counts files of other extensions" says "1 file without an extension that was asked for"
     check "tokenize counts names that begin with a dot" says "1 name that begins with a dot"
     check "tokenize counts links to directories" says "1 symbolic link to a directory"
     check "tokenize takes the files of a tree in sorted order" \

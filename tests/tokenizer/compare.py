@@ -70,16 +70,16 @@ def files():
 def texts(most, left_out):
     """Yields texts without the code points in left_out, a Counter that counts them."""
     total = 0
-    without = re.compile("[" + "".join(re.escape(c) for c in sorted(left_out)) + "]") if left_out else None
     for path in files():
         try:
             with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
                 text = file.read(4_000_000).decode("utf-8")
         except (OSError, EOFError, UnicodeDecodeError, zlib.error):
             continue
-        if without and not text.isascii():
-            left_out.update(without.findall(text))
-            text = without.sub("", text)
+        there = set() if text.isascii() else left_out.keys() & set(text)
+        for c in there:
+            left_out[c] += text.count(c)
+            text = text.replace(c, "")
         if "\0" in text or not re.search("[A-Za-z0-9]", text):
             continue
         yield text
