@@ -46,14 +46,15 @@ static void put_model(const lm_interop_export *e, const lm_saved *saved, lm_text
     lm_text_printf(out, "| context | %" PRId64 " tokens |\n", m->context_length);
 }
 
+/* Of a model that came from elsewhere and was not trained here, nothing is known. */
 static void put_training(const lm_saved *saved, lm_text *out) {
     const lm_run_state *s = &saved->state;
     const lm_data_sources *train = &saved->config.data.train;
+    if (s->step == 0) return;
     lm_text_printf(out, "| training data | ");
     for (int64_t i = 0; i < train->count; i++)
         lm_text_say(out, "%s`%s`", i > 0 ? ", " : "", train->items[i].path);
-    lm_text_printf(out, " |\n");
-    lm_text_printf(out, "| training | %" PRId64 " steps, %" PRId64 " tokens |\n", s->step,
+    lm_text_printf(out, " |\n| training | %" PRId64 " steps, %" PRId64 " tokens |\n", s->step,
                    s->tokens);
     if (isfinite(s->train_loss))
         lm_text_printf(out, "| training loss | %.4f nats per token |\n", s->train_loss);
@@ -91,8 +92,8 @@ static void put_remarks(const lm_interop_export *e, lm_text *out) {
 void lm_export_card(const lm_interop_export *e, const lm_saved *saved, lm_text *out) {
     lm_text_printf(out, "---\nlibrary_name: transformers\npipeline_tag: text-generation\n"
                         "tags:\n- lmtrain\n---\n");
-    lm_text_say(out, "# %s\n\nTrained and exported by lmtrain %s.\n\n| | |\n|---|---|\n", e->name,
-                LM_VERSION);
+    lm_text_say(out, "# %s\n\n%s by lmtrain %s.\n\n| | |\n|---|---|\n", e->name,
+                saved->state.step > 0 ? "Trained and exported" : "Exported", LM_VERSION);
     put_model(e, saved, out);
     put_training(saved, out);
     if (e->tokenizer) put_use(e, out);

@@ -84,6 +84,8 @@ ROWS = [
     ("llama-embedding-norm", {"embedding_norm": True}, "LlamaForCausalLM", "llama"),
     ("starcoder2-embedding-norm", {**BIASED, "embedding_norm": True, "mlp": "gelu_tanh"}, "Starcoder2ForCausalLM", "starcoder2"),
     ("nemotron-embedding-norm", {**LAYERNORM, "embedding_norm": True, "mlp": "relu2", "tie_embeddings": False}, "NemotronForCausalLM", "nemotron"),
+    ("llama-padded-vocabulary", {"vocab_size": 640}, "LlamaForCausalLM", "llama"),
+    ("gpt2-padded-vocabulary", {**GPT2, "mlp": "gelu_tanh", "vocab_size": 640}, "GPT2LMHeadModel", "gpt2"),
 ]  # fmt: skip
 KINDS = ["bytes", "bpe"]  # of tokenizers, which rows take in turn
 
