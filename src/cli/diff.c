@@ -6,6 +6,7 @@
 #include "cli/diff_checkpoints.h"
 #include "cli/diff_metrics.h"
 #include "machine/cpu.h"
+#include "saved/saved.h"
 
 typedef struct request {
     lm_option_texts both;
@@ -53,19 +54,14 @@ static bool is_run(const char *path) {
     return yes;
 }
 
-static lm_status compare(const char *const both[2], lm_pool *pool, bool *same, lm_text *out,
-                         lm_error *err) {
+/* Two runs, by their metrics and the checkpoints behind the step where they part. */
+static lm_status compare_runs(const char *const both[2], lm_pool *pool, bool *same, lm_text *out,
+                              lm_error *err) {
     char *paths[2] = {NULL, NULL};
     int64_t first = -1;
-    lm_status status;
-    bool runs = is_run(both[0]), arrays = true;
-    if (runs != is_run(both[1]))
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "diff: expected two runs or two checkpoints: %s is a run, %s is"
-                            " not",
-                            both[!runs], both[runs]);
-    if (!runs) return lm_diff_checkpoints(both, pool, same, out, err);
-    if ((status = lm_diff_metrics(both, &first, out, err)) != LM_OK) goto out;
+    bool arrays = true;
+    lm_status status = lm_diff_metrics(both, &first, out, err);
+    if (status != LM_OK) goto out;
     if ((status = common_checkpoints(both, first, paths, err)) != LM_OK) goto out;
     if (paths[0] && paths[1]) {
         status = lm_diff_checkpoints((const char *const *)paths, pool, &arrays, out, err);
@@ -78,6 +74,29 @@ out:
     free(paths[0]);
     free(paths[1]);
     return status;
+}
+
+/* Two checkpoints, of directories their newest good ones. */
+static lm_status compare_checkpoints(const char *const both[2], lm_pool *pool, bool *same,
+                                     lm_text *out, lm_error *err) {
+    char *paths[2] = {NULL, NULL};
+    lm_text skipped = {0};
+    lm_status status = LM_OK;
+    for (int i = 0; i < 2 && status == LM_OK; i++)
+        status = lm_saved_find(both[i], pool, &paths[i], &skipped, err);
+    lm_warn_passed_over(&skipped);
+    if (status == LM_OK)
+        status = lm_diff_checkpoints((const char *const *)paths, pool, same, out, err);
+    lm_text_free(&skipped);
+    free(paths[0]);
+    free(paths[1]);
+    return status;
+}
+
+static lm_status compare(const char *const both[2], lm_pool *pool, bool *same, lm_text *out,
+                         lm_error *err) {
+    return is_run(both[0]) && is_run(both[1]) ? compare_runs(both, pool, same, out, err)
+                                              : compare_checkpoints(both, pool, same, out, err);
 }
 
 static lm_status run(const void *given, lm_error *err) {
@@ -100,7 +119,7 @@ const lm_command lm_command_diff = {
     .name = "diff",
     .summary =
         "the first difference between two runs or two checkpoints; exit code 0: they are equal",
-    .usage = "RUN RUN\n  lmtrain diff CHECKPOINT CHECKPOINT",
+    .usage = "RUN RUN\n  lmtrain diff RUN_OR_FILE RUN_OR_FILE",
     .example = "  lmtrain diff runs/a runs/b\n",
     .options = options,
     .arguments = {"runs or checkpoints", offsetof(request, both), 2, 2},

@@ -94,6 +94,18 @@ checkpoints_of_two_steps() {
 }
 scenario checkpoints_of_two_steps
 
+# A directory without metrics, as import makes it, stands for its newest checkpoint.
+newest_checkpoints() {
+    given trained
+    mkdir -p k/checkpoints
+    cp "$(at a 40)" k/checkpoints
+    check "diff of a run and a directory of checkpoints compares their newest ones" \
+        exits_saying 0 " arrays agree" "$lmtrain" diff a k
+    check "diff of a checkpoint and a directory of checkpoints does likewise" \
+        exits_saying 1 "step is 7 and 40" "$lmtrain" diff "$(at a 7)" k
+}
+scenario newest_checkpoints
+
 # Another optimizer has other arrays, another model other shapes: that is a difference, not an error.
 other_arrays() {
     given trained
@@ -129,7 +141,10 @@ bad_arguments() {
         "expected 2 arguments (runs or checkpoints), found 1" "$lmtrain" diff a
     check "diff names a checkpoint that does not exist" \
         exits_saying 1 "none.npz: cannot open" "$lmtrain" diff "$(at a 7)" none.npz
-    check "diff refuses a run beside something else" \
-        exits_saying 2 "a is a run, none is not" "$lmtrain" diff none a
+    check "diff names a directory that does not exist" \
+        exits_saying 1 "none: cannot open" "$lmtrain" diff none a
+    mkdir empty
+    check "diff of a directory without a checkpoint asks for one" \
+        exits_saying 1 "empty: expected a checkpoint (step-*.npz)" "$lmtrain" diff a empty
 }
 scenario bad_arguments
