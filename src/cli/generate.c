@@ -35,7 +35,9 @@ static const lm_option options[] = {
      LM_STORED(request, tokens_in)},
     {"allow-special", NULL, "special tokens that stand in the prompt are tokens, not text",
      LM_STORED(request, allow_special)},
-    {"begin-document", NULL, "the prompt begins a document: put the document token in front of it",
+    {"begin-document", NULL,
+     "the prompt begins a document: put the document token in front of it, as the tokenizers of"
+     " some models do anyway",
      LM_STORED(request, begin_document)},
     {"tokens", "N", "tokens to generate", LM_STORED(request, tokens),
      .count = {.by_default = 256, .most = INT64_MAX}},
@@ -227,7 +229,9 @@ static lm_status read_prompt(generation *g, lm_error *err) {
     if (status == LM_OK && text.failed) status = lm_error_no_memory(err, "--prompt");
     if (status != LM_OK) goto out;
     bool empty = text.length == 0 && !r->tokens_in;
-    if ((empty || r->begin_document) && (status = begin_document(g, ids, err)) != LM_OK) goto out;
+    bool begins =
+        r->begin_document || (!r->tokens_in && g->tokenizer && lm_tokenizer_begins(g->tokenizer));
+    if ((empty || begins) && (status = begin_document(g, ids, err)) != LM_OK) goto out;
     if (r->tokens_in) {
         status = lm_token_ids_read("--tokens-in", r->tokens_in, g->vocab, ids, err);
     } else if (text.length > 0) {

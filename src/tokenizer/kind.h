@@ -40,6 +40,7 @@ struct lm_tokenizer {
     int64_t vocab_size;
     int32_t document_token; /* -1: none */
     int32_t end_token;      /* -1: none */
+    bool begins;            /* its file puts the document token in front of every text */
     bool separates;         /* the document token stands between documents, not in front of them */
     void *state;            /* what the kind keeps per tokenizer */
 };

@@ -73,6 +73,7 @@ lm_status lm_tokenizer_open_vocabulary(lm_tokenizer **out, lm_vocabulary *v, boo
                         .vocab_size = v->n_tokens,
                         .document_token = v->document_token,
                         .end_token = lm_vocabulary_end_of_text(v),
+                        .begins = v->begins,
                         .state = s};
     s->vocabulary = *v;
     *v = (lm_vocabulary){0};

@@ -157,6 +157,9 @@ int64_t lm_tokenizer_vocab_size(const lm_tokenizer *t) {
 int32_t lm_tokenizer_document_token(const lm_tokenizer *t) {
     return t->document_token;
 }
+bool lm_tokenizer_begins(const lm_tokenizer *t) {
+    return t->begins && t->document_token >= 0;
+}
 bool lm_tokenizer_separates(const lm_tokenizer *t) {
     return t->separates;
 }

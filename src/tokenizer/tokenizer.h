@@ -52,6 +52,8 @@ int64_t lm_tokenizer_vocab_size(const lm_tokenizer *t);
 /* The token that begins documents or, where lm_tokenizer_separates, stands between two. -1: none */
 int32_t lm_tokenizer_document_token(const lm_tokenizer *t);
 bool lm_tokenizer_separates(const lm_tokenizer *t);
+/* Does its file put that token in front of every text, as those of Llama do? */
+bool lm_tokenizer_begins(const lm_tokenizer *t);
 /* The token that ends texts in the models of others (<|endoftext|>, </s>); it may be the document
  * token. -1: none */
 int32_t lm_tokenizer_end_token(const lm_tokenizer *t);

@@ -81,6 +81,16 @@ ids_in_and_out() {
         is "$last 97" generate --begin-document --tokens-in 97 --tokens 0 --tokens-out
     check "--begin-document --prompt generates the document" \
         is "alpha beta gamma." generate --begin-document --prompt alpha
+    # A tokenizer whose file puts the document token in front of every text, as Llama's does.
+    sed 's/"post_processor": null/"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [], "special_tokens": {}}/' \
+        corpus/tokenizer.json >begins.json
+    "$lmtrain" tokenize --tokenizer begins.json --input many --output begins >/dev/null
+    "$lmtrain" --config a.json --quiet --set data.train=begins/train.bin --set data.val=begins/train.bin \
+        --set run.dir=llama --set train.steps=2 2>/dev/null
+    check "a tokenizer that begins every text begins prompts too" is "$last 97" \
+        "$lmtrain" generate llama --prompt a --tokens 0 --tokens-out
+    check "ids are taken as they are" is "97" \
+        "$lmtrain" generate llama --tokens-in 97 --tokens 0 --tokens-out
     rm corpus/train.json
     "$lmtrain" --config a.json --quiet --set data.train=corpus/train.bin --set data.val=corpus/train.bin \
         --set model.vocab_size=300 --set run.dir=unknown --set train.steps=2
