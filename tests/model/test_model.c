@@ -13,115 +13,6 @@
 
 static lm_error err;
 
-static lm_model_options gpt2_124m(void) {
-    lm_model_options o = transformer_named("gpt2")->o;
-    o.n_kv_heads = o.d_ff = 0; /* by default */
-    o.d_model = 768;
-    o.n_layers = o.n_heads = 12;
-    o.head_dim = 0;
-    o.context_length = 1024;
-    o.vocab_size = 50304;
-    return o;
-}
-
-/* ---- options --------------------------------------------------------------------------------- */
-static void test_defaults(void **state) {
-    (void)state;
-    lm_model_options o = gpt2_124m();
-    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
-    assert_int_equal(o.n_kv_heads, 12);
-    assert_int_equal(o.head_dim, 64);
-    assert_int_equal(o.d_ff, 3072);
-    o.mlp = LM_MLP_SWIGLU;
-    o.d_ff = 0;
-    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
-    assert_int_equal(o.d_ff, 2048);
-    o.d_model = 100; /* 8/3 * 100 = 266.7 */
-    o.head_dim = 0;
-    o.n_heads = 10;
-    o.n_kv_heads = 5;
-    o.d_ff = 0;
-    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
-    assert_int_equal(o.d_ff, 288);
-    assert_int_equal(o.n_kv_heads, 5);
-    assert_int_equal(o.head_dim, 10);
-    o.n_heads = o.n_kv_heads = 3; /* which need not divide d_model where head_dim is given */
-    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
-    assert_int_equal(o.head_dim, 10);
-    assert_null(lm_position_name(LM_POSITION_COUNT));
-    assert_string_equal(lm_position_name(LM_POSITION_ROPE), "rope");
-}
-
-static void test_unknown_vocabulary(void **state) {
-    (void)state;
-    lm_model_options o = gpt2_124m();
-    o.vocab_size = LM_VOCAB_UNKNOWN;
-    o.document_mask = true;
-    o.document_token = 60000; /* some vocabularies have it */
-    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
-    assert_int_equal(o.vocab_size, LM_VOCAB_UNKNOWN);
-    assert_int_equal(o.d_ff, 3072);
-    o.vocab_size = 50304;
-    assert_int_equal(lm_model_resolve(&o, &err), LM_ERR_USAGE);
-}
-
-static void refused(const lm_model_options *o, const char *message) {
-    lm_model_options copy = *o;
-    assert_int_equal(lm_model_resolve(&copy, &err), LM_ERR_USAGE);
-    assert_string_equal(err.message, message);
-}
-
-static void test_problems_name_both_keys(void **state) {
-    (void)state;
-    lm_model_options o = gpt2_124m();
-    o.d_model = 100;
-    o.n_heads = 3;
-    refused(&o, "model.d_model = 100 is not divisible by model.n_heads = 3");
-    o.n_kv_heads = 2; /* all problems at once */
-    refused(&o, "model.d_model = 100 is not divisible by model.n_heads = 3\n"
-                "model.n_heads = 3 is not divisible by model.n_kv_heads = 2");
-    o = gpt2_124m();
-    o.n_kv_heads = 24;
-    refused(&o, "model.n_heads = 12 is not divisible by model.n_kv_heads = 24");
-    o = gpt2_124m();
-    o.position = LM_POSITION_ROPE;
-    o.d_model = 36;
-    refused(&o, "model.position = rope turns pairs, but the head size model.d_model / "
-                "model.n_heads = 36 / 12 = 3 is odd");
-    o.head_dim = 5;
-    refused(&o, "model.position = rope turns pairs, but model.head_dim = 5 is odd");
-    o = gpt2_124m();
-    o.head_dim = INT32_MAX / 12 + 1; /* the products with d_model must fit 64 bits */
-    refused(&o, "model.head_dim = 178956971 is too large for model.n_heads = 12 and"
-                " model.n_kv_heads = 0: the product of head_dim and the number of all heads is"
-                " more than 6442450941");
-    o.head_dim = -1;
-    refused(&o, "model.head_dim = -1 is out of range: expected 0 to 2147483647");
-    o = gpt2_124m();
-    o.n_layers = 0;
-    o.vocab_size = (int64_t)1 << 40;
-    o.norm_eps = NAN;
-    refused(&o, "model.n_layers = 0 is out of range: expected 1 to 2147483647\n"
-                "model.vocab_size = 1099511627776 is out of range: expected 1 to 2147483647\n"
-                "model.norm_eps = nan: expected a positive number");
-    o = gpt2_124m();
-    o.document_token = 50304; /* of no interest */
-    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
-    o.document_mask = true;
-    refused(&o, "model.document_token: expected a token from 0 to 50303 (model.vocab_size - 1),"
-                " found 50304");
-    o.document_token = LM_TOKEN_UNKNOWN;
-    refused(&o, "model.document_mask needs model.document_token, which is not given");
-    o = gpt2_124m();
-    o.mlp = LM_MLP_COUNT;
-    refused(&o, "model.mlp: there is no choice number 4");
-    o = gpt2_124m();
-    o.d_model = o.n_heads = INT32_MAX; /* 4 d_model does not fit */
-    refused(&o,
-            "model.d_ff = 8589934588 is out of range: expected 1 to 2147483647; it follows from "
-            "model.d_model = 2147483647");
-}
-
 /* ---- rows ------------------------------------------------------------------------------------ */
 static void test_rows(void **state) {
     (void)state;
@@ -207,7 +98,7 @@ static void test_rows_of_heads_and_biases(void **state) {
 static void test_plan_of_gpt2(void **state) {
     (void)state;
     lm_model_plan plan;
-    lm_model_options o = gpt2_124m();
+    lm_model_options o = transformer_gpt2_124m();
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     o.context_length = 256;
     lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
@@ -233,7 +124,7 @@ static void test_plan_of_gpt2(void **state) {
 /* 12 layers of 768 at a context of 8192: with everything kept the activations alone take 3.4 GB. */
 static void test_plan_of_a_long_context(void **state) {
     (void)state;
-    lm_model_options o = gpt2_124m();
+    lm_model_options o = transformer_gpt2_124m();
     uint64_t activations[LM_RECOMPUTE_COUNT];
     o.context_length = 8192;
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
@@ -316,7 +207,7 @@ static void test_models_wider_than_a_block_of_k(void **state) {
         lm_kernels k;
         lm_compute compute;
         int32_t tokens[8];
-        lm_model_options o = gpt2_124m();
+        lm_model_options o = transformer_gpt2_124m();
         o.d_model = cases[i].d_model;
         o.n_layers = 1;
         o.n_heads = 16;
@@ -346,7 +237,7 @@ static void test_absurd_sizes_overflow(void **state) {
     lm_model_plan plan;
     lm_model *m;
     layers_open(&compute, &k, 1, 1, 0);
-    lm_model_options o = gpt2_124m();
+    lm_model_options o = transformer_gpt2_124m();
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
     assert_false(plan.overflow);
@@ -504,9 +395,6 @@ static void test_causality(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_unknown_vocabulary),
-        cmocka_unit_test(test_problems_name_both_keys),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_row_names),
         cmocka_unit_test(test_rows_of_heads_and_biases),

@@ -60,6 +60,17 @@ const transformer_case *transformer_named(const char *name) {
     return c;
 }
 
+lm_model_options transformer_gpt2_124m(void) {
+    lm_model_options o = transformer_named("gpt2")->o;
+    o.n_kv_heads = o.d_ff = 0; /* by default */
+    o.d_model = 768;
+    o.n_layers = o.n_heads = 12;
+    o.head_dim = 0;
+    o.context_length = 1024;
+    o.vocab_size = 50304;
+    return o;
+}
+
 int transformer_run_tests(const char *group, void (*test)(void **state)) {
     struct CMUnitTest tests[TRANSFORMERS_MOST];
     size_t n = 0;

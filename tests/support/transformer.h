@@ -16,6 +16,8 @@ enum { TRANSFORMERS_MOST = 32 };
  * Read on the first call; fails the test when that fails. */
 const transformer_case *transformer_cases(void);
 const transformer_case *transformer_named(const char *name);
+/* GPT-2 of 124M parameters, with 50304 tokens; to be resolved. */
+lm_model_options transformer_gpt2_124m(void);
 
 /* Runs a cmocka group of one test per case, each with layers_compute and its case as the state;
  * returns what main returns. */
