@@ -284,7 +284,10 @@ static lm_status evaluate_choices(const request *r, const lm_saved *saved, lm_co
     if ((status = lm_choices_read(&choices, r->choices, r->items, err)) != LM_OK) goto out;
     if ((status = lm_saved_model(saved, 1, compute, &e.model, err)) != LM_OK) goto out;
     double start = lm_clock_seconds();
-    if ((status = lm_eval_choices_run(&e, &choices, &found, err)) != LM_OK) goto out;
+    if ((status = lm_eval_choices_run(&e, &choices, &found, err)) != LM_OK) {
+        lm_error_prefix(err, "%s", r->choices);
+        goto out;
+    }
     print_choices(r, saved, choices.form, &found, lm_clock_seconds() - start, out);
 out:
     lm_model_free(e.model);

@@ -98,7 +98,7 @@ static lm_status check_ids(const job *j) {
         for (int64_t k = 0; k < j->texts[i].ids.count; k++)
             if (j->texts[i].ids.ids[k] >= vocab)
                 return lm_error_set(j->err, LM_ERR_USAGE,
-                                    "--choices: token %d is outside the model's vocabulary of %lld",
+                                    "token %d is outside the model's vocabulary of %lld",
                                     (int)j->texts[i].ids.ids[k], (long long)vocab);
     return LM_OK;
 }
@@ -120,7 +120,7 @@ static lm_status find_question(job *j, int64_t item, encoded *texts, question *q
         t->first = lm_max(lm_min(common(&texts[0].ids, &t->ids), t->ids.count - 1), 1);
         if (t->ids.count < 2)
             return lm_error_set(j->err, LM_ERR_USAGE,
-                                "--choices: line %lld: a choice of one token, in front of which"
+                                "line %lld: a choice of one token, in front of which"
                                 " nothing stands",
                                 (long long)j->choices->items[item].line);
         longest = lm_max(longest, t->ids.count);
@@ -129,9 +129,10 @@ static lm_status find_question(job *j, int64_t item, encoded *texts, question *q
     q->dropped = lm_max(longest - (context + 1), 0);
     if (q->dropped > q->shared)
         return lm_error_set(j->err, LM_ERR_USAGE,
-                            "--choices: line %lld: a choice that does not fit the model's context"
-                            " of %lld tokens",
-                            (long long)j->choices->items[item].line, (long long)context);
+                            "line %lld: a choice of %lld tokens does not fit the model's context of"
+                            " %lld tokens",
+                            (long long)j->choices->items[item].line,
+                            (long long)(longest - q->shared), (long long)context);
     q->shared -= q->dropped;
     j->result->cut += q->dropped > 0;
     return LM_OK;

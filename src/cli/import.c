@@ -37,6 +37,8 @@ static lm_status find_output(const request *r, char **path, lm_error *err) {
     char *directory = NULL, *resolved = NULL;
     lm_status status = LM_OK;
     *path = NULL;
+    if (!*r->output)
+        return lm_error_set(err, LM_ERR_USAGE, "--output: expected a name, found an empty one");
     if (lm_text_ends_with(r->output, ".npz")) {
         *path = strdup(r->output);
         if (!*path) status = lm_error_no_memory(err, r->output);

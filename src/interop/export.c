@@ -44,6 +44,8 @@ static lm_status check_tokenizer(const lm_interop_export *e, lm_error *err) {
 
 static lm_status check_output(const lm_interop_export *e, lm_error *err) {
     const lm_interop_kind *kind = kinds[e->class->format];
+    if (!*e->output)
+        return lm_error_set(err, LM_ERR_USAGE, "--output: expected a name, found an empty one");
     if (kind->is_directory) {
         if (!lm_file_exists(e->output) || lm_file_is_directory(e->output)) return LM_OK;
         return lm_error_set(err, LM_ERR_USAGE,

@@ -47,6 +47,10 @@ static const char *const known[] = {
     "rope.scaling.type",
     "rope.scaling.factor",
     "rope.scaling.original_context_length",
+    "rope.llama3.factor",
+    "rope.llama3.low_freq_factor",
+    "rope.llama3.high_freq_factor",
+    "rope.llama3.original_context",
 };
 
 static bool probe(const char *path, const unsigned char *front, size_t size) {

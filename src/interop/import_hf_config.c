@@ -73,8 +73,9 @@ static void read_mlp(lm_interop_source *s, lm_interop_values *v, const char *key
 
 /* The key by one of its two homes: rope_parameters of version 5, rope_scaling before it. */
 static const char *rope_key(const lm_interop_values *v, const char *name, char out[96]) {
+    bool newer = lm_interop_has_value(v, "rope_parameters.rope_type");
     strcat(strcpy(out, "rope_parameters."), name);
-    if (!lm_interop_has_value(v, out)) strcat(strcpy(out, "rope_scaling."), name);
+    if (!newer && !lm_interop_has_value(v, out)) strcat(strcpy(out, "rope_scaling."), name);
     return out;
 }
 

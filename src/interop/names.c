@@ -145,6 +145,8 @@ typedef struct builder {
     const lm_model_options *o;
     lm_param *rows;
     int64_t n_rows;
+    int64_t first, per_layer; /* rows [first, first + per_layer) are those of layer 0; as many of
+                                 each layer follow, in the same order */
     lm_interop_tensor *list;
     int64_t count, capacity;
 } builder;
@@ -159,12 +161,29 @@ static void put_name(char *out, size_t size, const char *pattern, int64_t layer,
     LM_ASSERT(n > 0 && n < (int)size);
 }
 
+static void find_layers(builder *b) {
+    while (b->first < b->n_rows && strncmp(b->rows[b->first].name, "h.0.", 4) != 0) b->first++;
+    while (b->first + b->per_layer < b->n_rows &&
+           strncmp(b->rows[b->first + b->per_layer].name, "h.0.", 4) == 0)
+        b->per_layer++;
+}
+
+/* The row is looked for in layer 0, and is at the same place in the others: a search through all
+ * rows for each of them would take a time that grows with the square of the layers. */
 static const lm_param *find_row(const builder *b, const char *pattern, int64_t layer,
                                 const char *suffix) {
     char name[48];
-    put_name(name, sizeof name, pattern, layer, suffix);
-    for (int64_t i = 0; i < b->n_rows; i++)
-        if (strcmp(b->rows[i].name, name) == 0) return &b->rows[i];
+    const int64_t behind = b->first + b->per_layer * b->o->n_layers;
+    put_name(name, sizeof name, pattern, 0, suffix);
+    for (int64_t i = 0; i < b->n_rows; i++) {
+        if (i == b->first + b->per_layer) i = behind;
+        if (i >= b->n_rows || strcmp(b->rows[i].name, name) != 0) continue;
+        if (i < b->first || i >= behind) return &b->rows[i];
+        const lm_param *row = &b->rows[i + layer * b->per_layer];
+        put_name(name, sizeof name, pattern, layer, suffix);
+        LM_ASSERT(strcmp(row->name, name) == 0);
+        return row;
+    }
     return NULL;
 }
 
@@ -296,6 +315,7 @@ lm_status lm_interop_tensors(const lm_interop_class *c, const lm_model_options *
                             "the model is too large: its sizes do not fit 64 bits");
     if (!(b.rows = calloc((size_t)b.n_rows, sizeof *b.rows))) return lm_error_no_memory(err, NULL);
     lm_model_params(o, b.rows, &total);
+    find_layers(&b);
     lm_status status = c->how & LM_INTEROP_BY_KIND ? add_by_kind(&b, err) : add_by_layer(&b, err);
     free(b.rows);
     if (status != LM_OK) {

@@ -62,6 +62,23 @@ lm_model_options lm_interop_options(void) {
                               .document_token = LM_TOKEN_UNKNOWN};
 }
 
+/* Some models name a token that their vocabulary lacks, for padding mostly. Nothing may look it
+ * up. */
+static void check_special(lm_interop_source *s) {
+    lm_interop_special *special = &s->kept.special;
+    const struct {
+        const char *name;
+        int32_t *id;
+    } ids[] = {{"begin", &special->bos}, {"end", &special->eos}, {"padding", &special->pad}};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        if (*ids[i].id < s->options.vocab_size) continue;
+        lm_text_say(&s->said,
+                    "the %s token %ld is beyond the vocabulary of %lld, and is left out\n",
+                    ids[i].name, (long)*ids[i].id, (long long)s->options.vocab_size);
+        *ids[i].id = -1;
+    }
+}
+
 lm_status lm_interop_open(lm_interop_source *s, const char *path, lm_error *err) {
     *s = (lm_interop_source){.options = lm_interop_options(), .kept = lm_interop_kept_none()};
     lm_status status = LM_OK;
@@ -85,6 +102,7 @@ lm_status lm_interop_open(lm_interop_source *s, const char *path, lm_error *err)
         status = lm_error_no_memory(err, path);
         goto out;
     }
+    check_special(s);
     status = s->reader->place(s, err);
     if (status == LM_OK && (s->said.failed || s->kept.chat_template.failed))
         status = lm_error_no_memory(err, path);

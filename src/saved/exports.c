@@ -55,6 +55,7 @@ const lm_interop_class *lm_saved_class(const lm_config *c, lm_interop_format for
         return NULL;
     }
     const lm_interop_class *class = lm_interop_find(format, options, n, &why);
+    if (!class && why.length > 0) why.data[--why.length] = '\0'; /* the last line's end */
     if (!class)
         lm_error_set(err, LM_ERR_USAGE, "nothing in %s holds this model; what comes nearest:\n%-s",
                      lm_interop_format_title((int)format), lm_text_cstr(&why));

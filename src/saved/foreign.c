@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "config/keys.h"
 #include "containers/tensors.h"
 
 /* The tokenizer `bytes` goes out as a file that others read; when it comes in again it is
@@ -58,6 +59,28 @@ static void count_parameters(lm_saved *s) {
     s->state.parameters = plan.parameters;
 }
 
+/* A checkpoint is opened only when its numbers are in the ranges of the config's keys. */
+static lm_status check_ranges(const lm_saved *s, lm_error *err) {
+    const lm_section *model = lm_section_find("model");
+    lm_status status = LM_OK;
+    for (const lm_key *k = model->keys; k < model->keys + model->n_keys && status == LM_OK; k++) {
+        lm_text value = {0}, expected = {0};
+        if (k->type != LM_KEY_INTEGER && k->type != LM_KEY_REAL) continue;
+        if (!lm_key_applies(k, &s->config)) continue;
+        lm_key_print(k, &s->config, &value);
+        lm_key_describe(k, &expected);
+        if (value.failed || expected.failed)
+            status = lm_error_no_memory(err, s->path);
+        else if (!lm_key_accepts_number(k, strtod(value.data, NULL)))
+            status =
+                lm_error_set(err, LM_ERR_USAGE, "%s: its model would have %s = %s: expected %s",
+                             s->path, k->path, value.data, expected.data);
+        lm_text_free(&value);
+        lm_text_free(&expected);
+    }
+    return status;
+}
+
 lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *tokenizer,
                                 lm_error *err) {
     memset(s, 0, sizeof *s);
@@ -69,6 +92,7 @@ lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *token
     status = lm_config_parse_saved(&s->config, path, "{}", 2, NULL, err);
     if (status != LM_OK) goto out;
     s->config.model = f->source.options;
+    if ((status = check_ranges(s, err)) != LM_OK) goto out;
     lm_run_state_init(&s->state);
     count_parameters(s);
     if (!tokenizer) tokenizer = f->source.tokenizer;

@@ -77,7 +77,8 @@ lengths() {
     check "and the question answered" says "accuracy       1.0000"
     printf '{"context": "a", "choices": ["%s", "b"], "label": 0}\n' "$context" >bad.jsonl
     check "a choice that does not fit is refused" \
-        exits_saying 2 "line 1: a choice that does not fit the model's context of 32 tokens" evaluate bad.jsonl
+        exits_saying 2 "tokens does not fit the model's context of 32 tokens" evaluate bad.jsonl
+    check "with its place" says "bad.jsonl: line 1: a choice of "
     printf '{"context": "a"}\n' >bad.jsonl
     check "a line that is no question is refused" exits_saying 2 'bad.jsonl:1: expected a list at "choices"' \
         evaluate bad.jsonl

@@ -165,6 +165,8 @@ static void test_configs(void **state) {
          "key rope_scaling.type: expected default, linear or llama3, found \"yarn\""},
         {"\"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 2}", NULL},
         {"\"rope_parameters\": {\"rope_type\": \"linear\"}", "factor: expected a number"},
+        {"\"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 2}",
+         "key rope_parameters.low_freq_factor: expected a number, found no such key"},
         {"\"architectures\": [\"LlamaForSequenceClassification\"]",
          "key architectures.0: expected LlamaForCausalLM, found"},
         {"\"attention_bias\": true", "expected a tensor model.layers.0.self_attn.q_proj.bias"},

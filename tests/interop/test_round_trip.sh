@@ -126,7 +126,47 @@ import_command() {
         "$lmtrain" import /dev/null --output none.npz
     check "--tokenizer takes one of its own" exits_saying 2 "has 256 tokens, its model only 32" \
         "$lmtrain" import "$models/llama" --output none.npz --tokenizer bytes
+    check "an output without a name is refused" exits_saying 2 "--output: expected a name" \
+        "$lmtrain" import "$models/llama" --output ""
+    check "and one of an export" exits_saying 2 "--output: expected a name" \
+        "$lmtrain" export "$models/llama" --to hf --output ""
     check "an imported model generates" exits_saying 0 "" \
         "$lmtrain" generate "$models/llama" --tokens-in "1 2 3" --tokens-out --tokens 3
 }
 scenario import_command
+
+# altered KEYS: the Llama model with these keys in its config.json, as m/
+altered() {
+    rm -rf m
+    cp -r "$models/llama" m
+    sed -i "s|\"use_cache\": true|$1|" m/config.json
+}
+
+odd_configs() {
+    altered '"rope_scaling": {"rope_type": "linear", "factor": 0.5}'
+    sed -i '/rope_type": "default"/d; s/500.0,/500.0/' m/config.json
+    check "a number that no checkpoint may have is refused" exits_saying 2 \
+        "m: its model would have model.rope_factor = 0.5: expected a number from 1" \
+        "$lmtrain" import m --output m.npz
+    check "and nothing is written" fails ls m.npz
+    altered '"use_cache": true'
+    sed -i 's/"pad_token_id": null/"pad_token_id": 32/' m/config.json
+    check "a special token beyond the vocabulary is left out" exits_saying 0 \
+        "the padding token 32 is beyond the vocabulary of 32, and is left out" \
+        "$lmtrain" import m --output m.npz
+    check "and does not go out again" exits 0 "$lmtrain" export m.npz --to hf --output hf
+    check "as the configs show" lacks '"pad_token_id": 32' hf/generation_config.json
+    sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 1000/' m/config.json
+    check "many layers that are not there are refused at once" \
+        exits_saying 1 "expected a tensor model.layers.2." \
+        timeout 2 "$lmtrain" import m --output m.npz --force
+    printf '%s' '{"run": {"dir": "l3"}, "model": {"rope_scaling": "llama3", "d_model": 8, "n_layers": 1,
+        "n_heads": 1, "context_length": 8, "vocab_size": 256}, "data": {"train": "x.bin"},
+        "train": {"steps": 1, "batch": 1}}' >l3.json
+    "$lmtrain" tokenize --tokenizer bytes --input "$root/README.md" --output l3data
+    "$lmtrain" --config l3.json --quiet --set data.train=l3data/train.bin
+    "$lmtrain" export l3 --to gguf --output l3.gguf
+    check "keys of our own are known" exits 0 "$lmtrain" import l3.gguf --output l3.npz
+    check "and not said to be passed over" lacks "passed over" out
+}
+scenario odd_configs
