@@ -229,7 +229,7 @@ static lm_status nothing(const lm_documents *d) {
     lm_text t = {0};
     lm_passed_over_report(&d->passed, &d->walk, d->how.field, &t);
     while (t.length > 0 && t.data[t.length - 1] == '\n') t.data[--t.length] = '\0';
-    lm_error_set(d->err, LM_ERR_USAGE, "%s: expected text, found none%s%s%-s",
+    lm_error_set(d->err, LM_ERR_USAGE, "%s: expected text, found none%s%-s%-s",
                  d->how.n_inputs > 0 ? lm_stream_name(d->how.inputs[0]) : "--input",
                  d->walk.other ? ": no file has an extension that was asked for" : "",
                  t.length ? "\n" : "", lm_text_cstr(&t));

@@ -93,6 +93,7 @@ what_files_are() {
         tokenize --input a.xz --force
     check "an empty file is named" exits_saying 2 "passed over: 1 file, empty: empty.txt" \
         tokenize --input empty.txt --force
+    check "on a line of its own" grep -qx "passed over: 1 file, empty: empty.txt" out
     check "a corpus that was there stays after errors" test -s out1/train.bin
     mkdir all
     mv wide.txt a.parquet a.xz empty.txt a.txt all
