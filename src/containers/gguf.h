@@ -60,7 +60,7 @@ typedef struct lm_gguf_pair {
 } lm_gguf_pair;
 
 typedef struct lm_gguf {
-    lm_file_reader file; /* not open after lm_gguf_parse */
+    lm_file_reader file;
     unsigned char *head; /* what the pairs point into */
     size_t head_size;
     lm_gguf_pair *pairs; /* by key */
