@@ -11,7 +11,7 @@
 
 #define INDEX "model.safetensors.index.json"
 
-enum { MOST_SHARDS = 1000 };
+enum { MOST_SHARDS = 1000, MOST_TEMPLATES = 100 };
 
 typedef struct directory {
     lm_safetensors *files;
@@ -146,6 +146,27 @@ static lm_status find_tokenizer(lm_interop_source *s, lm_error *err) {
     return LM_OK;
 }
 
+/* The key chat_template: a text, or a list of texts with names, of which the one called "default"
+ * counts. NULL: none. */
+static const char *template_of(lm_interop_source *s, lm_interop_values *v) {
+    char name[64], text[64];
+    if (lm_interop_has_value(v, "chat_template"))
+        return lm_interop_value_string(v, "chat_template");
+    const char *found = NULL;
+    int n = 0;
+    for (; n < MOST_TEMPLATES; n++) {
+        snprintf(name, sizeof name, "chat_template.%d.name", n);
+        snprintf(text, sizeof text, "chat_template.%d.template", n);
+        const char *called = lm_interop_value_string_or(v, name, NULL);
+        if (!called) break;
+        if (strcmp(called, "default") == 0) found = lm_interop_value_string(v, text);
+    }
+    if (n > (found != NULL))
+        lm_text_say(&s->said, "of %d chat templates %s is taken over\n", n,
+                    found ? "only \"default\"" : "none");
+    return found;
+}
+
 /* The text of chat_template.jinja, or of that key in tokenizer_config.json. */
 static lm_status find_template(lm_interop_source *s, lm_error *err) {
     lm_interop_values v = {0};
@@ -159,9 +180,7 @@ static lm_status find_template(lm_interop_source *s, lm_error *err) {
         status = lm_file_read(jinja, LM_INTEROP_VALUES_MOST, to, err);
     } else if (lm_file_exists(config)) {
         status = lm_interop_values_read(&v, config, err);
-        const char *text = status == LM_OK && lm_interop_has_value(&v, "chat_template")
-                               ? lm_interop_value_string(&v, "chat_template")
-                               : NULL;
+        const char *text = status == LM_OK ? template_of(s, &v) : NULL;
         if (text) lm_text_append(to, text, strlen(text));
         if (status == LM_OK) status = v.status;
     }

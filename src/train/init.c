@@ -37,7 +37,10 @@ static void say_differences(lm_trainer *t, const lm_saved *from) {
         lm_progress_note(&t->progress, "weights from %s, step %lld", from->path,
                          (long long)from->state.step);
     if (t->said.length > 0)
-        lm_progress_warn(&t->progress, "warning: there -> here:\n%-s", lm_text_cstr(&t->said));
+        lm_progress_warn(
+            &t->progress,
+            "warning: keys of the model are others than those of the weights (there -> here):\n%-s",
+            lm_text_cstr(&t->said));
 }
 
 static lm_status take_weights(lm_trainer *t, lm_error *err) {

@@ -119,6 +119,13 @@ what_came_in() {
     check "and to transformers" cmp hf/chat_template.jinja again/chat_template.jinja
     check "with the token that ends texts" grep -q '"eos_token_id": 7' again/config.json
     check "which generation is told of too" grep -q '"eos_token_id": 7' again/generation_config.json
+    rm hf/chat_template.jinja
+    sed -i '2s|^|"chat_template": [{"name": "tool_use", "template": "TOOLS"}, {"name": "default", "template": "CHAT"}],|' \
+        hf/tokenizer_config.json
+    check "of a list of templates the default one is taken" exits_saying 0 \
+        'of 2 chat templates only "default" is taken over' "$lmtrain" import hf --output list.npz
+    "$lmtrain" export list.npz --to hf --output listed >out
+    check "and goes out" test "$(cat listed/chat_template.jinja)" = CHAT
 }
 scenario what_came_in
 
