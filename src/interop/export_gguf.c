@@ -181,6 +181,19 @@ static lm_element element_of(const lm_interop_job *job, const lm_interop_tensor 
     return element;
 }
 
+static void say_types(const lm_interop_job *job) {
+    const lm_element asked = lm_interop_dtype_element(job->e->dtype);
+    int64_t n = 0;
+    for (int64_t i = 0; i < job->count; i++)
+        n += asked != LM_ELEMENT_F16 && element_of(job, &job->tensors[i]) == LM_ELEMENT_F16;
+    if (n > 0)
+        lm_text_say(job->said,
+                    "%lld of %lld tensors are stored as f16: blocks of %s are of %u elements, of"
+                    " which their rows are no multiple\n",
+                    (long long)n, (long long)job->count, lm_interop_dtype_name(job->e->dtype),
+                    (unsigned)lm_element_at((int)asked)->block);
+}
+
 typedef struct place {
     lm_tensor_writer *w;
     size_t i;
@@ -232,6 +245,7 @@ static lm_status write_gguf(lm_interop_job *job, lm_error *err) {
     if (status == LM_OK && rope_freqs)
         status = write_rope_freqs(&job->there, &w, (size_t)job->count, err);
     if (status == LM_OK) status = lm_tensor_writer_commit(&w.tensors, err);
+    if (status == LM_OK) say_types(job);
 out:
     lm_gguf_writer_free(&w);
     return status;

@@ -55,6 +55,11 @@ gguf() {
     check "it is a quarter as large as one of f32" exits 0 \
         "$lmtrain" export run --to gguf --output f32.gguf
     check "a file of q8_0 is smaller" test "$(($(wc -c <m.gguf) * 2))" -lt "$(wc -c <f32.gguf)"
+    check "nothing is said where all matrices have whole blocks" lacks "stored as f16" out
+    "$lmtrain" --config a.json --quiet --set train.steps=1 --set model.d_ff=50 --set run.dir=odd
+    check "matrices that have not are said to be of f16" \
+        exits_saying 0 "2 of 20 tensors are stored as f16: blocks of q8_0 are of 32 elements" \
+        "$lmtrain" export odd --to gguf --output odd.gguf --dtype q8_0
     check "the name given is in the file" grep -aq "mine" m.gguf
     check "a checkpoint is exported as its run" exits 0 \
         "$lmtrain" export run/checkpoints/step-0000000006.npz --to gguf --output c.gguf
