@@ -167,6 +167,9 @@ static lm_status put_tokenizer(const lm_interop_job *job, lm_gguf_writer *w, lm_
     lm_status status = lm_tokenizer_to_gguf(job->e->tokenizer, job->there.vocab_size, &v, err);
     if (status != LM_OK) return lm_error_prefix(err, "%s: the tokenizer", job->e->output);
     put_vocabulary(w, &v, job->e);
+    if (v.nfc)
+        lm_text_say(job->said, "llama.cpp does not bring text into Unicode's normalization form C,"
+                               " as the tokenizer does: text in another form has other ids\n");
     lm_gguf_vocabulary_free(&v);
     return LM_OK;
 }

@@ -45,8 +45,10 @@ typedef struct lm_gguf_vocabulary {
     int64_t unknown;        /* .unknown_token_id; likewise */
     bool add_begin;         /* .add_bos_token: `begin` stands in front of every text */
     bool add_space;         /* .add_space_prefix, of "llama": a space is put in front of a text */
-    lm_text bytes;          /* that tokens and merges point into, where this owns them */
-    bool owns;              /* the arrays */
+    bool nfc;      /* not in the file: the tokenizer brings text into Unicode's normalization
+                               form C first, which llama.cpp does not */
+    lm_text bytes; /* that tokens and merges point into, where this owns them */
+    bool owns;     /* the arrays */
 } lm_gguf_vocabulary;
 
 /* Fills *v, which frees what it holds. rows >= lm_tokenizer_vocab_size: as many tokens as the model

@@ -314,6 +314,7 @@ lm_status lm_tokenizer_to_gguf(const lm_tokenizer *t, int64_t rows, lm_gguf_voca
     out->begin = out->turn = lm_tokenizer_document_token(t);
     out->end = lm_tokenizer_end_token(t);
     out->add_begin = v->begins;
+    out->nfc = v->nfc;
 out:
     lm_vocabulary_free(&made);
     if (status != LM_OK) lm_gguf_vocabulary_free(out);

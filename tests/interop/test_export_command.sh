@@ -119,6 +119,7 @@ what_came_in() {
     "$lmtrain" import hf --output came.npz >out
     check "a chat template that came in goes out to llama.cpp" exits 0 \
         "$lmtrain" export came.npz --to gguf --output came.gguf
+    cp out said
     check "as it was" grep -aq "{% for m in messages %}CHAT{% endfor %}" came.gguf
     "$lmtrain" export came.npz --to hf --output again >out
     check "and to transformers" cmp hf/chat_template.jinja again/chat_template.jinja
@@ -131,6 +132,12 @@ what_came_in() {
         'of 2 chat templates only "default" is taken over' "$lmtrain" import hf --output list.npz
     "$lmtrain" export list.npz --to hf --output listed >out
     check "and goes out" test "$(cat listed/chat_template.jinja)" = CHAT
+    sed -i 's/"normalizer": null/"normalizer": {"type": "NFC"}/' hf/tokenizer.json
+    "$lmtrain" --version | grep -q utf8proc || { echo "ok - # SKIP utf8proc is missing"; return; }
+    check "that llama.cpp knows no normalization form is said" exits_saying 0 \
+        "does not bring text into Unicode's normalization form C" \
+        "$lmtrain" export hf --to gguf --output nfc.gguf
+    check "and not of the model before" lacks "normalization" said
 }
 scenario what_came_in
 
