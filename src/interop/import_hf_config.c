@@ -1,12 +1,13 @@
 /* What config.json means, class by class. transformers leaves out what is as its class has it by
  * default, so the defaults stand here too (configuration_*.py of transformers 5.24). */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "interop/hf_config.h"
 #include "interop/import_hf.h"
 
-enum { MOST = INT32_MAX };
+enum { MOST = INT32_MAX, MOST_ENDS = 1000 };
 
 typedef struct hf_class {
     const char *type;
@@ -57,6 +58,16 @@ static void read_special(lm_interop_source *s, lm_interop_values *v) {
     special->eos = (int32_t)lm_interop_value_count_or(
         v, lm_interop_has_value(v, "eos_token_id.0") ? "eos_token_id.0" : "eos_token_id", -1, MOST,
         -1);
+    int64_t ends = 0;
+    for (char key[64]; ends < MOST_ENDS; ends++) {
+        snprintf(key, sizeof key, "eos_token_id.%d", (int)ends);
+        if (!lm_interop_has_value(v, key)) break;
+    }
+    if (ends > 1)
+        lm_text_say(&s->said,
+                    "of %d tokens that end a text (eos_token_id) the first, %ld, is taken"
+                    " over\n",
+                    (int)ends, (long)special->eos);
     special->pad = (int32_t)lm_interop_value_count_or(v, "pad_token_id", -1, MOST, -1);
 }
 
@@ -143,7 +154,11 @@ static void read_layer_types(lm_interop_values *v, int64_t layers, bool *sliding
 
 static void read_window(lm_model_options *o, lm_interop_values *v, const lm_interop_hf_keys *k) {
     if (!k->window) return;
-    bool sliding = lm_interop_has_value(v, "sliding_window");
+    /* What is not said is 4096, but null is no window; Starcoder2 has none by default. */
+    bool said = lm_interop_has_value(v, "sliding_window");
+    bool by_default = !said && strcmp(k->type, "starcoder2") != 0 &&
+                      !lm_interop_value_is_null(v, "sliding_window");
+    bool sliding = said || by_default;
     if (k->window_types) {
         sliding = sliding && lm_interop_value_boolean_or(v, "use_sliding_window", false);
         int64_t full = lm_interop_value_count_or(v, "max_window_layers", 0, MOST, sliding ? 28 : 0);
@@ -154,7 +169,8 @@ static void read_window(lm_model_options *o, lm_interop_values *v, const lm_inte
         else if (sliding && full > 0)
             lm_interop_value_wrong(v, "max_window_layers", "0: a window in all layers");
     }
-    if (sliding) o->window = lm_interop_value_count(v, "sliding_window", 1, MOST);
+    if (sliding)
+        o->window = by_default ? 4096 : lm_interop_value_count(v, "sliding_window", 1, MOST);
 }
 
 /* The biases that the keys ask for, and that our model has together or not. */

@@ -64,7 +64,6 @@ static void take(lm_interop_values *v, lm_json_pull *p, lm_text *path) {
         take_members(v, p, path);
         return;
     }
-    if (lm_json_pull_if_null(p)) return;
     lm_interop_value *value = append(v);
     if (!value) {
         lm_json_pull_skip(p);
@@ -126,7 +125,7 @@ void lm_interop_values_free(lm_interop_values *v) {
 
 /* ---- getters ----------------------------------------------------------------------------------*/
 
-static const lm_interop_value *find(const lm_interop_values *v, const char *path) {
+static const lm_interop_value *find_any(const lm_interop_values *v, const char *path) {
     size_t low = 0, high = v->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -135,6 +134,16 @@ static const lm_interop_value *find(const lm_interop_values *v, const char *path
         *(order < 0 ? &high : &low) = order < 0 ? middle : middle + 1;
     }
     return NULL;
+}
+
+static const lm_interop_value *find(const lm_interop_values *v, const char *path) {
+    const lm_interop_value *value = find_any(v, path);
+    return value && value->kind != LM_JSON_NULL ? value : NULL;
+}
+
+bool lm_interop_value_is_null(const lm_interop_values *v, const char *path) {
+    const lm_interop_value *value = find_any(v, path);
+    return value && value->kind == LM_JSON_NULL;
 }
 
 bool lm_interop_has_value(const lm_interop_values *v, const char *path) {

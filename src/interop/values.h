@@ -1,6 +1,6 @@
 /* A small JSON file of another program as a flat list of values by their paths:
- * "rope_scaling.type", "architectures.0". What is null counts as absent, as it does in the
- * programs that wrote it.
+ * "rope_scaling.type", "architectures.0". What is null counts as absent for all getters, as it
+ * does in the programs that wrote it, but where they have a default of their own.
  *
  *     lm_interop_values v;
  *     lm_interop_values_read(&v, "m/config.json", err);
@@ -38,6 +38,8 @@ lm_status lm_interop_values_parse(lm_interop_values *v, const char *file, const 
 void lm_interop_values_free(lm_interop_values *v); /* zero-initialised or twice is fine */
 
 bool lm_interop_has_value(const lm_interop_values *v, const char *path);
+/* Does it stand there as null, as what means something else by default? */
+bool lm_interop_value_is_null(const lm_interop_values *v, const char *path);
 /* Getters: what is missing or of another kind is an error. */
 int64_t lm_interop_value_count(lm_interop_values *v, const char *path, int64_t low, int64_t high);
 double lm_interop_value_number(lm_interop_values *v, const char *path);

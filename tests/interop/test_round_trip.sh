@@ -154,8 +154,20 @@ odd_configs() {
     check "a special token beyond the vocabulary is left out" exits_saying 0 \
         "the padding token 32 is beyond the vocabulary of 32, and is left out" \
         "$lmtrain" import m --output m.npz
+    sed -i 's/"eos_token_id": 2/"eos_token_id": [2, 3]/' m/config.json
+    check "that one end of several is taken over is said" exits_saying 0 \
+        "of 2 tokens that end a text (eos_token_id) the first, 2," \
+        "$lmtrain" import m --output m.npz --force
     check "and does not go out again" exits 0 "$lmtrain" export m.npz --to hf --output hf
     check "as the configs show" lacks '"pad_token_id": 32' hf/generation_config.json
+    rm -rf mistral && cp -r "$models/mistral" mistral
+    sed -i '/"sliding_window"/d; s/\("max_position_embeddings"\): [0-9]*/\1: 8192/' mistral/config.json
+    "$lmtrain" export mistral --to hf --output window --threads 1 >out
+    check "a window of Mistral's that is not said is the one it has by default" \
+        grep -q '"sliding_window": 4096' window/config.json
+    sed -i 's/"max_position/"sliding_window": null, "max_position/' mistral/config.json
+    "$lmtrain" export mistral --to hf --output none --threads 1 >out
+    check "and null is none" lacks '"sliding_window": [0-9]' none/config.json
     sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 1000/' m/config.json
     check "many layers that are not there are refused at once" \
         exits_saying 1 "expected a tensor model.layers.2." \
