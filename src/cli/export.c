@@ -64,6 +64,18 @@ static char *name_of(const char *checkpoint) {
     return name;
 }
 
+/* The model's name as text that every reader takes: bytes that are not UTF-8, and line feeds, are
+ * written as "\xff" and "\n". */
+static lm_status choose_name(const request *r, const lm_saved *saved, lm_text *out, lm_error *err) {
+    char *name = r->name ? strdup(r->name) : name_of(saved->path);
+    if (!name) return lm_error_no_memory(err, NULL);
+    lm_text_say(out, "%s", name);
+    free(name);
+    if (out->failed) return lm_error_no_memory(err, NULL);
+    if (out->length > 0) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE, "--name: expected a name, found an empty one");
+}
+
 static lm_status open_tokenizer(const request *r, const lm_saved *saved, lm_tokenizer **t,
                                 lm_error *err) {
     lm_status status = lm_saved_tokenizer(saved, NULL, t, err);
@@ -110,17 +122,16 @@ static lm_status write(const lm_interop_export *e, const lm_saved *saved, lm_err
 static lm_status export(const request *r, const lm_saved *saved, lm_pool *pool, lm_error *err) {
     lm_tokenizer *tokenizer = NULL;
     lm_interop_kept kept = lm_interop_kept_none();
-    lm_text card = {0}, about = {0};
+    lm_text card = {0}, about = {0}, name = {0};
     float *weights = NULL;
-    char *name = r->name ? strdup(r->name) : name_of(saved->path);
     lm_interop_export e = {.ours = &saved->config.model,
                            .dtype = r->dtype,
-                           .name = name,
                            .output = r->output,
                            .shard_bytes = (uint64_t)r->shard_bytes,
                            .force = r->force};
-    lm_status status = name ? LM_OK : lm_error_no_memory(err, NULL);
+    lm_status status = choose_name(r, saved, &name, err);
     if (status != LM_OK) goto out;
+    e.name = lm_text_cstr(&name);
     e.class = lm_saved_class(&saved->config, (lm_interop_format)r->to, err);
     if (!e.class) {
         status = lm_error_prefix(err, "%s", saved->path);
@@ -142,7 +153,7 @@ static lm_status export(const request *r, const lm_saved *saved, lm_pool *pool, 
     status = write(&e, saved, err);
 out:
     free(weights);
-    free(name);
+    lm_text_free(&name);
     lm_text_free(&card);
     lm_text_free(&about);
     lm_interop_kept_free(&kept);

@@ -167,6 +167,19 @@ static const char *template_of(lm_interop_source *s, lm_interop_values *v) {
     return found;
 }
 
+/* A text that JSON and GGUF can hold. */
+static lm_status check_template(const char *path, const lm_text *t, lm_error *err) {
+    for (size_t at = 0, n; at < t->length && !t->failed; at += n) {
+        n = lm_text_utf8_length(t->data + at, t->length - at);
+        if (n == 0 || t->data[at] == '\0')
+            return lm_error_damaged(err,
+                                    "%s: byte offset %zu: expected UTF-8 text, found the byte"
+                                    " 0x%02X",
+                                    path, at, (unsigned char)t->data[at]);
+    }
+    return LM_OK;
+}
+
 /* The text of chat_template.jinja, or of that key in tokenizer_config.json. */
 static lm_status find_template(lm_interop_source *s, lm_error *err) {
     lm_interop_values v = {0};
@@ -178,6 +191,7 @@ static lm_status find_template(lm_interop_source *s, lm_error *err) {
         status = lm_error_no_memory(err, s->path);
     } else if (lm_file_exists(jinja)) {
         status = lm_file_read(jinja, LM_INTEROP_VALUES_MOST, to, err);
+        if (status == LM_OK) status = check_template(jinja, to, err);
     } else if (lm_file_exists(config)) {
         status = lm_interop_values_read(&v, config, err);
         const char *text = status == LM_OK ? template_of(s, &v) : NULL;

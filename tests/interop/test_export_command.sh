@@ -61,6 +61,11 @@ gguf() {
         exits_saying 0 "2 of 20 tensors are stored as f16: blocks of q8_0 are of 32 elements" \
         "$lmtrain" export odd --to gguf --output odd.gguf --dtype q8_0
     check "the name given is in the file" grep -aq "mine" m.gguf
+    check "a name is text" exits 0 \
+        "$lmtrain" export run --to gguf --output named.gguf --name "$(printf 'a\377b')"
+    check "whatever bytes it has" grep -aqF 'a\xffb' named.gguf
+    check "an empty one is refused" exits_saying 2 "--name: expected a name" \
+        "$lmtrain" export run --to gguf --output named.gguf --name ""
     check "a checkpoint is exported as its run" exits 0 \
         "$lmtrain" export run/checkpoints/step-0000000006.npz --to gguf --output c.gguf
     check "a run and its checkpoint give the same file" cmp c.gguf f32.gguf
@@ -125,6 +130,10 @@ what_came_in() {
     check "and to transformers" cmp hf/chat_template.jinja again/chat_template.jinja
     check "with the token that ends texts" grep -q '"eos_token_id": 7' again/config.json
     check "which generation is told of too" grep -q '"eos_token_id": 7' again/generation_config.json
+    printf 'a\377' >hf/chat_template.jinja
+    check "a template that is no text is refused" \
+        exits_saying 1 "byte offset 1: expected UTF-8 text, found the byte 0xFF" \
+        "$lmtrain" import hf --output bad.npz
     rm hf/chat_template.jinja
     sed -i '2s|^|"chat_template": [{"name": "tool_use", "template": "TOOLS"}, {"name": "default", "template": "CHAT"}],|' \
         hf/tokenizer_config.json
