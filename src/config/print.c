@@ -327,15 +327,21 @@ static bool is_inherited(const lm_config *c, const lm_key *k) {
     return !c->given[lm_key_find(k->path)] || (k->type == LM_KEY_INTEGER && is_zero(c, k));
 }
 
+/* May the key differ from that of the weights? Learned positions are as many as the context. */
+static bool may_differ(const lm_key *k, const lm_config *from) {
+    if (from->model.position == LM_POSITION_LEARNED && strcmp(k->path, "model.context_length") == 0)
+        return false;
+    return k->may_differ || k->may_change;
+}
+
 lm_status lm_config_inherit(lm_config *c, const lm_config *from, bool force, lm_text *differing,
                             lm_error *err) {
     const lm_section *s = lm_section_find("model");
     lm_text problems = {0};
     lm_status status = LM_OK;
     for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
-        if (k->neutral || force || is_inherited(c, k)) continue;
-        append_difference(k, from, c, false,
-                          k->may_differ || k->may_change ? differing : &problems);
+        if (k->neutral || force || is_inherited(c, k) || !c->given[lm_key_find(k->path)]) continue;
+        append_difference(k, from, c, false, may_differ(k, from) ? differing : &problems);
     }
     if (problems.failed || differing->failed) {
         status = lm_error_no_memory(err, NULL);

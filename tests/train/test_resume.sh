@@ -233,8 +233,27 @@ weights_that_do_not_fit() {
     check "run.init_from names all such keys, one a line" says "model.n_layers: 2 -> 1"
     check "run.init_from lists other differences between the models" \
         exits_saying 0 "model.rope_theta: 10000 -> 5000" tune --set model.rope_theta=5000
+    "$lmtrain" --config a.json --quiet --set run.dir=learned --set train.steps=1 --set model.position=learned
+    check "run.init_from refuses another context of learned positions" \
+        exits_saying 2 "model.context_length: $(sed -n 's/.*"context_length": \([0-9]*\).*/\1/p' learned/resolved.json) -> 8" \
+        "$lmtrain" --config a.json --set run.dir=shorter --set run.init_from=learned \
+        --set model.position=learned --set model.context_length=8
 }
 scenario weights_that_do_not_fit
+
+# What the data says is no key that the config gives.
+masked() {
+    "$lmtrain" tokenize --train --vocab-size 300 --input "$root/README.md" --output text >out
+    printf '{"run": {"dir": "plain"}, "model": {"d_model": 8, "n_layers": 1, "n_heads": 1, "context_length": 16},
+        "data": {"train": "text/train.bin"}, "train": {"steps": 1, "batch": 1}}' >plain.json
+    "$lmtrain" --config plain.json --quiet
+    check "documents may be masked in a run that begins with weights" \
+        exits_saying 0 "model.document_mask: false -> true" "$lmtrain" --config plain.json \
+        --set run.dir=masked --set run.init_from=plain --set model.document_mask=true
+    check "whose document token is that of the data" grep -q '"document_token": 299' masked/resolved.json
+    check "which is no difference" lacks "document_token" out
+}
+scenario masked
 
 # A config without a model is that of the weights.
 three_lines() {
