@@ -143,6 +143,9 @@ static lm_status find_tokenizer(lm_interop_source *s, lm_error *err) {
         s->tokenizer = lm_file_join(s->path, names[i]);
         return s->tokenizer ? LM_OK : lm_error_no_memory(err, s->path);
     }
+    if (has(s->path, "tokenizer.model"))
+        lm_text_say(&s->said, "tokenizer.model of SentencePiece is not read: let transformers save"
+                              " the tokenizer as tokenizer.json\n");
     return LM_OK;
 }
 

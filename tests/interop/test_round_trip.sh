@@ -154,6 +154,9 @@ odd_configs() {
     check "a special token beyond the vocabulary is left out" exits_saying 0 \
         "the padding token 32 is beyond the vocabulary of 32, and is left out" \
         "$lmtrain" import m --output m.npz
+    rm -f m/tokenizer.json && touch m/tokenizer.model
+    check "a tokenizer that is not read is named" exits_saying 0 "tokenizer.model of SentencePiece is not read" \
+        "$lmtrain" import m --output m.npz --force
     sed -i 's/"eos_token_id": 2/"eos_token_id": [2, 3]/' m/config.json
     check "that one end of several is taken over is said" exits_saying 0 \
         "of 2 tokens that end a text (eos_token_id) the first, 2," \
