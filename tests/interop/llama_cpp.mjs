@@ -51,6 +51,7 @@ for (const job of JSON.parse(readFileSync(process.argv[2], "utf8"))) {
     } catch (error) {
         answer.error = String(error);
     }
-    console.log(JSON.stringify(answer));
+    /* process.exit would cut off what a pipe, which holds 64 KiB, has not taken yet. */
+    await new Promise((done) => process.stdout.write(JSON.stringify(answer) + "\n", done));
 }
 process.exit(0);
