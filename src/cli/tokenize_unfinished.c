@@ -4,14 +4,12 @@
 
 #include "base/file.h"
 #include "base/json.h"
-
-#define NAME   "unfinished.json"
-#define FORMAT "lmtrain unfinished corpus"
+#include "data/shard_set.h"
 
 #define MOST ((int64_t)1 << 53)
 
 static char *path_in(const char *directory, lm_error *err) {
-    char *path = lm_file_join(directory, NAME);
+    char *path = lm_file_join(directory, LM_UNFINISHED_FILE);
     if (!path) lm_error_no_memory(err, directory);
     return path;
 }
@@ -20,7 +18,7 @@ static lm_status parse(lm_unfinished *u, const char *path, const lm_text *text, 
     lm_json_reader r;
     lm_status status = lm_json_open(&r, path, lm_text_cstr(text), text->length, err);
     if (status != LM_OK) return status;
-    lm_json_expect_string(&r, "format", FORMAT);
+    lm_json_expect_string(&r, "format", LM_UNFINISHED_FORMAT);
     lm_json_expect_count(&r, "version", 1);
     u->options = lm_json_get_digest(&r, "options");
     u->documents = lm_json_get_count(&r, "documents", 0, MOST);
@@ -53,7 +51,7 @@ lm_status lm_unfinished_write(const lm_unfinished *u, const char *directory, lm_
     char *path = path_in(directory, err);
     if (!path) return err->code;
     lm_json_object(&w, NULL, LM_JSON_LINES);
-    lm_json_string(&w, "format", FORMAT);
+    lm_json_string(&w, "format", LM_UNFINISHED_FORMAT);
     lm_json_integer(&w, "version", 1);
     lm_json_digest(&w, "options", u->options);
     lm_json_integer(&w, "documents", u->documents);

@@ -10,6 +10,7 @@
 #include "base/numbers.h"
 #include "data/format.h"
 #include "data/parts.h"
+#include "data/shard_set.h"
 
 /* ---- opening ----------------------------------------------------------------------------------*/
 
@@ -59,9 +60,29 @@ static bool stands_beside_shards(const char *name) {
     return lm_text_ends_with(name, ".idx") || lm_text_ends_with(name, ".json");
 }
 
+static lm_status check_finished(const char *directory, lm_error *err) {
+    lm_text text = {0};
+    lm_error ignored;
+    char *path = lm_file_join(directory, LM_UNFINISHED_FILE);
+    if (!path) return lm_error_no_memory(err, directory);
+    lm_status status = LM_OK;
+    if (lm_file_exists(path) && lm_file_read(path, 1 << 16, &text, &ignored) == LM_OK &&
+        strstr(lm_text_cstr(&text), LM_UNFINISHED_FORMAT))
+        status =
+            lm_error_set(err, LM_ERR_RUNTIME,
+                         "%s: expected a whole corpus, found an unfinished one (" LM_UNFINISHED_FILE
+                         "): give its lmtrain tokenize again, which goes on where it was",
+                         directory);
+    lm_text_free(&text);
+    free(path);
+    return status;
+}
+
 static lm_status add_directory(lm_corpus *c, const char *path, lm_error *err) {
     lm_file_list list;
-    lm_status status = lm_file_list_directory(&list, path, err);
+    lm_status status = check_finished(path, err);
+    if (status != LM_OK) return status;
+    status = lm_file_list_directory(&list, path, err);
     for (size_t i = 0; status == LM_OK && i < list.count; i++) {
         if (!lm_corpus_is_shard_name(list.names[i])) {
             c->skipped += !stands_beside_shards(list.names[i]);
@@ -82,6 +103,22 @@ static lm_status add_directory(lm_corpus *c, const char *path, lm_error *err) {
 static bool is_in_pattern(const char *path) {
     const char *slash = strrchr(path, '/');
     return (slash ? slash[1] : path[0]) != '.' && !stands_beside_shards(path);
+}
+
+/* The directory of each shard that a pattern found. */
+static lm_status check_all_finished(const lm_corpus *c, lm_error *err) {
+    lm_status status = LM_OK;
+    size_t before = SIZE_MAX;
+    for (int64_t i = 0; status == LM_OK && i < c->count; i++) {
+        const char *path = c->shards[i].path, *slash = strrchr(path, '/');
+        size_t n = slash ? (size_t)(slash - path) : 0;
+        if (n == before && strncmp(path, c->shards[i - 1].path, n + (slash != NULL)) == 0) continue;
+        char *directory = slash ? strndup(path, n > 0 ? n : 1) : strdup(".");
+        status = directory ? check_finished(directory, err) : lm_error_no_memory(err, path);
+        free(directory);
+        before = n;
+    }
+    return status;
 }
 
 static lm_status add_pattern(lm_corpus *c, const char *path, lm_error *err) {
@@ -115,7 +152,7 @@ static lm_status add_pattern(lm_corpus *c, const char *path, lm_error *err) {
                               " in .idx or .json",
                               path);
     globfree(&found);
-    return status;
+    return status == LM_OK ? check_all_finished(c, err) : status;
 }
 
 /* One shard. Megatron's users name x for x.bin and x.idx, and some the index. */

@@ -38,8 +38,9 @@ typedef struct lm_corpus_options {
 /* Is a file of this name a shard of the directory that it is in? */
 bool lm_corpus_is_shard_name(const char *name);
 
-/* Opens every shard. Sizes that are not whole tokens, an empty corpus, or a manifest that disagrees
- * with its shard are errors naming file, expected, found. */
+/* Opens every shard. Sizes that are not whole tokens, an empty corpus, a manifest that disagrees
+ * with its shard, or shards whose lmtrain tokenize was stopped (of a directory or a pattern: one
+ * shard alone is whole) are errors naming file, expected, found. */
 lm_status lm_corpus_open(lm_corpus **c, const char *path, const lm_corpus_options *how,
                          lm_error *err);
 void lm_corpus_close(lm_corpus *c); /* NULL is fine */

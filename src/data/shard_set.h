@@ -14,6 +14,11 @@
 
 #include "data/shard_writer.h"
 
+/* A directory with this file holds a corpus whose lmtrain tokenize was stopped: shards are
+ * missing. */
+#define LM_UNFINISHED_FILE   "unfinished.json"
+#define LM_UNFINISHED_FORMAT "lmtrain unfinished corpus"
+
 typedef struct lm_shard_set {
     const char *directory, *name; /* the caller's */
     lm_manifest_tokenizer tokenizer;

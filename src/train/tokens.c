@@ -4,13 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+
 /* The one whose file lies beside the shards. */
 static lm_status open_beside(lm_tokenizer **t, const lm_corpus *c, const char *corpus_is,
                              lm_error *err) {
     uint64_t digest, expected = lm_corpus_tokenizer(c)->digest;
     char *path = lm_corpus_tokenizer_path(c);
     if (!path) return lm_error_no_memory(err, NULL);
-    lm_status status = lm_tokenizer_open(t, path, NULL, err);
+    lm_status status;
+    if (!lm_file_exists(path)) {
+        status = lm_error_set(err, LM_ERR_RUNTIME,
+                              "%s: cannot open the tokenizer that the manifest of %s names: it is"
+                              " not there",
+                              path, corpus_is);
+    } else {
+        status = lm_tokenizer_open(t, path, NULL, err);
+    }
     if (status == LM_OK) status = lm_tokenizer_digest(*t, &digest, err);
     if (status == LM_OK && digest != expected)
         status = lm_error_set(err, LM_ERR_RUNTIME,

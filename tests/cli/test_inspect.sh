@@ -23,6 +23,11 @@ decoded() {
         inspect cut --decode 1 --at 25457
     inspect bpe/train.bin --decode 999999 >out
     check "--decode uses the tokenizer beside the shards" cmp <(sed 's/^<|endoftext|>//' out) text.txt
+    mv bpe/tokenizer.json bpe/elsewhere.json
+    check "a tokenizer that is not beside the shards is missed by its name" \
+        exits_saying 1 "bpe/tokenizer.json: cannot open the tokenizer that the manifest of bpe/train.bin" \
+        inspect bpe/train.bin --decode 1
+    mv bpe/elsewhere.json bpe/tokenizer.json
     inspect bpe/train.bin cut --decode 999999 >out
     check "--decode takes several corpora" test "$(wc -l <out)" = 800
     mv train.json kept

@@ -56,6 +56,9 @@ killed() {
         rm -rf killed
         kill_when_waiting $size "${to[@]}"
         check "a job that was killed after $size bytes leaves where it was" test -s killed/unfinished.json
+        check "an unfinished corpus is not used for a whole one" \
+            exits_saying 1 "killed: expected a whole corpus, found an unfinished one" \
+            "$lmtrain" inspect killed
         check "it does not go on with other options" exits_saying 2 "unfinished corpus of other options" \
             tokenize --input - "${to[@]}" --sample 0.5 <text
         check "it does not go on with other text" exits_saying 1 "the text is not what" \
@@ -68,6 +71,11 @@ killed() {
     done
     rm -rf killed
     kill_when_waiting 6000000 "${to[@]}"
+    cp whole/train-00000.bin whole/train-00000.json killed
+    check "by a pattern neither" exits_saying 1 "killed: expected a whole corpus" \
+        "$lmtrain" inspect 'killed/train-0000[0].bin'
+    check "a shard of it that is whole is used by its name" \
+        exits 0 "$lmtrain" inspect killed/train-00000.bin
     check "--force begins anew" exits 0 tokenize --input - "${to[@]}" --force <text
     check "and makes the same corpus" diff -r -I '"modified"' killed whole
 }
