@@ -116,6 +116,23 @@ lm_interop_special lm_interop_special_of(const lm_interop_export *e) {
     return special;
 }
 
+/* Where a tensor's elements go: tensor i of a writer. */
+typedef struct place {
+    lm_tensor_writer *w;
+    size_t i;
+} place;
+
+static lm_status write_piece(void *to, uint64_t at, const void *bytes, size_t size, lm_error *err) {
+    place *p = to;
+    return lm_tensor_write(p->w, p->i, at, bytes, size, err);
+}
+
+lm_status lm_interop_write_tensor(const lm_interop_job *job, int64_t i, lm_element element,
+                                  lm_tensor_writer *w, size_t there, lm_error *err) {
+    place p = {w, there};
+    return lm_interop_each_piece(job, i, element, write_piece, &p, err);
+}
+
 lm_status lm_interop_append(void *to, uint64_t at, const void *bytes, size_t size, lm_error *err) {
     (void)at;
     return lm_file_writer_write(to, bytes, size, err);

@@ -197,16 +197,6 @@ static void say_types(const lm_interop_job *job) {
                     (unsigned)lm_element_at((int)asked)->block);
 }
 
-typedef struct place {
-    lm_tensor_writer *w;
-    size_t i;
-} place;
-
-static lm_status write_piece(void *to, uint64_t at, const void *bytes, size_t size, lm_error *err) {
-    place *p = to;
-    return lm_tensor_write(p->w, p->i, at, bytes, size, err);
-}
-
 static lm_status write_rope_freqs(const lm_model_options *o, lm_gguf_writer *w, size_t i,
                                   lm_error *err) {
     const lm_rope_frequencies scaled = {.turned = o->rope_dim,
@@ -241,9 +231,8 @@ static lm_status write_gguf(lm_interop_job *job, lm_error *err) {
     if (rope_freqs) lm_gguf_add(&w, "rope_freqs.weight", LM_ELEMENT_F32, 1, &turned);
     if ((status = lm_gguf_begin(&w, job->e->output, err)) != LM_OK) goto out;
     for (int64_t i = 0; i < job->count && status == LM_OK; i++) {
-        place p = {&w.tensors, (size_t)i};
-        status =
-            lm_interop_each_piece(job, i, element_of(job, &job->tensors[i]), write_piece, &p, err);
+        status = lm_interop_write_tensor(job, i, element_of(job, &job->tensors[i]), &w.tensors,
+                                         (size_t)i, err);
     }
     if (status == LM_OK && rope_freqs)
         status = write_rope_freqs(&job->there, &w, (size_t)job->count, err);

@@ -64,16 +64,6 @@ static lm_status cut(const lm_interop_job *job, shards *s, lm_error *err) {
     return LM_OK;
 }
 
-typedef struct place {
-    lm_tensor_writer *w;
-    size_t i;
-} place;
-
-static lm_status write_piece(void *to, uint64_t at, const void *bytes, size_t size, lm_error *err) {
-    place *p = to;
-    return lm_tensor_write(p->w, p->i, at, bytes, size, err);
-}
-
 static lm_status write_shard(const lm_interop_job *job, shard *s, lm_interop_files *files,
                              lm_error *err) {
     const lm_element element = lm_interop_dtype_element(job->e->dtype);
@@ -86,8 +76,7 @@ static lm_status write_shard(const lm_interop_job *job, shard *s, lm_interop_fil
     }
     lm_status status = lm_safetensors_begin(&s->w, path, err);
     for (int64_t i = 0; i < s->count && status == LM_OK; i++) {
-        place p = {&s->w.tensors, (size_t)i};
-        status = lm_interop_each_piece(job, s->first + i, element, write_piece, &p, err);
+        status = lm_interop_write_tensor(job, s->first + i, element, &s->w.tensors, (size_t)i, err);
     }
     free(path);
     return status;

@@ -36,6 +36,10 @@ typedef lm_status lm_interop_sink(void *to, uint64_t at, const void *bytes, size
 lm_status lm_interop_each_piece(const lm_interop_job *job, int64_t i, lm_element element,
                                 lm_interop_sink *sink, void *to, lm_error *err);
 
+/* Writes all of the job's tensor i in the element type as tensor `there` of w. Errors: likewise. */
+lm_status lm_interop_write_tensor(const lm_interop_job *job, int64_t i, lm_element element,
+                                  lm_tensor_writer *w, size_t there, lm_error *err);
+
 /* The tokens with a meaning of their own: those that came in, else the tokenizer's. */
 lm_interop_special lm_interop_special_of(const lm_interop_export *e);
 
