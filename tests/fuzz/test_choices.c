@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/rng.h"
 #include "tests/fuzz/choices.c"
+#include "tests/support/draws.h"
 
 enum { ROUNDS = 4000, ROOM = 600 };
 
@@ -22,23 +22,18 @@ static const char *const seeds[] = {
     "{\"sentence_good\": \"g\", \"sentence_bad\": \"b\"}",
 };
 
-static uint64_t draws;
-
-static size_t below(size_t n) {
-    lm_rng rng = {.seed = 21, .purpose = LM_RNG_TEST};
-    return n ? (size_t)(lm_rng_uniform(&rng, draws++) * (double)n) : 0;
-}
+static lm_draws draws = {.seed = 21};
 
 static size_t mutate(uint8_t *data, size_t size) {
     static const char *const pieces[] = {"\"", "[",     "]", "{", "}", "null", "-1", ",",
                                          "\n", "\\u00", "9", " ", ":", "\"\"", "64", "\xFF"};
-    size_t at = below(size), n = 1 + below(12);
-    if (below(3) == 0 && size > 1) {
+    size_t at = lm_draw(&draws, size), n = 1 + lm_draw(&draws, 12);
+    if (lm_draw(&draws, 3) == 0 && size > 1) {
         n = n < size - at ? n : size - at;
         memmove(data + at, data + at + n, size - at - n);
         return size - n;
     }
-    const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
+    const char *piece = pieces[lm_draw(&draws, sizeof pieces / sizeof *pieces)];
     n = strlen(piece);
     if (size + n > ROOM) return size;
     memmove(data + at + n, data + at, size - at);
@@ -53,7 +48,8 @@ static void test_questions(void **state) {
             uint8_t data[ROOM];
             size_t size = strlen(seeds[s]);
             memcpy(data, seeds[s], size);
-            for (size_t times = below(5); times > 0 && size > 1; times--) size = mutate(data, size);
+            for (size_t times = lm_draw(&draws, 5); times > 0 && size > 1; times--)
+                size = mutate(data, size);
             LLVMFuzzerTestOneInput(data, size);
         }
 }

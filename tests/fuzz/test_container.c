@@ -5,36 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "tests/support/container.h"
+#include "tests/support/draws.h"
 
 enum { ROUNDS = 30000, ROOM = 1 << 14 };
 
 static lm_text good;
-static uint64_t draws;
-
-static size_t below(size_t n) {
-    lm_rng rng = {.seed = 11, .purpose = LM_RNG_TEST};
-    return n ? (size_t)(lm_rng_uniform(&rng, draws++) * (double)n) : 0;
-}
+static lm_draws draws = {.seed = 11};
 
 static size_t mutate(unsigned char *data, size_t size) {
     static const unsigned char extremes[] = {0, 1, 0x7f, 0x80, 0xff};
-    size_t at = below(size), n = 1 + below(size - at < 64 ? size - at : 64), to = below(size);
+    size_t at = lm_draw(&draws, size), n = 1 + lm_draw(&draws, size - at < 64 ? size - at : 64),
+           to = lm_draw(&draws, size);
     /* Most of it near the end, where the structure is. */
-    if (below(3) > 0) at = size - 1 - below(size < 1500 ? size : 1500);
+    if (lm_draw(&draws, 3) > 0) at = size - 1 - lm_draw(&draws, size < 1500 ? size : 1500);
     n = n < size - at ? n : size - at;
-    switch (below(6)) {
+    switch (lm_draw(&draws, 6)) {
     case 0:
-        data[at] = (unsigned char)(data[at] ^ 1u << below(8));
+        data[at] = (unsigned char)(data[at] ^ 1u << lm_draw(&draws, 8));
         break;
     case 1:
-        memset(data + at, extremes[below(sizeof extremes)], n < 8 ? n : 8);
+        memset(data + at, extremes[lm_draw(&draws, sizeof extremes)], n < 8 ? n : 8);
         break;
     case 2: /* a digit of meta.json */
         for (size_t i = at; i < size; i++)
             if (data[i] >= '0' && data[i] <= '9') {
-                data[i] = (unsigned char)('0' + below(10));
+                data[i] = (unsigned char)('0' + lm_draw(&draws, 10));
                 break;
             }
         break;
@@ -64,10 +60,10 @@ static void test_mutated_containers_never_crash(void **state) {
     lm_test_container_seal(data, good.length);
     assert_memory_equal(data, good.data, good.length);
     for (int i = 0; i < ROUNDS; i++) {
-        size_t size = good.length, times = 1 + below(4);
+        size_t size = good.length, times = 1 + lm_draw(&draws, 4);
         memcpy(data, good.data, size);
         for (; times > 0 && size > 0; times--) size = mutate(data, size);
-        if (below(8) > 0) {
+        if (lm_draw(&draws, 8) > 0) {
             lm_test_container_seal(data, size);
             lm_test_container_read(data, size); /* whether it is accepted is not ours to say */
         } else if (size != good.length || memcmp(data, good.data, size) != 0) {

@@ -3,34 +3,29 @@
 
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "tests/fuzz/documents.c"
+#include "tests/support/draws.h"
 
 enum { ROUNDS = 20000, ROOM = 512 };
 
-static uint64_t draws;
-
-static size_t below(size_t n) {
-    lm_rng rng = {.seed = 12, .purpose = LM_RNG_TEST};
-    return n ? (size_t)(lm_rng_uniform(&rng, draws++) * (double)n) : 0;
-}
+static lm_draws draws = {.seed = 12};
 
 static size_t mutate(uint8_t *data, size_t size) {
     static const char *const pieces[] = {"ab\nab", "ab\n", "ab",   "\n", "{\"a\":{\"b\":\"",
                                          "\"}}\n", "\\u",  "d800", "\"", "{",
                                          "]",      "null", ",",    "\\"};
-    size_t at = below(size), n = 1 + below(8);
-    if (below(3) == 0 && size > 1) {
+    size_t at = lm_draw(&draws, size), n = 1 + lm_draw(&draws, 8);
+    if (lm_draw(&draws, 3) == 0 && size > 1) {
         n = n < size - at ? n : size - at;
         memmove(data + at, data + at + n, size - at - n);
         return size - n;
     }
-    const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
+    const char *piece = pieces[lm_draw(&draws, sizeof pieces / sizeof *pieces)];
     n = strlen(piece);
     if (size + n > ROOM) return size;
     memmove(data + at + n, data + at, size - at);
     memcpy(data + at, piece, n);
-    if (below(4) == 0) data[at] = (uint8_t)(data[at] ^ 1u << below(8));
+    if (lm_draw(&draws, 4) == 0) data[at] = (uint8_t)(data[at] ^ 1u << lm_draw(&draws, 8));
     return size + n;
 }
 
@@ -39,7 +34,8 @@ static void try_all(const void *seed, size_t seed_size) {
     for (int i = 0; i < ROUNDS; i++) {
         size_t size = seed_size;
         memcpy(data, seed, size);
-        for (size_t times = 1 + below(6); times > 0 && size > 1; times--) size = mutate(data, size);
+        for (size_t times = 1 + lm_draw(&draws, 6); times > 0 && size > 1; times--)
+            size = mutate(data, size);
         LLVMFuzzerTestOneInput(data, size);
     }
 }

@@ -6,24 +6,20 @@
 #include <string.h>
 
 #include "base/numbers.h"
-#include "base/rng.h"
 #include "tests/fuzz/import.c"
+#include "tests/support/draws.h"
 
 enum { ROUNDS = 400, ROOM = 1 << 16 };
 
-static uint64_t draws;
-
-static size_t below(size_t n) {
-    lm_rng rng = {.seed = 37, .purpose = LM_RNG_TEST};
-    return n ? (size_t)(lm_rng_uniform(&rng, draws++) * (double)n) : 0;
-}
+static lm_draws draws = {.seed = 37};
 
 /* Most of the mutations are in the head. */
 static size_t mutate(uint8_t *data, size_t size, size_t head) {
     static const uint8_t numbers[] = {0, 1, 2, 3, 16, 32, 64, 127, 128, 255, '0', '9', '"', 'e'};
-    size_t at = below(below(8) ? lm_size_min(head, size) : size), n = 1 + below(9);
+    size_t at = lm_draw(&draws, lm_draw(&draws, 8) ? lm_size_min(head, size) : size),
+           n = 1 + lm_draw(&draws, 9);
     n = lm_size_min(n, size - at);
-    switch (below(4)) {
+    switch (lm_draw(&draws, 4)) {
     case 0:
         memmove(data + at, data + at + n, size - at - n);
         return size - n;
@@ -32,7 +28,7 @@ static size_t mutate(uint8_t *data, size_t size, size_t head) {
         memmove(data + at + n, data + at, size - at);
         return size + n;
     default:
-        data[at] = numbers[below(sizeof numbers)];
+        data[at] = numbers[lm_draw(&draws, sizeof numbers)];
         return size;
     }
 }
@@ -46,7 +42,8 @@ static void try_all(const char *name, size_t head) {
     for (int i = 0; i < ROUNDS; i++) {
         size_t n = size;
         memcpy(data, seed, size);
-        for (size_t times = 1 + below(3); times > 0 && n > 1; times--) n = mutate(data, n, head);
+        for (size_t times = 1 + lm_draw(&draws, 3); times > 0 && n > 1; times--)
+            n = mutate(data, n, head);
         LLVMFuzzerTestOneInput(data, n);
     }
 }

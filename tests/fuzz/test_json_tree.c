@@ -4,17 +4,12 @@
 
 #include <string.h>
 
-#include "base/rng.h"
 #include "tests/fuzz/json_tree.c"
+#include "tests/support/draws.h"
 
 enum { ROUNDS = 20000, ROOM = 256 };
 
-static uint64_t draws;
-
-static size_t below(size_t n) {
-    const lm_rng rng = {.seed = 31, .purpose = LM_RNG_TEST};
-    return (size_t)(lm_rng_uniform(&rng, draws++) * (double)n);
-}
+static lm_draws draws = {.seed = 31};
 
 static const char *const pieces[] = {"{",   "}",       "[",    "]",       "\"", ",",
                                      ":",   "\\u00",   "1e9",  "-",       " ",  "\n",
@@ -22,15 +17,15 @@ static const char *const pieces[] = {"{",   "}",       "[",    "]",       "\"", 
 
 /* Puts a piece somewhere, takes some bytes out, or flips a bit. */
 static size_t mutate(char *text, size_t size) {
-    size_t at = below(size + 1), n = 1 + below(4);
-    const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
-    switch (below(3)) {
+    size_t at = lm_draw(&draws, size + 1), n = 1 + lm_draw(&draws, 4);
+    const char *piece = pieces[lm_draw(&draws, sizeof pieces / sizeof *pieces)];
+    switch (lm_draw(&draws, 3)) {
     case 0:
         if (n > size - at) n = size - at;
         memmove(text + at, text + at + n, size - at - n);
         return size - n;
     case 1:
-        if (at < size) text[at] = (char)(text[at] ^ 1 << below(8));
+        if (at < size) text[at] = (char)(text[at] ^ 1 << lm_draw(&draws, 8));
         return size;
     default:
         n = strlen(piece);
@@ -52,7 +47,7 @@ static void test_mutations(void **state) {
             char text[ROOM];
             size_t size = strlen(seeds[s]);
             memcpy(text, seeds[s], size);
-            for (size_t times = below(5); times > 0; times--) size = mutate(text, size);
+            for (size_t times = lm_draw(&draws, 5); times > 0; times--) size = mutate(text, size);
             LLVMFuzzerTestOneInput((const uint8_t *)text, size);
         }
     }

@@ -3,15 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
+#include "tests/support/draws.h"
 #include "tokenizer/vocabulary.h"
 
-static uint64_t draws;
-
-static size_t below(size_t n) {
-    lm_rng rng = {.seed = 5, .purpose = LM_RNG_TEST};
-    return (size_t)(lm_rng_uniform(&rng, draws++) * (double)n);
-}
+static lm_draws draws = {.seed = 5};
 
 /* 256 bytes in order and random merges of tokens over a few letters. Of tokens with equal bytes
  * there is one only, so that several merges may lead to it. */
@@ -27,8 +22,9 @@ static void make_vocabulary(lm_vocabulary *v, int merges, bool by_ranks) {
         unsigned char parts[2][64];
         size_t sizes[2];
         for (int i = 0; i < 2; i++) {
-            int64_t id = below(3) ? (int64_t)('a' + below(3))
-                                  : (int64_t)(256 + below((size_t)v->n_tokens - 255)) - 1;
+            int64_t id = lm_draw(&draws, 3)
+                             ? (int64_t)('a' + lm_draw(&draws, 3))
+                             : (int64_t)(256 + lm_draw(&draws, (size_t)v->n_tokens - 255)) - 1;
             if (id == 255) id = 'a';
             const unsigned char *bytes = lm_vocabulary_bytes(v, id, &sizes[i]);
             sizes[i] = sizes[i] > 20 ? 1 : sizes[i];
@@ -97,7 +93,7 @@ static int64_t define(const lm_vocabulary *v, const unsigned char *text, size_t 
 static void check(const lm_vocabulary *v, const lm_bpe *b, lm_bpe_worker *w, size_t size) {
     unsigned char text[1200];
     int32_t expected[1200], ids[1200 + LM_BPE_SLACK];
-    for (size_t i = 0; i < size; i++) text[i] = (unsigned char)('a' + below(3));
+    for (size_t i = 0; i < size; i++) text[i] = (unsigned char)('a' + lm_draw(&draws, 3));
     int64_t n = define(v, text, size, expected);
     assert_int_equal(lm_bpe_encode(b, w, text, size, ids), n);
     assert_memory_equal(ids, expected, (size_t)n * sizeof *ids);
@@ -112,14 +108,14 @@ static void test_as_defined(void **state) {
         lm_vocabulary v;
         lm_bpe *b;
         lm_bpe_worker *w;
-        make_vocabulary(&v, 5 + (int)below(60), round % 2 == 1);
+        make_vocabulary(&v, 5 + (int)lm_draw(&draws, 60), round % 2 == 1);
         assert_int_equal(lm_bpe_create_from(&b, &v, &err), LM_OK);
         assert_int_equal(lm_bpe_worker_create(&w, &err), LM_OK);
-        for (int i = 0; i < 200; i++) check(&v, b, w, 1 + below(24));
-        for (int i = 0; i < 6; i++) check(&v, b, w, 1 + below(LM_BPE_SHORT));
+        for (int i = 0; i < 200; i++) check(&v, b, w, 1 + lm_draw(&draws, 24));
+        for (int i = 0; i < 6; i++) check(&v, b, w, 1 + lm_draw(&draws, LM_BPE_SHORT));
         check(&v, b, w, LM_BPE_SHORT);
         check(&v, b, w, LM_BPE_SHORT + 1);
-        check(&v, b, w, LM_BPE_SHORT + 1 + below(300));
+        check(&v, b, w, LM_BPE_SHORT + 1 + lm_draw(&draws, 300));
         lm_bpe_worker_free(w);
         lm_bpe_free(b);
         lm_vocabulary_free(&v);

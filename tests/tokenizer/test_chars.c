@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/rng.h"
+#include "tests/support/draws.h"
 #include "tests/support/tempdir.h"
 #include "tokenizer/character_set.h"
 #include "tokenizer/encoding.h"
@@ -123,11 +123,7 @@ static void test_unknown_characters(void **state) {
     lm_tokenizer_close(t);
 }
 
-static size_t below(size_t n) {
-    static uint64_t draws;
-    lm_rng rng = {.seed = 3, .purpose = LM_RNG_TEST};
-    return (size_t)(lm_rng_uniform(&rng, draws++) * (double)n);
-}
+static lm_draws draws = {.seed = 3};
 
 /* Other instructions, and a pickle that is cut anywhere, are errors. */
 static void test_bad_pickles(void **state) {
@@ -165,7 +161,8 @@ static void test_bad_pickles(void **state) {
         lm_tokenizer *t;
         size_t size = pickles[i % PICKLES].size;
         memcpy(copy, pickles[i % PICKLES].data, size);
-        for (int n = 1 + i % 3; n > 0; n--) copy[below(size)] = (char)below(256);
+        for (int n = 1 + i % 3; n > 0; n--)
+            copy[lm_draw(&draws, size)] = (char)lm_draw(&draws, 256);
         if (lm_tokenizer_parse(&t, "file", copy, size, NULL, &err) == LM_OK)
             lm_tokenizer_close(t);
         else

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/rng.h"
+#include "tests/support/draws.h"
 #include "tests/support/tempdir.h"
 #include "tokenizer/encoding.h"
 #include "tokenizer/gguf_vocabulary.h"
@@ -203,11 +203,7 @@ static void test_long_texts(void **state) {
     lm_text_free(&text);
 }
 
-static lm_rng rng = {.seed = 14, .purpose = LM_RNG_TEST};
-static uint64_t draws;
-static size_t below(size_t n) {
-    return (size_t)(lm_rng_uniform(&rng, draws++) * (double)n);
-}
+static lm_draws draws = {.seed = 14};
 
 /* A piece without a space is merged in time that hardly grows faster than it: a million symbols
  * would otherwise take hours. */
@@ -231,12 +227,12 @@ static void test_any_bytes_come_back(void **state) {
     lm_tokenizer *t = open_way("prepend"), *u = open_way("never");
     for (int i = 0; i < 2000; i++) {
         lm_text text = {0};
-        for (size_t n = below(60); n > 0; n--) {
-            char byte = (char)below(256);
-            if (below(2) == 0)
+        for (size_t n = lm_draw(&draws, 60); n > 0; n--) {
+            char byte = (char)lm_draw(&draws, 256);
+            if (lm_draw(&draws, 2) == 0)
                 lm_text_append(&text, &byte, 1);
             else
-                lm_text_printf(&text, "%s", often[below(sizeof often / sizeof *often)]);
+                lm_text_printf(&text, "%s", often[lm_draw(&draws, sizeof often / sizeof *often)]);
         }
         if (text.length == 0 || memmem(text.data, text.length, SPACE, 3)) {
             lm_text_free(&text);
@@ -277,7 +273,8 @@ static void print_name(lm_text *out, const char *token) {
 static void invent(invented *v) {
     for (int i = 0; i < SYMBOLS; i++) snprintf(v->tokens[i], 64, "%c", symbols[i]);
     for (int i = 0; i < MERGES;) {
-        int n = SYMBOLS + i, left = (int)below((size_t)n), right = (int)below((size_t)n);
+        int n = SYMBOLS + i, left = (int)lm_draw(&draws, (size_t)n),
+            right = (int)lm_draw(&draws, (size_t)n);
         char made[160];
         bool there = false;
         snprintf(made, sizeof made, "%s%s", v->tokens[left], v->tokens[right]);
@@ -361,15 +358,15 @@ static void test_tokens_across_spaces(void **state) {
         for (int i = 0; i < 30; i++) {
             text.length = 0;
             /* Pieces on both sides of LM_BPE_SHORT. */
-            for (size_t n = 1 + below(600); n > 0; n--)
-                lm_text_append(&text, &"  abc\nx"[below(7)], 1);
+            for (size_t n = 1 + lm_draw(&draws, 600); n > 0; n--)
+                lm_text_append(&text, &"  abc\nx"[lm_draw(&draws, 7)], 1);
             lm_token_list list = encode(t, text.data, text.length);
             assert_int_equal(list.count, merge_slowly(&v, lm_text_cstr(&text), ids));
             assert_memory_equal(list.ids, ids, (size_t)list.count * sizeof *ids);
             lm_token_list_free(&list);
         }
         for (; round < 3 && text.length < 1500000;)
-            lm_text_append(&text, &" abc\n\nx"[below(7)], 1);
+            lm_text_append(&text, &" abc\n\nx"[lm_draw(&draws, 7)], 1);
         check_parts(t, &text, pool);
         lm_tokenizer_close(t);
         lm_text_free(&text);
@@ -429,7 +426,7 @@ static void test_bad_llama2c(void **state) {
     assert_int_equal(lm_file_read("tests/tokenizer/small_sentence.bin", 1 << 20, &good, &err),
                      LM_OK);
     char *copy = malloc(good.length + 1);
-    for (size_t n = 0; n < good.length; n += 1 + below(40)) {
+    for (size_t n = 0; n < good.length; n += 1 + lm_draw(&draws, 40)) {
         lm_tokenizer *t;
         memcpy(copy, good.data, good.length + 1);
         copy[n] = 0;
@@ -439,7 +436,8 @@ static void test_bad_llama2c(void **state) {
     for (int i = 0; i < 4000; i++) {
         lm_tokenizer *t;
         memcpy(copy, good.data, good.length + 1);
-        for (int n = 1 + i % 3; n > 0; n--) copy[below(good.length)] = (char)below(256);
+        for (int n = 1 + i % 3; n > 0; n--)
+            copy[lm_draw(&draws, good.length)] = (char)lm_draw(&draws, 256);
         if (lm_tokenizer_parse(&t, "t.bin", copy, good.length, NULL, &err) != LM_OK) {
             assert_non_null(strstr(err.message, "t.bin"));
             continue;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/numbers.h"
-#include "base/rng.h"
+#include "tests/support/draws.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/train.h"
 #include "tokenizer/train_merge.h"
@@ -23,12 +23,7 @@ static const trained_case cases[] = {
 };
 enum { COUNT = sizeof cases / sizeof *cases };
 
-static uint64_t draws;
-
-static size_t below(size_t n) {
-    lm_rng rng = {.seed = 7, .purpose = LM_RNG_TEST};
-    return (size_t)(lm_rng_uniform(&rng, draws++) * (double)n);
-}
+static lm_draws draws = {.seed = 7};
 
 static lm_error err;
 
@@ -102,13 +97,14 @@ static void test_merges_are_those_of_the_definition(void **state) {
         lm_piece_counts counts = {0};
         lm_merged_pair merges[MERGES], best = {0};
         int64_t learned;
-        size_t letters = 1 + below(3), longest = 2 + below(62);
+        size_t letters = 1 + lm_draw(&draws, 3), longest = 2 + lm_draw(&draws, 62);
         for (int i = 0; i < WORDS; i++) {
             unsigned char bytes[64];
-            words[i].n = 1 + (int)below(longest);
-            words[i].weight = below(4) ? 1 + below(5) : (uint64_t)1 << (28 + below(8));
+            words[i].n = 1 + (int)lm_draw(&draws, longest);
+            words[i].weight = lm_draw(&draws, 4) ? 1 + lm_draw(&draws, 5)
+                                                 : (uint64_t)1 << (28 + lm_draw(&draws, 8));
             for (int k = 0; k < words[i].n; k++) {
-                bytes[k] = (unsigned char)('a' + below(letters));
+                bytes[k] = (unsigned char)('a' + lm_draw(&draws, letters));
                 words[i].symbols[k] = bytes[k];
             }
             assert_true(lm_piece_counts_add(&counts, bytes, (size_t)words[i].n, words[i].weight));
@@ -222,10 +218,12 @@ enum { DOCUMENTS = 3, DOCUMENT = 300000 };
 
 static void fill_documents(char *text) {
     for (size_t at = 0; at < (size_t)DOCUMENTS * DOCUMENT;) {
-        size_t n = lm_size_min(1 + below(12), (size_t)DOCUMENTS * DOCUMENT - at);
-        size_t kind = below(40), letters = 2 + below(3);
+        size_t n = lm_size_min(1 + lm_draw(&draws, 12), (size_t)DOCUMENTS * DOCUMENT - at);
+        size_t kind = lm_draw(&draws, 40), letters = 2 + lm_draw(&draws, 3);
         for (size_t i = 0; i < n; i++)
-            text[at + i] = (char)(kind == 0 ? below(256) : i == 0 ? ' ' : 'a' + below(letters));
+            text[at + i] = (char)(kind == 0 ? lm_draw(&draws, 256)
+                                  : i == 0  ? ' '
+                                            : 'a' + lm_draw(&draws, letters));
         at += n;
     }
     memset(text + 2 * DOCUMENT - 40000, 'x', 80000);
@@ -280,7 +278,8 @@ static void test_long_lines(void **state) {
     int64_t learned;
     for (int kind = 0; kind < 2; kind++) {
         lm_piece_counts counts = {0};
-        for (size_t i = 0; i < SIZE; i++) line[i] = (unsigned char)('a' + (kind ? below(26) : 0));
+        for (size_t i = 0; i < SIZE; i++)
+            line[i] = (unsigned char)('a' + (kind ? lm_draw(&draws, 26) : 0));
         assert_true(lm_piece_counts_add(&counts, line, SIZE, 1));
         assert_int_equal(lm_merges_learn(&counts, merges, 2000, &learned, &err), LM_OK);
         assert_int_equal(learned, kind ? 2000 : 19); /* 2, 4, ... 2^19 letters */
