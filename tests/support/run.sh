@@ -10,6 +10,7 @@
 #
 # shellcheck shell=bash
 set -u
+export SHELL=/bin/sh # what script(1) runs its command by, whoever runs the tests
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/lmtrain-test.XXXXXX") || exit 1
 trap 'rm -rf "$scratch"' EXIT
 root=$PWD
