@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "train/setup.h"
 
@@ -12,6 +13,7 @@ typedef struct request {
     lm_option_optional resume;
     lm_option_texts set;
     lm_machine_options machine;
+    int64_t until;
     bool quiet, profile, dry_run, print_config, print_schema, print_reference;
 } request;
 
@@ -22,6 +24,10 @@ static const lm_option options[] = {
      "go on from the newest good checkpoint of run.dir, or of another run, or from a checkpoint",
      LM_STORED(request, resume)},
     {"set", "KEY.PATH=VALUE", "override a key of the config", LM_STORED(request, set)},
+    {"until", "STEP",
+     "pause after this step, with a checkpoint: the schedule stays that of train.steps, and "
+     "--resume goes on",
+     LM_STORED(request, until), .count = {.least = 1, .most = LM_CHECKPOINT_MAX_STEP}},
     LM_OPTION_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
     {"quiet", NULL, "no progress; warnings and errors only", LM_STORED(request, quiet)},
@@ -66,6 +72,7 @@ static lm_status run(const void *given, lm_error *err) {
                            .threads = (int)r->machine.threads,
                            .resume = r->resume.given,
                            .resume_from = r->resume.text,
+                           .until = r->until,
                            .quiet = r->quiet,
                            .profile = r->profile};
     lm_text t = {0};

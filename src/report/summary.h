@@ -19,7 +19,8 @@ typedef struct lm_summary_profile {
 } lm_summary_profile;
 
 typedef struct lm_summary {
-    const char *state; /* "running", "finished", "interrupted", "diverged", "failed" */
+    const char *state; /* "running", "finished", "paused", "interrupted", "diverged",
+                          "failed" */
     int exit_code;     /* -1: none yet */
     int64_t step, steps, tokens, parameters;
     const lm_data_figures *data;    /* NULL: none */

@@ -138,7 +138,7 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     t->saved_step = from.state.step;
     if (lm_trainer_is_finished(t))
         status = check_finished(t, &from, val_digest, err);
-    else
+    else if (!(t->paused = lm_trainer_is_paused(t)))
         tell_of_arithmetic(t, &from.state, path);
     t->state.arithmetic = LM_ARITHMETIC;
 out:

@@ -69,7 +69,7 @@ static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
     const lm_train_settings *s = t->settings;
     lm_status status;
     if ((status = lm_setup_check_limits(&t->setup, err)) != LM_OK) return status;
-    lm_progress_start(&t->progress, stderr, s->quiet, c->log.every, 0, c->train.steps,
+    lm_progress_start(&t->progress, stderr, s->quiet, c->log.every, 0, lm_trainer_last_step(t),
                       t->setup.plan.model.flops_per_token);
     if (s->config_path && !s->run_dir_given) {
         lm_text warning = {0};
@@ -121,7 +121,7 @@ static lm_status begin(lm_trainer *t, lm_error *err) {
 /* A session that was stopped may have left an evaluation, and what comes after it, to this one. */
 static lm_status run_steps(lm_trainer *t, lm_error *err) {
     lm_status status = lm_trainer_evaluation_due(t) ? lm_follow(t, err) : LM_OK;
-    while (status == LM_OK && t->state.step < t->config->train.steps) {
+    while (status == LM_OK && t->state.step < lm_trainer_last_step(t)) {
         double started = lm_clock_seconds();
         lm_profile_begin_step(&t->profile, &t->compute);
         status = lm_trainer_step(t, err);
@@ -144,20 +144,43 @@ static lm_status run(lm_trainer *t, lm_error *err) {
 }
 
 /* Is there nothing left to do? The session that took the last step may have been killed before it
- * wrote how the run ended: then summary.json still says "running", which this session mends. */
+ * wrote how the run ended: then summary.json still says "running", which this session mends. Where
+ * a run was interrupted that is now asked to stay, it is paused. */
 static bool is_concluded(const lm_trainer *t) {
     lm_summary_found s;
-    return t->finished && !(lm_summary_read(&s, t->dir.summary) && strcmp(s.state, "running") == 0);
+    if (!t->finished && !t->paused) return false;
+    if (!lm_summary_read(&s, t->dir.summary)) return t->finished;
+    return strcmp(s.state, "running") != 0 && !(t->paused && strcmp(s.state, "interrupted") == 0);
 }
 
-static void tell_finished(lm_trainer *t) {
+static void tell_concluded(lm_trainer *t) {
+    if (t->paused) {
+        lm_progress_note(&t->progress,
+                         "%s: paused already: %" PRId64 " of %" PRId64 " steps are done, --until"
+                         " asks for %" PRId64,
+                         t->config->run.dir, t->state.step, t->config->train.steps,
+                         t->settings->until);
+        return;
+    }
     lm_progress_note(&t->progress,
                      "%s: finished already: %" PRId64 " steps are done, train.steps is %" PRId64,
                      t->config->run.dir, t->state.step, t->config->train.steps);
 }
 
-static lm_status say_finished(lm_trainer *t, lm_error *err) {
-    return lm_trainer_summarise(t, "finished", LM_OK, err);
+static lm_status write_done(lm_trainer *t, lm_error *err) {
+    return lm_trainer_summarise(t, lm_trainer_is_paused(t) ? "paused" : "finished", LM_OK, err);
+}
+
+static void tell_done(lm_trainer *t) {
+    if (lm_trainer_is_paused(t)) {
+        lm_progress_note(&t->progress,
+                         "paused: %s after step %" PRId64 " of %" PRId64
+                         ", newest checkpoint %s; --resume goes on",
+                         t->config->run.dir, t->state.step, t->config->train.steps, t->saved);
+    } else {
+        lm_progress_note(&t->progress, "finished: %s, newest checkpoint %s", t->config->run.dir,
+                         t->saved);
+    }
 }
 
 /* Writes how the run ended. A failure to write it must not hide that. */
@@ -169,7 +192,7 @@ static lm_status end(lm_trainer *t, lm_status status, lm_error *err) {
         [LM_ERR_INTERRUPTED] = "interrupted",
     };
     lm_error aside;
-    if (status == LM_OK) return lm_trainer_insist(t, "summary.json", say_finished, err);
+    if (status == LM_OK) return lm_trainer_insist(t, "summary.json", write_done, err);
     lm_trainer_summarise(t, states[status], err->exit_code ? err->exit_code : (int)status, &aside);
     return status;
 }
@@ -182,16 +205,14 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     if (status != LM_OK) goto out;
     if ((status = check_start(&t, false, err)) != LM_OK) goto out;
     if (is_concluded(&t)) {
-        tell_finished(&t);
+        tell_concluded(&t);
         goto out;
     }
     if ((status = begin(&t, err)) != LM_OK) goto out;
     announce(&t);
     lm_stop_arm(t.config->checkpoint.before_wall, "finishing the step, then saving");
     status = end(&t, run(&t, err), err);
-    if (status == LM_OK)
-        lm_progress_note(&t.progress, "finished: %s, newest checkpoint %s", t.config->run.dir,
-                         t.saved);
+    if (status == LM_OK) tell_done(&t);
 out:
     lm_stop_restore();
     lm_trainer_free(&t);
@@ -202,6 +223,11 @@ static void print_start(const lm_trainer *t, lm_text *out) {
     if (t->finished) {
         lm_text_say(out, "start     nothing to do: %s is finished, %" PRId64 " steps are done\n",
                     t->dir.path, t->state.step);
+    } else if (t->paused) {
+        lm_text_say(out,
+                    "start     nothing to do: %s is paused, %" PRId64 " of %" PRId64
+                    " steps are done\n",
+                    t->dir.path, t->state.step, t->config->train.steps);
     } else if (t->saved) {
         lm_text_say(out, "start     %s goes on after step %" PRId64 ", from %s\n", t->dir.path,
                     t->state.step, t->saved);

@@ -3,11 +3,12 @@
  *     lm_train_settings s = {.config = &config, .resume = true, .isas = lm_cpu_detect()};
  *     return lm_train_run(&s, err);
  *
- * Ends with LM_OK at the last step; with LM_ERR_INTERRUPTED after SIGINT, SIGTERM or SIGHUP, when a
- * checkpoint of the step at hand is on disk; with LM_ERR_DIVERGED when a loss or a gradient stops
- * being finite: the checkpoints of good steps stay. The same config and seed give the same losses,
- * weights and final checkpoint, to the bit, for any number of threads, any instruction set, and
- * however often the run is killed and resumed. */
+ * Ends with LM_OK at the last step, or at step `until` when a checkpoint of it is on disk; with
+ * LM_ERR_INTERRUPTED after SIGINT, SIGTERM or SIGHUP, when a checkpoint of the step at hand is on
+ * disk; with LM_ERR_DIVERGED when a loss or a gradient stops being finite: the checkpoints of good
+ * steps stay. The same config and seed give the same losses, weights and final checkpoint, to the
+ * bit, for any number of threads, any instruction set, and however often the run is killed, paused
+ * and resumed. */
 #ifndef LM_TRAIN_TRAIN_H
 #define LM_TRAIN_TRAIN_H
 
@@ -24,6 +25,7 @@ typedef struct lm_train_settings {
                                 directory, or fail; NULL: from the newest good one of run.dir */
     const char *config_path; /* the config's file, for a warning; NULL: not said */
     bool run_dir_given;      /* run.dir was given beside the file: no warning */
+    int64_t until;           /* pause after this step, with a checkpoint; 0: train to the end */
     bool quiet;              /* warnings and errors only */
     bool profile;            /* measure where the time of the steps goes */
     int threads;             /* 0: the config's run.threads */

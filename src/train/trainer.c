@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/numbers.h"
 #include "machine/limits.h"
 #include "machine/peak.h"
 #include "report/summary.h"
@@ -133,6 +134,17 @@ bool lm_trainer_evaluation_due(const lm_trainer *t) {
 
 bool lm_trainer_is_finished(const lm_trainer *t) {
     return t->state.step >= t->config->train.steps && !lm_trainer_evaluation_due(t);
+}
+
+bool lm_trainer_is_paused(const lm_trainer *t) {
+    int64_t until = t->settings->until;
+    return until > 0 && t->state.step >= until && t->state.step < t->config->train.steps &&
+           !lm_trainer_evaluation_due(t);
+}
+
+int64_t lm_trainer_last_step(const lm_trainer *t) {
+    int64_t until = t->settings->until, steps = t->config->train.steps;
+    return until > 0 ? lm_min(until, steps) : steps;
 }
 
 void lm_trainer_measure_peak(lm_trainer *t) {

@@ -48,6 +48,7 @@ typedef struct lm_trainer {
     lm_progress progress;
     lm_run_state state;
     bool finished;               /* before this session: there is nothing to do */
+    bool paused;                 /* the same, up to the step that this session was asked for */
     char *saved;                 /* path of the newest checkpoint; NULL: none */
     int64_t saved_step;          /* its step; -1: none, or it lacks the evaluation of its step */
     lm_checkpoint_losses losses; /* validation losses of the checkpoints that were read so far */
@@ -84,6 +85,10 @@ bool lm_trainer_at_interval(const lm_trainer *t, int64_t every);
 bool lm_trainer_evaluation_due(const lm_trainer *t);
 /* Are all steps and the last evaluation done? */
 bool lm_trainer_is_finished(const lm_trainer *t);
+/* Is the run not finished, but all done that settings->until asks for? */
+bool lm_trainer_is_paused(const lm_trainer *t);
+/* The last step that this session is to take: train.steps, or less by settings->until. */
+int64_t lm_trainer_last_step(const lm_trainer *t);
 /* Measures the machine's peak for the line of progress. The highest counts: a machine is sometimes
  * busy with other things. */
 void lm_trainer_measure_peak(lm_trainer *t);
@@ -100,8 +105,9 @@ lm_status lm_trainer_init(lm_trainer *t, lm_error *err);
 /* Go on from the newest good checkpoint, or the one that was asked for: weights, optimizer, state.
  * Checks that config and data are those of the checkpoint. When there is no checkpoint the state
  * stays that of a new run; when there are some and none is good it is an error. A run that is
- * finished sets t->finished; when a key that alters its result is not what it was, that is an
- * error. No file is changed. */
+ finished sets t->finished; when a key that alters its result is not what it was, that is an
+ * error. One that has all steps that settings->until asks for sets t->paused. No file is
+ * changed. */
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err);
 /* Makes the checkpoint that the run goes on from its newest one, and removes what a killed session
  * left half-written. Only after that may the metrics be cut. */

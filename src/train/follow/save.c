@@ -1,4 +1,5 @@
-/* Checkpoints: every checkpoint.every steps, at the end, and when SIGUSR1 asks for one. */
+/* Checkpoints: every checkpoint.every steps, where the run ends or pauses, and when SIGUSR1 asks
+ * for one. */
 #include <inttypes.h>
 
 #include "machine/stop.h"
@@ -16,12 +17,17 @@ static lm_status save(lm_trainer *t, bool must, lm_error *err) {
     return LM_OK;
 }
 
+/* Does the run end or pause with this step? */
+static bool is_last(const lm_trainer *t) {
+    return lm_trainer_is_finished(t) || lm_trainer_is_paused(t);
+}
+
 static bool is_due(const lm_trainer *t) {
-    return lm_trainer_is_finished(t) || lm_trainer_at_interval(t, t->config->checkpoint.every);
+    return is_last(t) || lm_trainer_at_interval(t, t->config->checkpoint.every);
 }
 
 static lm_status save_due(lm_trainer *t, lm_error *err) {
-    return save(t, lm_trainer_is_finished(t) || lm_stop_pending() != 0, err);
+    return save(t, is_last(t) || lm_stop_pending() != 0, err);
 }
 
 const lm_follower lm_follow_checkpoint = {is_due, save_due};

@@ -6,7 +6,7 @@
 #include "train/follow.h"
 
 static bool is_asked(const lm_trainer *t) {
-    return !lm_trainer_is_finished(t) && lm_stop_pending() != 0;
+    return !lm_trainer_is_finished(t) && !lm_trainer_is_paused(t) && lm_stop_pending() != 0;
 }
 
 static lm_status stop(lm_trainer *t, lm_error *err) {
