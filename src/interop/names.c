@@ -194,13 +194,12 @@ static bool is_norm(const lm_interop_name *name) {
            strcmp(stem, "k_norm") == 0;
 }
 
-/* Rows of the part, out of `rows`: those of H heads of queries, then K of keys, then K of values.
- * */
-static void find_part(const builder *b, char part, int64_t rows, int64_t *first, int64_t *n) {
-    int64_t size = rows / (b->o->n_heads + 2 * b->o->n_kv_heads); /* of a head */
-    int64_t q = b->o->n_heads * size, kv = b->o->n_kv_heads * size;
-    *first = part == 'k' ? q : part == 'v' ? q + kv : 0;
-    *n = part == 'q' ? q : part == 0 ? rows : kv;
+/* Lines of the parameter that are the part; all of them when the part is 0. */
+static lm_param_part find_part(const lm_param *row, char part) {
+    for (int i = 0; i < row->n_parts; i++)
+        if (*row->parts[i].name == part) return row->parts[i];
+    LM_ASSERT(part == 0);
+    return (lm_param_part){.lines = row->shape[0]};
 }
 
 /* Does the class have this bias, although our model does not? */
@@ -235,7 +234,6 @@ static lm_status add(builder *b, const lm_interop_name *name, int64_t layer, con
     const lm_param *weight = find_row(b, name->ours, layer, ".weight");
     const lm_param *row = find_row(b, name->ours, layer, suffix);
     bool is_weight = strcmp(suffix, ".weight") == 0, head = false;
-    int64_t first;
     if (!weight && is_weight && strcmp(name->ours, "lm_head") == 0 &&
         (b->c->how & LM_INTEROP_HEAD)) {
         head = true;
@@ -245,18 +243,19 @@ static lm_status add(builder *b, const lm_interop_name *name, int64_t layer, con
     lm_interop_tensor *t = append(b, err);
     if (!t) return err->code;
     put_name(t->name, sizeof t->name, name->theirs, layer, suffix);
-    find_part(b, name->part, weight->shape[0], &first, &t->rows);
+    const lm_param_part part = find_part(weight, name->part);
     t->part = name->part;
+    t->rows = part.lines;
     t->columns = is_weight ? weight->shape[1] : 1;
     t->ndim = is_weight ? weight->ndim : 1;
     if (row) {
         snprintf(t->ours, sizeof t->ours, "%s", row->name);
-        t->offset = row->offset + first * t->columns;
+        t->offset = row->offset + part.first * t->columns;
     }
     bool layers = strchr(name->ours, '*') != NULL;
     t->transposed = layers && t->ndim == 2 && (b->c->how & LM_INTEROP_TRANSPOSED);
     if ((name->part == 'q' || name->part == 'k') && (b->c->how & LM_INTEROP_INTERLEAVED))
-        t->head_size = t->rows / (name->part == 'q' ? b->o->n_heads : b->o->n_kv_heads);
+        t->head_size = part.head;
     if (is_weight && is_norm(name) && (b->c->how & LM_INTEROP_MINUS_ONE)) t->add = -1;
     t->is_head = head;
     t->is_embedding = strcmp(name->ours, "wte") == 0 || strcmp(name->ours, "wpe") == 0;

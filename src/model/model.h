@@ -109,16 +109,40 @@ typedef struct lm_model_options {
  * call again once it is known. LM_ERR_USAGE; all problems in one message, one per line. */
 lm_status lm_model_resolve(lm_model_options *o, lm_error *err);
 
+/* Where a row stands in the model. */
+typedef enum lm_param_role {
+    LM_ROLE_VECTOR,    /* weights of norms, biases */
+    LM_ROLE_EMBEDDING, /* of tokens or positions; the head too, when it is tied */
+    LM_ROLE_HIDDEN,    /* a matrix of a layer */
+    LM_ROLE_HEAD       /* the matrix of an untied head */
+} lm_param_role;
+
+/* Lines of a row that are a matrix of their own: queries, keys, values. */
+typedef struct lm_param_part {
+    const char *name;     /* "q" */
+    int64_t first, lines; /* lines [first, first + lines) of a matrix; elements of a vector */
+    int64_t head;         /* lines of each head; divides `lines` */
+} lm_param_part;
+enum { LM_PARAM_PARTS_MOST = 3 };
+
 /* One row of the parameter table. */
 typedef struct lm_param {
-    char name[48];         /* "h.3.attn.qkv.weight": also its name in checkpoints */
+    char name[48]; /* "h.3.attn.qkv.weight": also its name in checkpoints */
+    lm_param_role role;
     int ndim;              /* 1 or 2 */
     int64_t shape[2];      /* [out, in] for matrices */
     int64_t count, offset; /* elements, in the flat arrays; offsets are multiples of 16 */
     double init_std;       /* 0: constant init_value */
     double init_value;
-    bool decay; /* weight decay applies (matrices and embeddings, not norms and biases) */
+    bool decay;  /* weight decay applies (matrices and embeddings, not norms and biases) */
+    int n_parts; /* they follow each other and fill the row; 0: the row is one matrix or vector */
+    lm_param_part parts[LM_PARAM_PARTS_MOST];
 } lm_param;
+
+/* The name of a part, "h.3.attn.qkv.q.weight", or of its head 2, "h.3.attn.qkv.q.2.weight". head
+ * -1: of the whole part. */
+enum { LM_PARAM_NAME_SIZE = 80 };
+void lm_param_part_name(const lm_param *row, int part, int64_t head, char out[LM_PARAM_NAME_SIZE]);
 
 /* Fills rows, in the order of the flat arrays, unless rows is NULL; returns their number. *total:
  * the elements of a flat array. */

@@ -2,6 +2,7 @@
  * conditions under which rows exist. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "model/parts.h"
 
@@ -150,14 +151,47 @@ bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o) {
     return true;
 }
 
+/* Heads of queries lie before those of keys, and these before those of values. */
+static void fill_parts(lm_param *row, const lm_model_options *o) {
+    static const char *const names[] = {"q", "k", "v"};
+    int64_t first = 0, size = lm_model_head_size(o);
+    row->n_parts = 3;
+    for (int i = 0; i < row->n_parts; i++) {
+        int64_t lines = size * (i == 0 ? o->n_heads : o->n_kv_heads);
+        row->parts[i] =
+            (lm_param_part){.name = names[i], .first = first, .lines = lines, .head = size};
+        first += lines;
+    }
+}
+
+static lm_param_role role_of(const struct param_row *t) {
+    if (t->in == ONE) return LM_ROLE_VECTOR;
+    return t->scope == BEFORE  ? LM_ROLE_EMBEDDING
+           : t->scope == LAYER ? LM_ROLE_HIDDEN
+                               : LM_ROLE_HEAD;
+}
+
+void lm_param_part_name(const lm_param *row, int part, int64_t head, char out[LM_PARAM_NAME_SIZE]) {
+    const char *suffix = strrchr(row->name, '.');
+    LM_ASSERT(suffix && part >= 0 && part < row->n_parts);
+    int n = snprintf(out, LM_PARAM_NAME_SIZE, "%.*s.%s", (int)(suffix - row->name), row->name,
+                     row->parts[part].name);
+    if (head >= 0)
+        n += snprintf(out + n, (size_t)(LM_PARAM_NAME_SIZE - n), ".%lld", (long long)head);
+    n += snprintf(out + n, (size_t)(LM_PARAM_NAME_SIZE - n), "%s", suffix);
+    LM_ASSERT(n < LM_PARAM_NAME_SIZE);
+}
+
 static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, int64_t offset,
                      int64_t layer) {
     const struct param_row *t = &table[id];
     *row = (lm_param){.ndim = t->in == ONE ? 1 : 2,
                       .shape = {size_of(o, t->out), size_of(o, t->in)},
+                      .role = role_of(t),
                       .offset = offset,
                       .decay = t->in != ONE};
     row->count = row->shape[0] * row->shape[1];
+    if (t->out == QKV) fill_parts(row, o);
     if (t->scope == LAYER)
         snprintf(row->name, sizeof row->name, "h.%lld.%s", (long long)layer, t->name);
     else

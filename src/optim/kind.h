@@ -6,8 +6,8 @@
  *     elements   pieces of a row, of any length, many threads at once. Element i of the weights may
  *                depend on element i of the gradient and of states alone, which makes the bits
  *                independent of how rows are cut
- *     matrix     a row [out, in] at once, row after row, on the calling thread, which may use the
- *                pool
+ *     matrices   all of its matrices [out, in] in one call, on the calling thread, which may use
+ *                the pool. A matrix is a row, or a part of one: q of attn.qkv
  *
  * and keeps as many states of a row as its list has. They are zero before step 1. */
 #ifndef LM_OPTIM_KIND_H
@@ -25,12 +25,14 @@ typedef struct lm_optimizer_state {
     lm_state_shape shape;
 } lm_optimizer_state;
 
-/* An update of `count` elements of a row from `first` on; by matrix, of all of them. */
+/* An update of `count` elements of a row from `first` on; of a matrix, of all its elements. */
 typedef struct lm_update {
     const lm_compute *compute;
-    const lm_optimizer_options *options; /* of the row's group */
+    const lm_optimizer_options *options; /* of the group */
     const lm_optimizer_row *row;
     int64_t first, count;
+    int64_t lines;          /* of a matrix: it is [lines, row->shape[1]] */
+    int64_t head;           /* of a matrix: lines of each head; 0: it has no heads */
     int64_t step;           /* t */
     float lr;               /* eta_t */
     float decay;            /* eta_t * weight_decay; 0 when the kind does not use weight_decay */
@@ -40,14 +42,18 @@ typedef struct lm_update {
     float *const *states;   /* the row's states as a whole, in the order of the kind's list */
 } lm_update;
 
-typedef struct lm_optimizer_kind {
+typedef struct lm_optimizer_kind lm_optimizer_kind;
+struct lm_optimizer_kind {
     const char *name;
-    unsigned uses;                    /* LM_USES_... */
+    unsigned uses;                    /* LM_USES_..., those of `others` too */
     const lm_optimizer_state *states; /* the last has no name */
     /* One of the two; the other is NULL. */
     void (*elements)(const lm_update *u);
-    void (*matrix)(const lm_update *u);
-} lm_optimizer_kind;
+    void (*matrices)(const lm_update *updates, int64_t n);
+    /* Updates the rows that are not hidden, with the same values; NULL: this kind does. A kind
+     * with `matrices` names one with `elements`. */
+    const lm_optimizer_kind *others;
+};
 
 /* The registry, which ends with NULL. An optimizer.name of a config is an index into it. */
 extern const lm_optimizer_kind *const lm_optimizer_kinds[];

@@ -9,25 +9,40 @@
  * than handing out a task, and is short enough to share the rows of a small model among threads. */
 #define PIECE ((int64_t)65536)
 
-/* A row, its kind and its states. */
+enum { STATES_MOST = 16 }; /* of a row */
+
+/* A row and its states, those of the kinds of all its parts. */
 typedef struct row {
     lm_optimizer_row row;
-    const lm_optimizer_kind *kind;
-    float **states;
+    const lm_optimizer_state *list[STATES_MOST];
+    float *states[STATES_MOST];
+    int n_states;
 } row;
 
-/* Elements of one row for a task. */
+/* What is updated with one kind and one group's values: a row, or a part of it. */
+typedef struct unit {
+    int64_t row, first, count; /* elements */
+    int64_t lines, head;
+    int group;
+    const lm_optimizer_kind *kind;
+    float **states; /* in the order of the kind's list */
+} unit;
+
+/* Elements of a unit for a task. */
 typedef struct piece {
-    int64_t row, first, count;
+    int64_t unit, first, count;
 } piece;
 
 struct lm_optimizer {
     lm_optimizer_options *groups;
     row *rows;
-    float **states; /* of all rows */
+    lm_optimizer_part *parts; /* of all rows */
+    unit *units;
+    float **states; /* of all units */
     lm_optimizer_array *arrays;
-    piece *pieces; /* of the rows updated by element */
-    int64_t n_rows, n_arrays, n_pieces;
+    piece *pieces;       /* of the units updated by element */
+    lm_update *matrices; /* room for the updates of the others */
+    int64_t n_rows, n_units, n_arrays, n_pieces;
     lm_arena arena; /* of the states */
 };
 
@@ -49,10 +64,23 @@ unsigned lm_optimizer_uses(int kind) {
     return find(kind)->uses;
 }
 
-/* ---- states -----------------------------------------------------------------------------------*/
+/* ---- rows, parts, states ----------------------------------------------------------------------*/
 
-static int64_t row_elements(const lm_optimizer_row *r) {
-    return r->shape[0] * r->shape[1];
+static int64_t part_count(const lm_optimizer_row *r) {
+    return lm_max(r->n_parts, 1);
+}
+
+/* Part i; of a row without parts, all of it. */
+static lm_optimizer_part part_at(const lm_optimizer_row *r, int64_t i) {
+    if (r->n_parts > 0) return r->parts[i];
+    return (lm_optimizer_part){.lines = r->shape[0], .group = r->group};
+}
+
+static const lm_optimizer_kind *kind_of(const lm_optimizer_options *groups,
+                                        const lm_optimizer_row *r, int group) {
+    const lm_optimizer_kind *kind = find(groups[group].kind);
+    LM_ASSERT(kind);
+    return kind->others && !r->hidden ? kind->others : kind;
 }
 
 static int state_count(const lm_optimizer_kind *kind) {
@@ -61,10 +89,28 @@ static int state_count(const lm_optimizer_kind *kind) {
     return n;
 }
 
-/* The `index`-th state of a row; data is left out. */
-static lm_optimizer_array describe(const lm_optimizer_row *r, const lm_optimizer_kind *kind,
-                                   int index) {
-    const lm_optimizer_state *s = &kind->states[index];
+static int find_state(const row *r, const char *name) {
+    int i = 0;
+    while (i < r->n_states && strcmp(r->list[i]->name, name) != 0) i++;
+    return i;
+}
+
+/* Overwrites *out: the row and the states of the kinds of its parts, without memory for them. */
+static void list_states(row *out, const lm_optimizer_options *groups, const lm_optimizer_row *r) {
+    *out = (row){.row = *r};
+    for (int64_t p = 0; p < part_count(r); p++) {
+        const lm_optimizer_kind *kind = kind_of(groups, r, part_at(r, p).group);
+        for (const lm_optimizer_state *s = kind->states; s->name; s++) {
+            int i = find_state(out, s->name);
+            LM_ASSERT(i < STATES_MOST && (i == out->n_states || out->list[i]->shape == s->shape));
+            out->list[i] = s;
+            if (i == out->n_states) out->n_states++;
+        }
+    }
+}
+
+/* A state of a row; data is left out. */
+static lm_optimizer_array describe(const lm_optimizer_row *r, const lm_optimizer_state *s) {
     lm_optimizer_array a = {.state = s->name, .row = r->name};
     switch (s->shape) {
     case LM_STATE_LIKE_ROW:
@@ -84,10 +130,10 @@ bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_r
                         int64_t n_rows, uint64_t *bytes) {
     uint64_t sum = 0;
     for (int64_t i = 0; i < n_rows; i++) {
-        const lm_optimizer_kind *kind = find(groups[rows[i].group].kind);
-        LM_ASSERT(kind);
-        for (int s = 0; s < state_count(kind); s++) {
-            lm_optimizer_array a = describe(&rows[i], kind, s);
+        row r;
+        list_states(&r, groups, &rows[i]);
+        for (int s = 0; s < r.n_states; s++) {
+            lm_optimizer_array a = describe(&rows[i], r.list[s]);
             size_t elements;
             if (!lm_size_mul((size_t)a.shape[0], (size_t)a.shape[1], &elements) ||
                 elements > (SIZE_MAX - LM_ALIGNMENT) / sizeof(float) ||
@@ -102,7 +148,11 @@ bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_r
 int64_t lm_optimizer_array_count(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
                                  int64_t n_rows) {
     int64_t n = 0;
-    for (int64_t i = 0; i < n_rows; i++) n += state_count(find(groups[rows[i].group].kind));
+    for (int64_t i = 0; i < n_rows; i++) {
+        row r;
+        list_states(&r, groups, &rows[i]);
+        n += r.n_states;
+    }
     return n;
 }
 
@@ -120,20 +170,15 @@ const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count) {
 
 /* Memory for the first state of every row, then for the second, and so on. */
 static void place_states(lm_optimizer *o) {
-    float **at = o->states;
     int most = 0;
-    for (int64_t i = 0; i < o->n_rows; i++) {
-        int n = state_count(o->rows[i].kind);
-        o->rows[i].states = at;
-        at += n;
-        if (n > most) most = n;
-    }
+    for (int64_t i = 0; i < o->n_rows; i++)
+        most = o->rows[i].n_states > most ? o->rows[i].n_states : most;
     lm_optimizer_array *next = o->arrays;
     for (int s = 0; s < most; s++) {
         for (int64_t i = 0; i < o->n_rows; i++) {
             row *r = &o->rows[i];
-            if (s >= state_count(r->kind)) continue;
-            *next = describe(&r->row, r->kind, s);
+            if (s >= r->n_states) continue;
+            *next = describe(&r->row, r->list[s]);
             next->data = lm_arena_floats(&o->arena, next->shape[0] * next->shape[1]);
             r->states[s] = next->data;
             next++;
@@ -141,37 +186,100 @@ static void place_states(lm_optimizer *o) {
     }
 }
 
+/* Each part, or row without parts, is a unit; parts in a row that are updated by element with the
+ * same values are one. */
+static void cut_units(lm_optimizer *o) {
+    unit *next = o->units;
+    float **states = o->states;
+    for (int64_t i = 0; i < o->n_rows; i++) {
+        const row *r = &o->rows[i];
+        int64_t line = 0;
+        unit *first = next;
+        for (int64_t p = 0; p < part_count(&r->row); p++) {
+            lm_optimizer_part part = part_at(&r->row, p);
+            unit u = {.row = i,
+                      .first = line * r->row.shape[1],
+                      .count = part.lines * r->row.shape[1],
+                      .lines = part.lines,
+                      .head = part.head,
+                      .group = part.group,
+                      .kind = kind_of(o->groups, &r->row, part.group)};
+            line += part.lines;
+            if (u.kind->elements && next > first && next[-1].group == u.group) {
+                next[-1].count += u.count;
+                continue;
+            }
+            u.states = states;
+            for (const lm_optimizer_state *s = u.kind->states; s->name; s++)
+                *states++ = r->states[find_state(r, s->name)];
+            *next++ = u;
+        }
+        LM_ASSERT(line == r->row.shape[0]);
+    }
+    o->n_units = next - o->units;
+}
+
 static void cut_pieces(lm_optimizer *o) {
     piece *next = o->pieces;
-    for (int64_t i = 0; i < o->n_rows; i++) {
-        int64_t elements = row_elements(&o->rows[i].row);
-        for (int64_t first = 0; o->rows[i].kind->elements && first < elements; first += PIECE)
-            *next++ = (piece){i, first, lm_min(elements - first, PIECE)};
+    for (int64_t i = 0; i < o->n_units; i++) {
+        const unit *u = &o->units[i];
+        for (int64_t done = 0; u->kind->elements && done < u->count; done += PIECE)
+            *next++ = (piece){i, u->first + done, lm_min(u->count - done, PIECE)};
     }
     o->n_pieces = next - o->pieces;
 }
 
-/* Copies groups and rows, counts arrays and pieces, and allocates the lists of them. */
+/* How much there is at most. */
+typedef struct sizes {
+    int64_t parts, units, states, arrays, pieces;
+} sizes;
+
+static sizes count_all(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                       int64_t n_rows) {
+    sizes n = {.arrays = lm_optimizer_array_count(groups, rows, n_rows)};
+    for (int64_t i = 0; i < n_rows; i++) {
+        n.parts += rows[i].n_parts;
+        n.units += part_count(&rows[i]);
+        for (int64_t p = 0; p < part_count(&rows[i]); p++) {
+            lm_optimizer_part part = part_at(&rows[i], p);
+            n.states += state_count(kind_of(groups, &rows[i], part.group));
+            n.pieces += lm_divide_up(part.lines * rows[i].shape[1], PIECE);
+        }
+    }
+    return n;
+}
+
+static void copy_rows(lm_optimizer *o, const lm_optimizer_row *rows) {
+    lm_optimizer_part *next = o->parts;
+    for (int64_t i = 0; i < o->n_rows; i++) {
+        list_states(&o->rows[i], o->groups, &rows[i]);
+        if (rows[i].n_parts == 0) continue;
+        memcpy(next, rows[i].parts, (size_t)rows[i].n_parts * sizeof *next);
+        o->rows[i].row.parts = next;
+        next += rows[i].n_parts;
+    }
+}
+
+/* Copies groups and rows, and allocates all lists. */
 static bool allocate_lists(lm_optimizer *o, const lm_optimizer_options *groups, int n_groups,
                            const lm_optimizer_row *rows, int64_t n_rows) {
-    int64_t pieces = 0;
+    sizes n = count_all(groups, rows, n_rows);
+    o->n_rows = n_rows;
+    o->n_arrays = n.arrays;
     o->groups = calloc((size_t)n_groups + 1, sizeof *o->groups);
     o->rows = calloc((size_t)n_rows + 1, sizeof *o->rows);
-    if (!o->groups || !o->rows) return false;
+    o->parts = calloc((size_t)n.parts + 1, sizeof *o->parts);
+    o->units = calloc((size_t)n.units + 1, sizeof *o->units);
+    o->matrices = calloc((size_t)n.units + 1, sizeof *o->matrices);
+    o->states = calloc((size_t)n.states + 1, sizeof *o->states);
+    o->arrays = calloc((size_t)n.arrays + 1, sizeof *o->arrays);
+    o->pieces = calloc((size_t)n.pieces + 1, sizeof *o->pieces);
+    if (!o->groups || !o->rows || !o->parts || !o->units || !o->matrices || !o->states ||
+        !o->arrays || !o->pieces)
+        return false;
     memcpy(o->groups, groups, (size_t)n_groups * sizeof *groups);
-    o->n_rows = n_rows;
-    for (int64_t i = 0; i < n_rows; i++) {
-        const lm_optimizer_row *r = &rows[i];
-        LM_ASSERT(r->group >= 0 && r->group < n_groups);
-        o->rows[i] = (row){.row = *r, .kind = find(groups[r->group].kind)};
-        LM_ASSERT(o->rows[i].kind->elements || r->ndim == 2);
-        o->n_arrays += state_count(o->rows[i].kind);
-        pieces += lm_divide_up(row_elements(r), PIECE);
-    }
-    o->states = calloc((size_t)o->n_arrays + 1, sizeof *o->states);
-    o->arrays = calloc((size_t)o->n_arrays + 1, sizeof *o->arrays);
-    o->pieces = calloc((size_t)pieces + 1, sizeof *o->pieces);
-    return o->states && o->arrays && o->pieces;
+    copy_rows(o, rows);
+    return true;
 }
 
 lm_status lm_optimizer_create(lm_optimizer **optimizer, const lm_optimizer_options *groups,
@@ -189,6 +297,7 @@ lm_status lm_optimizer_create(lm_optimizer **optimizer, const lm_optimizer_optio
     status = lm_arena_init(&o->arena, bytes, "the optimizer's state", err);
     if (status != LM_OK) goto out;
     place_states(o);
+    cut_units(o);
     cut_pieces(o);
 out:
     if (status != LM_OK) {
@@ -204,6 +313,9 @@ void lm_optimizer_free(lm_optimizer *o) {
     free(o->pieces);
     free(o->arrays);
     free(o->states);
+    free(o->matrices);
+    free(o->units);
+    free(o->parts);
     free(o->rows);
     free(o->groups);
     free(o);
@@ -217,31 +329,45 @@ typedef struct step {
     const lm_optimizer_step_args *args;
 } step;
 
-static lm_update make_update(const step *s, const row *r, int64_t first, int64_t count) {
-    const lm_optimizer_options *options = &s->o->groups[r->row.group];
-    double lr = s->args->lr[r->row.group];
-    bool decays = r->kind->uses & LM_USES_WEIGHT_DECAY;
+/* Of `count` elements of the unit, from `first` of its row on. */
+static lm_update make_update(const step *s, const unit *u, int64_t first, int64_t count) {
+    const lm_optimizer_options *options = &s->o->groups[u->group];
+    const lm_optimizer_row *r = &s->o->rows[u->row].row;
+    double lr = s->args->lr[u->group];
+    bool decays = u->kind->uses & LM_USES_WEIGHT_DECAY;
     return (lm_update){.compute = s->compute,
                        .options = options,
-                       .row = &r->row,
+                       .row = r,
                        .first = first,
                        .count = count,
+                       .lines = u->lines,
+                       .head = u->head,
                        .step = s->args->step,
                        .lr = (float)lr,
                        .decay = decays ? (float)(lr * options->weight_decay) : 0.0f,
                        .grad_scale = (float)s->args->grad_scale,
-                       .gradients = s->args->gradients + r->row.offset + first,
-                       .weights = s->args->weights + r->row.offset + first,
-                       .states = r->states};
+                       .gradients = s->args->gradients + r->offset + first,
+                       .weights = s->args->weights + r->offset + first,
+                       .states = u->states};
 }
 
 static void step_task(void *argument, int64_t task, int worker) {
     (void)worker;
     const step *s = argument;
     const piece *p = &s->o->pieces[task];
-    const row *r = &s->o->rows[p->row];
-    lm_update u = make_update(s, r, p->first, p->count);
-    r->kind->elements(&u);
+    const unit *u = &s->o->units[p->unit];
+    lm_update update = make_update(s, u, p->first, p->count);
+    u->kind->elements(&update);
+}
+
+/* All matrices of a kind. */
+static void step_matrices(const step *s, const lm_optimizer_kind *kind) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < s->o->n_units; i++) {
+        const unit *u = &s->o->units[i];
+        if (u->kind == kind) s->o->matrices[n++] = make_update(s, u, u->first, u->count);
+    }
+    if (n > 0) kind->matrices(s->o->matrices, n);
 }
 
 void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
@@ -250,11 +376,7 @@ void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
     LM_ASSERT(args->step >= 1);
     step s = {.o = o, .compute = compute, .args = args};
     lm_pool_run(compute->pool, o->n_pieces, step_task, &s);
-    for (int64_t i = 0; i < o->n_rows; i++) {
-        const row *r = &o->rows[i];
-        if (!r->kind->matrix) continue;
-        lm_update u = make_update(&s, r, 0, row_elements(&r->row));
-        r->kind->matrix(&u);
-    }
+    for (int k = 0; lm_optimizer_kinds[k]; k++)
+        if (lm_optimizer_kinds[k]->matrices) step_matrices(&s, lm_optimizer_kinds[k]);
     lm_phase_leave(compute->phases, before);
 }

@@ -6,10 +6,11 @@
  *     lm_optimizer_step(o, &compute, &args);                  // once per step; allocates nothing
  *     lm_optimizer_free(o);
  *
- * Weights and gradients are flat arrays; a row is one parameter at its place in them. A group holds
- * the kind of optimizer and its values for the rows that name it, so that rows may differ in both.
- * The bits do not depend on the number of threads, nor on how rows are shared among groups of equal
- * values. */
+ * Weights and gradients are flat arrays; a row is one parameter at its place in them, and may have
+ * parts, lines that are a matrix of their own (queries, keys, values). A group holds the kind of
+ * optimizer and its values for the rows and parts that name it, so that these may differ in both.
+ * The bits do not depend on the number of threads, nor on how rows and parts are shared among
+ * groups of equal values. */
 #ifndef LM_OPTIM_OPTIMIZER_H
 #define LM_OPTIM_OPTIMIZER_H
 
@@ -37,6 +38,13 @@ typedef struct lm_optimizer_options {
     double beta1, beta2, eps, momentum, weight_decay;
 } lm_optimizer_options;
 
+/* Part of a row. */
+typedef struct lm_optimizer_part {
+    int64_t lines; /* of a matrix; elements of a vector */
+    int64_t head;  /* lines of each head, which divides `lines`; 0: it has no heads */
+    int group;     /* index of its values */
+} lm_optimizer_part;
+
 /* A parameter. */
 typedef struct lm_optimizer_row {
     const char *name; /* "h.3.attn.qkv.weight": its states are named after it; must outlive the
@@ -44,7 +52,10 @@ typedef struct lm_optimizer_row {
     int ndim;         /* 1 or 2 */
     int64_t shape[2]; /* [out, in] for a matrix, [n, 1] for a vector */
     int64_t offset;   /* of its first element in the flat arrays; its elements lie together */
-    int group;        /* index of its values */
+    bool hidden;      /* a matrix of a layer: others are embeddings, the head, norms, biases */
+    int group;        /* index of its values; of no meaning when it has parts */
+    int64_t n_parts;  /* 0: it has none */
+    const lm_optimizer_part *parts; /* [n_parts]: they follow each other and fill the row */
 } lm_optimizer_row;
 
 typedef struct lm_optimizer lm_optimizer;
@@ -57,14 +68,15 @@ bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_r
 int64_t lm_optimizer_array_count(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
                                  int64_t n_rows);
 
-/* For n_rows disjoint rows; groups and rows are copied. States are zero. LM_ERR_RUNTIME without
- * memory, and *o is NULL. */
+/* For n_rows disjoint rows; groups, rows and parts are copied. States are zero. LM_ERR_RUNTIME
+ * without memory, and *o is NULL. */
 lm_status lm_optimizer_create(lm_optimizer **o, const lm_optimizer_options *groups, int n_groups,
                               const lm_optimizer_row *rows, int64_t n_rows, lm_error *err);
 void lm_optimizer_free(lm_optimizer *o); /* NULL is fine */
 
 /* A state of a row, for checkpoints: the first state of every row, then the second of those that
- * have one, and so on. */
+ * have one, and so on. A row whose parts have different kinds has the states of all of these; a
+ * state is 0 in the parts whose kind has none of its name. */
 typedef struct lm_optimizer_array {
     const char *state; /* "m", "v", ... */
     const char *row;   /* name of the row */

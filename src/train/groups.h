@@ -1,19 +1,26 @@
-/* The model's rows as the optimizer sees them, and the values of each group of them. */
+/* The model's rows as the optimizer sees them, and the values of each group of them.
+ *
+ *     lm_groups g;
+ *     lm_groups_make(&g, &config, params, n, err);
+ *     ... lm_optimizer_create(&o, g.options, g.count, g.rows, g.n_rows, err) ...
+ *     lm_groups_free(&g); */
 #ifndef LM_TRAIN_GROUPS_H
 #define LM_TRAIN_GROUPS_H
 
 #include "config/config.h"
 
-enum {
-    LM_GROUP_DECAYED, /* matrices and embeddings */
-    LM_GROUP_PLAIN,   /* norms and biases: no weight decay */
-    LM_GROUP_COUNT
-};
-void lm_groups_make(const lm_optimizer_options *o, lm_optimizer_options groups[LM_GROUP_COUNT]);
-
-/* A row for each parameter, malloc'd; NULL without memory. Names are those of params, which must
- * outlive the rows. */
-lm_optimizer_row *lm_groups_rows(const lm_param *params, int64_t count);
+typedef struct lm_groups {
+    int count;
+    lm_optimizer_options *options; /* [count] */
+    int64_t n_rows;
+    lm_optimizer_row *rows;   /* [n_rows]; names are those of the parameters, which must outlive
+                                 them */
+    lm_optimizer_part *parts; /* of all rows, which point to them */
+} lm_groups;
+/* A row for each of n parameters. */
+lm_status lm_groups_make(lm_groups *g, const lm_config *c, const lm_param *params, int64_t n,
+                         lm_error *err);
+void lm_groups_free(lm_groups *g); /* zero-initialised or twice is fine */
 
 typedef struct lm_groups_plan {
     uint64_t bytes; /* of the optimizer's states */

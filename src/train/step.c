@@ -77,10 +77,10 @@ static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
 /* Part 3: clips the gradient and updates the weights. */
 static void update(lm_trainer *t, lm_step_figures *f) {
     const lm_config *c = t->config;
-    double lr[LM_GROUP_COUNT];
-    for (int g = 0; g < LM_GROUP_COUNT; g++)
-        lr[g] = lm_schedule_lr(&c->schedule, t->groups[g].lr, f->step, c->train.steps);
-    lm_optimizer_step_args args = {.lr = lr,
+    for (int g = 0; g < t->groups.count; g++)
+        t->rates[g] =
+            lm_schedule_lr(&c->schedule, t->groups.options[g].lr, f->step, c->train.steps);
+    lm_optimizer_step_args args = {.lr = t->rates,
                                    .step = f->step,
                                    .grad_scale = lm_clip_scale(f->grad_norm, c->train.clip_norm),
                                    .gradients = lm_model_gradients(t->model),

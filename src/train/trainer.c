@@ -13,13 +13,12 @@
 static lm_status create_optimizer(lm_trainer *t, lm_error *err) {
     int64_t n;
     const lm_param *params = lm_model_rows(t->model, &n);
-    lm_groups_make(&t->config->optimizer, t->groups);
-    lm_optimizer_row *rows = lm_groups_rows(params, n);
-    lm_status status =
-        rows ? lm_optimizer_create(&t->optimizer, t->groups, LM_GROUP_COUNT, rows, n, err)
-             : lm_error_no_memory(err, NULL);
-    free(rows);
-    return status;
+    lm_groups *g = &t->groups;
+    lm_status status = lm_groups_make(g, t->config, params, n, err);
+    if (status != LM_OK) return status;
+    t->rates = calloc((size_t)g->count, sizeof *t->rates);
+    if (!t->rates) return lm_error_no_memory(err, NULL);
+    return lm_optimizer_create(&t->optimizer, g->options, g->count, g->rows, n, err);
 }
 
 /* What is alone and has no name has no figures of its own. */
@@ -113,6 +112,8 @@ void lm_trainer_free(lm_trainer *t) {
     lm_arena_free(&t->batch_arena);
     lm_arena_free(&t->lane_arena);
     lm_optimizer_free(t->optimizer);
+    lm_groups_free(&t->groups);
+    free(t->rates);
     lm_model_free(t->model);
     lm_compute_free(&t->compute);
     lm_pool_free(t->pool);

@@ -33,8 +33,9 @@ typedef struct lm_trainer {
     lm_pool *pool;
     lm_compute compute;
     lm_model *model;
-    lm_optimizer_options groups[LM_GROUP_COUNT];
+    lm_groups groups;
     lm_optimizer *optimizer;
+    double *rates; /* [groups.count]: learning rates of a step */
     lm_arena batch_arena;
     int32_t *batch;        /* [micro_batch, context_length + 1] */
     double *window_losses; /* [train.batch]: of a step */

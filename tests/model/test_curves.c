@@ -30,6 +30,8 @@ static int choice(const char *(*name)(int), const char *wanted) {
     return i;
 }
 
+enum { GROUPS = 2 }; /* what decays and what does not */
+
 typedef struct training {
     lm_model *m;
     lm_optimizer *optimizer;
@@ -41,21 +43,19 @@ static training begin(const transformer_case *c, const lm_model_options *o) {
                   .schedule = {.kind = choice(lm_schedule_name, "cosine"),
                                .warmup_steps = 5,
                                .min_lr_ratio = 0.1}};
-    lm_optimizer_options groups[LM_GROUP_COUNT];
-    lm_groups_make(&(lm_optimizer_options){.kind = choice(lm_optimizer_name, "adamw"),
-                                           .beta1 = 0.9,
-                                           .beta2 = 0.95,
-                                           .eps = 1e-8,
-                                           .weight_decay = 0.1},
-                   groups);
+    const lm_config config = {.optimizer = {.kind = choice(lm_optimizer_name, "adamw"),
+                                            .beta1 = 0.9,
+                                            .beta2 = 0.95,
+                                            .eps = 1e-8,
+                                            .weight_decay = 0.1}};
     int64_t n;
     lm_error err;
+    lm_groups g;
     const lm_param *params = lm_model_rows(t.m, &n);
-    lm_optimizer_row *rows = lm_groups_rows(params, n);
-    assert_non_null(rows);
-    assert_int_equal(lm_optimizer_create(&t.optimizer, groups, LM_GROUP_COUNT, rows, n, &err),
-                     LM_OK);
-    free(rows);
+    assert_int_equal(lm_groups_make(&g, &config, params, n, &err), LM_OK);
+    assert_int_equal(g.count, GROUPS);
+    assert_int_equal(lm_optimizer_create(&t.optimizer, g.options, g.count, g.rows, n, &err), LM_OK);
+    lm_groups_free(&g);
     transformer_fill(t.m);
     return t;
 }
@@ -76,7 +76,7 @@ static double update(training *t, const transformer_case *c, int64_t step) {
     lm_model_end_gradients(t->m);
     double norm = lm_gradient_norm(&layers_compute, lm_model_total(t->m), lm_model_gradients(t->m));
     double lr = lm_schedule_lr(&t->schedule, 3e-3, step, STEPS);
-    lm_optimizer_step_args args = {.lr = (double[LM_GROUP_COUNT]){lr, lr},
+    lm_optimizer_step_args args = {.lr = (double[GROUPS]){lr, lr},
                                    .step = step,
                                    .grad_scale = lm_clip_scale(norm, 1.0),
                                    .gradients = lm_model_gradients(t->m),

@@ -62,6 +62,43 @@ static void test_row_names(void **state) {
     assert_int_equal(rows[2].shape[1], 24);
 }
 
+static int64_t count_role(const lm_param *rows, int64_t n, lm_param_role role) {
+    int64_t count = 0;
+    for (int64_t r = 0; r < n; r++) count += rows[r].role == role;
+    return count;
+}
+
+/* Queries, keys and values are parts of one row, in weights and biases; others have none. */
+static void test_parts_and_roles(void **state) {
+    char name[LM_PARAM_NAME_SIZE];
+    lm_param rows[64];
+    (void)state;
+    lm_model_options o = transformer_named("qwen2")->o;
+    int64_t total, n = lm_model_params(&o, rows, &total), with_parts = 0;
+    const lm_param *w = find(rows, n, "h.1.attn.qkv.weight"),
+                   *b = find(rows, n, "h.1.attn.qkv.bias");
+    for (int64_t r = 0; r < n; r++) with_parts += rows[r].n_parts != 0;
+    assert_int_equal(with_parts, 2 * o.n_layers);
+    for (int i = 0; i < 3; i++) {
+        int64_t heads = i == 0 ? o.n_heads : o.n_kv_heads;
+        assert_int_equal(w->parts[i].lines, heads * o.head_dim);
+        assert_int_equal(w->parts[i].head, o.head_dim);
+        assert_memory_equal(&w->parts[i], &b->parts[i], sizeof *w->parts);
+    }
+    assert_int_equal(w->n_parts, 3);
+    assert_int_equal(w->parts[1].first, o.n_heads * o.head_dim);
+    assert_int_equal(w->parts[2].first + w->parts[2].lines, w->shape[0]);
+    lm_param_part_name(w, 0, -1, name);
+    assert_string_equal(name, "h.1.attn.qkv.q.weight");
+    lm_param_part_name(b, 2, 1, name);
+    assert_string_equal(name, "h.1.attn.qkv.v.1.bias");
+    o = transformer_named("llama")->o;
+    n = lm_model_params(&o, rows, &total);
+    assert_int_equal(count_role(rows, n, LM_ROLE_EMBEDDING), 1);
+    assert_int_equal(count_role(rows, n, LM_ROLE_HEAD), 1);
+    assert_int_equal(count_role(rows, n, LM_ROLE_HIDDEN), 5 * o.n_layers);
+}
+
 /* Heads of their own width, and biases of one layer alone. */
 static void test_rows_of_heads_and_biases(void **state) {
     lm_param rows[64];
@@ -397,6 +434,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_row_names),
+        cmocka_unit_test(test_parts_and_roles),
         cmocka_unit_test(test_rows_of_heads_and_biases),
         cmocka_unit_test(test_plan_of_gpt2),
         cmocka_unit_test(test_plan_of_a_long_context),

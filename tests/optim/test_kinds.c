@@ -1,6 +1,6 @@
 /* What a new kind of optimizer may ask for, shown by two that stand only here: three states by
- * element; a matrix at once with one state for each line. The registry of this test takes the place
- * of src/optim/registry.c. */
+ * element; all matrices in one call, with one state for each line. The registry of
+ * this test takes the place of src/optim/registry.c. */
 #include "tests/support/test.h"
 
 #include <math.h>
@@ -10,7 +10,8 @@
 
 /* Each element is touched once in a step, whatever the pieces: it counts its visits. */
 static void count_visits(const lm_update *u) {
-    assert_true(u->decay == 0 && u->lr == 0.5f && u->grad_scale == 2.0f);
+    assert_true(u->decay == 0 && u->lr == (u->options->kind == 0 ? 0.5f : 0.25f));
+    assert_true(u->grad_scale == 2.0f);
     for (int64_t i = 0; i < u->count; i++) {
         u->states[0][u->first + i] += 1;
         u->states[2][u->first + i] += u->gradients[i];
@@ -18,13 +19,20 @@ static void count_visits(const lm_update *u) {
     }
 }
 
+static int64_t calls, matrices;
+
 /* The sum of each line, and the step; only the calling thread does it. */
-static void sum_lines(const lm_update *u) {
-    const int64_t *shape = u->row->shape;
-    assert_true(u->first == 0 && u->count == shape[0] * shape[1]);
-    assert_true(u->decay == 0.25f * 0.5f);
-    for (int64_t i = 0; i < u->count; i++) u->states[0][i / shape[1]] += u->gradients[i];
-    u->weights[0] = (float)u->step;
+static void sum_lines(const lm_update *updates, int64_t n) {
+    calls++;
+    matrices += n;
+    for (const lm_update *u = updates; u < updates + n; u++) {
+        const int64_t in = u->row->shape[1];
+        assert_true(u->count == u->lines * in && u->first % in == 0);
+        assert_true(u->decay == 0.25f * 0.5f);
+        for (int64_t i = 0; i < u->count; i++) u->states[0][(u->first + i) / in] += u->gradients[i];
+        u->weights[0] = (float)u->step;
+        u->weights[1] = (float)(100 * u->lines + u->head);
+    }
 }
 
 static const lm_optimizer_kind
@@ -38,7 +46,8 @@ static const lm_optimizer_kind
     lines = {.name = "lines",
              .uses = LM_USES_WEIGHT_DECAY,
              .states = (const lm_optimizer_state[]){{"sum", LM_STATE_PER_LINE}, {0}},
-             .matrix = sum_lines};
+             .matrices = sum_lines,
+             .others = &visits};
 const lm_optimizer_kind *const lm_optimizer_kinds[] = {&visits, &lines, NULL};
 
 enum {
@@ -54,7 +63,7 @@ enum { TOTAL = THIRD + 6 };
 static const lm_optimizer_row rows[] = {
     {.name = "bias", .ndim = 1, .shape = {VECTOR, 1}, .offset = 0, .group = 0},
     {.name = "large", .ndim = 2, .shape = {OUT, IN}, .offset = SECOND, .group = 0},
-    {.name = "small", .ndim = 2, .shape = {2, 3}, .offset = THIRD, .group = 1}};
+    {.name = "small", .ndim = 2, .shape = {2, 3}, .offset = THIRD, .hidden = true, .group = 1}};
 static const lm_optimizer_options groups[] = {{.kind = 0, .weight_decay = 9},
                                               {.kind = 1, .weight_decay = 0.5}};
 static float weights[TOTAL], gradients[TOTAL];
@@ -107,7 +116,62 @@ static void test_states_and_steps(void **state) {
     for (int i = 0; i < VECTOR; i++) assert_true(a[0].data[i] == 2 && a[5].data[i] == 2);
     for (int i = 0; i < OUT * IN; i++) assert_true(a[1].data[i] == 2 && a[6].data[i] == 2);
     assert_true(a[2].data[0] == 6 && a[2].data[1] == 6);
-    assert_true(weights[THIRD] == 2 && weights[THIRD + 1] == 0);
+    assert_true(weights[THIRD] == 2 && weights[THIRD + 1] == 200);
+    assert_true(calls == 2 && matrices == 2);
+    lm_optimizer_free(o);
+    lm_pool_free(compute.pool);
+}
+
+/* Parts of a row: q, two heads of three lines, and v are updated as matrices, k in between and a
+ * row that is not hidden by element. The row has the states of both kinds. */
+static void test_parts_have_their_own_groups(void **state) {
+    (void)state;
+    enum { WIDTH = 4, LINES = 10, ALL = 2 * LINES * WIDTH };
+    static float w[ALL], g[ALL];
+    const lm_optimizer_part parts[] = {
+        {.lines = 6, .head = 3, .group = 1}, {.lines = 2, .group = 0}, {.lines = 2, .group = 1}};
+    lm_optimizer_row two[] = {
+        {.name = "qkv",
+         .ndim = 2,
+         .shape = {LINES, WIDTH},
+         .hidden = true,
+         .n_parts = 3,
+         .parts = parts},
+        {.name = "head", .ndim = 2, .shape = {LINES, WIDTH}, .offset = LINES * WIDTH, .group = 1}};
+    lm_optimizer_options both[] = {groups[0], groups[1]};
+    lm_kernels kernels;
+    lm_error err = {0};
+    lm_compute compute = {.kernels = &kernels};
+    lm_optimizer *o;
+    int64_t n;
+    lm_kernels_fill(&kernels, 0);
+    both[0].lr = both[1].lr = 0.5;
+    assert_int_equal(lm_pool_create(&compute.pool, 2, &err), LM_OK);
+    assert_int_equal(lm_optimizer_create(&o, both, 2, two, 2, &err), LM_OK);
+    const lm_optimizer_array *a = lm_optimizer_arrays(o, &n);
+    assert_int_equal(n, 4 + 3);
+    assert_int_equal(n, lm_optimizer_array_count(both, two, 2));
+    expect_array(&a[0], "sum", "qkv", 1, LINES, 1);
+    expect_array(&a[1], "a", "head", 2, LINES, WIDTH);
+    expect_array(&a[2], "a", "qkv", 2, LINES, WIDTH);
+    expect_array(&a[6], "b", "qkv", 2, LINES, WIDTH);
+    for (int i = 0; i < ALL; i++) g[i] = 1;
+    calls = matrices = 0;
+    lm_optimizer_step_args args = {.lr = (const double[]){0.5, 0.25},
+                                   .step = 7,
+                                   .grad_scale = 2,
+                                   .gradients = g,
+                                   .weights = w};
+    two[0].parts = NULL; /* they were copied */
+    lm_optimizer_step(o, &compute, &args);
+    assert_true(calls == 1 && matrices == 2);
+    for (int i = 0; i < ALL; i++) {
+        bool q = i < 6 * WIDTH, k = !q && i < 8 * WIDTH, v = !q && !k && i < 10 * WIDTH;
+        int at = q ? i : v ? i - 8 * WIDTH : -1;
+        assert_true(w[i] == (at == 0 ? 7 : at == 1 ? (q ? 603 : 200) : at > 1 ? 0 : 1));
+        if (i < LINES * WIDTH) assert_true(a[2].data[i] == (float)k);
+        if (i < LINES) assert_true(a[0].data[i] == (i < 6 || i >= 8 ? WIDTH : 0));
+    }
     lm_optimizer_free(o);
     lm_pool_free(compute.pool);
 }
@@ -132,6 +196,7 @@ static void test_kinds_are_found_by_name(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states_and_steps),
+        cmocka_unit_test(test_parts_have_their_own_groups),
         cmocka_unit_test(test_sizes_that_do_not_fit),
         cmocka_unit_test(test_kinds_are_found_by_name),
     };

@@ -10,18 +10,16 @@ static lm_config config;
 static lm_error err;
 
 static lm_groups_plan of_all_rows(void) {
-    lm_optimizer_options groups[LM_GROUP_COUNT];
+    lm_groups g;
     int64_t total, n = lm_model_params(&config.model, NULL, &total);
     lm_groups_plan p;
     lm_param *params = calloc((size_t)n, sizeof *params);
     assert_non_null(params);
     lm_model_params(&config.model, params, &total);
-    lm_optimizer_row *rows = lm_groups_rows(params, n);
-    assert_non_null(rows);
-    lm_groups_make(&config.optimizer, groups);
-    assert_true(lm_optimizer_bytes(groups, rows, n, &p.bytes));
-    p.arrays = n + lm_optimizer_array_count(groups, rows, n);
-    free(rows);
+    assert_int_equal(lm_groups_make(&g, &config, params, n, &err), LM_OK);
+    assert_true(lm_optimizer_bytes(g.options, g.rows, n, &p.bytes));
+    p.arrays = n + lm_optimizer_array_count(g.options, g.rows, n);
+    lm_groups_free(&g);
     free(params);
     return p;
 }
