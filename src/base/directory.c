@@ -44,6 +44,19 @@ lm_status lm_file_sync_parent(const char *path, lm_error *err) {
     return status;
 }
 
+lm_status lm_file_sync_parents(const char *path, int levels, lm_error *err) {
+    char *at = strdup(path);
+    lm_status status = at ? LM_OK : out_of_memory(err, path);
+    for (int i = 0; i < levels && status == LM_OK; i++) {
+        char *parent = parent_of(at);
+        free(at);
+        at = parent;
+        status = at ? lm_file_sync_directory(at, err) : out_of_memory(err, path);
+    }
+    free(at);
+    return status;
+}
+
 bool lm_file_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0;
@@ -71,26 +84,35 @@ bool lm_file_same(const char *a, const char *b) {
            of_a.st_ino == of_b.st_ino;
 }
 
-static lm_status make_one(const char *path, lm_error *err) {
+static lm_status make_one(const char *path, int *made, lm_error *err) {
     if (mkdir(path, 0777) != 0) {
         int reason = errno; /* which the next call may change */
         if (lm_file_is_directory(path)) return LM_OK;
         errno = reason;
         return fail(err, path, "make the directory");
     }
-    /* Sync the parent: else a power failure could lose the new directory and all that is in it. */
-    return lm_file_sync_parent(path, err);
+    ++*made;
+    return LM_OK;
 }
 
+/* Syncs the parents of new directories: else a power failure could lose them and all that is in
+ * them. */
 lm_status lm_file_make_directory(const char *path, lm_error *err) {
+    int made;
+    lm_status status = lm_file_make_directory_unsynced(path, &made, err);
+    return status == LM_OK ? lm_file_sync_parents(path, made, err) : status;
+}
+
+lm_status lm_file_make_directory_unsynced(const char *path, int *made, lm_error *err) {
     lm_status status = LM_OK;
+    *made = 0;
     char *partial = strdup(path);
     if (!partial) return out_of_memory(err, path);
     for (char *p = partial + 1; partial[0] && status == LM_OK; p++) {
         if (*p != '/' && *p != '\0') continue;
         char end = *p;
         *p = '\0';
-        status = make_one(partial, err);
+        status = make_one(partial, made, err);
         *p = end;
         if (end == '\0') break;
     }

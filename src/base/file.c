@@ -203,9 +203,9 @@ lm_status lm_file_writer_write_at(const lm_file_writer *w, uint64_t offset, cons
     return LM_OK;
 }
 
-lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err) {
+static lm_status commit(lm_file_writer *w, bool sync, lm_error *err) {
     lm_status status = LM_OK;
-    if (fsync(w->fd) != 0) {
+    if (sync && fsync(w->fd) != 0) {
         status = lm_error_call(err, w->temporary, "sync");
         goto out;
     }
@@ -221,10 +221,14 @@ lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err) {
     }
     free(w->temporary); /* it was renamed: abort must not remove a newer temporary of that name */
     w->temporary = NULL;
-    status = lm_file_sync_parent(w->path, err);
+    if (sync) status = lm_file_sync_parent(w->path, err);
 out:
     lm_file_writer_abort(w);
     return status;
+}
+
+lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err) {
+    return commit(w, true, err);
 }
 
 lm_status lm_file_writer_sync(const lm_file_writer *w, lm_error *err) {
@@ -265,7 +269,8 @@ void lm_file_writer_abort(lm_file_writer *w) {
     w->fd = -1;
 }
 
-lm_status lm_file_replace(const char *path, const void *data, size_t size, lm_error *err) {
+static lm_status replace(const char *path, const void *data, size_t size, bool sync,
+                         lm_error *err) {
     lm_file_writer w;
     lm_status status = lm_file_writer_open(&w, path, err);
     if (status != LM_OK) return status;
@@ -274,5 +279,21 @@ lm_status lm_file_replace(const char *path, const void *data, size_t size, lm_er
         lm_file_writer_abort(&w);
         return status;
     }
-    return lm_file_writer_commit(&w, err);
+    return commit(&w, sync, err);
+}
+
+lm_status lm_file_replace(const char *path, const void *data, size_t size, lm_error *err) {
+    return replace(path, data, size, true, err);
+}
+
+lm_status lm_file_replace_unsynced(const char *path, const void *data, size_t size, lm_error *err) {
+    return replace(path, data, size, false, err);
+}
+
+lm_status lm_file_sync(const char *path, lm_error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return lm_error_call(err, path, "open");
+    lm_status status = fsync(fd) == 0 || errno == EINVAL ? LM_OK : lm_error_call(err, path, "sync");
+    close(fd);
+    return status;
 }

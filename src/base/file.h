@@ -66,9 +66,16 @@ lm_status lm_file_writer_resume(lm_file_writer *w, const char *path, uint64_t si
 
 /* open, write, commit in one call. */
 lm_status lm_file_replace(const char *path, const void *data, size_t size, lm_error *err);
+/* The same without fsync: other processes see the old file or the new one, also when this process
+ * is killed, but after a power failure the file may be empty. lm_file_sync makes up for it. */
+lm_status lm_file_replace_unsynced(const char *path, const void *data, size_t size, lm_error *err);
+/* Syncs a file that is there; for its name, its directory is to be synced too. */
+lm_status lm_file_sync(const char *path, lm_error *err);
 
 /* Make the directory and its missing parents; fine when it is there. */
 lm_status lm_file_make_directory(const char *path, lm_error *err);
+/* The same without syncing the directories that the new ones are in; *made: how many are new. */
+lm_status lm_file_make_directory_unsynced(const char *path, int *made, lm_error *err);
 bool lm_file_exists(const char *path);
 bool lm_file_is_directory(const char *path);
 uint64_t lm_file_size(const char *path);         /* bytes; 0 when it is not there */
@@ -76,6 +83,8 @@ bool lm_file_same(const char *a, const char *b); /* both are there and one and t
 lm_status lm_file_remove(const char *path, lm_error *err);
 lm_status lm_file_sync_directory(const char *path, lm_error *err);
 lm_status lm_file_sync_parent(const char *path, lm_error *err); /* the directory that path is in */
+/* The `levels` directories above path, from the inside out. */
+lm_status lm_file_sync_parents(const char *path, int levels, lm_error *err);
 
 /* Names (not paths) in a directory, without "." and "..", in strcmp order. */
 typedef struct lm_file_list {

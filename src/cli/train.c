@@ -14,7 +14,7 @@ typedef struct request {
     lm_option_texts set;
     lm_machine_options machine;
     int64_t until;
-    bool quiet, profile, dry_run, print_config, print_schema, print_reference;
+    bool no_final_checkpoint, quiet, profile, dry_run, print_config, print_schema, print_reference;
 } request;
 
 static const lm_option options[] = {
@@ -28,6 +28,10 @@ static const lm_option options[] = {
      "pause after this step, with a checkpoint: the schedule stays that of train.steps, and "
      "--resume goes on",
      LM_STORED(request, until), .count = {.least = 1, .most = LM_CHECKPOINT_MAX_STEP}},
+    {"no-final-checkpoint", NULL,
+     "write no checkpoint at the end of the run (checkpoint.final = false): for trials of which "
+     "only the losses are wanted",
+     LM_STORED(request, no_final_checkpoint)},
     LM_OPTION_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
     {"quiet", NULL, "no progress; warnings and errors only", LM_STORED(request, quiet)},
@@ -81,6 +85,7 @@ static lm_status run(const void *given, lm_error *err) {
     if (status != LM_OK) goto out;
     status = lm_config_load(&config, r->config, r->set.items, r->set.count, err);
     if (status != LM_OK) goto out;
+    if (r->no_final_checkpoint) config.checkpoint.final = false;
     if (r->print_config) {
         lm_error left;
         if (lm_setup_resolve(&config, &left) != LM_OK)

@@ -38,7 +38,7 @@ static void write_profile(const lm_summary_profile *p, lm_json_writer *w) {
     lm_json_end(w);
 }
 
-lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err) {
+lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_error *err) {
     lm_text t = {0};
     lm_json_writer w = {.out = &t};
     double bytes = s->bytes_per_token;
@@ -62,13 +62,19 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err)
     lm_json_number(&w, "tokens_per_s", round(s->tokens_per_s));
     lm_json_number(&w, "peak_resident_bytes", s->peak_resident);
     lm_json_string(&w, "checkpoint", s->checkpoint);
+    lm_json_number(&w, "checkpoint_step", s->checkpoint ? (double)s->checkpoint_step : (double)NAN);
     write_session(&w, s->started);
     lm_json_string(&w, "version", LM_VERSION);
     write_profile(&s->profile, &w);
     lm_json_end(&w);
     lm_text_append(&t, "\n", 1);
-    lm_status status = t.failed ? lm_error_no_memory(err, path)
-                                : lm_file_replace(path, lm_text_cstr(&t), t.length, err);
+    lm_status status = LM_OK;
+    if (t.failed)
+        status = lm_error_no_memory(err, path);
+    else if (sync)
+        status = lm_file_replace(path, lm_text_cstr(&t), t.length, err);
+    else
+        status = lm_file_replace_unsynced(path, lm_text_cstr(&t), t.length, err);
     lm_text_free(&t);
     return status;
 }
@@ -87,6 +93,10 @@ bool lm_summary_read(lm_summary_found *s, const char *path) {
         lm_json_get_string(&r, key, s->state, sizeof s->state);
         s->step = lm_json_get_count(&r, "step", 0, (int64_t)1 << 53);
         s->steps = lm_json_get_count(&r, "steps", 0, (int64_t)1 << 53);
+        double checkpoint =
+            lm_json_has(&r, "checkpoint_step") ? lm_json_get_number(&r, "checkpoint_step") : -1;
+        s->checkpoint_step = checkpoint >= 0 && checkpoint < 1e15 ? (int64_t)checkpoint : -1;
+        s->without_last = lm_json_has(&r, "checkpoint_step") && s->checkpoint_step < s->step;
         if (lm_json_has(&r, "pid")) {
             s->pid = lm_json_get_count(&r, "pid", 0, (int64_t)1 << 53);
             lm_json_get_string(&r, "host", s->host, sizeof s->host);

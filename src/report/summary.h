@@ -32,21 +32,25 @@ typedef struct lm_summary {
     double tokens_per_s;        /* mean of this session's steps */
     double peak_resident;       /* bytes */
     const char *checkpoint;     /* newest; NULL: none */
+    int64_t checkpoint_step;    /* its step */
     int64_t started;            /* Unix time at which this session began */
     lm_summary_profile profile; /* of this session */
 } lm_summary;
 
-/* Replaces path atomically; pid and host are those of this process. */
-lm_status lm_summary_write(const lm_summary *s, const char *path, lm_error *err);
+/* Replaces path atomically; pid and host are those of this process. sync: it survives a power
+ * failure. */
+lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_error *err);
 
 /* What another session wrote. */
 typedef struct lm_summary_found {
     char state[16]; /* of an older lmtrain: its "reason" */
     int64_t step, steps;
-    int64_t pid;      /* 0: not said */
-    char host[65];    /* "": not said */
-    char started[32]; /* "2026-01-31T12:00:00Z"; "": not said */
-    bool here;        /* host is this machine */
+    int64_t checkpoint_step; /* of the newest checkpoint; -1: none, or not said */
+    bool without_last;       /* it ended and had no checkpoint of its last step */
+    int64_t pid;             /* 0: not said */
+    char host[65];           /* "": not said */
+    char started[32];        /* "2026-01-31T12:00:00Z"; "": not said */
+    bool here;               /* host is this machine */
 } lm_summary_found;
 
 /* false: there is none, or it cannot be read. */

@@ -135,7 +135,7 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     if (other) t->state.data_start = t->state.samples;
     take_val_losses(t, &from);
     if ((status = lm_setup_adopt(&t->setup, &from, err)) != LM_OK) goto out;
-    t->saved_step = from.state.step;
+    t->saved_step = t->newest_step = from.state.step;
     if (lm_trainer_is_finished(t))
         status = check_finished(t, &from, val_digest, err);
     else if (!(t->paused = lm_trainer_is_paused(t)))
@@ -198,7 +198,7 @@ static lm_status compare_finished(lm_trainer *t, lm_text *changed, lm_error *err
     if (status == LM_OK) status = lm_model_resolve(&old.model, err); /* an older file lacks keys */
     if (status == LM_OK && old.train.steps < t->config->train.steps) {
         status = lm_error_set(err, LM_ERR_RUNTIME,
-                              "%s: this run is finished and its checkpoints are gone: it cannot go"
+                              "%s: this run is finished and has no checkpoints: it cannot go"
                               " on to %" PRId64 " steps. Put a checkpoint back, or choose another"
                               " run.dir",
                               t->config->run.dir, t->config->train.steps);
@@ -290,9 +290,21 @@ lm_status lm_trainer_settle(lm_trainer *t, lm_error *err) {
     return t->saved ? make_newest(t, err) : LM_OK;
 }
 
+/* Was the run to end without a checkpoint (checkpoint.final) and did so, with the steps that it is
+ * asked for now? Then those of earlier steps are not to be gone on from. */
+static bool ended_without_checkpoint(const lm_trainer *t) {
+    lm_summary_found s;
+    return !t->settings->resume_from && lm_summary_read(&s, t->dir.summary) &&
+           strcmp(s.state, "finished") == 0 && s.without_last && s.step >= t->config->train.steps;
+}
+
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {
     lm_status status = choose(t, err);
     if (status != LM_OK) return status;
+    if (t->saved && ended_without_checkpoint(t)) {
+        free(t->saved);
+        t->saved = NULL;
+    }
     status = t->saved ? take_over(t, t->saved, err) : begin_again(t, err);
     if (status == LM_OK) status = tell_of_killed(t, err);
     return status;

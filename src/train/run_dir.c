@@ -109,12 +109,19 @@ static bool is_summary(const char *text) {
            strncmp(text, "{\n  \"reason\": \"", 15) == 0; /* of an older lmtrain */
 }
 
+/* Is it what a power failure may leave of a file that was not synced: nothing, or zeros? */
+static bool is_blank(const lm_text *text) {
+    for (size_t i = 0; i < text->length; i++)
+        if (text->data[i] != '\0') return false;
+    return true;
+}
+
 /* lmtrain replaces only what it wrote. A file that cannot be read is not replaced either. */
 static lm_status check_ours(const char *path, bool (*is_ours)(const char *text), lm_error *err) {
     lm_text text = {0};
     if (!lm_file_exists(path)) return LM_OK;
     lm_status status = lm_file_read(path, (size_t)4 << 20, &text, err);
-    if (status == LM_OK && !is_ours(lm_text_cstr(&text)))
+    if (status == LM_OK && !is_blank(&text) && !is_ours(lm_text_cstr(&text)))
         status = lm_error_set(err, LM_ERR_USAGE,
                               "%s: lmtrain did not write this file, but would replace it: give it"
                               " another name (config.json, say), or choose another run.dir",
@@ -200,12 +207,24 @@ lm_status lm_run_dir_check(const lm_run_dir *r, lm_error *err) {
 }
 
 lm_status lm_run_dir_make(lm_run_dir *r, lm_error *err) {
-    lm_status status = lm_file_make_directory(r->checkpoints, err);
+    lm_status status = lm_file_make_directory_unsynced(r->checkpoints, &r->made, err);
     if (status != LM_OK || r->locked) return status;
     if ((status = take_lock(r, false, err)) != LM_OK) return status;
     if (!holds_run(r)) return LM_OK;
     return lm_error_set(err, LM_ERR_RUNTIME,
                         "%s: another process began a run in this directory meanwhile", r->path);
+}
+
+lm_status lm_run_dir_sync(lm_run_dir *r, lm_error *err) {
+    const char *const files[] = {r->resolved, r->summary};
+    lm_status status = LM_OK;
+    if (r->synced) return LM_OK;
+    for (int i = 0; i < 2 && status == LM_OK; i++)
+        if (lm_file_exists(files[i])) status = lm_file_sync(files[i], err);
+    if (status == LM_OK)
+        status = lm_file_sync_parents(r->checkpoints, r->made > 0 ? r->made : 1, err);
+    r->synced = status == LM_OK;
+    return status;
 }
 
 void lm_run_dir_close(lm_run_dir *r) {

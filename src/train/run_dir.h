@@ -29,6 +29,8 @@ typedef struct lm_run_dir {
     char *path, *resolved, *metrics, *checkpoints, *summary; /* paths */
     bool used;                                               /* it held a run when it was opened */
     bool locked;
+    bool synced; /* its files and directories survive a power failure */
+    int made;    /* directories that lm_run_dir_make made */
     int lock;    /* descriptor, while locked */
     int no_lock; /* errno of a filesystem that has no locks: nothing then keeps a second process
                     out; 0: there is a lock */
@@ -45,6 +47,11 @@ lm_status lm_run_dir_check(const lm_run_dir *r, lm_error *err);
 /* Makes the directories that are missing, and takes the lock if it is not taken yet.
  * LM_ERR_RUNTIME when another process began a run there since r was opened. */
 lm_status lm_run_dir_make(lm_run_dir *r, lm_error *err);
+/* Makes the run survive a power failure, before its first checkpoint is written: what is in the
+ * directory, and its name. Until then nothing of a run is synced, because there is nothing to go on
+ * from, and a short trial would take longer for its syncs than for its steps. Does nothing when r
+ * is synced; whoever replaces one of its files without a sync clears r->synced. */
+lm_status lm_run_dir_sync(lm_run_dir *r, lm_error *err);
 void lm_run_dir_close(lm_run_dir *r); /* zero-initialised or twice is fine */
 
 /* The path of the resolved config in a run directory, malloc'd: resolved.json, or the config.json

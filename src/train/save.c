@@ -11,7 +11,7 @@
 
 /* The sum of squares of an array is finite when all its elements are, and none is so large that its
  * square overflows. */
-static lm_status check_finite(const lm_trainer *t, lm_error *err) {
+lm_status lm_trainer_check_finite(const lm_trainer *t, lm_error *err) {
     int64_t n_states, total = lm_model_total(t->model);
     const float *states = lm_optimizer_flat(t->optimizer, &n_states);
     const char *what = NULL;
@@ -66,7 +66,7 @@ static int64_t list_texts(const lm_trainer *t, lm_checkpoint_text texts[2]) {
 lm_status lm_trainer_write(lm_trainer *t, lm_error *err) {
     lm_text meta = {0};
     char *path = NULL;
-    lm_status status = check_finite(t, err);
+    lm_status status = lm_trainer_check_finite(t, err);
     if (status != LM_OK) goto out;
     if ((status = check_disk(t, err)) != LM_OK) goto out;
     path = lm_checkpoint_path(t->dir.checkpoints, t->state.step);
@@ -77,6 +77,7 @@ lm_status lm_trainer_write(lm_trainer *t, lm_error *err) {
     }
     /* The metrics up to this step are written first, so that they never lag behind a checkpoint. */
     if ((status = lm_metrics_sync(&t->metrics, err)) != LM_OK) goto out;
+    if ((status = lm_run_dir_sync(&t->dir, err)) != LM_OK) goto out;
     lm_checkpoint_text texts[2];
     int64_t n_texts = list_texts(t, texts);
     status = lm_checkpoint_write(path, t->arrays, t->n_arrays, texts, n_texts, lm_text_cstr(&meta),
@@ -84,7 +85,7 @@ lm_status lm_trainer_write(lm_trainer *t, lm_error *err) {
     if (status != LM_OK || (status = check_written(t, path, err)) != LM_OK) goto out;
     free(t->saved);
     t->saved = path;
-    t->saved_step = t->state.step;
+    t->saved_step = t->newest_step = t->state.step;
     path = NULL;
 out:
     lm_text_free(&meta);

@@ -13,7 +13,7 @@
 #include "train/follow.h"
 
 /* resolved.json is left alone when it says the same already. */
-static lm_status write_config(const lm_trainer *t, lm_error *err) {
+static lm_status write_config(lm_trainer *t, lm_error *err) {
     lm_text text = {0}, old = {0};
     lm_error none;
     lm_config_print(t->config, &text);
@@ -23,7 +23,8 @@ static lm_status write_config(const lm_trainer *t, lm_error *err) {
     if (text.failed) {
         status = lm_error_no_memory(err, NULL);
     } else if (!same) {
-        status = lm_file_replace(t->dir.resolved, lm_text_cstr(&text), text.length, err);
+        status = lm_file_replace_unsynced(t->dir.resolved, lm_text_cstr(&text), text.length, err);
+        t->dir.synced = false;
     }
     lm_text_free(&text);
     lm_text_free(&old);
@@ -82,7 +83,6 @@ static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
     if ((status = lm_run_dir_check(&t->dir, err)) != LM_OK) return status;
     if (dry && !s->resume && !(c->run.init_from && *c->run.init_from)) return LM_OK;
     if ((status = lm_trainer_create(t, err)) != LM_OK) return status;
-    if (!dry) lm_trainer_measure_peak(t);
     if (s->resume && (status = lm_trainer_resume(t, err)) != LM_OK) return status;
     if (t->saved || t->finished) return LM_OK;
     return lm_trainer_init(t, err);
@@ -114,8 +114,7 @@ static lm_status begin(lm_trainer *t, lm_error *err) {
                          ", which the checkpoint holds",
                          t->dir.metrics, t->metrics.last_step + 1, t->state.step);
     if ((status = write_config(t, err)) != LM_OK) return status;
-    if ((status = lm_trainer_summarise(t, "running", -1, err)) != LM_OK) return status;
-    return lm_file_sync_directory(t->dir.path, err);
+    return lm_trainer_summarise(t, "running", -1, err);
 }
 
 /* A session that was stopped may have left an evaluation, and what comes after it, to this one. */
@@ -177,9 +176,13 @@ static void tell_done(lm_trainer *t) {
                          "paused: %s after step %" PRId64 " of %" PRId64
                          ", newest checkpoint %s; --resume goes on",
                          t->config->run.dir, t->state.step, t->config->train.steps, t->saved);
-    } else {
+    } else if (t->config->checkpoint.final) {
         lm_progress_note(&t->progress, "finished: %s, newest checkpoint %s", t->config->run.dir,
                          t->saved);
+    } else {
+        lm_progress_note(&t->progress,
+                         "finished: %s, without a checkpoint of the last step (checkpoint.final)",
+                         t->config->run.dir);
     }
 }
 

@@ -149,10 +149,12 @@ int64_t lm_trainer_last_step(const lm_trainer *t) {
 }
 
 void lm_trainer_measure_peak(lm_trainer *t) {
-    const double seconds = 0.03;
-    if (!t->settings->quiet)
-        lm_progress_peak(&t->progress,
-                         lm_peak_flops(t->pool, lm_compute_peak_loop(&t->compute), seconds));
+    const double seconds = 0.03, now = lm_clock_seconds();
+    if (t->settings->quiet || now - t->started < 1 || now - t->peak_measured < 100 * seconds)
+        return;
+    t->peak_measured = now;
+    lm_progress_peak(&t->progress,
+                     lm_peak_flops(t->pool, lm_compute_peak_loop(&t->compute), seconds));
 }
 
 double lm_trainer_seconds(const lm_trainer *t) {
@@ -178,7 +180,9 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                         steps > 0 ? (double)(steps * t->setup.plan.step_tokens) / t->stepping : NAN,
                     .peak_resident = (double)lm_limits_peak_resident(),
                     .checkpoint = t->saved,
+                    .checkpoint_step = t->newest_step,
                     .started = t->began,
                     .profile = lm_profile_summary(&t->profile)};
-    return lm_summary_write(&s, t->dir.summary, err);
+    if (exit_code < 0) t->dir.synced = false;
+    return lm_summary_write(&s, t->dir.summary, exit_code >= 0 && t->saved, err);
 }

@@ -51,7 +51,8 @@ typedef struct lm_trainer {
     bool finished;               /* before this session: there is nothing to do */
     bool paused;                 /* the same, up to the step that this session was asked for */
     char *saved;                 /* path of the newest checkpoint; NULL: none */
-    int64_t saved_step;          /* its step; -1: none, or it lacks the evaluation of its step */
+    int64_t newest_step;         /* its step */
+    int64_t saved_step;          /* the same; -1: none, or it lacks the evaluation of its step */
     lm_checkpoint_losses losses; /* validation losses of the checkpoints that were read so far */
     bool metrics_late;           /* the user was told that lines of metrics wait */
     lm_step_figures figures;     /* the last step of this session; step 0: none yet */
@@ -63,6 +64,7 @@ typedef struct lm_trainer {
     double seconds_before; /* all earlier sessions */
     double started;        /* lm_clock_seconds() when this session began */
     int64_t began;         /* Unix time of that */
+    double peak_measured;  /* lm_clock_seconds() when the peak was; 0: not yet */
     double stepping;       /* this session's steps */
     double longest_step;   /* in this session */
     double save_seconds;   /* the longest checkpoint in this session */
@@ -90,8 +92,9 @@ bool lm_trainer_is_finished(const lm_trainer *t);
 bool lm_trainer_is_paused(const lm_trainer *t);
 /* The last step that this session is to take: train.steps, or less by settings->until. */
 int64_t lm_trainer_last_step(const lm_trainer *t);
-/* Measures the machine's peak for the line of progress. The highest counts: a machine is sometimes
- * busy with other things. */
+/* Measures the machine's peak for the line of progress, when the session has lasted a second and
+ * the last measurement took less than a hundredth of the time since then. The highest counts: a
+ * machine is sometimes busy with other things. */
 void lm_trainer_measure_peak(lm_trainer *t);
 
 /* The figures of each source and each validation set, of those that have names or are several, as
@@ -106,7 +109,7 @@ lm_status lm_trainer_init(lm_trainer *t, lm_error *err);
 /* Go on from the newest good checkpoint, or the one that was asked for: weights, optimizer, state.
  * Checks that config and data are those of the checkpoint. When there is no checkpoint the state
  * stays that of a new run; when there are some and none is good it is an error. A run that is
- finished sets t->finished; when a key that alters its result is not what it was, that is an
+ * finished sets t->finished; when a key that alters its result is not what it was, that is an
  * error. One that has all steps that settings->until asks for sets t->paused. No file is
  * changed. */
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err);
@@ -118,6 +121,8 @@ lm_status lm_trainer_settle(lm_trainer *t, lm_error *err);
 lm_status lm_trainer_write(lm_trainer *t, lm_error *err);
 /* The same, unless it is written already; then old ones go, as the config says. */
 lm_status lm_trainer_save(lm_trainer *t, lm_error *err);
+/* LM_ERR_DIVERGED when weights or the optimizer's state are not finite. */
+lm_status lm_trainer_check_finite(const lm_trainer *t, lm_error *err);
 /* Does the filesystem say that a checkpoint fits? */
 bool lm_trainer_has_room(const lm_trainer *t);
 /* Writes what a run ends with: calls write, and while it fails for want of room says what to

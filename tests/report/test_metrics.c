@@ -246,6 +246,7 @@ static void test_summary(void **state) {
                     .tokens_per_s = 179818.4,
                     .peak_resident = 9089024,
                     .checkpoint = "run \"x\"/step.npz",
+                    .checkpoint_step = 40,
                     .started = 1769860800};
     char host[65] = "", session[256];
     gethostname(host, sizeof host - 1);
@@ -261,16 +262,19 @@ static void test_summary(void **state) {
                    "  \"best_val_loss\": 1.25,\n  \"best_val_step\": 30,\n"
                    "  \"seconds\": 0.123,\n  \"tokens_per_s\": 179818,\n"
                    "  \"peak_resident_bytes\": 9089024,\n"
-                   "  \"checkpoint\": \"run \\\"x\\\"/step.npz\",\n%s"
+                   "  \"checkpoint\": \"run \\\"x\\\"/step.npz\",\n"
+                   "  \"checkpoint_step\": 40,\n%s"
                    "  \"version\": \"" LM_VERSION "\"\n}\n",
                    session);
-    assert_int_equal(lm_summary_write(&s, name, &err), LM_OK);
+    assert_int_equal(lm_summary_write(&s, name, true, &err), LM_OK);
     expect_file(name, lm_text_cstr(&expected));
     lm_text_free(&expected);
     lm_summary_found found;
     assert_true(lm_summary_read(&found, name));
     assert_string_equal(found.state, "finished");
     assert_int_equal(found.step, 40);
+    assert_int_equal(found.checkpoint_step, 40);
+    assert_false(found.without_last);
     assert_int_equal(found.pid, getpid());
     assert_true(found.here);
 
@@ -290,7 +294,7 @@ static void test_summary(void **state) {
                      .val_loss = NAN,
                      .best_val_loss = NAN,
                      .tokens_per_s = NAN};
-    assert_int_equal(lm_summary_write(&s, name, &err), LM_OK);
+    assert_int_equal(lm_summary_write(&s, name, true, &err), LM_OK);
     lm_text text = {0};
     assert_int_equal(lm_file_read(name, 1 << 20, &text, &err), LM_OK);
     static const char *const nulls[] = {"exit_code",      "train_loss",    "val_loss",
@@ -305,7 +309,7 @@ static void test_summary(void **state) {
     assert_null(strstr(lm_text_cstr(&text), "bits_per_byte"));
     lm_text_free(&text);
 
-    assert_int_equal(lm_summary_write(&s, "/nonexistent/summary.json", &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_summary_write(&s, "/nonexistent/summary.json", true, &err), LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "/nonexistent/summary.json"));
     free(name);
 }

@@ -4,6 +4,10 @@
 static const lm_key keys[] = {
     {"checkpoint.every", INTEGER(checkpoint.every, 0, STEPS_MOST, "500"), NEUTRAL,
      .help = "Steps between checkpoints. 0: only at the end."},
+    {"checkpoint.final", BOOLEAN(checkpoint.final, "true"), NEUTRAL,
+     .help = "Whether the run writes a checkpoint when it has taken its last step. false is for "
+             "trials of which only the losses are wanted; a run that pauses or is interrupted "
+             "writes one all the same."},
     {"checkpoint.keep_last", INTEGER(checkpoint.keep_last, 1, SIZE_MOST, "2"), NEUTRAL,
      .help = "This many of the newest checkpoints are kept."},
     {"checkpoint.keep_every", INTEGER(checkpoint.keep_every, 0, STEPS_MOST, "0"), NEUTRAL,

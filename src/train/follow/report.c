@@ -11,6 +11,7 @@ static lm_status report(lm_trainer *t, lm_error *err) {
     const lm_step_figures *f = &t->figures;
     lm_status status = lm_metrics_step(&t->metrics, f, lm_trainer_data_figures(t), err);
     if (status != LM_OK) return status;
+    if (t->progress.peak_flops == 0) lm_trainer_measure_peak(t);
     lm_progress_step(&t->progress, f->step, f->loss, f->tokens_per_s);
     t->reported_step = f->step;
     return LM_OK;

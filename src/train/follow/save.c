@@ -26,7 +26,11 @@ static bool is_due(const lm_trainer *t) {
     return is_last(t) || lm_trainer_at_interval(t, t->config->checkpoint.every);
 }
 
+/* A run that ends without a checkpoint must not pass for finished when its weights are no numbers,
+ * either. */
 static lm_status save_due(lm_trainer *t, lm_error *err) {
+    if (lm_trainer_is_finished(t) && !t->config->checkpoint.final)
+        return lm_trainer_check_finite(t, err);
     return save(t, is_last(t) || lm_stop_pending() != 0, err);
 }
 
