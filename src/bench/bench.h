@@ -8,7 +8,8 @@
  * training steps; `layers` attention, the loss head and the rest of a step; `step` whole training
  * steps (batch, forward, backward, clip, update: the code that trains, train/step.c), with their
  * time by phase; `generate` a prompt, and tokens one by one; `options` what each option of the
- * model costs per step, each measured in turns with the plain run.
+ * model costs per step, each measured in turns with the plain run; `regions` the parallel regions
+ * of a step, their tasks and waiting, and how long the step would take on 8, 32 and 128 cores.
  *
  * Each row is run again and again for about `seconds`, at least a few times; shown are the median,
  * the spread (half the distance between the quartiles, as a share of the median) and the best. The
@@ -27,10 +28,11 @@ typedef enum lm_bench_section {
     LM_BENCH_LAYERS,
     LM_BENCH_STEP,
     LM_BENCH_GENERATE,
-    LM_BENCH_OPTIONS, /* the last: LM_BENCH_USUAL */
+    LM_BENCH_OPTIONS, /* from here on only when asked for: LM_BENCH_USUAL */
+    LM_BENCH_REGIONS,
     LM_BENCH_SECTIONS
 } lm_bench_section;
-#define LM_BENCH_USUAL ((1u << LM_BENCH_OPTIONS) - 1u) /* all but options: they take many minutes */
+#define LM_BENCH_USUAL ((1u << LM_BENCH_OPTIONS) - 1u) /* the others take minutes */
 const char *lm_bench_section_name(int section); /* "machine", "kernels", ...; NULL past the end */
 
 /* A built-in config of the step section; NULL past the end. */

@@ -10,6 +10,7 @@ lm_status lm_bench_machine(lm_bench *b, lm_error *err) {
     for (int i = 0; i < LM_BENCH_PEAK_COUNT && status == LM_OK && !lm_bench_stopped(); i++) {
         lm_bench_peak peak = (lm_bench_peak)i;
         if (lm_bench_peak_is_of_one_thread(peak) && b->threads == 1) continue;
+        if (!lm_bench_wants(b, lm_bench_peak_name(peak))) continue;
         lm_bench_row row = {
             .section = LM_BENCH_MACHINE, .work = 1, .moves = lm_bench_peak_is_memory(peak)};
         snprintf(row.name, sizeof row.name, "%s", lm_bench_peak_name(peak));

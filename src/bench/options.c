@@ -1,11 +1,9 @@
 /* What each option of the model costs: steps of a run with it and without it, in turns. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/numbers.h"
-#include "bench/corpus.h"
 #include "bench/report.h"
 #include "bench/sections.h"
 #include "bench/training.h"
@@ -20,28 +18,11 @@ typedef struct option {
     int n_set;
 } option;
 
-/* What the plain run and those with an option have in common. */
-typedef struct basis {
-    const char *name;
-    int preset;
-    const char *tokens;
-    int precision; /* -1: as the config says */
-} basis;
-
-static lm_status load(lm_bench_training *t, const lm_bench *b, const basis *base,
+static lm_status load(lm_bench_training *t, const lm_bench *b, const lm_bench_basis *base,
                       const option *with, lm_error *err) {
-    const lm_bench_options *o = b->o;
-    int n = o->n_overrides;
-    const char **overrides = malloc((size_t)(n + 2) * sizeof *overrides);
-    if (!overrides) return lm_error_no_memory(err, NULL);
-    for (int i = 0; i < n; i++) overrides[i] = o->overrides[i];
-    for (int i = 0; with && i < with->n_set; i++) overrides[n++] = with->set[i];
-    lm_status status =
-        o->config ? lm_config_load(&t->config, o->config, overrides, n, err)
-                  : lm_bench_preset_load(&t->config, base->preset, base->tokens, overrides, n, err);
-    free(overrides);
+    const char *more[2] = {with ? with->set[0] : NULL, with ? with->set[1] : NULL};
+    lm_status status = lm_bench_basis_load(base, b, t, more, with ? with->n_set : 0, err);
     if (status != LM_OK) return status;
-    if (base->precision >= 0) t->config.train.precision = base->precision;
     if ((status = lm_bench_training_plan(t, err)) != LM_OK) return status;
     if ((status = lm_setup_check_memory(&t->trainer.setup, err)) != LM_OK) return status;
     return lm_bench_training_start(t, err);
@@ -90,7 +71,7 @@ static lm_status measure(lm_bench *b, pair *p, lm_bench_row *row, lm_error *err)
     return lm_bench_report(b, row, err);
 }
 
-static lm_status run_option(lm_bench *b, const basis *base, lm_bench_training *plain,
+static lm_status run_option(lm_bench *b, const lm_bench_basis *base, lm_bench_training *plain,
                             const option *with, lm_error *err) {
     pair p = {.plain = plain};
     lm_bench_row row = {.section = LM_BENCH_OPTIONS};
@@ -124,8 +105,8 @@ static bool is_plain(const lm_config *plain, const lm_key *k, const char *value)
 
 /* Every value of a key to be tried (config/keys.h) but the plain run's. How large a number is does
  * not matter for the time. */
-static lm_status run_key(lm_bench *b, const basis *base, lm_bench_training *plain, const lm_key *k,
-                         lm_error *err) {
+static lm_status run_key(lm_bench *b, const lm_bench_basis *base, lm_bench_training *plain,
+                         const lm_key *k, lm_error *err) {
     char room[LM_TRIAL_SIZE];
     const char *value;
     lm_status status = LM_OK;
@@ -144,7 +125,7 @@ static lm_status run_key(lm_bench *b, const basis *base, lm_bench_training *plai
 
 /* ---- the section ------------------------------------------------------------------------------*/
 
-static lm_status run_base(lm_bench *b, const basis *base, lm_error *err) {
+static lm_status run_base(lm_bench *b, const lm_bench_basis *base, lm_error *err) {
     pair p = {.plain = &p.run};
     lm_bench_row row = {.section = LM_BENCH_OPTIONS};
     lm_bench_training_begin(&p.run, b);
@@ -161,39 +142,13 @@ static lm_status run_base(lm_bench *b, const basis *base, lm_error *err) {
     return status;
 }
 
-/* In every precision, unless --set train.precision asks for one. */
-static lm_status run_preset(lm_bench *b, int preset, lm_error *err) {
-    lm_bench_corpus corpus;
-    lm_status status = lm_bench_corpus_make(&corpus, lm_bench_preset_vocab(preset), err);
-    bool given = lm_bench_sets_precision(b->o);
-    for (int p = 0; lm_precision_name(p) && status == LM_OK && !lm_bench_stopped(); p++) {
-        basis base = {.name = lm_bench_preset_name(preset),
-                      .preset = preset,
-                      .tokens = corpus.path,
-                      .precision = given ? -1 : p};
-        if (given && p > 0) break;
-        status = run_base(b, &base, err);
-    }
-    lm_bench_corpus_free(&corpus);
-    return status;
-}
-
 lm_status lm_bench_model_options(lm_bench *b, lm_error *err) {
-    const char *config = b->o->config, *slash = config ? strrchr(config, '/') : NULL;
     lm_status status =
         lm_bench_begin(b, LM_BENCH_OPTIONS,
                        "steps of runs that differ from the plain one in one option, measured in"
                        " turns with it; of plain: the run's share over the plain run's",
                        err);
-    if (config && status == LM_OK) {
-        basis base = {.name = slash ? slash + 1 : config, .precision = -1};
-        status = run_base(b, &base, err);
-    }
-    for (int i = 0; lm_bench_preset_name(i) && status == LM_OK; i++)
-        if (!config && !lm_bench_stopped() &&
-            (b->o->preset >= 0 ? b->o->preset == i
-                               : lm_bench_preset_vocab(i) < 1000)) /* the small ones */
-            status = run_preset(b, i, err);
+    if (status == LM_OK) status = lm_bench_each_basis(b, true, run_base, err);
     lm_bench_end(b);
     return status;
 }

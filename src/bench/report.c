@@ -111,9 +111,11 @@ lm_status lm_bench_begin(lm_bench *b, lm_bench_section section, const char *abou
         return LM_OK;
     }
     lm_text t = {0};
-    lm_text_printf(&t, "\n%s: %s\n%-38s %9s %12s %15s", name, about, "", "median", "spread",
-                   "rate");
-    if (section != LM_BENCH_MACHINE) lm_text_printf(&t, " %10s %8s", "share", "best");
+    lm_text_printf(&t, "\n%s: %s\n", name, about);
+    if (section != LM_BENCH_REGIONS) /* which has tables of its own */
+        lm_text_printf(&t, "%-38s %9s %12s %15s", "", "median", "spread", "rate");
+    if (section != LM_BENCH_MACHINE && section != LM_BENCH_REGIONS)
+        lm_text_printf(&t, " %10s %8s", "share", "best");
     if (section == LM_BENCH_KERNELS) lm_text_printf(&t, " %8s", "x scalar");
     if (section == LM_BENCH_OPTIONS) lm_text_printf(&t, " %9s", "of plain");
     lm_text_printf(&t, "\n");

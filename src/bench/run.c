@@ -15,6 +15,7 @@ static const struct {
     [LM_BENCH_STEP] = {"step", lm_bench_step},
     [LM_BENCH_GENERATE] = {"generate", lm_bench_generate},
     [LM_BENCH_OPTIONS] = {"options", lm_bench_model_options},
+    [LM_BENCH_REGIONS] = {"regions", lm_bench_regions},
 };
 
 const char *lm_bench_section_name(int section) {

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/corpus.h"
 #include "bench/report.h"
 #include "bench/sections.h"
 #include "bench/training.h"
@@ -89,44 +88,19 @@ static lm_status measure(lm_bench *b, work *w, const char *name, lm_error *err) 
     return lm_bench_report(b, &row, err);
 }
 
-/* Measures the run of a loaded config. `optional`: skip it when it does not fit the memory. */
-static lm_status run_config(lm_bench *b, work *w, const char *name, bool optional, lm_error *err) {
-    lm_status status = lm_bench_training_plan(&w->run, err);
-    if (status != LM_OK) return status;
-    status = lm_setup_check_memory(&w->run.trainer.setup, err);
-    if (status == LM_OK) return measure(b, w, name, err);
-    return optional ? lm_bench_skip(b, name, err->message, err) : status;
-}
-
 /* ---- the section ------------------------------------------------------------------------------*/
 
-/* In every precision, unless --set train.precision asks for one. */
-static lm_status run_preset(lm_bench *b, int preset, lm_error *err) {
-    lm_bench_corpus corpus;
-    lm_status status = lm_bench_corpus_make(&corpus, lm_bench_preset_vocab(preset), err);
-    bool given = lm_bench_sets_precision(b->o);
-    for (int p = 0; lm_precision_name(p) && status == LM_OK && !lm_bench_stopped(); p++) {
-        work w = {0};
-        if (given && p > 0) break;
-        lm_bench_training_begin(&w.run, b);
-        status = lm_bench_preset_load(&w.run.config, preset, corpus.path, b->o->overrides,
-                                      b->o->n_overrides, err);
-        if (!given) w.run.config.train.precision = p;
-        if (status == LM_OK)
-            status = run_config(b, &w, lm_bench_preset_name(preset), b->o->preset < 0, err);
-        lm_bench_training_free(&w.run);
-    }
-    lm_bench_corpus_free(&corpus);
-    return status;
-}
-
-static lm_status run_file(lm_bench *b, lm_error *err) {
-    const char *path = b->o->config, *slash = strrchr(path, '/');
+static lm_status run_basis(lm_bench *b, const lm_bench_basis *basis, lm_error *err) {
     work w = {0};
     lm_bench_training_begin(&w.run, b);
-    lm_status status = lm_config_load(&w.run.config, path, b->o->overrides, b->o->n_overrides, err);
+    lm_status status = lm_bench_basis_load(basis, b, &w.run, NULL, 0, err);
+    if (status == LM_OK) status = lm_bench_training_plan(&w.run, err);
     if (status != LM_OK) goto out;
-    status = run_config(b, &w, slash ? slash + 1 : path, false, err);
+    status = lm_setup_check_memory(&w.run.trainer.setup, err);
+    if (status == LM_OK)
+        status = measure(b, &w, basis->name, err);
+    else if (lm_bench_basis_is_optional(basis, b))
+        status = lm_bench_skip(b, basis->name, err->message, err);
 out:
     lm_bench_training_free(&w.run);
     return status;
@@ -135,10 +109,7 @@ out:
 lm_status lm_bench_step(lm_bench *b, lm_error *err) {
     lm_status status = lm_bench_begin(b, LM_BENCH_STEP,
                                       "batch, forward, backward, clip, update; model FLOPs", err);
-    if (b->o->config && status == LM_OK) status = run_file(b, err);
-    for (int i = 0; lm_bench_preset_name(i) && status == LM_OK; i++)
-        if (!b->o->config && !lm_bench_stopped() && (b->o->preset < 0 || b->o->preset == i))
-            status = run_preset(b, i, err);
+    if (status == LM_OK) status = lm_bench_each_basis(b, false, run_basis, err);
     lm_bench_end(b);
     return status;
 }

@@ -1,7 +1,10 @@
 #include "bench/training.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "bench/corpus.h"
 
 /* ---- presets ----------------------------------------------------------------------------------*/
 
@@ -23,10 +26,6 @@ const char *lm_bench_preset_name(int preset) {
     return preset >= 0 && preset < PRESETS ? presets[preset].name : NULL;
 }
 
-int64_t lm_bench_preset_vocab(int preset) {
-    return presets[preset].vocab;
-}
-
 lm_status lm_bench_preset_load(lm_config *c, int preset, const char *tokens,
                                const char *const *overrides, int n_overrides, lm_error *err) {
     lm_text t = {0};
@@ -46,11 +45,63 @@ lm_status lm_bench_preset_load(lm_config *c, int preset, const char *tokens,
     return status;
 }
 
-bool lm_bench_sets_precision(const lm_bench_options *o) {
+/* ---- the configs that the options of a bench ask for ------------------------------------------*/
+
+static bool sets_precision(const lm_bench_options *o) {
     static const char key[] = "train.precision=";
     for (int i = 0; i < o->n_overrides; i++)
         if (strncmp(o->overrides[i], key, sizeof key - 1) == 0) return true;
     return false;
+}
+
+static lm_status visit_preset(lm_bench *b, int preset, lm_bench_visit *visit, lm_error *err) {
+    lm_bench_corpus corpus;
+    lm_status status = lm_bench_corpus_make(&corpus, presets[preset].vocab, err);
+    bool given = sets_precision(b->o);
+    for (int p = 0; lm_precision_name(p) && status == LM_OK && !lm_bench_stopped(); p++) {
+        lm_bench_basis basis = {.name = presets[preset].name,
+                                .preset = preset,
+                                .tokens = corpus.path,
+                                .precision = given ? -1 : p};
+        if (given && p > 0) break;
+        status = visit(b, &basis, err);
+    }
+    lm_bench_corpus_free(&corpus);
+    return status;
+}
+
+lm_status lm_bench_each_basis(lm_bench *b, bool small, lm_bench_visit *visit, lm_error *err) {
+    const char *config = b->o->config, *slash = config ? strrchr(config, '/') : NULL;
+    lm_status status = LM_OK;
+    if (config) {
+        lm_bench_basis basis = {.name = slash ? slash + 1 : config, .preset = -1, .precision = -1};
+        return visit(b, &basis, err);
+    }
+    for (int i = 0; i < PRESETS && status == LM_OK && !lm_bench_stopped(); i++)
+        if (b->o->preset >= 0 ? b->o->preset == i : !small || presets[i].vocab < 1000)
+            status = visit_preset(b, i, visit, err);
+    return status;
+}
+
+lm_status lm_bench_basis_load(const lm_bench_basis *basis, const lm_bench *b, lm_bench_training *t,
+                              const char *const *more, int n, lm_error *err) {
+    const lm_bench_options *o = b->o;
+    const char **overrides = malloc((size_t)(o->n_overrides + n + 1) * sizeof *overrides);
+    int count = 0;
+    if (!overrides) return lm_error_no_memory(err, NULL);
+    for (int i = 0; i < o->n_overrides; i++) overrides[count++] = o->overrides[i];
+    for (int i = 0; i < n; i++) overrides[count++] = more[i];
+    lm_status status =
+        basis->preset < 0
+            ? lm_config_load(&t->config, o->config, overrides, count, err)
+            : lm_bench_preset_load(&t->config, basis->preset, basis->tokens, overrides, count, err);
+    free(overrides);
+    if (status == LM_OK && basis->precision >= 0) t->config.train.precision = basis->precision;
+    return status;
+}
+
+bool lm_bench_basis_is_optional(const lm_bench_basis *basis, const lm_bench *b) {
+    return basis->preset >= 0 && b->o->preset < 0;
 }
 
 /* ---- a run ------------------------------------------------------------------------------------*/

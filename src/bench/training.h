@@ -3,7 +3,7 @@
  *
  *     lm_bench_training t;
  *     lm_bench_training_begin(&t, b);
- *     lm_bench_preset_load(&t.config, preset, tokens, ...) or lm_config_load(&t.config, ...)
+ *     lm_bench_basis_load(basis, b, &t, NULL, 0, err);
  *     lm_bench_training_plan(&t, err);        // t.trainer.setup; nothing large is allocated yet
  *     lm_setup_check_memory(&t.trainer.setup, err);
  *     lm_bench_training_start(&t, err);
@@ -34,11 +34,29 @@ lm_status lm_bench_training_start(lm_bench_training *t, lm_error *err);
 void lm_bench_training_step(lm_bench_training *t);
 void lm_bench_training_free(lm_bench_training *t);
 
-int64_t lm_bench_preset_vocab(int preset);
+/* ---- the configs that the options of a bench ask for ------------------------------------------*/
+
+/* One of them. */
+typedef struct lm_bench_basis {
+    const char *name;   /* the preset's, or of the config's file */
+    int preset;         /* -1: --config */
+    const char *tokens; /* a preset's shard */
+    int precision;      /* LM_FP32, ...; -1: as the config says */
+} lm_bench_basis;
+
+/* Calls visit for --config, or for each of the presets asked for (small: of all presets the small
+ * ones) in every precision, unless --set train.precision asks for one. Ends with the first failure
+ * and when a signal came. */
+typedef lm_status lm_bench_visit(lm_bench *b, const lm_bench_basis *basis, lm_error *err);
+lm_status lm_bench_each_basis(lm_bench *b, bool small, lm_bench_visit *visit, lm_error *err);
+/* t->config, with the overrides of the options and n more. After lm_bench_training_begin. */
+lm_status lm_bench_basis_load(const lm_bench_basis *basis, const lm_bench *b, lm_bench_training *t,
+                              const char *const *more, int n, lm_error *err);
+/* May it be left out when it does not fit the memory: one of all presets? */
+bool lm_bench_basis_is_optional(const lm_bench_basis *basis, const lm_bench *b);
+
 /* GPT-2's family, AdamW with clipping, on the shard `tokens`. */
 lm_status lm_bench_preset_load(lm_config *c, int preset, const char *tokens,
                                const char *const *overrides, int n_overrides, lm_error *err);
-/* Does --set train.precision ask for one? If not, presets are measured in each. */
-bool lm_bench_sets_precision(const lm_bench_options *o);
 
 #endif

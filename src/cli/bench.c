@@ -62,6 +62,7 @@ const lm_command lm_command_bench = {
     .example = "  lmtrain bench --only machine --only step --preset 128\n"
                "  lmtrain bench --only step --config configs/quickstart.json\n"
                "  lmtrain bench --only options --preset 128 --match dropout\n"
+               "  lmtrain bench --only regions --preset 384 --match \" 32 cores\"\n"
                "  lmtrain bench --json >before.json; lmtrain bench --compare before.json\n",
     .options = options,
     .size = sizeof(request),

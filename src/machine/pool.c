@@ -20,11 +20,11 @@
 #define SPIN_SECONDS 50e-6
 #define LINE         64
 
-typedef struct worker {
+typedef struct pool_worker {
     lm_pool *pool;
     pthread_t thread;
     int index;
-} worker;
+} pool_worker;
 
 /* A region is (generation, tasks left) in one word. A task is claimed by taking one off with
  * compare-and-swap, so nobody can claim from a region that is over; task, argument and n_tasks are
@@ -39,9 +39,11 @@ struct lm_pool {
     void *argument;
     int64_t n_tasks;
     int threads;
+    int apparent; /* what lm_pool_threads says */
+    const lm_pool_watch *watch;
     bool crowded; /* more threads than CPUs: whoever waits must give its CPU away */
     atomic_bool stop;
-    worker *workers; /* threads - 1, indices from 1 */
+    pool_worker *workers; /* threads - 1, indices from 1 */
 };
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected) {
@@ -96,7 +98,7 @@ static void work(lm_pool *p, int index) {
 }
 
 static void *worker_main(void *argument) {
-    worker *self = argument;
+    pool_worker *self = argument;
     lm_pool *p = self->pool;
     lm_fpmode_set();
     for (;;) {
@@ -117,7 +119,7 @@ static void announce(lm_pool *p, int64_t needed) {
         futex_wake(&p->epoch, needed > INT_MAX ? INT_MAX : (int)needed);
 }
 
-void lm_pool_run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument) {
+static void run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument) {
     LM_ASSERT(n_tasks >= 0 && n_tasks <= UINT32_MAX);
     if (p->threads == 1 || n_tasks <= 1) {
         for (int64_t i = 0; i < n_tasks; i++) task(argument, i, 0);
@@ -141,6 +143,49 @@ void lm_pool_run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument
     }
 }
 
+/* ---- watching ---------------------------------------------------------------------------------*/
+
+typedef struct timed {
+    lm_pool_task *task;
+    void *argument;
+    double *seconds;
+} timed;
+
+static void timed_task(void *argument, int64_t task, int worker) {
+    const timed *t = argument;
+    double start = lm_clock_seconds();
+    t->task(t->argument, task, worker);
+    t->seconds[task] = lm_clock_seconds() - start;
+}
+
+static bool run_watched(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
+                        const char *name) {
+    timed t = {.task = task, .argument = argument};
+    t.seconds = p->watch->begin(p->watch->argument, name, n_tasks);
+    if (!t.seconds) return false;
+    double start = lm_clock_seconds();
+    run(p, n_tasks, timed_task, &t);
+    p->watch->end(p->watch->argument, lm_clock_seconds() - start);
+    return true;
+}
+
+void lm_pool_run_named(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
+                       const char *name) {
+    if (p->watch && run_watched(p, n_tasks, task, argument, name)) return;
+    run(p, n_tasks, task, argument);
+}
+
+void lm_pool_set_watch(lm_pool *p, const lm_pool_watch *watch) {
+    p->watch = watch;
+}
+
+void lm_pool_set_apparent_threads(lm_pool *p, int threads) {
+    LM_ASSERT(threads >= p->threads);
+    p->apparent = threads;
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------*/
+
 static void stop_workers(lm_pool *p, int started) {
     atomic_store(&p->stop, true);
     announce(p, INT_MAX);
@@ -156,7 +201,7 @@ lm_status lm_pool_create(lm_pool **pool, int threads, lm_error *err) {
                             LM_POOL_MAX_THREADS, threads);
     lm_pool *p = aligned_alloc(LINE, (size_t)lm_round_up(sizeof *p, LINE));
     if (!p) return lm_error_no_memory(err, "the thread pool");
-    *p = (lm_pool){.threads = threads, .crowded = threads > lm_cpu_usable()};
+    *p = (lm_pool){.threads = threads, .apparent = threads, .crowded = threads > lm_cpu_usable()};
     p->workers = calloc((size_t)threads, sizeof *p->workers);
     if (!p->workers) {
         status = lm_error_no_memory(err, "the thread pool");
@@ -164,8 +209,8 @@ lm_status lm_pool_create(lm_pool **pool, int threads, lm_error *err) {
     }
     lm_fpmode_set();
     for (; started < threads - 1; started++) {
-        worker *w = &p->workers[started];
-        *w = (worker){.pool = p, .index = started + 1};
+        pool_worker *w = &p->workers[started];
+        *w = (pool_worker){.pool = p, .index = started + 1};
         failed = pthread_create(&w->thread, NULL, worker_main, w);
         if (!failed) continue;
         status = lm_error_set(err, LM_ERR_RUNTIME, "cannot start thread %d of %d: %s", started + 2,
@@ -183,7 +228,7 @@ out:
 }
 
 int lm_pool_threads(const lm_pool *p) {
-    return p->threads;
+    return p->apparent;
 }
 
 void lm_pool_free(lm_pool *p) {

@@ -26,7 +26,30 @@ typedef void lm_pool_task(void *argument, int64_t task, int worker);
 
 lm_status lm_pool_create(lm_pool **pool, int threads, lm_error *err);
 int lm_pool_threads(const lm_pool *pool);
-void lm_pool_run(lm_pool *pool, int64_t n_tasks, lm_pool_task *task, void *argument);
+#define lm_pool_run(pool, n_tasks, task, argument) \
+    lm_pool_run_named(pool, n_tasks, task, argument, __FILE__ ":" #task)
 void lm_pool_free(lm_pool *pool); /* NULL is fine */
+
+/* ---- for measurements -------------------------------------------------------------------------*/
+
+/* The same for a region that is not called by its file and task: the name is a literal, and only a
+ * watch reads it. */
+void lm_pool_run_named(lm_pool *pool, int64_t n_tasks, lm_pool_task *task, void *argument,
+                       const char *name);
+
+/* Is told of every region, and how long its tasks took; both are called by the thread that owns the
+ * pool, begin before the region, end after it. Without a watch a region costs one comparison. */
+typedef struct lm_pool_watch {
+    /* Returns the room [n_tasks] for the seconds that each task takes, each overwritten by the
+     * worker that runs it; NULL: this region is not watched. */
+    double *(*begin)(void *argument, const char *name, int64_t n_tasks);
+    void (*end)(void *argument, double seconds); /* the region took */
+    void *argument;
+} lm_pool_watch;
+void lm_pool_set_watch(lm_pool *pool, const lm_pool_watch *watch); /* kept; NULL: none */
+
+/* From now on lm_pool_threads says `threads`, at least the number of workers that there are, which
+ * go on to do the tasks: so work is cut as for a machine with so many CPUs. */
+void lm_pool_set_apparent_threads(lm_pool *pool, int threads);
 
 #endif

@@ -140,7 +140,8 @@ static int64_t even_block(int64_t total, int64_t limit, int64_t multiple) {
 
 static void run(const gemm_job *j, int64_t tasks, lm_pool_task *task) {
     if (j->workers > 1) {
-        lm_pool_run(j->compute->pool, tasks, task, (void *)j);
+        lm_pool_run_named(j->compute->pool, tasks, task, (void *)j,
+                          task == multiply_task ? "gemm.c:multiply" : "gemm.c:pack");
     } else {
         for (int64_t i = 0; i < tasks; i++) task((void *)j, i, 0);
     }

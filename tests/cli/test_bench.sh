@@ -22,6 +22,8 @@ bench_json() {
 machine() {
     check "bench --only machine prints a table of peaks" exits_saying 0 "fp32 multiply-add" \
         "${bench[@]}" --only machine
+    check "bench --only machine --match measures the peaks that match" bench_json machine \
+        "[r['name'] for r in j['machine']] == ['fp32 multiply-add']" --match multiply-add --threads 1
     check "bench takes --threads and --cpu" exits_saying 0 "1 thread, scalar" \
         "${bench[@]}" --only machine --threads 1 --cpu scalar
     check "bench --json has every peak of the machine" bench_json machine \
@@ -111,6 +113,23 @@ options() {
         --preset 128 --match z_loss --set model.n_layers=1 --set train.micro_batch=1
 }
 scenario options
+
+regions() {
+    given config
+    check "bench --only regions prints the tasks of a step and what more cores would make of them" \
+        exits_saying 0 "fp32, 128 cores:" "${bench[@]}" --only regions --config a.json
+    check "bench --only regions names regions by phase, file and task" says "attention: attention forward"
+    check "bench --json of regions has a row for each number of cores" bench_json regions \
+        "[r['cores'] for r in j['regions']][-3:] == [8, 32, 128] and
+        all(0 <= r['serial'] < 1 and 1 <= r['speedup'] <= r['cores'] and
+        abs(sum(k['share'] for k in r['regions']) - 1) < 1e-9 and
+        r['in_64_tasks'] <= r['in_32_tasks'] <= 1 for r in j['regions'])" --config a.json
+    check "bench --match picks a number of cores" bench_json regions \
+        "[r['name'] for r in j['regions']] == ['a.json fp32, 32 cores']" --config a.json \
+        --match " 32 cores"
+    check "bench of regions does not make the run directory" test ! -e run
+}
+scenario regions
 
 two_sections() {
     given config

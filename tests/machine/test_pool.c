@@ -3,6 +3,7 @@
 #include <fenv.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -201,6 +202,82 @@ static void test_peak_is_positive(void **state) {
     lm_pool_free(pool);
 }
 
+/* ---- watching ---------------------------------------------------------------------------------*/
+
+typedef struct seen {
+    char names[3][64];
+    int64_t n_tasks[3];
+    double seconds[3], tasks[3][8];
+    int begun, ended;
+} seen;
+
+static double *begin_region(void *argument, const char *name, int64_t n_tasks) {
+    seen *s = argument;
+    assert_true(s->begun < 3 && s->begun == s->ended && n_tasks <= 8);
+    snprintf(s->names[s->begun], sizeof *s->names, "%s", name);
+    s->n_tasks[s->begun] = n_tasks;
+    double *room = s->tasks[s->begun];
+    if (strcmp(name, "unwatched") == 0) return NULL;
+    s->begun++;
+    return room;
+}
+
+static void end_region(void *argument, double seconds) {
+    seen *s = argument;
+    s->seconds[s->ended++] = seconds;
+}
+
+/* Takes 2 ms; task 3 takes 20. */
+static void sleepy_task(void *argument, int64_t task, int worker) {
+    (void)argument, (void)worker;
+    usleep(task == 3 ? 20000 : 2000);
+}
+
+static void test_a_watch_is_told_of_regions_and_tasks(void **state) {
+    (void)state;
+    static const int threads[] = {1, 3};
+    lm_error err = {0};
+    for (int i = 0; i < 2; i++) {
+        seen s = {0};
+        lm_pool *pool;
+        const lm_pool_watch watch = {begin_region, end_region, &s};
+        assert_int_equal(lm_pool_create(&pool, threads[i], &err), LM_OK);
+        lm_pool_set_watch(pool, &watch);
+        lm_pool_run(pool, 4, sleepy_task, NULL);
+        lm_pool_run_named(pool, 1, sleepy_task, NULL, "unwatched");
+        lm_pool_run_named(pool, 1, sleepy_task, NULL, "alone");
+        lm_pool_set_watch(pool, NULL);
+        lm_pool_run(pool, 2, sleepy_task, NULL);
+        assert_true(s.begun == 2 && s.ended == 2);
+        assert_non_null(strstr(s.names[0], "test_pool.c:sleepy_task"));
+        assert_string_equal(s.names[1], "alone");
+        assert_true(s.n_tasks[0] == 4 && s.n_tasks[1] == 1);
+        for (int t = 0; t < 4; t++) assert_true(s.tasks[0][t] >= (t == 3 ? 0.02 : 0.002));
+        assert_true(s.seconds[0] >= s.tasks[0][3] && s.tasks[0][4] == 0);
+        assert_true(s.seconds[1] >= s.tasks[1][0] && s.tasks[1][0] >= 0.002);
+        lm_pool_free(pool);
+    }
+}
+
+/* A pool that seems larger still does its tasks with the workers that it has. */
+static void test_apparent_threads_do_no_tasks(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_pool *pool;
+    record *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    assert_int_equal(lm_pool_create(&pool, 2, &err), LM_OK);
+    lm_pool_set_apparent_threads(pool, 128);
+    assert_int_equal(lm_pool_threads(pool), 128);
+    lm_pool_run(pool, MAX_TASKS, count_task, r);
+    for (int64_t t = 0; t < MAX_TASKS; t++) {
+        assert_int_equal(r->counts[t], 1);
+        assert_in_range(r->workers[t], 0, 1);
+    }
+    free(r);
+    lm_pool_free(pool);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_once),
@@ -210,6 +287,8 @@ int main(void) {
         cmocka_unit_test(test_a_long_task_does_not_hold_up_the_others),
         cmocka_unit_test(test_sleepers_are_woken),
         cmocka_unit_test(test_running_the_pool_inside_a_task_aborts),
+        cmocka_unit_test(test_a_watch_is_told_of_regions_and_tasks),
+        cmocka_unit_test(test_apparent_threads_do_no_tasks),
         cmocka_unit_test(test_fpmode_flushes),
         cmocka_unit_test(test_peak_is_positive),
     };
