@@ -224,5 +224,6 @@ void lm_parser_check(lm_parser *p) {
     check_batch(p);
     if (p->problems.length == problems) check_lanes(p);
     check_token_bytes(p);
+    lm_parser_check_groups(p);
     check_model(p);
 }

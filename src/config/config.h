@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "checkpoint/options.h"
+#include "config/groups.h"
 #include "config/run.h"
 #include "data/options.h"
 #include "model/model.h"
@@ -33,6 +34,7 @@ typedef struct lm_config {
     bool offsets_given; /* data.offsets; else a run that is resumed has those that it had */
     lm_train_options train;
     lm_optimizer_options optimizer;
+    lm_group_list groups; /* of parameters, with values of their own */
     lm_schedule_options schedule;
     lm_eval_options eval;
     lm_checkpoint_options checkpoint;

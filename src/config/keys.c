@@ -51,6 +51,17 @@ int lm_key_find(const char *path) {
     return -1;
 }
 
+int lm_key_find_above(const char *path, const char **below) {
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
+        size_t n = strlen(k->path);
+        if (k->type != LM_KEY_GROUPS || strncmp(path, k->path, n) != 0 || path[n] != '.') continue;
+        *below = path + n + 1;
+        return key;
+    }
+    return -1;
+}
+
 const char *lm_key_name(const lm_key *k) {
     return strchr(k->path, '.') + 1;
 }
@@ -119,6 +130,9 @@ void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const 
     case LM_KEY_CHOICE:
         lm_json_string(w, name, k->choice(*(const int *)p));
         break;
+    case LM_KEY_GROUPS:
+        lm_group_list_write(p, w, name);
+        break;
     }
 }
 
@@ -126,7 +140,7 @@ void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to) {
     size_t size = k->type == LM_KEY_BOOLEAN  ? sizeof(bool)
                   : k->type == LM_KEY_CHOICE ? sizeof(int)
                                              : sizeof(int64_t); /* as of a double */
-    LM_ASSERT(k->type != LM_KEY_STRING && k->type != LM_KEY_SOURCES);
+    LM_ASSERT(k->type != LM_KEY_STRING && k->type != LM_KEY_SOURCES && k->type != LM_KEY_GROUPS);
     memcpy(member(k, to), const_member(k, from), size);
 }
 
@@ -158,6 +172,9 @@ void lm_key_describe(const lm_key *k, lm_text *out) {
     case LM_KEY_SOURCES:
         lm_text_printf(out, k->weighted ? "a path or a list [{\"path\": ..., \"weight\": ...}, ...]"
                                         : "a path or an object {\"NAME\": PATH, ...}");
+        break;
+    case LM_KEY_GROUPS:
+        lm_text_printf(out, "an object {\"NAME\": {\"match\": PATTERN, \"lr\": ..., ...}, ...}");
         break;
     case LM_KEY_CHOICE:
         lm_text_printf(out, "one of: ");
@@ -233,6 +250,22 @@ void lm_key_set_sources(const lm_key *k, lm_config *c, lm_data_sources x) {
     *s = x.items ? x : (lm_data_sources){0};
 }
 
+bool lm_key_take(const lm_key *k, lm_config *c, const lm_json_node *value) {
+    const bool number = k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL;
+    if (number && value->kind == LM_JSON_NUMBER && lm_key_accepts_number(k, value->number)) {
+        lm_key_set_number(k, c, value->number);
+    } else if (k->type == LM_KEY_BOOLEAN &&
+               (value->kind == LM_JSON_TRUE || value->kind == LM_JSON_FALSE)) {
+        lm_key_set_boolean(k, c, value->kind == LM_JSON_TRUE);
+    } else if (k->type == LM_KEY_CHOICE && value->kind == LM_JSON_STRING &&
+               lm_key_choice(k, value->string) >= 0) {
+        lm_key_set_number(k, c, lm_key_choice(k, value->string));
+    } else {
+        return false;
+    }
+    return true;
+}
+
 bool lm_key_takes_string(const lm_key *k) {
     return k->type == LM_KEY_STRING || k->type == LM_KEY_SOURCES;
 }
@@ -258,6 +291,9 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
     case LM_KEY_CHOICE:
         lm_key_set_number(k, c, lm_key_choice(k, literal));
         break;
+    case LM_KEY_GROUPS: /* none */
+        lm_group_list_free(member(k, c));
+        break;
     }
     return true;
 }
@@ -268,6 +304,7 @@ void lm_config_free(lm_config *c) {
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
         if (k->type == LM_KEY_SOURCES) lm_data_sources_free(member(k, c));
+        if (k->type == LM_KEY_GROUPS) lm_group_list_free(member(k, c));
         if (k->type != LM_KEY_STRING) continue;
         char **p = member(k, c);
         free(*p);

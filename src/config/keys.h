@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "config/config.h"
+#include "containers/json_tree.h"
 
 typedef enum lm_key_type {
     LM_KEY_INTEGER, /* int64_t */
@@ -20,6 +21,7 @@ typedef enum lm_key_type {
     LM_KEY_STRING,  /* char *, malloc'd, never NULL once the config has been parsed */
     LM_KEY_CHOICE,  /* int: index into choice() */
     LM_KEY_SOURCES, /* lm_data_sources: a path, or several */
+    LM_KEY_GROUPS,  /* lm_group_list: an object of objects */
 } lm_key_type;
 
 typedef struct lm_key {
@@ -38,6 +40,7 @@ typedef struct lm_key {
     bool may_change; /* when a run is resumed */
     bool neutral;    /* never changes a bit of the result */
     bool may_differ; /* of the model: from that of the weights that a run begins with */
+    bool in_groups;  /* a group of parameters may have a value of its own */
     bool is_data;    /* the path of a corpus, whose digest tells whether the result is the same */
     /* Has the key any effect in this config? NULL: always. A key without effect is not printed; it
      * is an error to give it, and the message names the keys that decide it and their values. */
@@ -62,6 +65,9 @@ const lm_section *lm_section_find(const char *name);
 int lm_key_count(void);            /* keys of all sections */
 const lm_key *lm_key_at(int key);  /* 0 <= key < lm_key_count() */
 int lm_key_find(const char *path); /* -1 when there is none */
+/* The key of whose value `path` names a part ("optimizer.groups.embed.lr"), -1 when there is none;
+ * *below: the rest of the path, behind the key's dot. */
+int lm_key_find_above(const char *path, const char **below);
 /* "name" of "section.name". */
 const char *lm_key_name(const lm_key *k);
 bool lm_key_applies(const lm_key *k, const lm_config *c);
@@ -89,6 +95,8 @@ void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x);
 /* A string, or the path of the only source, none when it is empty; false: out of memory. */
 bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x);
 void lm_key_set_sources(const lm_key *k, lm_config *c, lm_data_sources x); /* it is k's from here */
+/* The same from JSON, of numbers, booleans and choices; false: it is none that the key takes. */
+bool lm_key_take(const lm_key *k, lm_config *c, const lm_json_node *value);
 /* Takes the value from another config; not for strings and sources (asserted). */
 void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to);
 /* The same from a literal of the table: a number, true or false, a choice's name, a string. */

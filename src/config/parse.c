@@ -15,21 +15,25 @@ enum { MAX_SECTIONS = 32 };
 
 static void read_key(lm_parser *p, const lm_json_node *m, const char *path) {
     char place[LM_PLACE_SIZE], found[LM_FOUND_SIZE];
+    const char *below = "";
     int key = lm_key_find(path);
+    if (key < 0) key = lm_key_find_above(path, &below);
     lm_origin *origin = key < 0 ? NULL : &p->origins[key];
     lm_parser_place(p, m->key_at, place);
     if (!origin) {
         lm_parser_unknown(p, place, path);
         return;
     }
-    if (*origin->place && origin->source == p->source) {
+    if (*origin->place && origin->source == p->source && !*below) {
         lm_parser_problem(p, place, "duplicate key \"%s\", already given at %s", path,
                           origin->place);
         return;
     }
     lm_parser_found(p, m, found);
     lm_parser_place(p, m->at, place);
-    if (lm_parser_is_list(key, m)) {
+    if (lm_parser_has_parts(key)) {
+        lm_parser_part(p, key, below, place, m);
+    } else if (lm_parser_is_list(key, m)) {
         lm_parser_sources(p, key, place, m);
     } else {
         lm_parser_set(p, key, place, m, found);
@@ -193,6 +197,25 @@ static void read_override_sources(lm_parser *p, int key, const char *place, cons
     p->text = text;
 }
 
+/* --set optimizer.groups.embed.lr=0.01; what is no JSON is a string. */
+static void read_override_part(lm_parser *p, int key, const char *below, const char *place,
+                               const char *value) {
+    const char *text = p->text;
+    char number[64];
+    lm_json_node bare = {.kind = LM_JSON_STRING, .string = value, .end = strlen(value)};
+    lm_json_node *parsed = NULL;
+    lm_error err = {.damaged = true};
+    const char *json = json_number(value, number);
+    if (lm_json_tree_read(&parsed, "--set", json, strlen(json), NULL, &err) != LM_OK) {
+        p->no_memory |= !err.damaged;
+        json = value;
+    }
+    p->text = json;
+    lm_parser_part(p, key, below, place, parsed ? parsed : &bare);
+    p->text = text;
+    lm_json_tree_free(parsed);
+}
+
 static void read_override(lm_parser *p, const char *text) {
     char place[LM_PLACE_SIZE], path[128];
     const char *equals = strchr(text, '=');
@@ -204,12 +227,16 @@ static void read_override(lm_parser *p, const char *text) {
     }
     snprintf(path, sizeof path, "%.*s", (int)(equals - text), text);
     const char *value = equals + 1;
+    const char *below = "";
     const lm_section *section = lm_section_find(path);
     int key = lm_key_find(path);
+    if (key < 0) key = lm_key_find_above(path, &below);
     if (section) {
         read_override_section(p, section, value);
     } else if (key < 0) {
         lm_parser_unknown(p, place, path);
+    } else if (lm_parser_has_parts(key)) {
+        read_override_part(p, key, below, place, value);
     } else if (begins_list(lm_key_at(key), value)) {
         read_override_sources(p, key, place, value);
     } else {

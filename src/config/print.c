@@ -87,6 +87,38 @@ static void write_sources(const lm_key *k, lm_json_writer *w) {
     if (!k->required) write_default(k, w);
 }
 
+/* Groups of parameters: what a group gives is described where `optimizer` has it. */
+static void write_groups(lm_json_writer *w) {
+    const lm_section *s = lm_section_find("optimizer");
+    char place[160];
+    lm_json_string(w, "type", "object");
+    lm_json_integer(w, "maxProperties", LM_GROUPS_MOST);
+    lm_json_object(w, "additionalProperties", LM_JSON_LINES);
+    lm_json_string(w, "type", "object");
+    lm_json_boolean(w, "additionalProperties", false);
+    lm_json_object(w, "properties", LM_JSON_LINES);
+    write_path(w, "match", true);
+    lm_json_object(w, "lr_scale", LM_JSON_LINE);
+    lm_json_string(w, "type", "number");
+    lm_json_number(w, "exclusiveMinimum", 0);
+    lm_json_number(w, "maximum", 1e6);
+    lm_json_end(w);
+    for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
+        if (!k->in_groups) continue;
+        snprintf(place, sizeof place, "#/properties/optimizer/properties/%s", lm_key_name(k));
+        lm_json_object(w, lm_key_name(k), LM_JSON_LINE);
+        lm_json_string(w, "$ref", place);
+        lm_json_end(w);
+    }
+    lm_json_end(w);
+    lm_json_array(w, "required", LM_JSON_LINE);
+    lm_json_string(w, NULL, "match");
+    lm_json_end(w);
+    lm_json_end(w);
+    lm_json_object(w, "default", LM_JSON_LINE);
+    lm_json_end(w);
+}
+
 static void write_property(const lm_key *k, lm_json_writer *w) {
     static const char *const types[] = {
         [LM_KEY_INTEGER] = "integer", [LM_KEY_REAL] = "number",   [LM_KEY_BOOLEAN] = "boolean",
@@ -96,6 +128,11 @@ static void write_property(const lm_key *k, lm_json_writer *w) {
     lm_json_string(w, "description", k->help);
     if (k->type == LM_KEY_SOURCES) {
         write_sources(k, w);
+        lm_json_end(w);
+        return;
+    }
+    if (k->type == LM_KEY_GROUPS) {
+        write_groups(w);
         lm_json_end(w);
         return;
     }

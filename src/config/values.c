@@ -115,21 +115,27 @@ void lm_parser_set(lm_parser *p, int key, const char *place, const lm_json_node 
                    const char *found) {
     const lm_key *k = lm_key_at(key);
     lm_json_kind kind = value ? value->kind : LM_JSON_NOTHING;
-    bool number = k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL;
     snprintf(p->origins[key].place, LM_PLACE_SIZE, "%s", place);
     p->origins[key].source = p->source;
     p->origins[key].wrong = false;
-    if (number && kind == LM_JSON_NUMBER && lm_key_accepts_number(k, value->number)) {
-        lm_key_set_number(k, p->config, value->number);
-    } else if (k->type == LM_KEY_BOOLEAN && (kind == LM_JSON_TRUE || kind == LM_JSON_FALSE)) {
-        lm_key_set_boolean(k, p->config, kind == LM_JSON_TRUE);
-    } else if (lm_key_takes_string(k) && kind == LM_JSON_STRING) {
+    if (lm_key_takes_string(k) && kind == LM_JSON_STRING) {
         set_string(p, key, place, value->string);
     } else if (k->type == LM_KEY_CHOICE && kind == LM_JSON_STRING) {
         set_choice(p, key, place, value->string);
-    } else {
+    } else if (!value || !lm_key_take(k, p->config, value)) {
         lm_parser_wrong(p, key, place, found, NULL);
     }
+}
+
+bool lm_parser_has_parts(int key) {
+    return lm_key_at(key)->type == LM_KEY_GROUPS;
+}
+
+void lm_parser_part(lm_parser *p, int key, const char *below, const char *place,
+                    const lm_json_node *value) {
+    snprintf(p->origins[key].place, LM_PLACE_SIZE, "%s", place);
+    p->origins[key].source = p->source;
+    lm_parser_groups(p, lm_key_at(key), below, place, value);
 }
 
 void lm_parser_unknown(lm_parser *p, const char *place, const char *path) {

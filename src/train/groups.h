@@ -17,10 +17,15 @@ typedef struct lm_groups {
                                  them */
     lm_optimizer_part *parts; /* of all rows, which point to them */
 } lm_groups;
-/* A row for each of n parameters. */
+/* A row for each of n parameters. The first group of the config that matches a row's name has it;
+ * of attn.qkv that matches the name of a part or a head (lm_param_part_name) has that. */
 lm_status lm_groups_make(lm_groups *g, const lm_config *c, const lm_param *params, int64_t n,
                          lm_error *err);
 void lm_groups_free(lm_groups *g); /* zero-initialised or twice is fine */
+
+/* Appends a line for each group of the config: what it has and gives. Nothing when memory runs out.
+ */
+void lm_groups_print(const lm_config *c, lm_text *out);
 
 typedef struct lm_groups_plan {
     uint64_t bytes; /* of the optimizer's states */
@@ -28,7 +33,8 @@ typedef struct lm_groups_plan {
     bool fits;      /* in 64 bits */
 } lm_groups_plan;
 /* What the rows and their optimizer will come to. Nothing is made of the model, which may be too
- * large for this machine. */
+ * large for this machine. LM_ERR_USAGE: a pattern of a group matches no array, or a group gets
+ * none. */
 lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, lm_error *err);
 
 #endif

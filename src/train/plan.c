@@ -275,6 +275,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     if (s->train.count == 1) lm_text_printf(out, ", %.3g epochs", epochs_of(s, 0));
     lm_text_printf(out, "\n");
     put_batch(out, s);
+    lm_groups_print(c, out);
     lm_text_say(out, "work      %sFLOP per token, %sFLOP in all\n",
                 lm_text_count(a, sizeof a, p->model.flops_per_token),
                 lm_text_count(b, sizeof b, p->model.flops_per_token * p->tokens));

@@ -28,11 +28,13 @@ LM_SECTIONS(LM_SECTION_DECLARE)
 #define SOURCES(member_, weighted_) \
     .type = LM_KEY_SOURCES, AT(member_), .default_value = "", .is_path = true, \
     .weighted = (weighted_)
+#define GROUPS(member_) .type = LM_KEY_GROUPS, AT(member_), .default_value = "{}"
 #define LEGACY(value_) .legacy = (value_)
 #define CHOICE(member_, choice_, default_) \
     .type = LM_KEY_CHOICE, AT(member_), .choice = (choice_), .default_value = (default_)
 #define REQUIRED .required = true
 #define MAY_CHANGE .may_change = true
+#define IN_GROUPS .in_groups = true
 #define NEUTRAL .may_change = true, .neutral = true
 #define MAY_DIFFER .may_differ = true
 #define IS_DATA .may_change = true, .is_data = true
