@@ -11,7 +11,7 @@
 typedef struct request {
     const char *config;
     lm_option_optional resume;
-    lm_option_texts set;
+    lm_option_texts set, unset;
     lm_machine_options machine;
     int64_t until;
     bool no_final_checkpoint, quiet, profile, dry_run, print_config, print_schema, print_reference;
@@ -23,7 +23,11 @@ static const lm_option options[] = {
     {"resume", "RUN_OR_FILE",
      "go on from the newest good checkpoint of run.dir, or of another run, or from a checkpoint",
      LM_STORED(request, resume)},
-    {"set", "KEY.PATH=VALUE", "override a key of the config", LM_STORED(request, set)},
+    {"set", "KEY.PATH=VALUE",
+     "override a key of the config, or with SECTION={\"KEY\": VALUE, ...} several of a section",
+     LM_STORED(request, set)},
+    {"unset", "KEY.PATH", "leave out what the config file gives: a key, or a whole section",
+     LM_STORED(request, unset)},
     {"until", "STEP",
      "pause after this step, with a checkpoint: the schedule stays that of train.steps, and "
      "--resume goes on",
@@ -67,6 +71,31 @@ static bool gives_run_dir(const lm_option_texts *set) {
     return false;
 }
 
+/* The config's file, then --unset, then --set. Its notes go to stderr. */
+static lm_status load(const request *r, lm_config *config, lm_error *err) {
+    const char *overrides[2 * LM_OPTION_MOST_TEXTS];
+    lm_text unset[LM_OPTION_MOST_TEXTS] = {0};
+    int n = 0;
+    lm_status status = LM_OK;
+    for (int i = 0; i < r->unset.count; i++) {
+        lm_text_printf(&unset[i], "-%s", r->unset.items[i]);
+        if (unset[i].failed) status = lm_error_no_memory(err, NULL);
+        overrides[n++] = lm_text_cstr(&unset[i]);
+    }
+    for (int i = 0; i < r->set.count; i++) {
+        overrides[n++] = r->set.items[i];
+        if (*r->set.items[i] == '-')
+            status = lm_error_set(err, LM_ERR_USAGE, "--set %s: expected key.path=value",
+                                  r->set.items[i]);
+    }
+    if (status == LM_OK) status = lm_config_load(config, r->config, overrides, n, err);
+    for (int i = 0; i < r->unset.count; i++) lm_text_free(&unset[i]);
+    if (status != LM_OK) return status;
+    if (r->no_final_checkpoint) config->checkpoint.final = false;
+    if (!r->quiet) fputs(lm_text_cstr(&config->notes), stderr);
+    return LM_OK;
+}
+
 static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     lm_config config = {0};
@@ -83,9 +112,7 @@ static lm_status run(const void *given, lm_error *err) {
     if (r->print_schema || r->print_reference) return print_static(r, err);
     lm_status status = lm_machine_isas(&r->machine, &s.isas, err);
     if (status != LM_OK) goto out;
-    status = lm_config_load(&config, r->config, r->set.items, r->set.count, err);
-    if (status != LM_OK) goto out;
-    if (r->no_final_checkpoint) config.checkpoint.final = false;
+    if ((status = load(r, &config, err)) != LM_OK) goto out;
     if (r->print_config) {
         lm_error left;
         if (lm_setup_resolve(&config, &left) != LM_OK)
@@ -109,8 +136,10 @@ out:
 const lm_command lm_command_train = {
     .name = "train",
     .summary = "train a model as described by a run config, or go on with a run",
-    .usage = "--config FILE [--resume [RUN_OR_FILE]] [--set KEY.PATH=VALUE]... [OPTIONS]\n"
-             "  lmtrain --config FILE ...",
+    .usage =
+        "--config FILE [--resume [RUN_OR_FILE]] [--set KEY.PATH=VALUE]... [--unset KEY.PATH]...\n"
+        "      [OPTIONS]\n"
+        "  lmtrain --config FILE ...",
     .example = "  lmtrain train --config configs/quickstart.json --set train.steps=200\n"
                "  lmtrain train --config configs/quickstart.json --resume\n",
     .options = options,

@@ -79,12 +79,6 @@ static void apply_preset(lm_parser *p) {
     }
 }
 
-/* "model.norm is "rmsnorm"" */
-static void put_value(const lm_parser *p, const char *path, lm_text *out) {
-    lm_text_printf(out, "%s is ", path);
-    lm_key_print(lm_key_at(lm_key_find(path)), p->config, out);
-}
-
 static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
     if (!*origin->place) {
         if (k->required && !p->saved)
@@ -97,15 +91,11 @@ static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
     if (inherits_model(p) && strncmp(k->path, "model.", 6) == 0) return;
     if (origin_of(p, k->depends)->wrong) return;
     if (k->depends_too && origin_of(p, k->depends_too)->wrong) return;
-    lm_text values = {0};
-    put_value(p, k->depends, &values);
-    if (k->depends_too) {
-        lm_text_printf(&values, " and ");
-        put_value(p, k->depends_too, &values);
-    }
-    p->no_memory |= values.failed;
-    lm_parser_problem(p, origin->place, "%s has no effect when %s", k->path, lm_text_cstr(&values));
-    lm_text_free(&values);
+    lm_text why = {0};
+    lm_parser_decided_by(p, k, &why);
+    p->no_memory |= why.failed;
+    lm_parser_problem(p, origin->place, "%s %-s", k->path, lm_text_cstr(&why));
+    lm_text_free(&why);
 }
 
 static void check_keys(lm_parser *p) {
@@ -172,12 +162,25 @@ static void find_batch(lm_parser *p) {
                           (long long)t->micro_batch, (long long)t->grad_accumulation);
 }
 
+/* An override that gives train.batch makes the short form of the file moot. */
+static void drop_accumulation(lm_parser *p) {
+    const lm_origin *batch = origin_of(p, "train.batch");
+    int key = lm_key_find("train.grad_accumulation");
+    if (batch->source == 0 || p->origins[key].source > 0 || !*p->origins[key].place ||
+        p->config->train.batch == 0 || p->config->train.grad_accumulation == 0)
+        return;
+    lm_parser_note(p, p->origins[key].place, lm_key_at(key)->path,
+                   "has no effect when train.batch is given");
+    lm_parser_drop(p, key);
+}
+
 /* From here on, train.batch and train.micro_batch say all: the short form becomes 0. */
 static void check_batch(lm_parser *p) {
     lm_train_options *t = &p->config->train;
     const char *const paths[] = {"train.batch", "train.micro_batch", "train.grad_accumulation"};
     for (int i = 0; i < 3; i++)
         if (origin_of(p, paths[i])->wrong) return;
+    drop_accumulation(p);
     if (!is_given(p, paths[0], t->batch)) {
         find_batch(p);
     } else if (is_given(p, paths[2], t->grad_accumulation)) {
@@ -218,6 +221,7 @@ void lm_parser_check(lm_parser *p) {
         p->config->given[key] = *p->origins[key].place != '\0';
     p->config->offsets_given = *origin_of(p, "data.offsets")->place != '\0';
     if (!p->saved) apply_preset(p); /* what a checkpoint lacks, its preset did not set */
+    lm_parser_drop_moot(p);
     check_keys(p);
     check_warmup(p);
     size_t problems = p->problems.length;

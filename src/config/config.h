@@ -31,6 +31,7 @@ typedef struct lm_config {
     bool document_token_given; /* model.document_token; else whoever opens the data sees to it */
     bool *given;               /* [lm_key_count()] by the file, an override or the preset */
     lm_data_options data;
+    lm_text notes;      /* what the file gives and overrides made moot, a line each; may be empty */
     bool offsets_given; /* data.offsets; else a run that is resumed has those that it had */
     lm_train_options train;
     lm_optimizer_options optimizer;
@@ -42,8 +43,11 @@ typedef struct lm_config {
 } lm_config;
 
 /* Overwrites *c: every key at its default, then what the file at `path` gives, then the overrides
- * ("key.path=value", the value as JSON or as a bare string); then validates the whole: required
- * keys, ranges, values that contradict each other. Paths inside the file stay as written.
+ * ("key.path=value", the value as JSON or as a bare string; "section={...}", which gives these keys
+ * and leaves the others; "-key.path" or "-section": as if the file did not give it); then validates
+ * the whole: required keys, ranges, values that contradict each other. A key of the file that has
+ * no effect because an override gives a key that decides so is left out, with a line in c->notes;
+ * two overrides that contradict each other are an error. Paths inside the file stay as written.
  * model.vocab_size may still be 0 (taken from the data): whoever opens the data resolves the model
  * (lm_model_resolve). LM_ERR_USAGE with all problems, a line each. lm_config_free frees what *c
  * owns, after an error too. */

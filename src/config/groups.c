@@ -285,6 +285,28 @@ void lm_parser_groups(lm_parser *p, const lm_key *k, const char *below, const ch
 
 /* ---- checking ---------------------------------------------------------------------------------*/
 
+/* Key k of the section "optimizer" has no effect in group i: left out of the file's groups where an
+ * override says which optimizer it is. */
+static void refuse_moot(lm_parser *p, const char *place, int64_t i, int k) {
+    const lm_section *s = lm_section_find("optimizer");
+    lm_group *g = &p->config->groups.items[i];
+    const char *optimizer = lm_optimizer_name(lm_group_options(p->config, i).kind);
+    lm_text path = {0}, why = {0};
+    lm_text_printf(&path, "optimizer.groups.%s.%s", g->name, lm_key_name(&s->keys[k]));
+    lm_text_printf(&why, "has no effect when its name is %s", optimizer);
+    p->no_memory |= path.failed || why.failed;
+    bool own = g->given >> index_of(s, find_key(s, "name")) & 1;
+    if (!own && p->origins[lm_key_find("optimizer.groups")].source == 0 &&
+        lm_parser_is_overridden(p, "optimizer.name")) {
+        lm_parser_note(p, place, lm_text_cstr(&path), lm_text_cstr(&why));
+        g->given &= ~(UINT64_C(1) << k);
+    } else {
+        lm_parser_problem(p, place, "%s %s", lm_text_cstr(&path), lm_text_cstr(&why));
+    }
+    lm_text_free(&path);
+    lm_text_free(&why);
+}
+
 static void check_group(lm_parser *p, const char *place, int64_t i) {
     const lm_section *s = lm_section_find("optimizer");
     const lm_group *g = &p->config->groups.items[i];
@@ -299,10 +321,7 @@ static void check_group(lm_parser *p, const char *place, int64_t i) {
                           " group's own, lr_scale multiplies optimizer.lr",
                           g->name);
     for (int k = 0; k < s->n_keys; k++)
-        if (g->given >> k & 1 && !lm_key_applies(&s->keys[k], &c))
-            lm_parser_problem(p, place, "optimizer.groups.%s.%s has no effect when its name is %s",
-                              g->name, lm_key_name(&s->keys[k]),
-                              lm_optimizer_name(c.optimizer.kind));
+        if (g->given >> k & 1 && !lm_key_applies(&s->keys[k], &c)) refuse_moot(p, place, i, k);
 }
 
 void lm_parser_check_groups(lm_parser *p) {

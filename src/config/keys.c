@@ -293,6 +293,7 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
         break;
     case LM_KEY_GROUPS: /* none */
         lm_group_list_free(member(k, c));
+        lm_group_list_free(member(k, c));
         break;
     }
     return true;
@@ -301,6 +302,7 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
 void lm_config_free(lm_config *c) {
     free(c->given);
     c->given = NULL;
+    lm_text_free(&c->notes);
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
         if (k->type == LM_KEY_SOURCES) lm_data_sources_free(member(k, c));

@@ -154,7 +154,7 @@ static void read_override_value(lm_parser *p, int key, const char *place, const 
     lm_json_tree_free(parsed);
 }
 
-/* --set 'model={"d_model": 64, ...}'. */
+/* --set 'model={"d_model": 64, ...}': gives these keys; the others of the section stay. */
 static void read_override_section(lm_parser *p, const lm_section *section, const char *value) {
     const char *text = p->text;
     size_t size = strlen(value);
@@ -216,9 +216,35 @@ static void read_override_part(lm_parser *p, int key, const char *below, const c
     lm_json_tree_free(parsed);
 }
 
+/* "-key.path", or "-section". */
+static void read_unset(lm_parser *p, const char *path) {
+    char place[LM_PLACE_SIZE];
+    const lm_section *section = lm_section_find(path);
+    int only = lm_key_find(path);
+    snprintf(place, sizeof place, "--unset %.280s", path);
+    if (!section && only < 0) {
+        lm_parser_unknown(p, place, path);
+        return;
+    }
+    for (int key = 0; key < lm_key_count(); key++) {
+        const char *name = lm_key_at(key)->path;
+        size_t n = strlen(path);
+        if (key != only && !(section && strncmp(name, path, n) == 0 && name[n] == '.')) continue;
+        if (p->origins[key].source > 0)
+            lm_parser_problem(p, p->origins[key].place, "contradicts %s", place);
+        else if (*p->origins[key].place)
+            lm_parser_drop(p, key);
+        p->origins[key].unset = key == only;
+    }
+}
+
 static void read_override(lm_parser *p, const char *text) {
     char place[LM_PLACE_SIZE], path[128];
     const char *equals = strchr(text, '=');
+    if (*text == '-') {
+        read_unset(p, text + 1);
+        return;
+    }
     snprintf(place, sizeof place, "--set %.280s", text);
     p->set = place;
     if (!equals || equals == text || (size_t)(equals - text) >= sizeof path) {
@@ -231,6 +257,8 @@ static void read_override(lm_parser *p, const char *text) {
     const lm_section *section = lm_section_find(path);
     int key = lm_key_find(path);
     if (key < 0) key = lm_key_find_above(path, &below);
+    if (key >= 0 && p->origins[key].unset)
+        lm_parser_problem(p, place, "contradicts --unset %s", path);
     if (section) {
         read_override_section(p, section, value);
     } else if (key < 0) {

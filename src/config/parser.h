@@ -12,7 +12,10 @@ enum { LM_FOUND_SIZE = 128 };
 typedef struct lm_origin {
     char place[LM_PLACE_SIZE]; /* "run.json:3:12", "--set optimizer.lr=3"; empty: not given */
     int source;                /* of the last value: 0 the file, i > 0 override i */
-    bool wrong; /* the value was refused: no check looks at the default in its place */
+    bool wrong;   /* the value was refused: no check looks at the default in its place */
+    bool dropped; /* the file's value was taken away: by --unset, or since an override made it moot
+                     (the other members are those of a key that is not given) */
+    bool unset;   /* by --unset, of this key alone: no override may give it */
 } lm_origin;
 
 typedef struct lm_parser {
@@ -72,6 +75,22 @@ char *lm_parser_path(lm_parser *p, const char *text, lm_error *why);
 /* The value of a key is not what the key takes; near: what may have been meant, or NULL. */
 void lm_parser_wrong(lm_parser *p, int key, const char *place, const char *found, const char *near);
 void lm_parser_unknown(lm_parser *p, const char *place, const char *path);
+
+/* ---- keys that are left out (moot.c) ----------------------------------------------------------*/
+
+/* Takes the key's value away: it is at its default, as if not given. Was it given? */
+bool lm_parser_drop(lm_parser *p, int key);
+/* Adds a line to the config's notes: what was given at `place`, a key of this path, `why`, and is
+ * left out. */
+void lm_parser_note(lm_parser *p, const char *place, const char *path, const char *why);
+/* Was the key's value decided on the command line: by an override, by --unset, by a preset that an
+ * override chose, or because an override left the key without effect? path NULL: no. */
+bool lm_parser_is_overridden(const lm_parser *p, const char *path);
+/* Appends "has no effect when optimizer.name is "sgd"": the keys that decide, and their values. */
+void lm_parser_decided_by(const lm_parser *p, const lm_key *k, lm_text *out);
+/* Leaves out keys of the file that have no effect because an override gives a key that decides it.
+ * A sweep over that key would otherwise need another file for each of its values. */
+void lm_parser_drop_moot(lm_parser *p);
 
 /* After everything was read: applies the preset, then finds keys that are missing, have no effect,
  * contradict each other, or give a model that the model room refuses. */
