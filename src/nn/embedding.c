@@ -49,7 +49,7 @@ void lm_embedding_forward(const lm_compute *compute, const lm_embedding *e, cons
                           const float *positions, float *y) {
     job j = {.kernels = compute->kernels,
              .e = e,
-             .chunk = lm_task_rows(e->channels),
+             .chunk = lm_task_rows(compute, e->batch * e->time, e->channels),
              .w = w,
              .positions = positions,
              .y = y};
@@ -139,8 +139,10 @@ static void add_task(void *argument, int64_t task, int worker) {
 }
 
 void lm_embedding_add_rows(const lm_compute *compute, lm_embedding_rows *r, float *dw) {
-    add_job j = {
-        .kernels = compute->kernels, .rows = r, .chunk = lm_task_rows(r->channels), .dw = dw};
+    add_job j = {.kernels = compute->kernels,
+                 .rows = r,
+                 .chunk = lm_task_rows(compute, r->count, r->channels),
+                 .dw = dw};
     lm_pool_run(compute->pool, lm_divide_up(r->count, j.chunk), add_task, &j);
     lm_embedding_clear_rows(r);
 }

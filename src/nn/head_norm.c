@@ -55,7 +55,7 @@ static void forward_task(void *argument, int64_t task, int worker) {
 }
 
 void lm_head_norm_forward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *y) {
-    int64_t chunk = lm_task_rows(n->heads * n->head_size);
+    int64_t chunk = lm_task_rows(compute, n->tokens, n->heads * n->head_size);
     job j = {.compute = compute, .n = n, .chunk = chunk, .x = x, .y = y};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
     lm_pool_run(compute->pool, lm_divide_up(n->tokens, chunk), forward_task, &j);

@@ -79,7 +79,7 @@ void lm_norm_forward(const lm_compute *compute, const lm_norm *norm, const float
     job j = {.compute = compute,
              .kernels = compute->kernels,
              .norm = norm,
-             .chunk = lm_task_rows(norm->channels),
+             .chunk = lm_task_rows(compute, norm->rows, norm->channels),
              .x = x,
              .y = y};
     lm_pool_run(compute->pool, lm_divide_up(norm->rows, j.chunk), forward_task, &j);

@@ -96,7 +96,7 @@ static void turn(const lm_compute *compute, const lm_rope *r, float *x, lm_array
     LM_ASSERT(r->turned % 2 == 0 && r->turned <= r->head_size);
     job j = {.compute = compute,
              .r = r,
-             .chunk = lm_task_rows(r->batch * r->heads * r->head_size),
+             .chunk = lm_task_rows(compute, r->time, r->batch * r->heads * r->head_size),
              .x = x,
              .out = out,
              .backward = backward};

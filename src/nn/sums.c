@@ -6,8 +6,9 @@
 #include "nn/tasks.h"
 
 /* ---- sums over rows -------------------------------------------------------------------------- */
-/* Columns per task: one worker sums a column, rows rising. */
-enum { COLUMNS = 64 };
+/* Columns per task: one worker sums a column, rows rising. Fewer where there are more threads than
+ * such tasks, down to a line of memory. */
+enum { COLUMNS = 64, LEAST_COLUMNS = 16 };
 
 typedef struct rows_job {
     const lm_kernels *kernels;
@@ -28,12 +29,19 @@ static void rows_task(void *argument, int64_t task, int worker) {
         j->kernels->sum_rows_f32(j->rows, n, x.at, j->x_row, j->out + begin);
 }
 
+static int64_t columns_per_task(const lm_compute *compute, int64_t rows, int64_t n) {
+    int64_t columns = COLUMNS, threads = lm_pool_threads(compute->pool);
+    if (rows * n <= LM_TASK_ELEMENTS) return n;
+    while (columns > LEAST_COLUMNS && n < columns * threads) columns /= 2;
+    return columns;
+}
+
 void lm_sum_rows(const lm_compute *compute, int64_t rows, int64_t n, lm_array x, int64_t x_row,
                  float *out) {
     rows_job j = {.kernels = compute->kernels,
                   .rows = rows,
                   .n = n,
-                  .chunk = rows * n <= LM_TASK_ELEMENTS ? n : COLUMNS,
+                  .chunk = columns_per_task(compute, rows, n),
                   .x = x,
                   .x_row = x_row,
                   .out = out};

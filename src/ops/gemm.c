@@ -120,13 +120,13 @@ static void multiply_task(void *argument, int64_t index, int worker) {
 }
 
 /* Cuts rows into blocks no larger than the scratch holds, their number a multiple of the workers if
- * there are rows enough; if not, cuts columns too. */
+ * there are rows enough; if those are too few tasks, cuts columns too. */
 static void cut_tasks(gemm_job *j) {
     int64_t m = j->g->m, limit = BLOCK_M / j->mr * j->mr, panels = lm_divide_up(j->n, j->nr);
     int64_t least = lm_divide_up(m, limit), wanted = lm_round_up(least, j->workers);
     j->blocks_m = lm_max(lm_min(wanted, lm_divide_up(m, j->mr)), least);
     j->blocks_n = 1;
-    if (j->blocks_m < j->workers)
+    if (j->blocks_m < lm_gemm_least_tasks(j))
         j->blocks_n = lm_min(panels, lm_divide_up(2 * j->workers, j->blocks_m));
 }
 

@@ -131,11 +131,13 @@ void *lm_gemm_panel_of_b(const gemm_job *j, int64_t p) {
     return lm_gemm_scratch_of(j, (int)(p / each))->b + p % each * (j->k * j->nr);
 }
 
-/* Few panels are cut along k too, so that all workers pack. */
+/* Few panels are cut along k too, so that all workers pack, each of many workers twice. */
 int64_t lm_gemm_cut_packing(gemm_job *j) {
     int64_t runs = lm_divide_up(j->n, PACK_PANELS * j->nr);
-    int64_t parts = runs < j->workers ? lm_divide_up(2 * j->workers, runs) : 1;
-    j->pack_k = lm_max(lm_round_up(lm_divide_up(j->k, parts), LM_PACK_STEPS), LM_PACK_STEPS);
+    int64_t parts = runs < lm_gemm_least_tasks(j) ? lm_divide_up(2 * j->workers, runs) : 1;
+    int64_t steps = parts == 1 ? lm_round_up(j->k, LM_PACK_STEPS)
+                               : j->k / parts / LM_PACK_STEPS * LM_PACK_STEPS;
+    j->pack_k = lm_max(steps, LM_PACK_STEPS);
     j->pack_parts = lm_max(lm_divide_up(j->k, j->pack_k), 1);
     return runs * j->pack_parts;
 }

@@ -52,6 +52,12 @@ static inline void *lm_gemm_element(const void *x, int64_t i) {
     return (char *)x + i * (int64_t)sizeof(float);
 }
 
+/* Few workers have equal tasks, one or several each. Among many, one is always late: at least two
+ * tasks each, so that the others take some of its work. */
+static inline int64_t lm_gemm_least_tasks(const gemm_job *j) {
+    return j->workers < 8 ? j->workers : 2 * j->workers;
+}
+
 gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker);
 
 /* Sets part and first_part; returns the elements along the whole of k. */

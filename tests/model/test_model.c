@@ -364,13 +364,19 @@ static void test_init(void **state) {
 }
 
 /* ---- what must not change a result ----------------------------------------------------------- */
-/* Gradients of a case under so many threads; caller frees. */
-static float *gradients_with(const transformer_case *c, int threads, int scalar, double *loss) {
+typedef struct machine {
+    int threads, apparent,
+        scalar; /* apparent: work is cut for so many threads; 0: for those there are */
+} machine;
+
+/* Gradients of a case; caller frees. */
+static float *gradients_with(const transformer_case *c, machine on, double *loss) {
     lm_kernels k;
     lm_compute compute;
     int32_t tokens[256];
     lm_model_options o = c->o;
-    layers_open(&compute, &k, threads, scalar, 0);
+    layers_open(&compute, &k, on.threads, on.scalar, 0);
+    if (on.apparent) lm_pool_set_apparent_threads(compute.pool, on.apparent);
     lm_model *m = transformer_create(&o, c->batch, true, &compute);
     transformer_fill(m);
     transformer_tokens(tokens, 0, c->batch, o.context_length, o.vocab_size);
@@ -383,16 +389,20 @@ static float *gradients_with(const transformer_case *c, int threads, int scalar,
 }
 
 static void test_threads_and_kernels_give_the_same_bits(void **state) {
-    static const struct { int threads, scalar; } setups[] = {{1, 0}, {2, 0}, {3, 0}, {2, 1}};
+    static const machine setups[] = {{.threads = 1},
+                                     {.threads = 2},
+                                     {.threads = 3},
+                                     {.threads = 2, .scalar = 1},
+                                     {.threads = 2, .apparent = 40}};
     (void)state;
     for (const transformer_case *c = transformer_cases(); *c->name; c++) {
         lm_model_options o = c->o;
         int64_t total;
         double loss, other;
         lm_model_params(&o, NULL, &total);
-        float *first = gradients_with(c, 1, 0, &loss);
+        float *first = gradients_with(c, setups[0], &loss);
         for (size_t s = 1; s < sizeof setups / sizeof *setups; s++) {
-            float *g = gradients_with(c, setups[s].threads, setups[s].scalar, &other);
+            float *g = gradients_with(c, setups[s], &other);
             assert_true(loss == other);
             layers_same_bits(c->name, first, g, total);
         }

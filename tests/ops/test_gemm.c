@@ -123,7 +123,8 @@ static void begin(setup *s, lm_isa_mask mask, int threads, lm_precision precisio
     lm_kernels_fill(&s->kernels, mask);
     s->compute.kernels = &s->kernels;
     s->compute.precision = precision;
-    assert_int_equal(lm_pool_create(&s->compute.pool, threads, &err), LM_OK);
+    assert_int_equal(lm_pool_create(&s->compute.pool, threads < 3 ? threads : 3, &err), LM_OK);
+    lm_pool_set_apparent_threads(s->compute.pool, threads);
     assert_int_equal(lm_compute_reserve(&s->compute, lm_gemm_scratch_bytes(), &err), LM_OK);
 }
 
@@ -163,9 +164,10 @@ static void on_every_cpu(const operands *o, lm_precision precision) {
     lm_isa_mask have = lm_cpu_detect();
     for (int isa = 0; isa < LM_ISA_COUNT; isa++) {
         lm_isa_mask mask = next_mask(have, isa);
-        for (int threads = 1; mask && threads <= 3; threads++) {
+        for (int i = 0; mask && i < 4; i++) {
+            static const int threads[] = {1, 2, 3, 40}; /* three of 40 do the work */
             setup s;
-            begin(&s, mask, threads, precision);
+            begin(&s, mask, threads[i], precision);
             check(&s, o);
             end(&s);
         }
