@@ -92,6 +92,7 @@ typedef struct generation {
     int64_t vocab;
     int32_t begin; /* the token in front of a document; -1: there is none, or it is not known */
     int32_t end;   /* the token that ends a document, beside that one; likewise */
+    lm_interop_kept kept; /* more tokens that end a text: of a turn in a talk, say */
     sample *samples;
     int64_t n_samples;
     int64_t printing;    /* the sample at hand */
@@ -108,8 +109,16 @@ typedef struct generation {
 /* ---- printing ---------------------------------------------------------------------------------*/
 
 /* Where a document ends, another begins. */
-static bool is_end(const generation *g, int32_t token) {
+static bool is_around_documents(const generation *g, int32_t token) {
     return token == g->end || token == g->begin;
+}
+
+static bool is_end(const generation *g, int32_t token) {
+    const lm_interop_special *special = &g->kept.special;
+    bool ends = is_around_documents(g, token);
+    for (int32_t i = 0; !ends && lm_interop_end_at(special, i) >= 0; i++)
+        ends = token == lm_interop_end_at(special, i);
+    return ends;
 }
 
 static void append_ids(const int32_t *ids, int64_t n, bool first, lm_text *out) {
@@ -183,14 +192,15 @@ static lm_status print(generation *g, lm_error *err) {
     return status;
 }
 
-/* The tokens around documents are not text. */
+/* The tokens around documents are not text, and neither is what a text ended with. */
 static lm_status put_token(generation *g, sample *s, int32_t token, bool prompt, lm_error *err) {
     if (s->seen) s->seen[token] = 1;
     if (!prompt) {
         lm_status status = lm_token_list_append(&s->ids, token, err);
         if (status != LM_OK) return status;
     }
-    if (!g->tokenizer || is_end(g, token) || (prompt && g->r->json)) return LM_OK;
+    if (!g->tokenizer || (prompt ? is_around_documents(g, token) : is_end(g, token))) return LM_OK;
+    if (prompt && g->r->json) return LM_OK;
     return prompt ? lm_generated_prompt(&s->text, token, err)
                   : lm_generated_put(&s->text, token, err);
 }
@@ -381,7 +391,7 @@ static lm_status run(const void *given, lm_error *err) {
     lm_saved saved = {0};
     lm_model *model = NULL;
     lm_tokenizer *tokenizer = NULL;
-    generation g = {.r = r, .n_samples = r->samples};
+    generation g = {.r = r, .n_samples = r->samples, .kept = lm_interop_kept_none()};
     lm_text skipped = {0};
     lm_status status = lm_checkpoint_argument("generate", &r->saved, r->checkpoint, &path, err);
     if (status == LM_OK) status = check(r, err);
@@ -392,6 +402,7 @@ static lm_status run(const void *given, lm_error *err) {
     lm_warn_passed_over(&skipped);
     const lm_tokenizer_options how = {.allow_special = r->allow_special};
     if ((status = lm_saved_tokenizer(&saved, &how, &tokenizer, err)) != LM_OK) goto out;
+    if ((status = lm_saved_kept(&saved, &g.kept, err)) != LM_OK) goto out;
     g.path = saved.path;
     g.pool = session.compute.pool;
     g.tokenizer = tokenizer;
@@ -409,6 +420,7 @@ static lm_status run(const void *given, lm_error *err) {
     status = generate(&g, model, err);
 out:
     free_samples(&g);
+    lm_interop_kept_free(&g.kept);
     lm_model_free(model);
     lm_tokenizer_close(tokenizer);
     lm_saved_close(&saved);

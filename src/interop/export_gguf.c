@@ -125,10 +125,31 @@ static void put_id(lm_gguf_writer *w, const char *key, int64_t id) {
     if (id >= 0) lm_gguf_put_u32(w, key, (uint32_t)id);
 }
 
-static void put_vocabulary(lm_gguf_writer *w, const lm_gguf_vocabulary *v,
-                           const lm_interop_export *e) {
-    const lm_interop_special special = lm_interop_special_of(e);
-    const lm_text *chat = &e->kept->chat_template;
+/* Special tokens and the chat template. turn: where no more than one end came in, what begins a
+ * document ends the one before it too; -1: nothing does. */
+static void put_kept(const lm_interop_job *job, int64_t turn, lm_gguf_writer *w) {
+    const lm_interop_special special = lm_interop_special_of(job->e);
+    const lm_text *chat = &job->e->kept->chat_template;
+    put_id(w, "tokenizer.ggml.bos_token_id", special.bos);
+    for (int32_t i = 0; lm_interop_gguf_ends[i]; i++)
+        put_id(w, lm_interop_gguf_ends[i],
+               i == 1 && special.n_more == 0 ? turn : lm_interop_end_at(&special, i));
+    put_id(w, "tokenizer.ggml.padding_token_id", special.pad);
+    if (chat->length > 0) lm_gguf_put_string(w, "tokenizer.chat_template", lm_text_cstr(chat));
+}
+
+static void say_ends(const lm_interop_job *job) {
+    const lm_interop_special special = lm_interop_special_of(job->e);
+    int32_t room = 0;
+    while (lm_interop_gguf_ends[room]) room++;
+    if (special.n_more >= room)
+        lm_text_say(job->said,
+                    "of %ld tokens that end a text, the file names the first %ld, which is what"
+                    " llama.cpp has keys for\n",
+                    (long)special.n_more + 1, (long)room);
+}
+
+static void put_vocabulary(lm_gguf_writer *w, const lm_gguf_vocabulary *v) {
     lm_gguf_put_bytes(w, "tokenizer.ggml.model", v->model.text, v->model.size);
     if (v->pre.size > 0) lm_gguf_put_bytes(w, "tokenizer.ggml.pre", v->pre.text, v->pre.size);
     lm_gguf_put_array(w, "tokenizer.ggml.tokens", LM_GGUF_STRING, (uint64_t)v->n_tokens);
@@ -146,27 +167,27 @@ static void put_vocabulary(lm_gguf_writer *w, const lm_gguf_vocabulary *v,
         for (int64_t i = 0; i < v->n_merges; i++)
             lm_gguf_put_element_string(w, v->merges[i].text, v->merges[i].size);
     }
-    put_id(w, "tokenizer.ggml.bos_token_id", special.bos);
-    put_id(w, "tokenizer.ggml.eos_token_id", special.eos);
-    put_id(w, "tokenizer.ggml.padding_token_id", special.pad);
-    put_id(w, "tokenizer.ggml.eot_token_id", v->turn);
     put_id(w, "tokenizer.ggml.unknown_token_id", v->unknown);
     lm_gguf_put_boolean(w, "tokenizer.ggml.add_bos_token", v->add_begin);
     if (v->scores) lm_gguf_put_boolean(w, "tokenizer.ggml.add_space_prefix", v->add_space);
-    if (chat->length > 0) lm_gguf_put_string(w, "tokenizer.chat_template", lm_text_cstr(chat));
 }
 
 static lm_status put_tokenizer(const lm_interop_job *job, lm_gguf_writer *w, lm_error *err) {
     lm_gguf_vocabulary v;
     if (!job->e->tokenizer) {
         lm_gguf_put_string(w, "tokenizer.ggml.model", "none");
+        put_kept(job, -1, w);
+        say_ends(job);
         lm_text_say(job->said, "the run does not know its tokenizer: the file has none, and"
                                " programs can give it ids only\n");
         return LM_OK;
     }
     lm_status status = lm_tokenizer_to_gguf(job->e->tokenizer, job->there.vocab_size, &v, err);
     if (status != LM_OK) return lm_error_prefix(err, "%s: the tokenizer", job->e->output);
-    put_vocabulary(w, &v, job->e);
+    put_vocabulary(w, &v);
+    put_kept(job, v.turn, w);
+    say_ends(job);
+    if (v.differs) lm_text_say(job->said, "%s\n", v.differs);
     if (v.nfc)
         lm_text_say(job->said, "llama.cpp does not bring text into Unicode's normalization form C,"
                                " as the tokenizer does: text in another form has other ids\n");

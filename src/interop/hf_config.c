@@ -59,6 +59,38 @@ static void put_float(lm_json_writer *w, const char *key, double x) {
     lm_text_free(&t);
 }
 
+bool lm_interop_add_end(lm_interop_special *s, int32_t id) {
+    if (id < 0) return true;
+    for (int32_t i = 0; lm_interop_end_at(s, i) >= 0; i++)
+        if (lm_interop_end_at(s, i) == id) return true;
+    if (s->eos < 0)
+        s->eos = id;
+    else if (s->n_more < LM_INTEROP_MORE_ENDS)
+        s->more[s->n_more++] = id;
+    else
+        return false;
+    return true;
+}
+
+int32_t lm_interop_end_at(const lm_interop_special *s, int32_t i) {
+    return i == 0 ? s->eos : i <= s->n_more ? s->more[i - 1] : -1;
+}
+
+const char *const lm_interop_gguf_ends[] = {"tokenizer.ggml.eos_token_id",
+                                            "tokenizer.ggml.eot_token_id",
+                                            "tokenizer.ggml.eom_token_id", NULL};
+
+void lm_interop_put_ends(lm_json_writer *w, const lm_interop_special *s) {
+    if (s->n_more == 0) {
+        lm_json_integer(w, "eos_token_id", s->eos);
+        return;
+    }
+    lm_json_array(w, "eos_token_id", LM_JSON_LINE);
+    for (int32_t i = 0; lm_interop_end_at(s, i) >= 0; i++)
+        lm_json_integer(w, NULL, lm_interop_end_at(s, i));
+    lm_json_end(w);
+}
+
 static void put_special(lm_json_writer *w, const char *key, int32_t id) {
     if (id >= 0)
         lm_json_integer(w, key, id);
@@ -68,7 +100,10 @@ static void put_special(lm_json_writer *w, const char *key, int32_t id) {
 
 static void put_tokens(lm_json_writer *w, const lm_interop_special *special) {
     put_special(w, "bos_token_id", special->bos);
-    put_special(w, "eos_token_id", special->eos);
+    if (special->eos >= 0)
+        lm_interop_put_ends(w, special);
+    else
+        put_special(w, "eos_token_id", special->eos);
     put_special(w, "pad_token_id", special->pad);
 }
 

@@ -248,7 +248,8 @@ static lm_status read_tokenizer(lm_interop_source *s, lm_error *err) {
     lm_gguf *g = s->state;
     size_t length;
     s->kept.special.bos = token_id(g, "tokenizer.ggml.bos_token_id");
-    s->kept.special.eos = token_id(g, "tokenizer.ggml.eos_token_id");
+    for (size_t i = 0; lm_interop_gguf_ends[i]; i++)
+        lm_interop_add_end(&s->kept.special, token_id(g, lm_interop_gguf_ends[i]));
     s->kept.special.pad = token_id(g, "tokenizer.ggml.padding_token_id");
     if (lm_gguf_has(g, "tokenizer.chat_template")) {
         const char *text = lm_gguf_get_string(g, "tokenizer.chat_template", &length);

@@ -207,11 +207,27 @@ static lm_status find_template(lm_interop_source *s, lm_error *err) {
     return status;
 }
 
+/* generation_config.json, where there is one: it may name more tokens that end a text. */
+static lm_status read_generation(lm_interop_source *s, lm_error *err) {
+    lm_interop_values v = {0};
+    if (!has(s->path, "generation_config.json")) return LM_OK;
+    char *path = lm_file_join(s->path, "generation_config.json");
+    lm_status status = path ? lm_interop_values_read(&v, path, err) : lm_error_no_memory(err, NULL);
+    if (status == LM_OK) {
+        lm_interop_hf_read_special(s, &v);
+        status = v.status;
+    }
+    lm_interop_values_free(&v);
+    free(path);
+    return status;
+}
+
 static lm_status open_directory(lm_interop_source *s, lm_error *err) {
     lm_interop_values v = {0};
     char *path = lm_file_join(s->path, "config.json");
     lm_status status = path ? lm_interop_values_read(&v, path, err) : lm_error_no_memory(err, NULL);
     if (status == LM_OK) status = lm_interop_hf_read_config(s, &v);
+    if (status == LM_OK) status = read_generation(s, err);
     if (status == LM_OK) status = open_files(s, err);
     if (status == LM_OK) status = find_tokenizer(s, err);
     if (status == LM_OK) status = find_template(s, err);

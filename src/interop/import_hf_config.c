@@ -52,23 +52,34 @@ static void check_fixed(lm_interop_values *v, const char *type) {
                                " quantised");
 }
 
-static void read_special(lm_interop_source *s, lm_interop_values *v) {
-    lm_interop_special *special = &s->kept.special;
-    special->bos = (int32_t)lm_interop_value_count_or(v, "bos_token_id", -1, MOST, -1);
-    special->eos = (int32_t)lm_interop_value_count_or(
-        v, lm_interop_has_value(v, "eos_token_id.0") ? "eos_token_id.0" : "eos_token_id", -1, MOST,
-        -1);
-    int64_t ends = 0;
-    for (char key[64]; ends < MOST_ENDS; ends++) {
-        snprintf(key, sizeof key, "eos_token_id.%d", (int)ends);
-        if (!lm_interop_has_value(v, key)) break;
+static int32_t read_token(lm_interop_values *v, const char *key) {
+    return (int32_t)lm_interop_value_count_or(v, key, -1, MOST, -1);
+}
+
+/* eos_token_id is a token or a list of tokens. */
+static void read_ends(lm_interop_source *s, lm_interop_values *v) {
+    char key[64] = "eos_token_id.0";
+    bool fits = true;
+    if (!lm_interop_has_value(v, key)) {
+        lm_interop_add_end(&s->kept.special, read_token(v, "eos_token_id"));
+        return;
     }
-    if (ends > 1)
+    for (int i = 0; i < MOST_ENDS && lm_interop_has_value(v, key); i++) {
+        fits &= lm_interop_add_end(&s->kept.special, read_token(v, key));
+        snprintf(key, sizeof key, "eos_token_id.%d", i + 1);
+    }
+    if (!fits)
         lm_text_say(&s->said,
-                    "of %d tokens that end a text (eos_token_id) the first, %ld, is taken"
-                    " over\n",
-                    (int)ends, (long)special->eos);
-    special->pad = (int32_t)lm_interop_value_count_or(v, "pad_token_id", -1, MOST, -1);
+                    "%s: of the tokens that end a text (eos_token_id) the first %d are"
+                    " taken over\n",
+                    v->file, 1 + LM_INTEROP_MORE_ENDS);
+}
+
+void lm_interop_hf_read_special(lm_interop_source *s, lm_interop_values *v) {
+    lm_interop_special *special = &s->kept.special;
+    read_ends(s, v);
+    if (special->bos < 0) special->bos = read_token(v, "bos_token_id");
+    if (special->pad < 0) special->pad = read_token(v, "pad_token_id");
 }
 
 static void read_mlp(lm_interop_source *s, lm_interop_values *v, const char *key, bool gated,
@@ -273,6 +284,6 @@ lm_status lm_interop_hf_read_config(lm_interop_source *s, lm_interop_values *v) 
         read_gpt2(s, v);
     double std = lm_interop_value_number_or(v, "initializer_range", s->options.init_std);
     if (std > 0 && std <= 10) s->options.init_std = std;
-    read_special(s, v);
+    lm_interop_hf_read_special(s, v);
     return v->status;
 }

@@ -16,7 +16,7 @@ void lm_interop_kept_print(const lm_interop_kept *k, lm_text *out) {
     lm_json_writer w = {.out = out};
     lm_json_object(&w, NULL, LM_JSON_LINES);
     if (k->special.bos >= 0) lm_json_integer(&w, "bos_token_id", k->special.bos);
-    if (k->special.eos >= 0) lm_json_integer(&w, "eos_token_id", k->special.eos);
+    if (k->special.eos >= 0) lm_interop_put_ends(&w, &k->special);
     if (k->special.pad >= 0) lm_json_integer(&w, "pad_token_id", k->special.pad);
     if (k->chat_template.length > 0)
         lm_json_string(&w, "chat_template", lm_text_cstr(&k->chat_template));
@@ -26,6 +26,17 @@ void lm_interop_kept_print(const lm_interop_kept *k, lm_text *out) {
 
 static int32_t take_id(lm_json_pull *p) {
     return (int32_t)lm_json_pull_count(p, INT32_MAX);
+}
+
+/* One, or a list of several. */
+static void take_ends(lm_json_pull *p, lm_interop_special *s) {
+    if (lm_json_pull_peek(p) != LM_JSON_ARRAY) {
+        lm_interop_add_end(s, take_id(p));
+        return;
+    }
+    lm_json_pull_array(p);
+    while (lm_json_pull_element(p))
+        if (!lm_interop_add_end(s, take_id(p))) lm_json_pull_wrong(p, "at most 32 tokens");
 }
 
 lm_status lm_interop_kept_parse(lm_interop_kept *k, const char *name, const char *text, size_t size,
@@ -38,7 +49,7 @@ lm_status lm_interop_kept_parse(lm_interop_kept *k, const char *name, const char
         if (lm_json_pull_is(&p, "bos_token_id")) {
             k->special.bos = take_id(&p);
         } else if (lm_json_pull_is(&p, "eos_token_id")) {
-            k->special.eos = take_id(&p);
+            take_ends(&p, &k->special);
         } else if (lm_json_pull_is(&p, "pad_token_id")) {
             k->special.pad = take_id(&p);
         } else if (lm_json_pull_is(&p, "chat_template")) {

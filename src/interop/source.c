@@ -62,21 +62,23 @@ lm_model_options lm_interop_options(void) {
                               .document_token = LM_TOKEN_UNKNOWN};
 }
 
-/* Some models name a token that their vocabulary lacks, for padding mostly. Nothing may look it
- * up. */
+/* Some models name a token that their vocabulary lacks, for padding mostly. Nothing may look it up:
+ * -1 then. */
+static int32_t check_token(lm_interop_source *s, const char *name, int32_t id) {
+    if (id < s->options.vocab_size) return id;
+    lm_text_say(&s->said, "the %s token %ld is beyond the vocabulary of %lld, and is left out\n",
+                name, (long)id, (long long)s->options.vocab_size);
+    return -1;
+}
+
 static void check_special(lm_interop_source *s) {
+    const lm_interop_special was = s->kept.special;
     lm_interop_special *special = &s->kept.special;
-    const struct {
-        const char *name;
-        int32_t *id;
-    } ids[] = {{"begin", &special->bos}, {"end", &special->eos}, {"padding", &special->pad}};
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        if (*ids[i].id < s->options.vocab_size) continue;
-        lm_text_say(&s->said,
-                    "the %s token %ld is beyond the vocabulary of %lld, and is left out\n",
-                    ids[i].name, (long)*ids[i].id, (long long)s->options.vocab_size);
-        *ids[i].id = -1;
-    }
+    *special = lm_interop_kept_none().special;
+    special->bos = check_token(s, "begin", was.bos);
+    special->pad = check_token(s, "padding", was.pad);
+    for (int32_t i = 0; lm_interop_end_at(&was, i) >= 0; i++)
+        lm_interop_add_end(special, check_token(s, "end", lm_interop_end_at(&was, i)));
 }
 
 lm_status lm_interop_open(lm_interop_source *s, const char *path, lm_error *err) {

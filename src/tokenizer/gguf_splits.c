@@ -6,6 +6,13 @@
 #define LOWERS "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
 #define TAIL   "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
+/* llama.cpp writes o200k's classes of letters as [^a-z] and [^A-Z] (tests/interop/exported_ids.py
+ * proves that this is all that differs). */
+#define BEYOND_ASCII                                                                         \
+    "llama.cpp takes a letter beyond ASCII for a capital and a small one, and marks for no " \
+    "letters,"                                                                               \
+    " where it splits text: words such as \u00C9TAT, and scripts with marks, have other ids there"
+
 /* The first of several names for one split is the one that is written. (llama.cpp,
  * src/llama-vocab.cpp) */
 static const lm_gguf_split splits[] = {
@@ -41,8 +48,8 @@ static const lm_gguf_split splits[] = {
     {.pre = "stablelm2", .split = "qwen2"},
     {.pre = "megrez", .split = "qwen2"},
     {.pre = "hunyuan", .split = "qwen2"},
-    {.pre = "gpt-4o", .split = "o200k"},
-    {.pre = "llama4", .split = "o200k"},
+    {.pre = "gpt-4o", .split = "o200k", .differs = BEYOND_ASCII},
+    {.pre = "llama4", .split = "o200k", .differs = BEYOND_ASCII},
     {.pre = "qwen35",
      .patterns = {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
                   "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*" TAIL}},
@@ -50,7 +57,8 @@ static const lm_gguf_split splits[] = {
      .patterns = {"[^\\r\\n\\p{L}\\p{N}]?" UPPERS "*" LOWERS "+|[^\\r\\n\\p{L}\\p{N}]?" UPPERS
                   "+" LOWERS "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" TAIL},
      .whole_first = true,
-     .begins = true},
+     .begins = true,
+     .differs = BEYOND_ASCII},
     {.pre = "deepseek-v3",
      .patterns = {"\\p{N}{1,3}", "[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+",
                   "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"

@@ -9,6 +9,7 @@ typedef struct lm_gguf_split {
     const char *split;       /* of ours (split.h); NULL: the patterns, one after the other */
     const char *patterns[6]; /* as in tokenizer.json; NULL ends them */
     bool whole_first;        /* a piece that is a token is that token, whatever the merges say */
+    const char *differs; /* where llama.cpp's split is another for all that, for people; or NULL */
     bool begins; /* the begin token stands in front of texts where add_bos_token is not given */
 } lm_gguf_split;
 

@@ -45,10 +45,12 @@ typedef struct lm_gguf_vocabulary {
     int64_t unknown;        /* .unknown_token_id; likewise */
     bool add_begin;         /* .add_bos_token: `begin` stands in front of every text */
     bool add_space;         /* .add_space_prefix, of "llama": a space is put in front of a text */
-    bool nfc;      /* not in the file: the tokenizer brings text into Unicode's normalization
+    bool nfc;            /* not in the file: the tokenizer brings text into Unicode's normalization
                                form C first, which llama.cpp does not */
-    lm_text bytes; /* that tokens and merges point into, where this owns them */
-    bool owns;     /* the arrays */
+    const char *differs; /* not in the file: where llama.cpp's split of text differs from the
+                            tokenizer's, for people; NULL: nowhere that is known */
+    lm_text bytes;       /* that tokens and merges point into, where this owns them */
+    bool owns;           /* the arrays */
 } lm_gguf_vocabulary;
 
 /* Fills *v, which frees what it holds. rows >= lm_tokenizer_vocab_size: as many tokens as the model

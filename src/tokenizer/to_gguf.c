@@ -284,6 +284,7 @@ static lm_status choose_pre(const lm_vocabulary *v, lm_gguf_vocabulary *out, lm_
             err, LM_ERR_USAGE, "llama.cpp does not split text as this tokenizer does (%s)%s", name,
             lm_gguf_split_of(v, false) ? ", with pieces that are tokens before any merge" : "");
     out->pre = (lm_gguf_string){split->pre, strlen(split->pre)};
+    out->differs = split->differs;
     return LM_OK;
 }
 

@@ -66,6 +66,7 @@ static void test_byte_level(void **state) {
         lm_gguf_vocabulary v = convert(t, lm_tokenizer_vocab_size(t));
         assert_string(v.model, "gpt2");
         assert_string(v.pre, pre[i][1]);
+        assert_int_equal(v.differs != NULL, strcmp(pre[i][0], "o200k") == 0);
         assert_string(v.tokens[0], "<|endoftext|>");
         assert_string(v.tokens[340], "<|sep|>");
         assert_int_equal(v.types[0], LM_GGUF_CONTROL);
