@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/export_card.h"
 #include "interop/encode.h"
+#include "machine/stop.h"
 #include "saved/exports.h"
 
 typedef struct request {
@@ -105,7 +106,9 @@ static lm_status read_weights(const lm_saved *saved, lm_pool *pool, float **weig
 
 static lm_status write(const lm_interop_export *e, const lm_saved *saved, lm_error *err) {
     lm_text said = {0}, out = {0};
+    lm_stop_arm(0, "stopping");
     lm_status status = lm_interop_write(e, &said, err);
+    lm_stop_restore();
     if (status == LM_OK) {
         lm_text_say(&out, "%s: %s of step %lld as %s\n", e->output, e->class->name,
                     (long long)saved->state.step, lm_interop_dtype_name(e->dtype));

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/numbers.h"
 #include "cli/commands.h"
+#include "machine/stop.h"
 #include "saved/foreign.h"
 
 typedef struct request {
@@ -105,7 +106,10 @@ static lm_status run(const void *given, lm_error *err) {
     if ((status = shorten(r, &saved, err)) != LM_OK) goto out;
     if ((status = find_output(r, &path, err)) != LM_OK) goto out;
     if ((status = lm_machine_session(&r->machine, &session, err)) != LM_OK) goto out;
+    lm_stop_arm(0, "stopping, unless all is read: then the checkpoint is written");
+    saved.foreign->source.stops = true;
     status = lm_saved_write_foreign(&saved, path, session.compute.pool, &bytes, err);
+    lm_stop_restore();
     if (status != LM_OK) goto out;
     describe(&saved, path, bytes, &out);
     status = lm_print(&out, err);

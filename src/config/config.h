@@ -78,12 +78,20 @@ void lm_config_result_differences(const lm_config *before, const lm_config *now,
 void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
                            lm_text *out);
 
+/* Whose model it is that a config takes over. */
+typedef enum lm_config_origin {
+    LM_CONFIG_ITSELF,  /* of this run, which goes on: what the config gives is what it is */
+    LM_CONFIG_TRAINED, /* weights that lmtrain trained */
+    LM_CONFIG_IMPORTED /* weights of another program, as they came in */
+} lm_config_origin;
+
 /* What a config leaves out of its model it takes from that of `from`, whose weights it begins
  * with (run.init_from). Keys that it gives and that differ: those that may, such as
  * model.context_length, go to *differing, a line each with both values, there -> here; of the
- * others LM_ERR_USAGE names all, and nothing is taken. With `force` they are what they are. */
-lm_status lm_config_inherit(lm_config *c, const lm_config *from, bool force, lm_text *differing,
-                            lm_error *err);
+ * others LM_ERR_USAGE names all, and nothing is taken. In an imported model, a context may only be
+ * shorter, and window and rope_* may not differ. */
+lm_status lm_config_inherit(lm_config *c, const lm_config *from, lm_config_origin origin,
+                            lm_text *differing, lm_error *err);
 
 /* The fully resolved config as JSON text that lm_config_parse reads back to the same config. */
 void lm_config_print(const lm_config *c, lm_text *out);

@@ -40,6 +40,7 @@ typedef struct lm_key {
     bool may_change; /* when a run is resumed */
     bool neutral;    /* never changes a bit of the result */
     bool may_differ; /* of the model: from that of the weights that a run begins with */
+    bool meant;      /* likewise, but not from that of imported ones: how weights are meant */
     bool in_groups;  /* a group of parameters may have a value of its own */
     bool is_data;    /* the path of a corpus, whose digest tells whether the result is the same */
     /* Has the key any effect in this config? NULL: always. A key without effect is not printed; it

@@ -358,27 +358,35 @@ static bool is_zero(const lm_config *c, const lm_key *k) {
     return zero;
 }
 
-/* Is the key taken over? Sizes of 0 stand for what follows from other keys. */
+/* Is the key taken over? Sizes of 0 stand for what follows from other keys, but for a window, of
+ * which 0 is none. */
 static bool is_inherited(const lm_config *c, const lm_key *k) {
     if (k->neutral || strcmp(k->path, "model.document_token") == 0) return false;
-    return !c->given[lm_key_find(k->path)] || (k->type == LM_KEY_INTEGER && is_zero(c, k));
+    if (!c->given[lm_key_find(k->path)]) return true;
+    return k->type == LM_KEY_INTEGER && is_zero(c, k) && strcmp(k->path, "model.window") != 0;
 }
 
-/* May the key differ from that of the weights? Learned positions are as many as the context. */
-static bool may_differ(const lm_key *k, const lm_config *from) {
-    if (from->model.position == LM_POSITION_LEARNED && strcmp(k->path, "model.context_length") == 0)
-        return false;
+/* May the key differ from that of the weights? Learned positions are as many as the context. A key
+ * that says how weights are meant may not where they are imported, but they may see less text. */
+static bool may_differ(const lm_key *k, const lm_config *from, const lm_config *c, bool imported) {
+    bool context = strcmp(k->path, "model.context_length") == 0;
+    if (context && from->model.position == LM_POSITION_LEARNED) return false;
+    if (k->meant && imported)
+        return context && c->model.context_length < from->model.context_length;
     return k->may_differ || k->may_change;
 }
 
-lm_status lm_config_inherit(lm_config *c, const lm_config *from, bool force, lm_text *differing,
-                            lm_error *err) {
+lm_status lm_config_inherit(lm_config *c, const lm_config *from, lm_config_origin origin,
+                            lm_text *differing, lm_error *err) {
     const lm_section *s = lm_section_find("model");
     lm_text problems = {0};
     lm_status status = LM_OK;
     for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
-        if (k->neutral || force || is_inherited(c, k) || !c->given[lm_key_find(k->path)]) continue;
-        append_difference(k, from, c, false, may_differ(k, from) ? differing : &problems);
+        bool given = c->given[lm_key_find(k->path)];
+        if (k->neutral || origin == LM_CONFIG_ITSELF || is_inherited(c, k) || !given) continue;
+        append_difference(k, from, c, false,
+                          may_differ(k, from, c, origin == LM_CONFIG_IMPORTED) ? differing
+                                                                               : &problems);
     }
     if (problems.failed || differing->failed) {
         status = lm_error_no_memory(err, NULL);

@@ -219,9 +219,21 @@ bool lm_interop_holds(const lm_interop_class *c, const lm_interop_option *option
     return false;
 }
 
+/* Is the option in the way? Not when another one is whose change takes its effect away. */
+static bool is_missing(const lm_interop_class *c, const lm_interop_option *options, int n, int i,
+                       lm_text *expected) {
+    if (lm_interop_holds(c, &options[i], options, n, expected)) return false;
+    for (int d = 0; d < 2; d++) {
+        const char *name = options[i].depends[d];
+        const lm_interop_option *o = name ? find_option(options, n, name, strlen(name)) : NULL;
+        if (o && !lm_interop_holds(c, o, options, n, NULL)) return false;
+    }
+    return true;
+}
+
 static int count_missing(const lm_interop_class *c, const lm_interop_option *options, int n) {
     int missing = 0;
-    for (int i = 0; i < n; i++) missing += !lm_interop_holds(c, &options[i], options, n, NULL);
+    for (int i = 0; i < n; i++) missing += is_missing(c, options, n, i, NULL);
     return missing;
 }
 
@@ -229,7 +241,7 @@ static void put_missing(const lm_interop_class *c, const lm_interop_option *opti
                         lm_text *why) {
     for (int i = 0; i < n; i++) {
         lm_text expected = {0};
-        if (!lm_interop_holds(c, &options[i], options, n, &expected))
+        if (is_missing(c, options, n, i, &expected))
             lm_text_say(why, "model.%s is %s; %s needs %s\n", options[i].name, options[i].value,
                         c->name, lm_text_cstr(&expected));
         lm_text_free(&expected);

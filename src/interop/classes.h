@@ -36,6 +36,7 @@ typedef struct lm_interop_option {
     const char *name; /* "window" */
     char value[40];   /* "128", "rmsnorm", "true": as the config prints it, without quotes */
     char off[40];     /* the value with which the model is as it was before it had this option */
+    const char *depends[2]; /* options without whose values it has no effect; NULL: none */
 } lm_interop_option;
 
 /* How a class stores what it holds, beside names. */

@@ -8,6 +8,7 @@
 #include "interop/encode.h"
 #include "interop/export_parts.h"
 #include "interop/fold.h"
+#include "machine/stop.h"
 
 static const lm_interop_kind *const kinds[LM_INTEROP_FORMATS] = {
     [LM_INTEROP_HF] = &lm_interop_kind_hf,
@@ -84,6 +85,14 @@ static lm_status does_not_fit(const lm_interop_tensor *t, int64_t row, int64_t c
                         lm_element_at((int)element)->name);
 }
 
+static lm_status check_stop(const lm_interop_job *job, lm_error *err) {
+    int signal = lm_stop_pending();
+    if (signal == 0) return LM_OK;
+    return lm_error_set(err, LM_ERR_INTERRUPTED,
+                        "%s: stopped by signal %d: what was there is there still", job->e->output,
+                        signal);
+}
+
 lm_status lm_interop_each_piece(const lm_interop_job *job, int64_t i, lm_element element,
                                 lm_interop_sink *sink, void *to, lm_error *err) {
     const lm_interop_tensor *t = &job->tensors[i];
@@ -94,6 +103,7 @@ lm_status lm_interop_each_piece(const lm_interop_job *job, int64_t i, lm_element
     lm_status status = x && bytes ? LM_OK : lm_error_no_memory(err, t->name);
     for (int64_t r = 0; r < t->shape[0] && status == LM_OK; r += rows) {
         int64_t n = lm_min(rows, t->shape[0] - r);
+        if ((status = check_stop(job, err)) != LM_OK) break;
         lm_interop_put(t, job->weights, r, n, x);
         int64_t bad = lm_interop_encode(element, x, n * width, bytes);
         if (bad >= 0) {

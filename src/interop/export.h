@@ -32,7 +32,8 @@ typedef struct lm_interop_export {
  * tokenizer that does not fit the model, an output that is there already and not ours. */
 lm_status lm_interop_check(const lm_interop_export *e, lm_error *err);
 /* Writes it all. *said receives a line for each thing that is worth knowing about what was written
- * (lm_interop_remarks among them). A weight that the dtype cannot hold is LM_ERR_USAGE. */
+ * (lm_interop_remarks among them). A weight that the dtype cannot hold is LM_ERR_USAGE. A signal
+ * (machine/stop.h) that comes before all weights are written ends it, LM_ERR_INTERRUPTED. */
 lm_status lm_interop_write(const lm_interop_export *e, lm_text *said, lm_error *err);
 
 #endif

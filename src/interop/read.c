@@ -7,6 +7,7 @@
 #include "base/numbers.h"
 #include "interop/decode.h"
 #include "interop/source_parts.h"
+#include "machine/stop.h"
 
 /* Elements that a task reads: the bytes and the floats of as many fit into a core's second
  * cache. */
@@ -117,6 +118,12 @@ static void task(void *argument, int64_t task, int number) {
     reading *r = argument;
     worker *w = &r->workers[number];
     if (w->failed >= 0) return; /* tasks of a worker rise: an earlier one counts */
+    if (r->s->stops && lm_stop_pending() != 0) {
+        w->failed = task;
+        lm_error_set(&w->err, LM_ERR_INTERRUPTED, "%s: stopped by signal %d", r->s->path,
+                     lm_stop_pending());
+        return;
+    }
     int64_t low = 0, high = r->s->count;
     while (high - low > 1) { /* first[low] <= task < first[high] */
         int64_t middle = (low + high) / 2;

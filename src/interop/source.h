@@ -31,6 +31,7 @@ typedef struct lm_interop_source {
     int64_t count;
     struct lm_interop_stored *stored; /* [count]: where each is */
     void *state;                      /* the reader's */
+    bool stops; /* lm_interop_read ends at a signal (machine/stop.h), LM_ERR_INTERRUPTED */
 } lm_interop_source;
 
 /* The format of a file or directory, for people ("GGUF"); NULL: it is none of these. */

@@ -29,6 +29,11 @@ static bool put_off(const lm_key *k, const lm_config *c, char *out, size_t size)
     return put_value(k, &without, out, size);
 }
 
+/* "position" of "model.position"; NULL of NULL. */
+static const char *name_in(const char *path) {
+    return path ? strrchr(path, '.') + 1 : NULL;
+}
+
 lm_interop_option *lm_saved_options(const lm_config *c, int *n) {
     const lm_section *s = lm_section_find("model");
     lm_interop_option *options = calloc((size_t)s->n_keys, sizeof *options);
@@ -37,6 +42,8 @@ lm_interop_option *lm_saved_options(const lm_config *c, int *n) {
         if (!lm_key_applies(k, c)) continue;
         lm_interop_option *o = &options[(*n)++];
         o->name = lm_key_name(k);
+        o->depends[0] = name_in(k->depends);
+        o->depends[1] = name_in(k->depends_too);
         if (put_value(k, c, o->value, sizeof o->value) && put_off(k, c, o->off, sizeof o->off))
             continue;
         free(options);

@@ -16,7 +16,8 @@ static lm_status inherit_resolved(lm_config *c, bool *found, lm_error *err) {
     lm_status status = path ? LM_OK : lm_error_no_memory(err, c->run.dir);
     *found = path && lm_file_exists(path);
     if (*found) status = lm_config_load(&resolved, path, NULL, 0, err);
-    if (*found && status == LM_OK) status = lm_config_inherit(c, &resolved, true, &differing, err);
+    if (*found && status == LM_OK)
+        status = lm_config_inherit(c, &resolved, LM_CONFIG_ITSELF, &differing, err);
     lm_config_free(&resolved);
     lm_text_free(&differing);
     free(path);
@@ -35,8 +36,11 @@ lm_status lm_setup_inherit(lm_config *c, bool resume, lm_saved *from, lm_text *s
     if (status != LM_OK) return status;
     status = lm_saved_open(from, c->run.init_from, pool, said, err);
     lm_pool_free(pool);
+    /* A checkpoint of no step is what import wrote. */
+    const lm_config_origin origin =
+        status == LM_OK && from->state.step > 0 ? LM_CONFIG_TRAINED : LM_CONFIG_IMPORTED;
     if (status == LM_OK &&
-        (status = lm_config_inherit(c, &from->config, false, said, err)) != LM_OK)
+        (status = lm_config_inherit(c, &from->config, origin, said, err)) != LM_OK)
         lm_error_prefix(err, "%s", from->path);
     if (status == LM_OK) return LM_OK;
     lm_saved_close(from);

@@ -5,9 +5,10 @@
  *
  * FAULT is a function's name and k, counted over all threads: "pwrite:7" fails the 7th call, after
  * it wrote half of what it should as a full disk does; "pwrite:7+" fails the later ones too;
- * "pwrite:7!" is SIGKILL in its place. The file FAULT_MARK is made when the call was reached: a run
- * without it has seen every call succeed. A run that waits for room on a disk does not sleep here,
- * and where writing fails for ever it receives SIGTERM instead.
+ * "pwrite:7!" is SIGKILL in its place, "pwrite:7^" SIGINT in front of it. The file FAULT_MARK is
+ * made when the call was reached: a run without it has seen every call succeed. A run that waits
+ * for room on a disk does not sleep here, and where writing fails for ever it receives SIGTERM
+ * instead.
  *
  * LACKS is a list of what the machine does not have: "flock=38" locks (they fail with that errno),
  * "sizes" filesystems that report their sizes, "proc" /proc.  Linux and glibc only. */
@@ -34,7 +35,7 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
 
-static char wanted[32], mode; /* mode: 0, '+' or '!' */
+static char wanted[32], mode; /* mode: 0, '+', '!' or '^' */
 static long at;
 static atomic_long calls;
 
@@ -54,6 +55,8 @@ static bool fails(const char *name) {
     if (k < at || (k > at && mode != '+')) return false;
     const char *mark = getenv("FAULT_MARK");
     if (mark && k == at) close((int)syscall(SYS_openat, AT_FDCWD, mark, O_CREAT | O_WRONLY, 0666));
+    if (mode == '^') syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGINT);
+    if (mode == '^') return false;
     if (mode == '!') syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGKILL);
     return true;
 }

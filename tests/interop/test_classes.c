@@ -112,13 +112,28 @@ static void test_what_the_files_without_keys_hold(void **state) {
     }
 }
 
+/* What an option that has to change decides over is not asked for besides. */
+static void test_what_is_in_the_way_is_named(void **state) {
+    (void)state;
+    lm_config c;
+    lm_error err = {0};
+    parse(&c, "\"rope_scaling\": \"linear\", \"rope_factor\": 3");
+    assert_null(lm_saved_class(&c, LM_INTEROP_LLAMA2C, &err));
+    assert_non_null(strstr(err.message, "model.rope_scaling is linear; Llama needs none"));
+    assert_null(strstr(err.message, "rope_factor"));
+    assert_null(lm_saved_class(&c, LM_INTEROP_LLMC, &err));
+    assert_non_null(strstr(err.message, "model.position is rope; GPT-2 needs learned"));
+    assert_null(strstr(err.message, "rope_scaling"));
+    lm_config_free(&c);
+}
+
 /* An option that no row names is refused, whatever it is, unless it is off. */
 static void test_options_to_come_are_refused(void **state) {
     (void)state;
     const lm_interop_class *class;
     for (int i = 0; (class = lm_interop_class_at(i)) != NULL; i++) {
         lm_text expected = {0};
-        lm_interop_option o = {"experts", "8", "0"};
+        lm_interop_option o = {.name = "experts", .value = "8", .off = "0"};
         assert_false(lm_interop_holds(class, &o, &o, 1, &expected));
         assert_string_equal(lm_text_cstr(&expected), "0");
         strcpy(o.value, "0");
@@ -284,6 +299,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_which_model_is_which_class),
         cmocka_unit_test(test_what_the_files_without_keys_hold),
+        cmocka_unit_test(test_what_is_in_the_way_is_named),
         cmocka_unit_test(test_options_to_come_are_refused),
         cmocka_unit_test(test_each_class_says_which_norm_position_and_mlp),
         cmocka_unit_test(test_refusals_name_keys_and_what_to_change),

@@ -68,6 +68,16 @@ END
         "$lmtrain" --config tune.json --set model.context_length=16 --set train.steps=3 --resume
     check "it is there still" cmp <(unzip -p first.npz interop.json) \
         <(unzip -p tuned/checkpoints/step-0000000003.npz interop.json)
+    for key in window=8 rope_theta=5000 rope_scaling=linear context_length=64; do
+        check "${key%=*} says how imported weights are meant: it may not differ" \
+            exits_saying 2 "model.${key%=*}: " "$lmtrain" --config tune.json \
+            --set run.dir=other --set model.context_length=16 --set model.$key
+    done
+    check "a longer context is an error that names both values" says "model.context_length: 32 -> 64"
+    check "of the file itself, too" exits_saying 2 "model.window: 0 -> 8" "$lmtrain" --config tune.json \
+        --set run.dir=other --set model.window=8 --set run.init_from="$models/q4.gguf"
+    check "no window is a value as well" exits_saying 2 "model.window: 5 -> 0" "$lmtrain" \
+        --config tune.json --set run.dir=other --set model.window=0 --set run.init_from="$models/mistral"
     check "a run begins with another program's model as it is" \
         exits_saying 0 "weights from $models/q4.gguf" "$lmtrain" --config tune.json \
         --set model.context_length=16 --set run.dir=direct --set run.init_from="$models/q4.gguf"

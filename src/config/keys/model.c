@@ -37,7 +37,7 @@ static const lm_key keys[] = {
     {"model.d_ff", INTEGER(model.d_ff, 0, SIZE_MOST, "0"),
      .help = "Width of the MLP. 0: 4 d_model (Vaswani et al. 2017); for swiglu 8/3 d_model "
              "(Shazeer 2020), rounded up to a multiple of 32."},
-    {"model.context_length", INTEGER(model.context_length, 1, SIZE_MOST, "256"), MAY_DIFFER,
+    {"model.context_length", INTEGER(model.context_length, 1, SIZE_MOST, "256"), MEANT,
      .help = "Tokens that a prediction may look back on; also the length of training windows."},
     {"model.vocab_size", INTEGER(model.vocab_size, 0, SIZE_MOST, "0"),
      .help = "Number of token ids. 0: from the data's manifest or tokenizer."},
@@ -50,7 +50,7 @@ static const lm_key keys[] = {
     {"model.position", CHOICE(model.position, lm_position_name, "rope"),
      .help = "How positions enter: learned vectors (Vaswani et al. 2017), rotations of queries and "
              "keys (rope: Su et al. 2021) or not at all (none: Haviv et al. 2022)."},
-    {"model.rope_theta", REAL(model.rope_theta, 1, 1e12, "10000"), MAY_DIFFER,
+    {"model.rope_theta", REAL(model.rope_theta, 1, 1e12, "10000"), MEANT,
      WHEN(uses_rope, "model.position"),
      .help = "Base of the rotations' wavelengths (Su et al. 2021: 10000; "
              "larger for long contexts: Xiong et al. 2023)."},
@@ -58,23 +58,23 @@ static const lm_key keys[] = {
      WHEN(uses_rope, "model.position"),
      .help = "Channels of a head that turn, the first ones (GPT-J, Wang & Komatsuzaki 2021; "
              "StableLM: a quarter; Nemotron: a half). 0: all."},
-    {"model.rope_scaling", CHOICE(model.rope_scaling, lm_rope_scaling_name, "none"), MAY_DIFFER,
+    {"model.rope_scaling", CHOICE(model.rope_scaling, lm_rope_scaling_name, "none"), MEANT,
      WHEN(uses_rope, "model.position"),
      .help = "Slows the rotations down, for contexts longer than those that a model was first "
              "trained on: all of them (linear: Chen et al. 2023), or the slow ones (llama3: "
              "Grattafiori et al. 2024)."},
-    {"model.rope_factor", REAL(model.rope_factor, 1, 1e30, "8"), MAY_DIFFER,
+    {"model.rope_factor", REAL(model.rope_factor, 1, 1e30, "8"), MEANT,
      WHEN(scales_rope, "model.position"), AND_WHEN("model.rope_scaling"),
      .help = "How many times slower rotations become (Llama 3.1: 8; Llama 3.2: 32)."},
-    {"model.rope_low_freq_factor", POSITIVE(model.rope_low_freq_factor, 1e6, "1"), MAY_DIFFER,
+    {"model.rope_low_freq_factor", POSITIVE(model.rope_low_freq_factor, 1e6, "1"), MEANT,
      WHEN(scales_as_llama3, "model.position"), AND_WHEN("model.rope_scaling"),
      .help = "Rotations that turn less often than this within rope_original_context are slow."},
-    {"model.rope_high_freq_factor", POSITIVE(model.rope_high_freq_factor, 1e6, "4"), MAY_DIFFER,
+    {"model.rope_high_freq_factor", POSITIVE(model.rope_high_freq_factor, 1e6, "4"), MEANT,
      WHEN(scales_as_llama3, "model.position"), AND_WHEN("model.rope_scaling"),
      .help = "Rotations that turn more often than this within rope_original_context stay as they "
              "are; those between the two factors change by degrees."},
     {"model.rope_original_context", INTEGER(model.rope_original_context, 1, SIZE_MOST, "8192"),
-     MAY_DIFFER,
+     MEANT,
      WHEN(scales_as_llama3, "model.position"), AND_WHEN("model.rope_scaling"),
      .help = "Context length that the model was first trained on (Llama 3: 8192)."},
     {"model.mlp", CHOICE(model.mlp, lm_mlp_name, "swiglu"),
@@ -84,7 +84,7 @@ static const lm_key keys[] = {
      .help = "RMSNorm of each head's queries and keys (Henry et al. 2020; Dehghani et al. 2023)."},
     {"model.embedding_norm", BOOLEAN(model.embedding_norm, "false"),
      .help = "One more norm, after the embedding (Dettmers et al. 2022; Le Scao et al. 2022)."},
-    {"model.window", INTEGER(model.window, 0, SIZE_MOST, "0"), MAY_DIFFER, TRY("2"),
+    {"model.window", INTEGER(model.window, 0, SIZE_MOST, "0"), MEANT, TRY("2"),
      .help = "Each token attends to this many tokens, itself included "
              "(Child et al. 2019; Jiang et al. 2023). 0: to all before it."},
     {"model.attention_softcap", REAL(model.attention_softcap, 0, 1e6, "0"), TRY("1.5"),

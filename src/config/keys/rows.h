@@ -37,6 +37,7 @@ LM_SECTIONS(LM_SECTION_DECLARE)
 #define IN_GROUPS .in_groups = true
 #define NEUTRAL .may_change = true, .neutral = true
 #define MAY_DIFFER .may_differ = true
+#define MEANT .may_differ = true, .meant = true
 #define IS_DATA .may_change = true, .is_data = true
 #define TRY(values_) .trials = (values_)
 #define WHEN(applies_, depends_) .applies = (applies_), .depends = (depends_)

@@ -11,8 +11,8 @@ static const lm_key keys[] = {
      .help = "What a new run takes its weights from (finetuning): a checkpoint, a run directory, "
              "or a model of transformers, llama.cpp, llama2.c, llm.c or nanoGPT. Keys of the model "
              "that are left out are those of it; others must agree, but for those of training, "
-             "context_length (unless positions are learned), window and rope's. Empty: random "
-             "weights."},
+             "context_length (unless positions are learned), window and rope's; of imported "
+             "weights only context_length, to be shorter. Empty: random weights."},
     {"run.threads", INTEGER(run.threads, 0, 1024, "0"), NEUTRAL,
      .help = "Number of threads; it never changes a bit of the result. "
              "0: as many as the CPUs that may be used, or OMP_NUM_THREADS if that is less."},
