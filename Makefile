@@ -153,6 +153,14 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 # Splitting floats into planes and joining them is worth vectors, and so is decoding ids.
 $(BUILD)/src/checkpoint/planes.o $(BUILD)/src/data/ids.o: CFLAGS += -O3
 
+# The report's style and script are compiled in, as lists of their bytes.
+PAGE_FILES := page.css page.js page_chart.js page_sweep.js
+$(BUILD)/src/view/page_assets.o: CPPFLAGS += -I$(BUILD)/src
+$(BUILD)/src/view/page_assets.o: $(PAGE_FILES:%=$(BUILD)/src/view/%.inc)
+$(BUILD)/src/view/%.inc: src/view/%
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' > $@
+
 # The manual page has a date.
 $(BUILD)/src/cli/manual.o: CPPFLAGS += -DLM_RELEASED='"$(RELEASED)"'
 
@@ -196,7 +204,7 @@ test-interop: lmtrain  ## exports beside transformers, llama.cpp, llama2.c and l
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
 FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% text/% data/% tokenizer/% checkpoint/% \
-                  kernels/% ops/% nn/% model/% interop/%),$(SOURCES))
+                  kernels/% ops/% nn/% model/% interop/% report/% view/%),$(SOURCES))
 FUZZ_SUPPORT := tests/support/container.c tests/support/tempdir.c
 FUZZ_TARGETS := $(filter $(or $(T),%),$(patsubst tests/fuzz/%.c,%,\
                   $(filter-out tests/fuzz/test_%,$(wildcard tests/fuzz/*.c))))

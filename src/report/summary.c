@@ -38,6 +38,17 @@ static void write_profile(const lm_summary_profile *p, lm_json_writer *w) {
     lm_json_end(w);
 }
 
+static void write_plan(const lm_summary_plan *p, lm_json_writer *w) {
+    lm_json_object(w, "plan", LM_JSON_LINES);
+    lm_json_number(w, "flops_per_token", p->flops_per_token);
+    lm_json_number(w, "peak_flops", p->peak_flops > 0 ? round(p->peak_flops) : (double)NAN);
+    lm_json_object(w, "memory", LM_JSON_LINE);
+    for (int i = 0; i < p->n_memory; i++)
+        lm_json_number(w, p->memory[i].name, (double)p->memory[i].bytes);
+    lm_json_end(w);
+    lm_json_end(w);
+}
+
 lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_error *err) {
     lm_text t = {0};
     lm_json_writer w = {.out = &t};
@@ -65,6 +76,7 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_
     lm_json_number(&w, "checkpoint_step", s->checkpoint ? (double)s->checkpoint_step : (double)NAN);
     write_session(&w, s->started);
     lm_json_string(&w, "version", LM_VERSION);
+    write_plan(&s->plan, &w);
     write_profile(&s->profile, &w);
     lm_json_end(&w);
     lm_text_append(&t, "\n", 1);

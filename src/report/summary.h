@@ -10,6 +10,12 @@
 #include "base/error.h"
 #include "report/metrics.h"
 
+/* A part of the memory that is planned, in bytes. */
+typedef struct lm_summary_memory {
+    const char *name;
+    uint64_t bytes;
+} lm_summary_memory;
+
 /* Where the time of steps went. */
 typedef struct lm_summary_profile {
     int64_t steps; /* 0: it was not measured */
@@ -17,6 +23,14 @@ typedef struct lm_summary_profile {
     const lm_phase_figures *layers; /* [n_layers + 1]: outside of the layers, then each of them */
     int64_t n_layers;
 } lm_summary_profile;
+
+/* What the run takes of the machine. */
+typedef struct lm_summary_plan {
+    double flops_per_token;          /* by the usual convention */
+    double peak_flops;               /* the highest measured; 0: not known */
+    const lm_summary_memory *memory; /* [n_memory] */
+    int n_memory;
+} lm_summary_plan;
 
 typedef struct lm_summary {
     const char *state; /* "running", "finished", "paused", "interrupted", "diverged",
@@ -27,13 +41,14 @@ typedef struct lm_summary {
     double train_loss;              /* of the last step; NaN: none */
     double val_loss, best_val_loss; /* NaN: none */
     int64_t best_val_step;
-    double bytes_per_token;     /* 0: no bits per byte */
-    double seconds;             /* whole run */
-    double tokens_per_s;        /* mean of this session's steps */
-    double peak_resident;       /* bytes */
-    const char *checkpoint;     /* newest; NULL: none */
-    int64_t checkpoint_step;    /* its step */
-    int64_t started;            /* Unix time at which this session began */
+    double bytes_per_token;  /* 0: no bits per byte */
+    double seconds;          /* whole run */
+    double tokens_per_s;     /* mean of this session's steps */
+    double peak_resident;    /* bytes */
+    const char *checkpoint;  /* newest; NULL: none */
+    int64_t checkpoint_step; /* its step */
+    int64_t started;         /* Unix time at which this session began */
+    lm_summary_plan plan;
     lm_summary_profile profile; /* of this session */
 } lm_summary;
 

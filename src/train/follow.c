@@ -3,8 +3,8 @@
 /* An evaluation comes before the checkpoint that holds its loss. A stop comes after the checkpoint
  * that is due anyway, and a checkpoint by request after the stop, which has written one. */
 static const lm_follower *const followers[] = {
-    &lm_follow_figures,    &lm_follow_evaluation, &lm_follow_metrics,
-    &lm_follow_checkpoint, &lm_follow_stop,       &lm_follow_request,
+    &lm_follow_figures, &lm_follow_evaluation, &lm_follow_metrics, &lm_follow_checkpoint,
+    &lm_follow_stop,    &lm_follow_request,    &lm_follow_page,
 };
 
 lm_status lm_follow(lm_trainer *t, lm_error *err) {

@@ -167,6 +167,20 @@ lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err) {
     return LM_OK;
 }
 
+int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_PARTS]) {
+    const lm_train_plan *p = &s->plan;
+    const lm_summary_memory all[LM_SETUP_MEMORY_PARTS] = {
+        {"weights", p->model.weights + p->model.rounded},
+        {"gradients", p->model.gradients + p->lanes},
+        {"optimizer", p->optimizer},
+        {"activations", p->model.activations},
+        {"scratch", p->model.scratch},
+        {"batch", p->batch},
+        {"saving", p->saving}};
+    memcpy(parts, all, sizeof all);
+    return LM_SETUP_MEMORY_PARTS;
+}
+
 static void put_bytes(lm_text *out, const char *what, uint64_t bytes) {
     char text[32];
     lm_text_say(out, "  %-14s %12s\n", what, lm_text_bytes(text, sizeof text, (double)bytes));
@@ -263,6 +277,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     const lm_config *c = s->config;
     const lm_model_options *m = &c->model;
     char a[32], b[32], isas[128];
+    lm_summary_memory parts[LM_SETUP_MEMORY_PARTS];
     lm_text_say(out,
                 "model     %s parameters: %" PRId64 " layers of %" PRId64 ", %" PRId64
                 " heads, vocabulary %" PRId64 ", context %" PRId64 "\n",
@@ -282,13 +297,8 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     lm_text_say(out, "machine   %d thread%s, %s\n", s->threads, s->threads == 1 ? "" : "s",
                 lm_cpu_describe(s->kernels.isas, isas, sizeof isas));
     lm_text_say(out, "memory\n");
-    put_bytes(out, "weights", p->model.weights + p->model.rounded);
-    put_bytes(out, "gradients", p->model.gradients + p->lanes);
-    put_bytes(out, "optimizer", p->optimizer);
-    put_bytes(out, "activations", p->model.activations);
-    put_bytes(out, "scratch", p->model.scratch);
-    put_bytes(out, "batch", p->batch);
-    put_bytes(out, "saving", p->saving);
+    for (int i = 0, n = lm_setup_memory(s, parts); i < n; i++)
+        put_bytes(out, parts[i].name, parts[i].bytes);
     put_bytes(out, "total", p->memory);
     put_bytes(out, "available", lm_limits_memory());
     put_recompute(out, s);

@@ -139,8 +139,9 @@ lm_status lm_run_dir_open(lm_run_dir *r, const char *path, bool resume, bool dry
     r->metrics = lm_file_join(path, "metrics.jsonl");
     r->checkpoints = lm_file_join(path, "checkpoints");
     r->summary = lm_file_join(path, "summary.json");
+    r->report = lm_file_join(path, "report.html");
     lm_status status = LM_OK;
-    if (!r->path || !r->resolved || !r->metrics || !r->checkpoints || !r->summary) {
+    if (!r->path || !r->resolved || !r->metrics || !r->checkpoints || !r->summary || !r->report) {
         status = lm_error_no_memory(err, path);
         goto out;
     }
@@ -234,6 +235,7 @@ void lm_run_dir_close(lm_run_dir *r) {
     free(r->metrics);
     free(r->checkpoints);
     free(r->summary);
+    free(r->report);
     *r = (lm_run_dir){0};
 }
 

@@ -4,6 +4,7 @@
  *     metrics.jsonl          report/metrics.h; metrics.jsonl.aside: lines of steps done again
  *     checkpoints/           checkpoint/checkpoint.h
  *     summary.json           report/summary.h
+ *     report.html            view/page.h
  *     .lock
  *
  * One process trains in it at a time: it holds a lock on <dir>/.lock, which the system releases
@@ -26,8 +27,8 @@
 #include "base/text.h"
 
 typedef struct lm_run_dir {
-    char *path, *resolved, *metrics, *checkpoints, *summary; /* paths */
-    bool used;                                               /* it held a run when it was opened */
+    char *path, *resolved, *metrics, *checkpoints, *summary, *report; /* paths */
+    bool used; /* it held a run when it was opened */
     bool locked;
     bool synced; /* its files and directories survive a power failure */
     int made;    /* directories that lm_run_dir_make made */

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "data/sources.h"
 #include "model/model.h"
+#include "report/summary.h"
 #include "saved/saved.h"
 #include "tokenizer/tokenizer.h"
 
@@ -88,6 +89,9 @@ void lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_arena *arena
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 /* The same, and one that the run directory's disk cannot hold. */
 lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err);
+/* The parts of the plan's memory, which add up to it; returns how many there are. */
+enum { LM_SETUP_MEMORY_PARTS = 7 };
+int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_PARTS]);
 /* The plan as text, for people. */
 void lm_setup_print_plan(const lm_setup *s, lm_text *out);
 

@@ -213,8 +213,11 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     }
     if ((status = begin(&t, err)) != LM_OK) goto out;
     announce(&t);
+    lm_page_writer_begin(&t.page, t.config->log.report, t.config->log.report_seconds);
     lm_stop_arm(t.config->checkpoint.before_wall, "finishing the step, then saving");
     status = end(&t, run(&t, err), err);
+    if (t.page.written || lm_page_writer_due(&t.page, lm_clock_seconds() - t.started))
+        lm_trainer_write_page(&t, false);
     if (status == LM_OK) tell_done(&t);
 out:
     lm_stop_restore();

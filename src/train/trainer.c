@@ -109,6 +109,7 @@ void lm_trainer_free(lm_trainer *t) {
     free(t->data.sets);
     lm_audit_free(&t->audit);
     lm_profile_free(&t->profile);
+    lm_page_writer_free(&t->page);
     lm_arena_free(&t->batch_arena);
     lm_arena_free(&t->lane_arena);
     lm_optimizer_free(t->optimizer);
@@ -150,7 +151,8 @@ int64_t lm_trainer_last_step(const lm_trainer *t) {
 
 void lm_trainer_measure_peak(lm_trainer *t) {
     const double seconds = 0.03, now = lm_clock_seconds();
-    if (t->settings->quiet || now - t->started < 1 || now - t->peak_measured < 100 * seconds)
+    if ((t->settings->quiet && !t->page.on) || now - t->started < 1 ||
+        now - t->peak_measured < 100 * seconds)
         return;
     t->peak_measured = now;
     lm_progress_peak(&t->progress,
@@ -163,6 +165,7 @@ double lm_trainer_seconds(const lm_trainer *t) {
 
 lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, lm_error *err) {
     int64_t steps = t->state.step - t->first_step;
+    lm_summary_memory memory[LM_SETUP_MEMORY_PARTS];
     lm_summary s = {.state = state,
                     .exit_code = exit_code,
                     .step = t->state.step,
@@ -182,6 +185,10 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                     .checkpoint = t->saved,
                     .checkpoint_step = t->newest_step,
                     .started = t->began,
+                    .plan = {.flops_per_token = t->setup.plan.model.flops_per_token,
+                             .peak_flops = t->progress.peak_flops,
+                             .memory = memory,
+                             .n_memory = lm_setup_memory(&t->setup, memory)},
                     .profile = lm_profile_summary(&t->profile)};
     if (exit_code < 0) t->dir.synced = false;
     return lm_summary_write(&s, t->dir.summary, exit_code >= 0 && t->saved, err);

@@ -4,6 +4,7 @@
  *     trainer.c init.c groups.c  its memory, the weights of a new run, the optimizer's rows
  *     step.c audit.c profile.c   one step, its digest, and where its time goes
  *     follow.c follow/           what follows a step (follow.h)
+ *     page.c                     report.html
  *     save.c resume.c run_dir.c  checkpoints, going on from one, the directory
  *     insist.c                   waiting for room on a full disk when the run ends
  *     train.c                    the run, from start to end
@@ -19,6 +20,7 @@
 #include "saved/saved.h"
 #include "train/audit.h"
 #include "train/groups.h"
+#include "train/page.h"
 #include "train/profile.h"
 #include "train/run_dir.h"
 #include "train/setup.h"
@@ -60,6 +62,7 @@ typedef struct lm_trainer {
     int64_t reported_step;       /* the last step whose figures were reported */
     lm_audit audit;
     lm_profile profile;
+    lm_page_writer page;
     /* Seconds. "This session" is this process: a run may have had earlier ones. */
     double seconds_before; /* all earlier sessions */
     double started;        /* lm_clock_seconds() when this session began */
@@ -100,6 +103,10 @@ void lm_trainer_measure_peak(lm_trainer *t);
 /* The figures of each source and each validation set, of those that have names or are several, as
  * t->state has them; it is t->data. Allocates nothing. */
 const lm_data_figures *lm_trainer_data_figures(lm_trainer *t);
+
+/* Replaces report.html; running: the run goes on after it. When that fails the user hears of it,
+ * once. */
+void lm_trainer_write_page(lm_trainer *t, bool running);
 
 /* Seconds since the start of the run, earlier sessions included. */
 double lm_trainer_seconds(const lm_trainer *t);

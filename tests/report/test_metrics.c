@@ -231,7 +231,9 @@ static void test_summary(void **state) {
     (void)state;
     lm_error err = {0};
     char *name = lm_file_join(tempdir, "summary.json");
+    static const lm_summary_memory memory[] = {{"weights", 4096}, {"saving", 1}};
     lm_summary s = {.state = "finished",
+                    .plan = {.flops_per_token = 1.5e6, .memory = memory, .n_memory = 2},
                     .exit_code = 0,
                     .step = 40,
                     .steps = 40,
@@ -264,7 +266,9 @@ static void test_summary(void **state) {
                    "  \"peak_resident_bytes\": 9089024,\n"
                    "  \"checkpoint\": \"run \\\"x\\\"/step.npz\",\n"
                    "  \"checkpoint_step\": 40,\n%s"
-                   "  \"version\": \"" LM_VERSION "\"\n}\n",
+                   "  \"version\": \"" LM_VERSION "\",\n  \"plan\": {\n"
+                   "    \"flops_per_token\": 1500000,\n    \"peak_flops\": null,\n"
+                   "    \"memory\": {\"weights\": 4096, \"saving\": 1}\n  }\n}\n",
                    session);
     assert_int_equal(lm_summary_write(&s, name, true, &err), LM_OK);
     expect_file(name, lm_text_cstr(&expected));
