@@ -10,6 +10,8 @@
 enum { MOST_RUNS = 1024 };
 
 static lm_status add(lm_run_list *l, const char *path, lm_error *err) {
+    for (int64_t i = 0; i < l->count; i++)
+        if (strcmp(l->runs[i].path, path) == 0) return LM_OK;
     if (l->count == MOST_RUNS)
         return lm_error_set(err, LM_ERR_USAGE, "%s: expected at most %d runs", path, MOST_RUNS);
     lm_view_run *grown = realloc(l->runs, (size_t)(l->count + 1) * sizeof *grown);
@@ -20,35 +22,40 @@ static lm_status add(lm_run_list *l, const char *path, lm_error *err) {
     return status;
 }
 
-/* Adds the runs in a directory that is none itself; *any: there is one. */
-static lm_status add_inside(lm_run_list *l, const char *directory, bool *any) {
+/* Adds the runs in a directory that is none itself: its own, or those of a sweep in trials/. */
+static void add_inside(lm_run_list *l, const char *directory) {
     lm_file_list names;
     lm_error aside;
-    lm_status status = lm_file_list_directory(&names, directory, &aside);
-    *any = false;
-    if (status != LM_OK) return LM_OK;
-    for (size_t i = 0; i < names.count && status == LM_OK; i++) {
-        char *path = lm_file_join(directory, names.names[i]);
-        if (path && lm_file_is_directory(path) && add(l, path, &aside) == LM_OK) *any = true;
-        free(path);
+    char *trials = lm_file_join(directory, "trials");
+    const char *where = trials && lm_file_is_directory(trials) ? trials : directory;
+    if (lm_file_list_directory(&names, where, &aside) == LM_OK) {
+        for (size_t i = 0; i < names.count && l->count < MOST_RUNS; i++) {
+            char *path = lm_file_join(where, names.names[i]);
+            if (path && lm_file_is_directory(path)) (void)add(l, path, &aside);
+            free(path);
+        }
+        lm_file_list_free(&names);
     }
-    lm_file_list_free(&names);
-    return LM_OK;
+    free(trials);
+}
+
+lm_status lm_run_list_find(lm_run_list *l, const lm_option_texts *paths, lm_error *err) {
+    lm_status status = LM_OK;
+    for (int i = 0; i < paths->count && status == LM_OK; i++) {
+        const char *path = paths->items[i];
+        int64_t before = l->count;
+        status = add(l, path, err);
+        if (status != LM_ERR_USAGE || !lm_file_is_directory(path)) continue;
+        add_inside(l, path);
+        l->may_grow |= l->count > before;
+        if (l->may_grow) status = LM_OK;
+    }
+    return status == LM_OK ? lm_view_run_names(l->runs, l->count, err) : status;
 }
 
 lm_status lm_run_list_open(lm_run_list *l, const lm_option_texts *paths, lm_error *err) {
-    lm_status status = LM_OK;
     *l = (lm_run_list){0};
-    for (int i = 0; i < paths->count && status == LM_OK; i++) {
-        bool any = false;
-        status = add(l, paths->items[i], err);
-        if (status == LM_ERR_USAGE && lm_file_is_directory(paths->items[i]) &&
-            l->count < MOST_RUNS) {
-            add_inside(l, paths->items[i], &any);
-            if (any) status = LM_OK;
-        }
-    }
-    if (status == LM_OK) status = lm_view_run_names(l->runs, l->count, err);
+    lm_status status = lm_run_list_find(l, paths, err);
     if (status == LM_OK) status = lm_run_list_read(l, err);
     if (status != LM_OK) lm_run_list_close(l);
     return status;
