@@ -56,8 +56,9 @@ typedef struct lm_bench_options {
 /* Rows of kernels are compared by their speed over that of the scalar version, others by their best
  * share of the peak. A row that is more than LM_BENCH_TOLERANCE lower than in `compare` is measured
  * again a few times, the peak beside it too, and the best counts. What is still lower, in quiet, is
- * named in the error, LM_ERR_RUNTIME; what was lower only while the peak was 5% lower too is named
- * as noise, which is no error (compare.h). Rows of `compare` that were not measured are counted in
+ * named in the error, LM_ERR_RUNTIME; what was lower only while the host did not leave the machine
+ * alone (the peak was 5% lower too, or the row is marked: host.h) is named as noise, which is no
+ * error (compare.h). Rows of `compare` that were not measured are counted in
  * a line. LM_ERR_USAGE when no row that was measured has the text of `match` in its name. SIGINT
  * and SIGTERM end the run after the repetition at hand; what is measured so far is printed:
  * LM_ERR_INTERRUPTED. From a thread that owns no pool. */

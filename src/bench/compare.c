@@ -29,7 +29,7 @@ lm_bench_verdict lm_bench_verdict_of(double recorded, double peak, const lm_benc
     int in_quiet = 0;
     for (int i = 0; i < n; i++) {
         if (!lm_bench_fell(attempts[i].figure, recorded)) return LM_BENCH_HELD;
-        if (attempts[i].peak >= (1 - LM_BENCH_QUIET) * peak) in_quiet++;
+        if (attempts[i].peak >= (1 - LM_BENCH_QUIET) * peak && !attempts[i].marks) in_quiet++;
     }
     if (in_quiet >= LM_BENCH_QUIET_FALLS) return LM_BENCH_FELL;
     return n < LM_BENCH_MOST_ATTEMPTS ? LM_BENCH_AGAIN : LM_BENCH_NOISE;
@@ -52,6 +52,8 @@ static lm_status read_section(lm_bench_comparison *c, lm_json_reader *r, lm_benc
         lm_bench_record *row = &c->records[c->count];
         *row = (lm_bench_record){.section = section};
         lm_json_get_string(r, "name", row->name, sizeof row->name);
+        if (section == LM_BENCH_MACHINE && strcmp(row->name, LM_BENCH_WORD_NAME) == 0)
+            c->word = lm_json_get_number(r, "best_seconds");
         if (!lm_json_has(r, figure)) continue;
         row->figure = lm_json_get_number(r, figure);
         c->count++;
@@ -113,11 +115,12 @@ int lm_bench_comparison_left(const lm_bench_comparison *c, const lm_bench_record
 void lm_bench_comparison_add(lm_bench_comparison *c, const lm_bench_outcome *o) {
     c->compared++;
     if (o->verdict != LM_BENCH_FELL && o->verdict != LM_BENCH_NOISE) return;
-    lm_text_printf(o->verdict == LM_BENCH_FELL ? &c->fallen : &c->noise,
-                   "\n  %s %s: %s %.3g, recorded %.3g: %.0f%% lower, measured %d times",
+    lm_text *t = o->verdict == LM_BENCH_FELL ? &c->fallen : &c->noise;
+    lm_text_printf(t, "\n  %s %s: %s %.3g, recorded %.3g: %.0f%% lower, measured %d times%s",
                    lm_bench_section_name((int)o->section), o->name,
                    lm_bench_figure_name(o->section), o->figure, o->recorded,
-                   100 * (1 - o->figure / o->recorded), o->measured);
+                   100 * (1 - o->figure / o->recorded), o->measured, o->marks ? ": " : "");
+    lm_bench_host_say(o->marks, t);
 }
 
 /* What else there is to say beside the rows that fell or held. */
@@ -126,9 +129,9 @@ static void put_rest(const lm_bench_comparison *c, lm_text *out) {
     int left = lm_bench_comparison_left(c, &first);
     if (c->noise.length > 0)
         lm_text_printf(out,
-                       "\nnoise: lower, but so was the peak beside them, by more than %.0f%%;"
-                       " measure them again when the machine is quiet:%s",
-                       100 * LM_BENCH_QUIET, lm_text_cstr(&c->noise));
+                       "\nnoise: lower, but the host did not leave the machine alone meanwhile;"
+                       " measure them again when it is quiet:%s",
+                       lm_text_cstr(&c->noise));
     if (left > 0)
         lm_text_printf(out, "\nnot measured: %d row%s of %s, the first: %s %s", left,
                        left == 1 ? "" : "s", c->path, lm_bench_section_name((int)first->section),

@@ -1,6 +1,6 @@
 /* Rows against recorded ones. A row that fell is measured again before it counts as slower: where
- * other work shares a core, everything takes up to twice as long for a while. The peak, measured
- * beside the row each time, tells such a while from a slower lmtrain.
+ * other work shares a core, everything takes up to twice as long for a while. The peak and the
+ * state of the host, looked at beside the row each time, tell such a while from a slower lmtrain.
  *
  *     lm_bench_comparison c = {0};
  *     lm_bench_comparison_open(&c, "before.json", err);
@@ -15,19 +15,17 @@
 #define LM_BENCH_COMPARE_H
 
 #include "bench/bench.h"
+#include "bench/host.h"
 
-/* The peak beside a row is within this share of the best of the run: the machine is quiet. On a
- * quiet machine, measurements of the peak lie within 1% of each other on average; beside other work
- * on the same cores they are 10 to 50% lower. */
-#define LM_BENCH_QUIET 0.05
-/* A row is slower than recorded when it fell so many times in quiet, noise when it never held in so
- * many times of any kind. */
+/* A row is slower than recorded when it fell so many times in quiet (beside LM_BENCH_QUIET of the
+ * peak, without marks), noise when it never held in so many times of any kind. */
 enum { LM_BENCH_QUIET_FALLS = 3, LM_BENCH_MOST_ATTEMPTS = 6 };
 
 /* A row measured once. */
 typedef struct lm_bench_attempt {
-    double figure; /* what is compared: larger is faster */
-    double peak;   /* measured beside it */
+    double figure;  /* what is compared: larger is faster */
+    double peak;    /* measured beside it */
+    unsigned marks; /* of the host meanwhile (host.h) */
 } lm_bench_attempt;
 
 typedef enum lm_bench_verdict {
@@ -59,6 +57,7 @@ typedef struct lm_bench_comparison {
     const char *path; /* of the record; NULL: nothing is compared */
     lm_bench_record *records;
     int count;
+    double word;    /* seconds, on record; 0: none */
     int compared;   /* rows */
     lm_text fallen; /* rows that fell, a line each */
     lm_text noise;  /* rows that cannot be judged, likewise */
@@ -70,9 +69,12 @@ typedef struct lm_bench_outcome {
     const char *name;
     double figure, recorded; /* the best; as lm_bench_comparison_find gave it */
     int measured;            /* times */
+    unsigned marks;          /* of all measurements */
     lm_bench_verdict verdict;
 } lm_bench_outcome;
 
+/* The row of the machine section that has the word's time (machine/word.h). */
+#define LM_BENCH_WORD_NAME "word between threads"
 /* The figure of a section's rows that is compared, under its name in JSON: one that another clock
  * speed leaves alone. */
 const char *lm_bench_figure_name(lm_bench_section section);

@@ -18,13 +18,15 @@ static void put_json(lm_json_writer *w, const lm_bench_row *row) {
     lm_json_object(w, NULL, LM_JSON_LINE);
     lm_json_string(w, "name", row->name);
     lm_json_integer(w, "repetitions", t->count);
-    if (row->peak > 0) { /* the time that a peak was measured for says nothing */
+    if (row->peak > 0 || row->work == 0) { /* the time that a peak was measured for says nothing */
         lm_json_number(w, "seconds", t->median);
         lm_json_number(w, "best_seconds", t->best);
     }
     lm_json_number(w, "spread", t->spread);
-    lm_json_number(w, rate, row->work / t->median);
-    lm_json_number(w, best_rate, row->work / t->best);
+    if (row->work > 0) {
+        lm_json_number(w, rate, row->work / t->median);
+        lm_json_number(w, best_rate, row->work / t->best);
+    }
     if (row->peak > 0) {
         lm_json_number(w, "share", row->work / t->median / row->peak);
         lm_json_number(w, "best_share", best_share(row));
@@ -35,6 +37,12 @@ static void put_json(lm_json_writer *w, const lm_bench_row *row) {
         lm_json_number(w, "recorded", row->recorded);
         lm_json_integer(w, "measured", row->measured);
         lm_json_string(w, "verdict", lm_bench_verdict_name(row->verdict));
+    }
+    if (row->marks) {
+        lm_text marks = {0};
+        lm_bench_host_say(row->marks, &marks);
+        lm_json_string(w, "marks", lm_text_cstr(&marks));
+        lm_text_free(&marks);
     }
     lm_json_members(w, &row->json);
     lm_json_end(w);
@@ -53,18 +61,25 @@ static void put_time(lm_text *t, double seconds) {
 
 static void put_line(lm_text *t, const lm_bench_row *row) {
     lm_text_printf(t, "%-38s", row->name);
-    if (row->peak > 0)
+    if (row->peak > 0 || row->work == 0)
         put_time(t, row->times.median);
     else
         lm_text_printf(t, "%13s", "");
-    lm_text_printf(t, "  ±%4.1f%% %9.1f %-7s", 100 * row->times.spread,
-                   row->work / row->times.median * 1e-9, row->moves ? "GB/s" : "GFLOP/s");
+    lm_text_printf(t, "  ±%4.1f%%", 100 * row->times.spread);
+    if (row->work > 0)
+        lm_text_printf(t, " %9.1f %-7s", row->work / row->times.median * 1e-9,
+                       row->moves ? "GB/s" : "GFLOP/s");
     if (row->peak > 0)
         lm_text_printf(t, " %7.1f%% %7.1f%%", 100 * row->work / row->times.median / row->peak,
                        100 * best_share(row));
     if (row->scalar_seconds > 0) lm_text_printf(t, " %7.1fx", times_scalar(row));
     if (row->of_plain > 0) lm_text_printf(t, " %8.1f%%", 100 * row->of_plain);
     lm_text_printf(t, "\n");
+    if (row->marks) {
+        lm_text_printf(t, "  marked: ");
+        lm_bench_host_say(row->marks, t);
+        lm_text_printf(t, "\n");
+    }
     if (row->measured > 1)
         lm_text_printf(t, "  measured %d times: %s\n", row->measured,
                        lm_bench_verdict_name(row->verdict));
@@ -75,6 +90,7 @@ lm_status lm_bench_report(lm_bench *b, lm_bench_row *row, lm_error *err) {
     lm_status status = LM_OK;
     lm_text t = {0};
     if (row->times.count > 0 && lm_bench_wants(b, row->name)) b->wanted++;
+    if (row->times.count > 0 && row->marks) b->marked++;
     if (row->times.count > 0 && b->o->json) {
         put_json(&b->writer, row);
     } else if (row->times.count > 0) {

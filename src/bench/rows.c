@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "machine/word.h"
 
 enum { LEAST_REPETITIONS = 5 };
 /* Repetitions between two brief measurements of the peak, which take 20 ms: short enough that the
@@ -14,15 +15,44 @@ bool lm_bench_wants(const lm_bench *b, const char *name) {
     return strstr(name, b->o->match) != NULL;
 }
 
-void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *times, double *peak) {
-    int count = 0, turns = 0;
-    double peaks = 0;
+double lm_bench_measure_word(lm_bench *b) {
+    double now = lm_word_seconds(b->session.compute.pool);
+    if (now > 0 && (b->word == 0 || now < b->word)) b->word = now;
+    return now;
+}
+
+/* What is looked at beside a subject, some times a second. */
+typedef struct looks {
+    lm_bench_host_look before;
+    int turns;
+    double peaks, words; /* sums */
+} looks;
+
+static void look(lm_bench *b, const lm_bench_subject *s, looks *l) {
+    l->peaks += lm_bench_peak_measure_briefly(&b->peaks, s->peak);
+    if (!lm_bench_peak_is_of_one_thread(s->peak)) l->words += lm_bench_measure_word(b);
+    l->turns++;
+}
+
+static lm_bench_attempt conclude(const lm_bench *b, const lm_bench_subject *s, const looks *l) {
+    bool one = lm_bench_peak_is_of_one_thread(s->peak);
+    double best = b->peaks.best[s->peak], peak = l->peaks / l->turns;
+    lm_bench_host_look after = lm_bench_host_look_now();
+    lm_bench_host host = lm_bench_host_between(&l->before, &after, one ? 1 : b->threads);
+    host.peak = best > 0 ? peak / best : 0;
+    host.word = b->word > 0 ? l->words / l->turns / b->word : 0;
+    return (lm_bench_attempt){.peak = peak, .marks = lm_bench_host_marks(&host)};
+}
+
+void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *times,
+                      lm_bench_attempt *beside) {
+    looks l = {.before = lm_bench_host_look_now()};
+    int count = 0;
     if (s->prepare) s->prepare(s->argument);
     s->run(s->argument);
     double now, end = lm_clock_seconds() + s->seconds;
     do {
-        peaks += lm_bench_peak_measure_briefly(&b->peaks, s->peak);
-        turns++;
+        look(b, s, &l);
         double turn = lm_clock_seconds() + fmin(TURN_SECONDS, s->seconds);
         do {
             if (lm_bench_stopped()) break;
@@ -35,7 +65,7 @@ void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *ti
     } while (!lm_bench_stopped() && count < LM_BENCH_MOST_SAMPLES &&
              (count < LEAST_REPETITIONS || lm_clock_seconds() < end));
     *times = lm_bench_summarise(b->samples, count);
-    if (peak) *peak = peaks / turns;
+    if (beside) *beside = conclude(b, s, &l);
 }
 
 /* ---- compared rows ----------------------------------------------------------------------------*/
@@ -49,13 +79,16 @@ static double figure_of(const lm_bench_row *row, double best_seconds) {
 static void attempt(lm_bench *b, const lm_bench_subject *s, lm_bench_row *row,
                     lm_bench_attempt *attempts) {
     lm_bench_times times;
-    double peak;
-    lm_bench_measure(b, s, &times, &peak);
+    lm_bench_attempt *a = &attempts[row->measured];
+    lm_bench_measure(b, s, &times, a);
     if (times.count == 0) return;
-    if (row->measured == 0 || times.best < row->times.best) row->times = times;
+    if (row->measured == 0 || times.best < row->times.best) {
+        row->times = times;
+        row->marks = a->marks;
+    }
+    row->measured++;
     row->peak = lm_bench_peak_best(&b->peaks, s->peak);
-    lm_bench_attempt *a = &attempts[row->measured++];
-    *a = (lm_bench_attempt){.figure = figure_of(row, times.best), .peak = peak};
+    a->figure = figure_of(row, times.best);
     if (a->peak == 0 && lm_bench_fell(a->figure, row->recorded)) {
         a->peak = lm_bench_peak_measure(&b->peaks, s->peak);
         row->peak = lm_bench_peak_best(&b->peaks, s->peak);
@@ -69,11 +102,14 @@ void lm_bench_measure_row(lm_bench *b, const lm_bench_subject *s, lm_bench_row *
     do attempt(b, s, row, attempts);
     while (row->verdict == LM_BENCH_AGAIN && !lm_bench_stopped());
     if (row->measured == 0 || isnan(row->recorded)) return;
+    unsigned marks = 0;
+    for (int i = 0; i < row->measured; i++) marks |= attempts[i].marks;
     lm_bench_comparison_add(&b->comparison,
                             &(lm_bench_outcome){.section = row->section,
                                                 .name = row->name,
                                                 .figure = figure_of(row, row->times.best),
                                                 .recorded = row->recorded,
                                                 .measured = row->measured,
+                                                .marks = marks,
                                                 .verdict = row->verdict});
 }

@@ -14,8 +14,11 @@ typedef struct lm_bench {
     lm_session session; /* on all threads; sections reserve and free its scratch */
     lm_bench_peaks peaks;
     lm_bench_comparison comparison;
-    double *samples; /* [LM_BENCH_MOST_SAMPLES] */
-    int wanted;      /* rows reported whose names have the text of --match */
+    double *samples;          /* [LM_BENCH_MOST_SAMPLES] */
+    double word;              /* the best so far, seconds (machine/word.h); 0: not known */
+    int marked;               /* rows reported that are marked */
+    lm_bench_host_look began; /* when the sections did */
+    int wanted;               /* rows reported whose names have the text of --match */
     lm_text json;
     lm_json_writer writer; /* of json */
 } lm_bench;
@@ -24,7 +27,7 @@ typedef struct lm_bench_row {
     lm_bench_section section;
     char name[LM_BENCH_NAME_SIZE]; /* unique in its section */
     lm_bench_times times;
-    double work;           /* FLOP of a repetition, or bytes */
+    double work;           /* FLOP of a repetition, or bytes; 0: only its time matters */
     bool moves;            /* it is bytes */
     double peak;           /* best of the run, in work per second; 0: this row is a peak itself */
     double scalar_seconds; /* the best of the scalar version; 0: not measured */
@@ -32,8 +35,9 @@ typedef struct lm_bench_row {
     double recorded;       /* lm_bench_figure_name's; NAN: none */
     int measured;          /* times, of which `times` are the best */
     lm_bench_verdict verdict;
-    lm_text json;  /* an object of further members (LM_JSON_LINE); empty: none */
-    lm_text table; /* further lines */
+    unsigned marks; /* of the host during `times` (host.h) */
+    lm_text json;   /* an object of further members (LM_JSON_LINE); empty: none */
+    lm_text table;  /* further lines */
 } lm_bench_row;
 
 /* Training steps are repeated this many times as long as kernels. */
@@ -52,9 +56,12 @@ typedef struct lm_bench_subject {
     double seconds;
 } lm_bench_subject;
 
-/* *times is overwritten; count 0: a signal came first. *peak (may be NULL) receives the mean of the
- * brief measurements of the peak; 0: there were none. */
-void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *times, double *peak);
+/* *times is overwritten; count 0: a signal came first. *beside (may be NULL) receives the mean of
+ * the brief measurements of the peak, 0 when there were none, and the marks of the host. */
+void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *times,
+                      lm_bench_attempt *beside);
+/* The word's time now; the best of the run is kept in b->word. 0: not known. */
+double lm_bench_measure_word(lm_bench *b);
 /* The same into row->times, again when the row fell, and compares it; fills row->peak too. */
 void lm_bench_measure_row(lm_bench *b, const lm_bench_subject *s, lm_bench_row *row);
 

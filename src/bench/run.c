@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 
 #include "bench/rows.h"
@@ -42,6 +43,33 @@ static lm_status announce(lm_bench *b, lm_error *err) {
     return status;
 }
 
+/* What the host did in the whole run. */
+static void put_host(lm_bench *b, const lm_bench_host *h, lm_text *t) {
+    if (b->o->json) {
+        lm_json_object(&b->writer, "host", LM_JSON_LINE);
+        lm_json_number(&b->writer, "stolen", h->stolen);
+        lm_json_number(&b->writer, "switches_per_s", h->switched);
+        lm_json_number(&b->writer, "word_seconds", b->word > 0 ? b->word : (double)NAN);
+        lm_json_integer(&b->writer, "marked", b->marked);
+        lm_json_end(&b->writer);
+        return;
+    }
+    lm_text_printf(t, "\nhost: %.1f%% of the time stolen, %.0f switches a second", 100 * h->stolen,
+                   h->switched);
+    if (b->word > 0) lm_text_printf(t, ", a word there and back in %.0f ns", b->word * 1e9);
+    lm_text_printf(t, "; %d row%s marked\n", b->marked, b->marked == 1 ? "" : "s");
+}
+
+static lm_status print_host(lm_bench *b, lm_error *err) {
+    lm_bench_host_look now = lm_bench_host_look_now();
+    lm_bench_host h = lm_bench_host_between(&b->began, &now, b->threads);
+    lm_text t = {0};
+    put_host(b, &h, &t);
+    lm_status status = t.length > 0 ? b->o->print(&t, err) : LM_OK;
+    lm_text_free(&t);
+    return status;
+}
+
 static lm_status print_json(lm_bench *b, lm_error *err) {
     if (!b->o->json) return LM_OK;
     const lm_bench_record *first;
@@ -75,6 +103,7 @@ static lm_status run_sections(lm_bench *b, lm_error *err) {
     for (int i = 0; i < LM_BENCH_SECTIONS && status == LM_OK && !lm_bench_stopped(); i++)
         if (b->o->sections >> i & 1u) status = sections[i].run(b, err);
     if (status != LM_OK) return status;
+    if ((status = print_host(b, err)) != LM_OK) return status;
     if ((status = print_json(b, err)) != LM_OK) return status;
     if (lm_bench_stopped())
         return lm_error_set(err, LM_ERR_INTERRUPTED,
@@ -94,11 +123,13 @@ lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
     if (o->compare) {
         status = lm_bench_comparison_open(&b.comparison, o->compare, err);
         if (status != LM_OK) goto out;
+        b.word = b.comparison.word; /* the CPUs may be far apart during all of this run */
     }
     if ((status = lm_session_open(&b.session, o->threads, o->isas, err)) != LM_OK) goto out;
     if ((status = lm_pool_create(&b.peaks.one, 1, err)) != LM_OK) goto out;
     b.threads = lm_pool_threads(b.session.compute.pool);
     lm_stop_arm(0, "stopping after the repetition at hand");
+    b.began = lm_bench_host_look_now();
     status = run_sections(&b, err);
     lm_stop_restore();
 out:

@@ -28,7 +28,7 @@ static const lm_option options[] = {
     {"json", NULL, "one JSON object at the end instead of tables", LM_STORED(request, json)},
     {"compare", "FILE",
      "fail if a row is 15% slower than in FILE (saved --json output) in three measurements on a"
-     " quiet machine; if the machine itself was slower, report noise",
+     " quiet machine; if the machine was slower or busy meanwhile, report noise",
      LM_STORED(request, compare)},
     LM_OPTION_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),

@@ -22,12 +22,16 @@ bench_json() {
 machine() {
     check "bench --only machine prints a table of peaks" exits_saying 0 "fp32 multiply-add" \
         "${bench[@]}" --only machine
+    check "bench says what the host did meanwhile" says "of the time stolen"
     check "bench --only machine --match measures the peaks that match" bench_json machine \
         "[r['name'] for r in j['machine']] == ['fp32 multiply-add']" --match multiply-add --threads 1
     check "bench takes --threads and --cpu" exits_saying 0 "1 thread, scalar" \
         "${bench[@]}" --only machine --threads 1 --cpu scalar
     check "bench --json has every peak of the machine" bench_json machine \
-        "all(r['bytes_per_s' if 'memory' in r['name'] else 'flops_per_s'] > 0 for r in j['machine'])"
+        "all(r['bytes_per_s' if 'memory' in r['name'] else 'seconds' if 'word' in r['name'] else
+        'flops_per_s'] > 0 for r in j['machine'])"
+    check "bench --json says what the host did meanwhile" json "set(j['host']) ==
+        {'stolen', 'switches_per_s', 'word_seconds', 'marked'} and j['host']['marked'] >= 0"
     check "bench --json says on what it was measured" \
         json "j['threads'] >= 1 and 'scalar' in j['isas'] and j['cpu']"
 }
@@ -153,7 +157,7 @@ lower() {
     verdict=$(sed -n 's/^  measured [3-6] times: //p' out)
     case $code-$verdict in
     1-fell) says "slower than recorded in high.json:" && ! grep -q noise out ;;
-    0-noise) says "noise: lower, but so was the peak beside them" ;;
+    0-noise) says "noise: lower, but the host did not leave the machine alone" ;;
     *) echo "exit code $code, verdict '$verdict'"; cat out; false ;;
     esac && says "gemm fp32 tiny forward 64x64x64: best_share"
 }
