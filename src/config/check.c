@@ -5,6 +5,7 @@
 #include "base/message.h"
 #include "base/numbers.h"
 #include "config/parser.h"
+#include "config/schedules.h"
 #include "dist/lanes.h"
 
 bool lm_parser_is_full(const lm_parser *p) {
@@ -106,6 +107,8 @@ static void check_keys(lm_parser *p) {
 static void check_warmup(lm_parser *p) {
     lm_config *c = p->config;
     const lm_origin *warmup = origin_of(p, "schedule.warmup_steps");
+    lm_schedule_default_warmup(&c->schedule.lr,
+                               lm_min(c->schedule.warmup_steps, c->train.steps / 10));
     if (!*warmup->place) {
         c->schedule.warmup_steps = lm_min(c->schedule.warmup_steps, c->train.steps / 10);
     } else if (c->schedule.warmup_steps > c->train.steps && !warmup->wrong &&
@@ -229,5 +232,6 @@ void lm_parser_check(lm_parser *p) {
     if (p->problems.length == problems) check_lanes(p);
     check_token_bytes(p);
     lm_parser_check_groups(p);
+    lm_parser_check_schedules(p);
     check_model(p);
 }

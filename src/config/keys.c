@@ -6,6 +6,14 @@
 #include <string.h>
 
 #include "config/keys/rows.h"
+#include "config/schedules.h"
+
+static void *member(const lm_key *k, lm_config *c) {
+    return (char *)c + k->offset;
+}
+static const void *const_member(const lm_key *k, const lm_config *c) {
+    return (const char *)c + k->offset;
+}
 
 /* ---- finding ----------------------------------------------------------------------------------*/
 
@@ -51,11 +59,15 @@ int lm_key_find(const char *path) {
     return -1;
 }
 
+bool lm_key_has_parts(const lm_key *k) {
+    return k->type == LM_KEY_GROUPS || k->type == LM_KEY_SCHEDULE;
+}
+
 int lm_key_find_above(const char *path, const char **below) {
     for (int key = 0; key < lm_key_count(); key++) {
         const lm_key *k = lm_key_at(key);
         size_t n = strlen(k->path);
-        if (k->type != LM_KEY_GROUPS || strncmp(path, k->path, n) != 0 || path[n] != '.') continue;
+        if (!lm_key_has_parts(k) || strncmp(path, k->path, n) != 0 || path[n] != '.') continue;
         *below = path + n + 1;
         return key;
     }
@@ -70,18 +82,15 @@ bool lm_key_applies(const lm_key *k, const lm_config *c) {
     return !k->applies || k->applies(c);
 }
 
+bool lm_key_is_absent(const lm_key *k, const lm_config *c) {
+    return k->type == LM_KEY_SCHEDULE && !((const lm_schedule *)const_member(k, c))->given;
+}
+
 const char *lm_key_legacy(const lm_key *k) {
     return k->legacy ? k->legacy : k->default_value;
 }
 
 /* ---- one value --------------------------------------------------------------------------------*/
-
-static void *member(const lm_key *k, lm_config *c) {
-    return (char *)c + k->offset;
-}
-static const void *const_member(const lm_key *k, const lm_config *c) {
-    return (const char *)c + k->offset;
-}
 
 /* One that is no more than a path is written as one. */
 static void write_sources(const lm_key *k, const lm_data_sources *s, lm_json_writer *w,
@@ -133,6 +142,9 @@ void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const 
     case LM_KEY_GROUPS:
         lm_group_list_write(p, w, name);
         break;
+    case LM_KEY_SCHEDULE:
+        lm_schedule_write(p, w, name);
+        break;
     }
 }
 
@@ -140,7 +152,7 @@ void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to) {
     size_t size = k->type == LM_KEY_BOOLEAN  ? sizeof(bool)
                   : k->type == LM_KEY_CHOICE ? sizeof(int)
                                              : sizeof(int64_t); /* as of a double */
-    LM_ASSERT(k->type != LM_KEY_STRING && k->type != LM_KEY_SOURCES && k->type != LM_KEY_GROUPS);
+    LM_ASSERT(k->type != LM_KEY_STRING && k->type != LM_KEY_SOURCES && !lm_key_has_parts(k));
     memcpy(member(k, to), const_member(k, from), size);
 }
 
@@ -175,6 +187,10 @@ void lm_key_describe(const lm_key *k, lm_text *out) {
         break;
     case LM_KEY_GROUPS:
         lm_text_printf(out, "an object {\"NAME\": {\"match\": PATTERN, \"lr\": ..., ...}, ...}");
+        break;
+    case LM_KEY_SCHEDULE:
+        lm_text_printf(out, "an object {\"shape\": ..., ...} or a shape: ");
+        lm_text_list(out, lm_schedule_short_name);
         break;
     case LM_KEY_CHOICE:
         lm_text_printf(out, "one of: ");
@@ -290,6 +306,9 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
         return lm_key_set_string(k, c, literal);
     case LM_KEY_CHOICE:
         lm_key_set_number(k, c, lm_key_choice(k, literal));
+        break;
+    case LM_KEY_SCHEDULE: /* none */
+        *(lm_schedule *)member(k, c) = (lm_schedule){0};
         break;
     case LM_KEY_GROUPS: /* none */
         lm_group_list_free(member(k, c));

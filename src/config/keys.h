@@ -22,6 +22,7 @@ typedef enum lm_key_type {
     LM_KEY_CHOICE,  /* int: index into choice() */
     LM_KEY_SOURCES, /* lm_data_sources: a path, or several */
     LM_KEY_GROUPS,  /* lm_group_list: an object of objects */
+    LM_KEY_SCHEDULE /* lm_schedule: an object, or the name of its shape; absent by default */
 } lm_key_type;
 
 typedef struct lm_key {
@@ -35,6 +36,8 @@ typedef struct lm_key {
                                    NULL: default_value. Set it when a default changes. */
     bool is_path;               /* of a string: "~/" at its head is expanded */
     bool weighted;              /* of sources: a mixture by weights; else sets by name */
+    lm_schedule_scale scale;    /* of a schedule, whose values are in the range */
+    bool whole;                 /* of a schedule: its values are whole numbers */
     const char *(*choice)(int); /* name of choice i, NULL past the end */
     bool required;
     bool may_change; /* when a run is resumed */
@@ -66,12 +69,16 @@ const lm_section *lm_section_find(const char *name);
 int lm_key_count(void);            /* keys of all sections */
 const lm_key *lm_key_at(int key);  /* 0 <= key < lm_key_count() */
 int lm_key_find(const char *path); /* -1 when there is none */
+/* Is its value an object whose members have paths of their own? */
+bool lm_key_has_parts(const lm_key *k);
 /* The key of whose value `path` names a part ("optimizer.groups.embed.lr"), -1 when there is none;
  * *below: the rest of the path, behind the key's dot. */
 int lm_key_find_above(const char *path, const char **below);
 /* "name" of "section.name". */
 const char *lm_key_name(const lm_key *k);
 bool lm_key_applies(const lm_key *k, const lm_config *c);
+/* Is there no value of it to print? A schedule that is not given. */
+bool lm_key_is_absent(const lm_key *k, const lm_config *c);
 /* The literal that a checkpoint means which lacks the key. */
 const char *lm_key_legacy(const lm_key *k);
 

@@ -31,7 +31,7 @@ static void read_key(lm_parser *p, const lm_json_node *m, const char *path) {
     }
     lm_parser_found(p, m, found);
     lm_parser_place(p, m->at, place);
-    if (lm_parser_has_parts(key)) {
+    if (lm_key_has_parts(lm_key_at(key))) {
         lm_parser_part(p, key, below, place, m);
     } else if (lm_parser_is_list(key, m)) {
         lm_parser_sources(p, key, place, m);
@@ -263,7 +263,7 @@ static void read_override(lm_parser *p, const char *text) {
         read_override_section(p, section, value);
     } else if (key < 0) {
         lm_parser_unknown(p, place, path);
-    } else if (lm_parser_has_parts(key)) {
+    } else if (lm_key_has_parts(lm_key_at(key))) {
         read_override_part(p, key, below, place, value);
     } else if (begins_list(lm_key_at(key), value)) {
         read_override_sources(p, key, place, value);

@@ -60,14 +60,16 @@ void lm_parser_set(lm_parser *p, int key, const char *place, const lm_json_node 
 bool lm_parser_is_list(int key, const lm_json_node *value);
 void lm_parser_sources(lm_parser *p, int key, const char *place, const lm_json_node *value);
 
-/* Is the key's value an object whose members have paths of their own? lm_parser_part takes it. */
-bool lm_parser_has_parts(int key);
-/* Takes the part of the value that `below` names ("embed.lr"), "" for all of it. */
+/* Of a key that has parts (lm_key_has_parts): takes the part of the value that `below` names
+ * ("embed.lr"), "" for all of it. */
 void lm_parser_part(lm_parser *p, int key, const char *below, const char *place,
                     const lm_json_node *value);
 void lm_parser_groups(lm_parser *p, const lm_key *k, const char *below, const char *place,
                       const lm_json_node *value);
+void lm_parser_schedule(lm_parser *p, const lm_key *k, const char *below, const char *place,
+                        const lm_json_node *value);
 void lm_parser_check_groups(lm_parser *p);
+void lm_parser_check_schedules(lm_parser *p);
 
 /* What the file gives as a path; "~/" is expanded outside of checkpoints. malloc'd; NULL: *why says
  * what is wrong with it, or memory ran out, which p knows then. */

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "config/keys.h"
+#include "config/schedules.h"
 
 /* ---- the config itself ------------------------------------------------------------------------*/
 
@@ -13,7 +14,7 @@ static void print_config(const lm_config *c, bool result, lm_text *out) {
     for (int i = 0; (s = lm_section_at(i)) != NULL; i++) {
         bool any = false;
         for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
-            if (!lm_key_applies(k, c) || (result && k->neutral)) continue;
+            if (!lm_key_applies(k, c) || lm_key_is_absent(k, c) || (result && k->neutral)) continue;
             if (!any) lm_json_object(&w, s->name, LM_JSON_LINES);
             lm_key_write(k, c, &w, lm_key_name(k));
             any = true;
@@ -128,6 +129,11 @@ static void write_property(const lm_key *k, lm_json_writer *w) {
     lm_json_string(w, "description", k->help);
     if (k->type == LM_KEY_SOURCES) {
         write_sources(k, w);
+        lm_json_end(w);
+        return;
+    }
+    if (k->type == LM_KEY_SCHEDULE) {
+        lm_schedule_write_schema(k, w);
         lm_json_end(w);
         return;
     }

@@ -21,13 +21,15 @@ static const char *name_candidate(int i, const void *section) {
     return i < s->n_keys ? lm_key_name(&s->keys[i]) : NULL;
 }
 
-/* The path of the only key of this name: people leave sections out. */
+/* The path of the only key of this name: people leave sections out. A schedule has the name of the
+ * key whose value it changes, which is the likelier one. */
 static const char *whole_path(const char *name) {
     const char *found = NULL;
     for (int key = 0; key < lm_key_count(); key++) {
-        if (strcmp(lm_key_name(lm_key_at(key)), name) != 0) continue;
+        const lm_key *k = lm_key_at(key);
+        if (strcmp(lm_key_name(k), name) != 0 || k->type == LM_KEY_SCHEDULE) continue;
         if (found) return NULL;
-        found = lm_key_at(key)->path;
+        found = k->path;
     }
     return found;
 }

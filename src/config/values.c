@@ -127,15 +127,15 @@ void lm_parser_set(lm_parser *p, int key, const char *place, const lm_json_node 
     }
 }
 
-bool lm_parser_has_parts(int key) {
-    return lm_key_at(key)->type == LM_KEY_GROUPS;
-}
-
 void lm_parser_part(lm_parser *p, int key, const char *below, const char *place,
                     const lm_json_node *value) {
     snprintf(p->origins[key].place, LM_PLACE_SIZE, "%s", place);
     p->origins[key].source = p->source;
-    lm_parser_groups(p, lm_key_at(key), below, place, value);
+    const lm_key *k = lm_key_at(key);
+    if (k->type == LM_KEY_GROUPS)
+        lm_parser_groups(p, k, below, place, value);
+    else
+        lm_parser_schedule(p, k, below, place, value);
 }
 
 void lm_parser_unknown(lm_parser *p, const char *place, const char *path) {

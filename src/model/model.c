@@ -65,6 +65,7 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_
     lm_model *m = calloc(1, sizeof *m);
     if (!m) return lm_error_no_memory(err, NULL);
     m->o = *o;
+    m->window = o->window;
     m->use = *use;
     m->compute = compute;
     lm_param_layout_make(&m->params, o);
@@ -164,6 +165,10 @@ void lm_model_begin_step(lm_model *m) {
         lm_array_operand(m->compute, m->params.stride * m->o.n_layers,
                          lm_model_weights(m) + lm_param_layers_begin(m),
                          lm_array_bf16((lm_bf16 *)(void *)m->rounded.base));
+}
+
+void lm_model_set_window(lm_model *m, int64_t window) {
+    m->window = window;
 }
 
 const lm_model_options *lm_model_get_options(const lm_model *m) {

@@ -190,6 +190,10 @@ int64_t lm_model_total(const lm_model *m);
 /* Call it before a step's first pass: makes bf16 copies of the weights from what they are now. */
 void lm_model_begin_step(lm_model *m);
 
+/* The tokens that a token attends to in the passes that follow, as model.window; 0: all before it.
+ * A new model has its option's. */
+void lm_model_set_window(lm_model *m, int64_t window);
+
 /* The passes that follow leave their gradients in `gradients`, flat [total], which the first of
  * them overwrites. NULL: in the model's own. Until lm_model_end_gradients they mean nothing: some
  * are cleared, those that the first pass overwrites keep old values, others are not there yet. A

@@ -148,6 +148,7 @@ size_t lm_model_scratch_bytes(const lm_model_options *o);
 /* ---- the model ------------------------------------------------------------------------------- */
 struct lm_model {
     lm_model_options o;
+    int64_t window; /* lm_model_set_window */
     lm_model_use use;
     lm_compute *compute;
     lm_param *rows;

@@ -145,7 +145,7 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
                           .out = operand(p, LM_B_ATT, layer),
                           .out_row = lm_model_att_size(o),
                           .lse = buffer(p, LM_B_LSE, layer),
-                          .window = o->window,
+                          .window = p->m->window,
                           .documents = documents(p),
                           .softcap = (float)o->attention_softcap};
 }

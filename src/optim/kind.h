@@ -35,6 +35,7 @@ typedef struct lm_update {
     int64_t head;           /* of a matrix: lines of each head; 0: it has no heads */
     int64_t step;           /* t */
     float lr;               /* eta_t */
+    double momentum;        /* of this step, as weight_decay below: a schedule may change it */
     float decay;            /* eta_t * weight_decay; 0 when the kind does not use weight_decay */
     float grad_scale;       /* g of the equations is grad_scale * gradients */
     const float *gradients; /* [count] */

@@ -8,9 +8,8 @@
 #include "optim/kind.h"
 
 static void update(const lm_update *u) {
-    u->compute->kernels->momentum_f32(u->count, u->lr, (float)u->options->momentum, u->decay,
-                                      u->grad_scale, u->gradients, u->states[0] + u->first,
-                                      u->weights);
+    u->compute->kernels->momentum_f32(u->count, u->lr, (float)u->momentum, u->decay, u->grad_scale,
+                                      u->gradients, u->states[0] + u->first, u->weights);
 }
 
 const lm_optimizer_kind lm_optimizer_momentum = {

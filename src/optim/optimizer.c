@@ -333,7 +333,10 @@ typedef struct step {
 static lm_update make_update(const step *s, const unit *u, int64_t first, int64_t count) {
     const lm_optimizer_options *options = &s->o->groups[u->group];
     const lm_optimizer_row *r = &s->o->rows[u->row].row;
-    double lr = s->args->lr[u->group];
+    const lm_optimizer_step_args *a = s->args;
+    double lr = a->lr[u->group];
+    double momentum = a->momentum ? a->momentum[u->group] : options->momentum;
+    double decay = a->weight_decay ? a->weight_decay[u->group] : options->weight_decay;
     bool decays = u->kind->uses & LM_USES_WEIGHT_DECAY;
     return (lm_update){.compute = s->compute,
                        .options = options,
@@ -342,12 +345,13 @@ static lm_update make_update(const step *s, const unit *u, int64_t first, int64_
                        .count = count,
                        .lines = u->lines,
                        .head = u->head,
-                       .step = s->args->step,
+                       .step = a->step,
                        .lr = (float)lr,
-                       .decay = decays ? (float)(lr * options->weight_decay) : 0.0f,
-                       .grad_scale = (float)s->args->grad_scale,
-                       .gradients = s->args->gradients + r->offset + first,
-                       .weights = s->args->weights + r->offset + first,
+                       .momentum = momentum,
+                       .decay = decays ? (float)(lr * decay) : 0.0f,
+                       .grad_scale = (float)a->grad_scale,
+                       .gradients = a->gradients + r->offset + first,
+                       .weights = a->weights + r->offset + first,
                        .states = u->states};
 }
 

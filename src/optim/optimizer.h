@@ -89,11 +89,13 @@ const lm_optimizer_array *lm_optimizer_arrays(const lm_optimizer *o, int64_t *co
 const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count);
 
 typedef struct lm_optimizer_step_args {
-    const double *lr;       /* [groups]: learning rates of this step, from the schedule */
-    int64_t step;           /* t of the equations: 1 at the first update */
-    double grad_scale;      /* from lm_clip_scale(); 1 without clipping */
-    const float *gradients; /* flat */
-    float *weights;         /* flat; updated in place, as are the states */
+    const double *lr;           /* [groups]: learning rates of this step, from the schedule */
+    const double *momentum;     /* [groups]; NULL: as the groups say */
+    const double *weight_decay; /* the same */
+    int64_t step;               /* t of the equations: 1 at the first update */
+    double grad_scale;          /* from lm_clip_scale(); 1 without clipping */
+    const float *gradients;     /* flat */
+    float *weights;             /* flat; updated in place, as are the states */
 } lm_optimizer_step_args;
 /* Elements between rows are neither read nor written. To be called outside of pool tasks. */
 void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,

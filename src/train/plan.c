@@ -10,6 +10,7 @@
 #include "machine/limits.h"
 #include "saved/exports.h"
 #include "train/groups.h"
+#include "train/pace.h"
 #include "train/setup.h"
 
 /* At most, at the end of the run. */
@@ -118,9 +119,9 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
         step <= INT64_MAX && lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
     p->overflow = !fits;
     p->step_tokens = fits ? (int64_t)step : 0;
-    p->tokens = (double)step * (double)c->train.steps;
-    p->samples = p->tokens / (double)c->model.context_length;
-    return LM_OK;
+    status = lm_pace_windows(c, &p->samples, err);
+    p->tokens = p->samples * (double)c->model.context_length;
+    return status;
 }
 
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err) {
@@ -253,7 +254,9 @@ static void put_data(lm_text *out, const lm_setup *s) {
 static void put_batch(lm_text *out, const lm_setup *s) {
     const lm_train_options *o = &s->config->train;
     int64_t lane = o->batch / o->lanes, micro_batch = s->plan.micro_batch;
-    lm_text_say(out, "batch     %" PRId64 " window%s a step", o->batch, o->batch == 1 ? "" : "s");
+    lm_text_say(out, "batch     %s%" PRId64 " window%s a step",
+                s->config->schedule.batch.given ? "up to " : "", o->batch,
+                o->batch == 1 ? "" : "s");
     if (o->lanes > 1)
         lm_text_say(out, " in %" PRId64 " lanes, whose gradients take %d arrays", o->lanes,
                     lm_lanes_buffers(o->lanes));
@@ -285,8 +288,9 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
                 m->n_heads, m->vocab_size, m->context_length);
     put_data(out, s);
     put_warnings(out, s);
-    lm_text_printf(out, "training  %" PRId64 " steps of %" PRId64 " tokens: %s tokens",
-                   c->train.steps, p->step_tokens, lm_text_count(a, sizeof a, p->tokens));
+    lm_text_printf(out, "training  %" PRId64 " steps of %s%" PRId64 " tokens: %s tokens",
+                   c->train.steps, c->schedule.batch.given ? "up to " : "", p->step_tokens,
+                   lm_text_count(a, sizeof a, p->tokens));
     if (s->train.count == 1) lm_text_printf(out, ", %.3g epochs", epochs_of(s, 0));
     lm_text_printf(out, "\n");
     put_batch(out, s);

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "report/summary.h"
+#include "train/pace.h"
 #include "train/trainer.h"
 
 /* Of one source that has more shards than it had: "it has N further shards". */
@@ -110,6 +111,29 @@ static void tell_of_arithmetic(lm_trainer *t, const lm_run_state *saved, const c
         saved->arithmetic < LM_ARITHMETIC ? "older" : "newer");
 }
 
+/* Keys that are not what they were may change the learning rate from this step to the next. */
+static void tell_of_rate(lm_trainer *t, const lm_saved *from) {
+    const lm_config *then = &from->config, *now = t->config;
+    const int64_t step = t->state.step + 1;
+    double windows = 0;
+    lm_error aside;
+    if (lm_pace_windows(then, &windows, &aside) != LM_OK || step > now->train.steps) return;
+    const lm_schedule_time at_then = lm_pace_time(then, windows, step, (double)t->state.tokens);
+    const lm_schedule_time at_now =
+        lm_pace_time(now, t->setup.plan.samples, step, (double)t->state.tokens);
+    double before = lm_pace_lr(then, then->optimizer.lr, &at_then);
+    double after = lm_pace_lr(now, now->optimizer.lr, &at_now);
+    if (before == after) return;
+    if (step > then->train.steps)
+        lm_progress_note(&t->progress,
+                         "learning rate of step %" PRId64 ": %.4g now; the run ended at step"
+                         " %" PRId64 " with %.4g",
+                         step, after, then->train.steps, before);
+    else
+        lm_progress_note(&t->progress, "learning rate of step %" PRId64 ": %.4g -> %.4g", step,
+                         before, after);
+}
+
 static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     lm_saved from;
     lm_text skipped = {0}, changed = {0};
@@ -136,6 +160,7 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     take_val_losses(t, &from);
     if ((status = lm_setup_adopt(&t->setup, &from, err)) != LM_OK) goto out;
     t->saved_step = t->newest_step = from.state.step;
+    if (changed.length > 0) tell_of_rate(t, &from);
     if (lm_trainer_is_finished(t))
         status = check_finished(t, &from, val_digest, err);
     else if (!(t->paused = lm_trainer_is_paused(t)))

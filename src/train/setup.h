@@ -22,9 +22,9 @@ typedef struct lm_train_plan {
     uint64_t checkpoint; /* one */
     uint64_t disk;       /* all that are kept, and the one being written */
     int64_t micro_batch; /* windows computed at once, at most */
-    int64_t step_tokens; /* batch * context_length */
+    int64_t step_tokens; /* train.batch * context_length: of a step, at most */
     double tokens;       /* of the whole run */
-    double samples;      /* windows of the whole run */
+    double samples;      /* windows of the whole run (lm_pace_windows) */
     bool overflow;       /* some figure does not fit: refused */
 } lm_train_plan;
 

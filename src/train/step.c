@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "optim/clip.h"
+#include "train/pace.h"
 #include "train/trainer.h"
 
 /* A micro-batch of windows into t->batch. The disk is asked for the one after it, which it has a
@@ -22,13 +23,18 @@ static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_erro
     return status;
 }
 
+/* Of the step that is being taken. */
+static double tokens_of(const lm_trainer *t) {
+    return (double)(t->batch_windows * t->config->model.context_length);
+}
+
 /* Adds the gradients of windows first .. first+count-1 of the whole run, as a chain, to those that
  * the model has begun; each is scaled to its share of the step's mean loss. losses [count]:
  * overwritten. */
 static lm_status add_windows(lm_trainer *t, int64_t first, int64_t count, double *losses,
                              lm_error *err) {
     const lm_config *c = t->config;
-    float grad_scale = (float)(1.0 / (double)t->setup.plan.step_tokens);
+    float grad_scale = (float)(1.0 / tokens_of(t));
     for (int64_t done = 0, n; done < count; done += n) {
         n = lm_min(count - done, t->setup.plan.micro_batch);
         lm_model_seed_dropout(t->model, (uint64_t)c->run.seed, (uint64_t)(first + done));
@@ -44,7 +50,7 @@ static lm_status add_windows(lm_trainer *t, int64_t first, int64_t count, double
  * own gradients. */
 static lm_status add_gradients(lm_trainer *t, lm_error *err) {
     const lm_train_options *o = &t->config->train;
-    int64_t count = o->batch / o->lanes;
+    int64_t count = t->batch_windows / o->lanes;
     lm_model_begin_step(t->model);
     lm_lanes_begin(&t->lanes, t->lane_buffers, lm_model_total(t->model));
     for (int64_t lane = 0; lane < o->lanes; lane++) {
@@ -61,8 +67,8 @@ static lm_status add_gradients(lm_trainer *t, lm_error *err) {
 /* Part 2: the loss and the gradient's norm into *f; refuses those that are not finite. */
 static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
     double sum = 0;
-    for (int64_t i = 0; i < t->config->train.batch; i++) sum += t->window_losses[i];
-    f->loss = sum / (double)t->setup.plan.step_tokens;
+    for (int64_t i = 0; i < t->batch_windows; i++) sum += t->window_losses[i];
+    f->loss = sum / tokens_of(t);
     f->grad_norm =
         lm_gradient_norm(&t->compute, lm_model_total(t->model), lm_model_gradients(t->model));
     if (isfinite(f->loss) && isfinite(f->grad_norm)) return LM_OK;
@@ -75,12 +81,19 @@ static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
 }
 
 /* Part 3: clips the gradient and updates the weights. */
-static void update(lm_trainer *t, lm_step_figures *f) {
+static void update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *time) {
     const lm_config *c = t->config;
-    for (int g = 0; g < t->groups.count; g++)
-        t->rates[g] =
-            lm_schedule_lr(&c->schedule, t->groups.options[g].lr, f->step, c->train.steps);
-    lm_optimizer_step_args args = {.lr = t->rates,
+    const int n = t->groups.count;
+    double *lr = t->rates, *momentum = lr + n, *weight_decay = momentum + n;
+    for (int g = 0; g < n; g++) {
+        const lm_optimizer_options *o = &t->groups.options[g];
+        lr[g] = lm_pace_lr(c, o->lr, time);
+        momentum[g] = lm_pace_momentum(c, o->momentum, time);
+        weight_decay[g] = lm_pace_weight_decay(c, o->weight_decay, time);
+    }
+    lm_optimizer_step_args args = {.lr = lr,
+                                   .momentum = momentum,
+                                   .weight_decay = weight_decay,
                                    .step = f->step,
                                    .grad_scale = lm_clip_scale(f->grad_norm, c->train.clip_norm),
                                    .gradients = lm_model_gradients(t->model),
@@ -94,22 +107,27 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     const lm_config *c = t->config;
     double started = lm_clock_seconds();
     lm_step_figures f = {.step = t->state.step + 1};
-    f.lr = lm_schedule_lr(&c->schedule, c->optimizer.lr, f.step, c->train.steps);
+    const lm_schedule_time time =
+        lm_pace_time(c, t->setup.plan.samples, f.step, (double)t->state.tokens);
+    t->batch_windows = lm_pace_batch(c, f.step, (double)t->state.tokens);
+    f.lr = lm_pace_lr(c, c->optimizer.lr, &time);
+    lm_model_set_window(t->model, lm_pace_window(c, &time));
     lm_audit_begin(&t->audit, t->state.digest);
     lm_status status = add_gradients(t, err);
+    lm_model_set_window(t->model, c->model.window); /* that of evaluations */
     if (status == LM_OK) status = reduce(t, &f, err);
     if (status != LM_OK) return status;
-    update(t, &f);
+    update(t, &f, &time);
     double took = lm_clock_seconds() - started;
     t->stepping += took;
     t->state.step = f.step;
-    t->state.samples += c->train.batch;
-    t->state.tokens += t->setup.plan.step_tokens;
+    t->state.samples += t->batch_windows;
+    t->state.tokens += (int64_t)tokens_of(t);
     t->state.train_loss = f.loss;
     t->state.digest = lm_audit_end(&t->audit);
     f.tokens = t->state.tokens;
     f.digest = t->state.digest;
-    f.tokens_per_s = (double)t->setup.plan.step_tokens / took;
+    f.tokens_per_s = tokens_of(t) / took;
     f.seconds = lm_trainer_seconds(t);
     t->figures = f;
     return LM_OK;

@@ -92,6 +92,7 @@ static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
 static lm_status begin(lm_trainer *t, lm_error *err) {
     lm_status status;
     t->first_step = t->progress.first_step = t->state.step;
+    t->first_tokens = t->state.tokens;
     if ((status = lm_run_dir_make(&t->dir, err)) != LM_OK) return status;
     if (t->dir.no_lock)
         lm_progress_warn(&t->progress,

@@ -16,7 +16,7 @@ static lm_status create_optimizer(lm_trainer *t, lm_error *err) {
     lm_groups *g = &t->groups;
     lm_status status = lm_groups_make(g, t->config, params, n, err);
     if (status != LM_OK) return status;
-    t->rates = calloc((size_t)g->count, sizeof *t->rates);
+    t->rates = calloc(3 * (size_t)g->count, sizeof *t->rates);
     if (!t->rates) return lm_error_no_memory(err, NULL);
     return lm_optimizer_create(&t->optimizer, g->options, g->count, g->rows, n, err);
 }
@@ -180,7 +180,7 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                     .bytes_per_token = t->setup.bytes_per_token,
                     .seconds = lm_trainer_seconds(t),
                     .tokens_per_s =
-                        steps > 0 ? (double)(steps * t->setup.plan.step_tokens) / t->stepping : NAN,
+                        steps > 0 ? (double)(t->state.tokens - t->first_tokens) / t->stepping : NAN,
                     .peak_resident = (double)lm_limits_peak_resident(),
                     .checkpoint = t->saved,
                     .checkpoint_step = t->newest_step,

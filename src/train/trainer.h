@@ -2,6 +2,7 @@
  *
  *     open.c plan.c warnings.c   what a run starts from (setup.h)
  *     trainer.c init.c groups.c  its memory, the weights of a new run, the optimizer's rows
+ *     pace.c                     what a step is by the schedules
  *     step.c audit.c profile.c   one step, its digest, and where its time goes
  *     follow.c follow/           what follows a step (follow.h)
  *     page.c                     report.html
@@ -37,10 +38,11 @@ typedef struct lm_trainer {
     lm_model *model;
     lm_groups groups;
     lm_optimizer *optimizer;
-    double *rates; /* [groups.count]: learning rates of a step */
+    double *rates; /* [3, groups.count]: learning rates, momenta, weight decays of a step */
     lm_arena batch_arena;
     int32_t *batch;        /* [micro_batch, context_length + 1] */
     double *window_losses; /* [train.batch]: of a step */
+    int64_t batch_windows; /* of the last step */
     lm_arena lane_arena;
     float *lane_buffers[LM_LANES_LOG_MOST + 1]; /* [0]: the model's gradients */
     lm_lanes lanes;
@@ -72,6 +74,7 @@ typedef struct lm_trainer {
     double longest_step;   /* in this session */
     double save_seconds;   /* the longest checkpoint in this session */
     int64_t first_step;    /* steps done before this session */
+    int64_t first_tokens;  /* and the tokens of these */
 } lm_trainer;
 
 /* Allocates what the plan says, for t->setup. */

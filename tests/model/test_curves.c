@@ -75,7 +75,8 @@ static double update(training *t, const transformer_case *c, int64_t step) {
     }
     lm_model_end_gradients(t->m);
     double norm = lm_gradient_norm(&layers_compute, lm_model_total(t->m), lm_model_gradients(t->m));
-    double lr = lm_schedule_lr(&t->schedule, 3e-3, step, STEPS);
+    const lm_schedule_time time_of_step = {.step = step, .steps = STEPS};
+    double lr = lm_schedule_lr(&t->schedule, 3e-3, &time_of_step);
     lm_optimizer_step_args args = {.lr = (double[GROUPS]){lr, lr},
                                    .step = step,
                                    .grad_scale = lm_clip_scale(norm, 1.0),

@@ -205,7 +205,8 @@ static int schedule(const char *name) {
 }
 
 static void check_lr(const lm_schedule_options *o, int64_t step, int64_t steps, double want) {
-    assert_true(fabs(lm_schedule_lr(o, 2.0, step, steps) - want) < 1e-12);
+    const lm_schedule_time t = {.step = step, .steps = steps};
+    assert_true(fabs(lm_schedule_lr(o, 2.0, &t) - want) < 1e-12);
 }
 
 static void test_schedules(void **state) {

@@ -29,6 +29,10 @@ LM_SECTIONS(LM_SECTION_DECLARE)
     .type = LM_KEY_SOURCES, AT(member_), .default_value = "", .is_path = true, \
     .weighted = (weighted_)
 #define GROUPS(member_) .type = LM_KEY_GROUPS, AT(member_), .default_value = "{}"
+#define SCHEDULE(member_, scale_, low_, high_) \
+    .type = LM_KEY_SCHEDULE, AT(member_), .scale = (scale_), .low = (low_), .high = (high_), \
+    .default_value = ""
+#define WHOLE .whole = true
 #define LEGACY(value_) .legacy = (value_)
 #define CHOICE(member_, choice_, default_) \
     .type = LM_KEY_CHOICE, AT(member_), .choice = (choice_), .default_value = (default_)
