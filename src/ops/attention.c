@@ -20,63 +20,116 @@ typedef struct forward_job {
 
 /* What a forward task keeps while it runs. */
 typedef struct forward_scratch {
-    float *m, *l;  /* [T] running maximum and sum of each query */
+    float *m, *l;  /* [RUN] running maximum and sum of each query */
     float *alpha;  /* [TILE] */
     float *s;      /* [TILE, TILE] scores, then probabilities */
     float *p;      /* [TILE, TILE] the same, rounded */
     float *kt, *v; /* keys of the tile, transposed, and its values */
-    float *q;      /* a copy of the tile's queries, where one is needed */
-    float *out;    /* [T, D] sums, where the output is bf16 */
+    float *q;      /* [RUN, D] queries, by rows */
+    float *out;    /* [RUN, D] sums */
 } forward_scratch;
 
-static forward_scratch take_forward(lm_arena *scratch, int64_t time, int64_t d) {
+static forward_scratch take_forward(lm_arena *scratch, int64_t d) {
     forward_scratch w;
-    w.m = lm_arena_floats(scratch, time);
-    w.l = lm_arena_floats(scratch, time);
+    w.m = lm_arena_floats(scratch, RUN);
+    w.l = lm_arena_floats(scratch, RUN);
     w.alpha = lm_arena_floats(scratch, TILE);
     w.s = lm_arena_floats(scratch, TILE * TILE);
     w.p = lm_arena_floats(scratch, TILE * TILE);
-    w.kt = lm_arena_floats(scratch, TILE * d);
-    w.v = lm_arena_floats(scratch, TILE * d);
-    w.q = lm_arena_floats(scratch, TILE * d);
-    w.out = lm_arena_array(scratch, time, d, sizeof(float));
+    w.kt = lm_arena_array(scratch, TILE, d, sizeof(float));
+    w.v = lm_arena_array(scratch, TILE, d, sizeof(float));
+    w.q = lm_arena_array(scratch, RUN, d, sizeof(float));
+    w.out = lm_arena_array(scratch, RUN, d, sizeof(float));
     return w;
 }
 
 size_t lm_attention_scratch_bytes(int64_t time, int64_t head_size) {
     lm_arena measure = lm_arena_measuring();
-    take_forward(&measure, time, head_size);
+    take_forward(&measure, head_size);
     return lm_size_max(measure.used, lm_attention_backward_scratch_bytes(time, head_size));
 }
 
-/* One tile: scores, online softmax, and the tile's share of out (unnormalised). */
-static void forward_tile(const forward_job *j, const forward_scratch *w, int64_t b, tile t,
-                         lm_array q, tile_sums out) {
-    const lm_attention *a = j->a;
-    const lm_kernels *kernels = j->compute->kernels;
+/* Multiplies each row's sums by its alpha, which is 1 unless the tile raised the row's maximum. */
+static void rescale(const lm_kernels *kernels, int64_t rows, int64_t d, const float *alpha,
+                    tile_sums c) {
+    int64_t raised = 0;
+    for (int64_t i = 0; i < rows; i++) raised += alpha[i] != 1.0f;
+    if (raised > rows / 4) {
+        kernels->scale_rows_f32(rows, d, alpha, c.at, c.row);
+        return;
+    }
+    for (int64_t i = 0; i < rows && raised > 0; i++)
+        if (alpha[i] != 1.0f) kernels->scale_f32(d, alpha[i], c.at + i * c.row);
+}
+
+/* A run of query tiles of one (b, head); its tokens are counted from its first one in scratch. */
+typedef struct forward_run {
+    const forward_job *j;
+    forward_scratch w;
+    int64_t b, first, last; /* query tiles first .. last-1 */
+    lm_array q, out;        /* [T, D] */
+    float *lse;             /* [T] */
+    bool copies;            /* queries are copied into scratch, and sums copied out of it */
+} forward_run;
+
+/* Where the sums of tile `it` are. */
+static tile_sums forward_sums(const forward_run *r, int64_t it) {
+    const lm_attention *a = r->j->a;
+    if (r->copies || r->out.type == LM_BF16)
+        return (tile_sums){r->w.out + (it - r->first) * TILE * a->head_size, a->head_size};
+    return (tile_sums){lm_array_from(r->out, it * TILE * a->out_row).at, a->out_row};
+}
+
+static tile_operand forward_queries(const forward_run *r, const tile *t) {
+    const lm_attention *a = r->j->a;
     int64_t d = a->head_size, row = a->qkv_row;
-    bool first = t.jt == lm_attention_first_tile(a, b, t.it);
-    tile_sums c = lm_attention_sums_from(out, t.query);
-    tile_operand x =
-        lm_attention_rows(j->compute, t.rows, d, lm_array_from(q, t.query * row), row, w->q);
-    lm_attention_multiply_scores(j->compute, &t, d, x, w->kt, w->s);
-    float scale = lm_attention_limit(kernels, a, b, &t, j->scale, w->s, NULL);
-    kernels->attention_softmax_f32(t.rows, t.cols, t.query - t.key + 1, scale, w->s, TILE,
-                                   w->m + t.query, w->l + t.query, w->alpha);
-    if (!first) kernels->scale_rows_f32(t.rows, d, w->alpha, c.at, c.row);
-    tile_operand p = lm_attention_tile_by_rows(j->compute, &t, w->s, w->p);
-    lm_attention_multiply_rows(j->compute, &t, d, first, p, w->v, c);
+    if (r->copies)
+        return lm_attention_tile_of_rows(r->j->compute, d, r->w.q, t->query - r->first * TILE);
+    return lm_attention_rows(r->j->compute, t->rows, d, lm_array_from(r->q, t->query * row), row,
+                             r->w.q);
+}
+
+/* One tile: scores, online softmax, and the tile's share of out (unnormalised). */
+static void forward_tile(const forward_run *r, tile t) {
+    const lm_attention *a = r->j->a;
+    const lm_compute *compute = r->j->compute;
+    const forward_scratch *w = &r->w;
+    int64_t d = a->head_size, query = t.query - r->first * TILE;
+    bool first = t.jt == lm_attention_first_tile(a, r->b, t.it);
+    tile_sums c = forward_sums(r, t.it);
+    lm_attention_multiply_scores(compute, &t, d, forward_queries(r, &t), w->kt, w->s);
+    float scale = lm_attention_limit(compute->kernels, a, r->b, &t, r->j->scale, w->s, NULL);
+    compute->kernels->attention_softmax_f32(t.rows, t.cols, t.query - t.key + 1, scale, w->s, TILE,
+                                            w->m + query, w->l + query, w->alpha);
+    if (!first) rescale(compute->kernels, t.rows, d, w->alpha, c);
+    tile_operand p = lm_attention_tile_by_rows(compute, &t, w->s, w->p);
+    lm_attention_multiply_rows(compute, &t, d, first, p, w->v, c);
+}
+
+static void forward_begin(const forward_run *r, int64_t it) {
+    const lm_attention *a = r->j->a;
+    int64_t query = (it - r->first) * TILE, rows = lm_attention_tile_rows(a->time, it);
+    for (int64_t i = query; i < query + rows; i++) {
+        r->w.m[i] = -INFINITY;
+        r->w.l[i] = 0.0f;
+    }
+    if (r->copies)
+        lm_attention_copy_rows(r->j->compute, rows, a->head_size,
+                               lm_array_from(r->q, it * TILE * a->qkv_row), a->qkv_row, r->w.q,
+                               query);
 }
 
 /* The queries of tile `it`: out normalised, and lse. */
-static void forward_finish(const forward_job *j, const forward_scratch *w, int64_t it,
-                           tile_sums from, lm_array out, float *lse) {
-    const lm_kernels *kernels = j->compute->kernels;
-    int64_t query = it * TILE, rows = lm_attention_tile_rows(j->a->time, it), d = j->a->head_size;
-    float *l = w->l + query, *sum = from.at + query * from.row;
-    kernels->attention_finish_f32(rows, w->m + query, l, lse + query);
-    kernels->scale_rows_f32(rows, d, l, sum, from.row);
-    lm_attention_store(j->compute, query, rows, d, from, out, j->a->out_row);
+static void forward_finish(const forward_run *r, int64_t it) {
+    const lm_attention *a = r->j->a;
+    const lm_kernels *kernels = r->j->compute->kernels;
+    int64_t query = (it - r->first) * TILE, rows = lm_attention_tile_rows(a->time, it);
+    int64_t d = a->head_size;
+    tile_sums sums = forward_sums(r, it);
+    kernels->attention_finish_f32(rows, r->w.m + query, r->w.l + query, r->lse + it * TILE);
+    kernels->scale_rows_f32(rows, d, r->w.l + query, sums.at, sums.row);
+    lm_attention_store(r->j->compute, rows, d, sums, lm_array_from(r->out, it * TILE * a->out_row),
+                       a->out_row);
 }
 
 static void forward_task(void *argument, int64_t task, int worker) {
@@ -85,30 +138,33 @@ static void forward_task(void *argument, int64_t task, int worker) {
     int64_t bh = task / j->parts, d = a->head_size;
     int64_t part = j->parts - 1 - task % j->parts; /* the longest first */
     int64_t b = bh / a->heads, h = bh % a->heads, kv = h / (a->heads / a->kv_heads);
-    int64_t first = part * j->tiles_per_part;
-    int64_t last = lm_min(first + j->tiles_per_part, lm_attention_tiles(a->time));
-
+    int64_t first = part * j->tiles_per_part, at = b * a->time * a->qkv_row;
     lm_arena scratch = lm_compute_scratch(j->compute, worker);
-    forward_scratch w = take_forward(&scratch, a->time, d);
-    for (int64_t t = first * TILE; t < last * TILE && t < a->time; t++) {
-        w.m[t] = -INFINITY;
-        w.l[t] = 0.0f;
-    }
-    int64_t at = b * a->time * a->qkv_row;
-    lm_array q = lm_array_from(a->q, at + h * d);                           /* [T, D] */
-    lm_array k = lm_array_from(a->k, at + kv * d);                          /* [T, D] */
-    lm_array v = lm_array_from(a->v, at + kv * d);                          /* [T, D] */
-    lm_array out = lm_array_from(a->out, b * a->time * a->out_row + h * d); /* [T, D] */
-    tile_sums sum = lm_attention_sums(out, a->out_row, d, w.out);
-    for (int64_t jt = lm_attention_first_tile(a, b, first); jt < last; jt++) {
+    forward_run r = {.j = j,
+                     .w = take_forward(&scratch, d),
+                     .b = b,
+                     .first = first,
+                     .last = lm_min(first + j->tiles_per_part, lm_attention_tiles(a->time)),
+                     .q = lm_array_from(a->q, at + h * d),
+                     .out = lm_array_from(a->out, b * a->time * a->out_row + h * d),
+                     .lse = a->lse + bh * a->time};
+    lm_array k = lm_array_from(a->k, at + kv * d); /* [T, D] */
+    lm_array v = lm_array_from(a->v, at + kv * d); /* [T, D] */
+    int64_t jt = lm_attention_first_tile(a, b, first);
+    r.copies = r.last - jt >= LM_ATTENTION_COPIES;
+    for (int64_t it = first; it < r.last; it++) forward_begin(&r, it);
+    for (; jt < r.last; jt++) {
         int64_t key = jt * TILE * a->qkv_row, cols = lm_attention_tile_rows(a->time, jt);
-        lm_attention_pack_transposed(j->compute, cols, d, lm_array_from(k, key), a->qkv_row, w.kt);
-        lm_attention_pack_lines(j->compute, cols, d, lm_array_from(v, key), a->qkv_row, w.v);
-        for (int64_t it = lm_max(jt, first); it < last && lm_attention_sees(a, b, it, jt); it++)
-            forward_tile(j, &w, b, lm_attention_tile(a->time, it, jt), q, sum);
+        lm_attention_pack_transposed(j->compute, cols, d, lm_array_from(k, key), a->qkv_row,
+                                     r.w.kt);
+        lm_attention_pack_lines(j->compute, cols, d, lm_array_from(v, key), a->qkv_row, r.w.v);
+        for (int64_t it = lm_max(jt, first); it < r.last && lm_attention_sees(a, b, it, jt); it++) {
+            lm_attention_ask_for(a, k, it - first, jt + 1);
+            lm_attention_ask_for(a, v, it - first, jt + 1);
+            forward_tile(&r, lm_attention_tile(a->time, it, jt));
+        }
     }
-    for (int64_t it = first; it < last; it++)
-        forward_finish(j, &w, it, sum, out, a->lse + bh * a->time);
+    for (int64_t it = first; it < r.last; it++) forward_finish(&r, it);
 }
 
 /* Into how many runs of tiles to cut each of n independent problems: one, unless there are too few

@@ -183,13 +183,16 @@ static void add_queries(const backward_job *j, const backward_scratch *w, const 
 static void store_keys(const backward_job *j, const head_view *x, int64_t jt) {
     const lm_attention *a = j->a;
     int64_t cols = lm_attention_tile_rows(a->time, jt), d = a->head_size, t = jt * TILE;
-    lm_attention_store(j->compute, t, cols, d, x->dk_sums, x->dk, a->qkv_row);
-    lm_attention_store(j->compute, t, cols, d, x->dv_sums, x->dv, a->qkv_row);
+    lm_attention_store(j->compute, cols, d, lm_attention_sums_from(x->dk_sums, t),
+                       lm_array_from(x->dk, t * a->qkv_row), a->qkv_row);
+    lm_attention_store(j->compute, cols, d, lm_attention_sums_from(x->dv_sums, t),
+                       lm_array_from(x->dv, t * a->qkv_row), a->qkv_row);
 }
 static void store_queries(const backward_job *j, const head_view *x, int64_t it) {
     const lm_attention *a = j->a;
-    lm_attention_store(j->compute, it * TILE, lm_attention_tile_rows(a->time, it), a->head_size,
-                       x->dq_sums, x->dq, a->qkv_row);
+    lm_attention_store(j->compute, lm_attention_tile_rows(a->time, it), a->head_size,
+                       lm_attention_sums_from(x->dq_sums, it * TILE),
+                       lm_array_from(x->dq, it * TILE * a->qkv_row), a->qkv_row);
 }
 
 /* Query tiles begin .. end-1 of a head meet the keys that they see. */

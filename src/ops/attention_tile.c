@@ -16,6 +16,23 @@ static const void *element(const void *x, int64_t i) {
 }
 
 /* ---- operands -------------------------------------------------------------------------------- */
+void lm_attention_copy_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
+                            int64_t x_row, void *out, int64_t at) {
+    size_t size = lm_array_element_bytes(x.type), bytes = (size_t)d * size;
+    size_t row = (size_t)lm_attention_elements(compute, d) * sizeof(float);
+    char *to = (char *)out + (size_t)at * row;
+    for (int64_t i = 0; i < n; i++, to += row) {
+        memcpy(to, lm_array_from(x, i * x_row).at, bytes);
+        memset(to + bytes, 0, row - bytes);
+    }
+}
+
+tile_operand lm_attention_tile_of_rows(const lm_compute *compute, int64_t d, const void *rows,
+                                       int64_t at) {
+    int64_t row = lm_attention_elements(compute, d);
+    return (tile_operand){element(rows, at * row), row, 1};
+}
+
 tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                int64_t x_row, void *copy) {
     if (!is_bf16(compute)) return (tile_operand){x.at, x_row, 1};
@@ -27,6 +44,16 @@ tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, 
         if (d < row) out[i * row + d] = 0;
     }
     return (tile_operand){copy, row / 2, 1};
+}
+
+void lm_attention_ask_for(const lm_attention *a, lm_array x, int64_t part, int64_t jt) {
+    enum { ROWS = TILE / LM_ATTENTION_TOGETHER };
+    int64_t from = jt * TILE + part * ROWS, to = lm_min(from + ROWS, a->time);
+    size_t bytes = (size_t)a->head_size * lm_array_element_bytes(x.type);
+    for (int64_t t = from; t < to && part < LM_ATTENTION_TOGETHER; t++) {
+        const char *row = lm_array_from(x, t * a->qkv_row).at;
+        for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i, 0, 2);
+    }
 }
 
 void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
@@ -127,9 +154,10 @@ tile_sums lm_attention_sums(lm_array out, int64_t out_row, int64_t d, float *roo
     return out.type == LM_BF16 ? (tile_sums){room, d} : (tile_sums){out.at, out_row};
 }
 
-void lm_attention_store(const lm_compute *compute, int64_t t, int64_t rows, int64_t d,
-                        tile_sums sums, lm_array out, int64_t out_row) {
+void lm_attention_store(const lm_compute *compute, int64_t rows, int64_t d, tile_sums sums,
+                        lm_array out, int64_t out_row) {
     if (out.type == LM_BF16)
-        compute->kernels->bf16_from_f32(rows, d, sums.at + t * sums.row, sums.row,
-                                        lm_array_from(out, t * out_row).at, out_row);
+        compute->kernels->bf16_from_f32(rows, d, sums.at, sums.row, out.at, out_row);
+    for (int64_t i = 0; i < rows && out.type == LM_FP32 && sums.at != out.at; i++)
+        memcpy((float *)out.at + i * out_row, sums.at + i * sums.row, sizeof(float) * (size_t)d);
 }

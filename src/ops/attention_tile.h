@@ -20,7 +20,11 @@ enum { TILE = LM_ATTENTION_TILE };
 /* So many query tiles of a head at a time meet the keys, so that what belongs to them (256 kB of
  * queries and outputs at D = 64, fp32, and in backward half as much again) stays in the second
  * cache while keys pass by. Keys are packed again for each such run, 1% of the work. */
-enum { LM_ATTENTION_TOGETHER = 8 };
+enum { LM_ATTENTION_TOGETHER = 8, RUN = LM_ATTENTION_TOGETHER * TILE };
+
+/* A run that meets so many key tiles copies its rows together: in place they lie a stride apart
+ * that may put many of them into few sets of the caches. */
+enum { LM_ATTENTION_COPIES = 8 };
 
 static inline int64_t lm_attention_tiles(int64_t time) {
     return lm_divide_up(time, TILE);
@@ -65,9 +69,17 @@ typedef struct tile_operand {
 } tile_operand;
 
 /* ---- operands: n queries or keys of x [n, D], row stride x_row --------------------------------
- * By rows, k = D: x in place, or where its pairs do not lie on even elements, a copy in `copy`. */
+ * By rows, k = D, copied to row `at` of out [.., elements(D)]. */
+void lm_attention_copy_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
+                            int64_t x_row, void *out, int64_t at);
+tile_operand lm_attention_tile_of_rows(const lm_compute *compute, int64_t d, const void *rows,
+                                       int64_t at);
+/* By rows, k = D: x in place, or where its pairs do not lie on even elements, a copy in `copy`. */
 tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                int64_t x_row, void *copy);
+/* Asks for a part of key tile jt of x (keys or values), one of LM_ATTENTION_TOGETHER parts, early:
+ * its rows lie far apart, which the hardware does not foresee. */
+void lm_attention_ask_for(const lm_attention *a, lm_array x, int64_t part, int64_t jt);
 /* Transposed, k = D: out [elements(D), TILE]. */
 void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                   int64_t x_row, void *out);
@@ -109,9 +121,9 @@ void lm_attention_multiply_columns(const lm_compute *compute, const tile *t, int
  * Where to add up `out` [T, D], row stride out_row: in `out` itself, or if that is bf16 in `room`
  * [T, D], from where lm_attention_store rounds it. */
 tile_sums lm_attention_sums(lm_array out, int64_t out_row, int64_t d, float *room);
-/* Rounds tokens t .. t+rows-1 of the sums into out; they may be there already. */
-void lm_attention_store(const lm_compute *compute, int64_t t, int64_t rows, int64_t d,
-                        tile_sums sums, lm_array out, int64_t out_row);
+/* Puts rows of the sums into out, rounded if it is bf16; they may be there already. */
+void lm_attention_store(const lm_compute *compute, int64_t rows, int64_t d, tile_sums sums,
+                        lm_array out, int64_t out_row);
 
 /* Scratch bytes per worker, for backward alone. */
 size_t lm_attention_backward_scratch_bytes(int64_t time, int64_t head_size);

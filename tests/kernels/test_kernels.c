@@ -1,6 +1,7 @@
 /* Every kernel of every ISA this CPU has returns exactly the bits of the scalar one. */
 #include "tests/support/test.h"
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "machine/cpu.h"
@@ -62,6 +63,53 @@ static void test_backward_kernels_write_the_y_of_forward(void **unused) {
     }
 }
 
+/* One tile for the softmax: scores, and what is kept a row. */
+typedef struct tile {
+    float s[40][70], m[40], l[40], alpha[40];
+} tile;
+
+/* Scores by a formula, with one that is rare somewhere and, in every other round, a row of such. */
+static void make_tile(tile *x, int round) {
+    const float rare[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f, -1e30f, -0.0f, 1e9f, 0x1p23f};
+    float size = round % 5 == 0 ? 1e4f : 10;
+    for (int i = 0; i < 40; i++) {
+        for (int j = 0; j < 70; j++)
+            x->s[i][j] = size * (float)((i * 71 + j * 7919 + round * 31) % 2000 - 1000) * 1e-3f;
+        bool begins = (i + round) % 3 == 0;
+        x->m[i] = begins ? -INFINITY : (float)(i - 20);
+        x->l[i] = begins ? 0 : 2;
+        x->alpha[i] = 7;
+    }
+    x->s[round * 7 % 40][round * 13 % 70] = rare[round % 9];
+    for (int j = 0; j < 70 && round % 2 == 0; j++) x->s[round % 40][j] = rare[round / 2 % 9];
+    if (round % 11 == 0) x->m[round % 40] = NAN;
+}
+
+/* Fast versions go their own way unless every maximum is usual and no score is a NaN. */
+static void test_softmax_of_rare_scores(void **unused) {
+    (void)unused;
+    static tile want, got;
+    const int64_t first_valid[] = {1, -3, 17, 1000};
+    lm_kernels scalar, k;
+    lm_kernels_fill(&scalar, up_to(LM_ISA_SCALAR));
+    for (int isa = LM_ISA_SCALAR; isa < LM_ISA_COUNT; isa++) {
+        lm_kernels_fill(&k, up_to(isa));
+        for (int round = 0; round < 400; round++) {
+            int64_t cols = 1 + round * 17 % 70, first = first_valid[round % 4];
+            make_tile(&want, round);
+            make_tile(&got, round);
+            scalar.attention_softmax_f32(40, cols, first, 0.125f, want.s[0], 70, want.m, want.l,
+                                         want.alpha);
+            k.attention_softmax_f32(40, cols, first, 0.125f, got.s[0], 70, got.m, got.l, got.alpha);
+            const float *a = want.s[0], *b = got.s[0];
+            for (size_t i = 0; i < sizeof want / sizeof *a; i++)
+                if (memcmp(&a[i], &b[i], sizeof *a) != 0 && !(isnan(a[i]) && isnan(b[i])))
+                    fail_msg("%s, round %d: number %zu of the tile is %a, not %a", lm_isa_name(isa),
+                             round, i, (double)b[i], (double)a[i]);
+        }
+    }
+}
+
 /* A member of the table without a row here would go untested. */
 static void test_every_kernel_has_a_row(void **unused) {
     (void)unused;
@@ -93,6 +141,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_isa_equals_scalar),
         cmocka_unit_test(test_backward_kernels_write_the_y_of_forward),
+        cmocka_unit_test(test_softmax_of_rare_scores),
         cmocka_unit_test(test_every_kernel_has_a_row),
         cmocka_unit_test(test_every_ladder_fills_every_kernel)};
     lm_fpmode_set();

@@ -75,6 +75,10 @@ static inline v16 v16_abs(v16 a) {
 static inline v16 v16_max(v16 m, v16 x) {
     return _mm512_mask_mov_ps(_mm512_max_ps(x, m), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
 }
+/* The same where neither is a NaN. */
+static inline v16 v16_larger(v16 m, v16 x) {
+    return _mm512_max_ps(x, m);
+}
 /* a > b ? x : y and so on; false when either is a NaN. */
 static inline v16 v16_if_gt(v16 a, v16 b, v16 x, v16 y) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), y, x);
@@ -93,6 +97,10 @@ static inline v16 v16_scalef(v16 a, v16 n) {
 /* x limited to low .. high, a NaN left alone. */
 static inline v16 v16_limit(v16 x, float low, float high) {
     return _mm512_min_ps(v16_set1(high), _mm512_max_ps(v16_set1(low), x));
+}
+
+static inline v16 v16_at_least(v16 x, float low) {
+    return _mm512_max_ps(v16_set1(low), x);
 }
 
 /* 16 bf16; the first n < 16 of them. */
@@ -128,21 +136,35 @@ static inline float v16_sum(v16 a) {
 }
 
 /* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]): a step folds two vectors into one, where the
- * halves of each lie side by side. */
-#define V16_FOLD_ROWS(fold)                                                                 \
-    v16 a[8], b[4], c[2];                                                                   \
-    for (int i = 0; i < 8; i++) /* lanes j of r[i], r[i+8]; j + 8 */                        \
-        a[i] = fold(_mm512_shuffle_f32x4(r[i], r[i + 8], 0x44),                             \
-                    _mm512_shuffle_f32x4(r[i], r[i + 8], 0xee));                            \
-    for (int i = 0; i < 4; i++) /* of i, i+8, i+4, i+12; j + 4 */                           \
-        b[i] = fold(_mm512_shuffle_f32x4(a[i], a[i + 4], 0x88),                             \
-                    _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd));                            \
-    for (int i = 0; i < 2; i++) /* each 128 bits: of i, i+2; j + 2 */                       \
-        c[i] = fold(_mm512_shuffle_ps(b[i], b[i + 2], 0x44),                                \
-                    _mm512_shuffle_ps(b[i], b[i + 2], 0xee));                               \
-    v16 d = fold(_mm512_shuffle_ps(c[0], c[1], 0x88), _mm512_shuffle_ps(c[0], c[1], 0xdd)); \
-    /* d: 0 2 1 3, 8 10 9 11, 4 6 5 7, 12 14 13 15 */                                       \
-    d = _mm512_permute_ps(d, 0xd8);                                                         \
+ * halves of each lie side by side. Written out, so that gcc keeps all of it in registers. */
+/* Lanes j of r[i], r[i+8]; j + 8. */
+#define V16_FOLD_8(fold, i)                                     \
+    v16 a##i = fold(_mm512_shuffle_f32x4(r[i], r[i + 8], 0x44), \
+                    _mm512_shuffle_f32x4(r[i], r[i + 8], 0xee))
+/* Of i, i+8, k, k+8; j + 4. */
+#define V16_FOLD_4(fold, i, k) \
+    v16 b##i = fold(_mm512_shuffle_f32x4(a##i, a##k, 0x88), _mm512_shuffle_f32x4(a##i, a##k, 0xdd))
+/* Each 128 bits: of i, k; j + 2. */
+#define V16_FOLD_2(fold, i, k) \
+    v16 c##i = fold(_mm512_shuffle_ps(b##i, b##k, 0x44), _mm512_shuffle_ps(b##i, b##k, 0xee))
+/* d is 0 2 1 3, 8 10 9 11, 4 6 5 7, 12 14 13 15 */
+#define V16_FOLD_ROWS(fold)                                                         \
+    V16_FOLD_8(fold, 0);                                                            \
+    V16_FOLD_8(fold, 4);                                                            \
+    V16_FOLD_4(fold, 0, 4);                                                         \
+    V16_FOLD_8(fold, 2);                                                            \
+    V16_FOLD_8(fold, 6);                                                            \
+    V16_FOLD_4(fold, 2, 6);                                                         \
+    V16_FOLD_2(fold, 0, 2);                                                         \
+    V16_FOLD_8(fold, 1);                                                            \
+    V16_FOLD_8(fold, 5);                                                            \
+    V16_FOLD_4(fold, 1, 5);                                                         \
+    V16_FOLD_8(fold, 3);                                                            \
+    V16_FOLD_8(fold, 7);                                                            \
+    V16_FOLD_4(fold, 3, 7);                                                         \
+    V16_FOLD_2(fold, 1, 3);                                                         \
+    v16 d = fold(_mm512_shuffle_ps(c0, c1, 0x88), _mm512_shuffle_ps(c0, c1, 0xdd)); \
+    d = _mm512_permute_ps(d, 0xd8);                                                 \
     return _mm512_shuffle_f32x4(d, d, 0xd8)
 #define V16_HAS_ROWS
 static inline v16 v16_sum_rows(const v16 r[16]) {
@@ -150,6 +172,9 @@ static inline v16 v16_sum_rows(const v16 r[16]) {
 }
 static inline v16 v16_max_rows(const v16 r[16]) {
     V16_FOLD_ROWS(v16_max);
+}
+static inline v16 v16_larger_rows(const v16 r[16]) {
+    V16_FOLD_ROWS(v16_larger);
 }
 
 /* ---- eight 64-bit integers ---- */

@@ -85,6 +85,10 @@ static inline v16 v16_max(v16 m, v16 x) {
     V16_BUILD(vbslq_f32(vorrq_u32(vcgtq_f32(x.q[i], m.q[i]), vmvnq_u32(vceqq_f32(x.q[i], x.q[i]))),
                         x.q[i], m.q[i]));
 }
+/* The same where neither is a NaN. */
+static inline v16 v16_larger(v16 m, v16 x) {
+    V16_BUILD(vmaxq_f32(x.q[i], m.q[i]));
+}
 /* a > b ? x : y and so on; false when either is a NaN. */
 static inline v16 v16_if_gt(v16 a, v16 b, v16 x, v16 y) {
     V16_BUILD(vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), x.q[i], y.q[i]));

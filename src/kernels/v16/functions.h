@@ -34,6 +34,15 @@ static inline v16 exp16(v16 x) {
 #endif
 }
 
+/* exp16 where x <= EXP_MAX, or a NaN. */
+static inline v16 exp_below16(v16 x) {
+#ifdef V16_SCALEF
+    return exp_inside16(v16_at_least(x, -110));
+#else
+    return v16_if_gt(v16_set1(EXP_MIN), x, v16_zero(), exp_inside16(x));
+#endif
+}
+
 /* 1 / (1 + e) */
 static inline v16 share16(v16 e) {
     return v16_div(v16_set1(1.0f), v16_add(v16_set1(1.0f), e));

@@ -74,6 +74,10 @@ static inline v16 v16_max_rows(const v16 r[16]) {
     for (int i = 0; i < 16; i++) max[i] = v16_max_lanes(r[i]);
     return v16_load(max);
 }
+/* The same where no lane is a NaN. */
+static inline v16 v16_larger_rows(const v16 r[16]) {
+    return v16_max_rows(r);
+}
 #endif
 
 #endif
