@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "tests/fuzz/choices.c"
-#include "tests/support/draws.h"
-
-enum { ROUNDS = 4000, ROOM = 600 };
+#include "tests/support/mutations.h"
 
 static const char *const seeds[] = {
     "{\"context\": \"a \", \"choices\": [\"b\", \"c\"], \"label\": 1}\n{\"context\": \"\","
@@ -22,36 +20,20 @@ static const char *const seeds[] = {
     "{\"sentence_good\": \"g\", \"sentence_bad\": \"b\"}",
 };
 
-static lm_draws draws = {.seed = 21};
-
-static size_t mutate(uint8_t *data, size_t size) {
-    static const char *const pieces[] = {"\"", "[",     "]", "{", "}", "null", "-1", ",",
-                                         "\n", "\\u00", "9", " ", ":", "\"\"", "64", "\xFF"};
-    size_t at = lm_draw(&draws, size), n = 1 + lm_draw(&draws, 12);
-    if (lm_draw(&draws, 3) == 0 && size > 1) {
-        n = n < size - at ? n : size - at;
-        memmove(data + at, data + at + n, size - at - n);
-        return size - n;
-    }
-    const char *piece = pieces[lm_draw(&draws, sizeof pieces / sizeof *pieces)];
-    n = strlen(piece);
-    if (size + n > ROOM) return size;
-    memmove(data + at + n, data + at, size - at);
-    memcpy(data + at, piece, n);
-    return size + n;
-}
+static const char *const pieces[] = {"\"", "[",     "]", "{", "}", "null", "-1", ",",
+                                     "\n", "\\u00", "9", " ", ":", "\"\"", "64", "\xFF"};
 
 static void test_questions(void **state) {
     (void)state;
+    static lm_mutations m = {.draws = {.seed = 21},
+                             .rounds = 4000,
+                             .most = 4,
+                             .room = 600,
+                             .pieces = pieces,
+                             .n_pieces = sizeof pieces / sizeof *pieces,
+                             .target = LLVMFuzzerTestOneInput};
     for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++)
-        for (int i = 0; i < ROUNDS; i++) {
-            uint8_t data[ROOM];
-            size_t size = strlen(seeds[s]);
-            memcpy(data, seeds[s], size);
-            for (size_t times = lm_draw(&draws, 5); times > 0 && size > 1; times--)
-                size = mutate(data, size);
-            LLVMFuzzerTestOneInput(data, size);
-        }
+        lm_mutations_run(&m, seeds[s], strlen(seeds[s]));
 }
 
 int main(void) {

@@ -4,53 +4,30 @@
 #include <stdio.h>
 
 #include "tests/fuzz/documents.c"
-#include "tests/support/draws.h"
+#include "tests/support/mutations.h"
 
-enum { ROUNDS = 20000, ROOM = 512 };
-
-static lm_draws draws = {.seed = 12};
-
-static size_t mutate(uint8_t *data, size_t size) {
-    static const char *const pieces[] = {"ab\nab", "ab\n", "ab",   "\n", "{\"a\":{\"b\":\"",
-                                         "\"}}\n", "\\u",  "d800", "\"", "{",
-                                         "]",      "null", ",",    "\\"};
-    size_t at = lm_draw(&draws, size), n = 1 + lm_draw(&draws, 8);
-    if (lm_draw(&draws, 3) == 0 && size > 1) {
-        n = n < size - at ? n : size - at;
-        memmove(data + at, data + at + n, size - at - n);
-        return size - n;
-    }
-    const char *piece = pieces[lm_draw(&draws, sizeof pieces / sizeof *pieces)];
-    n = strlen(piece);
-    if (size + n > ROOM) return size;
-    memmove(data + at + n, data + at, size - at);
-    memcpy(data + at, piece, n);
-    if (lm_draw(&draws, 4) == 0) data[at] = (uint8_t)(data[at] ^ 1u << lm_draw(&draws, 8));
-    return size + n;
-}
-
-static void try_all(const void *seed, size_t seed_size) {
-    uint8_t data[ROOM];
-    for (int i = 0; i < ROUNDS; i++) {
-        size_t size = seed_size;
-        memcpy(data, seed, size);
-        for (size_t times = 1 + lm_draw(&draws, 6); times > 0 && size > 1; times--)
-            size = mutate(data, size);
-        LLVMFuzzerTestOneInput(data, size);
-    }
-}
+static const char *const pieces[] = {"ab\nab", "ab\n", "ab",   "\n", "{\"a\":{\"b\":\"",
+                                     "\"}}\n", "\\u",  "d800", "\"", "{",
+                                     "]",      "null", ",",    "\\"};
+static lm_mutations mutations = {.draws = {.seed = 12},
+                                 .rounds = 20000,
+                                 .most = 6,
+                                 .room = 512,
+                                 .pieces = pieces,
+                                 .n_pieces = sizeof pieces / sizeof *pieces,
+                                 .target = LLVMFuzzerTestOneInput};
 
 static void test_separators(void **state) {
     (void)state;
     static const char seed[] = "0onetwo";
-    try_all(seed, sizeof seed - 1);
+    lm_mutations_run(&mutations, seed, sizeof seed - 1);
 }
 
 static void test_json_lines(void **state) {
     (void)state;
     static const char seed[] =
         "1{\"a\":{\"b\":\"x\\n\"}}\n\n{\"a.b\":null}\r\n{\"c\":[1],\"a\":{\"b\":\"y\"}}";
-    try_all(seed, sizeof seed - 1);
+    lm_mutations_run(&mutations, seed, sizeof seed - 1);
 }
 
 static void test_compressed(void **state) {
@@ -62,7 +39,7 @@ static void test_compressed(void **state) {
     /* The last 0x00 of a member is the one that ends the text. */
     memcpy(seed + 1, member, sizeof member);
     memcpy(seed + 1 + sizeof member, member, sizeof member);
-    try_all(seed, 1 + 2 * sizeof member);
+    lm_mutations_run(&mutations, seed, 1 + 2 * sizeof member);
 }
 
 int main(void) {
