@@ -42,6 +42,7 @@
 #ifndef LM_KERNELS_KERNELS_H
 #define LM_KERNELS_KERNELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bf16.h"
@@ -65,7 +66,11 @@ typedef void lm_kernel_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a,
  * B's column j make two links of the chain, the second elements first:
  *     c = fma(a_i,2p+1, b_2p+1,j, c); c = fma(a_i,2p, b_2p,j, c)
  * which is what the hardware's dot product of pairs does (measured on Zen 4: equal on 96 million
- * lanes). `pairs` and the strides of a and b count pairs. */
+ * lanes). `pairs` and the strides of a and b count pairs.
+ *
+ * Where there is no such instruction, lm_kernels.pairs_are_wide: gemm_f32 gives the same bits sooner
+ * from pairs laid out wide, as two floats each, the second element first. Of half a pair the first
+ * of the two floats is 0. */
 typedef void lm_kernel_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_bf16_pair *a,
                                  int64_t a_row, int64_t a_col, const lm_bf16_pair *b, int64_t b_row,
                                  const float *init, int64_t init_row, float *c, int64_t c_row);
@@ -100,6 +105,20 @@ typedef void lm_kernel_pack_bf16_from_f32(int64_t count, int64_t width, int64_t 
 typedef void lm_kernel_pack_bf16_from_bf16(int64_t count, int64_t width, int64_t k,
                                            const lm_bf16 *x, int64_t x_row, int64_t x_col,
                                            lm_bf16_pair *out);
+
+/* The same panels wide: out[2p*width + i] = x_i,2p+1 and out[(2p+1)*width + i] = x_i,2p, rounded to
+ * bf16, as fp32. */
+typedef void lm_kernel_pack_wide_from_f32(int64_t count, int64_t width, int64_t k, const float *x,
+                                          int64_t x_row, int64_t x_col, float *out);
+typedef void lm_kernel_pack_wide_from_bf16(int64_t count, int64_t width, int64_t k,
+                                           const lm_bf16 *x, int64_t x_row, int64_t x_col,
+                                           float *out);
+/* Rows of n as wide pairs, overwritten: y_i,2p = x_i,2p+1 and y_i,2p+1 = x_i,2p for p < (n+1)/2,
+ * rounded to bf16, as fp32; 0 for an x beyond n. Strides x_row and y_row. */
+typedef void lm_kernel_wide_from_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+                                     float *y, int64_t y_row);
+typedef void lm_kernel_wide_from_bf16(int64_t rows, int64_t n, const lm_bf16 *x, int64_t x_row,
+                                      float *y, int64_t y_row);
 
 /* y_ij = x_ij rounded to nearest even (base/bf16.h), overwritten; rows of n, strides x_row and
  * y_row. */
@@ -266,16 +285,17 @@ typedef double lm_kernel_peak_f32(int64_t iterations);
 typedef double lm_kernel_peak_bf16(int64_t iterations);
 
 /* ---- the list ----------------------------------------------------------------------------------
- * X(isa, name) for every kernel that has a fast version, and for those that are plain C on most
- * instruction sets. */
+ * X(isa, name) for every kernel that has a fast version; for those that are plain C on most
+ * instruction sets; and for those that only an instruction for pairs of bf16 makes fast. */
 #define LM_KERNELS_FAST(X, isa)     \
     X(isa, gemm_f32)                \
-    X(isa, gemm_bf16)               \
     X(isa, dots_f32)                \
     X(isa, dots_bf16)               \
     X(isa, pack_f32)                \
-    X(isa, pack_bf16_from_f32)      \
-    X(isa, pack_bf16_from_bf16)     \
+    X(isa, pack_wide_from_f32)      \
+    X(isa, pack_wide_from_bf16)     \
+    X(isa, wide_from_f32)           \
+    X(isa, wide_from_bf16)          \
     X(isa, bf16_from_f32)           \
     X(isa, f32_from_bf16)           \
     X(isa, add_f32)                 \
@@ -314,7 +334,11 @@ typedef double lm_kernel_peak_bf16(int64_t iterations);
     X(isa, peak_f32)                \
     X(isa, peak_bf16)
 #define LM_KERNELS_PLAIN(X, isa) X(isa, attention_finish_f32)
-#define LM_KERNELS(X, isa)       LM_KERNELS_FAST(X, isa) LM_KERNELS_PLAIN(X, isa)
+#define LM_KERNELS_PAIRS(X, isa) \
+    X(isa, gemm_bf16)            \
+    X(isa, pack_bf16_from_f32)   \
+    X(isa, pack_bf16_from_bf16)
+#define LM_KERNELS(X, isa) LM_KERNELS_FAST(X, isa) LM_KERNELS_PLAIN(X, isa) LM_KERNELS_PAIRS(X, isa)
 
 /* What X may be: a member of the table; the declaration of an instruction set's version, which is
  * named lm_<isa>_<kernel>; and the assignment that puts that version into the table k. */
@@ -326,6 +350,7 @@ typedef struct lm_kernels {
     lm_isa_mask isas; /* the rungs that were climbed */
     /* Register tiles this table's gemm_f32 and gemm_bf16 like best; multiples waste nothing. */
     int gemm_f32_mr, gemm_f32_nr, gemm_bf16_mr, gemm_bf16_nr;
+    bool pairs_are_wide; /* products of bf16 by gemm_f32 */
     LM_KERNELS(LM_KERNEL_MEMBER, )
 } lm_kernels;
 

@@ -57,6 +57,12 @@ static int64_t unpacked(const lm_kernel_call *c) {
 static int64_t panel(const lm_kernel_call *c) {
     return (c->rows + c->n) * c->k;
 }
+static int64_t wide_panel(const lm_kernel_call *c) {
+    return (c->rows + c->n) * ((c->k + 1) / 2 * 2);
+}
+static int64_t wide_rows(const lm_kernel_call *c) {
+    return c->rows > 0 ? (c->rows - 1) * (c->stride + 1) + (c->n + 1) / 2 * 2 : 0;
+}
 static int64_t panel_of_pairs(const lm_kernel_call *c) {
     return (c->rows + c->n) * ((c->k + 1) / 2);
 }
@@ -124,6 +130,10 @@ static int64_t x_col(const lm_kernel_call *c) {
 CALL(pack_f32, rows, rows + n, k, b[X], x_row(c), x_col(c), b[OUT])
 CALL(pack_bf16_from_f32, rows, rows + n, k, b[X], x_row(c), x_col(c), pairs(b[OUT]))
 CALL(pack_bf16_from_bf16, rows, rows + n, k, bf16(c, X), x_row(c), x_col(c), pairs(b[OUT]))
+CALL(pack_wide_from_f32, rows, rows + n, k, b[X], x_row(c), x_col(c), b[OUT])
+CALL(pack_wide_from_bf16, rows, rows + n, k, bf16(c, X), x_row(c), x_col(c), b[OUT])
+CALL(wide_from_f32, rows, n, b[X], stride, b[Y], stride + 1)
+CALL(wide_from_bf16, rows, n, bf16(c, X), stride, b[Y], stride + 1)
 CALL(bf16_from_f32, rows, n, b[X], stride, bf16(c, Y), stride)
 CALL(f32_from_bf16, n, bf16(c, X), b[Y])
 
@@ -225,6 +235,12 @@ const lm_kernel_row lm_kernel_list[] = {
         [X] = READ(unpacked), [OUT] = BUFFER(PAIRS, panel_of_pairs, 0, 1)),
     ROW(pack_bf16_from_bf16, GEMM, 3, 0,
         [X] = BUFFER(BF16, unpacked, 1, 0), [OUT] = BUFFER(PAIRS, panel_of_pairs, 0, 1)),
+    ROW(pack_wide_from_f32, GEMM, 3, 0, [X] = READ(unpacked), [OUT] = WRITE(wide_panel)),
+    ROW(pack_wide_from_bf16, GEMM, 3, 0,
+        [X] = BUFFER(BF16, unpacked, 1, 0), [OUT] = WRITE(wide_panel)),
+    ROW(wide_from_f32, MATRIX, 1, 0, [X] = READ(strided), [Y] = WRITE(wide_rows)),
+    ROW(wide_from_bf16, MATRIX, 1, 0,
+        [X] = BUFFER(BF16, strided, 1, 0), [Y] = WRITE(wide_rows)),
     ROW(bf16_from_f32, MATRIX, 1, 0, [X] = READ(strided), [Y] = BUFFER(BF16, strided, 0, 1)),
     ROW(f32_from_bf16, VECTOR, 1, 0, [X] = BUFFER(BF16, of_n, 1, 0), [Y] = WRITE(of_n)),
     ROW(add_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = UPDATE(of_n)),

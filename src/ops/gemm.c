@@ -45,14 +45,15 @@ typedef struct panel_of_c {
 static void multiply_tile(const gemm_job *j, int64_t rows, const panel_of_c *c, int64_t i,
                           const rows_of_a *a, const void *b, int64_t b_row) {
     const lm_kernels *kernel = j->compute->kernels;
-    const void *a_tile = lm_gemm_element(a->a, i * a->next);
+    const void *a_tile = lm_gemm_word(a->a, i * a->next);
     const float *init = c->init ? c->init + i * c->init_row : NULL;
     float *to = c->c + i * c->c_row;
-    if (j->steps == 2)
-        kernel->gemm_bf16(rows, c->n, j->k, a_tile, a->row, a->col, b, b_row, init, c->init_row, to,
+    int64_t k = j->k * j->words;
+    if (j->steps == 2 && j->words == 1)
+        kernel->gemm_bf16(rows, c->n, k, a_tile, a->row, a->col, b, b_row, init, c->init_row, to,
                           c->c_row);
     else
-        kernel->gemm_f32(rows, c->n, j->k, a_tile, a->row, a->col, b, b_row, init, c->init_row, to,
+        kernel->gemm_f32(rows, c->n, k, a_tile, a->row, a->col, b, b_row, init, c->init_row, to,
                          c->c_row);
 }
 
@@ -98,7 +99,7 @@ static void multiply(const gemm_job *j, int worker, int64_t m0, int64_t m1, int6
                      int64_t p1) {
     const lm_gemm *g = j->g;
     rows_of_a a = lm_gemm_prepare_a(j, worker, m0, m1 - m0);
-    int64_t panels = FINISH_N * (j->k < PREFETCH_K ? 2 : 1) / j->nr;
+    int64_t panels = FINISH_N * (j->k * j->words < PREFETCH_K ? 2 : 1) / j->nr;
     for (int64_t p = p0, next; p < p1; p = next) {
         next = lm_min(p + panels, p1);
         lm_gemm_block block = block_of(j, worker, m0, m1, p, next);
@@ -151,7 +152,7 @@ static void run(const gemm_job *j, int64_t tasks, lm_pool_task *task) {
 static bool prefetches_c(const gemm_job *j) {
     const lm_gemm *g = j->g;
     bool reads_c = !j->first || (g->init && g->init == g->c);
-    return (j->k >= PREFETCH_K && !g->finish_only) || (reads_c && g->m * g->n >= FAR_C);
+    return (j->k * j->words >= PREFETCH_K && !g->finish_only) || (reads_c && g->m * g->n >= FAR_C);
 }
 
 static int64_t steps_per_element(lm_precision precision) {
@@ -165,7 +166,7 @@ bool lm_gemm_uses_c(lm_precision precision, int64_t k) {
 void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     if (g->m <= 0 || g->n <= 0) return;
     const lm_kernels *kernel = compute->kernels;
-    bool bf16 = compute->precision == LM_BF16;
+    bool bf16 = compute->precision == LM_BF16, wide = bf16 && kernel->pairs_are_wide;
     LM_ASSERT(bf16 || (g->a.type == LM_FP32 && g->b.type == LM_FP32));
     LM_ASSERT(!g->finish_only || (g->finish && !g->k_part && (!g->init || g->init != g->c)));
     LM_ASSERT(g->c || (g->finish_only && !lm_gemm_uses_c(compute->precision, g->k)));
@@ -173,12 +174,13 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     gemm_job j = {.compute = compute,
                   .g = g,
                   .steps = steps_per_element(compute->precision),
+                  .words = wide ? 2 : 1,
                   .workers = small ? 1 : lm_pool_threads(compute->pool),
-                  .mr = bf16 ? kernel->gemm_bf16_mr : kernel->gemm_f32_mr,
-                  .nr = bf16 ? kernel->gemm_bf16_nr : kernel->gemm_f32_nr};
+                  .mr = bf16 && !wide ? kernel->gemm_bf16_mr : kernel->gemm_f32_mr,
+                  .nr = bf16 && !wide ? kernel->gemm_bf16_nr : kernel->gemm_f32_nr};
     int64_t elements = lm_gemm_cut_k(&j);
     int64_t block_n = even_block(g->n, SHARE_N / j.nr * j.nr * j.workers, j.nr);
-    int64_t block_k = even_block(elements, BLOCK_K, 8);
+    int64_t block_k = even_block(elements, BLOCK_K / j.words, 8);
     lm_gemm_choose_forms(&j);
     for (j.n0 = 0; j.n0 < g->n; j.n0 += block_n) {
         j.n = lm_min(g->n - j.n0, block_n);

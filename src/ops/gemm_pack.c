@@ -63,7 +63,7 @@ static bool has_pairs(const lm_gemm *g) {
 static a_form form_of_a(const gemm_job *j) {
     const lm_gemm *g = j->g;
     if (j->steps == 2 && (g->a_col != 1 || j->first_part < g->k)) return A_PACKED;
-    if (j->steps == 2 && !has_pairs(g)) return A_COPIED;
+    if (j->words == 2 || (j->steps == 2 && !has_pairs(g))) return A_COPIED;
     if (g->n <= 2 * j->nr) return A_IN_PLACE;
     if (g->a_col == 1) return same_set(row_bytes(g->a, g->a_row)) ? A_COPIED : A_IN_PLACE;
     return g->a_row == 1 && j->mr >= 8 ? A_IN_PLACE : A_PACKED;
@@ -99,8 +99,12 @@ static void pack_panel(const gemm_job *j, int64_t k0, int64_t k, int64_t width, 
         next = lm_min(end, k0 + lm_divide_up(at.left, j->steps));
         int64_t steps = lm_min((next - k0) * j->steps, at.left); /* odd: half a pair is missing */
         lm_array x = lm_array_from(l.x, at.step * l.step);
-        void *to = lm_gemm_element(out, k0 * width);
-        if (x.type == LM_BF16)
+        void *to = lm_gemm_word(out, k0 * j->words * width);
+        if (j->words == 2 && x.type == LM_BF16)
+            kernel->pack_wide_from_bf16(l.count, width, steps, x.at, l.line, l.step, to);
+        else if (j->words == 2)
+            kernel->pack_wide_from_f32(l.count, width, steps, x.at, l.line, l.step, to);
+        else if (x.type == LM_BF16)
             kernel->pack_bf16_from_bf16(l.count, width, steps, x.at, l.line, l.step, to);
         else if (j->steps == 2)
             kernel->pack_bf16_from_f32(l.count, width, steps, x.at, l.line, l.step, to);
@@ -119,7 +123,7 @@ static void pack_panels(const gemm_job *j, int64_t k0, int64_t k1, int64_t width
         next = lm_min(k0 + chunk, k1);
         for (int64_t i = 0; i < l.count; i += width)
             pack_panel(j, k0, next - k0, width, lines_from(l, i, width),
-                       lm_gemm_element(out, i * j->k));
+                       lm_gemm_word(out, i * j->words * j->k));
     }
 }
 
@@ -128,7 +132,7 @@ static void pack_panels(const gemm_job *j, int64_t k0, int64_t k1, int64_t width
  * sets. */
 void *lm_gemm_panel_of_b(const gemm_job *j, int64_t p) {
     int64_t each = SHARE_N / j->nr;
-    return lm_gemm_scratch_of(j, (int)(p / each))->b + p % each * (j->k * j->nr);
+    return lm_gemm_scratch_of(j, (int)(p / each))->b + p % each * (j->k * j->words * j->nr);
 }
 
 /* Few panels are cut along k too, so that all workers pack, each of many workers twice. */
@@ -164,12 +168,18 @@ void lm_gemm_pack_task(void *job, int64_t task, int worker) {
 /* ---- A --------------------------------------------------------------------------------------- */
 /* One row of the block, as it lies. */
 static void copy_row(const gemm_job *j, lm_array x, void *out) {
+    const lm_kernels *kernels = j->compute->kernels;
     int64_t steps = lm_min(j->k * j->steps, j->g->k - j->k0 * j->steps);
-    if (x.type == LM_FP32 && j->steps == 2)
-        j->compute->kernels->bf16_from_f32(1, steps, x.at, steps, out, steps);
+    if (j->words == 2 && x.type == LM_BF16)
+        kernels->wide_from_bf16(1, steps, x.at, steps, out, steps);
+    else if (j->words == 2)
+        kernels->wide_from_f32(1, steps, x.at, steps, out, steps);
+    else if (x.type == LM_FP32 && j->steps == 2)
+        kernels->bf16_from_f32(1, steps, x.at, steps, out, steps);
     else
         memcpy(out, x.at, lm_array_element_bytes(x.type) * (size_t)steps);
-    if (steps < j->k * j->steps) ((lm_bf16 *)out)[steps] = 0; /* the other half of a pair */
+    if (j->words == 1 && steps < j->k * j->steps)
+        ((lm_bf16 *)out)[steps] = 0; /* the other half of a pair */
 }
 
 rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m) {
@@ -185,7 +195,7 @@ rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m
         return (rows_of_a){scratch, BLOCK_K + PAD, BLOCK_K + PAD, 1};
     case A_PACKED:
         pack_panels(j, 0, j->k, j->mr, l, scratch);
-        return (rows_of_a){scratch, j->k, 1, j->mr};
+        return (rows_of_a){scratch, j->k * j->words, 1, j->mr};
     case A_IN_PLACE:
         break;
     }

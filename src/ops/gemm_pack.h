@@ -1,8 +1,8 @@
 /* The operands of a matrix product as the micro-kernel reads them: in place, copied, or packed into
  * panels. Inside the room; the loops are in gemm.c.
  *
- * Operands are counted in elements of four bytes: a float, or a pair of bf16 (kernels.h), which is
- * two steps of k. */
+ * k is counted in elements: at fp32 a step, at bf16 a pair of steps. An operand in scratch has four
+ * bytes for one, a float or a pair (kernels.h), or where pairs are wide two floats. */
 #ifndef LM_OPS_GEMM_PACK_H
 #define LM_OPS_GEMM_PACK_H
 
@@ -35,6 +35,7 @@ typedef struct gemm_job {
     const lm_compute *compute;
     const lm_gemm *g;
     int64_t steps;            /* of k per element: 1, or 2 for bf16 */
+    int64_t words;            /* of four bytes per element: 1, or 2 where pairs are wide */
     int64_t part, first_part; /* of k, in steps; both k where pairs meet the parts' ends anyway */
     int workers;              /* how many take part, each with panels of B in its scratch */
     int64_t mr, nr;           /* the micro-kernel's register tile */
@@ -48,7 +49,8 @@ typedef struct gemm_job {
     int64_t pack_parts, pack_k; /* how k is cut into tasks of packing */
 } gemm_job;
 
-static inline void *lm_gemm_element(const void *x, int64_t i) {
+/* x + i words */
+static inline void *lm_gemm_word(const void *x, int64_t i) {
     return (char *)x + i * (int64_t)sizeof(float);
 }
 
@@ -70,10 +72,10 @@ void lm_gemm_choose_forms(gemm_job *j);
 int64_t lm_gemm_cut_packing(gemm_job *j);
 void lm_gemm_pack_task(void *job, int64_t task, int worker);
 
-/* Panel p of the packed block of B, [k, nr] elements. */
+/* Panel p of the packed block of B, [k * words, nr]. */
 void *lm_gemm_panel_of_b(const gemm_job *j, int64_t p);
 
-/* Element (i,k) of a block of A at a[i*next + k*col] where row i begins a register tile; the tile's
+/* Word (i,k) of a block of A at a[i*next + k*col] where row i begins a register tile; the tile's
  * further rows are `row` apart. */
 typedef struct rows_of_a {
     const void *a;

@@ -5,8 +5,8 @@
 
 #include "kernels/kernels.h"
 
-enum { GEMM_F32_MR = 6, GEMM_F32_NR = 16, GEMM_BF16_MR = 4, GEMM_BF16_NR = 16 };
+enum { GEMM_F32_MR = 6, GEMM_F32_NR = 16 };
 
-LM_KERNELS(LM_KERNEL_DECLARE, avx2)
+LM_KERNELS_FAST(LM_KERNEL_DECLARE, avx2)
 
 #endif

@@ -4,33 +4,7 @@
 #include "kernels/avx2/isa.h"
 #include "kernels/avx2/transpose.h"
 
-#include <immintrin.h>
 #include <string.h>
-
-static __m256i first(int64_t count) {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count),
-                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
-/* The first `lanes` <= 8 floats; in pieces, because masked stores are microcoded on some CPUs. */
-static void store_lanes(float *out, int64_t lanes, __m256 v) {
-    if (lanes == 8) {
-        _mm256_storeu_ps(out, v);
-        return;
-    }
-    __m128 part = _mm256_castps256_ps128(v);
-    if (lanes & 4) {
-        _mm_storeu_ps(out, part);
-        part = _mm256_extractf128_ps(v, 1);
-        out += 4;
-    }
-    if (lanes & 2) {
-        _mm_storel_pi((__m64 *)out, part);
-        part = _mm_movehl_ps(part, part);
-        out += 2;
-    }
-    if (lanes & 1) _mm_store_ss(out, part);
-}
 
 /* `lanes` <= 8 columns of a panel from `rows` <= lanes rows of x that run along k; zeros beyond. */
 static void transpose_rows(int64_t rows, int64_t lanes, int64_t k, const float *x, int64_t x_row,

@@ -3,6 +3,7 @@
 #define LM_KERNELS_AVX2_TRANSPOSE_H
 
 #include <immintrin.h>
+#include <stdint.h>
 
 /* r[i] lane j <-> r[j] lane i. */
 static inline void transpose8(__m256 r[8]) {
@@ -18,6 +19,32 @@ static inline void transpose8(__m256 r[8]) {
     r[1] = _mm256_permute2f128_ps(u1, u5, 0x20), r[5] = _mm256_permute2f128_ps(u1, u5, 0x31);
     r[2] = _mm256_permute2f128_ps(u2, u6, 0x20), r[6] = _mm256_permute2f128_ps(u2, u6, 0x31);
     r[3] = _mm256_permute2f128_ps(u3, u7, 0x20), r[7] = _mm256_permute2f128_ps(u3, u7, 0x31);
+}
+
+/* All ones in the first `count` lanes. */
+static inline __m256i first(int64_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* The first `lanes` <= 8 floats; in pieces, because masked stores are microcoded on some CPUs. */
+static inline void store_lanes(float *out, int64_t lanes, __m256 v) {
+    if (lanes == 8) {
+        _mm256_storeu_ps(out, v);
+        return;
+    }
+    __m128 part = _mm256_castps256_ps128(v);
+    if (lanes & 4) {
+        _mm_storeu_ps(out, part);
+        part = _mm256_extractf128_ps(v, 1);
+        out += 4;
+    }
+    if (lanes & 2) {
+        _mm_storel_pi((__m64 *)out, part);
+        part = _mm_movehl_ps(part, part);
+        out += 2;
+    }
+    if (lanes & 1) _mm_store_ss(out, part);
 }
 
 #endif

@@ -127,6 +127,27 @@ static inline __m256 v16_widen8(const uint16_t *x) {
 static inline v16 v16_load_bf16(const lm_bf16 *x) {
     return v16_make(v16_widen8(x), v16_widen8(x + 8));
 }
+/* Each rounded to bf16 (base/bf16.h), as fp32. */
+static inline __m256 v16_round8(__m256 x) {
+    __m256i bits = _mm256_castps_si256(x), one = _mm256_set1_epi32(1);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), one);
+    __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    __m256i exponent = _mm256_and_si256(bits, _mm256_set1_epi32(0x7f800000));
+    __m256i tiny = _mm256_cmpeq_epi32(exponent, _mm256_setzero_si256()); /* zero or denormal */
+    __m256i sign = _mm256_and_si256(bits, _mm256_set1_epi32((int)0x80000000u));
+    __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    rounded = _mm256_blendv_epi8(rounded, sign, tiny);
+    rounded = _mm256_blendv_epi8(rounded, quiet, nan);
+    return _mm256_castsi256_ps(_mm256_and_si256(rounded, _mm256_set1_epi32((int)0xffff0000u)));
+}
+static inline v16 v16_round_bf16(v16 a) {
+    return v16_make(v16_round8(a.lo), v16_round8(a.hi));
+}
+/* Lanes 0 and 1 change places, 2 and 3, and so on. */
+static inline v16 v16_swap(v16 a) {
+    return v16_make(_mm256_permute_ps(a.lo, 0xb1), _mm256_permute_ps(a.hi, 0xb1));
+}
 /* 16 integers as floats. */
 static inline v16 v16_load_u16(const uint16_t *x) {
     __m128i lo = _mm_loadu_si128((const __m128i *)(const void *)x);

@@ -6,9 +6,14 @@
 
 #include "kernels/kernels.h"
 
-enum { GEMM_F32_MR = 12, GEMM_F32_NR = 32, GEMM_BF16_MR = 12, GEMM_BF16_NR = 32 };
+enum { GEMM_F32_MR = 12, GEMM_F32_NR = 32 };
 
-LM_KERNELS(LM_KERNEL_DECLARE, avx512)
-LM_KERNEL_DECLARE(avx2, pack_f32) /* copies: 512-bit registers bring nothing */
+#define LM_KERNELS_AVX512(X, isa) LM_KERNELS_FAST(X, isa) LM_KERNELS_PLAIN(X, isa)
+
+LM_KERNELS_AVX512(LM_KERNEL_DECLARE, avx512)
+/* 512-bit registers bring nothing to copies */
+LM_KERNEL_DECLARE(avx2, pack_f32)
+LM_KERNEL_DECLARE(avx2, pack_wide_from_f32)
+LM_KERNEL_DECLARE(avx2, pack_wide_from_bf16)
 
 #endif

@@ -113,6 +113,22 @@ static inline v16 v16_load_bf16_n(const lm_bf16 *x, int64_t n) {
     __m256i halves = _mm256_maskz_loadu_epi16(v16_mask(n), x);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
+/* Each rounded to bf16 (base/bf16.h), as fp32. */
+static inline v16 v16_round_bf16(v16 x) {
+    const __m512i exponent = _mm512_set1_epi32(0x7f800000), half = _mm512_set1_epi32(0x7fff);
+    __m512i bits = _mm512_castps_si512(x);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, half), odd);
+    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    __mmask16 tiny = _mm512_testn_epi32_mask(bits, exponent); /* zero or denormal */
+    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    rounded = _mm512_mask_and_epi32(rounded, tiny, bits, _mm512_set1_epi32((int)0x80000000u));
+    return _mm512_castsi512_ps(_mm512_and_si512(rounded, _mm512_set1_epi32((int)0xffff0000u)));
+}
+/* Lanes 0 and 1 change places, 2 and 3, and so on. */
+static inline v16 v16_swap(v16 a) {
+    return _mm512_permute_ps(a, 0xb1);
+}
 /* 16 integers as floats. */
 static inline v16 v16_load_u16(const uint16_t *x) {
     __m256i bits = _mm256_loadu_si256((const __m256i *)(const void *)x);

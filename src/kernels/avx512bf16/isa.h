@@ -8,11 +8,11 @@
 enum { GEMM_BF16_MR = 12, GEMM_BF16_NR = 32 };
 
 #define LM_KERNELS_AVX512BF16(X, isa) \
-    X(isa, gemm_bf16)                 \
-    X(isa, pack_bf16_from_f32)        \
+    LM_KERNELS_PAIRS(X, isa)          \
     X(isa, bf16_from_f32)             \
     X(isa, peak_bf16)
 
 LM_KERNELS_AVX512BF16(LM_KERNEL_DECLARE, avx512bf16)
+LM_KERNEL_DECLARE(avx512, pack_f32) /* pairs that lie as they are */
 
 #endif

@@ -2,6 +2,6 @@
 
 void lm_kernels_fill_neon(lm_kernels *k) {
     k->gemm_f32_mr = GEMM_F32_MR, k->gemm_f32_nr = GEMM_F32_NR;
-    k->gemm_bf16_mr = GEMM_BF16_MR, k->gemm_bf16_nr = GEMM_BF16_NR;
+    k->pairs_are_wide = true;
     LM_KERNELS_FAST(LM_KERNEL_FILL, neon)
 }

@@ -5,8 +5,8 @@
 
 #include "kernels/kernels.h"
 
-enum { GEMM_F32_MR = 8, GEMM_F32_NR = 12, GEMM_BF16_MR = 8, GEMM_BF16_NR = 8 };
+enum { GEMM_F32_MR = 8, GEMM_F32_NR = 12 };
 
-LM_KERNELS(LM_KERNEL_DECLARE, neon)
+LM_KERNELS_FAST(LM_KERNEL_DECLARE, neon)
 
 #endif

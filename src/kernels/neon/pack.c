@@ -4,6 +4,7 @@
 
 #include "base/numbers.h"
 #include "kernels/neon/isa.h"
+#include "kernels/neon/v16.h"
 #include "kernels/scalar/scalar.h"
 
 static void transpose4(float32x4_t r[4]) {
@@ -39,79 +40,74 @@ void lm_neon_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, i
 
 /* ---- bf16 ------------------------------------------------------------------------------------ */
 
-/* Each to nearest even as bf16, in the high half of its lane (the low half holds leftovers):
- * lm_bf16_from_f32 on vectors. */
-static uint32x4_t round_lanes(float32x4_t x) {
-    uint32x4_t bits = vreinterpretq_u32_f32(x), magnitude = vshlq_n_u32(bits, 1);
-    uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
-    uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
-    uint32x4_t tiny = vcltq_u32(magnitude, vdupq_n_u32(0x01000000)); /* zero or denormal */
-    uint32x4_t nan = vcgtq_u32(magnitude, vdupq_n_u32(0xff000000));
-    rounded = vbslq_u32(tiny, vandq_u32(bits, vdupq_n_u32(0x80000000)), rounded);
-    return vbslq_u32(nan, vorrq_u32(bits, vdupq_n_u32(0x400000)), rounded);
-}
-
-/* Pairs (first[i], second[i]). */
-static uint32x4_t zip(float32x4_t first, float32x4_t second) {
-    return vsriq_n_u32(round_lanes(second), round_lanes(first), 16);
-}
-
-/* 4 pairs of neighbours: 8 floats of x. */
-static uint32x4_t pairs_of_row(const float *x) {
-    float32x4x2_t both = vld2q_f32(x);
-    return zip(both.val[0], both.val[1]);
-}
-
-/* Four columns of a panel from four rows of x that run along k: 8 steps. */
-static void pack_block(int64_t width, const float *x, int64_t x_row, lm_bf16_pair *out) {
+/* Four columns of a panel from four rows of x that run along k, 8 steps: a pair is transposed whole,
+ * and then parted into its two floats. */
+static void widen_block(int64_t width, const lm_bf16 *x, int64_t x_row, float *out) {
     float32x4_t r[4];
-    for (int i = 0; i < 4; i++) r[i] = vreinterpretq_f32_u32(pairs_of_row(x + i * x_row));
+    for (int i = 0; i < 4; i++) r[i] = vreinterpretq_f32_u16(vld1q_u16(x + i * x_row));
     transpose4(r);
-    for (int j = 0; j < 4; j++) vst1q_u32(out + j * width, vreinterpretq_u32_f32(r[j]));
-}
-
-void lm_neon_pack_bf16_from_f32(int64_t count, int64_t width, int64_t k, const float *x,
-                                int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
-    for (int64_t i = 0; i < width; i += 4) {
-        int64_t lanes = lm_min(width - i, 4), done = 0;
-        bool whole = i + 4 <= count, along = x_col == 1 && x_row != 1;
-        const float *from = x + i * x_row;
-        if (whole && x_row == 1)
-            for (; done + 2 <= k; done += 2)
-                vst1q_u32(out + done / 2 * width + i, zip(vld1q_f32(from + done * x_col),
-                                                          vld1q_f32(from + (done + 1) * x_col)));
-        if (whole && along)
-            for (; done + 8 <= k; done += 8)
-                pack_block(width, from + done, x_row, out + done / 2 * width + i);
-        lm_scalar_pack_bf16_from_f32_columns(i, i + lanes, count, width, k - done, x + done * x_col,
-                                             x_row, x_col, out + done / 2 * width);
+    for (int j = 0; j < 4; j++, out += 2 * width) {
+        uint32x4_t pair = vreinterpretq_u32_f32(r[j]);
+        vst1q_f32(out, vreinterpretq_f32_u32(vandq_u32(pair, vdupq_n_u32(0xffff0000u))));
+        vst1q_f32(out + width, vreinterpretq_f32_u32(vshlq_n_u32(pair, 16)));
     }
 }
 
-void lm_neon_pack_bf16_from_bf16(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
-                                 int64_t x_row, int64_t x_col, lm_bf16_pair *out) {
-    if (x_col == 1 && lm_bf16_is_pairs(x, x_row, k)) { /* pairs lie as they are: four bytes each */
-        lm_neon_pack_f32(count, width, k / 2, (const float *)(const void *)x, x_row / 2, 1,
-                         (float *)(void *)out);
-        return;
-    }
-    int64_t whole = x_row == 1 ? count / 4 * 4 : 0; /* columns whose lines are interleaved */
-    for (int64_t p = 0; p + 1 < k; p += 2)
-        for (int64_t i = 0; i < whole; i += 4) {
-            const lm_bf16 *from = x + p * x_col + i;
-            uint16x4x2_t both = vzip_u16(vld1_u16(from), vld1_u16(from + x_col));
-            vst1q_u32(out + p / 2 * width + i,
-                      vreinterpretq_u32_u16(vcombine_u16(both.val[0], both.val[1])));
+static float32x4_t widen(const lm_bf16 *x) {
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(x), 16));
+}
+
+void lm_neon_pack_wide_from_bf16(int64_t count, int64_t width, int64_t k, const lm_bf16 *x,
+                                 int64_t x_row, int64_t x_col, float *out) {
+    for (int64_t p = 0; p < k; p += 8, out += 8 * width)
+        for (int64_t i = 0; i < width; i += 4) {
+            const lm_bf16 *from = x + i * x_row + p * x_col;
+            bool whole = i + 4 <= count && p + 8 <= k;
+            if (whole && x_row == 1) {
+                for (int j = 0; j < 8; j++)
+                    vst1q_f32(out + (j ^ 1) * width + i, widen(from + j * x_col));
+            } else if (whole && x_col == 1) {
+                widen_block(width, from, x_row, out + i);
+            } else {
+                for (int64_t j = 0; j < 8 && j < lm_round_up(k - p, 2); j++)
+                    for (int64_t q = i; q < width && q < i + 4; q++) {
+                        bool there = q < count && p + (j ^ 1) < k;
+                        const lm_bf16 *at = x + q * x_row + (p + (j ^ 1)) * x_col;
+                        out[j * width + q] = there ? lm_bf16_to_f32(*at) : 0.0f;
+                    }
+            }
         }
-    lm_scalar_pack_bf16_from_bf16_columns(whole, width, count, width, k, x, x_row, x_col, out);
-    if (k % 2)
-        lm_scalar_pack_bf16_from_bf16_columns(0, whole, count, width, 1, x + (k - 1) * x_col, x_row,
-                                              x_col, out + k / 2 * width);
+}
+
+/* The same from fp32: four steps of four rows. */
+void lm_neon_pack_wide_from_f32(int64_t count, int64_t width, int64_t k, const float *x,
+                                int64_t x_row, int64_t x_col, float *out) {
+    for (int64_t p = 0; p < k; p += 4, out += 4 * width)
+        for (int64_t i = 0; i < width; i += 4) {
+            const float *from = x + i * x_row + p * x_col;
+            if (i + 4 <= count && p + 4 <= k && (x_row == 1 || x_col == 1)) {
+                int64_t step = x_row == 1 ? x_col : x_row;
+                float32x4_t r[4];
+                for (int j = 0; j < 4; j++) r[j] = v16_round4(vld1q_f32(from + j * step));
+                if (x_row != 1) transpose4(r);
+                for (int j = 0; j < 4; j++) vst1q_f32(out + (j ^ 1) * width + i, r[j]);
+                continue;
+            }
+            for (int64_t j = 0; j < 4 && j < lm_round_up(k - p, 2); j++)
+                for (int64_t q = i; q < width && q < i + 4; q++) {
+                    bool there = q < count && p + (j ^ 1) < k;
+                    const float *at = x + q * x_row + (p + (j ^ 1)) * x_col;
+                    out[j * width + q] = there ? lm_bf16_to_f32(lm_bf16_from_f32(*at)) : 0.0f;
+                }
+        }
 }
 
 static void round_row(int64_t n, const float *x, lm_bf16 *y) {
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8) vst1q_u16(y + i, vreinterpretq_u16_u32(pairs_of_row(x + i)));
+    for (; i + 4 <= n; i += 4) {
+        uint32x4_t rounded = vreinterpretq_u32_f32(v16_round4(vld1q_f32(x + i)));
+        vst1_u16(y + i, vshrn_n_u32(rounded, 16));
+    }
     lm_scalar_bf16_from_f32(1, n - i, x + i, n, y + i, n);
 }
 

@@ -111,6 +111,24 @@ static inline v16 v16_scale2(v16 a, v16 shifted) {
 static inline v16 v16_load_bf16(const lm_bf16 *x) {
     V16_BUILD(vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(x + 4 * i), 16)));
 }
+/* Each rounded to bf16 (base/bf16.h), as fp32. */
+static inline float32x4_t v16_round4(float32x4_t x) {
+    uint32x4_t bits = vreinterpretq_u32_f32(x), magnitude = vshlq_n_u32(bits, 1);
+    uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+    uint32x4_t tiny = vcltq_u32(magnitude, vdupq_n_u32(0x01000000)); /* zero or denormal */
+    uint32x4_t nan = vcgtq_u32(magnitude, vdupq_n_u32(0xff000000));
+    rounded = vbslq_u32(tiny, vandq_u32(bits, vdupq_n_u32(0x80000000)), rounded);
+    rounded = vbslq_u32(nan, vorrq_u32(bits, vdupq_n_u32(0x400000)), rounded);
+    return vreinterpretq_f32_u32(vandq_u32(rounded, vdupq_n_u32(0xffff0000u)));
+}
+static inline v16 v16_round_bf16(v16 a) {
+    V16_BUILD(v16_round4(a.q[i]));
+}
+/* Lanes 0 and 1 change places, 2 and 3, and so on. */
+static inline v16 v16_swap(v16 a) {
+    V16_BUILD(vrev64q_f32(a.q[i]));
+}
 /* 16 integers as floats. */
 static inline v16 v16_load_u16(const uint16_t *x) {
     V16_BUILD(vcvtq_f32_u32(vmovl_u16(vld1_u16(x + 4 * i))));

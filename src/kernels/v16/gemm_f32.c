@@ -17,3 +17,8 @@
 #define PEAK_FLOPS  (2 * VEC)
 #define PEAK_FMA(x) vec_fma(x, vec_broadcast(0.999f), vec_broadcast(0.001f))
 #include "kernels/v16/peak.inc"
+
+/* Without an instruction for pairs, they are no faster than fp32. */
+double ISA(peak_bf16)(int64_t iterations) {
+    return ISA(peak_f32)(iterations);
+}
