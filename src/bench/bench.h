@@ -19,6 +19,7 @@
 #define LM_BENCH_BENCH_H
 
 #include "base/text.h"
+#include "machine/caches.h"
 #include "machine/cpu.h"
 
 typedef enum lm_bench_section {
@@ -42,6 +43,7 @@ typedef struct lm_bench_options {
     unsigned sections; /* bit 1 << section */
     int threads;       /* 0: all usable CPUs */
     lm_isa_mask isas;
+    const lm_caches *caches;      /* choose blocks of products by these; NULL: this machine's */
     double seconds;               /* about how long each row is repeated */
     const char *match;            /* only rows whose name contains it; "": all (not of steps) */
     const char *config;           /* the run config of steps and options; NULL: the presets */

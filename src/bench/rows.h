@@ -11,6 +11,7 @@
 typedef struct lm_bench {
     const lm_bench_options *o;
     int threads;
+    lm_caches caches;
     lm_session session; /* on all threads; sections reserve and free its scratch */
     lm_bench_peaks peaks;
     lm_bench_comparison comparison;

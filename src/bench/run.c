@@ -1,4 +1,6 @@
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bench/rows.h"
@@ -24,7 +26,10 @@ const char *lm_bench_section_name(int section) {
 }
 
 static lm_status announce(lm_bench *b, lm_error *err) {
-    char cpu[256], isas[128];
+    char cpu[256], isas[128], caches[64], blocks[64];
+    const lm_gemm_blocks *most = &b->session.compute.blocks;
+    lm_caches_describe(&b->caches, caches, sizeof caches);
+    snprintf(blocks, sizeof blocks, "%" PRId64 " x %" PRId64, most->m, most->k);
     lm_cpu_model(cpu, sizeof cpu);
     lm_cpu_describe(b->o->isas, isas, sizeof isas);
     if (b->o->json) {
@@ -33,11 +38,13 @@ static lm_status announce(lm_bench *b, lm_error *err) {
         lm_json_string(&b->writer, "cpu", cpu);
         lm_json_string(&b->writer, "isas", isas);
         lm_json_integer(&b->writer, "threads", b->threads);
+        lm_json_string(&b->writer, "caches", caches);
+        lm_json_string(&b->writer, "blocks", blocks);
         return LM_OK;
     }
     lm_text t = {0};
-    lm_text_printf(&t, "lmtrain %s on %s, %d thread%s, %s\n", LM_VERSION, cpu, b->threads,
-                   b->threads == 1 ? "" : "s", isas);
+    lm_text_printf(&t, "lmtrain %s on %s, %d thread%s, %s, caches %s: blocks of %s\n", LM_VERSION,
+                   cpu, b->threads, b->threads == 1 ? "" : "s", isas, caches, blocks);
     lm_status status = b->o->print(&t, err);
     lm_text_free(&t);
     return status;
@@ -128,6 +135,8 @@ lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
     if ((status = lm_session_open(&b.session, o->threads, o->isas, err)) != LM_OK) goto out;
     if ((status = lm_pool_create(&b.peaks.one, 1, err)) != LM_OK) goto out;
     b.threads = lm_pool_threads(b.session.compute.pool);
+    b.caches = o->caches ? *o->caches : lm_caches_detect("");
+    b.session.compute.blocks = lm_gemm_blocks_for(&b.caches, b.threads);
     lm_stop_arm(0, "stopping after the repetition at hand");
     b.began = lm_bench_host_look_now();
     status = run_sections(&b, err);

@@ -107,7 +107,7 @@ bool lm_bench_basis_is_optional(const lm_bench_basis *basis, const lm_bench *b) 
 /* ---- a run ------------------------------------------------------------------------------------*/
 
 void lm_bench_training_begin(lm_bench_training *t, const lm_bench *b) {
-    *t = (lm_bench_training){0};
+    *t = (lm_bench_training){.blocks = b->session.compute.blocks};
     t->settings =
         (lm_train_settings){.config = &t->config, .threads = b->threads, .isas = b->o->isas};
     t->trainer = (lm_trainer){.settings = &t->settings, .config = &t->config};
@@ -128,6 +128,7 @@ lm_status lm_bench_training_plan(lm_bench_training *t, lm_error *err) {
 lm_status lm_bench_training_start(lm_bench_training *t, lm_error *err) {
     t->err = err;
     t->status = lm_trainer_create(&t->trainer, err);
+    t->trainer.compute.blocks = t->blocks;
     if (t->status == LM_OK) lm_model_init(t->trainer.model, (uint64_t)t->config.run.seed);
     return t->status;
 }

@@ -21,9 +21,10 @@ typedef struct lm_bench_training {
     lm_config config;
     lm_train_settings settings;
     lm_trainer trainer;
-    double work;          /* model FLOP per step */
-    lm_phase_clock clock; /* of the last step */
-    lm_status status;     /* of the steps; its message in *err */
+    lm_gemm_blocks blocks; /* of its products */
+    double work;           /* model FLOP per step */
+    lm_phase_clock clock;  /* of the last step */
+    lm_status status;      /* of the steps; its message in *err */
     lm_error *err;
 } lm_bench_training;
 

@@ -4,7 +4,7 @@
 
 typedef struct request {
     unsigned only;
-    const char *match, *config, *compare;
+    const char *match, *config, *compare, *caches;
     int preset;
     lm_option_texts set;
     double seconds;
@@ -30,6 +30,9 @@ static const lm_option options[] = {
      "fail if a row is 15% slower than in FILE (saved --json output) in three measurements on a"
      " quiet machine; if the machine was slower or busy meanwhile, report noise",
      LM_STORED(request, compare)},
+    {"caches", "L1D,L2,L3",
+     "choose the blocks of matrix products for caches of these sizes (such as 32K,512K,16M)",
+     LM_STORED(request, caches)},
     LM_OPTION_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
     {0},
@@ -50,7 +53,11 @@ static lm_status run(const void *given, lm_error *err) {
                           .print = lm_print};
     if (r->config && r->preset >= 0)
         return lm_error_set(err, LM_ERR_USAGE, "bench: --config or --preset, not both");
-    lm_status status = lm_machine_isas(&r->machine, &b.isas, err);
+    lm_caches caches;
+    lm_status status = r->caches ? lm_caches_parse(r->caches, &caches, err) : LM_OK;
+    if (status != LM_OK) return status;
+    if (r->caches) b.caches = &caches;
+    status = lm_machine_isas(&r->machine, &b.isas, err);
     if (status != LM_OK) return status;
     return lm_bench_run(&b, err);
 }

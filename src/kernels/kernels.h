@@ -68,9 +68,9 @@ typedef void lm_kernel_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a,
  * which is what the hardware's dot product of pairs does (measured on Zen 4: equal on 96 million
  * lanes). `pairs` and the strides of a and b count pairs.
  *
- * Where there is no such instruction, lm_kernels.pairs_are_wide: gemm_f32 gives the same bits sooner
- * from pairs laid out wide, as two floats each, the second element first. Of half a pair the first
- * of the two floats is 0. */
+ * Where there is no such instruction, lm_kernels.pairs_are_wide: gemm_f32 gives the same bits
+ * sooner from pairs laid out wide, as two floats each, the second element first. Of half a pair the
+ * first of the two floats is 0. */
 typedef void lm_kernel_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_bf16_pair *a,
                                  int64_t a_row, int64_t a_col, const lm_bf16_pair *b, int64_t b_row,
                                  const float *init, int64_t init_row, float *c, int64_t c_row);

@@ -70,6 +70,8 @@ enum {
     LM_TOKEN_UNKNOWN = -1 /* document_token: not given; an error when document_mask needs it */
 };
 
+enum { LM_MODEL_MOST_WIDTH = 131072 }; /* of d_model */
+
 typedef struct lm_model_options {
     int64_t d_model, n_layers, n_heads;
     int64_t n_kv_heads; /* 0: n_heads */

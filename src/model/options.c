@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "model/parts.h"
+#include "ops/gemm.h"
 
 const char *lm_position_name(int kind) {
     static const char *const names[LM_POSITION_COUNT] = {"learned", "rope", "none"};
@@ -19,24 +20,31 @@ const char *lm_recompute_name(int kind) {
     return kind >= 0 && kind < LM_RECOMPUTE_COUNT ? names[kind] : NULL;
 }
 
-/* A product of two sizes up to this fits 64 bits; token ids have 31 bits anyway. */
-static const int64_t most = INT32_MAX;
-
 /* One line per problem. */
 static void problem_separator(lm_text *problems) {
     if (problems->length > 0) lm_text_printf(problems, "\n");
 }
 
-static bool check_size(lm_text *problems, const char *key, int64_t value, int64_t least) {
-    if (value >= least && value <= most) return true;
+static bool check_between(lm_text *problems, const char *key, int64_t value, int64_t least,
+                          int64_t greatest) {
+    if (value >= least && value <= greatest) return true;
     problem_separator(problems);
     lm_text_printf(problems, "model.%s = %lld is out of range: expected %lld to %lld", key,
-                   (long long)value, (long long)least, (long long)most);
+                   (long long)value, (long long)least, (long long)greatest);
     return false;
 }
 
+_Static_assert((int)LM_MODEL_MOST_WIDTH <= (int)LM_GEMM_FINISH_K, "products are so long at most");
+
+/* A product of two sizes up to this fits 64 bits; token ids have 31 bits anyway. */
+static const int64_t most = INT32_MAX;
+
+static bool check_size(lm_text *problems, const char *key, int64_t value, int64_t least) {
+    return check_between(problems, key, value, least, most);
+}
+
 static bool check_sizes(lm_text *problems, const lm_model_options *o) {
-    bool ok = check_size(problems, "d_model", o->d_model, 1);
+    bool ok = check_between(problems, "d_model", o->d_model, 1, LM_MODEL_MOST_WIDTH);
     ok &= check_size(problems, "n_layers", o->n_layers, 1);
     ok &= check_size(problems, "n_heads", o->n_heads, 1);
     ok &= check_size(problems, "n_kv_heads", o->n_kv_heads, 0);
@@ -190,11 +198,7 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
         if (o->head_dim == 0) o->head_dim = o->d_model / o->n_heads;
         if (o->position == LM_POSITION_ROPE && sound) check_rope(&problems, o);
         if (o->position == LM_POSITION_ROPE && o->rope_dim == 0) o->rope_dim = o->head_dim;
-        bool given = o->d_ff > 0;
-        if (!given) o->d_ff = default_d_ff(o);
-        if (!check_size(&problems, "d_ff", o->d_ff, 1) && !given)
-            lm_text_printf(&problems, "; it follows from model.d_model = %lld",
-                           (long long)o->d_model);
+        if (o->d_ff == 0) o->d_ff = default_d_ff(o);
     }
     if (problems.failed)
         status = lm_error_no_memory(err, NULL);

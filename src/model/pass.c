@@ -53,7 +53,7 @@ void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_ar
     if (p->places)
         lm_linear_decode(p->m->compute, l, lm_pass_round(p, p->rows * l->in, x), y.at);
     else
-        lm_linear_forward(p->m->compute, l, x, y, buffer(p, LM_B_WIDE, 0));
+        lm_linear_forward(p->m->compute, l, x, y);
 }
 
 void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_array x, lm_array y,
@@ -61,7 +61,7 @@ void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_arra
     if (p->places)
         lm_linear_decode_activated(p->m->compute, l, lm_pass_round(p, p->rows * l->in, x), y.at, a);
     else
-        lm_linear_forward_activated(p->m->compute, l, x, y, a, buffer(p, LM_B_WIDE, 0));
+        lm_linear_forward_activated(p->m->compute, l, x, y, a);
 }
 
 void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,

@@ -92,7 +92,7 @@ float *lm_pass_round(const pass *p, int64_t n, lm_array x);
 /* The linear layer with these weights [out, in]. */
 lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, int64_t layer,
                          int64_t in, int64_t out);
-/* y [B*T, out] overwritten = x W^T + bias, x [B*T, in]; by way of LM_B_WIDE where y is bf16. */
+/* y [B*T, out] overwritten = x W^T + bias, x [B*T, in]. */
 void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_array y);
 /* The same, then the activation: a->y overwritten; y is a->x, or a->up after a->x. */
 void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_array x, lm_array y,

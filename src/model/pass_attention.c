@@ -227,7 +227,7 @@ void lm_pass_attention_backward(const pass *p, int64_t layer) {
     lm_attention attention = attention_of(p, layer);
     lm_linear projection = projection_of(p, layer);
     lm_array dout = lm_pass_branch_backward(p, 2 * layer + 1);
-    lm_linear_backward_input(compute, &projection, dout, datt, buffer(p, LM_B_WIDE, 0));
+    lm_linear_backward_input(compute, &projection, dout, datt);
     lm_linear_backward_weights(compute, &projection, attention.out, dout, !p->begins,
                                gradient(p, LM_P_ATTN_PROJ_WEIGHT, layer),
                                gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
@@ -236,7 +236,7 @@ void lm_pass_attention_backward(const pass *p, int64_t layer) {
     lm_array dwide = heads_backward(p, layer, dqkv);
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, x);
     lm_linear l = qkv_of(p, layer);
-    lm_linear_backward_input(compute, &l, dwide, lm_array_f32(dnorm), NULL);
+    lm_linear_backward_input(compute, &l, dwide, lm_array_f32(dnorm));
     lm_linear_backward_weights(compute, &l, norm, dwide, !p->begins,
                                gradient(p, LM_P_QKV_WEIGHT, layer),
                                gradient(p, LM_P_QKV_BIAS, layer));

@@ -61,13 +61,13 @@ void lm_pass_mlp_backward(const pass *p, int64_t layer) {
     lm_activation a = activation_of(p, layer); /* x and up become their own gradients */
     lm_array dout = lm_pass_branch_backward(p, 2 * layer + 2);
     lm_linear projection = projection_of(p, layer), fc = fc_of(p, layer), up = up_of(p, layer);
-    lm_linear_backward_activated(compute, &projection, dout, &a, buffer(p, LM_B_WIDE, 0));
+    lm_linear_backward_activated(compute, &projection, dout, &a);
     lm_linear_backward_weights(compute, &projection, a.y, dout, !p->begins,
                                gradient(p, LM_P_MLP_PROJ_WEIGHT, layer),
                                gradient(p, LM_P_MLP_PROJ_BIAS, layer));
     bool gated = is_gated(p);
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_2, layer, mid);
-    lm_linear_backward_input(compute, &fc, a.x, lm_array_f32(dnorm), NULL);
+    lm_linear_backward_input(compute, &fc, a.x, lm_array_f32(dnorm));
     lm_linear_backward_weights(compute, &fc, norm, a.x, !p->begins,
                                gradient(p, gated ? LM_P_GATE_WEIGHT : LM_P_FC_WEIGHT, layer),
                                gradient(p, gated ? LM_P_GATE_BIAS : LM_P_FC_BIAS, layer));

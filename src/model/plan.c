@@ -84,8 +84,7 @@ static const struct buffer_row {
     [LM_B_DX] = {ONCE, TOKENS, C, LM_IF_TRAINING, FLOAT}, /* gradient of the residual stream */
     /* what the last product of a branch gives, if dropout adds it to x afterwards */
     [LM_B_BRANCH] = {ONCE, TOKENS, C, LM_IF_TRAINING, FLOAT},
-    /* in fp32, at times: queries, keys and values before they are rounded; their gradient; sums of
-     * a product that wait for the next block of k */
+    /* in fp32, at times: queries, keys and values before they are rounded; their gradient */
     [LM_B_WIDE] = {ONCE, TOKENS, WIDE, 0, FLOAT},
     [LM_B_DX_ROUNDED] = {ONCE, TOKENS, C, LM_IF_TRAINING | LM_IF_BF16, OPERAND},
     [LM_B_DQKV] = {ONCE, TOKENS, QKV, LM_IF_TRAINING | LM_IF_BF16, OPERAND},
@@ -98,18 +97,11 @@ typedef struct made_for {
     bool training, bf16;
 } made_for;
 
-/* Columns of LM_B_WIDE; 0: nothing needs it. The sums that wait are those over d_model: of qkv, fc,
- * up and attention's gradient at bf16, and in training of the activation's gradient. */
+/* Columns of LM_B_WIDE; 0: nothing needs it. */
 static int64_t wide_columns(const made_for *f) {
     const lm_model_options *o = f->o;
     bool changed = o->position == LM_POSITION_ROPE || o->qk_norm; /* after the projection */
-    bool wait = lm_gemm_uses_c(f->bf16 ? LM_BF16 : LM_FP32, o->d_model);
-    int64_t heads = (f->bf16 ? changed : f->training) ? lm_model_qkv_size(o) : 0;
-    int64_t sums = !wait         ? 0
-                   : f->bf16     ? lm_max(o->d_ff, lm_model_qkv_size(o))
-                   : f->training ? o->d_ff
-                                 : 0;
-    return lm_max(heads, sums);
+    return (f->bf16 ? changed : f->training) ? lm_model_qkv_size(o) : 0;
 }
 
 /* The dimension d, checked; options are below 2^31 each (lm_param_layout_make saw to it). */

@@ -56,15 +56,15 @@ static void multiply(const lm_compute *compute, lm_gemm *g, float *c) {
     lm_phase_leave(compute->phases, before);
 }
 
-/* y = the product; if y is bf16, by way of `wide`. */
-static void multiply_into(const lm_compute *compute, lm_gemm *g, lm_array y, float *wide) {
+/* y = the product. */
+static void multiply_into(const lm_compute *compute, lm_gemm *g, lm_array y) {
     block_job j = {.kernels = compute->kernels, .y = y, .width = g->n};
     if (y.type == LM_BF16) {
         g->finish = store_block;
         g->argument = &j;
         g->finish_only = true;
     }
-    multiply(compute, g, lm_array_target(y, wide));
+    multiply(compute, g, lm_array_target(y, NULL));
 }
 
 static lm_gemm forward_of(const lm_linear *l, lm_array x) {
@@ -79,22 +79,21 @@ static lm_gemm forward_of(const lm_linear *l, lm_array x) {
                      .b_col = l->in};
 }
 
-void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x, lm_array y,
-                       float *wide) {
+void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x, lm_array y) {
     lm_gemm g = forward_of(l, x);
     g.init = l->bias;
-    multiply_into(compute, &g, y, wide);
+    multiply_into(compute, &g, y);
 }
 
 void lm_linear_forward_activated(const lm_compute *compute, const lm_linear *l, lm_array x,
-                                 lm_array y, const lm_activation *a, float *wide) {
+                                 lm_array y, const lm_activation *a) {
     block_job j = {.kernels = compute->kernels, .y = y, .a = a, .width = l->out};
     lm_gemm g = forward_of(l, x);
     g.init = l->bias;
     g.finish = activate_block;
     g.argument = &j;
     g.finish_only = y.type == LM_BF16;
-    multiply(compute, &g, lm_array_target(y, wide));
+    multiply(compute, &g, lm_array_target(y, NULL));
 }
 
 void lm_linear_forward_residual(const lm_compute *compute, const lm_linear *l, lm_array x,
@@ -121,19 +120,19 @@ static lm_gemm backward_input_of(const lm_linear *l, lm_array dy) {
 }
 
 void lm_linear_backward_input(const lm_compute *compute, const lm_linear *l, lm_array dy,
-                              lm_array dx, float *wide) {
+                              lm_array dx) {
     lm_gemm g = backward_input_of(l, dy);
-    multiply_into(compute, &g, dx, wide);
+    multiply_into(compute, &g, dx);
 }
 
 void lm_linear_backward_activated(const lm_compute *compute, const lm_linear *l, lm_array dy,
-                                  const lm_activation *a, float *wide) {
+                                  const lm_activation *a) {
     block_job j = {.kernels = compute->kernels, .a = a, .width = l->in};
     lm_gemm g = backward_input_of(l, dy);
     g.finish = activate_backward_block;
     g.argument = &j;
     g.finish_only = true;
-    multiply(compute, &g, wide);
+    multiply(compute, &g, NULL);
 }
 
 void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l, lm_array dy,

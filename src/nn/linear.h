@@ -15,26 +15,23 @@ typedef struct lm_linear {
     const float *bias; /* [O] or NULL */
 } lm_linear;
 
-/* y [M, O] overwritten = x [M, I] W^T + bias. If y is bf16, `wide` [M, O] is room for the
- * sums before they are rounded, undefined afterwards. It may be NULL if y is fp32, or if
- * lm_gemm_uses_c says no of the length of the sums (here I). */
-void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x, lm_array y,
-                       float *wide);
+/* y [M, O] overwritten = x [M, I] W^T + bias. Where y is bf16, here and below, sums (of length I
+ * here) are at most LM_GEMM_FINISH_K long. */
+void lm_linear_forward(const lm_compute *compute, const lm_linear *l, lm_array x, lm_array y);
 /* The same, then the activation, block by block. y is a->x; or a->up, if a->x is computed already.
  * a->y [M, O] overwritten. */
 void lm_linear_forward_activated(const lm_compute *compute, const lm_linear *l, lm_array x,
-                                 lm_array y, const lm_activation *a, float *wide);
+                                 lm_array y, const lm_activation *a);
 /* y [M, O] overwritten = (residual + x W^T) + bias, the bias added last; residual may be y. */
 void lm_linear_forward_residual(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 const float *residual, float *y);
-/* dx [M, I] overwritten = dy W; `wide` [M, I] serves dx as it serves y above. */
+/* dx [M, I] overwritten = dy W */
 void lm_linear_backward_input(const lm_compute *compute, const lm_linear *l, lm_array dy,
-                              lm_array dx, float *wide);
+                              lm_array dx);
 /* For a layer whose input was a->y [M, I], from the gradient dy of its output: a->y is overwritten
- * with that input again, a->x and a->up with their gradients. `wide` [M, I], the place of dy W, is
- * undefined afterwards. */
+ * with that input again, a->x and a->up with their gradients. O <= LM_GEMM_FINISH_K. */
 void lm_linear_backward_activated(const lm_compute *compute, const lm_linear *l, lm_array dy,
-                                  const lm_activation *a, float *wide);
+                                  const lm_activation *a);
 /* dx [M, I] += dy W */
 void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l, lm_array dy,
                                   float *dx);

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "kernels/kernels.h"
+#include "machine/caches.h"
 #include "machine/peak.h"
 #include "machine/pool.h"
 #include "ops/phase.h"
@@ -23,18 +24,32 @@
 typedef enum lm_precision { LM_FP32, LM_BF16, LM_PRECISION_COUNT } lm_precision;
 const char *lm_precision_name(int precision); /* "fp32", "bf16"; NULL past the end */
 
+/* The largest blocks that products are cut into (gemm.c). They change speed, never a bit: whatever
+ * they are, products use the same scratch. */
+typedef struct lm_gemm_blocks {
+    int64_t m, k; /* of A: rows, and words of four bytes along k; at most LM_GEMM_MOST_M, _K */
+    int64_t n;    /* of B: columns, all workers together */
+} lm_gemm_blocks;
+enum { LM_GEMM_MOST_M = 192, LM_GEMM_MOST_K = 1024 };
+/* Those that suit the caches, `threads` workers sharing them. All >= 1. */
+lm_gemm_blocks lm_gemm_blocks_for(const lm_caches *caches, int threads);
+
 typedef struct lm_compute {
     const lm_kernels *kernels;
     lm_pool *pool;
     lm_precision precision;
     lm_arena scratch;          /* threads * scratch_per_worker bytes */
     size_t scratch_per_worker; /* bytes, a multiple of LM_ALIGNMENT */
+    lm_gemm_blocks blocks;     /* zeros: those of lm_caches_usual */
     lm_phase_clock *phases;    /* NULL: nobody asks where the time goes */
 } lm_compute;
 
 /* Scratch for all workers, so many bytes each. A second call must follow lm_compute_free. */
 lm_status lm_compute_reserve(lm_compute *c, size_t bytes_per_worker, lm_error *err);
 void lm_compute_free(lm_compute *c);
+
+/* c->blocks, or those of usual caches. */
+lm_gemm_blocks lm_compute_blocks(const lm_compute *c);
 
 /* The loop whose speed is this machine's peak at the precision of c (machine/peak.h). */
 lm_peak_loop *lm_compute_peak_loop(const lm_compute *c);

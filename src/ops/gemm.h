@@ -28,6 +28,9 @@ typedef struct lm_gemm_block {
 } lm_gemm_block;
 enum { LM_GEMM_ROOM = 4096 };
 
+/* The longest sum whose result only finish reads. */
+enum { LM_GEMM_FINISH_K = 131072 };
+
 /* Blocks are disjoint and cover C; their sizes are not part of the contract. */
 typedef void lm_gemm_finish(void *argument, const lm_gemm_block *block);
 
@@ -44,20 +47,16 @@ typedef struct lm_gemm {
     int64_t k_part, k_first;
     const float *init; /* NULL: zeros; c itself: accumulate; a bias with init_row = 0 */
     int64_t init_row;
-    float *c; /* overwritten; columns contiguous; may be NULL where lm_gemm_uses_c says so */
+    float *c; /* overwritten; columns contiguous; not used if finish_only */
     int64_t c_row;
     lm_gemm_finish *finish; /* NULL: none */
     void *argument;
-    bool finish_only; /* only finish reads C: c is undefined afterwards, and init is not c */
+    bool finish_only; /* only finish reads C, from blocks elsewhere; k <= LM_GEMM_FINISH_K */
 } lm_gemm;
 
 /* Call from the thread that owns the pool. At LM_BF16 the chain takes each part of k in pairs, the
  * odd one of a pair first (kernels.h). k_part is for products without finish_only. */
 void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g);
-
-/* Whether a finish_only product of this k writes to C. It does if k takes several blocks, between
- * which the sums wait there. */
-bool lm_gemm_uses_c(lm_precision precision, int64_t k);
 
 /* Scratch bytes per worker, whatever the shape. */
 size_t lm_gemm_scratch_bytes(void);

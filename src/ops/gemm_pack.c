@@ -9,6 +9,18 @@ gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker) {
     return lm_arena_take(&scratch, sizeof(gemm_scratch));
 }
 
+/* Rows so many bytes apart fall into the same set of a 4 KiB way of the first-level cache: they
+ * push each other out when a tile reads them side by side. */
+static bool same_set(int64_t bytes) {
+    bytes &= 4095;
+    return bytes < 64 || bytes > 4096 - 64;
+}
+
+int64_t lm_gemm_copied_row(int64_t words) {
+    int64_t row = lm_round_up(words, 16) + PAD;
+    return same_set(row * (int64_t)sizeof(float)) ? row + PAD : row;
+}
+
 /* ---- parts of k ------------------------------------------------------------------------------ */
 int64_t lm_gemm_cut_k(gemm_job *j) {
     const lm_gemm *g = j->g;
@@ -42,13 +54,6 @@ static place place_of(const gemm_job *j, int64_t e) {
 }
 
 /* ---- which form ------------------------------------------------------------------------------ */
-/* Rows so many bytes apart fall into the same set of a 4 KiB way of the first-level cache: they
- * push each other out when a tile reads them side by side. */
-static bool same_set(int64_t bytes) {
-    bytes &= 4095;
-    return bytes < 64 || bytes > 4096 - 64;
-}
-
 static int64_t row_bytes(lm_array x, int64_t row) {
     return row * (int64_t)lm_array_element_bytes(x.type);
 }
@@ -128,10 +133,9 @@ static void pack_panels(const gemm_job *j, int64_t k0, int64_t k1, int64_t width
 }
 
 /* ---- B --------------------------------------------------------------------------------------- */
-/* Each worker's scratch holds SHARE_N / nr panels. They lie close together: no two in the same
- * sets. */
+/* They lie close together: no two in the same sets. */
 void *lm_gemm_panel_of_b(const gemm_job *j, int64_t p) {
-    int64_t each = SHARE_N / j->nr;
+    int64_t each = j->share;
     return lm_gemm_scratch_of(j, (int)(p / each))->b + p % each * (j->k * j->words * j->nr);
 }
 
@@ -153,7 +157,7 @@ void lm_gemm_pack_task(void *job, int64_t task, int worker) {
     const lm_gemm *g = j->g;
     int64_t run = task / j->pack_parts, k0 = task % j->pack_parts * j->pack_k;
     int64_t k1 = lm_min(k0 + j->pack_k, j->k);
-    int64_t each = SHARE_N / j->nr;
+    int64_t each = j->share;
     int64_t end = lm_min((run + 1) * PACK_PANELS, lm_divide_up(j->n, j->nr));
     for (int64_t p = run * PACK_PANELS, next; p < end; p = next) {
         next = lm_min(end, (p / each + 1) * each); /* the end of one worker's scratch */
@@ -191,8 +195,8 @@ rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m
     switch (j->a_form) {
     case A_COPIED:
         for (int64_t i = 0; i < m; i++)
-            copy_row(j, lm_array_from(a, i * g->a_row), scratch + i * (BLOCK_K + PAD));
-        return (rows_of_a){scratch, BLOCK_K + PAD, BLOCK_K + PAD, 1};
+            copy_row(j, lm_array_from(a, i * g->a_row), scratch + i * j->a_row);
+        return (rows_of_a){scratch, j->a_row, j->a_row, 1};
     case A_PACKED:
         pack_panels(j, 0, j->k, j->mr, l, scratch);
         return (rows_of_a){scratch, j->k * j->words, 1, j->mr};

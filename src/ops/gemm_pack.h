@@ -9,25 +9,27 @@
 #include "ops/gemm.h"
 
 enum {
-    BLOCK_K = 1024,
-    PAD = 16, /* elements between copied rows of A: one cache line, so that no two share a set */
-    BLOCK_M = 192,  /* rows of A packed at once; a multiple of every mr, or it is rounded down */
-    SHARE_N = 1024, /* columns of B that each worker's scratch holds */
+    PAD = 16,       /* words between copied rows of A: one cache line, so that no two share a set */
     FINISH_N = 256, /* columns that are finished at once: C[192,256] is still in cache; double where
-                       A is small, so that what finish reads and writes comes in long runs */
+                       k is small, so that what finish reads and writes comes in long runs */
+    /* What a worker's scratch holds, in words, whatever the blocks: */
+    ROOM_A = LM_GEMM_MOST_M * (LM_GEMM_MOST_K + PAD), /* a block of A, copied or packed */
+    ROOM_B = LM_GEMM_MOST_K * 1024,                   /* its share of the panels of B */
+    ROOM_C = LM_GEMM_MOST_M * 2 * FINISH_N,           /* a block of C that only finish reads */
 };
 
 typedef struct gemm_scratch {
-    float a[BLOCK_M * (BLOCK_K + PAD)]; /* a block of A, copied or packed */
-    float b[BLOCK_K * SHARE_N];         /* this worker's share of the panels of B */
-    float c[BLOCK_M * 2 * FINISH_N];    /* a block of C that only finish reads */
-    float room[LM_GEMM_ROOM];           /* for finish */
+    float a[ROOM_A], b[ROOM_B], c[ROOM_C];
+    float room[LM_GEMM_ROOM]; /* for finish */
 } gemm_scratch;
+_Static_assert((int)LM_GEMM_FINISH_K <= (int)ROOM_A - 2 * PAD - 16 &&
+                   (int)LM_GEMM_FINISH_K <= (int)ROOM_B,
+               "a row of A and a column of B have room");
 
 /* Where the micro-kernel reads A. */
 typedef enum a_form {
     A_IN_PLACE,
-    A_COPIED, /* rows, in scratch, BLOCK_K + PAD apart */
+    A_COPIED, /* rows, in scratch, a_row apart */
     A_PACKED, /* panels of mr rows, in scratch */
 } a_form;
 
@@ -40,9 +42,12 @@ typedef struct gemm_job {
     int workers;              /* how many take part, each with panels of B in its scratch */
     int64_t mr, nr;           /* the micro-kernel's register tile */
     a_form a_form;
+    int64_t a_row; /* words from one copied row of A to the next */
     bool pack_b;
+    int64_t share; /* panels of B in each worker's scratch */
     /* this block of B: columns n0 .. n0+n, elements k0 .. k0+k of k */
     int64_t n0, n, k0, k;
+    int64_t pass_k;             /* elements of k that a register tile takes at once */
     bool first, last;           /* of the blocks of k */
     bool prefetch_c;            /* prefetch the next tile of C while computing this one */
     int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
@@ -61,6 +66,9 @@ static inline int64_t lm_gemm_least_tasks(const gemm_job *j) {
 }
 
 gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker);
+
+/* Words from one copied row of A to the next. */
+int64_t lm_gemm_copied_row(int64_t words);
 
 /* Sets part and first_part; returns the elements along the whole of k. */
 int64_t lm_gemm_cut_k(gemm_job *j);

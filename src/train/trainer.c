@@ -69,8 +69,11 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     const lm_config *c = t->config;
     lm_status status = lm_pool_create(&t->pool, s->threads, err);
     if (status != LM_OK) return status;
-    t->compute = (lm_compute){
-        .kernels = &s->kernels, .pool = t->pool, .precision = (lm_precision)c->train.precision};
+    lm_caches caches = lm_caches_detect("");
+    t->compute = (lm_compute){.kernels = &s->kernels,
+                              .pool = t->pool,
+                              .precision = (lm_precision)c->train.precision,
+                              .blocks = lm_gemm_blocks_for(&caches, s->threads)};
     const lm_model_use use = lm_setup_model_use(s, s->plan.micro_batch);
     status = lm_model_create(&t->model, &c->model, &use, &t->compute, err);
     if (status != LM_OK) return status;

@@ -99,10 +99,10 @@ static void test_problems_name_both_keys(void **state) {
     o.mlp = LM_MLP_COUNT;
     refused(&o, "model.mlp: there is no choice number 4");
     o = transformer_gpt2_124m();
-    o.d_model = o.n_heads = INT32_MAX; /* 4 d_model does not fit */
-    refused(&o,
-            "model.d_ff = 8589934588 is out of range: expected 1 to 2147483647; it follows from "
-            "model.d_model = 2147483647");
+    o.d_model = LM_MODEL_MOST_WIDTH + 1;
+    refused(&o, "model.d_model = 131073 is out of range: expected 1 to 131072");
+    o.d_model = o.n_heads = LM_MODEL_MOST_WIDTH; /* whose MLP has a width that fits */
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
 }
 
 static void test_problems_of_rope(void **state) {

@@ -27,16 +27,16 @@ static void same(const char *what, lm_array a, lm_array b, int64_t n) {
 static void check(const lm_compute *c, lm_mlp_kind kind, int64_t m, int64_t in, int64_t out) {
     int64_t n = m * out;
     bool gated = lm_mlp_is_gated(kind);
-    float *wide = layers_floats(n), *room = layers_floats(LM_ACTIVATION_ROOM);
+    float *room = layers_floats(LM_ACTIVATION_ROOM);
     lm_array x = numbers(c, m * in, 1), gate = numbers(c, n, 2), none = {0};
     lm_linear l = {.rows = m, .in = in, .out = out, .w = numbers(c, out * in, 3)};
     l.bias = layers_random(out, 4, -1, 1);
     lm_array pre = numbers(c, n, 5), pre2 = numbers(c, n, 6);
     lm_activation a = {kind, gated ? gate : pre, gated ? pre : none, numbers(c, n, 7)};
     lm_activation b = {kind, gated ? gate : pre2, gated ? pre2 : none, numbers(c, n, 8)};
-    lm_linear_forward(c, &l, x, pre, wide);
+    lm_linear_forward(c, &l, x, pre);
     lm_activation_forward(c->kernels, &a, 0, n, room);
-    lm_linear_forward_activated(c, &l, x, pre2, &b, wide);
+    lm_linear_forward_activated(c, &l, x, pre2, &b);
     same("what is activated", pre, pre2, n);
     same("activation", a.y, b.y, n);
 
@@ -44,9 +44,9 @@ static void check(const lm_compute *c, lm_mlp_kind kind, int64_t m, int64_t in, 
     float *dact = layers_floats(n);
     lm_array x2 = copy(c, n, a.x), up2 = gated ? copy(c, n, a.up) : none;
     lm_activation d = {kind, x2, up2, numbers(c, n, 10)};
-    lm_linear_backward_input(c, &back, x, lm_array_f32(dact), NULL);
+    lm_linear_backward_input(c, &back, x, lm_array_f32(dact));
     lm_activation_backward(c->kernels, &a, 0, n, dact, room);
-    lm_linear_backward_activated(c, &back, x, &d, wide);
+    lm_linear_backward_activated(c, &back, x, &d);
     same("dx", a.x, d.x, n);
     if (gated) same("dup", a.up, d.up, n);
     same("activation, again", b.y, d.y, n);
@@ -55,7 +55,7 @@ static void check(const lm_compute *c, lm_mlp_kind kind, int64_t m, int64_t in, 
 static void test_activated(void **state) {
     (void)state;
     static const struct { int threads, scalar; } setups[] = {{1, 0}, {2, 0}, {3, 0}, {2, 1}};
-    /* the last: k takes several blocks, so that sums wait in `wide` */
+    /* the last: k takes several blocks, so that sums wait */
     static const int64_t shapes[][3] = {{1, 1, 1}, {7, 9, 5}, {130, 64, 300}, {3, 4100, 70}};
     for (size_t i = 0; i < sizeof setups / sizeof *setups; i++)
         for (int which = 0; which < (int)LM_MLP_COUNT * (int)LM_PRECISION_COUNT; which++)

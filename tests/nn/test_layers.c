@@ -273,10 +273,10 @@ static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
         lm_linear l = {.rows = m, .in = in, .out = out, .w = lm_array_f32(w), .bias = bias};
         lm_array xs = lm_array_f32(x), dys = lm_array_f32(dy);
         float *dx_twice = layers_floats(m * in);
-        lm_linear_forward(&compute, &l, xs, lm_array_f32(y), NULL);
+        lm_linear_forward(&compute, &l, xs, lm_array_f32(y));
         lm_linear_forward_residual(&compute, &l, xs, residual, z);
         lm_linear_forward_residual(&compute, &l, xs, in_place, in_place);
-        lm_linear_backward_input(&compute, &l, dys, lm_array_f32(dx), NULL);
+        lm_linear_backward_input(&compute, &l, dys, lm_array_f32(dx));
         lm_linear_backward_weights(&compute, &l, xs, dys, true, dw, dbias);
         float *dw_begun = layers_floats(out * in), *zeros = layers_random(out * in, 1, 0, 0);
         l.bias = NULL;

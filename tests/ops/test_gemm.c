@@ -7,6 +7,7 @@
 
 #include "machine/fpmode.h"
 #include "ops/gemm.h"
+#include "tests/support/draws.h"
 
 static float value(uint64_t *state) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
@@ -253,6 +254,75 @@ static void test_finish_sees_final_values_once(void **unused) {
             finish_sees(shapes[i], which & 1 ? LM_BF16 : LM_FP32, 1 + which / 2 % 2, which & 4);
 }
 
+/* A product of blocks drawn at random, with or without finish. */
+static void any_blocks(lm_draws *draws, const int64_t shape[3], lm_precision precision) {
+    lm_isa_mask have = lm_cpu_detect();
+    int form = (int)lm_draw(draws, 4);
+    bool finish_only = lm_draw(draws, 2);
+    operands o = make(shape[0], shape[1], shape[2], form & 1, form >> 1, INIT_BIAS, 0);
+    define(&o, precision);
+    for (int isa = 0; isa < LM_ISA_COUNT; isa++) {
+        lm_isa_mask mask = next_mask(have, isa);
+        if (!mask) continue;
+        setup s;
+        begin(&s, mask, 1 + (int)lm_draw(draws, 3), precision);
+        s.compute.blocks.m = 1 + (int64_t)lm_draw(draws, LM_GEMM_MOST_M);
+        s.compute.blocks.k = 1 + (int64_t)lm_draw(draws, LM_GEMM_MOST_K);
+        s.compute.blocks.n = 1 + (int64_t)lm_draw(draws, 3000);
+        if (lm_draw(draws, 2)) s.compute.blocks.k = 1 + s.compute.blocks.k % 40;
+        covered seen = {.columns = o.g.n, .expected = o.expected};
+        seen.count = calloc((size_t)(o.g.m * o.g.n), 1);
+        o.g.finish = cover;
+        o.g.argument = &seen;
+        o.g.finish_only = finish_only;
+        o.g.c = finish_only ? NULL : o.c;
+        lm_gemm_multiply(&s.compute, &o.g);
+        for (int64_t j = 0; j < o.g.m * o.g.n; j++)
+            if (seen.count[j] != 1) seen.wrong = 1;
+        if (seen.wrong)
+            fail_msg("%s %lld x %lld x %lld in blocks of %lld x %lld, %lld: not the scalar bits",
+                     lm_isa_name(isa), (long long)shape[0], (long long)shape[1],
+                     (long long)shape[2], (long long)s.compute.blocks.m,
+                     (long long)s.compute.blocks.k, (long long)s.compute.blocks.n);
+        free(seen.count);
+        end(&s);
+    }
+    release(&o);
+}
+
+static void test_blocks_change_no_bit(void **precision) {
+    lm_draws draws = {.seed = 16};
+    for (int i = 0; i < 60; i++)
+        any_blocks(&draws, shapes[lm_draw(&draws, sizeof shapes / sizeof *shapes)],
+                   *(const lm_precision *)*precision);
+    static const int64_t longest[] = {3, 5, LM_GEMM_FINISH_K}; /* panels of B become narrower */
+    any_blocks(&draws, longest, *(const lm_precision *)*precision);
+}
+
+/* What the model says of a Zen 4, a Zen 3, caches with few ways and shared ones. */
+static void test_blocks_suit_the_caches(void **unused) {
+    (void)unused;
+    static const struct {
+        int64_t l2;
+        int ways, shared, cpus, threads;
+        int64_t m, k;
+    } rows[] = {
+        {1 << 20, 8, 1, 2, 2, 96, 1024},   {512 << 10, 8, 1, 2, 2, 96, 512},
+        {256 << 10, 8, 1, 4, 4, 96, 256},  {256 << 10, 4, 1, 4, 4, 102, 320},
+        {1 << 20, 8, 2, 2, 2, 96, 512},    {1 << 20, 8, 2, 4, 2, 96, 1024}, /* a thread a core */
+        {2 << 20, 16, 1, 8, 8, 192, 1024}, {64 << 10, 8, 1, 1, 1, 48, 128},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        lm_caches c = lm_caches_usual;
+        c.l2 = (lm_cache){rows[i].l2, rows[i].ways, rows[i].shared};
+        c.cpus = rows[i].cpus;
+        lm_gemm_blocks b = lm_gemm_blocks_for(&c, rows[i].threads);
+        assert_int_equal(b.m, rows[i].m);
+        assert_int_equal(b.k, rows[i].k);
+        assert_true(b.n * b.k * 4 <= c.l3.bytes / 2);
+    }
+}
+
 static void test_empty(void **unused) {
     (void)unused;
     setup s;
@@ -283,6 +353,9 @@ int main(void) {
                                        cmocka_unit_test_prestate(test_parts_of_k, &fp32),
                                        cmocka_unit_test_prestate(test_parts_of_k, &bf16),
                                        cmocka_unit_test(test_finish_sees_final_values_once),
+                                       cmocka_unit_test_prestate(test_blocks_change_no_bit, &fp32),
+                                       cmocka_unit_test_prestate(test_blocks_change_no_bit, &bf16),
+                                       cmocka_unit_test(test_blocks_suit_the_caches),
                                        cmocka_unit_test(test_empty)};
     lm_fpmode_set();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static const lm_key keys[] = {
     {"model.preset", CHOICE(preset, lm_preset_name, "none"), NEUTRAL,
      .help = "Sets norm, position, mlp, bias, tie_embeddings and init as in GPT-2 (Radford et al. "
              "2019) or LLaMA (Touvron et al. 2023). Keys that are given win over the preset."},
-    {"model.d_model", INTEGER(model.d_model, 1, SIZE_MOST, "256"),
+    {"model.d_model", INTEGER(model.d_model, 1, LM_MODEL_MOST_WIDTH, "256"),
      .help = "Width of the model: channels per token."},
     {"model.n_layers", INTEGER(model.n_layers, 1, SIZE_MOST, "6"),
      .help = "Blocks, each of attention and an MLP."},

@@ -9,7 +9,7 @@
 #include "kernels/avx2/v16.h"
 #include "kernels/scalar/scalar.h"
 
-/* ---- panels of rows that run along k: transposed ---------------------------------------------- */
+/* ---- panels of rows that run along k: transposed --------------------------------------------- */
 /* `steps` <= 16 of a row, zeros beyond. */
 static inline __m256i pairs_of_row(const lm_bf16 *x, int64_t steps) {
     lm_bf16 copy[16] = {0};
@@ -85,7 +85,7 @@ static void transpose_f32(int64_t count, int64_t width, int64_t k, const float *
         }
 }
 
-/* ---- panels of lines, one for each step of k: as they lie -------------------------------------- */
+/* ---- panels of lines, one for each step of k: as they lie ------------------------------------ */
 /* A line of a panel; the lines far ahead of it are asked for into the second cache. */
 static inline __attribute__((always_inline)) void
 widen_line(int64_t count, int64_t width, const lm_bf16 *x, const lm_bf16 *ahead, float *out) {
@@ -171,7 +171,7 @@ void lm_avx2_pack_wide_from_bf16(int64_t count, int64_t width, int64_t k, const 
         lm_scalar_pack_wide_from_bf16(count, width, k, x, x_row, x_col, out);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------- */
+/* ---- rows ----- ------------------------------------------------------------------------------ */
 static inline void round_row(int64_t n, const float *x, lm_bf16 *y) {
     int64_t i = 0;
     for (; i + 16 <= n; i += 16) {

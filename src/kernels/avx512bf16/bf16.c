@@ -6,7 +6,7 @@
 #include "kernels/avx512bf16/isa.h"
 #include "kernels/scalar/scalar.h"
 
-/* ---- from fp32 ---------------------------------------------------------------------------------*/
+/* ---- from fp32 ------------------------------------------------------------------------------- */
 /* 32 bf16, the 16 of `first` and then those of `second`; if x runs along k, those are 16 pairs as
  * they lie. */
 static inline __m512i round_two(__m512 first, __m512 second) {
@@ -124,7 +124,7 @@ void lm_avx512bf16_pack_bf16_from_f32(int64_t count, int64_t width, int64_t k, c
         lm_scalar_pack_bf16_from_f32(count, width, k, x, x_row, x_col, out);
 }
 
-/* ---- from bf16 ---------------------------------------------------------------------------------*/
+/* ---- from bf16 ------------------------------------------------------------------------------- */
 /* x_row == 1: two lines of x, one for each step of k, become a line of pairs. Inlined where the
  * sizes are known, so that no mask is left. */
 static inline __attribute__((always_inline)) void interleave(int64_t count, int64_t width,

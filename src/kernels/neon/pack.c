@@ -40,8 +40,8 @@ void lm_neon_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, i
 
 /* ---- bf16 ------------------------------------------------------------------------------------ */
 
-/* Four columns of a panel from four rows of x that run along k, 8 steps: a pair is transposed whole,
- * and then parted into its two floats. */
+/* Four columns of a panel from four rows of x that run along k, 8 steps: a pair is transposed
+ * whole, and then parted into its two floats. */
 static void widen_block(int64_t width, const lm_bf16 *x, int64_t x_row, float *out) {
     float32x4_t r[4];
     for (int i = 0; i < 4; i++) r[i] = vreinterpretq_f32_u16(vld1q_u16(x + i * x_row));
