@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/message.h"
 #include "base/numbers.h"
 #include "cli/commands.h"
 #include "cli/eval_choices.h"
@@ -23,7 +24,7 @@ typedef struct request {
     const char *checkpoint, *data, *token_losses;
     const char *choices, *join;
     lm_tokenize_input text;
-    int64_t tokens, items, batch;
+    int64_t tokens, items, batch, context;
     int token_bytes, precision;
     bool allow_special, each, json;
     lm_machine_options machine;
@@ -57,6 +58,8 @@ static const lm_option options[] = {
      "also write the loss of every token, as JSON lines: {\"ids\": [...], \"losses\": [...]} for"
      " each window",
      LM_STORED(request, token_losses)},
+    {"context", "N", "windows of N tokens at most, which need less memory; 0: the model's context",
+     LM_STORED(request, context), .count = {.most = INT32_MAX}},
     {"batch", "N", "windows to evaluate at a time; 0: 8, fewer of more than 2048 tokens each",
      LM_STORED(request, batch), .count = {.most = 1 << 20}},
     LM_OPTION_PRECISION(request, precision),
@@ -126,12 +129,23 @@ static lm_status check_tokenizer(const lm_saved *saved, const lm_corpus *corpus,
 static lm_status find_bytes_per_token(const lm_saved *saved, const lm_sampler *sampler,
                                       int64_t max_tokens, double *bytes_per_token, lm_error *err) {
     lm_tokenizer *t;
+    lm_error unread;
     *bytes_per_token = 0;
+    if (lm_saved_tokenizer_fails(saved, &unread)) {
+        lm_message_write(stderr, "lmtrain: warning: bits per byte are not known: %-s\n",
+                         unread.message);
+        return LM_OK;
+    }
     lm_status status = lm_saved_tokenizer(saved, NULL, &t, err);
     if (status == LM_OK && t)
         status = lm_evaluation_bytes(sampler, max_tokens, t, bytes_per_token, err);
     lm_tokenizer_close(t);
     return status;
+}
+
+/* Tokens of a window: those of learned positions may be fewer than the model's. */
+static int64_t context_of(const request *r, const lm_saved *saved) {
+    return r->context > 0 ? r->context : saved->config.model.context_length;
 }
 
 /* The corpus to evaluate on, whose ids the model knows, and its windows. */
@@ -142,8 +156,11 @@ static lm_status open_data(const request *r, const lm_saved *saved, int threads,
     lm_status status = lm_corpus_open(corpus, r->data, &how, err);
     if (status != LM_OK) return status;
     if ((status = check_tokenizer(saved, *corpus, r->data, err)) != LM_OK) return status;
-    const lm_sampler_options in_order = {.context_length = m->context_length};
+    const lm_sampler_options in_order = {.context_length = context_of(r, saved)};
     status = lm_sampler_init(sampler, *corpus, &in_order, err);
+    if (status != LM_OK && !r->context)
+        return lm_error_set(err, status, "%-s\n(--context N evaluates windows of N tokens)",
+                            err->message);
     if (status != LM_OK) return status;
     lm_corpus_check check = {.threads = threads, .progress = stderr};
     return lm_corpus_validate(*corpus, m->vocab_size, &check, err);
@@ -197,18 +214,40 @@ static lm_status open_tokenizer(const request *r, const lm_saved *saved, lm_toke
                         saved->path);
 }
 
+typedef struct making {
+    lm_saved saved; /* its config is this copy's own to shorten */
+    lm_compute *compute;
+    double seconds; /* that it took */
+} making;
+
+static lm_status make_model(void *to, int64_t batch, int64_t time, lm_model **model,
+                            lm_error *err) {
+    making *m = to;
+    double start = lm_clock_seconds();
+    lm_saved_shorten(&m->saved, time);
+    lm_status status = lm_saved_model(&m->saved, batch, m->compute, model, err);
+    m->seconds = lm_clock_seconds() - start;
+    return status;
+}
+
 static lm_status evaluate_text(const request *r, const lm_saved *saved, int64_t batch,
                                lm_compute *compute, lm_token_losses *losses, result *found,
                                lm_error *err) {
     lm_eval_text_result of_text;
     lm_tokenizer *tokenizer = NULL;
     lm_text passed = {0};
-    lm_eval_text e = {
-        .pool = compute->pool, .batch = batch, .max_tokens = r->tokens, .losses = losses};
+    making how = {.saved = *saved, .compute = compute};
+    lm_eval_text e = {.make = make_model,
+                      .to = &how,
+                      .pool = compute->pool,
+                      .vocab = saved->config.model.vocab_size,
+                      .batch = batch,
+                      .time = context_of(r, saved),
+                      .max_tokens = r->tokens,
+                      .losses = losses};
     lm_status status = open_tokenizer(r, saved, &tokenizer, err);
     if (status != LM_OK) goto out;
     e.tokenizer = tokenizer;
-    if ((status = lm_saved_model(saved, batch, compute, &e.model, err)) != LM_OK) goto out;
     double start = lm_clock_seconds();
     status = lm_eval_text_run(&e, &r->text, &of_text, &passed, err);
     if (status != LM_OK) goto out;
@@ -217,9 +256,8 @@ static lm_status evaluate_text(const request *r, const lm_saved *saved, int64_t 
                       .tokens = of_text.tokens,
                       .bytes_per_token = (double)of_text.bytes / (double)of_text.tokens,
                       .documents = of_text.documents,
-                      .seconds = lm_clock_seconds() - start};
+                      .seconds = lm_clock_seconds() - start - how.seconds};
 out:
-    lm_model_free(e.model);
     lm_tokenizer_close(tokenizer);
     lm_text_free(&passed);
     return status;
@@ -319,9 +357,15 @@ static lm_status check(const request *r, lm_error *err) {
     return LM_OK;
 }
 
-static int64_t batch_of(const request *r, const lm_model_options *m) {
+static lm_status check_context(const request *r, const lm_saved *saved, lm_error *err) {
+    if (r->context <= saved->config.model.context_length) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE, "--context %" PRId64 ": %s has a context of %" PRId64,
+                        r->context, saved->path, saved->config.model.context_length);
+}
+
+static int64_t batch_of(const request *r, int64_t context) {
     if (r->batch > 0) return r->batch;
-    return lm_max(1, lm_min(DEFAULT_BATCH, DEFAULT_TOKENS / m->context_length));
+    return lm_max(1, lm_min(DEFAULT_BATCH, DEFAULT_TOKENS / context));
 }
 
 static lm_status run(const void *given, lm_error *err) {
@@ -340,7 +384,9 @@ static lm_status run(const void *given, lm_error *err) {
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
     lm_precision_chosen(r->precision, &saved);
-    int64_t batch = batch_of(r, &saved.config.model);
+    if ((status = check_context(r, &saved, err)) != LM_OK) goto out;
+    lm_saved_shorten(&saved, r->context);
+    int64_t batch = batch_of(r, context_of(r, &saved));
     if (r->choices) {
         status = evaluate_choices(r, &saved, &session.compute, &out, err);
         if (status == LM_OK) status = lm_print(&out, err);

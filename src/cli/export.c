@@ -79,6 +79,9 @@ static lm_status choose_name(const request *r, const lm_saved *saved, lm_text *o
 
 static lm_status open_tokenizer(const request *r, const lm_saved *saved, lm_tokenizer **t,
                                 lm_error *err) {
+    lm_error aside;
+    if (r->tokenizer && lm_saved_tokenizer_fails(saved, &aside))
+        return lm_tokenizer_open(t, r->tokenizer, NULL, err);
     lm_status status = lm_saved_tokenizer(saved, NULL, t, err);
     if (status != LM_OK || !r->tokenizer) return status;
     if (*t)

@@ -384,6 +384,18 @@ static lm_status check(const request *r, lm_error *err) {
     return LM_OK;
 }
 
+/* NULL where ids go in and out and the tokenizer cannot be read. */
+static lm_status open_tokenizer(const request *r, const lm_saved *saved, lm_tokenizer **t,
+                                lm_error *err) {
+    const lm_tokenizer_options how = {.allow_special = r->allow_special};
+    lm_error aside;
+    *t = NULL;
+    if (r->tokens_in && r->tokens_out && r->stops.count == 0 &&
+        lm_saved_tokenizer_fails(saved, &aside))
+        return LM_OK;
+    return lm_saved_tokenizer(saved, &how, t, err);
+}
+
 static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     const char *path;
@@ -400,8 +412,7 @@ static lm_status run(const void *given, lm_error *err) {
     status = lm_saved_open(&saved, path, session.compute.pool, &skipped, err);
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
-    const lm_tokenizer_options how = {.allow_special = r->allow_special};
-    if ((status = lm_saved_tokenizer(&saved, &how, &tokenizer, err)) != LM_OK) goto out;
+    if ((status = open_tokenizer(r, &saved, &tokenizer, err)) != LM_OK) goto out;
     if ((status = lm_saved_kept(&saved, &g.kept, err)) != LM_OK) goto out;
     g.path = saved.path;
     g.pool = session.compute.pool;
@@ -416,6 +427,8 @@ static lm_status run(const void *given, lm_error *err) {
     }
     if ((status = read_prompt(&g, err)) != LM_OK) goto out;
     lm_precision_chosen(r->precision, &saved);
+    if (r->tokens < INT64_MAX - g.prompt.count)
+        lm_saved_shorten(&saved, g.prompt.count + r->tokens);
     if ((status = lm_saved_model(&saved, 1, &session.compute, &model, err)) != LM_OK) goto out;
     status = generate(&g, model, err);
 out:

@@ -101,7 +101,7 @@ static lm_status run(const void *given, lm_error *err) {
     lm_text out = {0};
     char *path = NULL;
     uint64_t bytes = 0;
-    lm_status status = lm_saved_open_foreign(&saved, r->source.items[0], r->tokenizer, err);
+    lm_status status = lm_saved_open_foreign(&saved, r->source.items[0], r->tokenizer, false, err);
     if (status != LM_OK) goto out;
     if ((status = shorten(r, &saved, err)) != LM_OK) goto out;
     if ((status = find_output(r, &path, err)) != LM_OK) goto out;

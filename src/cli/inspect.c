@@ -9,6 +9,8 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "cli/inspect_corpus.h"
+#include "cli/inspect_model.h"
+#include "interop/source.h"
 #include "report/history.h"
 #include "report/summary.h"
 #include "saved/saved.h"
@@ -25,7 +27,8 @@ typedef struct request {
 } request;
 
 static const lm_option options[] = {
-    {"config", NULL, "print the whole config of a checkpoint too", LM_STORED(request, config)},
+    {"config", NULL, "print the whole config of a checkpoint or a model too",
+     LM_STORED(request, config)},
     {"verify", NULL, "read everything: check every digest, every number and every token id",
      LM_STORED(request, verify)},
     LM_OPTION_TOKEN_BYTES(request, token_bytes),
@@ -141,6 +144,30 @@ static lm_status check_decode(const request *r, const char *path, const char *wh
     if (r->decode == 0) return LM_OK;
     return lm_error_set(err, LM_ERR_USAGE, "--decode: expected token shards, found %s: %s", what,
                         path);
+}
+
+/* ---- a model of another program ---------------------------------------------------------------*/
+
+/* The files of llama2.c's first version begin with seven numbers: tokens may look like them. */
+static lm_status inspect_model(const request *r, const char *path, lm_text *out, lm_error *err) {
+    const lm_inspect_model o = {.config = r->config, .verify = r->verify};
+    lm_text model = {0}, corpus = {0};
+    lm_error aside;
+    bool takes;
+    lm_status status = lm_inspect_model_run(&o, path, &takes, &model, err);
+    const char *format = lm_interop_format_of(path);
+    bool unclear = !takes && format && strcmp(format, "llama2.c") == 0;
+    if (unclear && inspect_corpus(r, path, &corpus, &aside) == LM_OK) {
+        status = LM_OK;
+        lm_text_append(out, lm_text_cstr(&corpus), corpus.length);
+    } else {
+        if (status == LM_OK) status = check_decode(r, path, "a model", err);
+        lm_text_append(out, lm_text_cstr(&model), model.length);
+    }
+    out->failed |= model.failed || corpus.failed;
+    lm_text_free(&model);
+    lm_text_free(&corpus);
+    return status;
 }
 
 /* ---- a run directory --------------------------------------------------------------------------*/
@@ -284,7 +311,7 @@ static lm_status inspect_directory(const request *r, const char *path, lm_text *
         if (status == LM_OK) status = check_decode(r, path, "checkpoints", err);
         lm_text_say(out, "%s: checkpoints\n%-s", path, lm_text_cstr(&names));
     } else if (status == LM_OK) {
-        status = inspect_corpus(r, path, out, err);
+        status = (lm_inspect_model_is(path) ? inspect_model : inspect_corpus)(r, path, out, err);
     }
     lm_text_free(&names);
     return status;
@@ -311,7 +338,7 @@ static lm_status inspect(const request *r, const char *path, lm_text *out, lm_er
         status = check_decode(r, path, "a checkpoint", err);
         return status == LM_OK ? inspect_checkpoint(r, path, out, err) : status;
     }
-    return inspect_corpus(r, path, out, err);
+    return (lm_inspect_model_is(path) ? inspect_model : inspect_corpus)(r, path, out, err);
 }
 
 static lm_status run(const void *given, lm_error *err) {
@@ -331,10 +358,11 @@ static lm_status run(const void *given, lm_error *err) {
 
 const lm_command lm_command_inspect = {
     .name = "inspect",
-    .summary = "what a checkpoint, a shard or a run directory holds",
+    .summary = "what a checkpoint, a shard, a run directory or a model of another program holds",
     .usage = "FILE... [--config] [--verify] [--curve] [--decode N [--at TOKEN]]",
     .example = "  lmtrain inspect runs/quickstart/checkpoints/step-0000000600.npz --verify\n"
-               "  lmtrain inspect data/headers/train.bin --decode 200 --at 5000\n",
+               "  lmtrain inspect data/headers/train.bin --decode 200 --at 5000\n"
+               "  lmtrain inspect SmolLM2-135M.gguf\n",
     .options = options,
     .arguments = {"FILE", offsetof(request, files), 1, LM_OPTION_MOST_TEXTS},
     .size = sizeof(request),

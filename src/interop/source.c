@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "interop/source_parts.h"
 
 static const lm_interop_reader *const readers[] = {
@@ -111,6 +112,18 @@ lm_status lm_interop_open(lm_interop_source *s, const char *path, lm_error *err)
 out:
     if (status != LM_OK) lm_interop_close(s);
     return status;
+}
+
+const char *lm_interop_stored_type(const lm_interop_source *s, int64_t i, uint64_t *bytes) {
+    const lm_interop_stored *from = &s->stored[i];
+    const int64_t n = s->tensors[i].shape[0] * s->tensors[i].shape[1];
+    if (!from->file) return NULL;
+    if (from->element == LM_INTEROP_INT8_GROUPS) {
+        *bytes = (uint64_t)n + (uint64_t)lm_divide_up(n, from->group) * sizeof(float);
+        return "I8";
+    }
+    LM_ASSERT(lm_element_bytes(from->element, n, bytes));
+    return lm_element_at(from->element)->name;
 }
 
 void lm_interop_close(lm_interop_source *s) {

@@ -42,6 +42,9 @@ lm_status lm_interop_open(lm_interop_source *s, const char *path, lm_error *err)
 /* Overwrites weights, our flat array, but for the padding between rows. Types are widened to fp32
  * exactly; blocks of Q8_0, Q4_0 and Q4_1 are computed as the Python package gguf does. */
 lm_status lm_interop_read(const lm_interop_source *s, float *weights, lm_pool *pool, lm_error *err);
+/* What tensor i is stored as, "Q4_1", and in how many bytes; NULL: it is not in the file, as a head
+ * that is the embedding, or it is zeros here. */
+const char *lm_interop_stored_type(const lm_interop_source *s, int64_t i, uint64_t *bytes);
 void lm_interop_close(lm_interop_source *s); /* zero-initialised or twice is fine */
 
 #endif

@@ -81,7 +81,7 @@ static lm_status check_ranges(const lm_saved *s, lm_error *err) {
     return status;
 }
 
-lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *tokenizer,
+lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *tokenizer, bool later,
                                 lm_error *err) {
     memset(s, 0, sizeof *s);
     lm_saved_foreign *f = s->foreign = calloc(1, sizeof *f);
@@ -97,6 +97,11 @@ lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *token
     count_parameters(s);
     if (!tokenizer) tokenizer = f->source.tokenizer;
     if (tokenizer && strcmp(tokenizer, "none") != 0) status = keep_tokenizer(s, tokenizer, err);
+    if (status != LM_OK && later) {
+        f->unread = *err;
+        *s->state.tokenizer = '\0';
+        status = LM_OK;
+    }
 out:
     if (status != LM_OK) lm_saved_close(s);
     return status;

@@ -9,12 +9,14 @@
 typedef struct lm_saved_foreign {
     lm_interop_source source;
     lm_text tokenizer; /* the tokenizer.json of lm_tokenizer_save; empty: it has no file, or none */
+    lm_error unread;   /* why the one that came along cannot be read; code LM_OK: it can */
 } lm_saved_foreign;
 
 /* Opens the model of another program. tokenizer: by the name or file of lm_tokenizer_open; NULL:
- * the one that came along, if any; "none": none. The config has the model's options and else
- * defaults; the state is that of no training at all. */
-lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *tokenizer,
+ * the one that came along, if any; "none": none. One that cannot be read is an error, or, with
+ * `later`, the error of lm_saved_tokenizer. The config has the model's options and else defaults;
+ * the state is that of no training at all. */
+lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *tokenizer, bool later,
                                 lm_error *err);
 void lm_saved_foreign_free(lm_saved_foreign *f); /* NULL is fine */
 

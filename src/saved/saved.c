@@ -81,7 +81,7 @@ lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *s
                         lm_error *err) {
     memset(s, 0, sizeof *s);
     if (!is_saved(path) && lm_interop_format_of(path))
-        return lm_saved_open_foreign(s, path, NULL, err);
+        return lm_saved_open_foreign(s, path, NULL, true, err);
     lm_status status = lm_saved_find(path, pool, &s->path, skipped, err);
     if (status != LM_OK) goto out;
     if ((status = lm_checkpoint_open(&s->checkpoint, s->path, err)) != LM_OK) goto out;
@@ -201,11 +201,24 @@ lm_status lm_saved_kept(const lm_saved *s, lm_interop_kept *kept, lm_error *err)
     return status;
 }
 
+bool lm_saved_tokenizer_fails(const lm_saved *s, lm_error *err) {
+    if (!s->foreign || s->foreign->unread.code == LM_OK) return false;
+    *err = s->foreign->unread;
+    return true;
+}
+
+void lm_saved_shorten(lm_saved *s, int64_t context) {
+    lm_model_options *m = &s->config.model;
+    if (m->position != LM_POSITION_LEARNED && context > 0 && context < m->context_length)
+        m->context_length = context;
+}
+
 lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
                              lm_tokenizer **t, lm_error *err) {
     lm_text text = {0}, name = {0};
     bool found;
     *t = NULL;
+    if (lm_saved_tokenizer_fails(s, err)) return err->code;
     if (!*s->state.tokenizer) return LM_OK;
     lm_status status = lm_saved_text(s, "tokenizer.json", &found, &text, err);
     if (status != LM_OK) goto out;

@@ -53,6 +53,12 @@ lm_status lm_saved_check_finite(const char *path, const lm_checkpoint_array *arr
 /* All that a checkpoint must be to be used: its digests and CRCs are right, and no element of any
  * array is infinite or NaN. What is not so is `damaged`. */
 lm_status lm_saved_verify(lm_checkpoint *c, const char *path, lm_pool *pool, lm_error *err);
+/* The model that is made of it sees `context` tokens at most, and so needs less memory. Learned
+ * positions are all kept. */
+void lm_saved_shorten(lm_saved *s, int64_t context);
+/* Did a tokenizer come along with another program's model that cannot be read? *err says why: what
+ * lm_saved_tokenizer fails with. */
+bool lm_saved_tokenizer_fails(const lm_saved *s, lm_error *err);
 /* The tokenizer of its tokens; *t NULL: the run did not know it. Options: lm_tokenizer_open. */
 lm_status lm_saved_tokenizer(const lm_saved *s, const lm_tokenizer_options *options,
                              lm_tokenizer **t, lm_error *err);

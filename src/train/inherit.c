@@ -36,6 +36,7 @@ lm_status lm_setup_inherit(lm_config *c, bool resume, lm_saved *from, lm_text *s
     if (status != LM_OK) return status;
     status = lm_saved_open(from, c->run.init_from, pool, said, err);
     lm_pool_free(pool);
+    if (status == LM_OK && lm_saved_tokenizer_fails(from, err)) status = err->code;
     /* A checkpoint of no step is what import wrote. */
     const lm_config_origin origin =
         status == LM_OK && from->state.step > 0 ? LM_CONFIG_TRAINED : LM_CONFIG_IMPORTED;
