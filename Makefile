@@ -196,7 +196,7 @@ MEGABYTES ?= 100
 test-tokenizers: lmtrain  ## trained and loaded tokenizers beside tiktoken and tokenizers, on MEGABYTES=100 of this machine's texts
 	$(Q)sh tests/tokenizer/compare.sh '$(CURDIR)/$(BINARY)' $(MEGABYTES)
 
-test-interop: lmtrain  ## exports beside transformers, llama.cpp, llama2.c and llm.c (ROWS="llama c": some)
+test-interop: lmtrain  ## exports beside transformers, llama.cpp, llama2.c and llm.c (ROWS="llama c ids": some; TEXT_MEGABYTES=4)
 	$(Q)sh tests/interop/compare.sh '$(CURDIR)/$(BINARY)' $(ROWS)
 
 # libFuzzer on every tests/fuzz/NAME.c (T=NAME: one of them), FUZZ_SECONDS each, from the files in

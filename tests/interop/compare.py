@@ -7,9 +7,11 @@ llama.cpp (llama_cpp.mjs, unless LLAMA_CPP_NODE is empty) what they make of it:
 - the ids of a text.
 Then lmtrain evaluates its exports, the other types of weights are compared with what the Python packages
 gguf and torch make of the fp32 ones, and llama2.c's and llm.c's own code (LLAMA2C_SOURCE, LLMC_SOURCE:
-directories; unless empty) is asked too. Everything is written below WORK. make test-interop calls this
-through compare.sh.
+directories; unless empty) is asked too; the model stories260K (STORIES260K: a directory; unless empty) must
+tell the text that llama2.c's own test expects of it. Everything is written below WORK. make test-interop
+calls this through compare.sh.
 """
+import ast
 import json
 import os
 import pathlib
@@ -289,6 +291,24 @@ def compare_c(lmtrain, work):
     return good
 
 
+def compare_stories(lmtrain, work):
+    """200 tokens of stories260K, each the likeliest, against the text that llama2.c's test_all.py holds."""
+    folder, source = os.environ.get("STORIES260K"), os.environ.get("LLAMA2C_SOURCE")
+    if not folder or not source:
+        return True
+    test = ast.parse((pathlib.Path(source) / "test_all.py").read_text())
+    published = [ast.literal_eval(node.value) for node in test.body
+                 if isinstance(node, ast.Assign) and node.targets[0].id == "expected_stdout"]  # fmt: skip
+    imported = work / "stories260K.npz"
+    run(lmtrain, "import", f"{folder}/stories260K.bin", "--tokenizer", f"{folder}/tok512.bin", "--output", imported)
+    text = run(lmtrain, "generate", imported, "--temperature", 0, "--tokens", 200, "--ignore-end")
+    good = text.removesuffix("\n").encode() == published[0]
+    print(f"{'ok' if good else 'not ok'} - stories260K: {len(published[0])} bytes of greedy text as llama2.c's test has them")
+    if not good:
+        print(f"expected {published[0]!r}\nfound {text!r}")
+    return good
+
+
 def compare_llama_cpp(rows, ids, work):
     jobs = work / "jobs.json"
     # A window that llama.cpp does not have is exact within it. A full context would be shifted.
@@ -335,6 +355,8 @@ def main():
         good &= compare_llama_cpp([row for row in rows if row.gguf], ids, work)
     if not sys.argv[3:] or "c" in sys.argv[3:]:
         good &= compare_c(lmtrain, work)
+    if not sys.argv[3:] or "stories" in sys.argv[3:]:
+        good &= compare_stories(lmtrain, work)
     sys.exit(not good)
 
 

@@ -1,9 +1,11 @@
 #!/bin/sh
-# compare.sh LMTRAIN [ROW...]: compare.py with its peers: transformers, torch, safetensors and gguf (Python),
-# llama.cpp (node-llama-cpp), the sources of llama2.c and llm.c. Those that are not found are installed
-# into PEERS, outside of the repository. PEERS_PYTHON, LLAMA_CPP_NODE (a directory with node_modules),
-# LLAMA2C_SOURCE and LLMC_SOURCE name those that are there; set but empty: leave that one out. What cannot be
-# had is not compared, which is said loudly and ends in exit code 1.
+# compare.sh LMTRAIN [ROW...]: compare.py and exported_ids.py with their peers: transformers, torch, safetensors
+# and gguf (Python), llama.cpp (node-llama-cpp), the sources of llama2.c and llm.c, the model stories260K. Those
+# that are not found are installed into PEERS, outside of the repository. PEERS_PYTHON, LLAMA_CPP_NODE (a directory
+# with node_modules), LLAMA2C_SOURCE, LLMC_SOURCE and STORIES260K (a directory with stories260K.bin and tok512.bin)
+# name those that are there; set but empty: leave that one out. What cannot be had is not compared, which is said
+# loudly and ends in exit code 1. Beside the rows of compare.py there are c, stories and ids, the exported
+# tokenizers on TEXT_MEGABYTES (default 4) of texts of this machine.
 lmtrain=$1
 shift
 cd "$(dirname "$0")/../.." || exit 1
@@ -18,16 +20,16 @@ lacks() {
     missing=1
 }
 
-modules='import gguf, numpy, safetensors, torch, transformers'
+modules='import gguf, numpy, regex, safetensors, torch, transformers'
 for python in ${PEERS_PYTHON:-} python3 "$peers/venv/bin/python"; do
     "$python" -c "$modules" 2>/dev/null && break
 done
 if ! "$python" -c "$modules" 2>/dev/null; then
-    echo "installing torch, transformers, safetensors and gguf into $peers/venv" >&2
+    echo "installing torch, transformers, regex, safetensors and gguf into $peers/venv" >&2
     python=$peers/venv/bin/python
     if ! { [ -x "$python" ] || python3 -m venv "$peers/venv"; } ||
-        ! "$python" -m pip install --quiet --disable-pip-version-check torch transformers safetensors gguf; then
-        echo "NOTHING WAS COMPARED: the Python packages torch, transformers, safetensors and gguf are" \
+        ! "$python" -m pip install --quiet --disable-pip-version-check torch transformers regex safetensors gguf; then
+        echo "NOTHING WAS COMPARED: the Python packages torch, transformers, regex, safetensors and gguf are" \
             "not there and cannot be installed" >&2
         exit 1
     fi
@@ -45,21 +47,28 @@ if [ "$LLAMA_CPP_NODE" ] && [ ! -d "$LLAMA_CPP_NODE/node_modules/node-llama-cpp"
     }
 fi
 
-# source VARIABLE NAME: the sources of github.com/karpathy/NAME
+# source_of VARIABLE OWNER/NAME [FOLDER]: the sources at github.com, of which FOLDER is meant
 source_of() {
-    eval "there=\${$1-$peers/$2}"
-    if [ "$there" = "$peers/$2" ]; then
-        [ -d "$there" ] || git clone --quiet --depth 1 "https://github.com/karpathy/$2" "$there" || {
-            lacks "the source of $2"
+    eval "there=\${$1-unset}"
+    if [ "$there" = unset ]; then
+        there=$peers/${2#*/}
+        [ -d "$there" ] || git clone --quiet --depth 1 "https://github.com/$2" "$there" || {
+            lacks "github.com/$2"
             there=
         }
+        [ -z "$there" ] || there=$there${3:+/$3}
     fi
     eval "$1=\$there"
     export "${1?}"
 }
-source_of LLAMA2C_SOURCE llama2.c
-source_of LLMC_SOURCE llm.c
+source_of LLAMA2C_SOURCE karpathy/llama2.c
+source_of LLMC_SOURCE karpathy/llm.c
+source_of STORIES260K DaveBben/esp32-llm data
 export LLAMA_CPP_NODE
 
+export PYTHONDONTWRITEBYTECODE=1
 "$python" tests/interop/compare.py "$lmtrain" "$work" "$@" || missing=1
+case " $* " in
+"  " | *" ids "*) "$python" tests/interop/exported_ids.py "$lmtrain" "$work" "${TEXT_MEGABYTES:-4}" || missing=1 ;;
+esac
 exit $missing
