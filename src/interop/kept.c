@@ -4,7 +4,7 @@
 #include "containers/json_pull.h"
 
 lm_interop_kept lm_interop_kept_none(void) {
-    return (lm_interop_kept){.special = {-1, -1, -1}};
+    return (lm_interop_kept){.special = {.bos = -1, .eos = -1, .pad = -1}};
 }
 
 bool lm_interop_kept_is_none(const lm_interop_kept *k) {
