@@ -161,7 +161,7 @@ static void forward_task(void *argument, int64_t task, int worker) {
         for (int64_t it = lm_max(jt, first); it < r.last && lm_attention_sees(a, b, it, jt); it++) {
             lm_attention_ask_for(a, k, it - first, jt + 1);
             lm_attention_ask_for(a, v, it - first, jt + 1);
-            forward_tile(&r, lm_attention_tile(a->time, it, jt));
+            forward_tile(&r, lm_attention_tile(a, b, it, jt));
         }
     }
     for (int64_t it = first; it < r.last; it++) forward_finish(&r, it);

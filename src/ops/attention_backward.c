@@ -203,7 +203,7 @@ static void backward_run(const backward_job *j, const backward_scratch *w, const
     for (int64_t jt = lm_attention_first_tile(a, x->b, begin); jt < end; jt++) {
         pack_keys(j, w, x, jt);
         for (int64_t it = lm_max(jt, begin); it < end && lm_attention_sees(a, x->b, it, jt); it++) {
-            tile t = lm_attention_tile(a->time, it, jt);
+            tile t = lm_attention_tile(a, x->b, it, jt);
             tile_rows rows = pack_queries(j, w, x, it);
             backward_scores(j, w, x, &rows, &t);
             add_keys(j, w, x, &t, first_head && t.diagonal);
@@ -246,7 +246,7 @@ static void backward_keys_task(void *argument, int64_t task, int worker) {
         pack_keys(j, &w, &x, jt);
         for (int64_t it = jt; it < lm_attention_tiles(a->time) && lm_attention_sees(a, b, it, jt);
              it++) {
-            tile t = lm_attention_tile(a->time, it, jt);
+            tile t = lm_attention_tile(a, b, it, jt);
             tile_rows rows = pack_queries(j, &w, &x, it);
             backward_scores(j, &w, &x, &rows, &t);
             add_keys(j, &w, &x, &t, g == 0 && t.diagonal);
@@ -266,7 +266,7 @@ static void backward_queries_task(void *argument, int64_t task, int worker) {
     tile_rows rows = pack_queries(j, &w, &x, it);
     for (int64_t jt = lm_attention_first_tile(a, x.b, it); jt <= it; jt++) {
         pack_keys(j, &w, &x, jt);
-        tile t = lm_attention_tile(a->time, it, jt);
+        tile t = lm_attention_tile(a, x.b, it, jt);
         backward_scores(j, &w, &x, &rows, &t);
         add_queries(j, &w, &x, &t);
     }

@@ -22,6 +22,9 @@ static inline bool lm_attention_sees(const lm_attention *a, int64_t b, int64_t i
     return lm_attention_first_tile(a, b, it) <= jt;
 }
 
+/* The tile of query tile `it` and key tile jt <= it of row b. */
+tile lm_attention_tile(const lm_attention *a, int64_t b, int64_t it, int64_t jt);
+
 /* Applies soft cap, window and documents to s [rows, cols], row stride TILE, the products q.k of
  * tile t of row b, in place. With a soft cap, s = cap tanh(scale s / cap) up to the diagonal, and
  * `slope`, a tile like s (NULL: not needed), gets its derivative. Then the scores of tokens before

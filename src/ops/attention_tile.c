@@ -91,9 +91,24 @@ tile_operand lm_attention_tile_by_columns(const lm_compute *compute, const tile 
 }
 
 /* ---- products -------------------------------------------------------------------------------- */
-enum { STRIP = 12 }; /* even: a strip of k begins with a whole pair */
-static int64_t strip_rows(const tile *t, int64_t rows) {
-    return t->diagonal && rows > STRIP ? STRIP : rows;
+/* Rows, or columns, that are multiplied at once. */
+static int64_t strip_of(const tile *t, int64_t rows) {
+    return (t->diagonal || t->masked) && rows > LM_ATTENTION_STRIP ? LM_ATTENTION_STRIP : rows;
+}
+/* The keys that queries i .. i+m-1 meet: from..until-1. */
+typedef struct run {
+    int64_t from, until;
+} run;
+static run keys_of(const tile *t, int64_t i, int64_t m) {
+    int64_t until = t->diagonal ? lm_min(i + m, t->cols) : t->cols;
+    int64_t from = t->masked ? t->from[i / LM_ATTENTION_STRIP] : 0;
+    return (run){lm_min(from, until), until};
+}
+/* The queries that keys j .. meet. */
+static run queries_of(const tile *t, int64_t j) {
+    int64_t until = t->masked ? t->until[j / LM_ATTENTION_STRIP] : t->rows;
+    int64_t from = t->diagonal ? j : 0; /* queries before j do not see key j */
+    return (run){lm_min(from, until), until};
 }
 
 /* c [m, n] = a b, or += unless first; k in elements; rows of b are contiguous. */
@@ -114,38 +129,50 @@ static tile_operand operand_from(tile_operand x, int64_t i, int64_t k) {
 
 void lm_attention_multiply_scores(const lm_compute *compute, const tile *t, int64_t d,
                                   tile_operand x, const void *yt, float *s) {
-    int64_t strip = strip_rows(t, t->rows), k = lm_attention_elements(compute, d);
-    tile_sums c = {s, TILE};
+    int64_t strip = strip_of(t, t->rows), k = lm_attention_elements(compute, d);
     tile_operand b = {yt, TILE, 1};
     for (int64_t i = 0; i < t->rows; i += strip) {
         int64_t m = lm_min(strip, t->rows - i);
-        int64_t n = t->diagonal ? lm_min(lm_round_up(i + m, 16), t->cols) : t->cols;
-        multiply(compute, m, n, k, operand_from(x, i, 0), b, true, lm_attention_sums_from(c, i));
+        run keys = keys_of(t, i, m);
+        int64_t until = lm_min(lm_round_up(keys.until, 16), t->cols);
+        for (int64_t r = i; r < i + m && keys.from > 0; r++)
+            memset(s + r * TILE, 0, sizeof *s * (size_t)keys.from);
+        multiply(compute, m, until - keys.from, k, operand_from(x, i, 0),
+                 operand_from(b, 0, keys.from), true, (tile_sums){s + i * TILE + keys.from, TILE});
     }
+}
+
+/* k elements of k are left; none: there is nothing to add. */
+static void add_products(const lm_compute *compute, int64_t m, int64_t d, int64_t k, tile_operand p,
+                         tile_operand y, bool first, tile_sums c) {
+    if (k > 0 || first) multiply(compute, m, d, k, p, y, first, c);
 }
 
 void lm_attention_multiply_rows(const lm_compute *compute, const tile *t, int64_t d, bool first,
                                 tile_operand p, const void *y, tile_sums c) {
-    int64_t strip = strip_rows(t, t->rows);
+    int64_t strip = strip_of(t, t->rows);
     tile_operand b = {y, d, 1};
     for (int64_t i = 0; i < t->rows; i += strip) {
         int64_t m = lm_min(strip, t->rows - i);
-        int64_t k = t->diagonal ? lm_min(i + m, t->cols) : t->cols;
-        multiply(compute, m, d, lm_attention_elements(compute, k), operand_from(p, i, 0), b, first,
-                 lm_attention_sums_from(c, i));
+        run keys = keys_of(t, i, m);
+        int64_t from = lm_attention_elements(compute, keys.from);
+        int64_t until = lm_attention_elements(compute, keys.until);
+        add_products(compute, m, d, until - from, operand_from(p, i, from),
+                     operand_from(b, from, 0), first, lm_attention_sums_from(c, i));
     }
 }
 
 void lm_attention_multiply_columns(const lm_compute *compute, const tile *t, int64_t d, bool first,
                                    tile_operand p, const void *y, tile_sums c) {
-    int64_t strip = strip_rows(t, t->cols), end = lm_attention_elements(compute, t->rows);
+    int64_t strip = strip_of(t, t->cols);
     tile_operand b = {y, d, 1};
     for (int64_t j = 0; j < t->cols; j += strip) {
         int64_t m = lm_min(strip, t->cols - j);
-        /* queries before j do not see key j */
-        int64_t k = t->diagonal ? lm_attention_elements(compute, j) : 0;
-        multiply(compute, m, d, end - k, operand_from(p, j, k), operand_from(b, k, 0), first,
-                 lm_attention_sums_from(c, j));
+        run queries = queries_of(t, j);
+        int64_t from = lm_attention_elements(compute, queries.from);
+        int64_t until = lm_attention_elements(compute, queries.until);
+        add_products(compute, m, d, until - from, operand_from(p, j, from),
+                     operand_from(b, from, 0), first, lm_attention_sums_from(c, j));
     }
 }
 

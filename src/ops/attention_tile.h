@@ -7,15 +7,22 @@
  * is the same on every ISA.
  *
  * A diagonal tile is multiplied in strips of 12 rows (a register tile of the widest ISA), each as
- * far as its last row sees: 59% of the tile's work. What is left out would add zeros. */
+ * far as its last row sees: 59% of the tile's work. So is a tile in which a window or a document
+ * begins, each strip from the first key that one of its rows sees. What is left out would add
+ * zeros. */
 #ifndef LM_OPS_ATTENTION_TILE_H
 #define LM_OPS_ATTENTION_TILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "ops/attention.h"
 
-enum { TILE = LM_ATTENTION_TILE };
+enum {
+    TILE = LM_ATTENTION_TILE,
+    LM_ATTENTION_STRIP = 12, /* even: a strip of k begins with a whole pair */
+    LM_ATTENTION_STRIPS = (TILE + LM_ATTENTION_STRIP - 1) / LM_ATTENTION_STRIP,
+};
 
 /* So many query tiles of a head at a time meet the keys, so that what belongs to them (256 kB of
  * queries and outputs at D = 64, fp32, and in backward half as much again) stays in the second
@@ -39,16 +46,12 @@ typedef struct tile {
     int64_t query, key; /* the first of each */
     int64_t rows, cols; /* how many queries, how many keys */
     bool diagonal;      /* it = jt: a query sees the keys up to itself */
+    bool masked;        /* some query does not see the first keys */
+    /* of a masked tile, by strips of LM_ATTENTION_STRIP queries or keys: the first key that a query
+     * of the strip sees, down to a multiple of 16, or `cols`; and the end of the queries that see a
+     * key of the strip */
+    uint8_t from[LM_ATTENTION_STRIPS], until[LM_ATTENTION_STRIPS];
 } tile;
-static inline tile lm_attention_tile(int64_t time, int64_t it, int64_t jt) {
-    return (tile){.it = it,
-                  .jt = jt,
-                  .query = it * TILE,
-                  .key = jt * TILE,
-                  .rows = lm_attention_tile_rows(time, it),
-                  .cols = lm_attention_tile_rows(time, jt),
-                  .diagonal = it == jt};
-}
 
 /* LM_ASSERTs that the arrays have the precision's type and that the heads divide. */
 void lm_attention_assert_types(const lm_compute *compute, const lm_attention *a);
@@ -97,7 +100,8 @@ tile_operand lm_attention_tile_by_columns(const lm_compute *compute, const tile 
 
 /* ---- products ---------------------------------------------------------------------------------
  * s [rows, cols] overwritten = x y^T (scores, or dP), row stride TILE; x by rows, yt transposed. In
- * a diagonal tile, what lies beyond the diagonal has no meaning. */
+ * a diagonal tile, what lies beyond the diagonal has no meaning; in a masked one, what lies before
+ * `from` is 0. */
 void lm_attention_multiply_scores(const lm_compute *compute, const tile *t, int64_t d,
                                   tile_operand x, const void *yt, float *s);
 

@@ -321,6 +321,18 @@ static void test_unseen_scores_do_not_matter(void **state) {
     check_both((shape){1, 150, 2, 1, 16, 5, 0, 0, LM_FP32}, 12);
 }
 
+/* Queries that see nothing in their first tile, at head sizes whose scale 1 / sqrt(D) is no power
+ * of two: what the softmax gives there must be finite, so that an alpha of 0 can remove it. */
+static void test_window_of_any_head_size(void **state) {
+    static const int64_t sizes[] = {24, 33, 40, 72};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int bf16 = 0; bf16 < 2; bf16++)
+            check_both((shape){1, 2 * LM_ATTENTION_TILE + 9, 1, 1, sizes[i], 20, 0, 0,
+                               bf16 ? LM_BF16 : LM_FP32},
+                       1);
+}
+
 /* A window as long as the row is none: the same bits. */
 static void test_whole_window(void **state) {
     (void)state;
@@ -376,6 +388,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_documents, layers_tear_down),
         cmocka_unit_test_teardown(test_softcap, layers_tear_down),
         cmocka_unit_test_teardown(test_unseen_scores_do_not_matter, layers_tear_down),
+        cmocka_unit_test_teardown(test_window_of_any_head_size, layers_tear_down),
         cmocka_unit_test_teardown(test_whole_window, layers_tear_down),
         cmocka_unit_test_teardown(test_reference_against_differences, layers_tear_down),
         cmocka_unit_test_teardown(test_nan_stays_visible, layers_tear_down),
