@@ -18,6 +18,8 @@
 #define LM_SQRT_HALF 0x1.6a09e667f3bcdp-1
 
 double lm_exp(double x);
+/* lm_exp of n numbers that are `step` apart, in place: the same bits, faster. */
+void lm_exp_each(int64_t n, double *x, int64_t step);
 double lm_log(double x); /* x > 0; log(0) = -inf, log(<0) = NaN */
 double lm_sin(double x); /* NaN beyond 2^52, where neighbouring x are a radian apart */
 double lm_cos(double x);

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <string.h>
 
 #include "base/elementary.h"
 #include "base/rng.h"
@@ -14,33 +15,17 @@ static bool is_before(candidate a, candidate b) {
     return a.weight > b.weight || (a.weight == b.weight && a.id < b.id);
 }
 
-static candidate get(const double *heap, int64_t i) {
-    return (candidate){heap[2 * i], heap[2 * i + 1]};
+static candidate get(const double *list, int64_t i) {
+    return (candidate){list[2 * i], list[2 * i + 1]};
 }
-static void put(double *heap, int64_t i, candidate c) {
-    heap[2 * i] = c.weight;
-    heap[2 * i + 1] = c.id;
+static void put(double *list, int64_t i, candidate c) {
+    list[2 * i] = c.weight;
+    list[2 * i + 1] = c.id;
 }
-
-/* Puts c where it belongs at or below i of a heap of n, the likeliest on top. */
-static void sift_down(double *heap, int64_t n, int64_t i, candidate c) {
-    for (;;) {
-        int64_t child = 2 * i + 1;
-        if (child >= n) break;
-        if (child + 1 < n && is_before(get(heap, child + 1), get(heap, child))) child++;
-        if (!is_before(get(heap, child), c)) break;
-        put(heap, i, get(heap, child));
-        i = child;
-    }
-    put(heap, i, c);
-}
-
-/* Takes the likeliest of n and puts it at n-1, behind the heap that is left. */
-static candidate pop(double *heap, int64_t n) {
-    candidate top = get(heap, 0), last = get(heap, n - 1);
-    if (n > 1) sift_down(heap, n - 1, 0, last);
-    put(heap, n - 1, top);
-    return top;
+static void swap(double *list, int64_t i, int64_t j) {
+    candidate c = get(list, i);
+    put(list, i, get(list, j));
+    put(list, j, c);
 }
 
 /* What is drawn from. */
@@ -69,33 +54,69 @@ static int32_t likeliest(const distribution *d) {
     return (int32_t)best;
 }
 
-/* Fills the heap; returns the sum of the weights, in the order of ids. */
-static double weigh(const distribution *d, double largest, double temperature, double *heap) {
+/* Fills the list; returns the sum of the weights, in the order of ids. */
+static double weigh(const distribution *d, double largest, double temperature, double *list) {
     double sum = 0;
-    int64_t vocab = d->vocab;
-    for (int64_t i = 0; i < vocab; i++) {
+    for (int64_t i = 0; i < d->vocab; i++) {
         double x = (logit(d, i) - largest) / temperature;
-        candidate c = {x <= 0 ? lm_exp(x) : 0, (double)i}; /* NaN weighs nothing */
-        put(heap, i, c);
-        sum += c.weight;
+        put(list, i, (candidate){x <= 0 ? x : -INFINITY, (double)i}); /* NaN weighs nothing */
     }
-    for (int64_t i = vocab / 2 - 1; i >= 0; i--) sift_down(heap, vocab, i, get(heap, i));
+    lm_exp_each(d->vocab, list, 2);
+    for (int64_t i = 0; i < d->vocab; i++) sum += list[2 * i];
     return sum;
 }
 
-/* A set of candidates, likeliest first, which leave the heap one by one and line up at the end of
- * the workspace. */
+/* A set of candidates, likeliest first. The list is sorted from its beginning only as far as
+ * somebody looks (incremental quicksort, Paredes & Navarro 2006): first..end-1 of it are unsorted
+ * and before all that follows; further on, what lies between two ends is before what lies behind
+ * the next. Ends that are forgotten cost time, not order. */
+enum { MOST_ENDS = 40 };
 typedef struct draw {
-    double *heap;
-    int64_t vocab, taken;
-    int64_t most;  /* candidates that there may be */
-    int64_t count; /* that are in the set */
-    double mass;   /* of the set */
+    double *list;
+    int64_t vocab, sorted;
+    int64_t ends[MOST_ENDS], n_ends; /* falling */
+    int64_t most;                    /* candidates that there may be */
+    int64_t count;                   /* that are in the set */
+    double mass;                     /* of the set */
 } draw;
 
+/* Which of begin..end-1 to partition by. Of many, one among the first sixteenth: what is drawn is
+ * nearly always found there, and a test that nearly always fails is cheap. */
+static int64_t choose_pivot(const double *list, int64_t begin, int64_t end) {
+    enum { SAMPLES = 64, BEST = 4, MANY = 1024 };
+    int64_t best[BEST], n = 0, step = (end - begin) / SAMPLES;
+    if (end - begin < MANY) return begin + (end - begin) / 2;
+    for (int64_t i = begin; i < begin + SAMPLES * step; i += step) {
+        int64_t at = n < BEST ? n++ : BEST;
+        for (; at > 0 && is_before(get(list, i), get(list, best[at - 1])); at--)
+            if (at < BEST) best[at] = best[at - 1];
+        if (at < BEST) best[at] = i;
+    }
+    return best[BEST - 1];
+}
+
+/* Puts what comes before the pivot in front of it; returns where the pivot is then. */
+static int64_t partition(double *list, int64_t begin, int64_t end) {
+    swap(list, choose_pivot(list, begin, end), end - 1);
+    candidate pivot = get(list, end - 1);
+    int64_t at = begin;
+    for (int64_t i = begin; i < end - 1; i++)
+        if (is_before(get(list, i), pivot)) swap(list, i, at++);
+    swap(list, at, end - 1);
+    return at;
+}
+
 static candidate candidate_at(draw *w, int64_t i) {
-    while (w->taken <= i) pop(w->heap, w->vocab - w->taken++);
-    return get(w->heap, w->vocab - 1 - i);
+    for (; w->sorted <= i; w->sorted++) {
+        int64_t end = w->n_ends > 0 ? w->ends[--w->n_ends] : w->vocab;
+        while (end != w->sorted) { /* the candidate at an end is in its place */
+            if (w->n_ends == MOST_ENDS)
+                memmove(w->ends, w->ends + 1, sizeof *w->ends * (size_t)--w->n_ends);
+            w->ends[w->n_ends++] = end;
+            end = partition(w->list, w->sorted, end);
+        }
+    }
+    return get(w->list, i);
 }
 
 /* The smallest set of the likeliest that weighs `wanted`. */
@@ -129,7 +150,7 @@ int32_t lm_sample(const lm_sample_options *o, const float *logits, int64_t vocab
     LM_ASSERT(vocab > 0 && o->temperature >= 0 && o->repetition_penalty > 0);
     int32_t best = likeliest(&d);
     if (o->temperature == 0 || !isfinite(logit(&d, best))) return best;
-    draw w = {.heap = workspace, .vocab = vocab, .most = vocab, .count = vocab};
+    draw w = {.list = workspace, .vocab = vocab, .most = vocab, .count = vocab};
     w.mass = weigh(&d, logit(&d, best), o->temperature, workspace);
     if (o->top_k > 0 && o->top_k < vocab) {
         w.most = o->top_k;

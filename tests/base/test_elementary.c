@@ -1,6 +1,7 @@
 #include "tests/support/test.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/elementary.h"
 #include "base/rng.h"
@@ -73,11 +74,26 @@ static void test_pow(void **state) {
     assert_true(relative(lm_powi(0.999, 5000), powl((long double)0.999, 5000)) <= 1e-12);
 }
 
+static void test_exp_of_each(void **state) {
+    enum { N = 4000 };
+    static double x[2 * N];
+    (void)state;
+    for (int i = 0; i < N; i++) x[2 * i] = (i - N / 2) * 0.4321, x[2 * i + 1] = i;
+    x[0] = NAN, x[2] = INFINITY, x[4] = -INFINITY, x[6] = -0.0, x[8] = 1e-320, x[10] = -745.1;
+    static double want[N];
+    for (int i = 0; i < N; i++) want[i] = lm_exp(x[2 * i]);
+    lm_exp_each(N, x, 2);
+    for (int i = 0; i < N; i++) {
+        assert_true(memcmp(&x[2 * i], &want[i], sizeof want[i]) == 0 || isnan(want[i]));
+        assert_true(isnan(x[2 * i]) == isnan(want[i]));
+        assert_true(x[2 * i + 1] == i); /* what lies between is left alone */
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exp),
-        cmocka_unit_test(test_log),
-        cmocka_unit_test(test_sin_cos),
+        cmocka_unit_test(test_exp), cmocka_unit_test(test_exp_of_each),
+        cmocka_unit_test(test_log), cmocka_unit_test(test_sin_cos),
         cmocka_unit_test(test_pow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
