@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
 #include "train/setup.h"
@@ -71,29 +72,55 @@ static bool gives_run_dir(const lm_option_texts *set) {
     return false;
 }
 
-/* The config's file, then --unset, then --set. Its notes go to stderr. */
-static lm_status load(const request *r, lm_config *config, lm_error *err) {
-    const char *overrides[2 * LM_OPTION_MOST_TEXTS];
-    lm_text unset[LM_OPTION_MOST_TEXTS] = {0};
-    int n = 0;
-    lm_status status = LM_OK;
+/* What the command line gives beside the config's file: --unset, then --set. */
+typedef struct overrides {
+    const char *items[2 * LM_OPTION_MOST_TEXTS];
+    lm_text unset[LM_OPTION_MOST_TEXTS];
+    int count, n_unset;
+} overrides;
+
+static lm_status collect(const request *r, overrides *o, lm_error *err) {
     for (int i = 0; i < r->unset.count; i++) {
-        lm_text_printf(&unset[i], "-%s", r->unset.items[i]);
-        if (unset[i].failed) status = lm_error_no_memory(err, NULL);
-        overrides[n++] = lm_text_cstr(&unset[i]);
+        lm_text *text = &o->unset[o->n_unset++];
+        lm_text_printf(text, "-%s", r->unset.items[i]);
+        if (text->failed) return lm_error_no_memory(err, NULL);
+        o->items[o->count++] = lm_text_cstr(text);
     }
     for (int i = 0; i < r->set.count; i++) {
-        overrides[n++] = r->set.items[i];
         if (*r->set.items[i] == '-')
-            status = lm_error_set(err, LM_ERR_USAGE, "--set %s: expected key.path=value",
-                                  r->set.items[i]);
+            return lm_error_set(err, LM_ERR_USAGE, "--set %s: expected key.path=value",
+                                r->set.items[i]);
+        o->items[o->count++] = r->set.items[i];
     }
-    if (status == LM_OK) status = lm_config_load(config, r->config, overrides, n, err);
-    for (int i = 0; i < r->unset.count; i++) lm_text_free(&unset[i]);
-    if (status != LM_OK) return status;
-    if (r->no_final_checkpoint) config->checkpoint.final = false;
-    if (!r->quiet) fputs(lm_text_cstr(&config->notes), stderr);
     return LM_OK;
+}
+
+/* Loads the config again with the steps that its budget comes to. */
+static lm_status apply_budget(const request *r, const overrides *o, lm_train_settings *s,
+                              lm_error *err) {
+    int64_t steps;
+    lm_status status = lm_train_budget(s, &steps, &s->speed, err);
+    if (status != LM_OK) return status;
+    lm_config_free(s->config);
+    status = lm_config_load_within_budget(s->config, r->config, o->items, o->count, steps, err);
+    if (status == LM_OK && !r->quiet)
+        fprintf(stderr, "budget    %s: train.steps = %lld\n", s->config->train.budget,
+                (long long)steps);
+    return status;
+}
+
+/* Notes go to stderr. */
+static lm_status load(const request *r, lm_train_settings *s, lm_error *err) {
+    overrides o = {.count = 0};
+    lm_status status = collect(r, &o, err);
+    if (status == LM_OK) status = lm_config_load(s->config, r->config, o.items, o.count, err);
+    if (status != LM_OK) goto out;
+    if (!r->quiet) fputs(lm_text_cstr(&s->config->notes), stderr);
+    if (s->config->train.steps_open && !r->print_config) status = apply_budget(r, &o, s, err);
+    if (r->no_final_checkpoint) s->config->checkpoint.final = false;
+out:
+    for (int i = 0; i < o.n_unset; i++) lm_text_free(&o.unset[i]);
+    return status;
 }
 
 static lm_status run(const void *given, lm_error *err) {
@@ -106,13 +133,14 @@ static lm_status run(const void *given, lm_error *err) {
                            .resume = r->resume.given,
                            .resume_from = r->resume.text,
                            .until = r->until,
+                           .started = lm_clock_seconds(),
                            .quiet = r->quiet,
                            .profile = r->profile};
     lm_text t = {0};
     if (r->print_schema || r->print_reference) return print_static(r, err);
     lm_status status = lm_machine_isas(&r->machine, &s.isas, err);
     if (status != LM_OK) goto out;
-    if ((status = load(r, &config, err)) != LM_OK) goto out;
+    if ((status = load(r, &s, err)) != LM_OK) goto out;
     if (r->print_config) {
         lm_error left;
         if (lm_setup_resolve(&config, &left) != LM_OK)

@@ -2,11 +2,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/length.h"
 #include "base/message.h"
 #include "base/numbers.h"
 #include "config/parser.h"
 #include "config/schedules.h"
 #include "dist/lanes.h"
+
+enum { BUDGET_MOST = 60 };         /* bytes of train.budget: summary.json holds it */
+enum { STEPS_STAND_IN = 1000000 }; /* while steps are not known: none is too late for them */
 
 bool lm_parser_is_full(const lm_parser *p) {
     return p->problems.length > sizeof((lm_error *)0)->message;
@@ -112,7 +116,7 @@ static void check_warmup(lm_parser *p) {
     if (!*warmup->place) {
         c->schedule.warmup_steps = lm_min(c->schedule.warmup_steps, c->train.steps / 10);
     } else if (c->schedule.warmup_steps > c->train.steps && !warmup->wrong &&
-               !origin_of(p, "train.steps")->wrong) {
+               !c->train.steps_open && !origin_of(p, "train.steps")->wrong) {
         lm_parser_problem(p, warmup->place,
                           "schedule.warmup_steps = %lld is more than train.steps = %lld",
                           (long long)c->schedule.warmup_steps, (long long)c->train.steps);
@@ -165,16 +169,50 @@ static void find_batch(lm_parser *p) {
                           (long long)t->micro_batch, (long long)t->grad_accumulation);
 }
 
-/* An override that gives train.batch makes the short form of the file moot. */
-static void drop_accumulation(lm_parser *p) {
-    const lm_origin *batch = origin_of(p, "train.batch");
-    int key = lm_key_find("train.grad_accumulation");
-    if (batch->source == 0 || p->origins[key].source > 0 || !*p->origins[key].place ||
-        p->config->train.batch == 0 || p->config->train.grad_accumulation == 0)
-        return;
-    lm_parser_note(p, p->origins[key].place, lm_key_at(key)->path,
-                   "has no effect when train.batch is given");
+/* An override that gives `by` makes `path` moot, which the file gives: another way to say the
+ * same. */
+static void drop_other_way(lm_parser *p, const char *path, const char *by) {
+    int key = lm_key_find(path);
+    const lm_origin *o = &p->origins[key];
+    lm_text why = {0};
+    if (origin_of(p, by)->source == 0 || o->source > 0 || !*o->place) return;
+    lm_text_printf(&why, "has no effect when %s is given", by);
+    p->no_memory |= why.failed;
+    lm_parser_note(p, o->place, path, lm_text_cstr(&why));
     lm_parser_drop(p, key);
+    lm_text_free(&why);
+}
+
+/* train.steps, where the config gives a budget in its place. */
+static void check_budget(lm_parser *p) {
+    const unsigned units = LM_LENGTH_BIT(LM_LENGTH_SECONDS) | LM_LENGTH_BIT(LM_LENGTH_TOKENS) |
+                           LM_LENGTH_BIT(LM_LENGTH_FLOPS);
+    lm_train_options *t = &p->config->train;
+    lm_length length;
+    if (p->no_memory || !*t->budget) return;
+    drop_other_way(p, "train.steps", "train.budget");
+    drop_other_way(p, "train.budget", "train.steps");
+    const lm_origin *budget = origin_of(p, "train.budget");
+    if (!*budget->place) return;
+    if (*origin_of(p, "train.steps")->place) {
+        lm_parser_problem(p, budget->place,
+                          "train.budget and train.steps (%s) are given: leave one of them out",
+                          origin_of(p, "train.steps")->place);
+    } else if (!lm_length_parse(t->budget, &length) || !lm_length_valid(&length, units) ||
+               length.amount == 0 || strlen(t->budget) > BUDGET_MOST) {
+        lm_text examples = {0};
+        lm_length_describe(units, &examples);
+        lm_parser_problem(p, budget->place, "train.budget: expected a length such as %s, found %s",
+                          lm_text_cstr(&examples), t->budget);
+        lm_text_free(&examples);
+    }
+    t->steps_open = p->budget_steps == 0;
+    t->steps = t->steps_open ? STEPS_STAND_IN : p->budget_steps;
+    if (t->steps_open) return;
+    /* From here on train.steps says all. */
+    p->config->given[lm_key_find("train.steps")] = true;
+    p->config->given[lm_key_find("train.budget")] = false;
+    p->origins[lm_key_find("train.budget")] = (lm_origin){0};
 }
 
 /* From here on, train.batch and train.micro_batch say all: the short form becomes 0. */
@@ -183,7 +221,7 @@ static void check_batch(lm_parser *p) {
     const char *const paths[] = {"train.batch", "train.micro_batch", "train.grad_accumulation"};
     for (int i = 0; i < 3; i++)
         if (origin_of(p, paths[i])->wrong) return;
-    drop_accumulation(p);
+    if (t->batch > 0 && t->grad_accumulation > 0) drop_other_way(p, paths[2], paths[0]);
     if (!is_given(p, paths[0], t->batch)) {
         find_batch(p);
     } else if (is_given(p, paths[2], t->grad_accumulation)) {
@@ -224,6 +262,7 @@ void lm_parser_check(lm_parser *p) {
         p->config->given[key] = *p->origins[key].place != '\0';
     p->config->offsets_given = *origin_of(p, "data.offsets")->place != '\0';
     if (!p->saved) apply_preset(p); /* what a checkpoint lacks, its preset did not set */
+    check_budget(p);
     lm_parser_drop_moot(p);
     check_keys(p);
     check_warmup(p);

@@ -53,7 +53,12 @@ typedef struct lm_config {
  * owns, after an error too. */
 lm_status lm_config_load(lm_config *c, const char *path, const char *const *overrides,
                          int n_overrides, lm_error *err);
-/* The same from text already in memory; `name` stands for the path in messages. */
+/* The same, where train.budget came to so many steps (at least 1): the config of the run. Without
+ * it, train.steps_open says that the steps are not known yet, and keys that depend on them are not
+ * checked against them. */
+lm_status lm_config_load_within_budget(lm_config *c, const char *path, const char *const *overrides,
+                                       int n_overrides, int64_t steps, lm_error *err);
+/* lm_config_load from text already in memory; `name` stands for the path in messages. */
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
                           const char *const *overrides, int n_overrides, lm_error *err);
 /* The config in a checkpoint (lm_config_print_result): a key that it lacks takes its legacy value

@@ -350,18 +350,29 @@ lm_status lm_config_parse_saved(lm_config *c, const char *name, const char *text
     return parse(&p, text, size, NULL, 0, err);
 }
 
-lm_status lm_config_load(lm_config *c, const char *path, const char *const *overrides,
-                         int n_overrides, lm_error *err) {
+static lm_status load(lm_config *c, const char *path, const char *const *overrides, int n_overrides,
+                      int64_t budget_steps, lm_error *err) {
     lm_text text = {0};
+    lm_parser p = {.config = c, .name = path, .budget_steps = budget_steps};
     memset(c, 0, sizeof *c);
     lm_status status = lm_file_read(path, MAX_CONFIG_BYTES, &text, err);
     if (status != LM_OK) {
         err->code = status = LM_ERR_USAGE;
         goto out;
     }
-    status =
-        lm_config_parse(c, path, lm_text_cstr(&text), text.length, overrides, n_overrides, err);
+    status = parse(&p, lm_text_cstr(&text), text.length, overrides, n_overrides, err);
 out:
     lm_text_free(&text);
     return status;
+}
+
+lm_status lm_config_load(lm_config *c, const char *path, const char *const *overrides,
+                         int n_overrides, lm_error *err) {
+    return load(c, path, overrides, n_overrides, 0, err);
+}
+
+lm_status lm_config_load_within_budget(lm_config *c, const char *path, const char *const *overrides,
+                                       int n_overrides, int64_t steps, lm_error *err) {
+    LM_ASSERT(steps > 0);
+    return load(c, path, overrides, n_overrides, steps, err);
 }

@@ -33,10 +33,11 @@ typedef struct lm_parser {
         *newer;    /* of a checkpoint: receives what is not known, a line each, instead of an error;
                         NULL: that is an error */
     bool is_newer; /* something was not known */
-    lm_origin *origins; /* [lm_key_count()] */
-    lm_text problems;   /* a line each, while an error has room for them */
-    int untold;         /* problems beyond that */
-    bool no_memory;     /* memory ran out for a value or a message: that is the only error then */
+    int64_t budget_steps; /* what train.budget came to; 0: not known yet */
+    lm_origin *origins;   /* [lm_key_count()] */
+    lm_text problems;     /* a line each, while an error has room for them */
+    int untold;           /* problems beyond that */
+    bool no_memory;       /* memory ran out for a value or a message: that is the only error then */
 } lm_parser;
 
 /* Is there no room for more problems? They are then only counted. */

@@ -4,6 +4,7 @@
 #ifndef LM_CONFIG_RUN_H
 #define LM_CONFIG_RUN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct lm_run_options {
@@ -16,6 +17,8 @@ typedef struct lm_run_options {
 
 typedef struct lm_train_options {
     int64_t steps;             /* updates of the weights */
+    char *budget;              /* a length that steps follow from (base/length.h); empty: none */
+    bool steps_open;           /* they do, and are not known yet: steps is a stand-in */
     int64_t batch;             /* windows per update; parsing has filled it in */
     int64_t micro_batch;       /* windows computed at once, at most; 0: the plan chooses */
     int64_t grad_accumulation; /* a short form, of which parsing has made batch; 0 then */

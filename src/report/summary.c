@@ -70,6 +70,10 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_
     lm_json_number(&w, "best_val_step",
                    isnan(s->best_val_loss) ? (double)NAN : (double)s->best_val_step);
     lm_json_number(&w, "seconds", round(s->seconds * 1e3) / 1e3);
+    if (s->budget && *s->budget) {
+        lm_json_string(&w, "budget", s->budget);
+        lm_json_number(&w, "budget_missed", round(s->budget_missed * 1e4) / 1e4);
+    }
     lm_json_number(&w, "tokens_per_s", round(s->tokens_per_s));
     lm_json_number(&w, "peak_resident_bytes", s->peak_resident);
     lm_json_string(&w, "checkpoint", s->checkpoint);
@@ -109,6 +113,8 @@ bool lm_summary_read(lm_summary_found *s, const char *path) {
             lm_json_has(&r, "checkpoint_step") ? lm_json_get_number(&r, "checkpoint_step") : -1;
         s->checkpoint_step = checkpoint >= 0 && checkpoint < 1e15 ? (int64_t)checkpoint : -1;
         s->without_last = lm_json_has(&r, "checkpoint_step") && s->checkpoint_step < s->step;
+        if (lm_json_has(&r, "budget"))
+            lm_json_get_string(&r, "budget", s->budget, sizeof s->budget);
         if (lm_json_has(&r, "pid")) {
             s->pid = lm_json_get_count(&r, "pid", 0, (int64_t)1 << 53);
             lm_json_get_string(&r, "host", s->host, sizeof s->host);

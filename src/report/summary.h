@@ -43,6 +43,8 @@ typedef struct lm_summary {
     int64_t best_val_step;
     double bytes_per_token;  /* 0: no bits per byte */
     double seconds;          /* whole run */
+    const char *budget;      /* a length, for which the steps were chosen; NULL or "": none */
+    double budget_missed;    /* how much more the run took, as a share of it; NaN: not known */
     double tokens_per_s;     /* mean of this session's steps */
     double peak_resident;    /* bytes */
     const char *checkpoint;  /* newest; NULL: none */
@@ -61,6 +63,7 @@ typedef struct lm_summary_found {
     char state[16]; /* of an older lmtrain: its "reason" */
     int64_t step, steps;
     int64_t checkpoint_step; /* of the newest checkpoint; -1: none, or not said */
+    char budget[64];         /* "": none */
     bool without_last;       /* it ended and had no checkpoint of its last step */
     int64_t pid;             /* 0: not said */
     char host[65];           /* "": not said */

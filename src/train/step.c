@@ -115,6 +115,7 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     lm_audit_begin(&t->audit, t->state.digest);
     lm_status status = add_gradients(t, err);
     lm_model_set_window(t->model, c->model.window); /* that of evaluations */
+    t->gradients_took = lm_clock_seconds() - started;
     if (status == LM_OK) status = reduce(t, &f, err);
     if (status != LM_OK) return status;
     update(t, &f, &time);

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "machine/stop.h"
+#include "report/line.h"
 #include "report/summary.h"
+#include "train/budget.h"
 #include "train/follow.h"
 
 /* resolved.json is left alone when it says the same already. */
@@ -171,7 +173,19 @@ static lm_status write_done(lm_trainer *t, lm_error *err) {
     return lm_trainer_summarise(t, lm_trainer_is_paused(t) ? "paused" : "finished", LM_OK, err);
 }
 
+/* How well the steps were chosen. */
+static void tell_budget(lm_trainer *t) {
+    double missed = lm_trainer_budget_missed(t);
+    char took[32];
+    if (isnan(missed)) return;
+    lm_progress_note(&t->progress, "budget    %s: took %s and %" PRId64 " tokens, %.2f%% %s",
+                     t->config->train.budget,
+                     lm_line_duration(took, sizeof took, lm_trainer_seconds(t)), t->state.tokens,
+                     100 * fabs(missed), missed > 0 ? "more than that" : "less than that");
+}
+
 static void tell_done(lm_trainer *t) {
+    tell_budget(t);
     if (lm_trainer_is_paused(t)) {
         lm_progress_note(&t->progress,
                          "paused: %s after step %" PRId64 " of %" PRId64
@@ -203,7 +217,7 @@ static lm_status end(lm_trainer *t, lm_status status, lm_error *err) {
 
 lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     lm_trainer t = {.settings = settings, .config = settings->config, .began = (int64_t)time(NULL)};
-    t.started = lm_clock_seconds();
+    t.started = settings->started > 0 ? settings->started : lm_clock_seconds();
     lm_stop_listen();
     lm_status status = open_setup(&t, err);
     if (status != LM_OK) goto out;
@@ -249,6 +263,12 @@ lm_status lm_train_plan_print(const lm_train_settings *settings, lm_text *out, l
     if (status != LM_OK) goto out;
     if (!t.setup.plan.overflow) lm_setup_print_plan(&t.setup, out);
     if ((status = check_start(&t, true, err)) == LM_OK) print_start(&t, out);
+    bool goes_on = status == LM_OK && !t.finished && !t.paused;
+    lm_train_speed speed = settings->speed;
+    lm_trainer_free(&t); /* its memory is for the steps that are measured */
+    t = (lm_trainer){0};
+    if (goes_on && speed.measured == 0) status = lm_train_measure(settings, &speed, err);
+    if (goes_on && status == LM_OK) lm_budget_print(settings->config, &speed, out);
 out:
     lm_trainer_free(&t);
     return status;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/length.h"
 #include "base/numbers.h"
 #include "machine/limits.h"
 #include "machine/peak.h"
@@ -166,6 +167,17 @@ double lm_trainer_seconds(const lm_trainer *t) {
     return t->seconds_before + lm_clock_seconds() - t->started;
 }
 
+double lm_trainer_budget_missed(const lm_trainer *t) {
+    const char *budget = t->config->train.budget;
+    double tokens = (double)t->state.tokens;
+    lm_length asked;
+    if (!budget || !lm_length_parse(budget, &asked) || !lm_trainer_is_finished(t)) return NAN;
+    double had = asked.unit == LM_LENGTH_SECONDS  ? lm_trainer_seconds(t)
+                 : asked.unit == LM_LENGTH_TOKENS ? tokens
+                                                  : tokens * t->setup.plan.model.flops_per_token;
+    return had / asked.amount - 1;
+}
+
 lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, lm_error *err) {
     int64_t steps = t->state.step - t->first_step;
     lm_summary_memory memory[LM_SETUP_MEMORY_PARTS];
@@ -182,6 +194,8 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                     .best_val_step = t->state.best_val_step,
                     .bytes_per_token = t->setup.bytes_per_token,
                     .seconds = lm_trainer_seconds(t),
+                    .budget = t->config->train.budget,
+                    .budget_missed = lm_trainer_budget_missed(t),
                     .tokens_per_s =
                         steps > 0 ? (double)(t->state.tokens - t->first_tokens) / t->stepping : NAN,
                     .peak_resident = (double)lm_limits_peak_resident(),

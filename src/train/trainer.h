@@ -6,6 +6,7 @@
  *     step.c audit.c profile.c   one step, its digest, and where its time goes
  *     follow.c follow/           what follows a step (follow.h)
  *     page.c                     report.html
+ *     budget.c                   steps out of a budget, and the speed of a run (budget.h)
  *     save.c resume.c run_dir.c  checkpoints, going on from one, the directory
  *     insist.c                   waiting for room on a full disk when the run ends
  *     train.c                    the run, from start to end
@@ -70,6 +71,7 @@ typedef struct lm_trainer {
     double started;        /* lm_clock_seconds() when this session began */
     int64_t began;         /* Unix time of that */
     double peak_measured;  /* lm_clock_seconds() when the peak was; 0: not yet */
+    double gradients_took; /* the last step's part of windows, which grows with train.batch */
     double stepping;       /* this session's steps */
     double longest_step;   /* in this session */
     double save_seconds;   /* the longest checkpoint in this session */
@@ -140,6 +142,9 @@ bool lm_trainer_has_room(const lm_trainer *t);
  * follows "warning: step 40: " and precedes " cannot be written". */
 lm_status lm_trainer_insist(lm_trainer *t, const char *what,
                             lm_status (*write)(lm_trainer *t, lm_error *err), lm_error *err);
+/* By how much the finished run exceeds its train.budget, as a share of it; NaN: it has none, or is
+ * not finished. */
+double lm_trainer_budget_missed(const lm_trainer *t);
 /* Write summary.json: "running" at the start of a session, then how it ended (exit_code -1: not
  * yet). */
 lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, lm_error *err);

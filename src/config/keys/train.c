@@ -1,10 +1,22 @@
 #include "config/keys/rows.h"
 #include "dist/lanes.h"
 
+static bool steps_known(const lm_config *c) {
+    return !c->train.steps_open;
+}
+static bool steps_open(const lm_config *c) {
+    return c->train.steps_open;
+}
+
 /* clang-format off */
 static const lm_key keys[] = {
     {"train.steps", INTEGER(train.steps, 1, STEPS_MOST, "1000"), MAY_CHANGE,
+     WHEN(steps_known, "train.budget"),
      .help = "Updates of the weights in the whole run."},
+    {"train.budget", STRING(train.budget), NEUTRAL, WHEN(steps_open, "train.steps"),
+     .help = "In place of train.steps: how long the whole run lasts, as time (30m, 2h, 1h30m), "
+             "tokens (2M tokens) or model FLOPs (1e15 flop). The start of the run measures a few "
+             "steps and turns a time into steps; a run that is resumed keeps them."},
     {"train.batch", INTEGER(train.batch, 0, COUNT_MOST, "0"), MAY_CHANGE,
      .help = "Windows of context_length tokens per update. 0: micro_batch x grad_accumulation."},
     {"train.micro_batch", INTEGER(train.micro_batch, 0, SIZE_MOST, "16"), NEUTRAL,
