@@ -7,11 +7,9 @@
 #include "base/file.h"
 #include "tests/support/draws.h"
 #include "tests/support/tempdir.h"
+#include "tests/tokenizer/sentence_file.h"
 #include "tokenizer/encoding.h"
 #include "tokenizer/gguf_vocabulary.h"
-
-#define JSON  "tests/tokenizer/small_sentence.json"
-#define SPACE "\u2581"
 
 typedef struct sentence_case {
     const char *way, *text, *back;
@@ -28,16 +26,6 @@ static const char *const ways[] = {"prepend", "replace", "first", "always", "nev
 enum { WAYS = sizeof ways / sizeof *ways };
 
 /* ---- small_sentence.json with other members ---------------------------------------------------*/
-
-static void replace(lm_text *json, const char *from, const char *to) {
-    lm_text changed = {0};
-    const char *at = strstr(json->data, from);
-    assert_non_null(at);
-    lm_text_append(&changed, json->data, (size_t)(at - json->data));
-    lm_text_printf(&changed, "%s%s", to, at + strlen(from));
-    lm_text_free(json);
-    *json = changed;
-}
 
 static lm_text file_of(const char *way) {
     static const char prepend[] = "{\"type\": \"Prepend\", \"prepend\": \"" SPACE "\"}, ";
@@ -374,82 +362,6 @@ static void test_tokens_across_spaces(void **state) {
     lm_pool_free(pool);
 }
 
-/* ---- what is refused --------------------------------------------------------------------------*/
-
-static void expect_refused(const char *from, const char *to, bool special, const char *message) {
-    const lm_tokenizer_options o = {.allow_special = special};
-    lm_error err = {0};
-    lm_tokenizer *t;
-    lm_text json = file_of("prepend");
-    replace(&json, from, to);
-    lm_status status = lm_tokenizer_parse(&t, "t.json", json.data, json.length, &o, &err);
-    assert_true(status != LM_OK);
-    if (!strstr(err.message, message) || !strstr(err.message, "t.json"))
-        fail_msg("expected \"%s\", found \"%s\"", message, err.message);
-    lm_text_free(&json);
-}
-
-static void test_what_we_do_not_have_is_refused(void **state) {
-    (void)state;
-    expect_refused("\"<0x41>\": 68, ", "", false, "no token for the byte 0x41 alone");
-    expect_refused("\"ignore_merges\": false", "\"ignore_merges\": true", false,
-                   "byte_fallback with ignore_merges");
-    expect_refused("\"byte_fallback\": true", "\"byte_fallback\": false", false,
-                   "merges with neither ByteLevel nor byte_fallback");
-    expect_refused("{\"type\": \"ByteFallback\"}, ", "", false, "decoder that is not Replace");
-    expect_refused("\"start\": 1", "\"start\": 2", false, "a Strip of other than one space");
-    expect_refused("\"stop\": 0", "\"stop\": 1", false, "a Strip at the end");
-    expect_refused("\"prepend\": \"" SPACE, "\"prepend\": \"_", false, "prepends \"_\"");
-    expect_refused("\"pre_tokenizer\": null",
-                   "\"pre_tokenizer\": {\"type\": \"Digits\","
-                   " \"individual_digits\": true}",
-                   false, "byte_fallback with a split");
-    expect_refused("\"pre_tokenizer\": null",
-                   "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"_\"}", false,
-                   "a Metaspace with \"_\"");
-    expect_refused("\"pre_tokenizer\": null",
-                   "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"" SPACE "\","
-                   " \"prepend_scheme\": \"last\"}",
-                   false, "a prepend_scheme \"last\"");
-    expect_refused("\"normalized\": false", "\"normalized\": true", true,
-                   "the added token \"<unk>\" is normalized");
-    expect_refused("\"merges\": [[", "\"merges\": [[\"<0x41>\", \"<0x42>\"], [", false,
-                   "merge 0: expected two tokens of text, without spaces and bytes");
-    expect_refused("\"merges\": [[", "\"merges\": [[\"h h\", \"h\"], [", false,
-                   "merge 0: expected two tokens of text");
-}
-
-static void test_bad_llama2c(void **state) {
-    (void)state;
-    lm_text good = {0};
-    lm_error err = {0};
-    assert_int_equal(lm_file_read("tests/tokenizer/small_sentence.bin", 1 << 20, &good, &err),
-                     LM_OK);
-    char *copy = malloc(good.length + 1);
-    for (size_t n = 0; n < good.length; n += 1 + lm_draw(&draws, 40)) {
-        lm_tokenizer *t;
-        memcpy(copy, good.data, good.length + 1);
-        copy[n] = 0;
-        if (lm_tokenizer_parse(&t, "t.bin", copy, n, NULL, &err) == LM_OK)
-            lm_tokenizer_close(t); /* cut behind a token */
-    }
-    for (int i = 0; i < 4000; i++) {
-        lm_tokenizer *t;
-        memcpy(copy, good.data, good.length + 1);
-        for (int n = 1 + i % 3; n > 0; n--)
-            copy[lm_draw(&draws, good.length)] = (char)lm_draw(&draws, 256);
-        if (lm_tokenizer_parse(&t, "t.bin", copy, good.length, NULL, &err) != LM_OK) {
-            assert_non_null(strstr(err.message, "t.bin"));
-            continue;
-        }
-        lm_token_list list = encode(t, "some text", 9);
-        lm_token_list_free(&list);
-        lm_tokenizer_close(t);
-    }
-    free(copy);
-    lm_text_free(&good);
-}
-
 /* ---- for llama.cpp ----------------------------------------------------------------------------*/
 
 static bool is(lm_gguf_string s, const char *expected) {
@@ -505,8 +417,6 @@ int main(void) {
         cmocka_unit_test(test_long_piece),
         cmocka_unit_test(test_any_bytes_come_back),
         cmocka_unit_test(test_tokens_across_spaces),
-        cmocka_unit_test(test_what_we_do_not_have_is_refused),
-        cmocka_unit_test(test_bad_llama2c),
         cmocka_unit_test(test_gguf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
