@@ -253,30 +253,54 @@ typedef void lm_kernel_dropout_f32(int64_t n, const lm_rng *rng, uint64_t block,
                                    float scale, const float *x, const float *residual, float *y);
 
 /* ---- optimizers, n parameters p with gradients g -----------------------------------------------
- * g' = g*grad_scale.  SGD: p = fma(-decay, p, p), then p = fma(-lr, g', p). */
-typedef void lm_kernel_sgd_f32(int64_t n, float lr, float decay, float grad_scale, const float *g,
-                               float *p);
-/* b = fma(momentum, b, g'); p decayed as above, then p = fma(-lr, b, p) (Polyak 1964,
- * the undampened form PyTorch uses). b in place. */
-typedef void lm_kernel_momentum_f32(int64_t n, float lr, float momentum, float decay,
-                                    float grad_scale, const float *g, float *b, float *p);
+ * g' = g*grad_scale. Each computes a direction u, decays the weights and moves them:
+ *
+ *     shrink = cautious and not u*p > 0 ? 0 : decay        (Chen et al. 2025)
+ *     p = fma(-shrink, p, p), then p = fma(-lr, u, p); those of Adam subtract a quotient */
 
-/* Coefficients of one Adam step (Kingma & Ba 2015; Loshchilov & Hutter 2019). */
+/* Coefficients of a step of gradient descent. */
+typedef struct lm_sgd_coefficients {
+    float lr;         /* eta */
+    float momentum;   /* mu */
+    float decay;      /* decoupled weight decay: lr * weight_decay, 0 for none */
+    float grad_scale; /* every gradient is multiplied by this first (clipping) */
+    bool nesterov;
+    bool cautious;
+} lm_sgd_coefficients;
+
+/* u = g'. momentum and nesterov are not read. */
+typedef void lm_kernel_sgd_f32(int64_t n, const lm_sgd_coefficients *c, const float *g, float *p);
+/* b = fma(momentum, b, g'); u = b, or with nesterov fma(momentum, b, g') of the new b (Polyak 1964;
+ * Nesterov 1983; the undampened form PyTorch uses). b, p in place. */
+typedef void lm_kernel_momentum_f32(int64_t n, const lm_sgd_coefficients *c, const float *g,
+                                    float *b, float *p);
+
+/* Coefficients of a step of Adam and its relatives (Kingma & Ba 2015; Loshchilov & Hutter 2019). */
 typedef struct lm_adam_coefficients {
     float lr;           /* eta */
     float rest1, rest2; /* 1 - beta1, 1 - beta2, each rounded once: beta in fp32 would lose them */
     float eps;
     float inv_correction1; /* 1 / (1 - beta1^t) */
     float inv_correction2; /* 1 / (1 - beta2^t) */
-    float decay;           /* decoupled weight decay: lr * weight_decay, 0 for none */
-    float grad_scale;      /* every gradient is multiplied by this first (clipping) */
+    float decay;           /* as above */
+    float grad_scale;      /* as above */
+    float rest3, alpha;    /* of AdEMAMix: 1 - beta3, the weight of the slow moment */
+    bool cautious;
 } lm_adam_coefficients;
 
-/* m = fma(rest1, g' - m, m); v = fma(rest2, g'*g' - v, v);
- * p = fma(-decay, p, p); p = p - (lr*(m*inv_correction1)) / (sqrt(v*inv_correction2) + eps).
- * m, v, p in place. */
+/* m = fma(rest1, g' - m, m); v = fma(rest2, g'*g' - v, v); decay with u = m;
+ * p = p - (lr*(m*inv_correction1)) / (sqrt(v*inv_correction2) + eps). m, v, p in place. */
 typedef void lm_kernel_adam_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,
                                 float *v, float *p);
+/* m, v as above; s = fma(rest3, g' - s, s); u = fma(alpha, s, m*inv_correction1); decay with u;
+ * p = p - (lr*u) / (sqrt(v*inv_correction2) + eps) (Pagliardini et al. 2024). m, s, v, p in
+ * place. */
+typedef void lm_kernel_ademamix_f32(int64_t n, const lm_adam_coefficients *c, const float *g,
+                                    float *m, float *s, float *v, float *p);
+/* u = sign(fma(rest1, g' - m, m)), sign(0) = 0; decay with u; p = fma(-lr, u, p); then
+ * m = fma(rest2, g' - m, m) (Chen et al. 2023). m, p in place. */
+typedef void lm_kernel_lion_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,
+                                float *p);
 
 /* ---- yardsticks --------------------------------------------------------------------------------
  * About `iterations` rounds of independent fused multiply-adds on registers (fp32; pairs of bf16).
@@ -331,6 +355,8 @@ typedef double lm_kernel_peak_bf16(int64_t iterations);
     X(isa, sgd_f32)                 \
     X(isa, momentum_f32)            \
     X(isa, adam_f32)                \
+    X(isa, ademamix_f32)            \
+    X(isa, lion_f32)                \
     X(isa, peak_f32)                \
     X(isa, peak_bf16)
 #define LM_KERNELS_PLAIN(X, isa) X(isa, attention_finish_f32)

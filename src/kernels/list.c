@@ -11,7 +11,7 @@
     NAME(WEIGHT) NAME(BIAS) NAME(MEAN) NAME(RSTD) NAME(DY) NAME(DX) NAME(DWEIGHT) NAME(DBIAS)     \
     NAME(UP) NAME(DUP)                                                                            \
     NAME(COS) NAME(SIN) NAME(S) NAME(DP) NAME(M) NAME(L) NAME(ALPHA) NAME(LSE) NAME(DELTA)        \
-    NAME(SLOPE) NAME(RESIDUAL) NAME(G) NAME(V) NAME(P)
+    NAME(SLOPE) NAME(RESIDUAL) NAME(G) NAME(V) NAME(P) NAME(SLOW)
 /* clang-format on */
 #define ENUMERATOR(name) name,
 #define STRING(name)     #name,
@@ -188,18 +188,47 @@ static void dropout_f32(const lm_kernels *table, const lm_kernel_call *c) { /* t
     table->dropout_f32(c->n, &rng, block, 20000, 1.5f, c->b[X], c->b[RESIDUAL], c->b[RESIDUAL]);
 }
 
-CALL(sgd_f32, n, 0.1f, 0.01f, 0.5f, b[G], b[P])
-CALL(momentum_f32, n, 0.1f, 0.9f, 0.01f, 0.5f, b[G], b[M], b[P])
+/* Variants of the optimizers: 1 decays cautiously, and has Nesterov's momentum. */
+static lm_sgd_coefficients sgd_coefficients(const lm_kernel_call *c) {
+    return (lm_sgd_coefficients){.lr = 0.1f,
+                                 .momentum = 0.9f,
+                                 .decay = 0.01f,
+                                 .grad_scale = 0.5f,
+                                 .nesterov = c->variant,
+                                 .cautious = c->variant};
+}
+static lm_adam_coefficients adam_coefficients(const lm_kernel_call *c) {
+    return (lm_adam_coefficients){.lr = 1e-3f,
+                                  .rest1 = 0.1f,
+                                  .rest2 = 0.01f,
+                                  .rest3 = 0.001f,
+                                  .alpha = 5,
+                                  .eps = 1e-8f,
+                                  .inv_correction1 = 1.5f,
+                                  .inv_correction2 = 2.5f,
+                                  .decay = c->variant ? 1e-2f : 1e-4f,
+                                  .grad_scale = 0.5f,
+                                  .cautious = c->variant};
+}
+static void sgd_f32(const lm_kernels *table, const lm_kernel_call *c) {
+    const lm_sgd_coefficients a = sgd_coefficients(c);
+    table->sgd_f32(c->n, &a, c->b[G], c->b[P]);
+}
+static void momentum_f32(const lm_kernels *table, const lm_kernel_call *c) {
+    const lm_sgd_coefficients a = sgd_coefficients(c);
+    table->momentum_f32(c->n, &a, c->b[G], c->b[M], c->b[P]);
+}
 static void adam_f32(const lm_kernels *table, const lm_kernel_call *c) {
-    lm_adam_coefficients a = {.lr = 1e-3f,
-                              .rest1 = 0.1f,
-                              .rest2 = 0.01f,
-                              .eps = 1e-8f,
-                              .inv_correction1 = 1.5f,
-                              .inv_correction2 = 2.5f,
-                              .decay = c->variant ? 1e-4f : 0.0f,
-                              .grad_scale = 0.5f};
+    const lm_adam_coefficients a = adam_coefficients(c);
     table->adam_f32(c->n, &a, c->b[G], c->b[M], c->b[V], c->b[P]);
+}
+static void ademamix_f32(const lm_kernels *table, const lm_kernel_call *c) {
+    const lm_adam_coefficients a = adam_coefficients(c);
+    table->ademamix_f32(c->n, &a, c->b[G], c->b[M], c->b[SLOW], c->b[V], c->b[P]);
+}
+static void lion_f32(const lm_kernels *table, const lm_kernel_call *c) {
+    const lm_adam_coefficients a = adam_coefficients(c);
+    table->lion_f32(c->n, &a, c->b[G], c->b[M], c->b[P]);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------
@@ -300,10 +329,14 @@ const lm_kernel_row lm_kernel_list[] = {
         [X] = UPDATE(strided), [M] = READ(of_n), [A] = READ(of_n)),
     ROW(dropout_f32, VECTOR, 1, 0,
         [X] = BUFFER(F32, of_n, 2, 0), [RESIDUAL] = UPDATE(of_n), [Y] = WRITE(of_n)),
-    ROW(sgd_f32, VECTOR, 1, 0, [G] = READ(of_n), [P] = UPDATE(of_n)),
-    ROW(momentum_f32, VECTOR, 1, 0, [G] = READ(of_n), [M] = UPDATE(of_n), [P] = UPDATE(of_n)),
+    ROW(sgd_f32, VECTOR, 2, 0, [G] = READ(of_n), [P] = UPDATE(of_n)),
+    ROW(momentum_f32, VECTOR, 2, 0, [G] = READ(of_n), [M] = UPDATE(of_n), [P] = UPDATE(of_n)),
     ROW(adam_f32, VECTOR, 2, 0,
         [G] = READ(of_n), [M] = UPDATE(of_n), [V] = UPDATE(of_n), [P] = UPDATE(of_n)),
+    ROW(ademamix_f32, VECTOR, 2, 0,
+        [G] = READ(of_n), [M] = UPDATE(of_n), [SLOW] = UPDATE(of_n), [V] = UPDATE(of_n),
+        [P] = UPDATE(of_n)),
+    ROW(lion_f32, VECTOR, 2, 0, [G] = READ(of_n), [M] = UPDATE(of_n), [P] = UPDATE(of_n)),
 };
 /* clang-format on */
 const int lm_kernel_list_count = (int)(sizeof lm_kernel_list / sizeof *lm_kernel_list);

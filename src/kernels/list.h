@@ -14,7 +14,7 @@
 
 #include "kernels/kernels.h"
 
-enum { LM_KERNEL_BUFFERS = 31 }; /* list.c names them */
+enum { LM_KERNEL_BUFFERS = 32 }; /* list.c names them */
 
 /* One call: sizes, a number that picks among the row's variants, and the buffers. */
 typedef struct lm_kernel_call {

@@ -7,20 +7,11 @@
  *
  * computed as m + (1 - beta1) (g - m), v likewise: near 1 a beta in fp32 says little of 1 - beta,
  * on which everything depends (at 0.9999999 it would be off by a fifth). */
-#include "base/elementary.h"
-#include "optim/kind.h"
+#include "optim/moments.h"
 
 static void update(const lm_update *u) {
-    const lm_optimizer_options *o = u->options;
-    lm_adam_coefficients a = {.lr = u->lr,
-                              .rest1 = (float)(1 - o->beta1),
-                              .rest2 = (float)(1 - o->beta2),
-                              .eps = (float)o->eps,
-                              .inv_correction1 = (float)(1 / (1 - lm_powi(o->beta1, u->step))),
-                              .inv_correction2 = (float)(1 / (1 - lm_powi(o->beta2, u->step))),
-                              .decay = u->decay,
-                              .grad_scale = u->grad_scale};
-    u->compute->kernels->adam_f32(u->count, &a, u->gradients, u->states[0] + u->first,
+    const lm_adam_coefficients c = lm_moments(u);
+    u->compute->kernels->adam_f32(u->count, &c, u->gradients, u->states[0] + u->first,
                                   u->states[1] + u->first, u->weights);
 }
 
@@ -28,12 +19,14 @@ static const lm_optimizer_state moments[] = {
     {"m", LM_STATE_LIKE_ROW}, {"v", LM_STATE_LIKE_ROW}, {0}};
 
 const lm_optimizer_kind lm_optimizer_adam = {.name = "adam",
-                                             .uses = LM_USES_BETA1 | LM_USES_BETA2 | LM_USES_EPS,
+                                             .uses = LM_USES_BETA1 | LM_USES_BETA2 |
+                                                     LM_USES_BETA2_TOKENS | LM_USES_EPS,
                                              .states = moments,
                                              .elements = update};
 
 const lm_optimizer_kind lm_optimizer_adamw = {.name = "adamw",
-                                              .uses = LM_USES_BETA1 | LM_USES_BETA2 | LM_USES_EPS |
+                                              .uses = LM_USES_BETA1 | LM_USES_BETA2 |
+                                                      LM_USES_BETA2_TOKENS | LM_USES_EPS |
                                                       LM_USES_WEIGHT_DECAY,
                                               .states = moments,
                                               .elements = update};

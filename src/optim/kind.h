@@ -31,11 +31,12 @@ typedef struct lm_update {
     const lm_optimizer_options *options; /* of the group */
     const lm_optimizer_row *row;
     int64_t first, count;
-    int64_t lines;          /* of a matrix: it is [lines, row->shape[1]] */
-    int64_t head;           /* of a matrix: lines of each head; 0: it has no heads */
-    int64_t step;           /* t */
-    float lr;               /* eta_t */
-    double momentum;        /* of this step, as weight_decay below: a schedule may change it */
+    int64_t lines;              /* of a matrix: it is [lines, row->shape[1]] */
+    int64_t head;               /* of a matrix: lines of each head; 0: it has no heads */
+    int64_t step, steps;        /* t; that of the last step of the run */
+    double step_tokens, tokens; /* of this step; of all steps up to it */
+    float lr;                   /* eta_t */
+    double momentum;            /* of this step, as weight_decay below: a schedule may change it */
     float decay;            /* eta_t * weight_decay; 0 when the kind does not use weight_decay */
     float grad_scale;       /* g of the equations is grad_scale * gradients */
     const float *gradients; /* [count] */

@@ -4,16 +4,25 @@
  * decoupled (Loshchilov & Hutter 2019):
  *
  *     b <- mu b + g
- *     w <- w - eta lambda w - eta b */
+ *     w <- w - eta lambda w - eta b
+ *
+ * With Nesterov's momentum (Nesterov 1983; in this form Sutskever et al. 2013) the last term is
+ * eta (g + mu b). */
 #include "optim/kind.h"
 
 static void update(const lm_update *u) {
-    u->compute->kernels->momentum_f32(u->count, u->lr, (float)u->momentum, u->decay, u->grad_scale,
-                                      u->gradients, u->states[0] + u->first, u->weights);
+    const lm_sgd_coefficients c = {.lr = u->lr,
+                                   .momentum = (float)u->momentum,
+                                   .decay = u->decay,
+                                   .grad_scale = u->grad_scale,
+                                   .nesterov = u->options->nesterov,
+                                   .cautious = u->options->cautious};
+    u->compute->kernels->momentum_f32(u->count, &c, u->gradients, u->states[0] + u->first,
+                                      u->weights);
 }
 
 const lm_optimizer_kind lm_optimizer_momentum = {
     .name = "momentum",
-    .uses = LM_USES_MOMENTUM | LM_USES_WEIGHT_DECAY,
+    .uses = LM_USES_MOMENTUM | LM_USES_NESTEROV | LM_USES_WEIGHT_DECAY,
     .states = (const lm_optimizer_state[]){{"momentum", LM_STATE_LIKE_ROW}, {0}},
     .elements = update};

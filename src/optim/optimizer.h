@@ -24,11 +24,14 @@ enum {
     LM_USES_BETA2 = 2,
     LM_USES_EPS = 4,
     LM_USES_MOMENTUM = 8,
-    LM_USES_WEIGHT_DECAY = 16
+    LM_USES_WEIGHT_DECAY = 16, /* and cautious decay */
+    LM_USES_NESTEROV = 32,
+    LM_USES_BETA2_TOKENS = 64,
+    LM_USES_SLOW = 128 /* the slow moment of AdEMAMix: beta3, alpha, alpha_steps */
 };
 
 /* The registry. */
-const char *lm_optimizer_name(int kind); /* "sgd", "momentum", "adam", "adamw"; NULL past the end */
+const char *lm_optimizer_name(int kind); /* "sgd", "momentum", ...; NULL past the end */
 unsigned lm_optimizer_uses(int kind);    /* LM_USES_...; a config that sets another is refused */
 
 /* The values of a group of rows. */
@@ -36,6 +39,11 @@ typedef struct lm_optimizer_options {
     int kind;  /* index in the registry */
     double lr; /* at the schedule's top */
     double beta1, beta2, eps, momentum, weight_decay;
+    double beta2_tokens; /* beta2 by its half-life in tokens; 0: beta2 says it */
+    double beta3, alpha; /* of the slow moment: its decay and weight, which rise */
+    int64_t alpha_steps; /* over so many steps; 0: over the whole run */
+    bool nesterov;
+    bool cautious; /* only elements that the update shrinks decay */
 } lm_optimizer_options;
 
 /* Part of a row. */
@@ -93,6 +101,9 @@ typedef struct lm_optimizer_step_args {
     const double *momentum;     /* [groups]; NULL: as the groups say */
     const double *weight_decay; /* the same */
     int64_t step;               /* t of the equations: 1 at the first update */
+    int64_t steps;              /* of the whole run; for what rises over it */
+    double step_tokens;         /* that this update is made of */
+    double tokens;              /* of all updates up to this one */
     double grad_scale;          /* from lm_clip_scale(); 1 without clipping */
     const float *gradients;     /* flat */
     float *weights;             /* flat; updated in place, as are the states */

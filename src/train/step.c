@@ -95,6 +95,9 @@ static void update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *ti
                                    .momentum = momentum,
                                    .weight_decay = weight_decay,
                                    .step = f->step,
+                                   .steps = c->train.steps,
+                                   .step_tokens = tokens_of(t),
+                                   .tokens = time->after,
                                    .grad_scale = lm_clip_scale(f->grad_norm, c->train.clip_norm),
                                    .gradients = lm_model_gradients(t->model),
                                    .weights = lm_model_weights(t->model)};

@@ -136,11 +136,14 @@ static void test_mistakes_are_named(void **state) {
             fail_msg("expected \"%s\" in: %s", rows[i].message, err.message);
         lm_config_free(&c);
     }
+}
+
+/* An override that makes a schedule of the file moot leaves it out. */
+static void test_a_schedule_that_an_override_makes_moot(void **state) {
+    (void)state;
     static const char *const adam[] = {"optimizer.name=adam"};
-    assert_int_equal(parse("{\"momentum\": {\"warmup\": 10, \"start\": 0.5}}", adam, 1),
-                     LM_ERR_USAGE);
-    assert_non_null(strstr(err.message, "schedule.momentum has no effect when optimizer.name is "
-                                        "\"adam\""));
+    expect("{\"momentum\": {\"warmup\": 10, \"start\": 0.5}}", adam, 1);
+    assert_false(c.schedule.momentum.given);
     lm_config_free(&c);
 }
 
@@ -150,6 +153,7 @@ int main(void) {
         cmocka_unit_test(test_the_printed_config_is_read_back),
         cmocka_unit_test(test_overrides_reach_members),
         cmocka_unit_test(test_mistakes_are_named),
+        cmocka_unit_test(test_a_schedule_that_an_override_makes_moot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,18 +9,32 @@ USES(beta2, LM_USES_BETA2)
 USES(eps, LM_USES_EPS)
 USES(momentum, LM_USES_MOMENTUM)
 USES(weight_decay, LM_USES_WEIGHT_DECAY)
+USES(nesterov, LM_USES_NESTEROV)
+USES(beta2_tokens, LM_USES_BETA2_TOKENS)
+USES(slow, LM_USES_SLOW)
+static bool reads_beta2(const lm_config *c) {
+    return uses_beta2(c) && !(uses_beta2_tokens(c) && c->optimizer.beta2_tokens > 0);
+}
 
 /* clang-format off */
 static const lm_key keys[] = {
     {"optimizer.name", CHOICE(optimizer.kind, lm_optimizer_name, "adamw"), IN_GROUPS,
      .help = "How gradients update the weights (momentum: Polyak 1964; "
-             "adam: Kingma & Ba 2015; adamw: Loshchilov & Hutter 2019)."},
+             "adam: Kingma & Ba 2015; adamw: Loshchilov & Hutter 2019; lion: Chen et al. 2023; "
+             "ademamix: Pagliardini et al. 2024)."},
     {"optimizer.lr", POSITIVE(optimizer.lr, 1e6, "0.001"), MAY_CHANGE, IN_GROUPS,
      .help = "Learning rate at the top of the schedule."},
     {"optimizer.beta1", REAL(optimizer.beta1, 0, 0.9999999, "0.9"), MAY_CHANGE, IN_GROUPS,
-     WHEN(uses_beta1, "optimizer.name"), .help = "Decay of the first moment."},
+     WHEN(uses_beta1, "optimizer.name"),
+     .help = "Decay of the first moment; in lion of what the sign is taken of."},
     {"optimizer.beta2", REAL(optimizer.beta2, 0, 0.9999999, "0.99"), MAY_CHANGE, IN_GROUPS,
-     WHEN(uses_beta2, "optimizer.name"), .help = "Decay of the second moment."},
+     WHEN(reads_beta2, "optimizer.name"), AND_WHEN("optimizer.beta2_tokens"),
+     .help = "Decay of the second moment; in lion of the moment."},
+    {"optimizer.beta2_tokens", REAL(optimizer.beta2_tokens, 0, 1e18, "0"), MAY_CHANGE, IN_GROUPS,
+     TRY("5000"), WHEN(uses_beta2_tokens, "optimizer.name"),
+     .help = "Half-life of the second moment in tokens, instead of beta2, which becomes "
+             "0.5^(tokens of the step / this) (Marek et al. 2025: 10 million, for any batch). "
+             "0: beta2."},
     {"optimizer.eps", REAL(optimizer.eps, TINY, 1, "1e-08"), MAY_CHANGE, IN_GROUPS,
      WHEN(uses_eps, "optimizer.name"), .help = "Added to the root of the second moment."},
     {"optimizer.momentum", REAL(optimizer.momentum, 0, 0.9999999, "0.9"), MAY_CHANGE, IN_GROUPS,
@@ -32,6 +46,23 @@ static const lm_key keys[] = {
      .help = "Each step shrinks every array of two dimensions (matrices, embeddings, the head) by "
              "this share times the learning rate; norms and biases stay. Given in a group: all "
              "rows of the group."},
+    {"optimizer.cautious", BOOLEAN(optimizer.cautious, "false"), MAY_CHANGE, IN_GROUPS,
+     WHEN(uses_weight_decay, "optimizer.name"),
+     .help = "Weight decay leaves out the elements that the update does not move towards 0 (Chen "
+             "et al. 2025)."},
+    {"optimizer.nesterov", BOOLEAN(optimizer.nesterov, "false"), MAY_CHANGE, IN_GROUPS,
+     WHEN(uses_nesterov, "optimizer.name"),
+     .help = "Nesterov's momentum: w <- w - lr (g + momentum v) (Sutskever et al. 2013)."},
+    {"optimizer.beta3", REAL(optimizer.beta3, 0, 0.9999999, "0.9999"), MAY_CHANGE, IN_GROUPS,
+     WHEN(uses_slow, "optimizer.name"),
+     .help = "Decay of the slow moment (Pagliardini et al. 2024), to which it rises from beta1."},
+    {"optimizer.alpha", REAL(optimizer.alpha, 0, 1000, "5"), MAY_CHANGE, IN_GROUPS,
+     WHEN(uses_slow, "optimizer.name"),
+     .help = "Weight of the slow moment beside the other, to which it rises from 0 (Pagliardini et "
+             "al. 2024: 4 to 10)."},
+    {"optimizer.alpha_steps", INTEGER(optimizer.alpha_steps, 0, STEPS_MOST, "0"), MAY_CHANGE,
+     IN_GROUPS, WHEN(uses_slow, "optimizer.name"),
+     .help = "Steps in which alpha and beta3 rise. 0: train.steps."},
     {"optimizer.groups", GROUPS(groups), MAY_CHANGE,
      .help = "Parameters with values of their own: {\"embed\": {\"match\": \"wte.*\", "
              "\"lr\": 0.01}}. `match`: names of arrays, * for any characters, several separated "
