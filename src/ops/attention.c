@@ -31,14 +31,15 @@ typedef struct forward_scratch {
 
 static forward_scratch take_forward(lm_arena *scratch, int64_t d) {
     forward_scratch w;
+    int64_t even = lm_round_up(d, 2); /* whole pairs */
     w.m = lm_arena_floats(scratch, RUN);
     w.l = lm_arena_floats(scratch, RUN);
     w.alpha = lm_arena_floats(scratch, TILE);
     w.s = lm_arena_floats(scratch, TILE * TILE);
     w.p = lm_arena_floats(scratch, TILE * TILE);
-    w.kt = lm_arena_array(scratch, TILE, d, sizeof(float));
-    w.v = lm_arena_array(scratch, TILE, d, sizeof(float));
-    w.q = lm_arena_array(scratch, RUN, d, sizeof(float));
+    w.kt = lm_arena_array(scratch, TILE, even, sizeof(float));
+    w.v = lm_arena_array(scratch, TILE, even, sizeof(float));
+    w.q = lm_arena_array(scratch, RUN, even, sizeof(float));
     w.out = lm_arena_array(scratch, RUN, d, sizeof(float));
     return w;
 }

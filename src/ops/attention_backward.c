@@ -66,6 +66,7 @@ static head_view view_head(const backward_job *j, const backward_scratch *w, int
 
 static backward_scratch take_backward(lm_arena *scratch, int64_t time, int64_t d) {
     backward_scratch w;
+    int64_t even = lm_round_up(d, 2); /* whole pairs */
     w.delta = lm_arena_floats(scratch, time);
     w.s = lm_arena_floats(scratch, TILE * TILE);
     w.dp = lm_arena_floats(scratch, TILE * TILE);
@@ -73,13 +74,13 @@ static backward_scratch take_backward(lm_arena *scratch, int64_t time, int64_t d
     w.p_columns = lm_arena_floats(scratch, TILE * TILE);
     w.ds_columns = lm_arena_floats(scratch, TILE * TILE);
     w.ds_rows = lm_arena_floats(scratch, TILE * TILE);
-    w.kt = lm_arena_floats(scratch, TILE * d);
-    w.vt = lm_arena_floats(scratch, TILE * d);
-    w.k = lm_arena_floats(scratch, TILE * d);
-    w.q = lm_arena_floats(scratch, TILE * d);
-    w.dout = lm_arena_floats(scratch, TILE * d);
-    w.q_rows = lm_arena_floats(scratch, TILE * d);
-    w.dout_rows = lm_arena_floats(scratch, TILE * d);
+    w.kt = lm_arena_floats(scratch, TILE * even);
+    w.vt = lm_arena_floats(scratch, TILE * even);
+    w.k = lm_arena_floats(scratch, TILE * even);
+    w.q = lm_arena_floats(scratch, TILE * even);
+    w.dout = lm_arena_floats(scratch, TILE * even);
+    w.q_rows = lm_arena_floats(scratch, TILE * even);
+    w.dout_rows = lm_arena_floats(scratch, TILE * even);
     w.dq = lm_arena_array(scratch, time, d, sizeof(float));
     w.dk = lm_arena_array(scratch, time, d, sizeof(float));
     w.dv = lm_arena_array(scratch, time, d, sizeof(float));

@@ -7,8 +7,16 @@ float lm_attention_scale(int64_t head_size) {
     return 1.0f / sqrtf((float)head_size);
 }
 
-static bool is_bf16(const lm_compute *compute) {
-    return compute->precision == LM_BF16;
+/* Operands are pairs of bf16, or those pairs laid out wide (kernels.h). */
+static bool has_pairs(const lm_compute *compute) {
+    return compute->precision == LM_BF16 && !compute->kernels->pairs_are_wide;
+}
+static bool is_wide(const lm_compute *compute) {
+    return compute->precision == LM_BF16 && compute->kernels->pairs_are_wide;
+}
+
+int64_t lm_attention_elements(const lm_compute *compute, int64_t k) {
+    return is_wide(compute) ? lm_round_up(k, 2) : has_pairs(compute) ? lm_divide_up(k, 2) : k;
 }
 
 static const void *element(const void *x, int64_t i) {
@@ -21,6 +29,10 @@ void lm_attention_copy_rows(const lm_compute *compute, int64_t n, int64_t d, lm_
     size_t size = lm_array_element_bytes(x.type), bytes = (size_t)d * size;
     size_t row = (size_t)lm_attention_elements(compute, d) * sizeof(float);
     char *to = (char *)out + (size_t)at * row;
+    if (is_wide(compute)) {
+        lm_attention_rows(compute, n, d, x, x_row, to);
+        return;
+    }
     for (int64_t i = 0; i < n; i++, to += row) {
         memcpy(to, lm_array_from(x, i * x_row).at, bytes);
         memset(to + bytes, 0, row - bytes);
@@ -35,7 +47,12 @@ tile_operand lm_attention_tile_of_rows(const lm_compute *compute, int64_t d, con
 
 tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                int64_t x_row, void *copy) {
-    if (!is_bf16(compute)) return (tile_operand){x.at, x_row, 1};
+    if (compute->precision == LM_FP32) return (tile_operand){x.at, x_row, 1};
+    if (is_wide(compute)) {
+        int64_t row = lm_attention_elements(compute, d);
+        compute->kernels->wide_from_bf16(n, d, x.at, x_row, copy, row);
+        return (tile_operand){copy, row, 1};
+    }
     if (lm_bf16_is_pairs(x.at, x_row, d)) return (tile_operand){x.at, x_row / 2, 1};
     lm_bf16 *out = copy;
     int64_t row = 2 * lm_attention_elements(compute, d);
@@ -58,7 +75,9 @@ void lm_attention_ask_for(const lm_attention *a, lm_array x, int64_t part, int64
 
 void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                   int64_t x_row, void *out) {
-    if (is_bf16(compute))
+    if (is_wide(compute))
+        compute->kernels->pack_wide_from_bf16(n, TILE, d, x.at, x_row, 1, out);
+    else if (has_pairs(compute))
         compute->kernels->pack_bf16_from_bf16(n, TILE, d, x.at, x_row, 1, out);
     else
         compute->kernels->pack_f32(n, TILE, d, x.at, x_row, 1, out);
@@ -66,7 +85,11 @@ void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t 
 
 void lm_attention_pack_lines(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                              int64_t x_row, void *out) {
-    if (is_bf16(compute)) {
+    if (is_wide(compute)) {
+        compute->kernels->pack_wide_from_bf16(d, d, n, x.at, 1, x_row, out);
+        return;
+    }
+    if (has_pairs(compute)) {
         compute->kernels->pack_bf16_from_bf16(d, d, n, x.at, 1, x_row, out);
         return;
     }
@@ -77,7 +100,11 @@ void lm_attention_pack_lines(const lm_compute *compute, int64_t n, int64_t d, lm
 
 tile_operand lm_attention_tile_by_rows(const lm_compute *compute, const tile *t, float *s,
                                        void *out) {
-    if (!is_bf16(compute)) return (tile_operand){s, TILE, 1};
+    if (compute->precision == LM_FP32) return (tile_operand){s, TILE, 1};
+    if (is_wide(compute)) {
+        compute->kernels->wide_from_f32(t->rows, t->cols, s, TILE, out, TILE);
+        return (tile_operand){out, TILE, 1};
+    }
     for (int64_t i = 0; i < t->rows && t->cols % 2 != 0; i++) s[i * TILE + t->cols] = 0;
     compute->kernels->bf16_from_f32(t->rows, TILE, s, TILE, out, TILE);
     return (tile_operand){out, TILE / 2, 1};
@@ -85,8 +112,11 @@ tile_operand lm_attention_tile_by_rows(const lm_compute *compute, const tile *t,
 
 tile_operand lm_attention_tile_by_columns(const lm_compute *compute, const tile *t, const float *s,
                                           void *out) {
-    if (!is_bf16(compute)) return (tile_operand){s, 1, TILE};
-    compute->kernels->pack_bf16_from_f32(t->cols, TILE, t->rows, s, 1, TILE, out);
+    if (compute->precision == LM_FP32) return (tile_operand){s, 1, TILE};
+    if (is_wide(compute))
+        compute->kernels->pack_wide_from_f32(t->cols, TILE, t->rows, s, 1, TILE, out);
+    else
+        compute->kernels->pack_bf16_from_f32(t->cols, TILE, t->rows, s, 1, TILE, out);
     return (tile_operand){out, 1, TILE};
 }
 
@@ -116,7 +146,7 @@ static void multiply(const lm_compute *compute, int64_t m, int64_t n, int64_t k,
                      tile_operand b, bool first, tile_sums c) {
     const lm_kernels *kernels = compute->kernels;
     const float *init = first ? NULL : c.at;
-    if (is_bf16(compute))
+    if (has_pairs(compute))
         kernels->gemm_bf16(m, n, k, a.at, a.row, a.col, b.at, b.row, init, c.row, c.at, c.row);
     else
         kernels->gemm_f32(m, n, k, a.at, a.row, a.col, b.at, b.row, init, c.row, c.at, c.row);

@@ -60,10 +60,9 @@ void lm_attention_assert_types(const lm_compute *compute, const lm_attention *a)
 float lm_attention_scale(int64_t head_size);
 
 /* Operands are read in elements of four bytes: a float, or a pair of bf16 along the k of the
- * product; an odd k leaves half of the last pair empty. A row of D has lm_attention_elements(D). */
-static inline int64_t lm_attention_elements(const lm_compute *compute, int64_t k) {
-    return compute->precision == LM_BF16 ? lm_divide_up(k, 2) : k;
-}
+ * product; an odd k leaves half of the last pair empty. Where pairs are wide (kernels.h) an element
+ * is one float of a pair. A row of D has lm_attention_elements(D). */
+int64_t lm_attention_elements(const lm_compute *compute, int64_t k);
 
 /* An operand: element (i, k) at `at` + i*row + k*col elements. */
 typedef struct tile_operand {
@@ -77,7 +76,8 @@ void lm_attention_copy_rows(const lm_compute *compute, int64_t n, int64_t d, lm_
                             int64_t x_row, void *out, int64_t at);
 tile_operand lm_attention_tile_of_rows(const lm_compute *compute, int64_t d, const void *rows,
                                        int64_t at);
-/* By rows, k = D: x in place, or where its pairs do not lie on even elements, a copy in `copy`. */
+/* By rows, k = D: x in place, or where its pairs are wide or do not lie on even elements, a copy in
+ * `copy` [n, D], D rounded up to an even number. */
 tile_operand lm_attention_rows(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                int64_t x_row, void *copy);
 /* Asks for a part of key tile jt of x (keys or values), one of LM_ATTENTION_TOGETHER parts, early:
