@@ -192,7 +192,7 @@ lm_status lm_machine_session(const lm_machine_options *m, lm_session *session, l
     if (status != LM_OK) return status;
     if (m->threads == 0 && (lm_cpu_threads(&asked), asked > 0))
         fprintf(stderr,
-                "lmtrain: OMP_NUM_THREADS lowers the number of threads to %d, %d CPUs may be used"
+                "lmtrain: OMP_NUM_THREADS makes the number of threads %d, %d CPUs may be used"
                 " (--threads wins over it)\n",
                 asked, lm_cpu_usable());
     return lm_session_open(session, (int)m->threads, isas, err);

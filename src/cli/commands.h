@@ -39,7 +39,7 @@ const char *lm_cpu_option_name(int i);         /* "auto", "scalar", ...; NULL pa
 /* clang-format off */
 #define LM_OPTION_THREADS(owner, machine)                                              \
     {"threads", "N",                                                                   \
-     "threads to compute on; 0: OMP_NUM_THREADS, at most the CPUs that may be used",   \
+     "threads to compute on; 0: one a core, or OMP_NUM_THREADS, at most the CPUs",       \
      LM_STORED(owner, machine.threads), .count = {.most = LM_POOL_MAX_THREADS}}
 #define LM_OPTION_CPU(owner, machine)                                                  \
     {"cpu", "ISA", "the highest instruction set to use",                               \

@@ -12,6 +12,7 @@
 #include "base/numbers.h"
 #include "base/text.h"
 #include "machine/cgroup.h"
+#include "machine/cores.h"
 
 /* One row a rung: its name, and the rungs that --cpu NAME keeps. */
 static const struct {
@@ -154,12 +155,13 @@ int lm_cpu_usable(void) {
 }
 
 int lm_cpu_threads(int *asked) {
-    int usable = lm_cpu_usable();
+    int usable = lm_cpu_usable(), cores = lm_cores_usable().count;
+    int threads = cores > 0 ? (int)lm_min(usable, cores) : usable;
     const char *text = getenv("OMP_NUM_THREADS");
     char *end;
     long long first = text ? strtoll(text, &end, 10) : 0;
     if (first > 0) end += strspn(end, " \t");
-    bool lower = first > 0 && first < usable && (*end == '\0' || *end == ',');
-    if (asked) *asked = lower ? (int)first : 0;
-    return lower ? (int)first : usable;
+    bool other = first > 0 && first <= usable && first != threads && (*end == '\0' || *end == ',');
+    if (asked) *asked = other ? (int)first : 0;
+    return other ? (int)first : threads;
 }

@@ -37,8 +37,9 @@ const char *lm_cpu_model(char *out, size_t size);
 int lm_cpu_usable(void);
 /* Threads that are fastest under a quota of `cpus` CPUs' time, which may be a fraction. >= 1. */
 int lm_cpu_threads_of_quota(double cpus);
-/* Threads to compute on when nobody says how many: lm_cpu_usable(), or the first number of
- * OMP_NUM_THREADS where that is less; *asked (or NULL) is then that number, else 0: say it. */
+/* Threads to compute on when nobody says how many: one for each core (cores.h), at most
+ * lm_cpu_usable(); or the first number of OMP_NUM_THREADS where that is another one and no more
+ * than lm_cpu_usable(): *asked (or NULL) is then that number, else 0: say it. */
 int lm_cpu_threads(int *asked);
 
 #endif

@@ -27,7 +27,7 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out) {
     const lm_config *c = s->config;
     if (s->threads_asked > 0)
         lm_text_say(out,
-                    "warning: OMP_NUM_THREADS lowers the number of threads to %d, %d CPUs may be"
+                    "warning: OMP_NUM_THREADS makes the number of threads %d, %d CPUs may be"
                     " used (run.threads and --threads win over it)\n",
                     s->threads_asked, lm_cpu_usable());
     warn_of_shared(s, out);

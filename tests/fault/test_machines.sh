@@ -48,13 +48,13 @@ no_proc() {
 omp() {
     given prepared
     if [ "$(nproc)" -lt 2 ]; then
-        echo "skip - one CPU: nothing that OMP_NUM_THREADS could lower"
+        echo "skip - one CPU: nothing that OMP_NUM_THREADS could change"
         return
     fi
     sed -i 's/, "threads": 1//' small.json
     export OMP_NUM_THREADS=1
-    check "OMP_NUM_THREADS lowers the threads, and that is said" \
-        exits_saying 0 "OMP_NUM_THREADS lowers the number of threads to 1" \
+    check "OMP_NUM_THREADS sets the threads, and that is said" \
+        exits_saying 0 "OMP_NUM_THREADS makes the number of threads 1" \
         "$lmtrain" --config small.json --dry-run
     check "OMP_NUM_THREADS=1 gives a plan of one thread" says "machine   1 thread,"
     check "run.threads wins over OMP_NUM_THREADS" exits_saying 0 "machine   2 threads" \
@@ -63,7 +63,7 @@ omp() {
     check "--threads wins over OMP_NUM_THREADS" exits_saying 0 "machine   2 threads" \
         "$lmtrain" --config small.json --dry-run --threads 2
     check "a run trains with OMP_NUM_THREADS=1" exits 0 "$lmtrain" --config small.json --quiet
-    check "generate says that OMP_NUM_THREADS lowers the threads" exits_saying 0 "OMP_NUM_THREADS lowers the number of threads to 1" \
+    check "generate says that OMP_NUM_THREADS sets the threads" exits_saying 0 "OMP_NUM_THREADS makes the number of threads 1" \
         "$lmtrain" generate --checkpoint run --tokens 3
 }
 scalar_only() {

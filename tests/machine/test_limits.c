@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "machine/cgroup.h"
+#include "machine/cores.h"
 #include "machine/cpu.h"
 #include "machine/limits.h"
 #include "tests/support/tempdir.h"
@@ -126,9 +127,10 @@ static void test_threads_of_a_quota(void **state) {
         assert_int_equal(lm_cpu_threads_of_quota(cases[i].cpus), cases[i].threads);
 }
 
-static void test_omp_num_threads_lowers(void **state) {
+static void test_omp_num_threads_sets_them(void **state) {
     (void)state;
-    const int usable = lm_cpu_usable();
+    const int cores = lm_cores_usable().count, usable = lm_cpu_usable();
+    const int otherwise = cores < usable ? cores : usable;
     static const struct {
         const char *text;
         int threads; /* 0: as without it */
@@ -145,13 +147,74 @@ static void test_omp_num_threads_lowers(void **state) {
                  {"99999999999999999999", 0},
                  {"100000", 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int asked = -1, expected = usable > 1 ? cases[i].threads : 0;
+        int asked = -1, expected = otherwise > 1 ? cases[i].threads : 0;
         assert_int_equal(setenv("OMP_NUM_THREADS", cases[i].text, 1), 0);
-        assert_int_equal(lm_cpu_threads(&asked), expected ? expected : usable);
+        assert_int_equal(lm_cpu_threads(&asked), expected ? expected : otherwise);
         assert_int_equal(asked, expected);
     }
     assert_int_equal(unsetenv("OMP_NUM_THREADS"), 0);
-    assert_int_equal(lm_cpu_threads(NULL), usable);
+    assert_int_equal(lm_cpu_threads(NULL), otherwise);
+}
+
+static void put_cpu(const char *root, int cpu, const char *name, const char *text) {
+    char path[128];
+    snprintf(path, sizeof path, "sys/devices/system/cpu/cpu%d/%s", cpu, name);
+    put(root, path, text);
+}
+
+/* Four cores: 0 and 4 share one, 1 and 5, and so on. */
+static void test_cpus_that_share_a_core(void **state) {
+    (void)state;
+    static const char *const names[] = {"topology/core_cpus_list", "topology/thread_siblings_list"};
+    for (int i = 0; i < 2; i++) {
+        char *root = lm_test_tempdir();
+        char text[16];
+        for (int cpu = 0; cpu < 8; cpu++) {
+            snprintf(text, sizeof text, "%d,%d\n", cpu % 4, cpu % 4 + 4);
+            put_cpu(root, cpu, names[i], text);
+        }
+        assert_int_equal(lm_cores_of(root, (const int[]){0, 1, 2, 3, 4, 5, 6, 7}, 8).count, 4);
+        assert_int_equal(lm_cores_of(root, (const int[]){1, 5}, 2).count, 1); /* the mask counts */
+        assert_int_equal(lm_cores_of(root, (const int[]){5, 6, 7}, 3).count, 3);
+        assert_false(lm_cores_of(root, (const int[]){0, 1}, 2).differ);
+        lm_test_tempdir_free(root);
+    }
+}
+
+static void test_cores_of_an_unknown_machine(void **state) {
+    (void)state;
+    char *root = lm_test_tempdir();
+    assert_int_equal(lm_cores_of(root, (const int[]){0, 1, 9}, 3).count, 3);
+    assert_false(lm_cores_of(root, (const int[]){0, 1, 9}, 3).differ);
+    put_cpu(root, 0, "topology/core_cpus_list", "garbage\n");
+    put_cpu(root, 1, "topology/core_cpus_list", "99999999999999999999\n");
+    put_cpu(root, 9, "cpu_capacity", "\n");
+    assert_int_equal(lm_cores_of(root, (const int[]){0, 1, 9}, 3).count, 3);
+    lm_test_tempdir_free(root);
+}
+
+/* Two fast cores of two CPUs each and four slow ones; and cores of one kind whose clocks differ a
+ * little. */
+static void test_cores_of_two_kinds(void **state) {
+    (void)state;
+    static const char *const names[] = {"cpufreq/cpuinfo_max_freq", "cpu_capacity"};
+    static const char *const speeds[][2] = {{"5100000\n", "3900000\n"}, {"1024\n", "446\n"}};
+    static const char *const siblings[] = {"0-1\n", "0-1\n", "2-3\n", "2-3\n",
+                                           "4\n",   "5\n",   "6\n",   "7\n"};
+    for (int i = 0; i < 2; i++) {
+        char *root = lm_test_tempdir();
+        for (int cpu = 0; cpu < 8; cpu++) {
+            put_cpu(root, cpu, "topology/core_cpus_list", siblings[cpu]);
+            put_cpu(root, cpu, names[i], speeds[i][cpu >= 4]);
+        }
+        lm_cores all = lm_cores_of(root, (const int[]){0, 1, 2, 3, 4, 5, 6, 7}, 8);
+        assert_int_equal(all.count, 6);
+        assert_true(all.differ);
+        assert_false(lm_cores_of(root, (const int[]){4, 5, 6, 7}, 4).differ);
+        put_cpu(root, 6, names[i], i == 0 ? "3800000\n" : "440\n");
+        assert_false(lm_cores_of(root, (const int[]){4, 5, 6, 7}, 4).differ);
+        lm_test_tempdir_free(root);
+    }
 }
 
 static void test_ladder(void **state) {
@@ -187,7 +250,10 @@ int main(void) {
         cmocka_unit_test(test_a_cgroup_outside_the_mount_has_the_limit_of_the_mount),
         cmocka_unit_test(test_figures_of_this_machine_are_plausible),
         cmocka_unit_test(test_threads_of_a_quota),
-        cmocka_unit_test(test_omp_num_threads_lowers),
+        cmocka_unit_test(test_omp_num_threads_sets_them),
+        cmocka_unit_test(test_cpus_that_share_a_core),
+        cmocka_unit_test(test_cores_of_an_unknown_machine),
+        cmocka_unit_test(test_cores_of_two_kinds),
         cmocka_unit_test(test_ladder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static const lm_key keys[] = {
              "weights only context_length, to be shorter. Empty: random weights."},
     {"run.threads", INTEGER(run.threads, 0, 1024, "0"), NEUTRAL,
      .help = "Number of threads; it never changes a bit of the result. "
-             "0: as many as the CPUs that may be used, or OMP_NUM_THREADS if that is less."},
+             "0: one for each core, or OMP_NUM_THREADS, at most the CPUs that may be used."},
     {"run.interrupt_exit_code", INTEGER(run.interrupt_exit_code, 4, 125, "4"), NEUTRAL,
      .help = "Exit code of a run that a signal or checkpoint.before_wall stopped, for schedulers "
              "that requeue by exit code (75: EX_TEMPFAIL; 99: Grid Engine)."},
