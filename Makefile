@@ -200,7 +200,7 @@ test-interop: lmtrain  ## exports beside transformers, llama.cpp, llama2.c and l
 	$(Q)sh tests/interop/compare.sh '$(CURDIR)/$(BINARY)' $(ROWS)
 
 # libFuzzer on every tests/fuzz/NAME.c (T=NAME: one of them), FUZZ_SECONDS each, from the files in
-# tests/fuzz/seeds/NAME/ on where there are any; what it finds is left in build/fuzz/NAME/.
+# tests/fuzz/seeds/NAME/ on, or those of other tests; what it finds is left in build/fuzz/NAME/.
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
 FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% text/% data/% tokenizer/% checkpoint/% \
@@ -213,8 +213,11 @@ fuzz:  ## fuzz every reader of files (clang; T=NAME: one of them; FUZZ_SECONDS=6
 	  BUILD=$(FUZZ_BUILD) SOURCES='$(FUZZ_SOURCES)' TEST_SUPPORT='$(FUZZ_SUPPORT)' \
 	  $(FUZZ_TARGETS:%=$(FUZZ_BUILD)/tests/fuzz/%)
 	$(Q)for target in $(FUZZ_TARGETS); do \
-	  mkdir -p $(FUZZ_BUILD)/$$target/found && echo "fuzz $$target" && (cd $(FUZZ_BUILD)/$$target && \
-	  ../tests/fuzz/$$target found $$(ls -d $(CURDIR)/tests/fuzz/seeds/$$target 2>/dev/null) -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 \
+	  case $$target in import) seeds='tests/interop/import/*.* tests/interop/import/*/config.json';; \
+	    tokenizer) seeds='tests/tokenizer/small_*';; *) seeds="tests/fuzz/seeds/$$target/*";; esac; \
+	  mkdir -p $(FUZZ_BUILD)/$$target/found $(FUZZ_BUILD)/$$target/seeds && echo "fuzz $$target"; \
+	  for file in $$seeds; do [ ! -f $$file ] || cp $$file $(FUZZ_BUILD)/$$target/seeds/$$(echo $$file | tr / _); done; \
+	  (cd $(FUZZ_BUILD)/$$target && ../tests/fuzz/$$target found seeds -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=1024 \
 	    -malloc_limit_mb=64 -timeout=10) || exit 1; done
 
 # ---- benchmarks ---------------------------------------------------------------------------------

@@ -309,6 +309,18 @@ static void print_choices(const request *r, const lm_saved *saved, const char *f
     lm_text_append(out, "\n", 1);
 }
 
+/* Tokens of the longest text at most: a byte is three of them where U+2581 stands for a space and
+ * is no token itself, or where Unicode's normalization form C is longer. */
+static int64_t most_tokens(const lm_choices *c, const char *join) {
+    enum { MORE = 8 };
+    size_t most = 0;
+    for (int64_t i = 0; i < c->n_items; i++)
+        for (int k = 0; k < c->items[i].n; k++)
+            most = lm_size_max(most, strlen(lm_choices_context(c, i)) +
+                                         strlen(lm_choices_choice(c, i, k)));
+    return (int64_t)(3 * (most + (join ? strlen(join) : 1)) + MORE);
+}
+
 static lm_status evaluate_choices(const request *r, const lm_saved *saved, lm_compute *compute,
                                   lm_text *out, lm_error *err) {
     lm_tokenizer *tokenizer = NULL;
@@ -320,7 +332,9 @@ static lm_status evaluate_choices(const request *r, const lm_saved *saved, lm_co
     e.tokenizer = tokenizer;
     e.begin = lm_begin_token(saved, tokenizer);
     if ((status = lm_choices_read(&choices, r->choices, r->items, err)) != LM_OK) goto out;
-    if ((status = lm_saved_model(saved, 1, compute, &e.model, err)) != LM_OK) goto out;
+    making how = {.saved = *saved, .compute = compute};
+    status = make_model(&how, 1, most_tokens(&choices, r->join), &e.model, err);
+    if (status != LM_OK) goto out;
     double start = lm_clock_seconds();
     if ((status = lm_eval_choices_run(&e, &choices, &found, err)) != LM_OK) {
         lm_error_prefix(err, "%s", r->choices);

@@ -85,6 +85,9 @@ long_context() {
     sed -i 's/\("max_position_embeddings"\): [0-9]*/\1: 8000000/' long/config.json
     check "the memory of eval --text follows from the text" exits_saying 0 "tokens         299 in" \
         sh -c 'ulimit -v 1500000; exec "$@"' sh "$lmtrain" eval long --text text.txt --threads 1
+    echo '{"context": "The sky is", "choices": ["blue", "made of tea"], "label": 0}' >questions.jsonl
+    check "that of eval --choices from the questions" exits_saying 0 "questions      1" \
+        sh -c 'ulimit -v 1500000; exec "$@"' sh "$lmtrain" eval long --choices questions.jsonl --threads 1
     check "that of generate from what is asked for" exits 0 \
         sh -c 'ulimit -v 1500000; exec "$@"' sh "$lmtrain" generate long --tokens 20 --prompt x --threads 1
 }
