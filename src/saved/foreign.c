@@ -100,6 +100,8 @@ lm_status lm_saved_open_foreign(lm_saved *s, const char *path, const char *token
     if (status != LM_OK && later) {
         f->unread = *err;
         *s->state.tokenizer = '\0';
+        s->state.tokenizer_digest = 0;
+        lm_text_free(&f->tokenizer);
         status = LM_OK;
     }
 out:
