@@ -165,12 +165,7 @@ void lm_precision_chosen(int precision, lm_saved *saved) {
 }
 
 int32_t lm_begin_token(const lm_saved *saved, const lm_tokenizer *t) {
-    const lm_model_options *m = &saved->config.model;
-    int64_t token = m->document_mask                  ? m->document_token
-                    : saved->state.documents          ? saved->state.document_token
-                    : !t || lm_tokenizer_separates(t) ? -1
-                                                      : lm_tokenizer_document_token(t);
-    return token < m->vocab_size ? (int32_t)token : -1;
+    return lm_saved_begin_token(&saved->state, &saved->config.model, t);
 }
 
 lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err) {

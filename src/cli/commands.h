@@ -68,9 +68,7 @@ lm_status lm_checkpoint_argument(const char *command, const lm_option_texts *arg
 /* Computes with this precision, an index of lm_precision_name, instead of the run's; -1: with the
  * run's. */
 void lm_precision_chosen(int precision, lm_saved *saved);
-/* The token in front of a document in the data that a model was trained on, or else its
- * tokenizer's (NULL: not known); one that only separates documents was in the data where the run
- * says so. -1: none. */
+/* lm_saved_begin_token of it. */
 int32_t lm_begin_token(const lm_saved *saved, const lm_tokenizer *t);
 /* The instruction sets that --cpu allows; LM_ERR_USAGE when this CPU lacks the one it names. */
 lm_status lm_machine_isas(const lm_machine_options *m, lm_isa_mask *isas, lm_error *err);

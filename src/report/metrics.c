@@ -236,6 +236,38 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, const lm_data
     return end(m, &line, err);
 }
 
+lm_status lm_metrics_layers(lm_metrics *m, const lm_step_figures *f, const lm_layer_figures *layers,
+                            int64_t n, lm_error *err) {
+    lm_json_writer line = begin(m);
+    lm_json_integer(&line, "step", f->step);
+    lm_json_integer(&line, "tokens", f->tokens);
+    lm_json_object(&line, "layers", LM_JSON_TIGHT);
+    for (int64_t i = 0; i < n; i++) {
+        const lm_layer_figures *l = &layers[i];
+        lm_json_object(&line, l->name, LM_JSON_TIGHT);
+        lm_json_number(&line, "weight_norm", digits(l->weight_norm, 6));
+        lm_json_number(&line, "grad_norm", digits(l->grad_norm, 6));
+        lm_json_number(&line, "update_norm", digits(l->update_norm, 6));
+        lm_json_number(&line, "update_ratio",
+                       l->weight_norm > 0 ? digits(l->update_norm / l->weight_norm, 6)
+                                          : (double)NAN);
+        lm_json_end(&line);
+    }
+    lm_json_end(&line);
+    lm_json_number(&line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
+    return end(m, &line, err);
+}
+
+lm_status lm_metrics_sample(lm_metrics *m, const lm_sample_figures *f, lm_error *err) {
+    lm_json_writer line = begin(m);
+    lm_json_integer(&line, "step", f->step);
+    lm_json_integer(&line, "tokens", f->tokens);
+    lm_json_string(&line, "prompt", f->prompt);
+    lm_json_string(&line, "sample", f->text);
+    lm_json_number(&line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
+    return end(m, &line, err);
+}
+
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err) {
     if (!m->path) return LM_OK;
     lm_status status = flush(m, err);

@@ -8,6 +8,13 @@
  *
  * With --profile a step has "phases" too: its seconds {"gemm":0.011,"attention":0.004,...}.
  *
+ * Every log.layers_every steps a line has figures of each parameter, every log.sample_every steps
+ * one has a text that the model wrote:
+ *
+ *     {"step":100,"tokens":76800,"layers":{"h.0.attn.qkv.weight":{"weight_norm":5.1,
+ *      "grad_norm":0.21,"update_norm":0.012,"update_ratio":0.0024},...},"seconds":2.4}
+ *     {"step":100,"tokens":76800,"prompt":"Once","sample":" upon a time","seconds":2.5}
+ *
  * A run on several sources of tokens, or with named validation sets, has figures of each:
  * "tokens.NAME" and "epochs.NAME" behind "tokens", "val_loss.NAME" behind "val_loss".
  *
@@ -72,6 +79,21 @@ typedef struct lm_eval_figures {
     double seconds;         /* since the start of the run */
 } lm_eval_figures;
 
+/* Of one parameter, by one step. */
+typedef struct lm_layer_figures {
+    const char *name;
+    double weight_norm; /* after the update */
+    double grad_norm;   /* before clipping */
+    double update_norm; /* of what was added to the weights */
+} lm_layer_figures;
+
+/* A text that the model wrote. */
+typedef struct lm_sample_figures {
+    int64_t step, tokens; /* as above */
+    double seconds;       /* as above */
+    const char *prompt, *text;
+} lm_sample_figures;
+
 typedef struct lm_metrics {
     char *path; /* NULL: closed */
     int fd;
@@ -96,6 +118,10 @@ lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, const lm_data
                           lm_error *err);
 lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, const lm_data_figures *data,
                           lm_error *err);
+/* f: of the step whose parameters they are [n]. */
+lm_status lm_metrics_layers(lm_metrics *m, const lm_step_figures *f, const lm_layer_figures *layers,
+                            int64_t n, lm_error *err);
+lm_status lm_metrics_sample(lm_metrics *m, const lm_sample_figures *f, lm_error *err);
 /* Write the lines that wait and sync the file, before a checkpoint that refers to it is written.
  * Does nothing when m is not open. */
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);

@@ -10,6 +10,11 @@ typedef struct lm_log_options {
     int64_t digest_every;  /* steps between digests of the weights; 0: none */
     bool report;           /* write report.html as the run goes */
     double report_seconds; /* at most so often, and not in a run that is shorter */
+    bool tensorboard;
+    int64_t layers_every; /* steps between statistics of each parameter; 0: none */
+    int64_t sample_every; /* steps between texts that the model writes; 0: none */
+    int64_t sample_tokens;
+    char *sample_prompt;
 } lm_log_options;
 
 #endif

@@ -256,6 +256,15 @@ lm_status lm_saved_open_tokenizer(lm_tokenizer **t, const char *what,
     return status;
 }
 
+int32_t lm_saved_begin_token(const lm_run_state *s, const lm_model_options *m,
+                             const lm_tokenizer *t) {
+    int64_t token = m->document_mask                  ? m->document_token
+                    : s->documents                    ? s->document_token
+                    : !t || lm_tokenizer_separates(t) ? -1
+                                                      : lm_tokenizer_document_token(t);
+    return token < m->vocab_size ? (int32_t)token : -1;
+}
+
 void lm_saved_close(lm_saved *s) {
     lm_checkpoint_close(s->checkpoint);
     lm_saved_foreign_free(s->foreign);

@@ -72,6 +72,11 @@ lm_status lm_saved_text(const lm_saved *s, const char *name, bool *found, lm_tex
                         lm_error *err);
 /* What came in with the model and is kept for an export (free it). */
 lm_status lm_saved_kept(const lm_saved *s, lm_interop_kept *kept, lm_error *err);
+/* The token in front of a document in the data that a model was trained on, or else its
+ * tokenizer's (t NULL: not known); one that only separates documents was in the data where the
+ * state says so. -1: none. */
+int32_t lm_saved_begin_token(const lm_run_state *s, const lm_model_options *m,
+                             const lm_tokenizer *t);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */
 
 /* The arrays of a model's weights, and of its optimizer's states (NULL: the weights only), by the

@@ -1,10 +1,12 @@
 #include "train/follow.h"
 
-/* An evaluation comes before the checkpoint that holds its loss. A stop comes after the checkpoint
- * that is due anyway, and a checkpoint by request after the stop, which has written one. */
+/* What is written for readers comes first. An evaluation comes before the checkpoint that holds its
+ * loss. A stop comes after the checkpoint that is due anyway, and a checkpoint by request after the
+ * stop, which has written one. */
 static const lm_follower *const followers[] = {
-    &lm_follow_figures, &lm_follow_evaluation, &lm_follow_metrics, &lm_follow_checkpoint,
-    &lm_follow_stop,    &lm_follow_request,    &lm_follow_page,
+    &lm_follow_figures,     &lm_follow_evaluation, &lm_follow_layers,     &lm_follow_sample,
+    &lm_follow_tensorboard, &lm_follow_metrics,    &lm_follow_checkpoint, &lm_follow_stop,
+    &lm_follow_request,     &lm_follow_page,
 };
 
 lm_status lm_follow(lm_trainer *t, lm_error *err) {

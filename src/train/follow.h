@@ -11,7 +11,8 @@ typedef struct lm_follower {
 } lm_follower;
 
 extern const lm_follower lm_follow_figures, lm_follow_evaluation, lm_follow_metrics,
-    lm_follow_checkpoint, lm_follow_stop, lm_follow_request, lm_follow_page;
+    lm_follow_checkpoint, lm_follow_stop, lm_follow_request, lm_follow_page, lm_follow_layers,
+    lm_follow_sample, lm_follow_tensorboard;
 
 /* Runs the followers that are due, in the order of the table: after a step, and where a run goes on
  * whose last evaluation was cut short. The first failure ends it, and the run. */

@@ -72,9 +72,10 @@ static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_
     bool fits = !p->model.overflow && p->batch < SIZE_MAX &&
                 lm_u64_mul((uint64_t)lm_lanes_buffers(c->train.lanes) - 1,
                            lm_size_align(p->model.weights), &p->lanes);
-    const uint64_t parts[] = {p->model.weights, p->model.gradients,   p->lanes,
-                              p->optimizer,     p->model.activations, p->model.scratch,
-                              p->batch,         p->model.rounded,     p->saving};
+    p->layers = c->log.layers_every > 0 ? lm_size_align(p->model.weights) : 0;
+    const uint64_t parts[] = {
+        p->model.weights, p->model.gradients, p->lanes,         p->optimizer, p->model.activations,
+        p->model.scratch, p->batch,           p->model.rounded, p->saving,    p->layers};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fits = fits && lm_u64_add(p->memory, parts[i], &p->memory);
     return fits;
@@ -177,9 +178,10 @@ int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_P
         {"activations", p->model.activations},
         {"scratch", p->model.scratch},
         {"batch", p->batch},
-        {"saving", p->saving}};
+        {"saving", p->saving},
+        {"layers", p->layers}};
     memcpy(parts, all, sizeof all);
-    return LM_SETUP_MEMORY_PARTS;
+    return p->layers > 0 ? LM_SETUP_MEMORY_PARTS : LM_SETUP_MEMORY_PARTS - 1;
 }
 
 static void put_bytes(lm_text *out, const char *what, uint64_t bytes) {

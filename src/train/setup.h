@@ -15,6 +15,7 @@ typedef struct lm_train_plan {
     /* Bytes of memory, beside the model's: */
     uint64_t optimizer; /* states */
     uint64_t lanes;     /* gradients of lanes that wait for others */
+    uint64_t layers;    /* weights as they were before the step, for log.layers_every */
     uint64_t batch;     /* tokens of a micro-batch, losses of the batch */
     uint64_t saving;    /* while a checkpoint is written */
     uint64_t memory;    /* all of these and the model's */
@@ -90,7 +91,7 @@ lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 /* The same, and one that the run directory's disk cannot hold. */
 lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err);
 /* The parts of the plan's memory, which add up to it; returns how many there are. */
-enum { LM_SETUP_MEMORY_PARTS = 7 };
+enum { LM_SETUP_MEMORY_PARTS = 8 };
 int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_PARTS]);
 /* The plan as text, for people. */
 void lm_setup_print_plan(const lm_setup *s, lm_text *out);

@@ -101,7 +101,9 @@ static void update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *ti
                                    .grad_scale = lm_clip_scale(f->grad_norm, c->train.clip_norm),
                                    .gradients = lm_model_gradients(t->model),
                                    .weights = lm_model_weights(t->model)};
+    lm_layers_before(&t->layers, f->step, &t->compute, t->model);
     lm_optimizer_step(t->optimizer, &t->compute, &args);
+    lm_layers_after(&t->layers, f->step, &t->compute, t->model);
     if (c->log.digest_every > 0 && f->step % c->log.digest_every == 0)
         f->weights_digest = lm_audit_weights(&t->audit, args.weights, t->pool);
 }

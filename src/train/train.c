@@ -85,6 +85,9 @@ static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
     if ((status = lm_run_dir_check(&t->dir, err)) != LM_OK) return status;
     if (dry && !s->resume && !(c->run.init_from && *c->run.init_from)) return LM_OK;
     if ((status = lm_trainer_create(t, err)) != LM_OK) return status;
+    if (c->log.sample_every > 0 &&
+        (status = lm_sampling_open(&t->sampling, c, &t->state, t->setup.tokens_of, err)) != LM_OK)
+        return status;
     if (s->resume && (status = lm_trainer_resume(t, err)) != LM_OK) return status;
     if (t->saved || t->finished) return LM_OK;
     return lm_trainer_init(t, err);
@@ -228,6 +231,7 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     }
     if ((status = begin(&t, err)) != LM_OK) goto out;
     announce(&t);
+    lm_trainer_open_events(&t);
     lm_page_writer_begin(&t.page, t.config->log.report, t.config->log.report_seconds);
     lm_stop_arm(t.config->checkpoint.before_wall, "finishing the step, then saving");
     status = end(&t, run(&t, err), err);

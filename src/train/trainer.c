@@ -85,6 +85,9 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     if ((status = lm_audit_create(&t->audit, lm_model_total(t->model), err)) != LM_OK)
         return status;
 
+    if ((status = lm_layers_create(&t->layers, t->model, c->log.layers_every, s->plan.layers,
+                                   err)) != LM_OK)
+        return status;
     if (t->settings->profile &&
         (status = lm_profile_create(&t->profile, c->model.n_layers, err)) != LM_OK)
         return status;
@@ -114,6 +117,9 @@ void lm_trainer_free(lm_trainer *t) {
     lm_audit_free(&t->audit);
     lm_profile_free(&t->profile);
     lm_page_writer_free(&t->page);
+    lm_layers_free(&t->layers);
+    lm_sampling_close(&t->sampling);
+    lm_events_close(&t->events);
     lm_arena_free(&t->batch_arena);
     lm_arena_free(&t->lane_arena);
     lm_optimizer_free(t->optimizer);

@@ -5,7 +5,7 @@
  *     pace.c                     what a step is by the schedules
  *     step.c audit.c profile.c   one step, its digest, and where its time goes
  *     follow.c follow/           what follows a step (follow.h)
- *     page.c                     report.html
+ *     page.c layers.c sample.c   report.html; figures of each parameter; texts of the model
  *     budget.c                   steps out of a budget, and the speed of a run (budget.h)
  *     save.c resume.c run_dir.c  checkpoints, going on from one, the directory
  *     insist.c                   waiting for room on a full disk when the run ends
@@ -19,14 +19,22 @@
 #include "dist/lanes.h"
 #include "report/metrics.h"
 #include "report/progress.h"
+#include "report/tensorboard.h"
 #include "saved/saved.h"
 #include "train/audit.h"
 #include "train/groups.h"
+#include "train/layers.h"
 #include "train/page.h"
 #include "train/profile.h"
 #include "train/run_dir.h"
+#include "train/sample.h"
 #include "train/setup.h"
 #include "train/train.h"
+
+/* The steps whose figures were put into events last. */
+typedef struct lm_event_marks {
+    int64_t step, evaluation, sample;
+} lm_event_marks;
 
 typedef struct lm_trainer {
     const lm_train_settings *settings;
@@ -66,6 +74,10 @@ typedef struct lm_trainer {
     lm_audit audit;
     lm_profile profile;
     lm_page_writer page;
+    lm_layers layers;
+    lm_sampling sampling;
+    lm_events events; /* path NULL: none are written */
+    lm_event_marks event_marks;
     /* Seconds. "This session" is this process: a run may have had earlier ones. */
     double seconds_before; /* all earlier sessions */
     double started;        /* lm_clock_seconds() when this session began */
@@ -109,6 +121,8 @@ void lm_trainer_measure_peak(lm_trainer *t);
  * t->state has them; it is t->data. Allocates nothing. */
 const lm_data_figures *lm_trainer_data_figures(lm_trainer *t);
 
+/* Opens the file of events that log.tensorboard asks for. When that fails the user hears of it. */
+void lm_trainer_open_events(lm_trainer *t);
 /* Replaces report.html; running: the run goes on after it. When that fails the user hears of it,
  * once. */
 void lm_trainer_write_page(lm_trainer *t, bool running);
