@@ -275,6 +275,11 @@ typedef void lm_kernel_sgd_f32(int64_t n, const lm_sgd_coefficients *c, const fl
 typedef void lm_kernel_momentum_f32(int64_t n, const lm_sgd_coefficients *c, const float *g,
                                     float *b, float *p);
 
+/* Nesterov momentum as a mean (Jordan et al. 2024): m = fma(rest, g' - m, m) with rest =
+ * 1 - momentum, in place; u = fma(momentum, m - g', g'), overwritten. */
+typedef void lm_kernel_mean_momentum_f32(int64_t n, float momentum, float rest, float grad_scale,
+                                         const float *g, float *m, float *u);
+
 /* Coefficients of a step of Adam and its relatives (Kingma & Ba 2015; Loshchilov & Hutter 2019). */
 typedef struct lm_adam_coefficients {
     float lr;           /* eta */
@@ -354,6 +359,7 @@ typedef double lm_kernel_peak_bf16(int64_t iterations);
     X(isa, dropout_f32)             \
     X(isa, sgd_f32)                 \
     X(isa, momentum_f32)            \
+    X(isa, mean_momentum_f32)       \
     X(isa, adam_f32)                \
     X(isa, ademamix_f32)            \
     X(isa, lion_f32)                \

@@ -218,6 +218,7 @@ static void momentum_f32(const lm_kernels *table, const lm_kernel_call *c) {
     const lm_sgd_coefficients a = sgd_coefficients(c);
     table->momentum_f32(c->n, &a, c->b[G], c->b[M], c->b[P]);
 }
+CALL(mean_momentum_f32, n, 0.9f, 0.1f, 0.5f, b[G], b[M], b[Y])
 static void adam_f32(const lm_kernels *table, const lm_kernel_call *c) {
     const lm_adam_coefficients a = adam_coefficients(c);
     table->adam_f32(c->n, &a, c->b[G], c->b[M], c->b[V], c->b[P]);
@@ -331,6 +332,7 @@ const lm_kernel_row lm_kernel_list[] = {
         [X] = BUFFER(F32, of_n, 2, 0), [RESIDUAL] = UPDATE(of_n), [Y] = WRITE(of_n)),
     ROW(sgd_f32, VECTOR, 2, 0, [G] = READ(of_n), [P] = UPDATE(of_n)),
     ROW(momentum_f32, VECTOR, 2, 0, [G] = READ(of_n), [M] = UPDATE(of_n), [P] = UPDATE(of_n)),
+CALL(mean_momentum_f32, n, 0.9f, 0.1f, 0.5f, b[G], b[M], b[Y])
     ROW(adam_f32, VECTOR, 2, 0,
         [G] = READ(of_n), [M] = UPDATE(of_n), [V] = UPDATE(of_n), [P] = UPDATE(of_n)),
     ROW(ademamix_f32, VECTOR, 2, 0,

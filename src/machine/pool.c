@@ -121,7 +121,7 @@ static void announce(lm_pool *p, int64_t needed) {
 
 static void run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument) {
     LM_ASSERT(n_tasks >= 0 && n_tasks <= UINT32_MAX);
-    if (p->threads == 1 || n_tasks <= 1) {
+    if (!p || p->threads == 1 || n_tasks <= 1) {
         for (int64_t i = 0; i < n_tasks; i++) task(argument, i, 0);
         return;
     }
@@ -171,7 +171,7 @@ static bool run_watched(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *a
 
 void lm_pool_run_named(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
                        const char *name) {
-    if (p->watch && run_watched(p, n_tasks, task, argument, name)) return;
+    if (p && p->watch && run_watched(p, n_tasks, task, argument, name)) return;
     run(p, n_tasks, task, argument);
 }
 
@@ -228,7 +228,7 @@ out:
 }
 
 int lm_pool_threads(const lm_pool *p) {
-    return p->apparent;
+    return p ? p->apparent : 1;
 }
 
 void lm_pool_free(lm_pool *p) {

@@ -28,6 +28,13 @@ lm_arena lm_compute_scratch(const lm_compute *c, int worker) {
                          c->scratch_per_worker);
 }
 
+lm_compute lm_compute_alone(const lm_compute *c, int worker) {
+    return (lm_compute){.kernels = c->kernels,
+                        .precision = c->precision,
+                        .scratch = lm_compute_scratch(c, worker),
+                        .scratch_per_worker = c->scratch_per_worker};
+}
+
 lm_peak_loop *lm_compute_peak_loop(const lm_compute *c) {
     return c->precision == LM_BF16 ? c->kernels->peak_bf16 : c->kernels->peak_f32;
 }

@@ -51,6 +51,10 @@ void lm_compute_free(lm_compute *c);
 /* c->blocks, or those of usual caches. */
 lm_gemm_blocks lm_compute_blocks(const lm_compute *c);
 
+/* For operations inside a task of the pool: the calling worker alone, with the scratch of this
+ * worker. A view, which owns nothing and is not freed. */
+lm_compute lm_compute_alone(const lm_compute *c, int worker);
+
 /* The loop whose speed is this machine's peak at the precision of c (machine/peak.h). */
 lm_peak_loop *lm_compute_peak_loop(const lm_compute *c);
 

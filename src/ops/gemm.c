@@ -65,6 +65,7 @@ static void multiply_panel(const gemm_job *j, int64_t k0, int64_t k, const rows_
                            const lm_gemm_block *block, int64_t p) {
     const lm_gemm *g = j->g;
     int64_t n0 = j->n0 + p * j->nr, m = block->m1 - block->m0;
+    if (g->upper) m = lm_min(m, lm_min(n0 + j->nr, j->n0 + j->n) - block->m0);
     rows_of_a a = *rows;
     a.a = lm_gemm_word(a.a, k0 * j->words * a.col);
     const void *b = j->pack_b ? lm_gemm_word(lm_gemm_panel_of_b(j, p), k0 * j->words * j->nr)

@@ -52,6 +52,9 @@ typedef struct lm_gemm {
     lm_gemm_finish *finish; /* NULL: none */
     void *argument;
     bool finish_only; /* only finish reads C, from blocks elsewhere; k <= LM_GEMM_FINISH_K */
+    /* C is symmetric, and the caller reads elements (i,j) with i <= j alone: tiles wholly below the
+     * diagonal are not computed, and what stands there is undefined. */
+    bool upper;
 } lm_gemm;
 
 /* Call from the thread that owns the pool. At LM_BF16 the chain takes each part of k in pairs, the

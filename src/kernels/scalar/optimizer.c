@@ -29,6 +29,15 @@ void lm_scalar_momentum_f32(int64_t n, const lm_sgd_coefficients *c, const float
     }
 }
 
+void lm_scalar_mean_momentum_f32(int64_t n, float momentum, float rest, float grad_scale,
+                                 const float *g, float *m, float *u) {
+    for (int64_t i = 0; i < n; i++) {
+        float gs = g[i] * grad_scale;
+        m[i] = fma1(rest, gs - m[i], m[i]);
+        u[i] = fma1(momentum, m[i] - gs, gs);
+    }
+}
+
 void lm_scalar_adam_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,
                         float *v, float *p) {
     for (int64_t i = 0; i < n; i++) {

@@ -34,6 +34,17 @@ void ISA(momentum_f32)(int64_t n, const lm_sgd_coefficients *c, const float *g, 
     });
 }
 
+void ISA(mean_momentum_f32)(int64_t n, float momentum, float rest, float grad_scale, const float *g,
+                            float *m, float *u) {
+    v16 keep = v16_set1(momentum), new = v16_set1(rest), scale = v16_set1(grad_scale);
+    EACH_16(i, n, {
+        v16 gs = v16_mul(get(g + i, lanes), scale), mi = get(m + i, lanes);
+        mi = v16_fma(new, v16_sub(gs, mi), mi);
+        put(m + i, lanes, mi);
+        put(u + i, lanes, v16_fma(keep, v16_sub(mi, gs), gs));
+    });
+}
+
 void ISA(adam_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, float *m, float *v,
                    float *p) {
     const v16 rest1 = v16_set1(c->rest1), rest2 = v16_set1(c->rest2), eps = v16_set1(c->eps);
