@@ -84,6 +84,18 @@ static void apply_preset(lm_parser *p) {
     }
 }
 
+/* Defaults of the optimizer that was chosen, for the keys that are not given. */
+static void apply_optimizer(lm_parser *p) {
+    for (const lm_optimizer_default *d = lm_optimizer_defaults;
+         d < lm_optimizer_defaults + lm_n_optimizer_defaults; d++) {
+        int key = lm_key_find(d->path);
+        if (*p->origins[key].place ||
+            strcmp(d->optimizer, lm_optimizer_name(p->config->optimizer.kind)) != 0)
+            continue;
+        p->no_memory |= !lm_key_set_literal(lm_key_at(key), p->config, d->value);
+    }
+}
+
 static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
     if (!*origin->place) {
         if (k->required && !p->saved)
@@ -262,6 +274,7 @@ void lm_parser_check(lm_parser *p) {
         p->config->given[key] = *p->origins[key].place != '\0';
     p->config->offsets_given = *origin_of(p, "data.offsets")->place != '\0';
     if (!p->saved) apply_preset(p); /* what a checkpoint lacks, its preset did not set */
+    if (!p->saved) apply_optimizer(p);
     check_budget(p);
     lm_parser_drop_moot(p);
     check_keys(p);

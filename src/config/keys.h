@@ -91,6 +91,13 @@ typedef struct lm_preset_row {
 extern const lm_preset_row lm_presets[];
 extern const int lm_n_presets;
 
+/* Defaults that belong to an optimizer.name (presets.c). */
+typedef struct lm_optimizer_default {
+    const char *optimizer, *path, *value; /* a literal */
+} lm_optimizer_default;
+extern const lm_optimizer_default lm_optimizer_defaults[];
+extern const int lm_n_optimizer_defaults;
+
 /* The value as JSON: as a member or element `name` of what w writes, or alone. */
 void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const char *name);
 void lm_key_print(const lm_key *k, const lm_config *c, lm_text *out);

@@ -31,3 +31,9 @@ const lm_preset_row lm_presets[] = {
     {LLAMA, "model.init_std", "0.02"},
 };
 const int lm_n_presets = sizeof lm_presets / sizeof *lm_presets;
+
+/* What suits another optimizer than the default. */
+const lm_optimizer_default lm_optimizer_defaults[] = {
+    {"muon", "optimizer.momentum", "0.95"},
+};
+const int lm_n_optimizer_defaults = sizeof lm_optimizer_defaults / sizeof *lm_optimizer_defaults;

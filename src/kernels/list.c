@@ -332,7 +332,7 @@ const lm_kernel_row lm_kernel_list[] = {
         [X] = BUFFER(F32, of_n, 2, 0), [RESIDUAL] = UPDATE(of_n), [Y] = WRITE(of_n)),
     ROW(sgd_f32, VECTOR, 2, 0, [G] = READ(of_n), [P] = UPDATE(of_n)),
     ROW(momentum_f32, VECTOR, 2, 0, [G] = READ(of_n), [M] = UPDATE(of_n), [P] = UPDATE(of_n)),
-CALL(mean_momentum_f32, n, 0.9f, 0.1f, 0.5f, b[G], b[M], b[Y])
+    ROW(mean_momentum_f32, VECTOR, 1, 0, [G] = READ(of_n), [M] = UPDATE(of_n), [Y] = WRITE(of_n)),
     ROW(adam_f32, VECTOR, 2, 0,
         [G] = READ(of_n), [M] = UPDATE(of_n), [V] = UPDATE(of_n), [P] = UPDATE(of_n)),
     ROW(ademamix_f32, VECTOR, 2, 0,

@@ -10,8 +10,9 @@
  * Workers spin briefly (about the length of a small parallel region), then sleep; when there are
  * more runnable threads than CPUs they yield instead of burning the time of the one they wait for.
  * lm_pool_run is called from the creating thread only, and not from inside a task. After creation
- * nothing is allocated. NULL is a pool of the calling thread alone, for work inside a task. Tasks see everything written before lm_pool_run; the caller sees everything
- * the tasks wrote after it. */
+ * nothing is allocated. NULL is a pool of the calling thread alone, for work inside a task.
+ * Tasks see everything written before lm_pool_run; the caller sees everything the tasks wrote
+ * after it. */
 #ifndef LM_MACHINE_POOL_H
 #define LM_MACHINE_POOL_H
 

@@ -124,6 +124,7 @@ typedef struct lm_param_part {
     const char *name;     /* "q" */
     int64_t first, lines; /* lines [first, first + lines) of a matrix; elements of a vector */
     int64_t head;         /* lines of each head; divides `lines` */
+    bool scores;          /* attention's scores are products of its heads: queries and keys */
 } lm_param_part;
 enum { LM_PARAM_PARTS_MOST = 3 };
 

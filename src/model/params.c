@@ -158,8 +158,8 @@ static void fill_parts(lm_param *row, const lm_model_options *o) {
     row->n_parts = 3;
     for (int i = 0; i < row->n_parts; i++) {
         int64_t lines = size * (i == 0 ? o->n_heads : o->n_kv_heads);
-        row->parts[i] =
-            (lm_param_part){.name = names[i], .first = first, .lines = lines, .head = size};
+        row->parts[i] = (lm_param_part){
+            .name = names[i], .first = first, .lines = lines, .head = size, .scores = i < 2};
         first += lines;
     }
 }

@@ -31,6 +31,7 @@ lm_arena lm_compute_scratch(const lm_compute *c, int worker) {
 lm_compute lm_compute_alone(const lm_compute *c, int worker) {
     return (lm_compute){.kernels = c->kernels,
                         .precision = c->precision,
+                        .blocks = c->blocks,
                         .scratch = lm_compute_scratch(c, worker),
                         .scratch_per_worker = c->scratch_per_worker};
 }

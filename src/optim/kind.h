@@ -6,8 +6,10 @@
  *     elements   pieces of a row, of any length, many threads at once. Element i of the weights may
  *                depend on element i of the gradient and of states alone, which makes the bits
  *                independent of how rows are cut
- *     matrices   all of its matrices [out, in] in one call, on the calling thread, which may use
- *                the pool. A matrix is a row, or a part of one: q of attn.qkv
+ *     matrix     a whole matrix [lines, columns]: a row, a part of one (q of attn.qkv), or with
+ *                options->per_head a head of it. Small matrices are shared out among the threads,
+ *                one each at a time; large ones come one after another, each on the whole pool of
+ *                u->compute (matrices.h)
  *
  * and keeps as many states of a row as its list has. They are zero before step 1. */
 #ifndef LM_OPTIM_KIND_H
@@ -17,13 +19,21 @@
 
 typedef enum lm_state_shape {
     LM_STATE_LIKE_ROW, /* the row's own shape */
-    LM_STATE_PER_LINE  /* one for each line of a matrix: [out]; one for a vector: [1] */
+    LM_STATE_PER_LINE, /* one for each line of a matrix: [out]; one for a vector: [1] */
+    LM_STATE_LONG_SIDE /* for each of its matrices, one after the other: one per line or one per
+                          column, whichever there are more of */
 } lm_state_shape;
 
 typedef struct lm_optimizer_state {
     const char *name; /* part of the arrays' names in checkpoints */
     lm_state_shape shape;
 } lm_optimizer_state;
+
+/* What the update of a matrix takes. */
+typedef struct lm_matrix_cost {
+    uint64_t bytes; /* of room */
+    double flops;
+} lm_matrix_cost;
 
 /* An update of `count` elements of a row from `first` on; of a matrix, of all its elements. */
 typedef struct lm_update {
@@ -32,7 +42,7 @@ typedef struct lm_update {
     const lm_optimizer_row *row;
     int64_t first, count;
     int64_t lines;              /* of a matrix: it is [lines, row->shape[1]] */
-    int64_t head;               /* of a matrix: lines of each head; 0: it has no heads */
+    int64_t long_first;         /* of a matrix: its first element in a state LM_STATE_LONG_SIDE */
     int64_t step, steps;        /* t; that of the last step of the run */
     double step_tokens, tokens; /* of this step; of all steps up to it */
     float lr;                   /* eta_t */
@@ -51,9 +61,12 @@ struct lm_optimizer_kind {
     const lm_optimizer_state *states; /* the last has no name */
     /* One of the two; the other is NULL. */
     void (*elements)(const lm_update *u);
-    void (*matrices)(const lm_update *updates, int64_t n);
+    void (*matrix)(const lm_update *u, lm_arena *room);
+    /* For a kind with `matrix`, whose sizes are all that *u says beside its options; false when
+     * the bytes do not fit 64 bits. */
+    bool (*cost)(const lm_update *u, lm_precision precision, lm_matrix_cost *cost);
     /* Updates the rows that are not hidden, with the same values; NULL: this kind does. A kind
-     * with `matrices` names one with `elements`. */
+     * with `matrix` names one with `elements`. */
     const lm_optimizer_kind *others;
 };
 

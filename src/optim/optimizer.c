@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "optim/kind.h"
+#include "optim/matrices.h"
 
 /* Elements that a task updates at most. Any length gives the same bits. This one takes far longer
  * than handing out a task, and is short enough to share the rows of a small model among threads. */
@@ -19,10 +21,11 @@ typedef struct row {
     int n_states;
 } row;
 
-/* What is updated with one kind and one group's values: a row, or a part of it. */
+/* What is updated with one kind and one group's values: a row, or a part of it; of a kind that
+ * updates matrices, one of them. */
 typedef struct unit {
     int64_t row, first, count; /* elements */
-    int64_t lines, head;
+    int64_t lines, long_first; /* of a matrix */
     int group;
     const lm_optimizer_kind *kind;
     float **states; /* in the order of the kind's list */
@@ -41,9 +44,10 @@ struct lm_optimizer {
     float **states; /* of all units */
     lm_optimizer_array *arrays;
     piece *pieces;       /* of the units updated by element */
-    lm_update *matrices; /* room for the updates of the others */
-    int64_t n_rows, n_units, n_arrays, n_pieces;
+    lm_matrix_job *jobs; /* the others, sorted */
+    int64_t n_rows, n_units, n_arrays, n_pieces, n_jobs;
     lm_arena arena; /* of the states */
+    lm_arena room;  /* for the jobs */
 };
 
 /* ---- the registry -----------------------------------------------------------------------------*/
@@ -83,6 +87,20 @@ static const lm_optimizer_kind *kind_of(const lm_optimizer_options *groups,
     return kind->others && !r->hidden ? kind->others : kind;
 }
 
+/* Matrices of the part that the kind updates: its heads, or the part as a whole. */
+static int64_t matrix_count(const lm_optimizer_options *groups, const lm_optimizer_kind *kind,
+                            const lm_optimizer_part *part) {
+    bool heads = kind->matrix && groups[part->group].per_head && part->head > 0;
+    return heads ? part->lines / part->head : 1;
+}
+
+/* Elements of the part in a state LM_STATE_LONG_SIDE. */
+static int64_t long_sides(const lm_optimizer_options *groups, const lm_optimizer_row *r,
+                          const lm_optimizer_part *part) {
+    int64_t n = matrix_count(groups, kind_of(groups, r, part->group), part);
+    return n * lm_max(part->lines / n, r->shape[1]);
+}
+
 static int state_count(const lm_optimizer_kind *kind) {
     int n = 0;
     while (kind->states[n].name) n++;
@@ -110,7 +128,8 @@ static void list_states(row *out, const lm_optimizer_options *groups, const lm_o
 }
 
 /* A state of a row; data is left out. */
-static lm_optimizer_array describe(const lm_optimizer_row *r, const lm_optimizer_state *s) {
+static lm_optimizer_array describe(const lm_optimizer_options *groups, const lm_optimizer_row *r,
+                                   const lm_optimizer_state *s) {
     lm_optimizer_array a = {.state = s->name, .row = r->name};
     switch (s->shape) {
     case LM_STATE_LIKE_ROW:
@@ -120,6 +139,14 @@ static lm_optimizer_array describe(const lm_optimizer_row *r, const lm_optimizer
     case LM_STATE_PER_LINE:
         a.ndim = 1;
         a.shape[0] = r->ndim == 2 ? r->shape[0] : 1;
+        a.shape[1] = 1;
+        break;
+    case LM_STATE_LONG_SIDE:
+        a.ndim = 1;
+        for (int64_t p = 0; p < part_count(r); p++) {
+            lm_optimizer_part part = part_at(r, p);
+            a.shape[0] += long_sides(groups, r, &part);
+        }
         a.shape[1] = 1;
         break;
     }
@@ -133,7 +160,7 @@ bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_r
         row r;
         list_states(&r, groups, &rows[i]);
         for (int s = 0; s < r.n_states; s++) {
-            lm_optimizer_array a = describe(&rows[i], r.list[s]);
+            lm_optimizer_array a = describe(groups, &rows[i], r.list[s]);
             size_t elements;
             if (!lm_size_mul((size_t)a.shape[0], (size_t)a.shape[1], &elements) ||
                 elements > (SIZE_MAX - LM_ALIGNMENT) / sizeof(float) ||
@@ -166,6 +193,34 @@ const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count) {
     return (const float *)(const void *)o->arena.base;
 }
 
+/* What the update of a matrix of a part takes. */
+static bool cost_of(const lm_optimizer_options *groups, const lm_optimizer_row *r, int group,
+                    int64_t lines, lm_precision precision, lm_matrix_cost *cost) {
+    const lm_update u = {
+        .options = &groups[group], .row = r, .lines = lines, .count = lines * r->shape[1]};
+    return kind_of(groups, r, group)->cost(&u, precision, cost);
+}
+
+bool lm_optimizer_work_of(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                          int64_t n_rows, int threads, lm_precision precision,
+                          lm_optimizer_work *work) {
+    lm_matrices_room room = {0};
+    *work = (lm_optimizer_work){0};
+    for (int64_t i = 0; i < n_rows; i++)
+        for (int64_t p = 0; p < part_count(&rows[i]); p++) {
+            lm_matrix_cost cost;
+            lm_optimizer_part part = part_at(&rows[i], p);
+            const lm_optimizer_kind *kind = kind_of(groups, &rows[i], part.group);
+            int64_t n = matrix_count(groups, kind, &part);
+            if (!kind->matrix) continue;
+            if (!cost_of(groups, &rows[i], part.group, part.lines / n, precision, &cost))
+                return false;
+            lm_matrices_add(&room, &cost);
+            work->flops += (double)n * cost.flops;
+        }
+    return lm_matrices_bytes(&room, threads, &work->bytes);
+}
+
 /* ---- creating ---------------------------------------------------------------------------------*/
 
 /* Memory for the first state of every row, then for the second, and so on. */
@@ -178,7 +233,7 @@ static void place_states(lm_optimizer *o) {
         for (int64_t i = 0; i < o->n_rows; i++) {
             row *r = &o->rows[i];
             if (s >= r->n_states) continue;
-            *next = describe(&r->row, r->list[s]);
+            *next = describe(o->groups, &r->row, r->list[s]);
             next->data = lm_arena_floats(&o->arena, next->shape[0] * next->shape[1]);
             r->states[s] = next->data;
             next++;
@@ -186,35 +241,39 @@ static void place_states(lm_optimizer *o) {
     }
 }
 
-/* Each part, or row without parts, is a unit; parts in a row that are updated by element with the
- * same values are one. */
+/* The unit's states, listed at `states`; returns where the next ones go. */
+static float **list_unit_states(unit *u, const row *r, float **states) {
+    u->states = states;
+    for (const lm_optimizer_state *s = u->kind->states; s->name; s++)
+        *states++ = r->states[find_state(r, s->name)];
+    return states;
+}
+
+/* Each part, or row without parts, is a unit, or several matrices that are one each; parts in a row
+ * that are updated by element with the same values are one. */
 static void cut_units(lm_optimizer *o) {
     unit *next = o->units;
     float **states = o->states;
     for (int64_t i = 0; i < o->n_rows; i++) {
         const row *r = &o->rows[i];
-        int64_t line = 0;
-        unit *first = next;
+        unit at = {.row = i}, *first = next;
         for (int64_t p = 0; p < part_count(&r->row); p++) {
             lm_optimizer_part part = part_at(&r->row, p);
-            unit u = {.row = i,
-                      .first = line * r->row.shape[1],
-                      .count = part.lines * r->row.shape[1],
-                      .lines = part.lines,
-                      .head = part.head,
-                      .group = part.group,
-                      .kind = kind_of(o->groups, &r->row, part.group)};
-            line += part.lines;
-            if (u.kind->elements && next > first && next[-1].group == u.group) {
-                next[-1].count += u.count;
-                continue;
+            at.group = part.group;
+            at.kind = kind_of(o->groups, &r->row, part.group);
+            int64_t n = matrix_count(o->groups, at.kind, &part);
+            at.lines = part.lines / n;
+            at.count = at.lines * r->row.shape[1];
+            bool goes_on = at.kind->elements && next > first && next[-1].group == at.group;
+            if (goes_on) next[-1].count += at.count;
+            if (!goes_on) states = list_unit_states(&at, r, states);
+            for (int64_t m = 0; m < n; m++) {
+                if (!goes_on) *next++ = at;
+                at.first += at.count;
+                at.long_first += lm_max(at.lines, r->row.shape[1]);
             }
-            u.states = states;
-            for (const lm_optimizer_state *s = u.kind->states; s->name; s++)
-                *states++ = r->states[find_state(r, s->name)];
-            *next++ = u;
         }
-        LM_ASSERT(line == r->row.shape[0]);
+        LM_ASSERT(at.first == r->row.shape[0] * r->row.shape[1]);
     }
     o->n_units = next - o->units;
 }
@@ -229,6 +288,12 @@ static void cut_pieces(lm_optimizer *o) {
     o->n_pieces = next - o->pieces;
 }
 
+/* A job for each unit that is a matrix. */
+static void list_jobs(lm_optimizer *o) {
+    for (int64_t i = 0; i < o->n_units; i++)
+        if (o->units[i].kind->matrix) o->jobs[o->n_jobs++].unit = i;
+}
+
 /* How much there is at most. */
 typedef struct sizes {
     int64_t parts, units, states, arrays, pieces;
@@ -239,10 +304,11 @@ static sizes count_all(const lm_optimizer_options *groups, const lm_optimizer_ro
     sizes n = {.arrays = lm_optimizer_array_count(groups, rows, n_rows)};
     for (int64_t i = 0; i < n_rows; i++) {
         n.parts += rows[i].n_parts;
-        n.units += part_count(&rows[i]);
         for (int64_t p = 0; p < part_count(&rows[i]); p++) {
             lm_optimizer_part part = part_at(&rows[i], p);
-            n.states += state_count(kind_of(groups, &rows[i], part.group));
+            const lm_optimizer_kind *kind = kind_of(groups, &rows[i], part.group);
+            n.units += matrix_count(groups, kind, &part);
+            n.states += state_count(kind);
             n.pieces += lm_divide_up(part.lines * rows[i].shape[1], PIECE);
         }
     }
@@ -270,12 +336,12 @@ static bool allocate_lists(lm_optimizer *o, const lm_optimizer_options *groups, 
     o->rows = calloc((size_t)n_rows + 1, sizeof *o->rows);
     o->parts = calloc((size_t)n.parts + 1, sizeof *o->parts);
     o->units = calloc((size_t)n.units + 1, sizeof *o->units);
-    o->matrices = calloc((size_t)n.units + 1, sizeof *o->matrices);
+    o->jobs = calloc((size_t)n.units + 1, sizeof *o->jobs);
     o->states = calloc((size_t)n.states + 1, sizeof *o->states);
     o->arrays = calloc((size_t)n.arrays + 1, sizeof *o->arrays);
     o->pieces = calloc((size_t)n.pieces + 1, sizeof *o->pieces);
-    if (!o->groups || !o->rows || !o->parts || !o->units || !o->matrices || !o->states ||
-        !o->arrays || !o->pieces)
+    if (!o->groups || !o->rows || !o->parts || !o->units || !o->jobs || !o->states || !o->arrays ||
+        !o->pieces)
         return false;
     memcpy(o->groups, groups, (size_t)n_groups * sizeof *groups);
     copy_rows(o, rows);
@@ -299,6 +365,7 @@ lm_status lm_optimizer_create(lm_optimizer **optimizer, const lm_optimizer_optio
     place_states(o);
     cut_units(o);
     cut_pieces(o);
+    list_jobs(o);
 out:
     if (status != LM_OK) {
         lm_optimizer_free(o);
@@ -307,13 +374,32 @@ out:
     return status;
 }
 
+lm_status lm_optimizer_reserve(lm_optimizer *o, int threads, lm_precision precision,
+                               lm_error *err) {
+    lm_matrices_room room = {0};
+    uint64_t bytes;
+    bool fits = true;
+    LM_ASSERT(!o->room.base);
+    for (int64_t i = 0; i < o->n_jobs; i++) {
+        const unit *u = &o->units[o->jobs[i].unit];
+        fits = fits && cost_of(o->groups, &o->rows[u->row].row, u->group, u->lines, precision,
+                               &o->jobs[i].cost);
+        lm_matrices_add(&room, &o->jobs[i].cost);
+    }
+    fits = fits && lm_matrices_bytes(&room, threads, &bytes);
+    LM_ASSERT(fits); /* as the plan has found */
+    lm_matrices_sort(o->jobs, o->n_jobs);
+    return lm_arena_init(&o->room, bytes, "the optimizer's work", err);
+}
+
 void lm_optimizer_free(lm_optimizer *o) {
     if (!o) return;
+    lm_arena_free(&o->room);
     lm_arena_free(&o->arena);
     free(o->pieces);
     free(o->arrays);
     free(o->states);
-    free(o->matrices);
+    free(o->jobs);
     free(o->units);
     free(o->parts);
     free(o->rows);
@@ -344,7 +430,7 @@ static lm_update make_update(const step *s, const unit *u, int64_t first, int64_
                        .first = first,
                        .count = count,
                        .lines = u->lines,
-                       .head = u->head,
+                       .long_first = u->long_first,
                        .step = a->step,
                        .steps = a->steps,
                        .step_tokens = a->step_tokens,
@@ -367,14 +453,14 @@ static void step_task(void *argument, int64_t task, int worker) {
     u->kind->elements(&update);
 }
 
-/* All matrices of a kind. */
-static void step_matrices(const step *s, const lm_optimizer_kind *kind) {
-    int64_t n = 0;
-    for (int64_t i = 0; i < s->o->n_units; i++) {
-        const unit *u = &s->o->units[i];
-        if (u->kind == kind) s->o->matrices[n++] = make_update(s, u, u->first, u->count);
-    }
-    if (n > 0) kind->matrices(s->o->matrices, n);
+static lm_update make_matrix_update(const void *argument, int64_t unit_, const lm_compute *compute,
+                                    const lm_optimizer_kind **kind) {
+    const step *s = argument;
+    const unit *u = &s->o->units[unit_];
+    lm_update update = make_update(s, u, u->first, u->count);
+    update.compute = compute;
+    *kind = u->kind;
+    return update;
 }
 
 void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
@@ -383,7 +469,6 @@ void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
     LM_ASSERT(args->step >= 1);
     step s = {.o = o, .compute = compute, .args = args};
     lm_pool_run(compute->pool, o->n_pieces, step_task, &s);
-    for (int k = 0; lm_optimizer_kinds[k]; k++)
-        if (lm_optimizer_kinds[k]->matrices) step_matrices(&s, lm_optimizer_kinds[k]);
+    lm_matrices_run(compute, o->jobs, o->n_jobs, make_matrix_update, &s, &o->room);
     lm_phase_leave(compute->phases, before);
 }

@@ -3,6 +3,7 @@
  *     lm_optimizer_options groups[] = {...};                  // the values of each group of rows
  *     lm_optimizer_bytes(groups, rows, n_rows, &bytes);       // for the plan
  *     lm_optimizer_create(&o, groups, n_groups, rows, n_rows, err);
+ *     lm_optimizer_reserve(o, threads, precision, err);       // room for the steps
  *     lm_optimizer_step(o, &compute, &args);                  // once per step; allocates nothing
  *     lm_optimizer_free(o);
  *
@@ -27,12 +28,23 @@ enum {
     LM_USES_WEIGHT_DECAY = 16, /* and cautious decay */
     LM_USES_NESTEROV = 32,
     LM_USES_BETA2_TOKENS = 64,
-    LM_USES_SLOW = 128 /* the slow moment of AdEMAMix: beta3, alpha, alpha_steps */
+    LM_USES_SLOW = 128, /* the slow moment of AdEMAMix: beta3, alpha, alpha_steps */
+    LM_USES_POLAR = 256
 };
 
 /* The registry. */
 const char *lm_optimizer_name(int kind); /* "sgd", "momentum", ...; NULL past the end */
 unsigned lm_optimizer_uses(int kind);    /* LM_USES_...; a config that sets another is refused */
+
+/* By what the update of a matrix [out, in] is multiplied, its polar factor having singular values
+ * of about 1. */
+typedef enum lm_matrix_scale {
+    LM_SCALE_MATCH_RMS, /* 0.2 sqrt(max(out, in)): the size of AdamW's updates (Liu et al. 2025) */
+    LM_SCALE_SPECTRAL,  /* sqrt(out / in): the same rate for every width (Bernstein 2025) */
+    LM_SCALE_ASPECT,    /* sqrt(max(1, out / in)) (Jordan et al. 2024) */
+    LM_SCALE_COUNT
+} lm_matrix_scale;
+const char *lm_matrix_scale_name(int scale); /* "match_rms", ...; NULL past the end */
 
 /* The values of a group of rows. */
 typedef struct lm_optimizer_options {
@@ -43,13 +55,18 @@ typedef struct lm_optimizer_options {
     double beta3, alpha; /* of the slow moment: its decay and weight, which rise */
     int64_t alpha_steps; /* over so many steps; 0: over the whole run */
     bool nesterov;
-    bool cautious; /* only elements that the update shrinks decay */
+    bool cautious;     /* only elements that the update shrinks decay */
+    int polar;         /* of matrices: lm_polar_kind (polar.h) */
+    int scale;         /* of their updates: lm_matrix_scale */
+    bool per_head;     /* the heads of queries and keys are matrices of their own */
+    double line_beta2; /* decay of NorMuon's second moment; 0: none */
 } lm_optimizer_options;
 
 /* Part of a row. */
 typedef struct lm_optimizer_part {
     int64_t lines; /* of a matrix; elements of a vector */
-    int64_t head;  /* lines of each head, which divides `lines`; 0: it has no heads */
+    int64_t head;  /* lines of each head, which divides `lines`; 0: they are not matrices of
+                      their own to any optimizer */
     int group;     /* index of its values */
 } lm_optimizer_part;
 
@@ -72,6 +89,16 @@ typedef struct lm_optimizer lm_optimizer;
 bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
                         int64_t n_rows, uint64_t *bytes);
 
+/* Room for the steps of lm_optimizer_reserve, and their floating-point operations beside those by
+ * element; false when the bytes do not fit 64 bits. */
+typedef struct lm_optimizer_work {
+    uint64_t bytes;
+    double flops;
+} lm_optimizer_work;
+bool lm_optimizer_work_of(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                          int64_t n_rows, int threads, lm_precision precision,
+                          lm_optimizer_work *work);
+
 /* How many arrays these states are: lm_optimizer_arrays. */
 int64_t lm_optimizer_array_count(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
                                  int64_t n_rows);
@@ -80,6 +107,8 @@ int64_t lm_optimizer_array_count(const lm_optimizer_options *groups, const lm_op
  * without memory, and *o is NULL. */
 lm_status lm_optimizer_create(lm_optimizer **o, const lm_optimizer_options *groups, int n_groups,
                               const lm_optimizer_row *rows, int64_t n_rows, lm_error *err);
+/* Once, before the first step: room for steps with a pool of so many threads. */
+lm_status lm_optimizer_reserve(lm_optimizer *o, int threads, lm_precision precision, lm_error *err);
 void lm_optimizer_free(lm_optimizer *o); /* NULL is fine */
 
 /* A state of a row, for checkpoints: the first state of every row, then the second of those that

@@ -50,7 +50,8 @@ static int64_t make_parts(lm_optimizer_part *parts, const lm_config *c, const lm
             if (n > begin && parts[n - 1].group == group)
                 parts[n - 1].lines += size;
             else
-                parts[n++] = (lm_optimizer_part){.lines = size, .head = size, .group = group};
+                parts[n++] = (lm_optimizer_part){
+                    .lines = size, .head = p->parts[i].scores ? size : 0, .group = group};
         }
     }
     return n;
@@ -192,7 +193,7 @@ static lm_status check_patterns(const lm_groups *g, const lm_config *c, const lm
 /* ---- the plan ---------------------------------------------------------------------------------*/
 
 /* Those of a model of so many layers. */
-static lm_status plan_layers(lm_groups_plan *p, const lm_config *c, int64_t n_layers,
+static lm_status plan_layers(lm_groups_plan *p, const lm_config *c, int64_t n_layers, int threads,
                              lm_error *err) {
     lm_model_options o = c->model;
     lm_groups g = {0};
@@ -207,7 +208,9 @@ static lm_status plan_layers(lm_groups_plan *p, const lm_config *c, int64_t n_la
     lm_status status = lm_groups_make(&g, c, params, n, err);
     if (status == LM_OK) status = check_patterns(&g, c, params, err);
     if (status == LM_OK) {
-        p->fits = lm_optimizer_bytes(g.options, g.rows, n, &p->bytes);
+        p->fits = lm_optimizer_bytes(g.options, g.rows, n, &p->bytes) &&
+                  lm_optimizer_work_of(g.options, g.rows, n, threads,
+                                       (lm_precision)c->train.precision, &p->work);
         p->arrays = n + lm_optimizer_array_count(g.options, g.rows, n);
     }
     lm_groups_free(&g);
@@ -217,14 +220,15 @@ static lm_status plan_layers(lm_groups_plan *p, const lm_config *c, int64_t n_la
 
 /* Layers are alike: models of one and of two give what all of them need. With groups they need not
  * be. */
-lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, lm_error *err) {
+lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, int threads, lm_error *err) {
     lm_groups_plan two;
     int64_t layers = c->model.n_layers - 1;
     uint64_t bytes;
-    if (c->groups.count > 0) return plan_layers(p, c, c->model.n_layers, err);
-    lm_status status = plan_layers(p, c, 1, err);
+    if (c->groups.count > 0) return plan_layers(p, c, c->model.n_layers, threads, err);
+    lm_status status = plan_layers(p, c, 1, threads, err);
     if (status != LM_OK || !p->fits) return status;
-    status = plan_layers(&two, c, 2, err);
+    status = plan_layers(&two, c, 2, threads, err);
+    p->work.flops += (two.work.flops - p->work.flops) * (double)layers;
     p->fits = status == LM_OK && two.fits &&
               lm_u64_mul(two.bytes - p->bytes, (uint64_t)layers, &bytes) &&
               lm_u64_add(p->bytes, bytes, &p->bytes) &&

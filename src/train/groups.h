@@ -28,13 +28,14 @@ void lm_groups_free(lm_groups *g); /* zero-initialised or twice is fine */
 void lm_groups_print(const lm_config *c, lm_text *out);
 
 typedef struct lm_groups_plan {
-    uint64_t bytes; /* of the optimizer's states */
-    int64_t arrays; /* parameters and states: those of a checkpoint */
-    bool fits;      /* in 64 bits */
+    uint64_t bytes;         /* of the optimizer's states */
+    int64_t arrays;         /* parameters and states: those of a checkpoint */
+    lm_optimizer_work work; /* of a step */
+    bool fits;              /* in 64 bits */
 } lm_groups_plan;
 /* What the rows and their optimizer will come to. Nothing is made of the model, which may be too
  * large for this machine. LM_ERR_USAGE: a pattern of a group matches no array, or a group gets
  * none. */
-lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, lm_error *err);
+lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, int threads, lm_error *err);
 
 #endif

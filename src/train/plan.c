@@ -73,9 +73,17 @@ static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_
                 lm_u64_mul((uint64_t)lm_lanes_buffers(c->train.lanes) - 1,
                            lm_size_align(p->model.weights), &p->lanes);
     p->layers = c->log.layers_every > 0 ? lm_size_align(p->model.weights) : 0;
-    const uint64_t parts[] = {
-        p->model.weights, p->model.gradients, p->lanes,         p->optimizer, p->model.activations,
-        p->model.scratch, p->batch,           p->model.rounded, p->saving,    p->layers};
+    const uint64_t parts[] = {p->model.weights,
+                              p->model.gradients,
+                              p->lanes,
+                              p->optimizer,
+                              p->model.activations,
+                              p->model.scratch,
+                              p->batch,
+                              p->model.rounded,
+                              p->saving,
+                              p->optimizer_work.bytes,
+                              p->layers};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fits = fits && lm_u64_add(p->memory, parts[i], &p->memory);
     return fits;
@@ -107,10 +115,11 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     lm_train_plan *p = &s->plan;
     lm_groups_plan groups;
     memset(p, 0, sizeof *p);
-    lm_status status = lm_groups_plan_make(&groups, c, err);
+    lm_status status = lm_groups_plan_make(&groups, c, s->threads, err);
     if (status != LM_OK) return status;
     uint64_t step = 0;
     p->optimizer = groups.bytes;
+    p->optimizer_work = groups.work;
     p->saving = lm_checkpoint_write_bytes(s->threads);
     bool fits =
         groups.fits && choose_micro_batch(s, p) &&
@@ -174,7 +183,7 @@ int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_P
     const lm_summary_memory all[LM_SETUP_MEMORY_PARTS] = {
         {"weights", p->model.weights + p->model.rounded},
         {"gradients", p->model.gradients + p->lanes},
-        {"optimizer", p->optimizer},
+        {"optimizer", p->optimizer + p->optimizer_work.bytes},
         {"activations", p->model.activations},
         {"scratch", p->model.scratch},
         {"batch", p->batch},
@@ -277,6 +286,15 @@ static void put_warnings(lm_text *out, const lm_setup *s) {
     lm_text_free(&lines);
 }
 
+static void put_optimizer_work(lm_text *out, const lm_train_plan *p) {
+    char a[32];
+    double step = p->model.flops_per_token * (double)p->step_tokens;
+    if (p->optimizer_work.flops == 0) return;
+    lm_text_say(out, "          and %sFLOP per step by the optimizer, %.1f%% more\n",
+                lm_text_count(a, sizeof a, p->optimizer_work.flops),
+                100 * p->optimizer_work.flops / step);
+}
+
 void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     const lm_train_plan *p = &s->plan;
     const lm_config *c = s->config;
@@ -300,6 +318,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     lm_text_say(out, "work      %sFLOP per token, %sFLOP in all\n",
                 lm_text_count(a, sizeof a, p->model.flops_per_token),
                 lm_text_count(b, sizeof b, p->model.flops_per_token * p->tokens));
+    put_optimizer_work(out, p);
     lm_text_say(out, "machine   %d thread%s, %s\n", s->threads, s->threads == 1 ? "" : "s",
                 lm_cpu_describe(s->kernels.isas, isas, sizeof isas));
     lm_text_say(out, "memory\n");

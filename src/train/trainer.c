@@ -19,7 +19,9 @@ static lm_status create_optimizer(lm_trainer *t, lm_error *err) {
     if (status != LM_OK) return status;
     t->rates = calloc(3 * (size_t)g->count, sizeof *t->rates);
     if (!t->rates) return lm_error_no_memory(err, NULL);
-    return lm_optimizer_create(&t->optimizer, g->options, g->count, g->rows, n, err);
+    status = lm_optimizer_create(&t->optimizer, g->options, g->count, g->rows, n, err);
+    if (status != LM_OK) return status;
+    return lm_optimizer_reserve(t->optimizer, t->setup.threads, t->compute.precision, err);
 }
 
 /* What is alone and has no name has no figures of its own. */

@@ -1,4 +1,5 @@
 #include "config/keys/rows.h"
+#include "optim/polar.h"
 
 #define USES(option, bit)                                         \
     static bool uses_##option(const lm_config *c) {               \
@@ -15,13 +16,15 @@ USES(slow, LM_USES_SLOW)
 static bool reads_beta2(const lm_config *c) {
     return uses_beta2(c) && !(uses_beta2_tokens(c) && c->optimizer.beta2_tokens > 0);
 }
+USES(polar, LM_USES_POLAR)
 
 /* clang-format off */
 static const lm_key keys[] = {
     {"optimizer.name", CHOICE(optimizer.kind, lm_optimizer_name, "adamw"), IN_GROUPS,
      .help = "How gradients update the weights (momentum: Polyak 1964; "
              "adam: Kingma & Ba 2015; adamw: Loshchilov & Hutter 2019; lion: Chen et al. 2023; "
-             "ademamix: Pagliardini et al. 2024)."},
+             "ademamix: Pagliardini et al. 2024; muon: Jordan et al. 2024, for the matrices of "
+             "layers, adamw for the rest)."},
     {"optimizer.lr", POSITIVE(optimizer.lr, 1e6, "0.001"), MAY_CHANGE, IN_GROUPS,
      .help = "Learning rate at the top of the schedule."},
     {"optimizer.beta1", REAL(optimizer.beta1, 0, 0.9999999, "0.9"), MAY_CHANGE, IN_GROUPS,
@@ -40,7 +43,7 @@ static const lm_key keys[] = {
     {"optimizer.momentum", REAL(optimizer.momentum, 0, 0.9999999, "0.9"), MAY_CHANGE, IN_GROUPS,
      WHEN(uses_momentum, "optimizer.name"),
      .help = "Share of the sum of past gradients that a step keeps: v <- momentum v + g, "
-             "w <- w - lr v."},
+             "w <- w - lr v. muon: of the mean of past gradients, 0.95 unless given."},
     {"optimizer.weight_decay", REAL(optimizer.weight_decay, 0, 1e6, "0.1"), MAY_CHANGE, IN_GROUPS,
      WHEN(uses_weight_decay, "optimizer.name"),
      .help = "Each step shrinks every array of two dimensions (matrices, embeddings, the head) by "
@@ -63,6 +66,22 @@ static const lm_key keys[] = {
     {"optimizer.alpha_steps", INTEGER(optimizer.alpha_steps, 0, STEPS_MOST, "0"), MAY_CHANGE,
      IN_GROUPS, WHEN(uses_slow, "optimizer.name"),
      .help = "Steps in which alpha and beta3 rise. 0: train.steps."},
+    {"optimizer.polar", CHOICE(optimizer.polar, lm_polar_name, "polar_express"), MAY_CHANGE,
+     IN_GROUPS, WHEN(uses_polar, "optimizer.name"),
+     .help = "The iteration for the polar factor of a matrix of momenta (polar_express: Amsel et "
+             "al. 2025; newton_schulz: Jordan et al. 2024)."},
+    {"optimizer.scale", CHOICE(optimizer.scale, lm_matrix_scale_name, "match_rms"), MAY_CHANGE,
+     IN_GROUPS, WHEN(uses_polar, "optimizer.name"),
+     .help = "Size of the update of a matrix [out, in] (match_rms: 0.2 sqrt(max(out, in)), as "
+             "large as AdamW's, so that its lr and weight_decay fit; spectral: sqrt(out / in), one "
+             "lr for all widths; aspect: sqrt(max(1, out / in)))."},
+    {"optimizer.per_head", BOOLEAN(optimizer.per_head, "true"),
+     WHEN(uses_polar, "optimizer.name"),
+     .help = "Each head of queries and keys is a matrix of its own."},
+    {"optimizer.line_beta2", REAL(optimizer.line_beta2, 0, 0.9999999, "0.9"), MAY_CHANGE,
+     IN_GROUPS, WHEN(uses_polar, "optimizer.name"),
+     .help = "Decay of the mean square that each neuron's update is divided by (NorMuon: Li et al. "
+             "2025); 0: updates are not evened out."},
     {"optimizer.groups", GROUPS(groups), MAY_CHANGE,
      .help = "Parameters with values of their own: {\"embed\": {\"match\": \"wte.*\", "
              "\"lr\": 0.01}}. `match`: names of arrays, * for any characters, several separated "
