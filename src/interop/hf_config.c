@@ -205,7 +205,8 @@ void lm_interop_hf_config(const lm_interop_class *c, const lm_model_options *o,
         put_config(&w, c, o);
     else
         put_gpt2(&w, c, o);
-    put_float(&w, "initializer_range", fmin(o->init_std, 1)); /* the range it allows */
+    double std = o->init_std > 0 ? o->init_std : 1 / sqrt((double)o->d_model);
+    put_float(&w, "initializer_range", fmin(std, 1)); /* the range it allows */
     lm_json_boolean(&w, "tie_word_embeddings", o->tie_embeddings);
     put_tokens(&w, special);
     lm_json_string(&w, "dtype", dtype);

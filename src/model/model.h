@@ -45,7 +45,8 @@ typedef enum lm_position_kind {
 const char *lm_position_name(int kind); /* "learned", "rope", "none"; NULL past the end */
 
 /* Standard deviation of the initial projections that write to the residual stream. Other matrices
- * have init_std; biases begin at 0, weights of norms at 1. */
+ * have init_std, or 1/sqrt(inputs) when that is 0, which then stands for init_std here too; biases
+ * begin at 0, weights of norms at 1. */
 typedef enum lm_init_kind {
     LM_INIT_GPT2,        /* init_std / sqrt(2 n_layers) */
     LM_INIT_NORMAL,      /* init_std */
@@ -99,7 +100,7 @@ typedef struct lm_model_options {
     double label_smoothing;   /* share of the target spread over all tokens (training) */
     double z_loss;            /* times the squared log of the softmax denominator (training) */
     int init;                 /* lm_init_kind */
-    double init_std;
+    double init_std;          /* 0: a function of each matrix's inputs */
     double dropout;     /* training drops this share of the embedding and of each branch's output */
     int recompute;      /* lm_recompute_kind */
     bool document_mask; /* attention and learned positions start anew at each document_token */

@@ -184,7 +184,7 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     lm_status status = LM_OK;
     bool sizes = check_sizes(&problems, o), choices = check_choices(&problems, o);
     check_positive(&problems, "norm_eps", o->norm_eps);
-    check_positive(&problems, "init_std", o->init_std);
+    check_range(&problems, "init_std", o->init_std, INFINITY);
     check_range(&problems, "attention_softcap", o->attention_softcap, INFINITY);
     check_range(&problems, "logit_softcap", o->logit_softcap, INFINITY);
     check_range(&problems, "label_smoothing", o->label_smoothing, 1);

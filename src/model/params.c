@@ -196,12 +196,15 @@ static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, i
         snprintf(row->name, sizeof row->name, "h.%lld.%s", (long long)layer, t->name);
     else
         snprintf(row->name, sizeof row->name, "%s", t->name);
+    /* The inputs of a row of the matrix, of variance 1 each, add up to variance 1 (LeCun et al.
+     * 1998). An embedding has the width of the model as a head that is tied to it. */
+    const double std = o->init_std > 0 ? o->init_std : 1 / sqrt((double)row->shape[1]);
     switch (t->init) {
     case NORMAL:
-        row->init_std = o->init_std;
+        row->init_std = std;
         break;
     case RESIDUAL:
-        row->init_std = o->init_std;
+        row->init_std = std;
         if (o->init == LM_INIT_ZERO_OUTPUT) row->init_std = 0;
         /* Radford et al. 2019, 2.3: two branches a layer add up in the residual */
         if (o->init == LM_INIT_GPT2) row->init_std /= sqrt(2.0 * (double)o->n_layers);

@@ -330,12 +330,13 @@ static void test_init(void **state) {
     lm_kernels k;
     lm_compute compute;
     lm_model_options o = transformer_named("gpt2")->o;
-    const double into_residual[LM_INIT_COUNT] = {
-        [LM_INIT_GPT2] = 0.05 / sqrt(2.0 * 2), [LM_INIT_NORMAL] = 0.05, [LM_INIT_ZERO_OUTPUT] = 0};
+    const double scale[LM_INIT_COUNT] = {
+        [LM_INIT_GPT2] = 1 / sqrt(2.0 * 2), [LM_INIT_NORMAL] = 1, [LM_INIT_ZERO_OUTPUT] = 0};
     o.d_model = 96;
     o.d_ff = 384;
-    o.init_std = 0.05;
-    for (o.init = 0; o.init < LM_INIT_COUNT; o.init++) {
+    for (int i = 0; i < 2 * LM_INIT_COUNT; i++) {
+        o.init = i / 2;
+        o.init_std = i % 2 ? 0.05 : 0; /* 0: by the inputs of each matrix */
         float *first = NULL;
         for (int threads = 1; threads <= 3; threads++) {
             layers_open(&compute, &k, threads, 0, 0);
@@ -345,7 +346,9 @@ static void test_init(void **state) {
             lm_model_init(m, 7);
             for (int64_t r = 0; r < n_rows; r++) {
                 bool residual = strstr(rows[r].name, ".proj.weight") != NULL;
-                double std = rows[r].ndim == 1 ? 0 : residual ? into_residual[o.init] : 0.05;
+                double std = i % 2 ? 0.05 : 1 / sqrt((double)rows[r].shape[1]);
+                if (residual) std *= scale[o.init];
+                if (rows[r].ndim == 1) std = 0;
                 check_initial(&rows[r], lm_model_weights(m) + rows[r].offset, std);
             }
             if (!first) first = layers_copy(lm_model_weights(m), total);

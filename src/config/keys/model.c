@@ -114,8 +114,10 @@ static const lm_key keys[] = {
      .help = "Standard deviation of the projections that write to the residual stream: "
              "gpt2: init_std/sqrt(2 n_layers) (Radford et al. 2019); normal: init_std; "
              "zero_output: 0 (Zhang et al. 2019)."},
-    {"model.init_std", REAL(model.init_std, TINY, 10, "0.02"), MAY_DIFFER,
-     .help = "Standard deviation of the initial weights (Radford et al. 2018: 0.02)."},
+    {"model.init_std", REAL(model.init_std, 0, 10, "0"), MAY_DIFFER, LEGACY("0.02"),
+     .help = "Standard deviation of the initial weights. 0: 1/sqrt(inputs of the matrix) (LeCun et "
+             "al. 1998); of an embedding 1/sqrt(d_model). The presets have 0.02 (Radford et al. "
+             "2018), which suits widths of 768 and more."},
     {"model.dropout", REAL(model.dropout, 0, 0.99, "0"), MAY_CHANGE, TRY("0.3"),
      .help = "Share of the values that become 0 in the embedding and in what attention and MLP "
              "add (training only; Srivastava et al. 2014)."},
