@@ -12,9 +12,11 @@
 #include "cli/inspect_model.h"
 #include "interop/source.h"
 #include "report/history.h"
+#include "report/line.h"
 #include "report/summary.h"
 #include "saved/saved.h"
 #include "train/run_dir.h"
+#include "view/run.h"
 
 enum { CURVE_COLUMNS = 64, CURVE_ROWS = 8 }; /* fit a terminal of 80 columns */
 
@@ -248,24 +250,84 @@ static lm_status print_curve(const char *directory, lm_text *out, lm_error *err)
     return status;
 }
 
-/* Whether a summary that says "running" is true. */
-static void print_session(const char *directory, lm_text *out) {
-    lm_summary_found s;
-    char *path = lm_file_join(directory, "summary.json");
-    if (path && lm_summary_read(&s, path) && strcmp(s.state, "running") == 0) {
-        if (lm_run_dir_in_use(directory, s.pid)) {
-            lm_text_say(out, "\nrunning: process %" PRId64 " on %s\n", s.pid, s.host);
-        } else if (s.here) {
-            lm_text_say(out,
-                        "\nnot running: process %" PRId64
-                        " was killed; add --resume to go on with the run\n",
-                        s.pid);
-        } else {
-            lm_text_say(out, "\nrunning on %s, or killed there: this machine cannot tell\n",
-                        s.host);
-        }
+/* Whether a summary that says "running" is true, and what to do. */
+static void print_session(const char *directory, const lm_summary_found *s, lm_text *out) {
+    lm_text_say(out, "%-12s ", "state");
+    if (strcmp(s->state, "running") != 0) {
+        lm_text_say(out, "%s", s->state);
+        if (strcmp(s->state, "interrupted") == 0 || strcmp(s->state, "paused") == 0)
+            lm_text_say(out, "; add --resume to go on with the run");
+    } else if (lm_run_dir_in_use(directory, s->pid)) {
+        lm_text_say(out, "running: process %" PRId64 " on %s, since %s", s->pid, s->host,
+                    s->started);
+    } else if (s->here) {
+        lm_text_say(
+            out, "not running: process %" PRId64 " was killed; add --resume to go on with the run",
+            s->pid);
+    } else {
+        lm_text_say(out, "running on %s, or killed there: this machine cannot tell", s->host);
     }
-    free(path);
+    lm_text_say(out, "\n");
+}
+
+static uint64_t bytes_in(const char *directory) {
+    lm_file_list names = {0};
+    lm_error aside;
+    uint64_t all = 0;
+    if (lm_file_list_directory(&names, directory, &aside) != LM_OK) return 0;
+    for (size_t i = 0; i < names.count; i++) {
+        char *path = lm_file_join(directory, names.names[i]);
+        if (path && !lm_file_is_directory(path)) all += lm_file_size(path);
+        free(path);
+    }
+    lm_file_list_free(&names);
+    return all;
+}
+
+/* The losses of the last lines of metrics.jsonl, which are newer than the summary of a run that
+ * is running. */
+static void print_losses(const lm_history *h, lm_text *out) {
+    const lm_history_line *train = &h->train, *val = &h->val;
+    if (train->count > 0)
+        lm_text_say(out, "%-12s %.6f\n", "train loss", train->points[train->count - 1].loss);
+    if (val->count == 0) return;
+    const lm_history_point *best = val->points, *last = val->points + val->count - 1;
+    for (int64_t i = 1; i < val->count; i++)
+        if (val->points[i].loss < best->loss) best = &val->points[i];
+    lm_text_say(out, "%-12s %.6f at step %" PRId64 ", best %.6f at step %" PRId64 "\n", "val loss",
+                last->loss, last->step, best->loss, best->step);
+}
+
+/* Where the run stands: state, step, losses, speed, newest checkpoint, disk. */
+static void print_state(const char *directory, lm_text *out) {
+    lm_summary_found s;
+    lm_view_run run = {0};
+    lm_history history = {0};
+    lm_error aside;
+    char a[32], b[32];
+    char *paths[3] = {lm_file_join(directory, "summary.json"),
+                      lm_file_join(directory, "metrics.jsonl"),
+                      lm_file_join(directory, "checkpoints")};
+    if (!paths[0] || !paths[1] || !paths[2] || !lm_summary_read(&s, paths[0])) goto out;
+    print_session(directory, &s, out);
+    if (lm_view_run_open(&run, directory, &aside) == LM_OK &&
+        lm_view_run_read(&run, &aside) == LM_OK && run.step > s.step)
+        s.step = run.step;
+    lm_text_say(out, "%-12s %" PRId64 " of %" PRId64 "\n", "step", s.step, s.steps);
+    if (lm_file_exists(paths[1]) && lm_history_read(&history, paths[1], &aside) == LM_OK)
+        print_losses(&history, out);
+    if (run.seconds > 0)
+        lm_text_say(out, "%-12s %s tokens/s over %s\n", "speed",
+                    lm_text_count(a, sizeof a, run.tokens / run.seconds),
+                    lm_line_duration(b, sizeof b, run.seconds));
+    if (s.checkpoint_step >= 0)
+        lm_text_say(out, "%-12s of step %" PRId64 "\n", "checkpoint", s.checkpoint_step);
+    lm_text_say(out, "%-12s %s\n", "disk",
+                lm_text_bytes(a, sizeof a, (double)(bytes_in(directory) + bytes_in(paths[2]))));
+out:
+    lm_history_free(&history);
+    lm_view_run_free(&run);
+    for (int i = 0; i < 3; i++) free(paths[i]);
 }
 
 static lm_status inspect_run(const request *r, const char *path, lm_text *out, lm_error *err) {
@@ -275,6 +337,7 @@ static lm_status inspect_run(const request *r, const char *path, lm_text *out, l
     if (!checkpoints) return lm_error_no_memory(err, path);
     lm_status status = LM_OK;
     lm_text_say(out, "%s: a run directory\n", path);
+    print_state(path, out);
     if (lm_file_is_directory(checkpoints))
         status = list_checkpoints(r, checkpoints, "checkpoints/", out, &count, err);
     free(checkpoints);
@@ -285,9 +348,7 @@ static lm_status inspect_run(const request *r, const char *path, lm_text *out, l
     if (config) status = append_file(path, strrchr(config, '/') + 1, out, err);
     free(config);
     if (status != LM_OK) return status;
-    if ((status = append_file(path, "summary.json", out, err)) != LM_OK) return status;
-    print_session(path, out);
-    return LM_OK;
+    return append_file(path, "summary.json", out, err);
 }
 
 /* A run directory, a directory of checkpoints, or one of shards. */

@@ -95,6 +95,17 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_
     return status;
 }
 
+static double figure_of(lm_json_reader *r, const char *key) {
+    return lm_json_has(r, key) ? lm_json_get_number(r, key) : (double)NAN;
+}
+
+static void read_figures(lm_summary_found *s, lm_json_reader *r) {
+    s->parameters = figure_of(r, "parameters");
+    s->tokens = figure_of(r, "tokens");
+    s->val_loss = figure_of(r, "val_loss");
+    s->seconds = figure_of(r, "seconds");
+}
+
 bool lm_summary_read(lm_summary_found *s, const char *path) {
     lm_text text = {0};
     lm_error aside;
@@ -113,6 +124,7 @@ bool lm_summary_read(lm_summary_found *s, const char *path) {
             lm_json_has(&r, "checkpoint_step") ? lm_json_get_number(&r, "checkpoint_step") : -1;
         s->checkpoint_step = checkpoint >= 0 && checkpoint < 1e15 ? (int64_t)checkpoint : -1;
         s->without_last = lm_json_has(&r, "checkpoint_step") && s->checkpoint_step < s->step;
+        read_figures(s, &r);
         if (lm_json_has(&r, "budget"))
             lm_json_get_string(&r, "budget", s->budget, sizeof s->budget);
         if (lm_json_has(&r, "pid")) {

@@ -64,11 +64,13 @@ typedef struct lm_summary_found {
     int64_t step, steps;
     int64_t checkpoint_step; /* of the newest checkpoint; -1: none, or not said */
     char budget[64];         /* "": none */
-    bool without_last;       /* it ended and had no checkpoint of its last step */
-    int64_t pid;             /* 0: not said */
-    char host[65];           /* "": not said */
-    char started[32];        /* "2026-01-31T12:00:00Z"; "": not said */
-    bool here;               /* host is this machine */
+    /* Of these, NaN: not said. */
+    double parameters, tokens, val_loss, seconds;
+    bool without_last; /* it ended and had no checkpoint of its last step */
+    int64_t pid;       /* 0: not said */
+    char host[65];     /* "": not said */
+    char started[32];  /* "2026-01-31T12:00:00Z"; "": not said */
+    bool here;         /* host is this machine */
 } lm_summary_found;
 
 /* false: there is none, or it cannot be read. */

@@ -1,0 +1,334 @@
+/* lmtrain scaling: a law of loss over finished runs, and what it says of runs to come. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/length.h"
+#include "base/rng.h"
+#include "cli/commands.h"
+#include "fit/points.h"
+#include "report/line.h"
+#include "report/summary.h"
+
+enum { CSV_MOST = 16 << 20, BOOTSTRAP_MOST = 10000 };
+
+typedef struct request {
+    lm_option_texts files, budgets;
+    int64_t bootstrap, seed;
+    double unique;
+    bool repeats, json;
+} request;
+
+static const lm_option options[] = {
+    {"budget", "LENGTH",
+     "say the best size and tokens for it: FLOPs (1e18 flop), or hours of the machine that the "
+     "runs "
+     "ran on (8h)",
+     LM_STORED(request, budgets)},
+    {"repeats", NULL, "fit what repeated tokens are worth too: of runs over several epochs",
+     LM_STORED(request, repeats)},
+    {"unique-tokens", "N", "different tokens of the training data, for runs and budgets",
+     LM_STORED(request, unique), .real = {.by_default = 0, .least = 1, .most = 1e18}},
+    {"bootstrap", "N", "fits to points drawn with replacement, for the intervals",
+     LM_STORED(request, bootstrap), .count = {.by_default = 200, .most = BOOTSTRAP_MOST}},
+    {"seed", "N", "seeds these draws", LM_STORED(request, seed),
+     .count = {.by_default = 1, .most = INT64_MAX}},
+    {"json", NULL, "print one JSON object", LM_STORED(request, json)},
+    {0},
+};
+
+/* ---- points -----------------------------------------------------------------------------------*/
+
+/* A run that is not finished, or was not evaluated, is passed over with a line. */
+static lm_status add_run(const request *r, const char *path, lm_points *points, lm_text *said,
+                         lm_error *err) {
+    char *summary = lm_file_join(path, "summary.json");
+    lm_summary_found s;
+    lm_status status = LM_OK;
+    if (!summary) return lm_error_no_memory(err, path);
+    if (!lm_summary_read(&s, summary)) {
+        status =
+            lm_error_set(err, LM_ERR_USAGE,
+                         "%s: expected a run directory with a summary.json, or a .csv file", path);
+    } else if (strcmp(s.state, "finished") != 0 || !(s.val_loss > 0) || !(s.parameters > 0) ||
+               !(s.tokens > 0)) {
+        lm_text_say(said, "passed over: %s: %s\n", path,
+                    strcmp(s.state, "finished") != 0 ? "it is not finished"
+                                                     : "it has no validation loss");
+    } else {
+        const lm_scaling_point point = {s.parameters, s.tokens, s.val_loss, r->unique};
+        status = lm_points_add(points, &point, s.seconds > 0 ? s.seconds : 0, err);
+    }
+    free(summary);
+    return status;
+}
+
+static lm_status add_csv(const request *r, const char *path, lm_points *points, lm_error *err) {
+    lm_text text = {0};
+    int64_t first = points->count;
+    lm_status status = lm_file_read(path, CSV_MOST, &text, err);
+    if (status == LM_OK)
+        status = lm_points_read(points, path, lm_text_cstr(&text), text.length, err);
+    for (int64_t i = first; i < points->count; i++)
+        if (points->items[i].unique <= 0) points->items[i].unique = r->unique;
+    lm_text_free(&text);
+    return status;
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Model FLOPs per second of the runs, the median; NaN: no time is known. */
+static double speed_of(const lm_points *p) {
+    double *speeds = malloc(sizeof *speeds * (size_t)(p->count + 1)), middle = NAN;
+    size_t n = 0;
+    for (int64_t i = 0; speeds && i < p->count; i++)
+        if (p->seconds[i] > 0)
+            speeds[n++] = 6 * p->items[i].parameters * p->items[i].tokens / p->seconds[i];
+    if (n > 0) {
+        qsort(speeds, n, sizeof *speeds, by_value);
+        middle = speeds[n / 2];
+    }
+    free(speeds);
+    return middle;
+}
+
+/* ---- the law and its intervals ----------------------------------------------------------------*/
+
+enum { FIGURES = 7 };
+static const char *const figure_names[FIGURES] = {
+    "E", "A", "B", "alpha", "beta", "repeat_tokens", "repeat_parameters"};
+static double figure(const lm_scaling_law *l, int i) {
+    const double all[FIGURES] = {l->e, l->a, l->b, l->alpha, l->beta, l->repeat_d, l->repeat_n};
+    return all[i];
+}
+
+typedef struct fit {
+    lm_scaling_law law, *draws; /* [n] */
+    int64_t n;
+    bool repeats;
+} fit;
+
+static lm_status bootstrap(const request *r, const lm_points *points, fit *f, lm_error *err) {
+    const lm_rng rng = {.seed = (uint64_t)r->seed, .purpose = LM_RNG_GENERATE};
+    lm_scaling_point *drawn = malloc(sizeof *drawn * (size_t)points->count);
+    uint64_t at = 0;
+    f->draws = malloc(sizeof *f->draws * (size_t)(r->bootstrap + 1));
+    if (!drawn || !f->draws) {
+        free(drawn);
+        return lm_error_no_memory(err, NULL);
+    }
+    for (; f->n < r->bootstrap; f->n++) {
+        for (int64_t i = 0; i < points->count; i++) {
+            double u = lm_rng_uniform(&rng, at++);
+            drawn[i] = points->items[(int64_t)(u * (double)points->count)];
+        }
+        lm_scaling_refit(drawn, points->count, f->repeats, &f->law, &f->draws[f->n]);
+    }
+    free(drawn);
+    return LM_OK;
+}
+
+/* The middle 90% of value(draw). */
+static bool interval(const fit *f, double (*value)(const lm_scaling_law *, const void *),
+                     const void *of, double ends[2]) {
+    double *values = f->n >= 20 ? malloc(sizeof *values * (size_t)f->n) : NULL;
+    if (!values) return false;
+    for (int64_t i = 0; i < f->n; i++) values[i] = value(&f->draws[i], of);
+    qsort(values, (size_t)f->n, sizeof *values, by_value);
+    ends[0] = values[(size_t)(0.05 * (double)(f->n - 1))];
+    ends[1] = values[(size_t)(0.95 * (double)(f->n - 1) + 0.5)];
+    free(values);
+    return true;
+}
+
+static double figure_of(const lm_scaling_law *l, const void *of) {
+    return figure(l, *(const int *)of);
+}
+
+/* ---- budgets ----------------------------------------------------------------------------------*/
+
+typedef struct advice {
+    double flops, unique;
+} advice;
+
+static double best_size(const lm_scaling_law *l, const void *of) {
+    const advice *a = of;
+    double parameters, tokens;
+    lm_scaling_best_of(l, a->flops, a->unique, &parameters, &tokens);
+    return parameters;
+}
+
+static double best_loss(const lm_scaling_law *l, const void *of) {
+    const advice *a = of;
+    double parameters = best_size(l, of);
+    return lm_scaling_loss(l, parameters, a->flops / 6 / parameters, a->unique);
+}
+
+static lm_status flops_of(const char *text, double speed, double *flops, lm_error *err) {
+    const unsigned units = LM_LENGTH_BIT(LM_LENGTH_SECONDS) | LM_LENGTH_BIT(LM_LENGTH_FLOPS);
+    lm_length l;
+    if (!lm_length_parse(text, &l) || !lm_length_valid(&l, units) || l.amount == 0)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "--budget %s: expected FLOPs (\"1e18 flop\") or a time (\"8h\")", text);
+    if (l.unit == LM_LENGTH_SECONDS && isnan(speed))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "--budget %s: no run or point says how many seconds it took, so that"
+                            " the speed is not known: give FLOPs",
+                            text);
+    *flops = l.unit == LM_LENGTH_SECONDS ? l.amount * speed : l.amount;
+    return LM_OK;
+}
+
+static void put_interval(lm_text *out, const fit *f,
+                         double (*value)(const lm_scaling_law *, const void *), const void *of,
+                         bool counts) {
+    double ends[2];
+    char a[32], b[32];
+    if (!interval(f, value, of, ends)) return;
+    if (counts)
+        lm_text_say(out, " (%s to %s)", lm_text_count(a, sizeof a, ends[0]),
+                    lm_text_count(b, sizeof b, ends[1]));
+    else
+        lm_text_say(out, " (%.4g to %.4g)", ends[0], ends[1]);
+}
+
+static void write_interval(lm_json_writer *w, const fit *f, const char *name,
+                           double (*value)(const lm_scaling_law *, const void *), const void *of) {
+    double ends[2];
+    if (!interval(f, value, of, ends)) return;
+    lm_json_array(w, name, LM_JSON_LINE);
+    lm_json_number(w, NULL, ends[0]);
+    lm_json_number(w, NULL, ends[1]);
+    lm_json_end(w);
+}
+
+static void put_advice(lm_text *out, const fit *f, const char *budget, const advice *a,
+                       double speed) {
+    char n[32], d[32], work[32], took[32];
+    double parameters = best_size(&f->law, a), tokens = a->flops / 6 / parameters;
+    lm_text_say(out, "budget %s: %s parameters", budget, lm_text_count(n, sizeof n, parameters));
+    put_interval(out, f, best_size, a, true);
+    lm_text_say(out, ", %s tokens, loss %.4f", lm_text_count(d, sizeof d, tokens),
+                best_loss(&f->law, a));
+    put_interval(out, f, best_loss, a, false);
+    lm_text_say(out, "; %sFLOP", lm_text_count(work, sizeof work, a->flops));
+    if (!isnan(speed))
+        lm_text_say(out, ", %s", lm_line_duration(took, sizeof took, a->flops / speed));
+    if (a->unique > 0 && tokens > a->unique) lm_text_say(out, ", %.3g epochs", tokens / a->unique);
+    lm_text_say(out, "\n");
+}
+
+/* ---- output -----------------------------------------------------------------------------------*/
+
+static lm_status put_text(const request *r, const lm_points *p, const fit *f, lm_text *out,
+                          lm_error *err) {
+    double speed = speed_of(p), flops;
+    char text[32];
+    lm_text_say(out, "loss = E + A/N^alpha + B/D^beta over %" PRId64 " points%s\n", p->count,
+                f->n >= 20 ? "; in brackets, the middle 90% of bootstrap fits" : "");
+    for (int i = 0; i < (f->repeats ? FIGURES : 5); i++) {
+        lm_text_say(out, "%-18s %.6g", figure_names[i], figure(&f->law, i));
+        put_interval(out, f, figure_of, &i, false);
+        lm_text_say(out, "\n");
+    }
+    double off = 0;
+    for (int64_t i = 0; i < p->count; i++) {
+        const lm_scaling_point *q = &p->items[i];
+        off = fmax(off, fabs(lm_scaling_loss(&f->law, q->parameters, q->tokens,
+                                             f->repeats ? q->unique : 0) /
+                                 q->loss -
+                             1));
+    }
+    lm_text_say(out, "%-18s %.2f%% of the loss at most\n", "misses the points", 100 * off);
+    if (!isnan(speed))
+        lm_text_say(out, "%-18s %sFLOP/s, by 6 N D, the median of the runs\n", "speed",
+                    lm_text_count(text, sizeof text, speed));
+    for (int i = 0; i < r->budgets.count; i++) {
+        lm_status status = flops_of(r->budgets.items[i], speed, &flops, err);
+        if (status != LM_OK) return status;
+        const advice a = {flops, f->repeats ? r->unique : 0};
+        put_advice(out, f, r->budgets.items[i], &a, speed);
+    }
+    return LM_OK;
+}
+
+static lm_status put_json(const request *r, const lm_points *p, const fit *f, lm_text *out,
+                          lm_error *err) {
+    double speed = speed_of(p), flops;
+    lm_json_writer w = {.out = out};
+    char name[64];
+    lm_json_object(&w, NULL, LM_JSON_LINES);
+    lm_json_integer(&w, "points", p->count);
+    for (int i = 0; i < (f->repeats ? FIGURES : 5); i++) {
+        lm_json_number(&w, figure_names[i], figure(&f->law, i));
+        snprintf(name, sizeof name, "%s_90", figure_names[i]);
+        write_interval(&w, f, name, figure_of, &i);
+    }
+    lm_json_number(&w, "objective", f->law.objective);
+    lm_json_number(&w, "flops_per_second", speed);
+    lm_json_array(&w, "budgets", LM_JSON_LINES);
+    for (int i = 0; i < r->budgets.count; i++) {
+        lm_status status = flops_of(r->budgets.items[i], speed, &flops, err);
+        if (status != LM_OK) return status;
+        const advice a = {flops, f->repeats ? r->unique : 0};
+        double parameters = best_size(&f->law, &a);
+        lm_json_object(&w, NULL, LM_JSON_LINE);
+        lm_json_string(&w, "budget", r->budgets.items[i]);
+        lm_json_number(&w, "flops", flops);
+        lm_json_number(&w, "parameters", parameters);
+        write_interval(&w, f, "parameters_90", best_size, &a);
+        lm_json_number(&w, "tokens", flops / 6 / parameters);
+        lm_json_number(&w, "loss", best_loss(&f->law, &a));
+        write_interval(&w, f, "loss_90", best_loss, &a);
+        lm_json_number(&w, "seconds", flops / speed);
+        lm_json_end(&w);
+    }
+    lm_json_end(&w);
+    lm_json_end(&w);
+    lm_text_append(out, "\n", 1);
+    return LM_OK;
+}
+
+static lm_status run(const void *given, lm_error *err) {
+    const request *r = given;
+    lm_points points = {0};
+    lm_text out = {0}, said = {0};
+    fit f = {.repeats = r->repeats};
+    lm_status status = LM_OK;
+    for (int i = 0; i < r->files.count && status == LM_OK; i++) {
+        const char *path = r->files.items[i];
+        status = lm_text_ends_with(path, ".csv") ? add_csv(r, path, &points, err)
+                                                 : add_run(r, path, &points, &said, err);
+    }
+    fputs(lm_text_cstr(&said), stderr);
+    if (status == LM_OK)
+        status = lm_scaling_fit(points.items, points.count, r->repeats, &f.law, err);
+    if (status == LM_OK) status = bootstrap(r, &points, &f, err);
+    if (status == LM_OK)
+        status =
+            r->json ? put_json(r, &points, &f, &out, err) : put_text(r, &points, &f, &out, err);
+    if (status == LM_OK) status = lm_print(&out, err);
+    free(f.draws);
+    lm_points_free(&points);
+    lm_text_free(&said);
+    lm_text_free(&out);
+    return status;
+}
+
+const lm_command lm_command_scaling = {
+    .name = "scaling",
+    .summary = "fit a scaling law to finished runs, and say the best size for a budget",
+    .usage = "RUN_OR_CSV... [--budget LENGTH]... [--repeats] [--unique-tokens N] [--json]",
+    .example = "  lmtrain scaling runs/size-* --budget 8h --budget '1e18 flop'\n"
+               "  lmtrain scaling points.csv --repeats\n",
+    .options = options,
+    .arguments = {"RUN_OR_CSV", offsetof(request, files), 1, LM_OPTION_MOST_TEXTS},
+    .size = sizeof(request),
+    .run = run,
+};

@@ -1,0 +1,107 @@
+/* Scaling laws: published values, and laws that are found again. */
+#include "tests/support/test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "fit/points.h"
+
+/* Muennighoff et al. (2023), Scaling Data-Constrained Language Models: their fit, and two values
+ * that their code gives of it. */
+static void test_the_published_law_of_repeated_tokens(void **state) {
+    (void)state;
+    const lm_scaling_law law = {.a = exp(6.255414),
+                                .b = exp(7.3049974),
+                                .e = exp(0.6254804),
+                                .alpha = 0.3526596,
+                                .beta = 0.3526596,
+                                .repeat_d = 15.387756,
+                                .repeat_n = 5.309743};
+    assert_true(fabs(lm_scaling_loss(&law, 6.34e9, 242e9, 25e9) - 2.2256440889984477) < 1e-12);
+    assert_true(fabs(lm_scaling_loss(&law, 8.67e9, 178e9, 25e9) - 2.2269634075087867) < 1e-12);
+    /* Without repeats it is the plain law. */
+    double plain = law.e + law.a / pow(1e9, law.alpha) + law.b / pow(2e10, law.beta);
+    assert_true(fabs(lm_scaling_loss(&law, 1e9, 2e10, 2e10) / plain - 1) < 1e-14);
+    assert_true(fabs(lm_scaling_loss(&law, 1e9, 2e10, 0) / plain - 1) < 1e-14);
+}
+
+/* The best size for 6 N D FLOPs: no other is better. */
+static void test_the_best_size_is_the_best(void **state) {
+    (void)state;
+    lm_scaling_law law = {.a = 482,
+                          .b = 2085,
+                          .e = 1.8,
+                          .alpha = 0.35,
+                          .beta = 0.37,
+                          .repeat_d = INFINITY,
+                          .repeat_n = INFINITY};
+    for (int repeats = 0; repeats < 2; repeats++) {
+        double n, d, unique = repeats ? 1e9 : 0, flops = 1e20;
+        if (repeats) law.repeat_d = 15, law.repeat_n = 5;
+        lm_scaling_best_of(&law, flops, unique, &n, &d);
+        assert_true(fabs(6 * n * d / flops - 1) < 1e-12);
+        double best = lm_scaling_loss(&law, n, d, unique);
+        for (double factor = 0.5; factor < 2; factor *= 1.05)
+            assert_true(lm_scaling_loss(&law, n * factor, d / factor, unique) >= best - 1e-9);
+    }
+}
+
+static void test_a_law_with_repeats_is_found_again(void **state) {
+    (void)state;
+    const lm_scaling_law law = {
+        .a = 500, .b = 1500, .e = 1.87, .alpha = 0.36, .beta = 0.35, .repeat_d = 12, .repeat_n = 6};
+    lm_scaling_point points[200];
+    lm_scaling_law found;
+    lm_error err;
+    int n = 0;
+    for (double size = 1e7; size < 1e10; size *= 5)
+        for (double unique = 1e8; unique < 1e11; unique *= 10)
+            for (double epochs = 1; epochs < 50; epochs *= 3) {
+                lm_scaling_point p = {size, unique * epochs, 0, unique};
+                p.loss = lm_scaling_loss(&law, p.parameters, p.tokens, unique);
+                points[n++] = p;
+            }
+    if (lm_scaling_fit(points, n, true, &found, &err) != LM_OK) fail_msg("%s", err.message);
+    for (int i = 0; i < n; i++) {
+        const lm_scaling_point *p = &points[i];
+        double loss = lm_scaling_loss(&found, p->parameters, p->tokens, p->unique);
+        if (fabs(loss / p->loss - 1) > 1e-3) fail_msg("%g, expected %g", loss, p->loss);
+    }
+    if (fabs(found.repeat_d / 12 - 1) > 0.05) fail_msg("r_D is %g", found.repeat_d);
+}
+
+/* Arbitrary bytes, and whole files with some of them changed. */
+static void test_any_text_is_points_or_an_error(void **state) {
+    (void)state;
+    static const char whole[] = "loss,parameters,tokens,unique_tokens\n1,2,3,\n4,5,6,7\n";
+    const lm_rng rng = {.seed = 5, .purpose = LM_RNG_TEST};
+    uint64_t draws = 0;
+    int sound = 0;
+    for (int i = 0; i < 20000; i++) {
+        lm_points p = {0};
+        lm_error err = {0};
+        char text[sizeof whole];
+        size_t size = (size_t)(lm_rng_uniform(&rng, draws++) * (double)sizeof whole);
+        memcpy(text, whole, sizeof whole);
+        for (int k = i % 4; k > 0; k--) {
+            size_t at = (size_t)(lm_rng_uniform(&rng, draws++) * (double)(sizeof whole - 1));
+            text[at] = (char)(lm_rng_uniform(&rng, draws++) * 256);
+        }
+        lm_status status = lm_points_read(&p, "f", text, size, &err);
+        assert_true(status == LM_OK || status == LM_ERR_USAGE);
+        sound += status == LM_OK;
+        lm_points_free(&p);
+    }
+    assert_true(sound > 100);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_published_law_of_repeated_tokens),
+        cmocka_unit_test(test_the_best_size_is_the_best),
+        cmocka_unit_test(test_a_law_with_repeats_is_found_again),
+        cmocka_unit_test(test_any_text_is_points_or_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
