@@ -23,6 +23,7 @@ typedef struct run {
     double sum; /* seconds of the best step's regions */
     lm_bench_kind kinds[MOST_KINDS];
     int n_kinds;
+    unsigned marks; /* of the host meanwhile (host.h) */
 } run;
 
 /* ---- measuring --------------------------------------------------------------------------------*/
@@ -46,14 +47,24 @@ static lm_status pretend(run *r, lm_error *err) {
     return lm_compute_reserve(c, each, err);
 }
 
+/* What the host did since `before`. The peak is not looked at: its threads would be in the way. */
+static unsigned marks_since(lm_bench *b, const lm_bench_host_look *before) {
+    lm_bench_host_look now = lm_bench_host_look_now();
+    lm_bench_host host = lm_bench_host_between(before, &now, b->threads);
+    double word = lm_bench_measure_word(b);
+    host.word = b->word > 0 ? word / b->word : 0;
+    return lm_bench_host_marks(&host);
+}
+
 /* The best of several steps, after one that makes room. */
-static lm_status record(run *r, double seconds, lm_error *err) {
+static lm_status record(lm_bench *b, run *r, double seconds, lm_error *err) {
     lm_status status = pretend(r, err);
     if (status != LM_OK) return status;
     lm_pool *pool = r->training.trainer.compute.pool;
     lm_pool_watch watch = lm_bench_recording_watch(&r->now);
     lm_pool_set_watch(pool, &watch);
     step(r);
+    lm_bench_host_look before = lm_bench_host_look_now();
     r->steps = 0;
     for (double end = lm_clock_seconds() + seconds;
          !lm_bench_stopped() && (r->steps < LEAST_STEPS || lm_clock_seconds() < end); r->steps++) {
@@ -64,6 +75,7 @@ static lm_status record(run *r, double seconds, lm_error *err) {
         r->now = kept;
     }
     lm_pool_set_watch(pool, NULL);
+    r->marks = marks_since(b, &before);
     if (r->now.failed || r->best.failed) return lm_error_no_memory(err, "the recorded tasks");
     return r->training.status;
 }
@@ -120,6 +132,7 @@ static void put_json(const run *r, int threads, lm_json_writer *w) {
     lm_json_number(w, "serial", lm_bench_recording_serial(best) / work);
     lm_json_number(w, "in_32_tasks", lm_bench_recording_share_in(best, 32));
     lm_json_number(w, "in_64_tasks", lm_bench_recording_share_in(best, 64));
+    if (r->marks) lm_bench_put_marks(w, r->marks);
     lm_json_array(w, "regions", LM_JSON_LINES);
     for (int i = 0; i < r->n_kinds; i++) {
         const lm_bench_kind *k = &r->kinds[i];
@@ -155,6 +168,11 @@ static void put_lines(const run *r, int threads, lm_text *t) {
         100 * lm_bench_recording_serial(best) / work, 100 * lm_bench_recording_share_in(best, 32),
         100 * lm_bench_recording_share_in(best, 64), threads, threads == 1 ? "" : "s",
         in_regions + best->outside, 100 * waiting(work - best->outside, in_regions, threads));
+    if (r->marks) {
+        lm_text_printf(t, "  marked: ");
+        lm_bench_host_say(r->marks, t);
+        lm_text_printf(t, "\n");
+    }
     put_kinds(r, threads, t);
 }
 
@@ -163,6 +181,7 @@ static lm_status report(lm_bench *b, run *r, lm_error *err) {
     lm_status status = LM_OK;
     r->n_kinds = lm_bench_recording_kinds(&r->best, r->cores, r->kinds, MOST_KINDS);
     b->wanted++;
+    if (r->marks) b->marked++;
     if (b->o->json) {
         put_json(r, b->threads, &b->writer);
     } else {
@@ -189,7 +208,7 @@ static lm_status run_cores(lm_bench *b, run *r, const lm_bench_basis *basis, lm_
         if (lm_bench_stopped() || !lm_bench_wants(b, r->name)) continue;
         if (!started && (status = lm_bench_training_start(&r->training, err)) != LM_OK) break;
         started = true;
-        status = record(r, LM_BENCH_STEP_TIMES * b->o->seconds, err);
+        status = record(b, r, LM_BENCH_STEP_TIMES * b->o->seconds, err);
         if (status == LM_OK && r->steps > 0) status = report(b, r, err);
     }
     return status;

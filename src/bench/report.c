@@ -11,6 +11,13 @@ static double times_scalar(const lm_bench_row *row) {
 
 /* ---- for scripts ------------------------------------------------------------------------------*/
 
+void lm_bench_put_marks(lm_json_writer *w, unsigned marks) {
+    lm_text said = {0};
+    lm_bench_host_say(marks, &said);
+    lm_json_string(w, "marks", lm_text_cstr(&said));
+    lm_text_free(&said);
+}
+
 static void put_json(lm_json_writer *w, const lm_bench_row *row) {
     const lm_bench_times *t = &row->times;
     const char *rate = row->moves ? "bytes_per_s" : "flops_per_s";
@@ -38,12 +45,7 @@ static void put_json(lm_json_writer *w, const lm_bench_row *row) {
         lm_json_integer(w, "measured", row->measured);
         lm_json_string(w, "verdict", lm_bench_verdict_name(row->verdict));
     }
-    if (row->marks) {
-        lm_text marks = {0};
-        lm_bench_host_say(row->marks, &marks);
-        lm_json_string(w, "marks", lm_text_cstr(&marks));
-        lm_text_free(&marks);
-    }
+    if (row->marks) lm_bench_put_marks(w, row->marks);
     lm_json_members(w, &row->json);
     lm_json_end(w);
 }

@@ -10,6 +10,8 @@ void lm_bench_end(lm_bench *b);
 /* Prints the row, or adds it to the JSON object, and frees its texts. A row without times, since a
  * signal came first, is left out. */
 lm_status lm_bench_report(lm_bench *b, lm_bench_row *row, lm_error *err);
+/* "marks": "stolen, far" */
+void lm_bench_put_marks(lm_json_writer *w, unsigned marks);
 /* A row that cannot be measured here, and why. */
 lm_status lm_bench_skip(lm_bench *b, const char *name, const char *why, lm_error *err);
 
