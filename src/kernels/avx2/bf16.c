@@ -38,12 +38,18 @@ static inline __attribute__((always_inline)) void transpose_pairs(int64_t rows, 
     }
 }
 
+/* The rows of the next panel, which the hardware does not foresee. */
+static inline void ask_for_rows(int64_t rows, const lm_bf16 *x, int64_t x_row) {
+    for (int64_t i = 0; i < rows; i++) _mm_prefetch((const char *)(x + i * x_row), _MM_HINT_T1);
+}
+
 static void transpose_bf16(int64_t count, int64_t width, int64_t k, const lm_bf16 *x, int64_t x_row,
                            float *out) {
     for (int64_t p = 0; p < k; p += 16)
         for (int64_t i = 0; i < width; i += 8) {
             int64_t rows = lm_max(lm_min(count - i, 8), 0), lanes = lm_min(width - i, 8);
             const lm_bf16 *from = rows > 0 ? x + i * x_row + p : x;
+            if (i == 0 && p % 32 == 0) ask_for_rows(width, x + width * x_row + p, x_row);
             if (rows == 8 && k - p >= 16)
                 transpose_pairs(8, 8, 16, from, x_row, out + p * width + i, width);
             else

@@ -6,25 +6,37 @@
 
 #include <string.h>
 
-/* `lanes` <= 8 columns of a panel from `rows` <= lanes rows of x that run along k; zeros beyond. */
+/* `lanes` <= 8 columns of a panel from `rows` <= lanes rows of x that run along k, `steps` <= 8 of
+ * it; zeros beyond. */
+static inline __attribute__((always_inline)) void transpose_block(int64_t rows, int64_t lanes,
+                                                                  int64_t steps, const float *x,
+                                                                  int64_t x_row, float *out,
+                                                                  int64_t width) {
+    __m256 r[8];
+    for (int i = 0; i < 8; i++) {
+        if (i >= rows)
+            r[i] = _mm256_setzero_ps();
+        else if (steps == 8)
+            r[i] = _mm256_loadu_ps(x + i * x_row);
+        else
+            r[i] = _mm256_maskload_ps(x + i * x_row, first(steps));
+    }
+    transpose8(r);
+    for (int j = 0; j < 8; j++)
+        if (j < steps) store_lanes(out + j * width, lanes, r[j]);
+}
+
 static void transpose_rows(int64_t rows, int64_t lanes, int64_t k, const float *x, int64_t x_row,
                            float *out, int64_t width) {
-    for (int64_t p = 0; p < k; p += 8) {
-        int64_t steps = lm_min(k - p, 8);
-        __m256i mask = first(steps);
-        __m256 r[8];
-        for (int i = 0; i < 8; i++) {
-            if (i >= rows)
-                r[i] = _mm256_setzero_ps();
-            else if (steps == 8)
-                r[i] = _mm256_loadu_ps(x + i * x_row + p);
-            else
-                r[i] = _mm256_maskload_ps(x + i * x_row + p, mask);
-        }
-        transpose8(r);
-        for (int j = 0; j < 8; j++)
-            if (j < steps) store_lanes(out + (p + j) * width, lanes, r[j]);
+    int64_t p = 0;
+    for (; rows == 8 && p + 8 <= k; p += 8) {
+        /* the rows of the next panel, which the hardware does not foresee */
+        for (int i = 0; i < 8 && p % 16 == 0; i++)
+            _mm_prefetch((const char *)(x + (width + i) * x_row + p), _MM_HINT_T1);
+        transpose_block(8, 8, 8, x + p, x_row, out + p * width, width);
     }
+    for (; p < k; p += 8)
+        transpose_block(rows, lanes, lm_min(k - p, 8), x + p, x_row, out + p * width, width);
 }
 
 /* Prefetches into the second cache. Inlined where the sizes are known, so that no loop over a line
