@@ -56,6 +56,7 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_
     lm_json_object(&w, NULL, LM_JSON_LINES);
     lm_json_string(&w, "state", s->state);
     lm_json_number(&w, "exit_code", s->exit_code < 0 ? (double)NAN : (double)s->exit_code);
+    if (s->error) lm_json_string(&w, "error", s->error);
     lm_json_integer(&w, "step", s->step);
     lm_json_integer(&w, "steps", s->steps);
     lm_json_integer(&w, "tokens", s->tokens);

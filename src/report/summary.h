@@ -36,6 +36,7 @@ typedef struct lm_summary {
     const char *state; /* "running", "finished", "paused", "interrupted", "diverged",
                           "failed" */
     int exit_code;     /* -1: none yet */
+    const char *error; /* why it ended; NULL: none */
     int64_t step, steps, tokens, parameters;
     const lm_data_figures *data;    /* NULL: none */
     double train_loss;              /* of the last step; NaN: none */

@@ -214,6 +214,7 @@ static lm_status end(lm_trainer *t, lm_status status, lm_error *err) {
     };
     lm_error aside;
     if (status == LM_OK) return lm_trainer_insist(t, "summary.json", write_done, err);
+    t->error = status == LM_ERR_INTERRUPTED ? NULL : err->message;
     lm_trainer_summarise(t, states[status], err->exit_code ? err->exit_code : (int)status, &aside);
     return status;
 }

@@ -191,6 +191,7 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
     lm_summary_memory memory[LM_SETUP_MEMORY_PARTS];
     lm_summary s = {.state = state,
                     .exit_code = exit_code,
+                    .error = t->error,
                     .step = t->state.step,
                     .steps = t->config->train.steps,
                     .tokens = t->state.tokens,

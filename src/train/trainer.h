@@ -74,6 +74,7 @@ typedef struct lm_trainer {
     lm_audit audit;
     lm_profile profile;
     lm_page_writer page;
+    const char *error; /* why the run ended; NULL: not so */
     lm_layers layers;
     lm_sampling sampling;
     lm_events events; /* path NULL: none are written */

@@ -77,5 +77,7 @@ own_page() {
         --set optimizer.lr=1e6 --set optimizer.name=sgd --set train.clip_norm=0 \
         --set log.report_seconds=0
     check "which says so" grep -qF 'state diverged' g/report.html
+    check "and why, as summary.json does" sh -c \
+        'grep -q "class=\"error\">step.*stopped being finite" g/report.html && grep -q "\"error\": \"step" g/summary.json'
 }
 scenario own_page
