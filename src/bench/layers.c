@@ -18,13 +18,21 @@
 
 typedef struct shape {
     const char *name; /* the preset whose step has it, or what is special */
-    int64_t batch, time, heads, kv_heads, d, vocab; /* d_ff = 4 heads*d */
+    int64_t batch, time, heads, kv_heads, d, vocab; /* d_ff = 4 heads*d; vocab 0: attention alone */
+    int64_t window;                                 /* 0: none */
 } shape;
 
 static const shape shapes[] = {
-    {"124m", 4, 256, 12, 12, 64, 50304}, {"124m 1x1024", 1, 1024, 12, 12, 64, 50304},
-    {"384", 16, 256, 6, 6, 64, 65},      {"128", 12, 64, 4, 4, 32, 65},
-    {"grouped", 4, 512, 8, 2, 64, 8192},
+    {"124m", 4, 256, 12, 12, 64, 50304, 0},
+    {"124m 1x1024", 1, 1024, 12, 12, 64, 50304, 0},
+    {"384", 16, 256, 6, 6, 64, 65, 0},
+    {"128", 12, 64, 4, 4, 32, 65, 0},
+    {"grouped", 4, 512, 8, 2, 64, 8192, 0},
+    {"1x4096", 1, 4096, 4, 4, 64, 0, 0},
+    {"1x8192", 1, 8192, 4, 4, 64, 0, 0},
+    {"1x4096 heads of 32", 1, 4096, 8, 8, 32, 0, 0},
+    {"1x4096 heads of 128", 1, 4096, 2, 2, 128, 0, 0},
+    {"1x4096 window of 32", 1, 4096, 4, 4, 64, 0, 32},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -149,7 +157,8 @@ static void take_arrays(work *w, lm_arena *arena) {
     w->rstd = lm_arena_floats(arena, w->rows);
     w->loss = lm_arena_floats(arena, w->rows);
     w->tokens = lm_arena_array(arena, w->rows, 1, sizeof *w->tokens);
-    w->block = lm_arena_take(arena, lm_softmax_nll_block_bytes(w->rows, w->channels, s->vocab));
+    w->block =
+        lm_arena_take(arena, lm_softmax_nll_block_bytes(w->rows, w->channels, lm_max(s->vocab, 1)));
 }
 
 static size_t scratch_bytes(const shape *s) {
@@ -194,7 +203,7 @@ static void fill_arrays(work *w) {
     fill(w->mean, w->rows, 1);
     fill(w->rstd, w->rows, 1);
     lm_rope_table(&(lm_rope_frequencies){.turned = s->d, .theta = 10000}, s->time, w->cos, w->sin);
-    for (int64_t i = 0; i < w->rows; i++) w->tokens[i] = (int32_t)(i * 7919 % s->vocab);
+    for (int64_t i = 0; i < w->rows; i++) w->tokens[i] = (int32_t)(i * 7919 % lm_max(s->vocab, 1));
 }
 
 /* Attention, and what prepares its queries and keys. */
@@ -212,7 +221,8 @@ static void describe_attention(work *w) {
                                   .qkv_row = qkv,
                                   .out = w->out,
                                   .out_row = c,
-                                  .lse = w->lse};
+                                  .lse = w->lse,
+                                  .window = s->window};
     w->head_norm = (lm_head_norm){.tokens = w->rows,
                                   .heads = s->heads,
                                   .head_size = s->d,
@@ -272,10 +282,17 @@ static void name_row(lm_bench_row *row, const lm_bench *b, const shape *s,
              lm_precision_name((int)b->session.compute.precision), s->name, l->name);
 }
 
+/* Positions that see each other, by channels. */
+static double pairs_of(const shape *s) {
+    double window = (double)(s->window > 0 ? lm_min(s->window, s->time) : s->time);
+    double each = window * (window + 1) / 2 + ((double)s->time - window) * window;
+    return each * (double)(s->batch * s->heads * s->d);
+}
+
 static lm_status measure(lm_bench *b, work *w, const struct layer_row *l, lm_error *err) {
     const shape *s = w->s;
     lm_bench_row row = {.section = LM_BENCH_LAYERS, .moves = l->bytes_per_value > 0};
-    double values = (double)(w->rows * w->channels), pairs = values * (double)(s->time + 1) / 2;
+    double values = (double)(w->rows * w->channels), pairs = pairs_of(s);
     name_row(&row, b, s, l);
     row.work = l->flops_per_pair * pairs + l->flops_per_logit * values * (double)s->vocab +
                l->bytes_per_value * values;
@@ -294,6 +311,7 @@ static lm_status measure(lm_bench *b, work *w, const struct layer_row *l, lm_err
 static bool is_wanted(const lm_bench *b, const shape *s, const struct layer_row *l) {
     lm_bench_row row;
     name_row(&row, b, s, l);
+    if (s->vocab == 0 && l->flops_per_pair == 0) return false;
     return (b->session.compute.precision == LM_FP32 || l->bytes_per_value == 0) &&
            lm_bench_wants(b, row.name);
 }

@@ -13,12 +13,16 @@
 
 #include "base/clock.h"
 #include "base/numbers.h"
+#include "machine/cores.h"
 #include "machine/cpu.h"
 #include "machine/fpmode.h"
 
 /* How long a thread that waits for another keeps its CPU before it sleeps. */
 #define SPIN_SECONDS 50e-6
 #define LINE         64
+/* Shares of a thread where cores differ: one of a quarter of the others' speed has done one when
+ * they have done the rest. */
+enum { FINER = 4 };
 
 typedef struct pool_worker {
     lm_pool *pool;
@@ -40,6 +44,7 @@ struct lm_pool {
     int64_t n_tasks;
     int threads;
     int apparent; /* what lm_pool_threads says */
+    int finer;    /* shares of a thread */
     const lm_pool_watch *watch;
     bool crowded; /* more threads than CPUs: whoever waits must give its CPU away */
     atomic_bool stop;
@@ -184,6 +189,11 @@ void lm_pool_set_apparent_threads(lm_pool *p, int threads) {
     p->apparent = threads;
 }
 
+void lm_pool_set_finer(lm_pool *p, int times) {
+    LM_ASSERT(times >= 1 && times <= LM_POOL_MAX_THREADS);
+    p->finer = times;
+}
+
 /* ---- beginning and end ------------------------------------------------------------------------*/
 
 static void stop_workers(lm_pool *p, int started) {
@@ -201,7 +211,10 @@ lm_status lm_pool_create(lm_pool **pool, int threads, lm_error *err) {
                             LM_POOL_MAX_THREADS, threads);
     lm_pool *p = aligned_alloc(LINE, (size_t)lm_round_up(sizeof *p, LINE));
     if (!p) return lm_error_no_memory(err, "the thread pool");
-    *p = (lm_pool){.threads = threads, .apparent = threads, .crowded = threads > lm_cpu_usable()};
+    *p = (lm_pool){.threads = threads,
+                   .apparent = threads,
+                   .finer = threads > 1 && lm_cores_usable().differ ? FINER : 1,
+                   .crowded = threads > lm_cpu_usable()};
     p->workers = calloc((size_t)threads, sizeof *p->workers);
     if (!p->workers) {
         status = lm_error_no_memory(err, "the thread pool");
@@ -229,6 +242,10 @@ out:
 
 int lm_pool_threads(const lm_pool *p) {
     return p ? p->apparent : 1;
+}
+
+int lm_pool_shares(const lm_pool *p) {
+    return p->apparent * p->finer;
 }
 
 void lm_pool_free(lm_pool *p) {

@@ -27,6 +27,10 @@ typedef void lm_pool_task(void *argument, int64_t task, int worker);
 
 lm_status lm_pool_create(lm_pool **pool, int threads, lm_error *err);
 int lm_pool_threads(const lm_pool *pool);
+/* How many tasks a region should have at least, if it has work enough: as many as threads, or more
+ * where cores are of different kinds (cores.h), so that the fast ones can take what slow ones have
+ * not begun. */
+int lm_pool_shares(const lm_pool *pool);
 #define lm_pool_run(pool, n_tasks, task, argument) \
     lm_pool_run_named(pool, n_tasks, task, argument, __FILE__ ":" #task)
 void lm_pool_free(lm_pool *pool); /* NULL is fine */
@@ -48,6 +52,9 @@ typedef struct lm_pool_watch {
     void *argument;
 } lm_pool_watch;
 void lm_pool_set_watch(lm_pool *pool, const lm_pool_watch *watch); /* kept; NULL: none */
+
+/* From now on there are `times` shares for each thread, whatever the cores are. */
+void lm_pool_set_finer(lm_pool *pool, int times);
 
 /* From now on lm_pool_threads says `threads`, at least the number of workers that there are, which
  * go on to do the tasks: so work is cut as for a machine with so many CPUs. */

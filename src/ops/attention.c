@@ -171,7 +171,7 @@ static void forward_task(void *argument, int64_t task, int worker) {
 /* Into how many runs of tiles to cut each of n independent problems: one, unless there are too few
  * problems to keep all workers busy. Each tile's arithmetic is the same wherever it runs. */
 static int64_t parts_for(const lm_compute *compute, int64_t n, int64_t most) {
-    int64_t want = lm_pool_threads(compute->pool), parts = 1;
+    int64_t want = lm_pool_shares(compute->pool), parts = 1;
     if (want == 1) return 1;
     while (parts < most && n * parts < 2 * want) parts++;
     return parts;

@@ -139,10 +139,12 @@ static int64_t most_rows(const gemm_job *j) {
 static void cut_tasks(gemm_job *j) {
     int64_t m = j->g->m, limit = most_rows(j), panels = lm_divide_up(j->n, j->nr);
     int64_t least = lm_divide_up(m, limit), wanted = lm_round_up(least, j->workers);
+    if (j->workers > 1) wanted = lm_max(wanted, lm_pool_shares(j->compute->pool));
     j->blocks_m = lm_max(lm_min(wanted, lm_divide_up(m, j->mr)), least);
     j->blocks_n = 1;
     if (j->blocks_m < lm_gemm_least_tasks(j))
-        j->blocks_n = lm_min(panels, lm_divide_up(2 * j->workers, j->blocks_m));
+        j->blocks_n = lm_min(
+            panels, lm_divide_up(lm_max(2 * j->workers, lm_gemm_least_tasks(j)), j->blocks_m));
 }
 
 /* ---- the loops ------------------------------------------------------------------------------- */

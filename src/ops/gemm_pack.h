@@ -60,9 +60,10 @@ static inline void *lm_gemm_word(const void *x, int64_t i) {
 }
 
 /* Few workers have equal tasks, one or several each. Among many, one is always late: at least two
- * tasks each, so that the others take some of its work. */
+ * tasks each, so that the others take some of its work. And as many as the pool asks for. */
 static inline int64_t lm_gemm_least_tasks(const gemm_job *j) {
-    return j->workers < 8 ? j->workers : 2 * j->workers;
+    int64_t shares = j->workers > 1 ? lm_pool_shares(j->compute->pool) : 1;
+    return lm_max(shares, j->workers < 8 ? j->workers : 2 * j->workers);
 }
 
 gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker);

@@ -81,6 +81,18 @@ static void test_many_small_regions(void **state) {
     }
 }
 
+static void test_shares(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_pool *pool;
+    assert_int_equal(lm_pool_create(&pool, 3, &err), LM_OK);
+    assert_true(lm_pool_shares(pool) >= 3);
+    lm_pool_set_finer(pool, 4);
+    assert_int_equal(lm_pool_shares(pool), 12);
+    assert_int_equal(lm_pool_threads(pool), 3);
+    lm_pool_free(pool);
+}
+
 static void test_create_and_free(void **state) {
     (void)state;
     lm_error err = {0};
@@ -282,6 +294,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_once),
         cmocka_unit_test(test_many_small_regions),
+        cmocka_unit_test(test_shares),
         cmocka_unit_test(test_create_and_free),
         cmocka_unit_test(test_pool_sets_the_mode_of_its_creator),
         cmocka_unit_test(test_a_long_task_does_not_hold_up_the_others),
