@@ -32,7 +32,8 @@ void lm_parser_decided_by(const lm_parser *p, const lm_key *k, lm_text *out) {
     const char *const paths[] = {k->depends, k->depends_too};
     for (int i = 0; i < 2 && paths[i]; i++) {
         const lm_key *decides = lm_key_at(lm_key_find(paths[i]));
-        if (i > 0 && lm_key_is_absent(decides, p->config)) continue;
+        bool absent = lm_key_is_absent(decides, p->config);
+        if (i > 0 && (absent || !lm_key_applies(decides, p->config))) continue;
         lm_text_printf(out, i ? " and %s is " : "has no effect when %s is ", paths[i]);
         lm_key_print(decides, p->config, out);
     }

@@ -62,7 +62,7 @@ static void open_model(model *m, const char *keys) {
     snprintf(text, sizeof text,
              "{\"run\": {\"dir\": \"x\"}, \"data\": {\"train\": \"x\"}, \"train\": {\"steps\": 1},"
              " \"model\": {\"d_model\": 32, \"n_layers\": 2, \"n_heads\": 4, \"context_length\":"
-             " 16, \"vocab_size\": 259, \"d_ff\": 64, %s}}",
+             " 16, \"vocab_size\": 259, \"d_ff\": 64, \"init_std\": 0.02, %s}}",
              keys);
     if (lm_config_parse(&m->c, "test", text, strlen(text), NULL, 0, &err) != LM_OK)
         fail_msg("%s", err.message);

@@ -153,7 +153,7 @@ tiny() {
     cat >"$1.json" <<JSON
 {
   "run": {"dir": "run"},
-  "model": {"d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 32},
+  "model": {"d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 32, "init_std": 0.02},
   "data": {"train": "train.bin", "val": "val.bin"},
   "train": {"steps": 40, "micro_batch": 4, "grad_accumulation": 2},
   "optimizer": {"lr": 1e-2},

@@ -91,7 +91,7 @@ refused_before_the_first_step() {
     check "--dry-run prints the plan" exits_saying 0 "parameters" "$lmtrain" --config a.json --dry-run
     check "--dry-run writes nothing" test ! -e run
     check "a plan that does not fit into memory is refused" exits_saying 1 "of memory" \
-        "$lmtrain" --config a.json --set model.d_model=1000000 --set model.n_layers=100
+        "$lmtrain" --config a.json --set model.d_model=100000 --set model.n_layers=100
     check "a config that does not exist is named" exits_saying 2 "none.json: cannot open" \
         "$lmtrain" --config none.json
     check "training data that does not exist is named" exits_saying 1 "none.bin" \

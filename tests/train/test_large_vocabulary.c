@@ -51,7 +51,8 @@ static ending train(const char *precision, const char *tie, int threads) {
                    "{\"run\": {\"dir\": \"%s/run\", \"threads\": %d},"
                    " \"data\": {\"train\": \"%s\", \"token_bytes\": 4, \"shuffle\": false},"
                    " \"model\": {\"vocab_size\": %d, \"d_model\": %d, \"n_layers\": 1,"
-                   " \"n_heads\": 2, \"context_length\": 16, \"tie_embeddings\": %s},"
+                   " \"n_heads\": 2, \"context_length\": 16, \"init_std\": 0.02,"
+                   " \"tie_embeddings\": %s},"
                    " \"train\": {\"steps\": %d, \"micro_batch\": 2, \"precision\": \"%s\"},"
                    " \"schedule\": {\"name\": \"constant\", \"warmup_steps\": 0},"
                    " \"optimizer\": {\"lr\": 0.05, \"weight_decay\": 0}}",

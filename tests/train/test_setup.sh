@@ -96,7 +96,7 @@ the_plan() {
     check "the lines of the plan add up to its total" plan_adds_up
     check "the lines of the plan for 5 threads add up to its total" plan_adds_up --threads 5
     check "sizes that do not fit 64 bits are refused" exits_saying 1 "do not fit 64 bits" train \
-        --set model.d_model=2000000000 --set model.d_ff=2000000000 --dry-run
+        --set model.d_model=131072 --set model.d_ff=2000000000 --set model.n_layers=1000000 --dry-run
     check "sizes that do not fit 64 bits are not printed" lacks total out
     check "a plan for more checkpoints than the run writes fits on the disk" \
         exits_saying 0 "finished" train --set checkpoint.keep_last=1000000000
