@@ -204,7 +204,8 @@ test-interop: lmtrain  ## exports beside transformers, llama.cpp, llama2.c and l
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
 FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% text/% data/% tokenizer/% checkpoint/% \
-                  kernels/% ops/% nn/% model/% interop/% report/% view/%),$(SOURCES))
+                  kernels/% ops/% nn/% model/% interop/% config/% optim/% dist/% report/% view/% saved/% \
+                  train/% sweep/%),$(SOURCES))
 FUZZ_SUPPORT := tests/support/container.c tests/support/tempdir.c
 FUZZ_TARGETS := $(filter $(or $(T),%),$(patsubst tests/fuzz/%.c,%,\
                   $(filter-out tests/fuzz/test_%,$(wildcard tests/fuzz/*.c))))

@@ -16,8 +16,10 @@ typedef enum lm_rng_purpose {
     LM_RNG_DATA = 2,     /* window permutation; step = epoch */
     LM_RNG_GENERATE = 3, /* sampling; step = the text, from 0 */
     LM_RNG_DROPOUT = 4,
-    LM_RNG_BENCH = 5,   /* tokens to measure with; step = 0 */
-    LM_RNG_OFFSETS = 6, /* of windows; step = epoch */
+    LM_RNG_BENCH = 5,    /* tokens to measure with; step = 0 */
+    LM_RNG_OFFSETS = 6,  /* of windows; step = epoch */
+    LM_RNG_SCRAMBLE = 7, /* of a sweep's points; step = dimension */
+    LM_RNG_DRAW = 8,     /* a sweep's settings; step = dimension */
     LM_RNG_TEST = 100,
 } lm_rng_purpose;
 

@@ -1,0 +1,188 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/message.h"
+#include "cli/commands.h"
+#include "sweep/directory.h"
+#include "sweep/emit.h"
+#include "sweep/leaderboard.h"
+#include "sweep/spawn.h"
+#include "sweep/worker.h"
+#include "view/page.h"
+
+typedef struct request {
+    const char *config, *join;
+    int64_t trial, parallel, threads;
+    int emit;
+    bool quiet, dry_run, print_schema, print_reference;
+} request;
+
+static const lm_option options[] = {
+    {"config", "FILE", "the sweep file, JSON with comments", LM_STORED(request, config)},
+    {"join", "DIR", "the directory of a sweep that was begun, also from another machine",
+     LM_STORED(request, join)},
+    {"trial", "K", "run this trial alone, to its end; with --dry-run: print its command",
+     LM_STORED(request, trial), .count = {.by_default = -1, .most = INT64_MAX}},
+    {"emit", "KIND", "print a script that runs all trials without this program's workers",
+     LM_STORED(request, emit), .choice = {.name = lm_emit_name, .by_default = -1}},
+    {"parallel", "N", "trials that run at once; 0: sweep.parallel, or measured",
+     LM_STORED(request, parallel), .count = {.most = 1024}},
+    {"threads", "N", "threads of each trial; 0: sweep.threads, or measured",
+     LM_STORED(request, threads), .count = {.most = 1024}},
+    {"quiet", NULL, "no progress; warnings, errors and the results only",
+     LM_STORED(request, quiet)},
+    {"dry-run", NULL, "print the trials and stop", LM_STORED(request, dry_run)},
+    {"print-schema", NULL, "print a JSON Schema of sweep files for editors and stop",
+     LM_STORED(request, print_schema), .alone = true},
+    {"print-reference", NULL, "print the tables of keys as Markdown and stop",
+     LM_STORED(request, print_reference), .alone = true},
+    {0},
+};
+
+static lm_status print_static(const request *r, lm_error *err) {
+    lm_text t = {0};
+    if (r->print_schema) lm_sweep_print_schema(&t);
+    if (r->print_reference) lm_sweep_print_reference(&t);
+    lm_status status = lm_print(&t, err);
+    lm_text_free(&t);
+    return status;
+}
+
+static lm_status open_sweep(lm_sweep *s, const request *r, lm_error *err) {
+    if (!r->config == !r->join)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "sweep: expected --config FILE, to begin a sweep or go on with it, or"
+                            " --join DIR (lmtrain sweep --help)");
+    if (r->join) return lm_sweep_join(s, r->join, err);
+    return lm_sweep_open(s, r->config, NULL, err);
+}
+
+/* ---- one trial --------------------------------------------------------------------------------*/
+
+static lm_status run_trial(const lm_sweep *s, const request *r, lm_error *err) {
+    lm_text t = {0};
+    if (r->trial >= s->n_trials)
+        return lm_error_set(err, LM_ERR_USAGE, "--trial: expected 0 to %lld, found %lld",
+                            (long long)s->n_trials - 1, (long long)r->trial);
+    if (!r->dry_run) {
+        lm_status status = lm_sweep_begin(s, err);
+        lm_trial_start start = {.trial = r->trial};
+        return status == LM_OK ? lm_trial_become(s, &start, err) : status;
+    }
+    char *program = lm_program_path(), *base = lm_sweep_base_path(s);
+    if (program && base) lm_trial_command(s, program, base, r->trial, &t);
+    t.failed |= !program || !base;
+    lm_text_append(&t, "\n", 1);
+    lm_status status = lm_print(&t, err);
+    lm_text_free(&t);
+    free(program);
+    free(base);
+    return status;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------*/
+
+static lm_status emit(const lm_sweep *s, const request *r, lm_error *err) {
+    lm_text t = {0};
+    char *program = lm_program_path();
+    lm_status status = program ? LM_OK : lm_error_no_memory(err, NULL);
+    if (status == LM_OK) status = lm_sweep_emit(s, (lm_emit_kind)r->emit, program, &t, err);
+    if (status == LM_OK) status = lm_sweep_begin(s, err);
+    if (status == LM_OK) status = lm_print(&t, err);
+    lm_text_free(&t);
+    free(program);
+    return status;
+}
+
+static lm_status print_trials(const lm_sweep *s, lm_error *err) {
+    lm_text t = {0};
+    int64_t seeds = s->options.n_seeds;
+    for (int64_t i = 0; i < s->first_point + s->n_drawn; i++) {
+        lm_text_printf(&t, seeds > 1 ? "trials %5lld to %lld  " : "trial %5lld  ",
+                       (long long)(i * seeds), (long long)((i + 1) * seeds - 1));
+        lm_sweep_describe(s, i, &t);
+        lm_text_append(&t, "\n", 1);
+    }
+    lm_status status = lm_print(&t, err);
+    lm_text_free(&t);
+    return status;
+}
+
+enum { BEST_ROWS = 10 };
+
+/* The results, also of a sweep that is not complete. */
+static lm_status print_results(const lm_sweep *s, lm_error *err) {
+    lm_journals journals;
+    lm_text t = {0};
+    lm_status status = lm_journals_open(&journals, s, err);
+    if (status == LM_OK) status = lm_journals_read(&journals, s, err);
+    if (status == LM_OK) {
+        lm_leaderboard_print(s, &journals, BEST_ROWS, &t);
+        lm_importance_print(s, &journals, &t);
+        lm_text_say(&t,
+                    "%s: leaderboard.csv has all trials, report.html shows them, best.json is ready"
+                    " to run\n",
+                    s->options.dir);
+        status = lm_print(&t, err);
+    }
+    lm_text_free(&t);
+    lm_journals_close(&journals);
+    return status;
+}
+
+/* The page of the sweep: without it, the sweep is as good. */
+static void write_page(const lm_sweep *s) {
+    lm_error err;
+    char *file = lm_sweep_path(s, "report.html");
+    if (file && lm_page_sweep_write(s->options.dir, file, &err) != LM_OK)
+        lm_message_write(stderr, "lmtrain: warning: %-s\n", err.message);
+    free(file);
+}
+
+static lm_status work(lm_sweep *s, const request *r, lm_error *err) {
+    lm_worker_options o = {
+        .parallel = (int)r->parallel, .threads = (int)r->threads, .quiet = r->quiet};
+    lm_error aside;
+    lm_status status = lm_sweep_begin(s, err);
+    if (status == LM_OK) {
+        status = lm_worker_run(s, &o, err);
+        if (status == LM_OK || status == LM_ERR_RUNTIME) {
+            write_page(s);
+            (void)print_results(s, &aside);
+        }
+    }
+    return status;
+}
+
+static lm_status run(const void *given, lm_error *err) {
+    const request *r = given;
+    lm_sweep s = {0};
+    if (r->print_schema || r->print_reference) return print_static(r, err);
+    lm_status status = open_sweep(&s, r, err);
+    if (status != LM_OK) goto out;
+    if (r->trial >= 0) {
+        status = run_trial(&s, r, err);
+    } else if (r->emit >= 0) {
+        status = emit(&s, r, err);
+    } else if (r->dry_run) {
+        status = print_trials(&s, err);
+    } else {
+        status = work(&s, r, err);
+    }
+out:
+    lm_sweep_close(&s);
+    return status;
+}
+
+const lm_command lm_command_sweep = {
+    .name = "sweep",
+    .summary = "hundreds of runs from one file: a search space, trials, a leaderboard",
+    .usage = "--config FILE [OPTIONS]\n"
+             "  lmtrain sweep --join DIR [OPTIONS]",
+    .example = "  lmtrain sweep --config configs/sweeps/lr.json --dry-run\n"
+               "  lmtrain sweep --config configs/sweeps/lr.json\n"
+               "  lmtrain sweep --join sweeps/lr      # another worker, here or elsewhere\n",
+    .options = options,
+    .size = sizeof(request),
+    .run = run,
+};

@@ -1,0 +1,45 @@
+/* Who runs what: workers, on one machine or many, that share a directory and no server.
+ *
+ * A worker has a file DIR/workers/NAME, which says who it is, on which it holds a lock, and whose
+ * time it sets again and again: its heartbeat. A task is claimed by making the file
+ * DIR/claims/TRIAL-RUNG.K with the worker's name in it: a hard link to the worker's file, or, where
+ * there are no links, an exclusive creation; both succeed for one worker alone, also on NFS. K is
+ * 0; when the worker that has claim K is dead, claim K + 1 may be made.
+ *
+ * A worker is dead when its file is gone (it ended), when it runs on this machine (the same boot
+ * id) and the lock on its file is free, or when its heartbeat is older than sweep.heartbeat seconds
+ * by the clock of the file system, which sets the times of all files. */
+#ifndef LM_SWEEP_CLAIM_H
+#define LM_SWEEP_CLAIM_H
+
+#include "sweep/sweep.h"
+
+enum { LM_WORKER_NAME = 160 };
+
+typedef struct lm_worker_file {
+    char name[LM_WORKER_NAME]; /* "HOST-PID-TIME" */
+    char *path, *claims;       /* DIR/workers/NAME, DIR/claims */
+    char boot[64];             /* of this machine */
+    int fd;                    /* -1: closed */
+    bool no_links;
+    double beaten;    /* lm_clock_seconds() of the last heartbeat */
+    double heartbeat; /* sweep.heartbeat */
+} lm_worker_file;
+
+lm_status lm_worker_open(lm_worker_file *w, const lm_sweep *s, lm_error *err);
+/* Sets the heartbeat, when it is time. LM_ERR_RUNTIME: the file is gone; others took this worker
+ * for dead (it was stopped for long), and its trials are theirs. */
+lm_status lm_worker_beat(lm_worker_file *w, lm_error *err);
+/* Gives up all claims. */
+void lm_worker_close(lm_worker_file *w); /* zero-initialised or twice is fine */
+
+/* *mine: the task is this worker's now. Claims of dead workers are taken over. */
+lm_status lm_claim(lm_worker_file *w, int64_t trial, int rung, bool *mine, lm_error *err);
+/* How many workers of the sweep live, this one included. */
+int lm_worker_count(const lm_worker_file *w, const lm_sweep *s);
+
+/* A CPU of this machine that no other worker of the sweep has; it is this process's until it ends.
+ * false: another worker has it, or that cannot be told. *fd: close it to give the CPU back. */
+bool lm_claim_cpu(const lm_worker_file *w, const lm_sweep *s, int cpu, int *fd);
+
+#endif

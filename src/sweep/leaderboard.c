@@ -1,0 +1,217 @@
+#include "sweep/leaderboard.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/numbers.h"
+#include "sweep/directory.h"
+
+/* ---- rows -------------------------------------------------------------------------------------*/
+
+const char *lm_leaderboard_state(const lm_sweep *s, const lm_journals *j, int64_t trial,
+                                 int *rung) {
+    const char *state = "waiting";
+    *rung = -1;
+    for (int r = 0; r < s->rungs; r++) {
+        const lm_result *result = lm_journals_result(j, trial, r);
+        if (result->state == LM_TASK_OPEN) continue;
+        *rung = r;
+        state = result->state == LM_TASK_DIVERGED ? "diverged"
+                : result->state == LM_TASK_FAILED ? "failed"
+                : r == s->rungs - 1               ? "finished"
+                                                  : "paused";
+    }
+    return state;
+}
+
+static double seconds_of(const lm_sweep *s, const lm_journals *j, int64_t trial) {
+    double sum = 0;
+    for (int r = 0; r < s->rungs; r++) sum += lm_journals_result(j, trial, r)->seconds;
+    return sum;
+}
+
+static void write_row(const lm_sweep *s, const lm_journals *j, const lm_rank *r, int64_t rank,
+                      int64_t k, lm_json_writer *w) {
+    const lm_value *values = lm_sweep_values(s, r->setting);
+    int64_t trial = r->setting * s->options.n_seeds + k;
+    int rung;
+    const char *state = lm_leaderboard_state(s, j, trial, &rung);
+    const lm_result *result = rung >= 0 ? lm_journals_result(j, trial, rung) : NULL;
+    char dir[40];
+    snprintf(dir, sizeof dir, "trials/%05lld", (long long)trial);
+    lm_json_object(w, NULL, LM_JSON_LINE);
+    lm_json_integer(w, "trial", trial);
+    lm_json_integer(w, "setting", r->setting);
+    lm_json_integer(w, "rank", rank);
+    lm_json_string(w, "state", state);
+    lm_json_object(w, "values", LM_JSON_LINE);
+    for (int i = 0; values && i < s->space.n_dimensions; i++)
+        if (values[i].kind != LM_VALUE_NONE)
+            lm_value_write(&values[i], w, s->space.dimensions[i].path);
+    lm_json_end(w);
+    lm_json_integer(w, "seed", lm_sweep_seed(s, k));
+    lm_json_number(w, "loss", result ? result->loss : (double)NAN);
+    lm_json_number(w, "mean", r->mean);
+    lm_json_number(w, "stderr", r->error);
+    lm_json_number(w, "difference", r->difference);
+    lm_json_number(w, "difference_stderr", r->difference_error);
+    lm_json_integer(w, "step", result ? result->steps : 0);
+    lm_json_integer(w, "steps", s->settings[r->setting].steps);
+    lm_json_number(w, "seconds", round(1e3 * seconds_of(s, j, trial)) / 1e3);
+    lm_json_string(w, "dir", dir);
+    lm_json_end(w);
+}
+
+static void write_json(const lm_sweep *s, const lm_journals *j, const lm_rank *ranks, int64_t n,
+                       lm_text *out) {
+    lm_json_writer w = {.out = out};
+    lm_json_array(&w, NULL, LM_JSON_LINES);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < s->options.n_seeds; k++) write_row(s, j, &ranks[i], i + 1, k, &w);
+    lm_json_end(&w);
+    lm_text_append(out, "\n", 1);
+}
+
+/* ---- CSV --------------------------------------------------------------------------------------*/
+
+void lm_csv_text(lm_text *out, const char *text) {
+    lm_text safe = {0};
+    if (*text && strchr("=+-@", *text)) lm_text_append(&safe, "'", 1);
+    lm_text_say(&safe, "%s", text);
+    const char *s = lm_text_cstr(&safe);
+    bool quoted = s[strcspn(s, ",\" ")] != '\0';
+    if (quoted) lm_text_append(out, "\"", 1);
+    for (; *s; s++) lm_text_append(out, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
+    if (quoted) lm_text_append(out, "\"", 1);
+    out->failed |= safe.failed;
+    lm_text_free(&safe);
+}
+
+static void put_number(lm_text *out, double x) {
+    lm_text_append(out, ",", 1);
+    if (isfinite(x)) lm_text_json_number(out, x);
+}
+
+static void put_csv_row(const lm_sweep *s, const lm_journals *j, const lm_rank *r, int64_t rank,
+                        int64_t k, lm_text *out) {
+    const lm_value *values = lm_sweep_values(s, r->setting);
+    int64_t trial = r->setting * s->options.n_seeds + k;
+    int rung;
+    const char *state = lm_leaderboard_state(s, j, trial, &rung);
+    const lm_result *result = rung >= 0 ? lm_journals_result(j, trial, rung) : NULL;
+    lm_text_printf(out, "%lld,%lld,%lld,%lld,%s", (long long)rank, (long long)trial,
+                   (long long)r->setting, (long long)lm_sweep_seed(s, k), state);
+    put_number(out, result ? result->loss : (double)NAN);
+    put_number(out, r->mean);
+    put_number(out, r->error);
+    put_number(out, r->difference);
+    put_number(out, r->difference_error);
+    lm_text_printf(out, ",%lld,%lld,%.3f,trials/%05lld", (long long)(result ? result->steps : 0),
+                   (long long)s->settings[r->setting].steps, seconds_of(s, j, trial),
+                   (long long)trial);
+    for (int i = 0; i < s->space.n_dimensions; i++) {
+        lm_text_append(out, ",", 1);
+        if (!values || values[i].kind == LM_VALUE_NONE) continue;
+        if (values[i].kind == LM_VALUE_STRING || values[i].kind == LM_VALUE_JSON)
+            lm_csv_text(out, values[i].text);
+        else
+            lm_value_print(&values[i], out);
+    }
+    lm_text_append(out, "\n", 1);
+}
+
+static void write_csv(const lm_sweep *s, const lm_journals *j, const lm_rank *ranks, int64_t n,
+                      lm_text *out) {
+    lm_text_printf(out, "rank,trial,setting,seed,state,loss,mean,stderr,difference,"
+                        "difference_stderr,step,steps,seconds,dir");
+    for (int i = 0; i < s->space.n_dimensions; i++)
+        lm_text_printf(out, ",%s", s->space.dimensions[i].path);
+    lm_text_append(out, "\n", 1);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < s->options.n_seeds; k++)
+            put_csv_row(s, j, &ranks[i], i + 1, k, out);
+}
+
+/* ---- files ------------------------------------------------------------------------------------*/
+
+static lm_status replace(const lm_sweep *s, const char *name, lm_text *text, lm_error *err) {
+    char *path = lm_sweep_path(s, name);
+    lm_status status = path && !text->failed
+                           ? lm_file_replace_unsynced(path, lm_text_cstr(text), text->length, err)
+                           : lm_error_no_memory(err, name);
+    free(path);
+    lm_text_free(text);
+    return status;
+}
+
+/* The config of a setting, every key, with a run directory of its own. */
+static lm_status write_best(const lm_sweep *s, const lm_rank *best, lm_error *err) {
+    lm_config c = {0};
+    lm_overrides o;
+    lm_text text = {0};
+    char *dir = lm_sweep_path(s, "best");
+    lm_overrides_make(&o, s, best->setting, lm_sweep_seed(s, 0), dir);
+    lm_status status = dir && !o.no_memory ? LM_OK : lm_error_no_memory(err, NULL);
+    if (status == LM_OK)
+        status = lm_config_parse(&c, s->base_file, lm_text_cstr(&s->base_source),
+                                 s->base_source.length, (const char *const *)o.items, o.count, err);
+    if (status == LM_OK) {
+        lm_config_print(&c, &text);
+        status = replace(s, "best.json", &text, err);
+    }
+    lm_config_free(&c);
+    lm_overrides_free(&o);
+    free(dir);
+    return status;
+}
+
+lm_status lm_leaderboard_write(const lm_sweep *s, const lm_journals *j, bool last, lm_error *err) {
+    lm_text text = {0};
+    int64_t n;
+    lm_rank *ranks = lm_leaderboard_rank(s, j, &n);
+    if (!ranks) return lm_error_no_memory(err, NULL);
+    write_json(s, j, ranks, n, &text);
+    lm_status status = replace(s, "leaderboard.json", &text, err);
+    if (status == LM_OK) {
+        write_csv(s, j, ranks, n, &text);
+        status = replace(s, "leaderboard.csv", &text, err);
+    }
+    if (status == LM_OK && last) {
+        lm_importance_write(s, j, &text);
+        status = replace(s, "importance.json", &text, err);
+    }
+    if (status == LM_OK && last && n > 0 && isfinite(ranks[0].mean))
+        status = write_best(s, &ranks[0], err);
+    free(ranks);
+    return status;
+}
+
+void lm_leaderboard_print(const lm_sweep *s, const lm_journals *j, int rows, lm_text *out) {
+    int64_t n;
+    lm_rank *ranks = lm_leaderboard_rank(s, j, &n);
+    lm_text_printf(out, "%4s %7s %5s  %-8s %-8s %-17s  %s\n", "rank", "setting", "step", "loss",
+                   "+- s.e.", "beside the base", "values");
+    for (int64_t i = 0; ranks && i < lm_min(n, rows); i++) {
+        const lm_rank *r = &ranks[i];
+        char error[16] = "", difference[32] = "";
+        if (r->rung < 0) break;
+        if (isfinite(r->error)) snprintf(error, sizeof error, "%.4f", r->error);
+        if (isfinite(r->difference_error))
+            snprintf(difference, sizeof difference, "%+.4f +- %.4f", r->difference,
+                     r->difference_error);
+        else if (isfinite(r->difference))
+            snprintf(difference, sizeof difference, "%+.4f", r->difference);
+        lm_text_printf(out, "%4lld %7lld %5lld  ", (long long)i + 1, (long long)r->setting,
+                       (long long)lm_sweep_rung_steps(s, r->setting, r->rung));
+        if (isfinite(r->mean))
+            lm_text_printf(out, "%-8.4f %-8s %-17s  ", r->mean, error, difference);
+        else
+            lm_text_printf(out, "%-8s %-8s %-17s  ", "diverged", "", "");
+        lm_sweep_describe(s, r->setting, out);
+        lm_text_append(out, "\n", 1);
+    }
+    free(ranks);
+}
