@@ -24,13 +24,18 @@ double lm_bits_per_byte(double loss, double bytes_per_token) {
 /* ---- what is already there --------------------------------------------------------------------*/
 
 bool lm_metrics_figure(const char *line, size_t length, const char *key, double *out) {
-    char quoted[64];
-    size_t n = (size_t)snprintf(quoted, sizeof quoted, "\"%s\":", key);
-    const char *at = memmem(line, length, quoted, n);
-    if (!at) return false;
-    char *end;
-    *out = strtod(at + n, &end);
-    return end != at + n;
+    size_t n = strlen(key);
+    const char *end = line + length;
+    for (const char *at = line; (at = memchr(at, '"', (size_t)(end - at))) != NULL;) {
+        at++;
+        if ((size_t)(end - at) < n + 2 || memcmp(at, key, n) != 0) continue;
+        if (at[n] != '"' || at[n + 1] != ':') continue;
+        const char *figure = at + n + 2;
+        char *stop;
+        *out = strtod(figure, &stop);
+        return stop != figure;
+    }
+    return false;
 }
 
 /* Bytes of text to keep: up to the last whole line whose step is at most last_step. Foreign lines

@@ -138,10 +138,6 @@ static lm_status choose_objective(lm_sweep *s, lm_error *err) {
         return lm_error_set(err, LM_ERR_USAGE,
                             "%s: sweep.objective is \"%s\", but the base config has no data.val",
                             s->file, asked);
-    if (strlen(asked) > 50) /* lm_metrics_figure */
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "%s: sweep.objective: expected at most 50 bytes, found %zu", s->file,
-                            strlen(asked));
     s->objective = strdup(*asked ? asked : validates(&s->base) ? "val_loss" : "train_loss");
     return s->objective ? LM_OK : lm_error_no_memory(err, s->file);
 }

@@ -318,8 +318,47 @@ static void test_summary(void **state) {
     free(name);
 }
 
+/* The line is a copy of its own size, so that reading behind it is seen. */
+static void expect_figure(const char *line, const char *key, double expected) {
+    size_t n = strlen(line);
+    char *copy = malloc(n);
+    double found = 77;
+    assert_non_null(copy);
+    memcpy(copy, line, n);
+    bool any = lm_metrics_figure(copy, n, key, &found);
+    if (any != !isnan(expected)) fail_msg("%s in %s: %s", key, line, any ? "found" : "not found");
+    if (any) assert_true(found == expected);
+    free(copy);
+}
+
+static void test_figures_are_found(void **state) {
+    (void)state;
+    expect_figure("{\"step\":3,\"loss\":2.5}\n", "loss", 2.5);
+    expect_figure("{\"step\":3,\"loss\":null}\n", "loss", NAN);
+    expect_figure("{\"step\":3,\"val_loss\":2.5}\n", "loss", NAN);
+    expect_figure("{\"step\":3,\"loss\"}\n", "loss", NAN);
+    expect_figure("{\"step\":3,\"lo", "loss", NAN);
+    expect_figure("{\"text\":\"loss\",\"loss\":1}\n", "loss", 1);
+    /* Keys that are longer than any that this program asks for, whole and cut. */
+    for (size_t n = 40; n < 1000; n = n < 140 ? n + 1 : 2 * n) {
+        char key[1100], line[1200];
+        memset(key, 'k', n);
+        key[n] = '\0';
+        snprintf(line, sizeof line, "{\"%s\":4.5}\n", key);
+        expect_figure(line, key, 4.5);
+        key[n - 1] = 'x';
+        expect_figure(line, key, NAN);
+        key[n - 1] = '\0';
+        expect_figure(line, key, NAN);
+        memset(key, 'k', n + 40);
+        key[n + 40] = '\0';
+        expect_figure(line, key, NAN);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_figures_are_found),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_figures_of_data),
         cmocka_unit_test(test_lines_after_the_checkpoint_are_taken_back),
