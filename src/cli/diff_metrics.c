@@ -7,6 +7,9 @@
 #include "base/file.h"
 #include "cli/diff_value.h"
 
+/* What a line is of, in the order in which a step writes them. */
+typedef enum line_kind { STEP, EVALUATION, LAYERS, SAMPLE } line_kind;
+
 /* Reads metrics.jsonl line by line. */
 typedef struct reader {
     const char *run;
@@ -14,8 +17,15 @@ typedef struct reader {
     size_t at;
     lm_json_node *line; /* the current one; NULL at the end */
     double step;
-    bool evaluation;
+    line_kind kind;
 } reader;
+
+static line_kind kind_of(const lm_json_node *line) {
+    return lm_json_node_member(line, "val_loss") ? EVALUATION
+           : lm_json_node_member(line, "layers") ? LAYERS
+           : lm_json_node_member(line, "sample") ? SAMPLE
+                                                 : STEP;
+}
 
 static lm_status next_line(reader *r, lm_error *err) {
     const char *text = (const char *)r->map.data + r->at;
@@ -31,7 +41,7 @@ static lm_status next_line(reader *r, lm_error *err) {
                             "%s/metrics.jsonl: byte offset %zu: expected an object with a step",
                             r->run, r->at);
     r->step = step->number;
-    r->evaluation = lm_json_node_member(r->line, "val_loss") != NULL;
+    r->kind = kind_of(r->line);
     r->at += (size_t)(end - text) + 1;
     return LM_OK;
 }
@@ -68,12 +78,20 @@ static const char *differing_key(const lm_json_node *a, const lm_json_node *b) {
 static int order(const reader *a, const reader *b) {
     if (!a->line || !b->line) return a->line ? -1 : b->line ? 1 : 0;
     if (a->step != b->step) return a->step < b->step ? -1 : 1;
-    return (int)a->evaluation - (int)b->evaluation;
+    return (int)a->kind - (int)b->kind;
+}
+
+static void print_agreement(int64_t lines, int64_t left_out, lm_text *out) {
+    lm_text_say(out, "metrics agree: %" PRId64 " lines", lines);
+    if (left_out > 0)
+        lm_text_say(out, "; %" PRId64 " step%s a line in one of the runs only", left_out,
+                    left_out == 1 ? " has" : "s have");
+    lm_text_say(out, "\n");
 }
 
 lm_status lm_diff_metrics(const char *const runs[2], int64_t *first, lm_text *out, lm_error *err) {
     reader r[2] = {{0}, {0}};
-    int64_t lines = 0;
+    int64_t lines = 0, left_out = 0;
     *first = -1;
     lm_status status = open_metrics(&r[0], runs[0], err);
     if (status != LM_OK) goto out;
@@ -90,7 +108,9 @@ lm_status lm_diff_metrics(const char *const runs[2], int64_t *first, lm_text *ou
             lm_text_say(out, " in %s, ", runs[0]);
             lm_diff_put_value(out, r[1].line, key);
             lm_text_say(out, " in %s\n", runs[1]);
-        } else if (alone && !alone->evaluation) {
+        } else if (alone && alone->kind == STEP && r[o <= 0].line) {
+            left_out++; /* the other run's log.metrics_every left it out: it goes on later */
+        } else if (alone && alone->kind == STEP) {
             *first = (int64_t)alone->step;
             lm_text_say(out, "step %" PRId64 " is in %s only; the steps before it agree\n", *first,
                         alone->run);
@@ -98,8 +118,7 @@ lm_status lm_diff_metrics(const char *const runs[2], int64_t *first, lm_text *ou
         if (*first < 0 && o <= 0) status = next_line(&r[0], err);
         if (status == LM_OK && *first < 0 && o >= 0) status = next_line(&r[1], err);
     }
-    if (status == LM_OK && *first < 0)
-        lm_text_say(out, "metrics agree: %" PRId64 " lines\n", lines);
+    if (status == LM_OK && *first < 0) print_agreement(lines, left_out, out);
 out:
     close_metrics(&r[0]);
     close_metrics(&r[1]);

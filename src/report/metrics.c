@@ -38,12 +38,22 @@ bool lm_metrics_figure(const char *line, size_t length, const char *key, double 
     return false;
 }
 
+/* Adds to *seconds, those of the last line kept, the time of the steps from there to last_step, by
+ * the line after it; next_step 0: there is none. */
+static void reckon(const lm_metrics *m, int64_t last_step, double next_step, double next_seconds,
+                   double *seconds) {
+    double last = (double)m->last_step, steps = next_step - last;
+    if (m->last_step == 0 || m->last_step >= last_step || steps <= 0) return;
+    *seconds += fmax(0, next_seconds - *seconds) * (((double)last_step - last) / steps);
+}
+
 /* Bytes of text to keep: up to the last whole line whose step is at most last_step. Foreign lines
  * between such lines stay: somebody may want them. */
 static size_t length_to_keep(lm_metrics *m, const lm_mapping *map, int64_t last_step,
                              bool evaluated, double *seconds) {
     const char *text = (const char *)map->data;
     size_t at = 0, keep = 0;
+    double next = 0, next_seconds = 0;
     while (at < map->size) {
         const char *line = text + at, *end = memchr(line, '\n', map->size - at);
         double step, elapsed;
@@ -51,13 +61,19 @@ static size_t length_to_keep(lm_metrics *m, const lm_mapping *map, int64_t last_
         size_t length = (size_t)(end - line) + 1;
         at += length;
         if (!lm_metrics_figure(line, length, "step", &step)) continue;
-        if (step > (double)last_step) break;
+        bool timed = lm_metrics_figure(line, length, "seconds", &elapsed);
+        if (step > (double)last_step) {
+            if (timed) next = step;
+            if (timed) next_seconds = elapsed;
+            break;
+        }
         bool evaluation = memmem(line, length, "\"val_loss\":", 11) != NULL;
         if (evaluation && !evaluated && step == (double)last_step) break;
-        if (lm_metrics_figure(line, length, "seconds", &elapsed)) *seconds = elapsed;
+        if (timed) *seconds = elapsed;
         m->last_step = (int64_t)step;
         keep = at;
     }
+    reckon(m, last_step, next, next_seconds, seconds);
     return keep;
 }
 

@@ -107,7 +107,8 @@ typedef struct lm_metrics {
 /* Open for appending after step last_step, making the file when it is not there: what stands
  * behind the last whole line of a step <= last_step, and the evaluation at last_step too unless
  * `evaluated`, is moved to the end of <path>.aside; a line that was cut off goes. *seconds receives
- * the "seconds" of the last line kept, 0 when there is none. */
+ * the "seconds" of the last line kept, 0 when there is none; where that line is of an earlier step
+ * than last_step, those of last_step on the way to the next line, if there is one. */
 lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
                           double *seconds, lm_error *err);
 /* Room for lines with so many figures of data, so that writing one allocates nothing. */

@@ -7,6 +7,7 @@
 
 typedef struct lm_log_options {
     int64_t every;         /* steps between progress lines, where there is no terminal */
+    int64_t metrics_every; /* steps between lines of metrics */
     int64_t digest_every;  /* steps between digests of the weights; 0: none */
     bool report;           /* write report.html as the run goes */
     double report_seconds; /* at most so often, and not in a run that is shorter */

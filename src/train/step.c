@@ -104,7 +104,8 @@ static void update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *ti
     lm_layers_before(&t->layers, f->step, &t->compute, t->model);
     lm_optimizer_step(t->optimizer, &t->compute, &args);
     lm_layers_after(&t->layers, f->step, &t->compute, t->model);
-    if (c->log.digest_every > 0 && f->step % c->log.digest_every == 0)
+    if (c->log.digest_every > 0 && f->step % c->log.digest_every == 0 &&
+        lm_trainer_logs(t, f->step))
         f->weights_digest = lm_audit_weights(&t->audit, args.weights, t->pool);
 }
 

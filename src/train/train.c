@@ -93,6 +93,26 @@ static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
     return lm_trainer_init(t, err);
 }
 
+/* The last step up to the present one that has a line in metrics.jsonl, by resolved.json of the
+ * session before; without that every step has. */
+static int64_t last_line(const lm_trainer *t) {
+    int64_t step = t->state.step, every = 1;
+    lm_config before = {0};
+    lm_error aside;
+    if (lm_config_load(&before, t->dir.resolved, NULL, 0, &aside) == LM_OK)
+        every = before.log.metrics_every;
+    lm_config_free(&before);
+    return step < every ? lm_min(step, 1) : step - step % every;
+}
+
+/* Where the present step has no line, the session that ended with it says how long the run took. */
+static void take_seconds(lm_trainer *t) {
+    lm_summary_found s;
+    if (t->metrics.last_step < t->state.step && lm_summary_read(&s, t->dir.summary) &&
+        s.step == t->state.step && isfinite(s.seconds))
+        t->seconds_before = s.seconds;
+}
+
 /* The first changes in the run directory. */
 static lm_status begin(lm_trainer *t, lm_error *err) {
     lm_status status;
@@ -114,7 +134,8 @@ static lm_status begin(lm_trainer *t, lm_error *err) {
                          "%" PRId64 " lines of metrics after step %" PRId64
                          " were moved to %s.aside (delete it if you do not need them)",
                          t->metrics.moved, t->state.step, t->dir.metrics);
-    if (t->metrics.last_step < t->state.step)
+    take_seconds(t);
+    if (t->metrics.last_step < t->state.step && t->metrics.last_step < last_line(t))
         lm_progress_warn(&t->progress,
                          "warning: %s has no lines of steps %" PRId64 " to %" PRId64
                          ", which the checkpoint holds",
@@ -214,6 +235,8 @@ static lm_status end(lm_trainer *t, lm_status status, lm_error *err) {
     };
     lm_error aside;
     if (status == LM_OK) return lm_trainer_insist(t, "summary.json", write_done, err);
+    if (status == LM_ERR_DIVERGED && !lm_trainer_logs(t, t->figures.step))
+        lm_metrics_step(&t->metrics, &t->figures, lm_trainer_data_figures(t), &aside);
     t->error = status == LM_ERR_INTERRUPTED ? NULL : err->message;
     lm_trainer_summarise(t, states[status], err->exit_code ? err->exit_code : (int)status, &aside);
     return status;

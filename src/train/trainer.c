@@ -140,6 +140,10 @@ bool lm_trainer_at_interval(const lm_trainer *t, int64_t every) {
     return every > 0 && t->state.step % every == 0;
 }
 
+bool lm_trainer_logs(const lm_trainer *t, int64_t step) {
+    return step == 1 || step == t->config->train.steps || step % t->config->log.metrics_every == 0;
+}
+
 bool lm_trainer_evaluation_due(const lm_trainer *t) {
     return t->setup.val.count > 0 && t->state.step > 0 && t->state.val_step < t->state.step &&
            (t->state.step == t->config->train.steps ||

@@ -104,6 +104,9 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err);
 
 /* Is the step just done a multiple of `every`? 0: never. */
 bool lm_trainer_at_interval(const lm_trainer *t, int64_t every);
+/* Has this step of the run a line in metrics.jsonl? The first and the last have, and those of every
+ * log.metrics_every. Which steps have does not depend on where sessions begin and end. */
+bool lm_trainer_logs(const lm_trainer *t, int64_t step);
 /* Is the evaluation of the step just done due, and not made yet? A session that was stopped may
  * have left it to this one. */
 bool lm_trainer_evaluation_due(const lm_trainer *t);

@@ -78,6 +78,16 @@ unlike_lines() {
     head -n 20 a/metrics.jsonl >f/metrics.jsonl
     check "steps that one run lacks are a difference" \
         exits_saying 1 "is in a only; the steps before it agree" "$lmtrain" diff a f
+    train l --set log.metrics_every=7 --set log.layers_every=5
+    check "steps that log.metrics_every leaves out are no difference, and diff counts them" \
+        exits_saying 0 "metrics agree: 11 lines; 33 steps have a line in one of the runs only" \
+        "$lmtrain" diff a l
+    train m --set log.metrics_every=9 --set log.layers_every=5
+    check "lines of each kind are compared with lines of that kind" \
+        exits_saying 0 "metrics agree: 14 lines; 9 steps have a line" "$lmtrain" diff l m
+    sed -i '/"step":15,.*layers/s/"grad_norm":[^,]*/"grad_norm":7/' m/metrics.jsonl
+    check "figures of layers differ where no line of the step stands beside them" \
+        exits_saying 1 "the runs differ first at step 15: layers is " "$lmtrain" diff l m
 }
 scenario unlike_lines
 

@@ -158,6 +158,12 @@ static void test_lines_after_the_checkpoint_are_taken_back(void **state) {
     expect_file(path, LINE1 LINE2);
     expect_kept(0, "", 0);
 
+    /* Where the step has no line its time lies between those of its neighbours. */
+    put(LINE1 LINE3);
+    expect_kept(2, LINE1, 1.5);
+    put(LINE3);
+    expect_kept(2, "", 0);
+
     /* Nothing whole is lost: it all is in the file beside. */
     char *aside = lm_file_join(tempdir, "metrics.jsonl.aside");
     assert_int_equal(lm_file_remove(aside, &err), LM_OK);

@@ -4,9 +4,13 @@
 static const lm_key keys[] = {
     {"log.every", INTEGER(log.every, 1, STEPS_MOST, "10"), NEUTRAL,
      .help = "Steps between progress lines where there is no terminal."},
+    {"log.metrics_every", INTEGER(log.metrics_every, 1, STEPS_MOST, "1"), NEUTRAL,
+     .help = "Of every this many steps one has a line in metrics.jsonl and its figures in the "
+             "events for TensorBoard; the first and the last step of the run always have. "
+             "Evaluations, samples and figures of parameters keep their own intervals."},
     {"log.digest_every", INTEGER(log.digest_every, 0, STEPS_MOST, "10"), NEUTRAL,
-     .help = "Every this many steps the line in metrics.jsonl has a digest of the updated weights, "
-             "beside that of all batches. 0: it never has."},
+     .help = "Every this many steps the line in metrics.jsonl, where the step has one, has a "
+             "digest of the updated weights, beside that of all batches. 0: it never has."},
     {"log.report", BOOLEAN(log.report, "true"), NEUTRAL,
      .help = "Whether `report.html`, a page with charts, is written into the run directory as the "
              "run goes, and when it ends. `lmtrain report RUN` writes it at any time."},

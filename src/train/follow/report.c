@@ -9,7 +9,9 @@ static bool has_new_figures(const lm_trainer *t) {
 
 static lm_status report(lm_trainer *t, lm_error *err) {
     const lm_step_figures *f = &t->figures;
-    lm_status status = lm_metrics_step(&t->metrics, f, lm_trainer_data_figures(t), err);
+    lm_status status = LM_OK;
+    if (lm_trainer_logs(t, f->step))
+        status = lm_metrics_step(&t->metrics, f, lm_trainer_data_figures(t), err);
     if (status != LM_OK) return status;
     if (t->progress.peak_flops == 0) lm_trainer_measure_peak(t);
     lm_progress_step(&t->progress, f->step, f->loss, f->tokens_per_s);

@@ -1,10 +1,17 @@
 /* Events for TensorBoard (log.tensorboard): of each step, of evaluations, samples and layers. */
 #include "train/follow.h"
 
+/* Its figures have the interval of the lines of metrics, those of its layers have their own. */
+static bool has_step(const lm_trainer *t) {
+    int64_t step = t->figures.step;
+    return t->event_marks.step < step &&
+           (lm_trainer_logs(t, step) || lm_layers_has(&t->layers, step));
+}
+
 static bool has_new(const lm_trainer *t) {
     const lm_event_marks *m = &t->event_marks;
-    return t->events.path && (m->step < t->figures.step || m->evaluation < t->state.val_step ||
-                              m->sample < t->sampling.step);
+    return t->events.path &&
+           (has_step(t) || m->evaluation < t->state.val_step || m->sample < t->sampling.step);
 }
 
 static void put_step(lm_trainer *t) {
@@ -14,7 +21,9 @@ static void put_step(lm_trainer *t) {
     lm_events_scalar(&t->events, "grad_norm", f->grad_norm);
     lm_events_scalar(&t->events, "tokens_per_s", f->tokens_per_s);
     lm_events_scalar(&t->events, "tokens", (double)f->tokens);
-    if (!lm_layers_has(&t->layers, f->step)) return;
+}
+
+static void put_layers(lm_trainer *t) {
     for (int64_t i = 0; i < t->layers.count; i++) {
         const lm_layer_figures *l = &t->layers.figures[i];
         lm_text tag = {0};
@@ -52,7 +61,10 @@ static lm_status put(lm_trainer *t, lm_error *err) {
     lm_event_marks *m = &t->event_marks;
     (void)err; /* a reader's file does not end the run */
     lm_events_begin(&t->events, t->state.step);
-    if (m->step < t->figures.step) put_step(t);
+    if (m->step < t->figures.step) {
+        if (lm_trainer_logs(t, t->figures.step)) put_step(t);
+        if (lm_layers_has(&t->layers, t->figures.step)) put_layers(t);
+    }
     if (m->evaluation < t->state.val_step) put_evaluation(t);
     if (m->sample < t->sampling.step && t->sampling.text.length > 0) put_sample(t);
     *m = (lm_event_marks){t->figures.step, t->state.val_step, t->sampling.step};
