@@ -292,7 +292,7 @@ format:  ## reformat every source file
 STRIP   := $(shell $(CC) -print-prog-name=strip 2>/dev/null)
 DEST    := $(DESTDIR)$(PREFIX)
 # The binary prints the manual page and the completions. RUN=command runs one for another machine.
-SHARED := man/man1 doc/lmtrain/configs bash-completion/completions zsh/site-functions fish/vendor_completions.d
+SHARED := man/man1 doc/lmtrain/configs/sweeps bash-completion/completions zsh/site-functions fish/vendor_completions.d
 install: $(BINARY)  ## install to PREFIX (default /usr/local), below DESTDIR: binary, manual page, completions
 	$(Q)for d in bin $(addprefix share/,$(SHARED)); do mkdir -p '$(DEST)'/$$d || exit; done
 	$(Q)install -m 755 $(BINARY) '$(DEST)/bin/lmtrain' && $(STRIP) '$(DEST)/bin/lmtrain'
@@ -301,7 +301,8 @@ install: $(BINARY)  ## install to PREFIX (default /usr/local), below DESTDIR: bi
 	$(Q)$(RUN) $(BINARY) help --completion zsh >'$(DEST)/share/zsh/site-functions/_lmtrain'
 	$(Q)$(RUN) $(BINARY) help --completion fish >'$(DEST)/share/fish/vendor_completions.d/lmtrain.fish'
 	$(Q)install -m 644 README.md '$(DEST)/share/doc/lmtrain/'
-	$(Q)install -m 644 configs/* '$(DEST)/share/doc/lmtrain/configs/'
+	$(Q)install -m 644 $(wildcard configs/*.*) '$(DEST)/share/doc/lmtrain/configs/'
+	$(Q)install -m 644 configs/sweeps/* '$(DEST)/share/doc/lmtrain/configs/sweeps/'
 	@echo 'installed: $(DEST)/bin/lmtrain'
 uninstall:  ## remove what install put there
 	rm -f '$(DEST)/bin/lmtrain' '$(DEST)/share/man/man1/lmtrain.1' \

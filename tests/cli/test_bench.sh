@@ -57,7 +57,7 @@ gemm_and_layers() {
     check "bench --only layers prints the loss head" exits_saying 0 "bf16 128 loss head" \
         "${bench[@]}" --only layers --match "128 loss"
     check "bench --json of layers has attention in each precision" bench_json layers \
-        "len(j['layers']) > 15 and sum('attention forward' in r['name'] for r in j['layers']) == 2 and
+        "len(j['layers']) > 15 and sum(r['name'][4:] == ' 128 attention forward' for r in j['layers']) == 2 and
         all(r['share'] > 0 for r in j['layers'])" --match " 128 "
 }
 scenario gemm_and_layers

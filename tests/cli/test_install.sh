@@ -27,6 +27,8 @@ installed() {
         same_as_printed fish/vendor_completions.d/lmtrain.fish --completion fish
     check "make install installs the example config" \
         cmp "$root/configs/quickstart.json" "$share/doc/lmtrain/configs/quickstart.json"
+    check "make install installs the example of a sweep" \
+        cmp "$root/configs/sweeps/lr.json" "$share/doc/lmtrain/configs/sweeps/lr.json"
     check "make uninstall succeeds" install_to uninstall
     check "make uninstall leaves no file" test -z "$(find "a root" -type f)"
 }
