@@ -3,6 +3,7 @@
 
 #include "base/message.h"
 #include "cli/commands.h"
+#include "sweep/cost.h"
 #include "sweep/directory.h"
 #include "sweep/emit.h"
 #include "sweep/leaderboard.h"
@@ -31,7 +32,7 @@ static const lm_option options[] = {
      LM_STORED(request, threads), .count = {.most = 1024}},
     {"quiet", NULL, "no progress; warnings, errors and the results only",
      LM_STORED(request, quiet)},
-    {"dry-run", NULL, "print the trials and stop", LM_STORED(request, dry_run)},
+    {"dry-run", NULL, "print the trials and what they cost, and stop", LM_STORED(request, dry_run)},
     {"print-schema", NULL, "print a JSON Schema of sweep files for editors and stop",
      LM_STORED(request, print_schema), .alone = true},
     {"print-reference", NULL, "print the tables of keys as Markdown and stop",
@@ -103,7 +104,7 @@ static lm_status print_trials(const lm_sweep *s, lm_error *err) {
         lm_sweep_describe(s, i, &t);
         lm_text_append(&t, "\n", 1);
     }
-    lm_status status = lm_print(&t, err);
+    lm_status status = lm_print_after(lm_sweep_cost(s, &t, err), &t, err);
     lm_text_free(&t);
     return status;
 }

@@ -150,20 +150,15 @@ static lm_status replace(const lm_sweep *s, const char *name, lm_text *text, lm_
 /* The config of a setting, every key, with a run directory of its own. */
 static lm_status write_best(const lm_sweep *s, const lm_rank *best, lm_error *err) {
     lm_config c = {0};
-    lm_overrides o;
     lm_text text = {0};
     char *dir = lm_sweep_path(s, "best");
-    lm_overrides_make(&o, s, best->setting, lm_sweep_seed(s, 0), dir);
-    lm_status status = dir && !o.no_memory ? LM_OK : lm_error_no_memory(err, NULL);
-    if (status == LM_OK)
-        status = lm_config_parse(&c, s->base_file, lm_text_cstr(&s->base_source),
-                                 s->base_source.length, (const char *const *)o.items, o.count, err);
+    lm_status status =
+        dir ? lm_sweep_config(s, best->setting, dir, &c, err) : lm_error_no_memory(err, NULL);
     if (status == LM_OK) {
         lm_config_print(&c, &text);
         status = replace(s, "best.json", &text, err);
     }
     lm_config_free(&c);
-    lm_overrides_free(&o);
     free(dir);
     return status;
 }

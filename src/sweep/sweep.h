@@ -98,6 +98,12 @@ void lm_overrides_make(lm_overrides *o, const lm_sweep *s, int64_t setting, int6
                        const char *dir);
 void lm_overrides_free(lm_overrides *o);
 
+/* The config of the setting's first trial, in this run directory; free *c, after an error too. */
+lm_status lm_sweep_config(const lm_sweep *s, int64_t setting, const char *dir, lm_config *c,
+                          lm_error *err);
+/* Prefixes an error with the setting's first trial and its values. */
+void lm_sweep_name_trial(const lm_sweep *s, int64_t setting, lm_error *err);
+
 /* malloc'd "DIR/trials/00017"; NULL: out of memory. */
 char *lm_trial_dir(const char *dir, int64_t trial);
 

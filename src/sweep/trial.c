@@ -111,28 +111,36 @@ static double find_cost(const lm_config *c) {
     return plan.flops_per_token * (double)c->train.batch * (double)model.context_length;
 }
 
+lm_status lm_sweep_config(const lm_sweep *s, int64_t setting, const char *dir, lm_config *c,
+                          lm_error *err) {
+    lm_overrides o;
+    *c = (lm_config){0};
+    lm_overrides_make(&o, s, setting, lm_sweep_seed(s, 0), dir);
+    lm_status status = o.no_memory ? lm_error_no_memory(err, s->file)
+                                   : lm_config_parse(c, s->base_file, lm_text_cstr(&s->base_source),
+                                                     s->base_source.length,
+                                                     (const char *const *)o.items, o.count, err);
+    lm_overrides_free(&o);
+    return status;
+}
+
+void lm_sweep_name_trial(const lm_sweep *s, int64_t setting, lm_error *err) {
+    lm_text values = {0};
+    lm_sweep_describe(s, setting, &values);
+    lm_error_prefix(err, "%s: trial %lld (%-s)", s->file, (long long)(setting * s->options.n_seeds),
+                    lm_text_cstr(&values));
+    lm_text_free(&values);
+}
+
 lm_status lm_sweep_check_setting(lm_sweep *s, int64_t setting, lm_error *err) {
     lm_setting *info = &s->settings[setting];
-    lm_overrides o;
-    lm_config c = {0};
+    lm_config c;
     *info = (lm_setting){0};
-    lm_overrides_make(&o, s, setting, lm_sweep_seed(s, 0), "x");
-    lm_status status = LM_OK;
-    if (o.no_memory) status = lm_error_no_memory(err, s->file);
-    if (status == LM_OK)
-        status = lm_config_parse(&c, s->base_file, lm_text_cstr(&s->base_source),
-                                 s->base_source.length, (const char *const *)o.items, o.count, err);
+    lm_status status = lm_sweep_config(s, setting, "x", &c, err);
     if (status == LM_OK) status = find_rungs(s, &c, info, err);
     if (status == LM_OK) info->step_cost = find_cost(&c);
-    if (status == LM_ERR_USAGE) {
-        lm_text values = {0};
-        lm_sweep_describe(s, setting, &values);
-        lm_error_prefix(err, "%s: trial %lld (%-s)", s->file,
-                        (long long)(setting * s->options.n_seeds), lm_text_cstr(&values));
-        lm_text_free(&values);
-    }
+    if (status == LM_ERR_USAGE) lm_sweep_name_trial(s, setting, err);
     lm_config_free(&c);
-    lm_overrides_free(&o);
     return status;
 }
 

@@ -76,6 +76,35 @@ printed() {
     [ -z "$python" ] || check "the schema is JSON" "$python" -m json.tool schema
     check "the command needs a sweep" exits_saying 2 "expected --config FILE" "$lmtrain" sweep
 }
+# A rung's line: trials and FLOP. With the same model and rungs of 1, 2 and 4 of 4 steps: 4 settings for
+# one step, 2 for one more, 1 for two more are 8 steps of a setting; the base takes all 4.
+costs() {
+    given small
+    sed 's/"steps": 6/"steps": 4/; s/"every": 3/"every": 1/' base.json >base.4 && mv base.4 base.json
+    check "--dry-run says what all trials cost" exits_saying 0 "sweep     5 trials, " \
+        "$lmtrain" sweep --config sweep.json --dry-run
+    check "and how the time was found" grep -q "by steps measured here" out
+    check "and the disk" grep -q "^disk      at most .*iB of checkpoints at once" out
+    check "--dry-run writes nothing" test ! -e sw
+    sed 's/"method": "grid"/"points": 4, "halving": 2, "seeds": 2/' sweep.json >halving.json
+    check "with halving, --dry-run has the rungs" exits_saying 0 "rung 2    2 trials, " \
+        "$lmtrain" sweep --config halving.json --dry-run
+    flop() { sed -n "s/^$1 .* trials*, \([0-9.]*\) \([kMG]\)FLOP.*/\1 \2/p" out |
+        awk '{ print $1 * ($2 == "k" ? 1e3 : $2 == "M" ? 1e6 : 1e9) }'; }
+    check "rungs cost what their steps do" awk -v a="$(flop 'rung 0')" -v b="$(flop 'rung 1')" -v c="$(flop 'rung 2')" \
+        -v base="$(flop base)" -v all="$(flop sweep)" \
+        'function near(x, y) { return x > 0 && x / y > 0.98 && x / y < 1.02 }
+        BEGIN { exit !(near(a, 2 * b) && near(b, c) && near(a, base) && near(all, 3 * a)) }'
+    sed 's/"every": 7, "keep_last": 2/"every": 1, "keep_last": 1000000/; s/"steps": 4/"steps": 1000000/' base.json >base.big
+    sed 's/base.json/base.big/; s/"seeds": 2/"seeds": 1000/' halving.json >big.json
+    check "a sweep that the disk cannot hold is refused" exits_saying 1 "checkpoints of the sweep need up to" \
+        "$lmtrain" sweep --config big.json --dry-run
+    sed 's/train.bin/gone.bin/' base.json >base.gone
+    sed 's/base.json/base.gone/' sweep.json >gone.json
+    "$lmtrain" sweep --config gone.json --dry-run >out 2>err
+    check "missing data is an error of --dry-run" grep -q "trial 0 (the base config as it is).*gone.bin" err
+}
 scenario one_trial
+scenario costs
 scenario emitted
 scenario printed
