@@ -78,6 +78,8 @@ lm_status lm_file_make_directory(const char *path, lm_error *err);
 lm_status lm_file_make_directory_unsynced(const char *path, int *made, lm_error *err);
 bool lm_file_exists(const char *path);
 bool lm_file_is_directory(const char *path);
+/* Behind symbolic links. A device, a pipe or a socket is neither this nor a directory. */
+bool lm_file_is_regular(const char *path);
 uint64_t lm_file_size(const char *path);         /* bytes; 0 when it is not there */
 bool lm_file_same(const char *a, const char *b); /* both are there and one and the same */
 lm_status lm_file_remove(const char *path, lm_error *err);

@@ -23,6 +23,8 @@ typedef struct request {
     lm_machine_options machine;
 } request;
 
+#define SHARD_BYTES 5000000000 /* the size of a shard of Hugging Face's own files */
+
 static const lm_option options[] = {
     LM_OPTION_CHECKPOINT(request, checkpoint),
     {"to", "FORMAT",
@@ -39,7 +41,7 @@ static const lm_option options[] = {
      "with --to hf: the most bytes of weights in a file, of which there may be"
      " several",
      LM_STORED(request, shard_bytes),
-     .count = {.by_default = 5000000000, .least = 1, .most = INT64_MAX}},
+     .count = {.by_default = SHARD_BYTES, .least = 1, .most = INT64_MAX}},
     {"tokenizer", "NAME_OR_FILE",
      "the tokenizer of the model's tokens, for a run that does not know it",
      LM_STORED(request, tokenizer)},
@@ -173,6 +175,11 @@ static lm_status run(const void *given, lm_error *err) {
     lm_session session = {0};
     lm_saved saved = {0};
     lm_text skipped = {0};
+    if (r->to != LM_INTEROP_HF && r->shard_bytes != SHARD_BYTES)
+        return lm_error_set(
+            err, LM_ERR_USAGE,
+            "export: --shard-bytes is of --to hf: --to %s writes one file of weights",
+            lm_interop_format_name(r->to));
     lm_status status = lm_checkpoint_argument("export", &r->saved, r->checkpoint, &path, err);
     if (status == LM_OK) status = lm_machine_session(&r->machine, &session, err);
     if (status != LM_OK) goto out;

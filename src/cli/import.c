@@ -41,10 +41,19 @@ static lm_status find_output(const request *r, char **path, lm_error *err) {
     if (!*r->output)
         return lm_error_set(err, LM_ERR_USAGE, "--output: expected a name, found an empty one");
     if (lm_text_ends_with(r->output, ".npz")) {
+        if (lm_file_exists(r->output) && !lm_file_is_regular(r->output))
+            return lm_error_set(err, LM_ERR_USAGE,
+                                "%s: expected a regular file, or no such name, found %s", r->output,
+                                lm_file_is_directory(r->output) ? "a directory" : "something else");
         *path = strdup(r->output);
         if (!*path) status = lm_error_no_memory(err, r->output);
         goto out;
     }
+    if (lm_file_exists(r->output) && !lm_file_is_directory(r->output))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "%s: expected a directory, no such name, or a checkpoint's name, which"
+                            " ends in .npz, found a file",
+                            r->output);
     directory = lm_file_join(r->output, "checkpoints");
     resolved = lm_file_join(r->output, "resolved.json");
     *path = directory ? lm_checkpoint_path(directory, 0) : NULL;
@@ -77,7 +86,9 @@ static lm_status shorten(const request *r, lm_saved *saved, lm_error *err) {
     return LM_OK;
 }
 
-static void describe(const lm_saved *saved, const char *path, uint64_t bytes, lm_text *out) {
+static void describe(const request *r, const lm_saved *saved, const char *path, uint64_t bytes,
+                     lm_text *out) {
+    const bool refused = r->tokenizer && strcmp(r->tokenizer, "none") == 0;
     const lm_interop_source *source = &saved->foreign->source;
     const lm_model_options *m = &saved->config.model;
     char parameters[32], size[32];
@@ -90,7 +101,9 @@ static void describe(const lm_saved *saved, const char *path, uint64_t bytes, lm
     for (const char *at = lm_text_cstr(&source->said); *at; at += strcspn(at, "\n") + 1)
         lm_text_say(out, "  %.*s\n", (int)strcspn(at, "\n"), at);
     lm_text_say(out, "tokenizer  %s\n",
-                *saved->state.tokenizer ? saved->state.tokenizer : "none came along");
+                *saved->state.tokenizer ? saved->state.tokenizer
+                : refused               ? "none, as --tokenizer says"
+                                        : "none came along");
     lm_text_say(out, "written    %s: %s\n", path, lm_text_bytes(size, sizeof size, (double)bytes));
 }
 
@@ -111,7 +124,7 @@ static lm_status run(const void *given, lm_error *err) {
     status = lm_saved_write_foreign(&saved, path, session.compute.pool, &bytes, err);
     lm_stop_restore();
     if (status != LM_OK) goto out;
-    describe(&saved, path, bytes, &out);
+    describe(r, &saved, path, bytes, &out);
     status = lm_print(&out, err);
 out:
     lm_text_free(&out);

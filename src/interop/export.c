@@ -57,6 +57,10 @@ static lm_status check_output(const lm_interop_export *e, lm_error *err) {
                             "%s: expected a file, or no such name, found a"
                             " directory",
                             e->output);
+    if (lm_file_exists(e->output) && !lm_file_is_regular(e->output))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "%s: expected a regular file, or no such name, found something else",
+                            e->output);
     if (e->force || !lm_file_exists(e->output) || kind->is_ours(e->output)) return LM_OK;
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s: lmtrain did not write this file; add --force to replace it, or name"

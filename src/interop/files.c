@@ -95,7 +95,12 @@ static lm_status is_ours(const lm_interop_files *f, const char *name, const char
 static lm_status check_ours(const lm_interop_files *f, const char *name, const char *path,
                             lm_error *err) {
     bool ours;
-    if (f->force || !lm_file_exists(path)) return LM_OK;
+    if (!lm_file_exists(path)) return LM_OK;
+    if (!lm_file_is_regular(path))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "%s: expected a regular file, or no such name, found %s", path,
+                            lm_file_is_directory(path) ? "a directory" : "something else");
+    if (f->force) return LM_OK;
     lm_status status = is_ours(f, name, path, &ours, err);
     if (status != LM_OK || ours) return status;
     return lm_error_set(err, LM_ERR_USAGE,

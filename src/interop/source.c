@@ -82,15 +82,26 @@ static void check_special(lm_interop_source *s) {
         lm_interop_add_end(special, check_token(s, "end", lm_interop_end_at(&was, i)));
 }
 
+/* What cannot be read says so; the rest is read, and no reader knows it. */
+static lm_status not_a_model(const char *path, lm_error *err) {
+    lm_file_reader r;
+    if (!lm_file_is_directory(path)) {
+        lm_status status = lm_file_reader_open(&r, path, err);
+        if (status != LM_OK) return status;
+        lm_file_reader_close(&r);
+    }
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s: expected a model: a directory with config.json, a .gguf, or a file of"
+                        " llama2.c, llm.c or (as .safetensors) nanoGPT",
+                        path);
+}
+
 lm_status lm_interop_open(lm_interop_source *s, const char *path, lm_error *err) {
     *s = (lm_interop_source){.options = lm_interop_options(), .kept = lm_interop_kept_none()};
     lm_status status = LM_OK;
     if (!(s->path = file_in(path))) return lm_error_no_memory(err, path);
     if (!(s->reader = find_reader(s->path))) {
-        status = lm_error_set(err, LM_ERR_USAGE,
-                              "%s: expected a model: a directory with config.json, a .gguf, or a"
-                              " file of llama2.c, llm.c or (as .safetensors) nanoGPT",
-                              path);
+        status = not_a_model(path, err);
         goto out;
     }
     if ((status = s->reader->open(s, err)) != LM_OK) goto out;

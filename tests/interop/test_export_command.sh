@@ -89,6 +89,16 @@ outputs() {
         "$lmtrain" export run --to gguf --output run
     check "a file is no place for a directory" exits_saying 2 "expected a directory" \
         "$lmtrain" export run --to hf --output m.gguf
+    mkfifo pipe.gguf && mkdir -p held/config.json
+    check "a pipe is not replaced, even by force" exits_saying 2 "expected a regular file" \
+        "$lmtrain" export run --to gguf --output pipe.gguf --force
+    check "it is a pipe still" test -p pipe.gguf
+    check "nor is a directory of a file's name" exits_saying 2 "found a directory" \
+        "$lmtrain" export run --to hf --output held --force
+    check "and nothing is written beside it" fails ls held/model.safetensors
+    check "the size of shards is refused where there are none" \
+        exits_saying 2 "--shard-bytes is of --to hf: --to gguf writes one file" \
+        "$lmtrain" export run --to gguf --output m.gguf --shard-bytes 1000
 }
 outputs_without_disk() {
     given trained

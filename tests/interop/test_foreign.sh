@@ -92,3 +92,20 @@ long_context() {
         sh -c 'ulimit -v 1500000; exec "$@"' sh "$lmtrain" generate long --tokens 20 --prompt x --threads 1
 }
 scenario long_context
+
+outputs() {
+    check "a source that is not there is said to be missing" exits_saying 1 "gone.gguf: cannot open: No such file" \
+        "$lmtrain" import gone.gguf --output m
+    mkfifo pipe.npz && : >file
+    check "a source that is no file is said to be none" exits_saying 1 "pipe.npz: expected a regular file" \
+        "$lmtrain" import pipe.npz --output m
+    check "an empty file is no model" exits_saying 2 "file: expected a model" "$lmtrain" import file --output m
+    check "a pipe is not replaced, even by force" exits_saying 2 "pipe.npz: expected a regular file" \
+        "$lmtrain" import "$models/q4.gguf" --output pipe.npz --force
+    check "it is a pipe still" test -p pipe.npz
+    check "a file is no run directory" exits_saying 2 "file: expected a directory" \
+        "$lmtrain" import "$models/q4.gguf" --output file
+    check "a tokenizer that is not wanted is not said to be missing" exits_saying 0 "none, as --tokenizer says" \
+        "$lmtrain" import "$models/llama" --output m.npz --tokenizer none
+}
+scenario outputs

@@ -165,9 +165,9 @@ import_command() {
     check "import makes a directory that other commands take" exits_saying 0 "written    run/checkpoints/" \
         "$lmtrain" import "$models/llama" --output run
     check "inspect shows it" exits_saying 0 "step-0000000000.npz" "$lmtrain" inspect run
-    check "no model is an error that says what one is" exits_saying 2 "expected a model: " \
+    check "a device is no model" exits_saying 1 "expected a regular file" \
         "$lmtrain" import /dev/null --output none.npz
-    check "--tokenizer takes one of its own" exits_saying 2 "has 256 tokens, its model only 32" \
+    check "--tokenizer takes one of its own" exits_saying 1 "expected a regular file" \
         "$lmtrain" import "$models/llama" --output none.npz --tokenizer bytes
     check "an output without a name is refused" exits_saying 2 "--output: expected a name" \
         "$lmtrain" import "$models/llama" --output ""
