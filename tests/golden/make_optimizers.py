@@ -137,7 +137,7 @@ def text(x):
 
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "optimizers.h"), "w") as f:
-    f.write("/* Written by make_optimizers.py. */\n")
+    f.write("/* Written by make_optimizers.py. */\n#include \"optim/optimizer.h\"\n\n")
     f.write("enum { GOLDEN_N = %d, GOLDEN_STEPS = %d, GOLDEN_TOKENS = %d };\n" % (N, STEPS, TOKENS))
     f.write("static const struct {\n    const char *name;\n    lm_optimizer_options options;\n")
     f.write("    double weights[%d];\n} golden_optimizers[] = {\n" % N)

@@ -1,4 +1,6 @@
 /* Written by make_optimizers.py. */
+#include "optim/optimizer.h"
+
 enum { GOLDEN_N = 8, GOLDEN_STEPS = 20, GOLDEN_TOKENS = 100 };
 static const struct {
     const char *name;

@@ -2,6 +2,8 @@
 #ifndef TESTS_VIEW_RUN_FILES_H
 #define TESTS_VIEW_RUN_FILES_H
 
+#include "tests/support/test.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
