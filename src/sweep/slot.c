@@ -19,6 +19,7 @@
 #include "sweep/spawn.h"
 #include "sweep/worker.h"
 #include "train/run_dir.h"
+#include "train/setup.h"
 
 /* ---- beginning --------------------------------------------------------------------------------*/
 
@@ -190,6 +191,18 @@ static void end_failed(lm_worker *w, lm_slot *slot, lm_result *r) {
     give_up(w, slot, why, r);
 }
 
+/* A trial that failed because its data cannot be opened fails as often as it is tried, and the
+ * others with it: that is told by opening the data here, too. */
+static bool lacks_data(const lm_worker *w, const lm_slot *slot) {
+    lm_config c;
+    lm_error why;
+    int64_t setting = slot->task.trial / w->sweep->options.n_seeds;
+    bool lacks = lm_sweep_config(w->sweep, setting, w->sweep->options.dir, &c, &why) == LM_OK &&
+                 lm_setup_resolve(&c, &why) != LM_OK;
+    lm_config_free(&c);
+    return lacks;
+}
+
 void lm_slot_end(lm_worker *w, lm_slot *slot, int status) {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     lm_result r = {.exit_code = code, .loss = NAN};
@@ -211,6 +224,9 @@ void lm_slot_end(lm_worker *w, lm_slot *slot, int status) {
         slot->taken = false; /* it was asked to stop, and saved */
     } else if (code == (int)w->sweep->base.run.interrupt_exit_code) {
         w->interrupted = code; /* near the end of the scheduler's job */
+        slot->taken = false;
+    } else if (code == LM_ERR_RUNTIME && lacks_data(w, slot)) {
+        stop_sweep(w, slot);
         slot->taken = false;
     } else {
         end_failed(w, slot, &r);

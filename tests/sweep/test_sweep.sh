@@ -131,6 +131,10 @@ bad_ends() {
     sed -i 's|"optimizer.lr": {.*|"data.train": {"choice": ["train.bin", "short.bin"]}}|; s/"points": 2/"method": "grid"/' usage.json
     check "a usage error stops the sweep and names the trial's values" \
         exits_saying 2 'data.train = "short.bin"' "$lmtrain" sweep --config usage.json --parallel 1
+    sed 's|"dir": "usage"|"dir": "missing"|; s|short.bin|missing.bin|' usage.json >missing.json
+    check "data that is missing stops the sweep at once and names the trial's values" \
+        exits_saying 2 'data.train = "missing.bin"' "$lmtrain" sweep --config missing.json --parallel 1
+    check "it is tried once" test "$(cat missing/trials/*.log | grep -c missing.bin)" -eq 1
     sweep_file diverges '"method": "grid", "seeds": 2'
     sed -i 's|{"log_uniform": .*|[1e-3, 1e5], "optimizer.name": "if(optimizer.lr > 1, '"'momentum', 'adamw')\"}|" diverges.json
     sed -i 's|"batch": 4}|"batch": 4, "clip_norm": 0}|' diverges.json
