@@ -167,7 +167,7 @@ import_command() {
     check "inspect shows it" exits_saying 0 "step-0000000000.npz" "$lmtrain" inspect run
     check "a device is no model" exits_saying 1 "expected a regular file" \
         "$lmtrain" import /dev/null --output none.npz
-    check "--tokenizer takes one of its own" exits_saying 1 "expected a regular file" \
+    check "--tokenizer takes one of its own" exits_saying 2 "has 256 tokens, its model only 32" \
         "$lmtrain" import "$models/llama" --output none.npz --tokenizer bytes
     check "an output without a name is refused" exits_saying 2 "--output: expected a name" \
         "$lmtrain" import "$models/llama" --output ""
