@@ -3,6 +3,7 @@
 #ifndef LM_BASE_NUMBERS_H
 #define LM_BASE_NUMBERS_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,11 @@ static inline size_t lm_size_min(size_t a, size_t b) {
 }
 static inline size_t lm_size_max(size_t a, size_t b) {
     return a > b ? a : b;
+}
+
+/* x, but a NaN without its sign: the sign is the CPU's choice, and printf shows it as "-nan". */
+static inline double lm_plain_nan(double x) {
+    return isnan(x) ? (double)NAN : x;
 }
 
 /* ceil(a / b) and the least multiple of b that is not below a; a >= 0, b > 0, a + b - 1 fits. */

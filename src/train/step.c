@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/numbers.h"
 #include "optim/clip.h"
 #include "train/pace.h"
 #include "train/trainer.h"
@@ -76,8 +77,8 @@ static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
                         "step %" PRId64 ": the %s stopped being finite (loss %g, gradient norm"
                         " %g, learning rate %g); a lower optimizer.lr, a longer"
                         " schedule.warmup_steps or train.clip_norm may help",
-                        f->step, isfinite(f->loss) ? "gradient" : "loss", f->loss, f->grad_norm,
-                        f->lr);
+                        f->step, isfinite(f->loss) ? "gradient" : "loss", lm_plain_nan(f->loss),
+                        lm_plain_nan(f->grad_norm), f->lr);
 }
 
 /* Part 3: clips the gradient and updates the weights. */

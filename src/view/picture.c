@@ -132,7 +132,10 @@ static void put_one(const lm_view_run *r, const lm_look *look, lm_text *out) {
     put_line(look, &line, out);
     line.length = 0;
     put_bold(look, true, &line);
-    lm_text_printf(&line, "loss %.4f", loss_of(r));
+    if (isnan(loss_of(r)))
+        lm_text_printf(&line, "no loss yet");
+    else
+        lm_text_printf(&line, "loss %.4f", loss_of(r));
     if (val && val->count > 0) lm_text_printf(&line, "  val %.4f", val->last);
     put_bold(look, false, &line);
     if (val && val->count > 0)

@@ -1,11 +1,13 @@
 #include "tests/support/test.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bf16.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/numbers.h"
 
 static float from_bits(uint32_t bits) {
     float f;
@@ -74,12 +76,25 @@ static void test_clocks(void **state) {
     assert_true(lm_clock_unix_seconds() > 1.7e9 && lm_clock_unix_seconds() < 1e11);
 }
 
+/* The message of a loss that is not finite is the same on every CPU. */
+static void test_a_nan_has_no_sign(void **state) {
+    (void)state;
+    char a[16], b[16], c[16];
+    snprintf(a, sizeof a, "%g", lm_plain_nan(copysign((double)NAN, -1)));
+    snprintf(b, sizeof b, "%g", lm_plain_nan(-(double)INFINITY));
+    snprintf(c, sizeof c, "%g", lm_plain_nan(-2.5));
+    assert_string_equal(a, "nan");
+    assert_string_equal(b, "-inf");
+    assert_string_equal(c, "-2.5");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_are_little_endian),
         cmocka_unit_test(test_bf16_rounding),
         cmocka_unit_test(test_bf16_nearest),
         cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_a_nan_has_no_sign),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

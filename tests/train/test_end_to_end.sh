@@ -114,6 +114,8 @@ divergence() {
     check "a run that diverges exits with 3 and says what is not finite" \
         exits_saying 3 "stopped being finite" \
         diverges --set train.clip_norm=0 --set optimizer.name=sgd
+    check "what is not a number has no sign, which CPUs choose" \
+        sh -c '! grep -q -e -nan run/summary.json'
     check "a run that diverges says so in its summary" grep -q '"state": "diverged"' run/summary.json
 }
 scenario divergence

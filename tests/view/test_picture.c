@@ -118,11 +118,29 @@ static void test_what_is_said(void **state) {
     for (int k = 0; k < 3; k++) lm_view_run_free(&runs[k]);
 }
 
+/* A run that has just begun, or of whose lines none could be read. */
+static void test_a_run_without_losses(void **state) {
+    (void)state;
+    lm_view_run run = {0};
+    lm_error err;
+    lm_text t = {0};
+    const lm_look look = {100, 24, false, false};
+    write_file("begun", "metrics.jsonl", "w", "not a line\n");
+    assert_int_equal(lm_view_run_open(&run, "begun", &err), LM_OK);
+    assert_int_equal(lm_view_run_read(&run, &err), LM_OK);
+    lm_picture_print(&run, 1, &look, &t);
+    assert_non_null(strstr(lm_text_cstr(&t), "no loss yet"));
+    assert_null(strstr(lm_text_cstr(&t), "nan"));
+    lm_text_free(&t);
+    lm_view_run_free(&run);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dots),
         cmocka_unit_test(test_a_picture_fits_its_terminal),
         cmocka_unit_test(test_what_is_said),
+        cmocka_unit_test(test_a_run_without_losses),
     };
     return cmocka_run_group_tests(tests, enter_tempdir, tempdir_close);
 }

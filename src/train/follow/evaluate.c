@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "base/numbers.h"
 #include "machine/stop.h"
 #include "train/evaluate.h"
 #include "train/follow.h"
@@ -19,7 +20,7 @@ static lm_status evaluate_set(lm_trainer *t, const lm_source *set, double *loss,
     if (status != LM_OK || *evaluated == 0 || isfinite(*loss)) return status;
     return lm_error_set(
         err, LM_ERR_DIVERGED, "step %" PRId64 ": the validation loss%s%s stopped being finite (%g)",
-        t->state.step, set->named ? " of " : "", set->named ? set->name : "", *loss);
+        t->state.step, set->named ? " of " : "", set->named ? set->name : "", lm_plain_nan(*loss));
 }
 
 /* The first set is what val_loss, the best loss and the checkpoints that are kept for it go by. */
