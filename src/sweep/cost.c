@@ -234,7 +234,7 @@ static sum put_work(lm_text *out, const costs *c, const lm_sweep *s) {
             n += (double)members(s, end - first, rung);
         }
         sum here = of_rung(c, s, n, rung);
-        snprintf(name, sizeof name, "rung %d", rung);
+        snprintf(name, sizeof name, "rung %d", rung + 1);
         if (s->rungs > 1) put_sum(out, name, &here, c);
         if (rung > 0) here.trials = 0; /* the same trials, which go on */
         add(&whole, &here);

@@ -87,11 +87,11 @@ costs() {
     check "and the disk" grep -q "^disk      at most .*iB of checkpoints at once" out
     check "--dry-run writes nothing" test ! -e sw
     sed 's/"method": "grid"/"points": 4, "halving": 2, "seeds": 2/' sweep.json >halving.json
-    check "with halving, --dry-run has the rungs" exits_saying 0 "rung 2    2 trials, " \
+    check "with halving, --dry-run has the rungs" exits_saying 0 "rung 3    2 trials, " \
         "$lmtrain" sweep --config halving.json --dry-run
     flop() { sed -n "s/^$1 .* trials*, \([0-9.]*\) \([kMG]\)FLOP.*/\1 \2/p" out |
         awk '{ print $1 * ($2 == "k" ? 1e3 : $2 == "M" ? 1e6 : 1e9) }'; }
-    check "rungs cost what their steps do" awk -v a="$(flop 'rung 0')" -v b="$(flop 'rung 1')" -v c="$(flop 'rung 2')" \
+    check "rungs cost what their steps do" awk -v a="$(flop 'rung 1')" -v b="$(flop 'rung 2')" -v c="$(flop 'rung 3')" \
         -v base="$(flop base)" -v all="$(flop sweep)" \
         'function near(x, y) { return x > 0 && x / y > 0.98 && x / y < 1.02 }
         BEGIN { exit !(near(a, 2 * b) && near(b, c) && near(a, base) && near(all, 3 * a)) }'
