@@ -3,35 +3,11 @@
 #include "tests/support/test.h"
 
 #include "tests/fuzz/expression.c"
-#include "tests/support/draws.h"
-
-enum { ROUNDS = 8000, ROOM = 200 };
-
-static lm_draws draws = {.seed = 41};
+#include "tests/support/mutations.h"
 
 static const char *const pieces[] = {"(", ")",    "'",    "if(", "and ", "not ",  "^", "-",
                                      "<", "==",   "1e9",  ",",   "a.b",  "0",     "%", "/0",
                                      "!", "min(", "true", "||",  "\"",   "sqrt(", ".", " "};
-
-static size_t mutate(char *text, size_t size) {
-    size_t at = lm_draw(&draws, size + 1), n = 1 + lm_draw(&draws, 4);
-    const char *piece = pieces[lm_draw(&draws, sizeof pieces / sizeof *pieces)];
-    switch (lm_draw(&draws, 3)) {
-    case 0:
-        if (n > size - at) n = size - at;
-        memmove(text + at, text + at + n, size - at - n);
-        return size - n;
-    case 1:
-        if (at < size) text[at] = (char)(text[at] ^ 1 << lm_draw(&draws, 8));
-        return size;
-    default:
-        n = strlen(piece);
-        if (size + n > ROOM) return size;
-        memmove(text + at + n, text + at, size - at);
-        memcpy(text + at, piece, n);
-        return size + n;
-    }
-}
 
 static void test_mutations(void **state) {
     (void)state;
@@ -40,15 +16,15 @@ static void test_mutations(void **state) {
         "if(optimizer.name == 'adamw' and not (x >= 2), min(1, 2, y) ^ -2, log2(8) % 3)",
         "a or b && c != \"d\" || !true",
     };
-    for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++) {
-        for (int i = 0; i < ROUNDS; i++) {
-            char text[ROOM];
-            size_t size = strlen(seeds[s]);
-            memcpy(text, seeds[s], size);
-            for (size_t times = lm_draw(&draws, 5); times > 0; times--) size = mutate(text, size);
-            LLVMFuzzerTestOneInput((const uint8_t *)text, size);
-        }
-    }
+    lm_mutations m = {.draws = {.seed = 41},
+                      .rounds = 8000,
+                      .most = 4,
+                      .room = 200,
+                      .pieces = pieces,
+                      .n_pieces = sizeof pieces / sizeof *pieces,
+                      .target = LLVMFuzzerTestOneInput};
+    for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++)
+        lm_mutations_run(&m, seeds[s], strlen(seeds[s]));
 }
 
 int main(void) {
