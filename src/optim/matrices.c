@@ -57,13 +57,16 @@ static void small_task(void *argument, int64_t task, int worker) {
 
 void lm_matrices_run(const lm_compute *compute, const lm_matrix_job *list, int64_t n,
                      lm_matrices_make *make, const void *argument, const lm_arena *room) {
-    jobs j = {
-        .compute = compute, .jobs = list, .make = make, .argument = argument, .room = room->base};
+    const size_t threads = (size_t)lm_pool_threads(compute->pool);
+    jobs j = {.compute = compute,
+              .jobs = list,
+              .make = make,
+              .argument = argument,
+              .room = room->base,
+              .each = room->capacity / threads / LM_ALIGNMENT * LM_ALIGNMENT};
     int64_t large = 0;
     for (; large < n && is_large(&list[large].cost); large++)
         update(&j, compute, large, lm_arena_over(room->base, room->capacity));
-    for (int64_t i = large; i < n; i++)
-        if (list[i].cost.bytes > j.each) j.each = (size_t)lm_size_align(list[i].cost.bytes);
     j.jobs += large;
     lm_pool_run(compute->pool, n - large, small_task, &j);
 }
