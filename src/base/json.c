@@ -58,6 +58,18 @@ void lm_json_end(lm_json_writer *w) {
     append(w, level->is_array ? "]" : "}");
 }
 
+void lm_json_schema(lm_json_writer *w, const char *title) {
+    lm_json_object(w, NULL, LM_JSON_LINES);
+    lm_json_string(w, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    lm_json_string(w, "title", title);
+    lm_json_string(w, "type", "object");
+    lm_json_boolean(w, "additionalProperties", false);
+    lm_json_object(w, "properties", LM_JSON_LINES);
+    lm_json_object(w, "$schema", LM_JSON_LINE);
+    lm_json_string(w, "type", "string");
+    lm_json_end(w);
+}
+
 /* Length of text without white space at its end. */
 static size_t trimmed(const char *text, size_t length) {
     while (length > 0 && strchr(" \t\r\n", text[length - 1])) length--;

@@ -57,6 +57,9 @@ typedef struct lm_json_writer {
 void lm_json_object(lm_json_writer *w, const char *key, lm_json_layout layout);
 void lm_json_array(lm_json_writer *w, const char *key, lm_json_layout layout);
 void lm_json_end(lm_json_writer *w);
+/* Begins the JSON Schema (draft 2020-12) of a file that is an object of known keys and may name its
+ * schema: the schema and its "properties" are open, where the other keys go. */
+void lm_json_schema(lm_json_writer *w, const char *title);
 /* Go on in the object that is the whole text of w->out: its last bracket is taken off, which
  * lm_json_end puts back. */
 void lm_json_reopen(lm_json_writer *w, lm_json_layout layout);

@@ -224,15 +224,7 @@ static void write_required(lm_json_writer *w) {
 void lm_config_print_schema(lm_text *out) {
     lm_json_writer w = {.out = out};
     const lm_section *s;
-    lm_json_object(&w, NULL, LM_JSON_LINES);
-    lm_json_string(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
-    lm_json_string(&w, "title", "lmtrain run config");
-    lm_json_string(&w, "type", "object");
-    lm_json_boolean(&w, "additionalProperties", false);
-    lm_json_object(&w, "properties", LM_JSON_LINES);
-    lm_json_object(&w, "$schema", LM_JSON_LINE);
-    lm_json_string(&w, "type", "string");
-    lm_json_end(&w);
+    lm_json_schema(&w, "lmtrain run config");
     for (int i = 0; (s = lm_section_at(i)) != NULL; i++) write_section(s, &w);
     write_whole_paths(&w);
     lm_json_end(&w);

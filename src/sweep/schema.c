@@ -3,15 +3,7 @@
 
 void lm_sweep_print_schema(lm_text *out) {
     lm_json_writer w = {.out = out};
-    lm_json_object(&w, NULL, LM_JSON_LINES);
-    lm_json_string(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
-    lm_json_string(&w, "title", "lmtrain sweep");
-    lm_json_string(&w, "type", "object");
-    lm_json_boolean(&w, "additionalProperties", false);
-    lm_json_object(&w, "properties", LM_JSON_LINES);
-    lm_json_object(&w, "$schema", LM_JSON_LINE);
-    lm_json_string(&w, "type", "string");
-    lm_json_end(&w);
+    lm_json_schema(&w, "lmtrain sweep");
     lm_json_object(&w, "sweep", LM_JSON_LINES);
     lm_json_string(&w, "type", "object");
     lm_json_boolean(&w, "additionalProperties", false);
