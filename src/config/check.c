@@ -7,6 +7,7 @@
 #include "base/numbers.h"
 #include "config/parser.h"
 #include "config/schedules.h"
+#include "data/skips.h"
 #include "dist/lanes.h"
 
 enum { BUDGET_MOST = 60 };         /* bytes of train.budget: summary.json holds it */
@@ -269,6 +270,18 @@ static void check_token_bytes(lm_parser *p) {
                       (long long)bytes);
 }
 
+static void check_skip(lm_parser *p) {
+    const lm_origin *origin = origin_of(p, "data.skip");
+    lm_skips skips = {0};
+    lm_text problem = {0};
+    if (p->no_memory || origin->wrong) return;
+    if (!lm_skips_parse(&skips, p->config->data.skip, &problem) && !problem.failed)
+        lm_parser_problem(p, origin->place, "data.skip: %-s", lm_text_cstr(&problem));
+    p->no_memory |= problem.failed;
+    lm_text_free(&problem);
+    lm_skips_free(&skips);
+}
+
 void lm_parser_check(lm_parser *p) {
     for (int key = 0; key < lm_key_count(); key++)
         p->config->given[key] = *p->origins[key].place != '\0';
@@ -283,6 +296,7 @@ void lm_parser_check(lm_parser *p) {
     check_batch(p);
     if (p->problems.length == problems) check_lanes(p);
     check_token_bytes(p);
+    check_skip(p);
     lm_parser_check_groups(p);
     lm_parser_check_schedules(p);
     check_model(p);

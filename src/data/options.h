@@ -30,6 +30,7 @@ typedef struct lm_data_options {
     bool shuffle;               /* windows in a new order each epoch; else in file order */
     bool offsets;               /* and other windows each epoch */
     bool go_on;                 /* a resumed run takes other training data */
+    char *skip;                 /* windows that are passed over (skips.h); empty: none */
 } lm_data_options;
 
 void lm_data_sources_free(lm_data_sources *s); /* zero-initialised or twice is fine */

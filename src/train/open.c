@@ -134,6 +134,15 @@ lm_status lm_setup_resolve(lm_config *config, lm_error *err) {
     return status;
 }
 
+/* The config has been checked: it is a list of windows. */
+static lm_status open_skips(lm_setup *s, lm_error *err) {
+    lm_text problem = {0};
+    bool fine = lm_skips_parse(&s->skips, s->config->data.skip, &problem);
+    LM_ASSERT(fine || problem.failed);
+    lm_text_free(&problem);
+    return fine ? LM_OK : lm_error_no_memory(err, "data.skip");
+}
+
 lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas, bool quiet,
                         lm_error *err) {
     lm_status status;
@@ -142,6 +151,7 @@ lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask
     s->threads = threads > 0 ? threads : (int)config->run.threads;
     if (s->threads <= 0) s->threads = lm_cpu_threads(&s->threads_asked);
     lm_kernels_fill(&s->kernels, isas);
+    if ((status = open_skips(s, err)) != LM_OK) goto out;
     if ((status = resolve(s, err)) != LM_OK) goto out;
     if ((status = lm_setup_plan(s, err)) != LM_OK) goto out;
     for (int64_t i = 0; i < s->train.count && config->model.document_mask; i++)
@@ -166,6 +176,7 @@ lm_status lm_setup_take_offsets(lm_setup *s, bool offsets, lm_error *err) {
 void lm_setup_close(lm_setup *s) {
     lm_sources_close(&s->train);
     lm_sources_close(&s->val);
+    lm_skips_free(&s->skips);
     lm_tokenizer_close(s->tokens_of);
     lm_text_free(&s->tokenizer_file);
     lm_text_free(&s->kept);

@@ -4,6 +4,7 @@
 #define LM_TRAIN_SETUP_H
 
 #include "config/config.h"
+#include "data/skips.h"
 #include "data/sources.h"
 #include "model/model.h"
 #include "report/summary.h"
@@ -37,6 +38,7 @@ typedef struct lm_setup {
     int threads_asked;         /* by OMP_NUM_THREADS, which lowered the number to it; 0: not so */
     lm_sources train;          /* a mixture */
     lm_sources val;            /* empty: no validation */
+    lm_skips skips;            /* windows of train that the run passes over */
     char tokenizer[64];        /* the name of its kind; "" when not known */
     uint64_t tokenizer_digest; /* of its file; 0: it has none */
     lm_text tokenizer_file;    /* that file: a member of each checkpoint */
@@ -69,7 +71,8 @@ lm_status lm_setup_take_offsets(lm_setup *s, bool offsets, lm_error *err);
  * the model. When that fails, what does not depend on the data is filled in all the same. */
 lm_status lm_setup_resolve(lm_config *config, lm_error *err);
 
-/* Appends a line for each corpus of which something is not used: lm_sampler_print_unused. */
+/* Appends a line for each corpus of which something is not used (lm_sampler_print_unused), and one
+ * for data.skip. */
 void lm_setup_print_unused(const lm_setup *s, lm_text *out);
 
 /* Appends a line ("warning: ...") for each thing that is allowed but that hardly anyone means. */

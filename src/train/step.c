@@ -9,16 +9,23 @@
 #include "train/pace.h"
 #include "train/trainer.h"
 
-/* A micro-batch of windows into t->batch. The disk is asked for the one after it, which it has a
- * micro-batch's time to read. */
+/* The number, in the whole run, of window i of the step. */
+static int64_t window_at(const lm_trainer *t, int64_t i) {
+    return lm_skips_at(&t->setup.skips, t->state.samples, i);
+}
+
+/* A micro-batch of the step's windows into t->batch. The disk is asked for the one after it, which
+ * it has a micro-batch's time to read. */
 static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_error *err) {
-    const int64_t columns = t->config->model.context_length + 1;
+    const int64_t columns = t->config->model.context_length + 1, start = t->state.data_start;
+    const lm_sources *train = &t->setup.train;
     lm_phase before = lm_phase_enter(t->compute.phases, LM_PHASE_DATA);
     lm_status status = LM_OK;
-    first -= t->state.data_start;
     for (int64_t i = 0; i < count && status == LM_OK; i++)
-        status = lm_sources_window(&t->setup.train, first + i, t->batch + i * columns, err);
-    for (int64_t i = count; i < 2 * count; i++) lm_sources_expect(&t->setup.train, first + i);
+        status =
+            lm_sources_window(train, window_at(t, first + i) - start, t->batch + i * columns, err);
+    for (int64_t i = count; i < 2 * count; i++)
+        lm_sources_expect(train, window_at(t, first + i) - start);
     if (status == LM_OK) lm_audit_batch(&t->audit, t->batch, count * columns);
     lm_phase_leave(t->compute.phases, before);
     return status;
@@ -29,8 +36,8 @@ static double tokens_of(const lm_trainer *t) {
     return (double)(t->batch_windows * t->config->model.context_length);
 }
 
-/* Adds the gradients of windows first .. first+count-1 of the whole run, as a chain, to those that
- * the model has begun; each is scaled to its share of the step's mean loss. losses [count]:
+/* Adds the gradients of windows first .. first+count-1 of the step, as a chain, to those that the
+ * model has begun; each is scaled to its share of the step's mean loss. losses [count]:
  * overwritten. */
 static lm_status add_windows(lm_trainer *t, int64_t first, int64_t count, double *losses,
                              lm_error *err) {
@@ -38,7 +45,8 @@ static lm_status add_windows(lm_trainer *t, int64_t first, int64_t count, double
     float grad_scale = (float)(1.0 / tokens_of(t));
     for (int64_t done = 0, n; done < count; done += n) {
         n = lm_min(count - done, t->setup.plan.micro_batch);
-        lm_model_seed_dropout(t->model, (uint64_t)c->run.seed, (uint64_t)(first + done));
+        lm_model_seed_dropout(t->model, (uint64_t)c->run.seed,
+                              (uint64_t)(window_at(t, 0) + first + done));
         lm_status status = read_batch(t, first + done, n, err);
         if (status != LM_OK) return status;
         lm_model_forward_backward(t->model, t->batch, n, c->model.context_length, grad_scale);
@@ -56,8 +64,8 @@ static lm_status add_gradients(lm_trainer *t, lm_error *err) {
     lm_lanes_begin(&t->lanes, t->lane_buffers, lm_model_total(t->model));
     for (int64_t lane = 0; lane < o->lanes; lane++) {
         lm_model_begin_gradients(t->model, lm_lanes_buffer(&t->lanes));
-        lm_status status = add_windows(t, t->state.samples + lane * count, count,
-                                       t->window_losses + lane * count, err);
+        lm_status status =
+            add_windows(t, lane * count, count, t->window_losses + lane * count, err);
         if (status != LM_OK) return status;
         lm_model_end_gradients(t->model);
         lm_lanes_add(&t->lanes, &t->compute, lane);
@@ -129,7 +137,7 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     double took = lm_clock_seconds() - started;
     t->stepping += took;
     t->state.step = f.step;
-    t->state.samples += t->batch_windows;
+    t->state.samples = window_at(t, t->batch_windows - 1) + 1;
     t->state.tokens += (int64_t)tokens_of(t);
     t->state.train_loss = f.loss;
     t->state.digest = lm_audit_end(&t->audit);

@@ -1,3 +1,5 @@
+#include <inttypes.h>
+
 #include "machine/cpu.h"
 #include "train/setup.h"
 
@@ -21,6 +23,10 @@ void lm_setup_print_unused(const lm_setup *s, lm_text *out) {
         lm_sampler_print_unused(&s->train.items[i].sampler, out);
     for (int64_t i = 0; i < s->val.count; i++)
         lm_sampler_print_unused(&s->val.items[i].sampler, out);
+    int64_t skipped = lm_skips_count(&s->skips, 0, LM_SKIPS_MOST_WINDOW + 1);
+    if (skipped > 0)
+        lm_text_say(out, "not used of data.train: %" PRId64 " window%s by data.skip\n", skipped,
+                    skipped == 1 ? "" : "s");
 }
 
 void lm_setup_warnings(const lm_setup *s, lm_text *out) {

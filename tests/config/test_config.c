@@ -334,6 +334,7 @@ static void test_print_reads_back(void **state) {
         c.model.rope_high_freq_factor += c.model.rope_low_freq_factor; /* it must be above */
         c.run.seed = (int64_t)(lm_rng_uniform(&rng, draws++) * 9007199254740991.0);
         assert_true(lm_key_set_string(lm_key_at(lm_key_find("data.tokenizer")), &c, "bytes"));
+        assert_true(lm_key_set_string(lm_key_at(lm_key_find("data.skip")), &c, "96-111,4000"));
         lm_config_print(&c, &first);
         if (parse(&again, lm_text_cstr(&first), &err) != LM_OK)
             fail_msg("%s\n%s", err.message, lm_text_cstr(&first));

@@ -33,6 +33,11 @@ static const lm_key keys[] = {
     {"data.offsets", BOOLEAN(data.offsets, "true"), LEGACY("false"), WHEN(shuffles, "data.shuffle"),
      .help = "The windows of each epoch begin elsewhere, so that no two epochs have the same ones; "
              "each epoch has as many. false: each epoch has the windows of the first."},
+    {"data.skip", STRING(data.skip), MAY_CHANGE,
+     .help = "Windows of data.train that the run passes over: numbers and ranges, such as "
+             "\"96-111,4000\". Windows are numbered from 0 on in the order in which the run takes "
+             "them, through all epochs and sources: the numbers that metrics.jsonl names where "
+             "train.max_skips or train.rewind passed over some. The windows behind them move up."},
     {"data.shuffle", BOOLEAN(data.shuffle, "true"),
      .help = "Windows come in a new order in each epoch. false: in file order."},
 };
