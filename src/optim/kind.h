@@ -35,12 +35,13 @@ typedef struct lm_matrix_cost {
     double flops;
 } lm_matrix_cost;
 
-/* An update of `count` elements of a row from `first` on; of a matrix, of all its elements. */
+/* An update of `count` elements of a row; of a matrix, of all its elements. */
 typedef struct lm_update {
     const lm_compute *compute;
     const lm_optimizer_options *options; /* of the group */
     const lm_optimizer_row *row;
-    int64_t first, count;
+    int64_t first; /* their first in states of the row's shape, of which a slice may have a part */
+    int64_t count;
     int64_t lines;              /* of a matrix: it is [lines, row->shape[1]] */
     int64_t long_first;         /* of a matrix: its first element in a state LM_STATE_LONG_SIDE */
     int64_t step, steps;        /* t; that of the last step of the run */
@@ -51,7 +52,7 @@ typedef struct lm_update {
     float grad_scale;       /* g of the equations is grad_scale * gradients */
     const float *gradients; /* [count] */
     float *weights;         /* [count], in place */
-    float *const *states;   /* the row's states as a whole, in the order of the kind's list */
+    float *const *states;   /* what there is of the row's, in the order of the kind's list */
 } lm_update;
 
 typedef struct lm_optimizer_kind lm_optimizer_kind;

@@ -85,9 +85,22 @@ typedef struct lm_optimizer_row {
 
 typedef struct lm_optimizer lm_optimizer;
 
-/* What the states of these rows occupy; false when that does not fit 64 bits. */
+/* What one process of several updates and has the states of (ZeRO stage 1, Rajbhandari et al.
+ * 2020): elements [first, last) of the flat arrays. It takes what lm_optimizer_cut says. */
+typedef struct lm_optimizer_slice {
+    int64_t first, last;
+} lm_optimizer_slice;
+/* bounds [n + 1]: slice i of n is [bounds[i], bounds[i + 1]) of [0, total), about equal ones.
+ * Matrices that are updated as a whole stay whole. */
+void lm_optimizer_cut(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                      int64_t n_rows, int64_t total, int n, int64_t *bounds);
+
+/* What the states of these rows, or of a slice of them, occupy; false when that does not fit 64
+ * bits. */
 bool lm_optimizer_bytes(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
                         int64_t n_rows, uint64_t *bytes);
+bool lm_optimizer_slice_bytes(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                              int64_t n_rows, const lm_optimizer_slice *slice, uint64_t *bytes);
 
 /* Room for the steps of lm_optimizer_reserve, and their floating-point operations beside those by
  * element; false when the bytes do not fit 64 bits. */
@@ -103,10 +116,13 @@ bool lm_optimizer_work_of(const lm_optimizer_options *groups, const lm_optimizer
 int64_t lm_optimizer_array_count(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
                                  int64_t n_rows);
 
-/* For n_rows disjoint rows; groups, rows and parts are copied. States are zero. LM_ERR_RUNTIME
- * without memory, and *o is NULL. */
+/* For n_rows disjoint rows, or a slice of them; groups, rows and parts are copied. States are zero.
+ * LM_ERR_RUNTIME without memory, and *o is NULL. */
 lm_status lm_optimizer_create(lm_optimizer **o, const lm_optimizer_options *groups, int n_groups,
                               const lm_optimizer_row *rows, int64_t n_rows, lm_error *err);
+lm_status lm_optimizer_create_slice(lm_optimizer **o, const lm_optimizer_options *groups,
+                                    int n_groups, const lm_optimizer_row *rows, int64_t n_rows,
+                                    const lm_optimizer_slice *slice, lm_error *err);
 /* Once, before the first step: room for steps with a pool of so many threads. */
 lm_status lm_optimizer_reserve(lm_optimizer *o, int threads, lm_precision precision, lm_error *err);
 void lm_optimizer_free(lm_optimizer *o); /* NULL is fine */
@@ -119,9 +135,13 @@ typedef struct lm_optimizer_array {
     const char *row;   /* name of the row */
     int ndim;
     int64_t shape[2];
-    float *data; /* [shape]; owned by the optimizer */
+    int64_t first, count; /* the slice has [first, first + count) of its elements */
+    float *data;          /* [count]; owned by the optimizer */
 } lm_optimizer_array;
 const lm_optimizer_array *lm_optimizer_arrays(const lm_optimizer *o, int64_t *count);
+/* What another slice has of the i-th array: its first and count, without data. */
+lm_optimizer_array lm_optimizer_array_of(const lm_optimizer *o, int64_t i,
+                                         const lm_optimizer_slice *slice);
 /* All of them as one array, with zeros in between. */
 const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count);
 
@@ -137,7 +157,8 @@ typedef struct lm_optimizer_step_args {
     const float *gradients;     /* flat */
     float *weights;             /* flat; updated in place, as are the states */
 } lm_optimizer_step_args;
-/* Elements between rows are neither read nor written. To be called outside of pool tasks. */
+/* Elements between rows, and outside of the slice, are neither read nor written. To be called
+ * outside of pool tasks. */
 void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
                        const lm_optimizer_step_args *args);
 
