@@ -62,6 +62,14 @@ const char *lm_cpu_option_name(int i);         /* "auto", "scalar", ...; NULL pa
      "a checkpoint, or a run directory: its newest good one; or give it as argument", \
      LM_STORED(owner, member)}
 /* clang-format on */
+/* --weights: an index of lm_weights_name, for lm_saved_choose. */
+/* clang-format off */
+#define LM_OPTION_WEIGHTS(owner, member)                                            \
+    {"weights", "WHICH",                                                            \
+     "of a run that keeps an average of its weights (train.ema): raw, the average," \
+     " or what the run itself evaluates",                                           \
+     LM_STORED(owner, member), .choice = {.name = lm_weights_name}}
+/* clang-format on */
 /* *path: the one of the two that was given; LM_ERR_USAGE unless it is just one. */
 lm_status lm_checkpoint_argument(const char *command, const lm_option_texts *arguments,
                                  const char *option, const char **path, lm_error *err);

@@ -25,13 +25,14 @@ typedef struct request {
     const char *choices, *join;
     lm_tokenize_input text;
     int64_t tokens, items, batch, context;
-    int token_bytes, precision;
+    int token_bytes, precision, weights;
     bool allow_special, each, json;
     lm_machine_options machine;
 } request;
 
 static const lm_option options[] = {
     LM_OPTION_CHECKPOINT(request, checkpoint),
+    LM_OPTION_WEIGHTS(request, weights),
     {"data", "SHARDS", "tokens: a shard, a directory of shards, or a pattern",
      LM_STORED(request, data)},
     {"text", "PATH",
@@ -86,6 +87,7 @@ static void print_json(const lm_saved *saved, const result *r, lm_text *out) {
     lm_json_object(&w, NULL, LM_JSON_LINE);
     lm_json_string(&w, "checkpoint", saved->path);
     lm_json_integer(&w, "step", saved->state.step);
+    if (lm_saved_weights_kind(saved)) lm_json_string(&w, "weights", lm_saved_weights_kind(saved));
     if (r->documents > 0) lm_json_integer(&w, "documents", r->documents);
     lm_json_integer(&w, "tokens", r->tokens);
     lm_json_number(&w, "loss", r->loss);
@@ -98,9 +100,16 @@ static void print_json(const lm_saved *saved, const result *r, lm_text *out) {
     lm_text_append(out, "\n", 1);
 }
 
+/* Where there are several. */
+static void put_weights(const lm_saved *saved, lm_text *out) {
+    const char *kind = lm_saved_weights_kind(saved);
+    if (kind) lm_text_say(out, "weights        %s\n", kind);
+}
+
 static void print_lines(const lm_saved *saved, const result *r, lm_text *out) {
     double perplexity = lm_perplexity(r->loss);
     lm_text_say(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);
+    put_weights(saved, out);
     if (r->documents > 0) lm_text_say(out, "documents      %" PRId64 "\n", r->documents);
     lm_text_say(out, "tokens         %" PRId64 " in %.1f s\n", r->tokens, r->seconds);
     lm_text_say(out, "loss           %.6f nats per token\n", r->loss);
@@ -279,6 +288,7 @@ static void print_choices(const request *r, const lm_saved *saved, const char *f
     lm_json_writer w = {.out = out};
     if (!r->json) {
         lm_text_say(out, "checkpoint     %s (step %" PRId64 ")\n", saved->path, saved->state.step);
+        put_weights(saved, out);
         lm_text_say(out, "questions      %" PRId64 " (%s), %" PRId64 " choices", found->items, form,
                     found->choices);
         if (found->cut > 0) lm_text_say(out, ", %" PRId64 " cut on the left", found->cut);
@@ -294,6 +304,7 @@ static void print_choices(const request *r, const lm_saved *saved, const char *f
     lm_json_object(&w, NULL, LM_JSON_LINE);
     lm_json_string(&w, "checkpoint", saved->path);
     lm_json_integer(&w, "step", saved->state.step);
+    if (lm_saved_weights_kind(saved)) lm_json_string(&w, "weights", lm_saved_weights_kind(saved));
     lm_json_string(&w, "form", form);
     lm_json_integer(&w, "questions", found->items);
     lm_json_integer(&w, "cut", found->cut);
@@ -397,6 +408,7 @@ static lm_status run(const void *given, lm_error *err) {
     status = lm_saved_open(&saved, path, session.compute.pool, &skipped, err);
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
+    if ((status = lm_saved_choose(&saved, r->weights, err)) != LM_OK) goto out;
     lm_precision_chosen(r->precision, &saved);
     if ((status = check_context(r, &saved, err)) != LM_OK) goto out;
     lm_saved_shorten(&saved, r->context);

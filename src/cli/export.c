@@ -17,7 +17,7 @@
 typedef struct request {
     lm_option_texts saved;
     const char *checkpoint, *output, *tokenizer, *name;
-    int to, dtype;
+    int to, dtype, weights;
     int64_t shard_bytes;
     bool force;
     lm_machine_options machine;
@@ -27,6 +27,7 @@ typedef struct request {
 
 static const lm_option options[] = {
     LM_OPTION_CHECKPOINT(request, checkpoint),
+    LM_OPTION_WEIGHTS(request, weights),
     {"to", "FORMAT",
      "hf: a directory for Hugging Face's transformers; gguf: a file for llama.cpp; llama2c: a"
      " directory for llama2.c (llama2c-v1: in its newer format); llmc: one for llm.c",
@@ -186,6 +187,7 @@ static lm_status run(const void *given, lm_error *err) {
     status = lm_saved_open(&saved, path, session.compute.pool, &skipped, err);
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
+    if ((status = lm_saved_choose(&saved, r->weights, err)) != LM_OK) goto out;
     status = export(r, &saved, session.compute.pool, err);
 out:
     lm_text_free(&skipped);

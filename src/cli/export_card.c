@@ -25,7 +25,8 @@ void lm_export_about(const lm_interop_export *e, const lm_saved *saved, lm_text 
     lm_json_integer(&w, "step", saved->state.step);
     lm_json_integer(&w, "tokens", saved->state.tokens);
     lm_json_number(&w, "train_loss", saved->state.train_loss);
-    lm_json_number(&w, "val_loss", saved->state.val_loss);
+    if (lm_saved_weights_kind(saved)) lm_json_string(&w, "weights", lm_saved_weights_kind(saved));
+    lm_json_number(&w, "val_loss", lm_saved_val_loss(saved));
     lm_json_digest(&w, "digest", saved->state.digest);
     lm_json_text(&w, "config", lm_text_cstr(&config), config.length);
     lm_json_end(&w);
@@ -58,11 +59,14 @@ static void put_training(const lm_saved *saved, lm_text *out) {
                    s->tokens);
     if (isfinite(s->train_loss))
         lm_text_printf(out, "| training loss | %.4f nats per token |\n", s->train_loss);
-    if (isfinite(s->val_loss))
+    if (lm_saved_weights_kind(saved))
+        lm_text_printf(out, "| weights | %s (`train.ema`) |\n", lm_saved_weights_kind(saved));
+    const double val_loss = lm_saved_val_loss(saved);
+    if (isfinite(val_loss))
         lm_text_printf(out,
                        "| validation loss | %.4f nats per token at step %" PRId64
                        " (perplexity %.4g) |\n",
-                       s->val_loss, s->val_step, lm_perplexity(s->val_loss));
+                       val_loss, s->val_step, lm_perplexity(val_loss));
     lm_text_printf(out, "| digest of the run | `%016" PRIx64 "` |\n", s->digest);
 }
 

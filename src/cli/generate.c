@@ -19,13 +19,14 @@ typedef struct request {
     const char *checkpoint, *prompt, *prompt_file, *tokens_in;
     int64_t tokens, samples, top_k, seed;
     double temperature, top_p, min_p, repetition_penalty;
-    int precision;
+    int precision, weights;
     bool allow_special, begin_document, ignore_end, tokens_out, json;
     lm_machine_options machine;
 } request;
 
 static const lm_option options[] = {
     LM_OPTION_CHECKPOINT(request, checkpoint),
+    LM_OPTION_WEIGHTS(request, weights),
     {"prompt", "TEXT",
      "the text to go on from; empty: a document's start, or a line feed where there is none",
      LM_STORED(request, prompt)},
@@ -412,6 +413,7 @@ static lm_status run(const void *given, lm_error *err) {
     status = lm_saved_open(&saved, path, session.compute.pool, &skipped, err);
     if (status != LM_OK) goto out;
     lm_warn_passed_over(&skipped);
+    if ((status = lm_saved_choose(&saved, r->weights, err)) != LM_OK) goto out;
     if ((status = open_tokenizer(r, &saved, &tokenizer, err)) != LM_OK) goto out;
     if ((status = lm_saved_kept(&saved, &g.kept, err)) != LM_OK) goto out;
     g.path = saved.path;

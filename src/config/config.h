@@ -98,6 +98,9 @@ typedef enum lm_config_origin {
 lm_status lm_config_inherit(lm_config *c, const lm_config *from, lm_config_origin origin,
                             lm_text *differing, lm_error *err);
 
+/* Does a run of this config keep an average of its weights? */
+bool lm_config_averages(const lm_config *c);
+
 /* The fully resolved config as JSON text that lm_config_parse reads back to the same config. */
 void lm_config_print(const lm_config *c, lm_text *out);
 /* The same without the keys that never change a bit of the result: where the run lies, how many

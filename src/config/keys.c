@@ -118,6 +118,12 @@ static void write_sources(const lm_key *k, const lm_data_sources *s, lm_json_wri
     lm_json_end(w);
 }
 
+static void write_numbers(const lm_number_list *l, lm_json_writer *w, const char *name) {
+    lm_json_array(w, name, LM_JSON_LINE);
+    for (int64_t i = 0; i < l->count; i++) lm_json_number(w, NULL, l->values[i]);
+    lm_json_end(w);
+}
+
 void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const char *name) {
     const void *p = const_member(k, c);
     switch (k->type) {
@@ -145,6 +151,12 @@ void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const 
     case LM_KEY_SCHEDULE:
         lm_schedule_write(p, w, name);
         break;
+    case LM_KEY_LENGTH:
+        lm_schedule_write_length(p, w, name);
+        break;
+    case LM_KEY_NUMBERS:
+        write_numbers(p, w, name);
+        break;
     }
 }
 
@@ -152,7 +164,8 @@ void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to) {
     size_t size = k->type == LM_KEY_BOOLEAN  ? sizeof(bool)
                   : k->type == LM_KEY_CHOICE ? sizeof(int)
                                              : sizeof(int64_t); /* as of a double */
-    LM_ASSERT(k->type != LM_KEY_STRING && k->type != LM_KEY_SOURCES && !lm_key_has_parts(k));
+    LM_ASSERT(k->type != LM_KEY_STRING && k->type != LM_KEY_SOURCES && !lm_key_has_parts(k) &&
+              k->type != LM_KEY_LENGTH && k->type != LM_KEY_NUMBERS);
     memcpy(member(k, to), const_member(k, from), size);
 }
 
@@ -195,6 +208,16 @@ void lm_key_describe(const lm_key *k, lm_text *out) {
     case LM_KEY_CHOICE:
         lm_text_printf(out, "one of: ");
         lm_text_list(out, k->choice);
+        break;
+    case LM_KEY_LENGTH:
+        lm_text_printf(out, "a length such as ");
+        lm_length_describe(LM_SCHEDULE_LENGTHS, out);
+        break;
+    case LM_KEY_NUMBERS:
+        lm_text_printf(out, "a list of at most %d numbers from ", LM_NUMBERS_MOST);
+        lm_text_json_number(out, k->low);
+        lm_text_printf(out, " to ");
+        lm_text_json_number(out, k->high);
         break;
     }
 }
@@ -266,7 +289,33 @@ void lm_key_set_sources(const lm_key *k, lm_config *c, lm_data_sources x) {
     *s = x.items ? x : (lm_data_sources){0};
 }
 
+/* A number of steps, or a text with a unit. */
+static bool take_length(const lm_json_node *value, lm_length *out) {
+    lm_length l = {.unit = LM_LENGTH_STEPS, .amount = value->number};
+    bool right = value->kind == LM_JSON_NUMBER ||
+                 (value->kind == LM_JSON_STRING && lm_length_parse(value->string, &l));
+    if (!right || !lm_length_valid(&l, LM_SCHEDULE_LENGTHS)) return false;
+    *out = l;
+    return true;
+}
+
+/* A list, or a number alone. */
+static bool take_numbers(const lm_key *k, const lm_json_node *value, lm_number_list *out) {
+    const lm_json_node *first = value->kind == LM_JSON_ARRAY ? value->child : value;
+    lm_number_list l = {0};
+    for (const lm_json_node *e = first; e; e = value == first ? NULL : e->next) {
+        if (l.count == LM_NUMBERS_MOST || e->kind != LM_JSON_NUMBER ||
+            !lm_key_accepts_number(k, e->number))
+            return false;
+        l.values[l.count++] = e->number;
+    }
+    *out = l;
+    return true;
+}
+
 bool lm_key_take(const lm_key *k, lm_config *c, const lm_json_node *value) {
+    if (k->type == LM_KEY_LENGTH) return take_length(value, member(k, c));
+    if (k->type == LM_KEY_NUMBERS) return take_numbers(k, value, member(k, c));
     const bool number = k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL;
     if (number && value->kind == LM_JSON_NUMBER && lm_key_accepts_number(k, value->number)) {
         lm_key_set_number(k, c, value->number);
@@ -306,6 +355,12 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
         return lm_key_set_string(k, c, literal);
     case LM_KEY_CHOICE:
         lm_key_set_number(k, c, lm_key_choice(k, literal));
+        break;
+    case LM_KEY_LENGTH:
+        *(lm_length *)member(k, c) = (lm_length){0};
+        return lm_length_parse(literal, member(k, c));
+    case LM_KEY_NUMBERS: /* none */
+        *(lm_number_list *)member(k, c) = (lm_number_list){0};
         break;
     case LM_KEY_SCHEDULE: /* none */
         *(lm_schedule *)member(k, c) = (lm_schedule){0};

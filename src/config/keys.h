@@ -15,21 +15,23 @@
 #include "containers/json_tree.h"
 
 typedef enum lm_key_type {
-    LM_KEY_INTEGER, /* int64_t */
-    LM_KEY_REAL,    /* double */
-    LM_KEY_BOOLEAN, /* bool */
-    LM_KEY_STRING,  /* char *, malloc'd, never NULL once the config has been parsed */
-    LM_KEY_CHOICE,  /* int: index into choice() */
-    LM_KEY_SOURCES, /* lm_data_sources: a path, or several */
-    LM_KEY_GROUPS,  /* lm_group_list: an object of objects */
-    LM_KEY_SCHEDULE /* lm_schedule: an object, or the name of its shape; absent by default */
+    LM_KEY_INTEGER,  /* int64_t */
+    LM_KEY_REAL,     /* double */
+    LM_KEY_BOOLEAN,  /* bool */
+    LM_KEY_STRING,   /* char *, malloc'd, never NULL once the config has been parsed */
+    LM_KEY_CHOICE,   /* int: index into choice() */
+    LM_KEY_SOURCES,  /* lm_data_sources: a path, or several */
+    LM_KEY_GROUPS,   /* lm_group_list: an object of objects */
+    LM_KEY_SCHEDULE, /* lm_schedule: an object, or the name of its shape; absent by default */
+    LM_KEY_LENGTH,   /* lm_length, in steps, tokens or a share of the run: a number or a string */
+    LM_KEY_NUMBERS   /* lm_number_list: a list of numbers in the range, or one */
 } lm_key_type;
 
 typedef struct lm_key {
     const char *path; /* "section.name" */
     lm_key_type type;
     size_t offset;              /* in lm_config */
-    double low, high;           /* of numbers, both allowed */
+    double low, high;           /* of numbers, and those of a list; both allowed */
     bool above_low;             /* low itself is not allowed */
     const char *default_value;  /* a literal: see lm_key_set_literal */
     const char *legacy;         /* what checkpoints mean that lack the key, which are older than it;
@@ -110,11 +112,13 @@ void lm_key_set_boolean(const lm_key *k, lm_config *c, bool x);
 /* A string, or the path of the only source, none when it is empty; false: out of memory. */
 bool lm_key_set_string(const lm_key *k, lm_config *c, const char *x);
 void lm_key_set_sources(const lm_key *k, lm_config *c, lm_data_sources x); /* it is k's from here */
-/* The same from JSON, of numbers, booleans and choices; false: it is none that the key takes. */
+/* The same from JSON, of numbers, booleans, choices, lengths and lists of numbers; false: it is
+ * none that the key takes. */
 bool lm_key_take(const lm_key *k, lm_config *c, const lm_json_node *value);
 /* Takes the value from another config; not for strings and sources (asserted). */
 void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to);
-/* The same from a literal of the table: a number, true or false, a choice's name, a string. */
+/* The same from a literal of the table: a number, true or false, a choice's name, a string, a
+ * length; "[]" is a list without a number. */
 bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal);
 bool lm_key_takes_string(const lm_key *k); /* as JSON: text that is no choice */
 /* Is the value an empty string, or no source? False for other types. */

@@ -149,6 +149,10 @@ static void read_override_value(lm_parser *p, int key, const char *place, const 
     if (k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL) value = json_number(value, number);
     lm_json_tree_read(&parsed, "--set", value, strlen(value), NULL, &err);
     p->no_memory |= !err.damaged;
+    if (!parsed && k->type == LM_KEY_LENGTH) {
+        lm_parser_set(p, key, place, &bare, found);
+        return;
+    }
     bool blanks = parsed && parsed->end - parsed->at < strlen(value);
     lm_parser_set(p, key, place, blanks ? NULL : parsed, found);
     lm_json_tree_free(parsed);

@@ -120,6 +120,20 @@ static void write_groups(lm_json_writer *w) {
     lm_json_end(w);
 }
 
+/* A list of numbers, or one. */
+static void write_numbers(const lm_key *k, lm_json_writer *w) {
+    lm_json_array(w, "type", LM_JSON_LINE);
+    lm_json_string(w, NULL, "array");
+    lm_json_string(w, NULL, "number");
+    lm_json_end(w);
+    lm_json_integer(w, "maxItems", LM_NUMBERS_MOST);
+    lm_json_object(w, "items", LM_JSON_LINE);
+    lm_json_string(w, "type", "number");
+    lm_json_number(w, "minimum", k->low);
+    lm_json_number(w, "maximum", k->high);
+    lm_json_end(w);
+}
+
 static void write_property(const lm_key *k, lm_json_writer *w) {
     static const char *const types[] = {
         [LM_KEY_INTEGER] = "integer", [LM_KEY_REAL] = "number",   [LM_KEY_BOOLEAN] = "boolean",
@@ -142,7 +156,12 @@ static void write_property(const lm_key *k, lm_json_writer *w) {
         lm_json_end(w);
         return;
     }
-    lm_json_string(w, "type", types[k->type]);
+    if (k->type == LM_KEY_LENGTH)
+        lm_schedule_write_length_types(w);
+    else if (k->type == LM_KEY_NUMBERS)
+        write_numbers(k, w);
+    else
+        lm_json_string(w, "type", types[k->type]);
     if (k->type == LM_KEY_INTEGER || k->type == LM_KEY_REAL) {
         lm_json_number(w, k->above_low ? "exclusiveMinimum" : "minimum", k->low);
         lm_json_number(w, "maximum", k->high);

@@ -7,6 +7,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/length.h"
+
+enum { LM_NUMBERS_MOST = 16 };
+typedef struct lm_number_list {
+    int64_t count;
+    double values[LM_NUMBERS_MOST];
+} lm_number_list;
+
 typedef struct lm_run_options {
     char *dir; /* the run directory */
     int64_t seed;
@@ -24,12 +32,18 @@ typedef struct lm_train_options {
     int64_t grad_accumulation; /* a short form, of which parsing has made batch; 0 then */
     int64_t lanes;             /* a power of two that divides batch (dist/lanes.h) */
     double clip_norm;          /* 0: off */
+    double ema;                /* the share of its old value that the average of the weights keeps
+                                  in a step; 0: none is kept */
+    double ema_tokens;         /* its half-life in tokens instead; 0: ema says it */
+    lm_length ema_start;       /* averaging begins when so much has been done */
+    double ema_blend;          /* its share in the weights that are evaluated */
     int precision;             /* lm_precision (ops/compute.h) */
 } lm_train_options;
 
 typedef struct lm_eval_options {
     int64_t every;  /* steps between evaluations; 0: only at the end */
     int64_t tokens; /* validation tokens per evaluation; 0: all */
+    bool raw;       /* with an average of the weights, the loss of the weights themselves too */
 } lm_eval_options;
 
 #endif

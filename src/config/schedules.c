@@ -35,8 +35,7 @@ void lm_schedule_default_warmup(lm_schedule *s, int64_t steps) {
 
 /* ---- writing ----------------------------------------------------------------------------------*/
 
-/* Steps are a number, other lengths a text. */
-static void write_length(const lm_length *l, lm_json_writer *w, const char *name) {
+void lm_schedule_write_length(const lm_length *l, lm_json_writer *w, const char *name) {
     lm_text text = {0};
     lm_length_print(l, &text);
     if (l->unit == LM_LENGTH_STEPS)
@@ -54,8 +53,8 @@ void lm_schedule_write(const lm_schedule *s, lm_json_writer *w, const char *name
     }
     lm_json_object(w, name, LM_JSON_LINE);
     lm_json_string(w, names[SHAPE], lm_schedule_name(s->shape));
-    if (gives(s, WARMUP)) write_length(&s->warmup, w, names[WARMUP]);
-    if (gives(s, DECAY)) write_length(&s->decay, w, names[DECAY]);
+    if (gives(s, WARMUP)) lm_schedule_write_length(&s->warmup, w, names[WARMUP]);
+    if (gives(s, DECAY)) lm_schedule_write_length(&s->decay, w, names[DECAY]);
     if (gives(s, DECAY_SHAPE)) lm_json_string(w, names[DECAY_SHAPE], lm_decay_name(s->decay_shape));
     if (gives(s, POWER)) lm_json_number(w, names[POWER], s->power);
     if (gives(s, START)) lm_json_number(w, names[START], s->start);
@@ -64,7 +63,7 @@ void lm_schedule_write(const lm_schedule *s, lm_json_writer *w, const char *name
         lm_json_array(w, names[STAGES], LM_JSON_LINE);
         for (int i = 0; i < s->n_stages; i++) {
             lm_json_array(w, NULL, LM_JSON_LINE);
-            write_length(&s->stages[i].at, w, NULL);
+            lm_schedule_write_length(&s->stages[i].at, w, NULL);
             lm_json_number(w, NULL, s->stages[i].value);
             lm_json_end(w);
         }
@@ -94,12 +93,16 @@ static void write_number(const lm_key *k, lm_json_writer *w, const char *key) {
     lm_json_end(w);
 }
 
-static void write_length_type(lm_json_writer *w, const char *key) {
-    lm_json_object(w, key, LM_JSON_LINE);
+void lm_schedule_write_length_types(lm_json_writer *w) {
     lm_json_array(w, "type", LM_JSON_LINE);
     lm_json_string(w, NULL, "integer");
     lm_json_string(w, NULL, "string");
     lm_json_end(w);
+}
+
+static void write_length_type(lm_json_writer *w, const char *key) {
+    lm_json_object(w, key, LM_JSON_LINE);
+    lm_schedule_write_length_types(w);
     lm_json_end(w);
 }
 

@@ -128,9 +128,11 @@ typedef void lm_kernel_bf16_from_f32(int64_t rows, int64_t n, const float *x, in
 typedef void lm_kernel_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y);
 
 /* ---- vectors --------------------------------------------------------------------------------- */
-typedef void lm_kernel_add_f32(int64_t n, const float *x, float *y);        /* y += x */
-typedef void lm_kernel_mul_f32(int64_t n, const float *x, float *y);        /* y *= x */
-typedef void lm_kernel_scale_f32(int64_t n, float a, float *x);             /* x *= a, in place */
+typedef void lm_kernel_add_f32(int64_t n, const float *x, float *y); /* y += x */
+typedef void lm_kernel_mul_f32(int64_t n, const float *x, float *y); /* y *= x */
+typedef void lm_kernel_scale_f32(int64_t n, float a, float *x);      /* x *= a, in place */
+/* y = fma(a, x - y, y): y moves by a share of the way to x. */
+typedef void lm_kernel_lerp_f32(int64_t n, float a, const float *x, float *y);
 typedef float lm_kernel_dot_f32(int64_t n, const float *x, const float *y); /* dot16(x, y) */
 typedef float lm_kernel_sum_squares_f32(int64_t n, const float *x);         /* dot16(x, x) */
 /* x[i,j] *= a[i], rows of n with stride x_row, in place. */
@@ -330,6 +332,7 @@ typedef double lm_kernel_peak_bf16(int64_t iterations);
     X(isa, add_f32)                 \
     X(isa, mul_f32)                 \
     X(isa, scale_f32)               \
+    X(isa, lerp_f32)                \
     X(isa, dot_f32)                 \
     X(isa, sum_squares_f32)         \
     X(isa, scale_rows_f32)          \

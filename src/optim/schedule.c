@@ -65,6 +65,10 @@ static double whole_of(const lm_length *l, const lm_schedule_time *t) {
     return l->unit == LM_LENGTH_TOKENS ? t->tokens : (double)t->steps;
 }
 
+bool lm_schedule_begun(const lm_length *at, const lm_schedule_time *t) {
+    return before_of(at, t) >= size_of(at, t);
+}
+
 /* The share of the way from the end of the warm-up to the end of the run, in [0, 1]. */
 static double way_done(const lm_schedule *s, const lm_schedule_time *t) {
     double warmup = size_of(&s->warmup, t), way = whole_of(&s->warmup, t) - warmup;
@@ -121,7 +125,7 @@ static double stages(const level *l) {
     double value = l->top;
     for (int i = 0; i < l->s->n_stages; i++) {
         const lm_schedule_stage *stage = &l->s->stages[i];
-        if (before_of(&stage->at, l->t) >= size_of(&stage->at, l->t)) value = stage->value;
+        if (lm_schedule_begun(&stage->at, l->t)) value = stage->value;
     }
     return value;
 }

@@ -247,6 +247,7 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, const lm_data
     lm_json_integer(&line, "tokens", f->tokens);
     lm_json_digest(&line, "digest", f->digest);
     lm_json_number(&line, "val_loss", f->val_loss);
+    if (f->val_loss_raw > 0) lm_json_number(&line, "val_loss_raw", f->val_loss_raw);
     lm_data_figures_write_sets(data, &line);
     lm_json_number(&line, "val_perplexity", lm_perplexity(f->val_loss));
     if (f->bytes_per_token > 0)

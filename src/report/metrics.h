@@ -16,7 +16,9 @@
  *     {"step":100,"tokens":76800,"prompt":"Once","sample":" upon a time","seconds":2.5}
  *
  * A run on several sources of tokens, or with named validation sets, has figures of each:
- * "tokens.NAME" and "epochs.NAME" behind "tokens", "val_loss.NAME" behind "val_loss".
+ * "tokens.NAME" and "epochs.NAME" behind "tokens", "val_loss.NAME" behind "val_loss". Where an
+ * average of the weights is evaluated, "val_loss_raw" behind "val_loss" is that of the weights
+ * themselves.
  *
  * Figures that are not finite are null. Steps never fall from line to line: a resumed run
  * moves the lines after the step that it resumes from to metrics.jsonl.aside, and removes a
@@ -75,6 +77,8 @@ typedef struct lm_eval_figures {
     uint64_t digest;        /* as above */
     int64_t val_tokens;     /* evaluated, of all sets */
     double val_loss;        /* nats per token; of the first set */
+    double val_loss_raw;    /* the same of the weights themselves, where val_loss is that of an
+                               average of them; 0 or NaN: not evaluated */
     double bytes_per_token; /* 0: not known, no bits per byte */
     double seconds;         /* since the start of the run */
 } lm_eval_figures;

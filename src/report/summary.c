@@ -64,6 +64,7 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_
     lm_json_integer(&w, "parameters", s->parameters);
     lm_json_number(&w, "train_loss", s->train_loss);
     lm_json_number(&w, "val_loss", s->val_loss);
+    if (s->val_loss_raw > 0) lm_json_number(&w, "val_loss_raw", s->val_loss_raw);
     lm_data_figures_write_sets(s->data, &w);
     lm_json_number(&w, "val_perplexity", lm_perplexity(s->val_loss));
     if (bytes > 0) lm_json_number(&w, "val_bits_per_byte", lm_bits_per_byte(s->val_loss, bytes));

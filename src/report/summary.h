@@ -41,6 +41,8 @@ typedef struct lm_summary {
     const lm_data_figures *data;    /* NULL: none */
     double train_loss;              /* of the last step; NaN: none */
     double val_loss, best_val_loss; /* NaN: none */
+    double val_loss_raw; /* of the weights themselves, where val_loss is that of their average;
+                            0 or NaN: none */
     int64_t best_val_step;
     double bytes_per_token;  /* 0: no bits per byte */
     double seconds;          /* whole run */

@@ -39,6 +39,8 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_json_integer(&w, "val_step", s->val_step);
     lm_json_number(&w, "best_val_loss", s->best_val_loss);
     lm_json_integer(&w, "best_val_step", s->best_val_step);
+    if (s->averaged > 0) lm_json_integer(&w, "averaged", s->averaged);
+    if (s->averaged > 0) lm_json_number(&w, "val_loss_raw", s->val_loss_raw);
     lm_json_string(&w, "tokenizer", s->tokenizer);
     if (s->tokenizer_digest) lm_json_digest(&w, "tokenizer_xxh64", s->tokenizer_digest);
     if (s->documents) lm_json_integer(&w, "document_token", s->document_token);
@@ -53,8 +55,11 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
 }
 
 void lm_run_state_init(lm_run_state *s) {
-    *s = (lm_run_state){
-        .arithmetic = LM_ARITHMETIC, .train_loss = NAN, .val_loss = NAN, .best_val_loss = NAN};
+    *s = (lm_run_state){.arithmetic = LM_ARITHMETIC,
+                        .train_loss = NAN,
+                        .val_loss = NAN,
+                        .best_val_loss = NAN,
+                        .val_loss_raw = NAN};
     for (int i = 0; i < LM_DATA_MOST_SOURCES; i++) s->val_losses[i] = NAN;
 }
 
@@ -92,6 +97,8 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
     s->val_step = get_step(r, "val_step");
     s->best_val_loss = lm_json_get_number(r, "best_val_loss");
     s->best_val_step = get_step(r, "best_val_step");
+    if (lm_json_has(r, "averaged")) s->averaged = get_step(r, "averaged");
+    if (lm_json_has(r, "val_loss_raw")) s->val_loss_raw = lm_json_get_number(r, "val_loss_raw");
     lm_json_get_string(r, "tokenizer", s->tokenizer, sizeof s->tokenizer);
     s->documents = lm_json_has(r, "document_token");
     if (s->documents) s->document_token = get_count(r, "document_token");

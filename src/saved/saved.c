@@ -20,26 +20,29 @@ static lm_checkpoint_array make_array(const char *state, const char *row, int nd
     return a;
 }
 
-/* Those of the weights, with room for more behind them. */
-static lm_checkpoint_array *make_arrays(const lm_param *rows, int64_t n, float *weights,
-                                        int64_t more) {
-    lm_checkpoint_array *arrays = calloc((size_t)(n + more), sizeof *arrays);
-    for (int64_t i = 0; arrays && i < n; i++)
+/* Those of a flat array: the weights, or a state of each of them. */
+static void fill_arrays(lm_checkpoint_array *arrays, const char *state, const lm_param *rows,
+                        int64_t n, float *flat) {
+    for (int64_t i = 0; i < n; i++)
         arrays[i] =
-            make_array("", rows[i].name, rows[i].ndim, rows[i].shape, weights + rows[i].offset);
-    return arrays;
+            make_array(state, rows[i].name, rows[i].ndim, rows[i].shape, flat + rows[i].offset);
 }
 
-lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, int64_t *count) {
+lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, const lm_average *average,
+                                     int64_t *count) {
     int64_t rows, n_states = 0;
+    const bool averages = average && average->values;
     const lm_param *params = lm_model_rows(m, &rows);
     const lm_optimizer_array *states = o ? lm_optimizer_arrays(o, &n_states) : NULL;
-    lm_checkpoint_array *arrays = make_arrays(params, rows, lm_model_weights(m), n_states);
-    *count = rows + n_states;
+    *count = rows + n_states + (averages ? rows : 0);
+    lm_checkpoint_array *arrays = calloc((size_t)*count, sizeof *arrays);
     if (!arrays) return NULL;
+    fill_arrays(arrays, "", params, rows, lm_model_weights(m));
     for (int64_t i = 0; i < n_states; i++)
         arrays[rows + i] = make_array(states[i].state, states[i].row, states[i].ndim,
                                       states[i].shape, states[i].data);
+    if (averages)
+        fill_arrays(arrays + rows + n_states, LM_SAVED_AVERAGE, params, rows, average->values);
     return arrays;
 }
 
@@ -151,14 +154,68 @@ lm_status lm_saved_verify(lm_checkpoint *c, const char *path, lm_pool *pool, lm_
     return status;
 }
 
+lm_status lm_saved_choose(lm_saved *s, int weights, lm_error *err) {
+    s->weights = weights;
+    if (weights != LM_WEIGHTS_AVERAGE || s->state.averaged > 0) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE, "%s holds no average of the weights%s", s->path,
+                        lm_config_averages(&s->config) ? ", which had not begun yet (train.ema)"
+                                                       : " (train.ema)");
+}
+
+const char *lm_saved_weights_kind(const lm_saved *s) {
+    if (s->state.averaged == 0) return NULL;
+    return lm_weights_kind(lm_weights_share(s->weights, &s->state, &s->config));
+}
+
+double lm_saved_val_loss(const lm_saved *s) {
+    const lm_run_state *state = &s->state;
+    double share = lm_weights_share(s->weights, state, &s->config);
+    if (share == lm_weights_share(LM_WEIGHTS_AUTO, state, &s->config)) return state->val_loss;
+    return share == 0 ? state->val_loss_raw : (double)NAN;
+}
+
+/* The arrays of n rows, of the weights or of a state. */
+static lm_status read_rows(const lm_saved *s, const char *state, const lm_param *rows, int64_t n,
+                           float *flat, lm_pool *pool, lm_error *err) {
+    lm_checkpoint_array *arrays = calloc((size_t)n, sizeof *arrays);
+    if (!arrays) return lm_error_no_memory(err, s->path);
+    fill_arrays(arrays, state, rows, n, flat);
+    lm_status status = lm_checkpoint_read(s->checkpoint, arrays, n, pool, err);
+    if (status == LM_OK) status = lm_saved_check_finite(s->path, arrays, n, err);
+    free(arrays);
+    return status;
+}
+
+/* Moves weights by a share of the way to their average: one row at a time, so that it takes the
+ * memory of the largest. */
+static lm_status blend(const lm_saved *s, const lm_param *rows, int64_t n, double share,
+                       float *weights, lm_pool *pool, lm_error *err) {
+    lm_kernels kernels = {0};
+    int64_t most = 0;
+    lm_status status = LM_OK;
+    lm_kernels_fill_scalar(&kernels);
+    for (int64_t i = 0; i < n; i++) most = lm_max(most, rows[i].count);
+    float *average = calloc((size_t)most, sizeof *average);
+    if (!average) return lm_error_no_memory(err, s->path);
+    for (int64_t i = 0; i < n && status == LM_OK; i++) {
+        lm_param row = rows[i];
+        row.offset = 0;
+        status = read_rows(s, LM_SAVED_AVERAGE, &row, 1, average, pool, err);
+        if (status == LM_OK)
+            lm_average_blend(&kernels, pool, row.count, share, average, weights + rows[i].offset);
+    }
+    free(average);
+    return status;
+}
+
 lm_status lm_saved_read(const lm_saved *s, const lm_param *rows, int64_t n, float *weights,
                         lm_pool *pool, lm_error *err) {
     if (s->foreign) return lm_saved_foreign_read(s, rows, n, weights, pool, err);
-    lm_checkpoint_array *arrays = make_arrays(rows, n, weights, 0);
-    lm_status status = arrays ? lm_checkpoint_read(s->checkpoint, arrays, n, pool, err)
-                              : lm_error_no_memory(err, s->path);
-    if (status == LM_OK) status = lm_saved_check_finite(s->path, arrays, n, err);
-    free(arrays);
+    const double share = lm_weights_share(s->weights, &s->state, &s->config);
+    const char *state = share == 1 ? LM_SAVED_AVERAGE : "";
+    lm_status status = read_rows(s, state, rows, n, weights, pool, err);
+    if (status == LM_OK && share > 0 && share < 1)
+        status = blend(s, rows, n, share, weights, pool, err);
     return status;
 }
 

@@ -6,16 +6,19 @@
  *     lm_saved_close(&saved);                                     // the model stays
  *
  * A checkpoint has one array per parameter under the parameter's name ("h.0.attn.qkv.weight"), one
- * per state that the optimizer keeps of it ("m/h.0.attn.qkv.weight"), meta.json (meta.h), and
- * tokenizer.json where the tokenizer has a file. */
+ * per state that the optimizer keeps of it ("m/h.0.attn.qkv.weight"), one of its average where the
+ * run has begun one ("ema/h.0.attn.qkv.weight"), meta.json (meta.h), and tokenizer.json where the
+ * tokenizer has a file. */
 #ifndef LM_SAVED_SAVED_H
 #define LM_SAVED_SAVED_H
 
 #include "checkpoint/checkpoint.h"
 #include "interop/kept.h"
 #include "model/model.h"
+#include "optim/average.h"
 #include "optim/optimizer.h"
 #include "saved/meta.h"
+#include "saved/weights.h"
 #include "tokenizer/tokenizer.h"
 
 struct lm_saved_foreign;
@@ -25,6 +28,7 @@ typedef struct lm_saved {
     struct lm_saved_foreign *foreign;
     lm_run_state state;
     lm_config config;
+    int weights; /* lm_weights_choice: which the functions below read; auto at first */
 } lm_saved;
 
 /* The checkpoint that lm_saved_open opens for such a path: *file is malloc'd. One out of a
@@ -36,6 +40,13 @@ lm_status lm_saved_find(const char *path, lm_pool *pool, char **file, lm_text *s
  * program (lm_interop_open): s->checkpoint is NULL then. */
 lm_status lm_saved_open(lm_saved *s, const char *path, lm_pool *pool, lm_text *skipped,
                         lm_error *err);
+/* Reads these weights from here on (lm_weights_choice). LM_ERR_USAGE when the average is asked for
+ * and there is none. */
+lm_status lm_saved_choose(lm_saved *s, int weights, lm_error *err);
+/* What is read is called so; NULL: there is no average, so nothing to tell apart. */
+const char *lm_saved_weights_kind(const lm_saved *s);
+/* Their validation loss when they were saved; NaN: not known. */
+double lm_saved_val_loss(const lm_saved *s);
 /* The model with its weights, for micro-batches of `batch`, without gradients. `compute` is given
  * the precision that it was trained at, so that an evaluation gives the figures of the run. */
 lm_status lm_saved_model(const lm_saved *s, int64_t batch, lm_compute *compute, lm_model **model,
@@ -79,9 +90,11 @@ int32_t lm_saved_begin_token(const lm_run_state *s, const lm_model_options *m,
                              const lm_tokenizer *t);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */
 
-/* The arrays of a model's weights, and of its optimizer's states (NULL: the weights only), by the
- * names that they have in checkpoints. malloc'd; *count receives their number; NULL without memory.
- * Their data is the model's and the optimizer's. */
-lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, int64_t *count);
+/* The arrays of a model's weights, of its optimizer's states and, last, of the average of the
+ * weights (NULL, or one without values: none), by the names that they have in checkpoints.
+ * malloc'd; *count receives their number; NULL without memory. Their data is the model's, the
+ * optimizer's and the average's. */
+lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, const lm_average *average,
+                                     int64_t *count);
 
 #endif

@@ -100,19 +100,26 @@ static lm_status take_step(void *of, double *windows, double *rest, lm_error *er
     return status;
 }
 
+/* Tokens of the validation set that an evaluation computes, of the first one with the weights and
+ * with their average where eval.raw asks for both. */
+static double tokens_evaluated(const lm_config *c, const lm_sources *sets, int64_t set) {
+    int64_t all = lm_corpus_tokens(sets->items[set].corpus);
+    if (c->eval.tokens > 0) all = lm_min(all, c->eval.tokens);
+    return (double)all * (set == 0 && c->eval.raw && lm_config_averages(c) ? 2 : 1);
+}
+
 /* An evaluation reads the windows once, forward. One micro-batch of each set is timed, a few times,
  * of which the quickest counts: what disturbs it is in speed->slowed. */
 static lm_status measure_evaluation(lm_trainer *t, lm_train_speed *speed, lm_error *err) {
     const lm_sources *sets = &t->setup.val;
     const int64_t most = t->setup.plan.micro_batch * t->config->model.context_length;
     for (int64_t i = 0; i < sets->count; i++) {
-        int64_t all = lm_corpus_tokens(sets->items[i].corpus), evaluated = 0;
-        if (t->config->eval.tokens > 0) all = lm_min(all, t->config->eval.tokens);
-        double loss, best = INFINITY;
+        double loss, best = INFINITY, all = tokens_evaluated(t->config, sets, i);
+        int64_t evaluated = 0;
         lm_evaluation e = {.model = t->model,
                            .sampler = &sets->items[i].sampler,
                            .batch = t->setup.plan.micro_batch,
-                           .max_tokens = lm_min(all, most),
+                           .max_tokens = (int64_t)fmin(all, (double)most),
                            .tokens = t->batch};
         for (int k = 0; k < 3; k++) {
             double started = lm_clock_seconds();
@@ -120,8 +127,7 @@ static lm_status measure_evaluation(lm_trainer *t, lm_train_speed *speed, lm_err
             if (status != LM_OK) return status;
             best = fmin(best, lm_clock_seconds() - started);
         }
-        if (evaluated > 0)
-            speed->evaluation += speed->slowed * best * (double)all / (double)evaluated;
+        if (evaluated > 0) speed->evaluation += speed->slowed * best * all / (double)evaluated;
     }
     return LM_OK;
 }
@@ -181,9 +187,7 @@ static lm_status take_peak(lm_trainer *t, lm_train_speed *speed, lm_error *err) 
                               .share = 1,
                               .slowed = 1};
     for (int64_t i = 0; i < sets->count; i++) {
-        int64_t all = lm_corpus_tokens(sets->items[i].corpus);
-        if (t->config->eval.tokens > 0) all = lm_min(all, t->config->eval.tokens);
-        speed->evaluation += token / 3 * (double)all; /* forward alone */
+        speed->evaluation += token / 3 * tokens_evaluated(t->config, sets, i); /* forward alone */
     }
     lm_pool_free(c.pool);
     return LM_OK;

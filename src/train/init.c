@@ -34,8 +34,9 @@ static void say_differences(lm_trainer *t, const lm_saved *from) {
     if (from->foreign)
         lm_progress_note(&t->progress, "weights from %s", from->path);
     else
-        lm_progress_note(&t->progress, "weights from %s, step %lld", from->path,
-                         (long long)from->state.step);
+        lm_progress_note(&t->progress, "weights from %s, step %lld%s%s", from->path,
+                         (long long)from->state.step, lm_saved_weights_kind(from) ? ": " : "",
+                         lm_saved_weights_kind(from) ? lm_saved_weights_kind(from) : "");
     if (t->said.length > 0)
         lm_progress_warn(
             &t->progress,

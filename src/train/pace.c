@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/numbers.h"
+#include "optim/average.h"
 
 int64_t lm_pace_batch(const lm_config *c, int64_t step, double before) {
     const lm_train_options *o = &c->train;
@@ -49,6 +50,16 @@ double lm_pace_momentum(const lm_config *c, double momentum, const lm_schedule_t
 
 double lm_pace_weight_decay(const lm_config *c, double weight_decay, const lm_schedule_time *t) {
     return lm_schedule_value(&c->schedule.weight_decay, LM_SCHEDULE_SHARES, weight_decay, t);
+}
+
+bool lm_pace_averages(const lm_config *c, const lm_schedule_time *t) {
+    return lm_schedule_begun(&c->train.ema_start, t);
+}
+
+double lm_pace_average_rest(const lm_config *c, const lm_schedule_time *t) {
+    const lm_train_options *o = &c->train;
+    if (o->ema_tokens > 0) return lm_average_rest(o->ema_tokens, t->after - t->before);
+    return 1 - lm_schedule_value(&c->schedule.ema, LM_SCHEDULE_VALUES, o->ema, t);
 }
 
 int64_t lm_pace_window(const lm_config *c, const lm_schedule_time *t) {

@@ -23,6 +23,10 @@ lm_schedule_time lm_pace_time(const lm_config *c, double windows, int64_t step, 
 double lm_pace_lr(const lm_config *c, double lr, const lm_schedule_time *t);
 double lm_pace_momentum(const lm_config *c, double momentum, const lm_schedule_time *t);
 double lm_pace_weight_decay(const lm_config *c, double weight_decay, const lm_schedule_time *t);
+/* Has the average of the weights begun before this step? For a config that keeps one. */
+bool lm_pace_averages(const lm_config *c, const lm_schedule_time *t);
+/* 1 - beta of the average in this step (optim/average.h). */
+double lm_pace_average_rest(const lm_config *c, const lm_schedule_time *t);
 /* Tokens that a token attends to; 0: all before it. */
 int64_t lm_pace_window(const lm_config *c, const lm_schedule_time *t);
 

@@ -72,6 +72,7 @@ static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_
     bool fits = !p->model.overflow && p->batch < SIZE_MAX &&
                 lm_u64_mul((uint64_t)lm_lanes_buffers(c->train.lanes) - 1,
                            lm_size_align(p->model.weights), &p->lanes);
+    p->average = lm_config_averages(c) ? lm_size_align(p->model.weights) : 0;
     p->layers = c->log.layers_every > 0 ? lm_size_align(p->model.weights) : 0;
     const uint64_t parts[] = {p->model.weights,
                               p->model.gradients,
@@ -83,6 +84,7 @@ static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_
                               p->model.rounded,
                               p->saving,
                               p->optimizer_work.bytes,
+                              p->average,
                               p->layers};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fits = fits && lm_u64_add(p->memory, parts[i], &p->memory);
@@ -110,6 +112,15 @@ static bool choose_micro_batch(const lm_setup *s, lm_train_plan *p) {
     }
 }
 
+/* What a checkpoint takes at most; groups: what it holds beside the average of the weights. */
+static bool plan_checkpoint(const lm_setup *s, const lm_groups_plan *groups, lm_train_plan *p) {
+    int64_t arrays = groups->arrays, total;
+    if (p->average > 0) arrays += lm_model_params(&s->config->model, NULL, &total);
+    return lm_u64_add(p->model.weights, p->optimizer, &p->checkpoint) &&
+           lm_u64_add(p->checkpoint, p->average, &p->checkpoint) &&
+           lm_checkpoint_most_bytes(p->checkpoint, arrays, bytes_beside(s), &p->checkpoint);
+}
+
 lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     const lm_config *c = s->config;
     lm_train_plan *p = &s->plan;
@@ -121,12 +132,9 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     p->optimizer = groups.bytes;
     p->optimizer_work = groups.work;
     p->saving = lm_checkpoint_write_bytes(s->threads);
-    bool fits =
-        groups.fits && choose_micro_batch(s, p) &&
-        lm_u64_add(p->model.weights, p->optimizer, &p->checkpoint) &&
-        lm_checkpoint_most_bytes(p->checkpoint, groups.arrays, bytes_beside(s), &p->checkpoint) &&
-        lm_u64_mul((uint64_t)c->train.batch, (uint64_t)c->model.context_length, &step) &&
-        step <= INT64_MAX && lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
+    bool fits = groups.fits && choose_micro_batch(s, p) && plan_checkpoint(s, &groups, p) &&
+                lm_u64_mul((uint64_t)c->train.batch, (uint64_t)c->model.context_length, &step) &&
+                step <= INT64_MAX && lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
     p->overflow = !fits;
     p->step_tokens = fits ? (int64_t)step : 0;
     status = lm_pace_windows(c, &p->samples, err);
@@ -188,9 +196,12 @@ int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_P
         {"scratch", p->model.scratch},
         {"batch", p->batch},
         {"saving", p->saving},
+        {"average", p->average},
         {"layers", p->layers}};
-    memcpy(parts, all, sizeof all);
-    return p->layers > 0 ? LM_SETUP_MEMORY_PARTS : LM_SETUP_MEMORY_PARTS - 1;
+    int n = 0;
+    for (int i = 0; i < LM_SETUP_MEMORY_PARTS; i++)
+        if (i < LM_SETUP_MEMORY_ALWAYS || all[i].bytes > 0) parts[n++] = all[i];
+    return n;
 }
 
 static void put_bytes(lm_text *out, const char *what, uint64_t bytes) {

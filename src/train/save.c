@@ -80,8 +80,8 @@ lm_status lm_trainer_write(lm_trainer *t, lm_error *err) {
     if ((status = lm_run_dir_sync(&t->dir, err)) != LM_OK) goto out;
     lm_checkpoint_text texts[2];
     int64_t n_texts = list_texts(t, texts);
-    status = lm_checkpoint_write(path, t->arrays, t->n_arrays, texts, n_texts, lm_text_cstr(&meta),
-                                 t->pool, NULL, err);
+    status = lm_checkpoint_write(path, t->arrays, lm_trainer_arrays(t), texts, n_texts,
+                                 lm_text_cstr(&meta), t->pool, NULL, err);
     if (status != LM_OK || (status = check_written(t, path, err)) != LM_OK) goto out;
     free(t->saved);
     t->saved = path;

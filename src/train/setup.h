@@ -16,6 +16,7 @@ typedef struct lm_train_plan {
     /* Bytes of memory, beside the model's: */
     uint64_t optimizer;               /* states */
     lm_optimizer_work optimizer_work; /* of a step, beside updates by element */
+    uint64_t average;                 /* of the weights */
     uint64_t lanes;                   /* gradients of lanes that wait for others */
     uint64_t layers; /* weights as they were before the step, for log.layers_every */
     uint64_t batch;  /* tokens of a micro-batch, losses of the batch */
@@ -94,8 +95,9 @@ void lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_arena *arena
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 /* The same, and one that the run directory's disk cannot hold. */
 lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err);
-/* The parts of the plan's memory, which add up to it; returns how many there are. */
-enum { LM_SETUP_MEMORY_PARTS = 8 };
+/* The parts of the plan's memory, which add up to it; returns how many there are: the first ones
+ * always, and those that the config asks for. */
+enum { LM_SETUP_MEMORY_PARTS = 9, LM_SETUP_MEMORY_ALWAYS = 7 };
 int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_PARTS]);
 /* The plan as text, for people. */
 void lm_setup_print_plan(const lm_setup *s, lm_text *out);

@@ -134,6 +134,7 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     if (status == LM_OK) status = reduce(t, &f, err);
     if (status != LM_OK) return status;
     update(t, &f, &time);
+    lm_trainer_average(t, &time);
     double took = lm_clock_seconds() - started;
     t->stepping += took;
     t->state.step = f.step;

@@ -82,7 +82,10 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     if (status != LM_OK) return status;
     if ((status = create_optimizer(t, err)) != LM_OK) return status;
     if ((status = create_batch(t, err)) != LM_OK) return status;
-    t->arrays = lm_saved_arrays(t->model, t->optimizer, &t->n_arrays);
+    if (lm_config_averages(c) &&
+        (status = lm_average_create(&t->average, lm_model_total(t->model), err)) != LM_OK)
+        return status;
+    t->arrays = lm_saved_arrays(t->model, t->optimizer, &t->average, &t->n_arrays);
     if (!t->arrays) return lm_error_no_memory(err, NULL);
     if ((status = lm_audit_create(&t->audit, lm_model_total(t->model), err)) != LM_OK)
         return status;
@@ -125,6 +128,7 @@ void lm_trainer_free(lm_trainer *t) {
     lm_arena_free(&t->batch_arena);
     lm_arena_free(&t->lane_arena);
     lm_optimizer_free(t->optimizer);
+    lm_average_free(&t->average);
     lm_groups_free(&t->groups);
     free(t->rates);
     lm_model_free(t->model);
@@ -203,6 +207,7 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                     .data = lm_trainer_data_figures(t),
                     .train_loss = t->state.train_loss,
                     .val_loss = t->state.val_loss,
+                    .val_loss_raw = t->state.val_loss_raw,
                     .best_val_loss = t->state.best_val_loss,
                     .best_val_step = t->state.best_val_step,
                     .bytes_per_token = t->setup.bytes_per_token,

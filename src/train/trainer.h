@@ -4,6 +4,7 @@
  *     trainer.c init.c groups.c  its memory, the weights of a new run, the optimizer's rows
  *     pace.c                     what a step is by the schedules
  *     step.c audit.c profile.c   one step, its digest, and where its time goes
+ *     average.c                  the average of the weights
  *     follow.c follow/           what follows a step (follow.h)
  *     page.c layers.c sample.c   report.html; figures of each parameter; texts of the model
  *     budget.c                   steps out of a budget, and the speed of a run (budget.h)
@@ -47,7 +48,9 @@ typedef struct lm_trainer {
     lm_model *model;
     lm_groups groups;
     lm_optimizer *optimizer;
-    double *rates; /* [3, groups.count]: learning rates, momenta, weight decays of a step */
+    lm_average average; /* of the weights; its values are NULL: none is kept */
+    bool showing;       /* the model's weights are what is evaluated (lm_trainer_show_average) */
+    double *rates;      /* [3, groups.count]: learning rates, momenta, weight decays of a step */
     lm_arena batch_arena;
     int32_t *batch;        /* [micro_batch, context_length + 1] */
     double *window_losses; /* [train.batch]: of a step */
@@ -55,7 +58,7 @@ typedef struct lm_trainer {
     lm_arena lane_arena;
     float *lane_buffers[LM_LANES_LOG_MOST + 1]; /* [0]: the model's gradients */
     lm_lanes lanes;
-    lm_checkpoint_array *arrays; /* of a checkpoint */
+    lm_checkpoint_array *arrays; /* of a checkpoint; those of the average are the last */
     int64_t n_arrays;
     lm_run_dir dir;
     lm_metrics metrics;
@@ -101,6 +104,17 @@ void lm_trainer_free(lm_trainer *t);
  * with weights and state as they were, when the loss or the gradient is not finite. Allocates
  * nothing. */
 lm_status lm_trainer_step(lm_trainer *t, lm_error *err);
+
+/* Takes the weights that the step has made into the average, when there is one to keep and it has
+ * begun. */
+void lm_trainer_average(lm_trainer *t, const lm_schedule_time *time);
+/* How many of t->arrays a checkpoint of the present state has. */
+int64_t lm_trainer_arrays(const lm_trainer *t);
+/* From here to lm_trainer_hide_average the model has the weights that are evaluated
+ * (saved/weights.h). Its own are kept in the gradients, which mean nothing between steps, and come
+ * back to the bit. false: its own are what is evaluated, nothing changes. */
+bool lm_trainer_show_average(lm_trainer *t);
+void lm_trainer_hide_average(lm_trainer *t); /* nothing, unless they are shown */
 
 /* Is the step just done a multiple of `every`? 0: never. */
 bool lm_trainer_at_interval(const lm_trainer *t, int64_t every);

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 
 #include "machine/cpu.h"
 #include "train/setup.h"
@@ -29,6 +30,32 @@ void lm_setup_print_unused(const lm_setup *s, lm_text *out) {
                     skipped == 1 ? "" : "s");
 }
 
+/* What the average of the end still has of the weights that it begins with. */
+static void warn_of_average(const lm_setup *s, lm_text *out) {
+    const lm_config *c = s->config;
+    const lm_train_options *o = &c->train;
+    const double steps = (double)o->steps, share = 0.05;
+    double left = 1;
+    if (!lm_config_averages(c) || c->schedule.ema.given) return;
+    double begun = o->ema_start.unit == LM_LENGTH_PERCENT ? o->ema_start.amount / 100
+                   : o->ema_start.unit == LM_LENGTH_STEPS ? o->ema_start.amount / steps
+                                                          : o->ema_start.amount / s->plan.tokens;
+    if (begun >= 1) {
+        lm_text_say(out, "warning: train.ema_start is the end of the run: there will be no average"
+                         " of the weights\n");
+        return;
+    }
+    if (o->ema_tokens > 0)
+        left = exp2(-(1 - begun) * s->plan.tokens / o->ema_tokens);
+    else
+        left = pow(o->ema, (1 - begun) * steps);
+    if (left > share)
+        lm_text_say(out,
+                    "warning: %s is long for this run: %.0f%% of the average at its end will be the"
+                    " weights with which averaging began\n",
+                    o->ema_tokens > 0 ? "train.ema_tokens" : "train.ema", 100 * left);
+}
+
 void lm_setup_warnings(const lm_setup *s, lm_text *out) {
     const lm_config *c = s->config;
     if (s->threads_asked > 0)
@@ -37,6 +64,7 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out) {
                     " used (run.threads and --threads win over it)\n",
                     s->threads_asked, lm_cpu_usable());
     warn_of_shared(s, out);
+    warn_of_average(s, out);
     for (int64_t i = 0; i < s->train.count && c->model.document_mask; i++)
         if (!lm_corpus_watched(s->train.items[i].corpus))
             lm_text_say(out,

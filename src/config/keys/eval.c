@@ -1,5 +1,9 @@
 #include "config/keys/rows.h"
 
+static bool evaluates_both(const lm_config *c) {
+    return lm_config_validates(c) && lm_config_averages(c);
+}
+
 /* clang-format off */
 static const lm_key keys[] = {
     {"eval.every", INTEGER(eval.every, 0, STEPS_MOST, "250"), MAY_CHANGE,
@@ -8,6 +12,10 @@ static const lm_key keys[] = {
     {"eval.tokens", INTEGER(eval.tokens, 0, COUNT_MOST, "131072"), MAY_CHANGE,
      WHEN(lm_config_validates, "data.val"),
      .help = "Validation tokens per evaluation, of each set, spread evenly over it. 0: all."},
+    {"eval.raw", BOOLEAN(eval.raw, "true"), MAY_CHANGE,
+     WHEN(evaluates_both, "train.ema"), AND_WHEN("data.val"),
+     .help = "Whether a run that keeps an average of the weights evaluates the weights "
+             "themselves too, on the first set: val_loss_raw. It takes as long again."},
 };
 /* clang-format on */
 SECTION(eval);

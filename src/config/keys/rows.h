@@ -32,6 +32,10 @@ LM_SECTIONS(LM_SECTION_DECLARE)
 #define SCHEDULE(member_, scale_, low_, high_) \
     .type = LM_KEY_SCHEDULE, AT(member_), .scale = (scale_), .low = (low_), .high = (high_), \
     .default_value = ""
+/* A length; a list of numbers, each in the range. */
+#define LENGTH(member_, default_) .type = LM_KEY_LENGTH, AT(member_), .default_value = (default_)
+#define NUMBERS(member_, low_, high_) \
+    .type = LM_KEY_NUMBERS, AT(member_), .low = (low_), .high = (high_), .default_value = "[]"
 #define WHOLE .whole = true
 #define LEGACY(value_) .legacy = (value_)
 #define CHOICE(member_, choice_, default_) \

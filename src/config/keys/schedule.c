@@ -17,6 +17,9 @@ static bool uses(const lm_config *c, unsigned bit) {
 static bool uses_momentum(const lm_config *c) {
     return uses(c, LM_USES_MOMENTUM);
 }
+static bool has_ema(const lm_config *c) {
+    return c->train.ema > 0 && c->train.ema_tokens == 0;
+}
 static bool uses_weight_decay(const lm_config *c) {
     return uses(c, LM_USES_WEIGHT_DECAY);
 }
@@ -52,6 +55,11 @@ static const lm_key keys[] = {
      MAY_CHANGE, WHEN(uses_weight_decay, "optimizer.name"), AND_WHEN("optimizer.groups"),
      .help = "Course of optimizer.weight_decay, as schedule.lr, beside which it is multiplied by "
              "the learning rate."},
+    {"schedule.ema", SCHEDULE(schedule.ema, LM_SCHEDULE_VALUES, 0, 0.9999999),
+     MAY_CHANGE, WHEN(has_ema, "train.ema"), AND_WHEN("train.ema_tokens"),
+     .help = "Course of train.ema, as schedule.lr; `start` and `end` are shares that stay: "
+             "{\"start\": 0.9, \"warmup\": \"20%\", \"shape\": \"constant\"} forgets the "
+             "first steps soon."},
     {"schedule.batch", SCHEDULE(schedule.batch, LM_SCHEDULE_VALUES, 1, SIZE_MOST), WHOLE,
      MAY_CHANGE,
      .help = "Course of the batch, in windows up to train.batch: {\"stages\": [[0, 8], [\"33%\", "

@@ -8,6 +8,13 @@ static bool steps_open(const lm_config *c) {
     return c->train.steps_open;
 }
 
+bool lm_config_averages(const lm_config *c) {
+    return c->train.ema > 0 || c->train.ema_tokens > 0;
+}
+static bool reads_ema(const lm_config *c) {
+    return c->train.ema_tokens == 0;
+}
+
 /* clang-format off */
 static const lm_key keys[] = {
     {"train.steps", INTEGER(train.steps, 1, STEPS_MOST, "1000"), MAY_CHANGE,
@@ -34,6 +41,24 @@ static const lm_key keys[] = {
     {"train.clip_norm", REAL(train.clip_norm, 0, 1e12, "1"), MAY_CHANGE, TRY("0"),
      .help = "Gradients with a larger norm are scaled down to this norm (Pascanu et al. 2013). "
              "0: never."},
+    {"train.ema", REAL(train.ema, 0, 0.9999999, "0"), MAY_CHANGE, TRY("0.6"),
+     WHEN(reads_ema, "train.ema_tokens"),
+     .help = "Keeps an exponential moving average of the weights, which is what is evaluated, "
+             "generated from and exported: this share of it stays in a step, the rest is that of "
+             "the weights after the step (0.99 to 0.999; a window of about 1% of the run). It "
+             "begins as the weights of its first step. schedule.ema changes it over the run. 0: "
+             "no average."},
+    {"train.ema_tokens", REAL(train.ema_tokens, 0, 1e18, "0"), MAY_CHANGE, TRY("100"),
+     .help = "Half-life of the average in tokens, instead of train.ema, which becomes "
+             "0.5^(tokens of the step / this): the same average for every batch. 0: train.ema."},
+    {"train.ema_start", LENGTH(train.ema_start, "0"), MAY_CHANGE, TRY("2"),
+     WHEN(lm_config_averages, "train.ema"), AND_WHEN("train.ema_tokens"),
+     .help = "What has been done when averaging begins; until then there is no average, and the "
+             "weights themselves are evaluated. \"80%\" averages the tail of the run."},
+    {"train.ema_blend", POSITIVE(train.ema_blend, 1, "1"), MAY_CHANGE, TRY("0.6"),
+     WHEN(lm_config_averages, "train.ema"), AND_WHEN("train.ema_tokens"),
+     .help = "Share of the average in the weights that are evaluated, generated from and "
+             "exported; the rest is that of the weights themselves. 1: the average alone."},
     {"train.precision", CHOICE(train.precision, lm_precision_name, "fp32"), MAY_CHANGE,
      .help = "Precision of the numbers that matrix products multiply; sums, weights and optimizer "
              "are fp32. bf16 is faster where the CPU has bf16 dot products (avx512bf16), and gives "

@@ -11,6 +11,14 @@ void ISA(mul_f32)(int64_t n, const float *x, float *y) {
     EACH_16(i, n, put(y + i, lanes, v16_mul(get(y + i, lanes), get(x + i, lanes))););
 }
 
+void ISA(lerp_f32)(int64_t n, float a, const float *x, float *y) {
+    const v16 share = v16_set1(a);
+    EACH_16(i, n, {
+        v16 old = get(y + i, lanes);
+        put(y + i, lanes, v16_fma(share, v16_sub(get(x + i, lanes), old), old));
+    });
+}
+
 INLINE void scale_row(int64_t n, float a, float *x) {
     v16 factor = v16_set1(a);
     EACH_16(i, n, put(x + i, lanes, v16_mul(get(x + i, lanes), factor)););

@@ -23,9 +23,32 @@ static lm_status evaluate_set(lm_trainer *t, const lm_source *set, double *loss,
         t->state.step, set->named ? " of " : "", set->named ? set->name : "", lm_plain_nan(*loss));
 }
 
+/* *loss: of the weights themselves, on the first set; NaN where they are what the others are of, or
+ * eval.raw is false. *evaluated as above. */
+static lm_status evaluate_raw(lm_trainer *t, bool shown, double *loss, int64_t *evaluated,
+                              lm_error *err) {
+    *loss = NAN;
+    if (!shown || !t->config->eval.raw) return LM_OK;
+    return evaluate_set(t, &t->setup.val.items[0], loss, evaluated, err);
+}
+
+/* All sets, with the weights that are evaluated. *all: the number of their tokens. */
+static lm_status evaluate_sets(lm_trainer *t, double *losses, int64_t *evaluated, int64_t *all,
+                               lm_error *err) {
+    const lm_sources *sets = &t->setup.val;
+    lm_status status = LM_OK;
+    *evaluated = 1;
+    for (int64_t i = 0; i < sets->count && status == LM_OK && *evaluated > 0; i++) {
+        status = evaluate_set(t, &sets->items[i], &losses[i], evaluated, err);
+        *all += *evaluated;
+    }
+    return status;
+}
+
 /* The first set is what val_loss, the best loss and the checkpoints that are kept for it go by. */
-static void take_losses(lm_trainer *t, const double *losses) {
+static void take_losses(lm_trainer *t, const double *losses, double raw) {
     lm_run_state *s = &t->state;
+    s->val_loss_raw = raw;
     for (int64_t i = 0; i < t->setup.val.count; i++) s->val_losses[i] = losses[i];
     s->val_loss = losses[0];
     s->val_step = s->step;
@@ -38,15 +61,14 @@ static void take_losses(lm_trainer *t, const double *losses) {
 
 /* A request to stop cuts it short: it stays due, and is made again when the run goes on. */
 static lm_status evaluate(lm_trainer *t, lm_error *err) {
-    const lm_sources *sets = &t->setup.val;
-    double losses[LM_DATA_MOST_SOURCES];
-    int64_t evaluated = 0, all = 0;
-    for (int64_t i = 0; i < sets->count; i++) {
-        lm_status status = evaluate_set(t, &sets->items[i], &losses[i], &evaluated, err);
-        if (status != LM_OK || evaluated == 0) return status;
-        all += evaluated;
-    }
-    take_losses(t, losses);
+    double losses[LM_DATA_MOST_SOURCES], raw = NAN;
+    int64_t evaluated, all = 0;
+    bool shown = lm_trainer_show_average(t);
+    lm_status status = evaluate_sets(t, losses, &evaluated, &all, err);
+    lm_trainer_hide_average(t);
+    if (status == LM_OK && evaluated > 0) status = evaluate_raw(t, shown, &raw, &evaluated, err);
+    if (status != LM_OK || evaluated == 0) return status;
+    take_losses(t, losses, raw);
     lm_trainer_measure_peak(t);
     const lm_data_figures *data = lm_trainer_data_figures(t);
     lm_progress_eval(&t->progress, t->state.step, t->state.val_loss, t->setup.bytes_per_token,
@@ -56,6 +78,7 @@ static lm_status evaluate(lm_trainer *t, lm_error *err) {
                          .digest = t->state.digest,
                          .val_tokens = all,
                          .val_loss = t->state.val_loss,
+                         .val_loss_raw = raw,
                          .bytes_per_token = t->setup.bytes_per_token,
                          .seconds = lm_trainer_seconds(t)};
     return lm_metrics_eval(&t->metrics, &f, data, err);
