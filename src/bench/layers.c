@@ -222,7 +222,8 @@ static void describe_attention(work *w) {
                                   .out = w->out,
                                   .out_row = c,
                                   .lse = w->lse,
-                                  .window = s->window};
+                                  .window = s->window,
+                                  .scale = 1.0f / sqrtf((float)s->d)};
     w->head_norm = (lm_head_norm){.tokens = w->rows,
                                   .heads = s->heads,
                                   .head_size = s->d,

@@ -29,10 +29,11 @@ const char *lm_interop_format_title(int format) {
 /* Options by name, separated by spaces: a name alone holds every value, "name=a,b" holds a and b.
  * A value may be another option, or a multiple of one. */
 #define SIZES "d_model n_layers n_heads context_length vocab_size "
-/* Those that say how a model is trained, not what it computes. */
+/* Those that say how a model is trained, not what it computes; and the parametrization, whose
+ * multipliers are folded into the weights. */
 #define TRAINING                                                                   \
     "preset init init_std dropout label_smoothing z_loss recompute document_mask " \
-    "document_token "
+    "document_token parametrization base_d_model base_n_layers "
 #define ANY   SIZES TRAINING "n_kv_heads d_ff tie_embeddings norm_eps "
 #define TURNS "position=rope,none rope_theta embedding_norm "
 /* All ways of slowing rotations down, and the one by which all slow down alike. */
@@ -288,6 +289,7 @@ void lm_interop_exported(const lm_interop_class *c, const lm_model_options *ours
         there->embedding_norm = false;
         there->tie_embeddings = false; /* the head reads the embedding without the norm */
     }
+    there->parametrization = LM_STANDARD;
     if (!has_window(ours)) there->window = 0;
     if (there->window > 0 && (c->how & LM_INTEROP_SHORT_CONTEXT)) {
         there->context_length = there->window;
@@ -310,6 +312,9 @@ void lm_interop_remarks(const lm_interop_class *c, const lm_model_options *ours,
     if (ours->embedding_norm)
         lm_text_say(out, "%s: model.embedding_norm is folded into the embedding%s\n", title,
                     ours->tie_embeddings ? ", and the head is a matrix of its own" : "");
+    if (ours->parametrization != LM_STANDARD)
+        lm_text_say(out, "%s: the multipliers of model.parametrization = %s are in the weights\n",
+                    title, lm_parametrization_name(ours->parametrization));
     if (c->format == LM_INTEROP_GGUF && ours->mlp == LM_MLP_GELU_TANH)
         lm_text_say(out,
                     "%s: llama.cpp computes GELU from a table of half precision: log-probabilities"

@@ -79,8 +79,8 @@ bool lm_interop_holds(const lm_interop_class *c, const lm_interop_option *option
                       const lm_interop_option *options, int n, lm_text *expected);
 
 /* The options of the model that the class is given: those of ours, resolved, but that an embedding
- * norm is folded into the embedding (fold.h), a window that all of the context fits into is none,
- * and the context is short where the class has no window. */
+ * norm is folded into the embedding and multipliers into the weights (fold.h), a window that all of
+ * the context fits into is none, and the context is short where the class has no window. */
 void lm_interop_exported(const lm_interop_class *c, const lm_model_options *ours,
                          lm_model_options *there);
 /* D, how many of a head's channels turn, and whether queries, keys and values have biases. */

@@ -193,10 +193,10 @@ lm_status lm_interop_write_model(const lm_interop_job *job,
 static lm_status fold(lm_interop_job *job, lm_error *err) {
     int64_t total;
     job->weights = job->e->weights;
-    if (!job->e->ours->embedding_norm) return LM_OK;
+    if (!lm_interop_folds(job->e->ours)) return LM_OK;
     lm_model_params(&job->there, NULL, &total);
     job->folded = malloc((size_t)total * sizeof *job->folded);
-    if (!job->folded) return lm_error_no_memory(err, "the folded embedding");
+    if (!job->folded) return lm_error_no_memory(err, "the folded weights");
     job->weights = job->folded;
     return lm_interop_fold(job->e->ours, job->e->weights, &job->there, job->folded, err);
 }

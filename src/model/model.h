@@ -56,6 +56,15 @@ typedef enum lm_init_kind {
 } lm_init_kind;
 const char *lm_init_name(int kind); /* "gpt2", ..., NULL past the end */
 
+/* How hyper-parameters carry over to another width and depth (transfer.h). */
+typedef enum lm_parametrization {
+    LM_STANDARD,
+    LM_MUP,       /* to another width (Yang et al. 2022) */
+    LM_COMPLETEP, /* and to another depth (Dey et al. 2025) */
+    LM_PARAMETRIZATION_COUNT
+} lm_parametrization;
+const char *lm_parametrization_name(int kind); /* "standard", ...; NULL past the end */
+
 /* What backward computes again instead of keeping it; changes no bit of the result. */
 typedef enum lm_recompute_kind {
     LM_RECOMPUTE_NONE,
@@ -101,6 +110,8 @@ typedef struct lm_model_options {
     double z_loss;            /* times the squared log of the softmax denominator (training) */
     int init;                 /* lm_init_kind */
     double init_std;          /* 0: a function of each matrix's inputs */
+    int parametrization;      /* lm_parametrization, with what it compares the model's size to: */
+    int64_t base_d_model, base_n_layers; /* 0: the model's own */
     double dropout;     /* training drops this share of the embedding and of each branch's output */
     int recompute;      /* lm_recompute_kind */
     bool document_mask; /* attention and learned positions start anew at each document_token */
@@ -129,6 +140,14 @@ typedef struct lm_param_part {
 } lm_param_part;
 enum { LM_PARAM_PARTS_MOST = 3 };
 
+/* By what the optimizer multiplies its values for a row; all 1 in the standard parametrization. */
+typedef struct lm_param_factors {
+    double lr;          /* of updates that are as large as the rate, whatever the gradient (Adam) */
+    double lr_gradient; /* of updates that are as large as the gradient (SGD) */
+    double lr_polar;    /* of updates by a matrix's polar factor (Muon) */
+    double eps;
+} lm_param_factors;
+
 /* One row of the parameter table. */
 typedef struct lm_param {
     char name[48]; /* "h.3.attn.qkv.weight": also its name in checkpoints */
@@ -138,7 +157,8 @@ typedef struct lm_param {
     int64_t count, offset; /* elements, in the flat arrays; offsets are multiples of 16 */
     double init_std;       /* 0: constant init_value */
     double init_value;
-    bool decay;  /* weight decay applies (matrices and embeddings, not norms and biases) */
+    bool decay; /* weight decay applies (matrices and embeddings, not norms and biases) */
+    lm_param_factors factors;
     int n_parts; /* they follow each other and fill the row; 0: the row is one matrix or vector */
     lm_param_part parts[LM_PARAM_PARTS_MOST];
 } lm_param;

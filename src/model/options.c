@@ -55,6 +55,8 @@ static bool check_sizes(lm_text *problems, const lm_model_options *o) {
     if (o->vocab_size != LM_VOCAB_UNKNOWN)
         ok &= check_size(problems, "vocab_size", o->vocab_size, 1);
     ok &= check_size(problems, "window", o->window, 0);
+    ok &= check_between(problems, "base_d_model", o->base_d_model, 0, LM_MODEL_MOST_WIDTH);
+    ok &= check_size(problems, "base_n_layers", o->base_n_layers, 0);
     return ok;
 }
 
@@ -63,12 +65,14 @@ static bool check_choices(lm_text *problems, const lm_model_options *o) {
     const struct {
         const char *key, *name;
         int value;
-    } choices[] = {{"norm", lm_norm_name(o->norm), o->norm},
-                   {"position", lm_position_name(o->position), o->position},
-                   {"rope_scaling", lm_rope_scaling_name(o->rope_scaling), o->rope_scaling},
-                   {"mlp", lm_mlp_name(o->mlp), o->mlp},
-                   {"init", lm_init_name(o->init), o->init},
-                   {"recompute", lm_recompute_name(o->recompute), o->recompute}};
+    } choices[] = {
+        {"norm", lm_norm_name(o->norm), o->norm},
+        {"position", lm_position_name(o->position), o->position},
+        {"rope_scaling", lm_rope_scaling_name(o->rope_scaling), o->rope_scaling},
+        {"mlp", lm_mlp_name(o->mlp), o->mlp},
+        {"init", lm_init_name(o->init), o->init},
+        {"parametrization", lm_parametrization_name(o->parametrization), o->parametrization},
+        {"recompute", lm_recompute_name(o->recompute), o->recompute}};
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
         if (choices[i].name) continue;
         ok = false;
@@ -199,6 +203,8 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
         if (o->position == LM_POSITION_ROPE && sound) check_rope(&problems, o);
         if (o->position == LM_POSITION_ROPE && o->rope_dim == 0) o->rope_dim = o->head_dim;
         if (o->d_ff == 0) o->d_ff = default_d_ff(o);
+        if (o->base_d_model == 0) o->base_d_model = o->d_model;
+        if (o->base_n_layers == 0) o->base_n_layers = o->n_layers;
     }
     if (problems.failed)
         status = lm_error_no_memory(err, NULL);

@@ -1,10 +1,10 @@
 /* The parameters, one row each, in the order of the flat arrays and of checkpoints; and the
  * conditions under which rows exist. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "model/parts.h"
+#include "model/transfer.h"
 
 typedef enum scope { BEFORE, LAYER, AFTER } scope;
 typedef enum dim { ONE, C, D, ATT, QKV, F, V, T } dim; /* ONE as `in`: a vector */
@@ -189,25 +189,19 @@ static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, i
                       .shape = {size_of(o, t->out), size_of(o, t->in)},
                       .role = role_of(t),
                       .offset = offset,
-                      .decay = t->in != ONE};
+                      .decay = t->in != ONE,
+                      .factors = lm_model_factors(o, role_of(t), t->scope == LAYER)};
     row->count = row->shape[0] * row->shape[1];
     if (t->out == QKV) fill_parts(row, o);
     if (t->scope == LAYER)
         snprintf(row->name, sizeof row->name, "h.%lld.%s", (long long)layer, t->name);
     else
         snprintf(row->name, sizeof row->name, "%s", t->name);
-    /* The inputs of a row of the matrix, of variance 1 each, add up to variance 1 (LeCun et al.
-     * 1998). An embedding has the width of the model as a head that is tied to it. */
-    const double std = o->init_std > 0 ? o->init_std : 1 / sqrt((double)row->shape[1]);
     switch (t->init) {
     case NORMAL:
-        row->init_std = std;
-        break;
     case RESIDUAL:
-        row->init_std = std;
-        if (o->init == LM_INIT_ZERO_OUTPUT) row->init_std = 0;
-        /* Radford et al. 2019, 2.3: two branches a layer add up in the residual */
-        if (o->init == LM_INIT_GPT2) row->init_std /= sqrt(2.0 * (double)o->n_layers);
+        row->init_std =
+            lm_model_initial_std(o, row->role, (double)row->shape[1], t->init == RESIDUAL);
         break;
     case ONES:
         row->init_value = 1.0;

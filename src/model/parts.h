@@ -31,6 +31,8 @@ enum {
     LM_IF_TRAINING = 1 << 12,
     LM_IF_WINDOWS = 1 << 13, /* training or evaluation */
     LM_IF_BF16 = 1 << 14,
+    LM_IF_BRANCH = 1 << 15, /* training, or a multiplier of branches */
+    LM_IF_LOGITS_SCALED = 1 << 16,
 };
 /* Those that are true of the options (params.c). */
 unsigned lm_model_conditions(const lm_model_options *o);
@@ -96,6 +98,7 @@ typedef enum lm_buffer_id {
     LM_B_X_F,
     LM_B_MEAN_F,
     LM_B_RSTD_F,
+    LM_B_LN_F_SCALED,
     LM_B_NORM,
     LM_B_HEADS,
     LM_B_RSTD_Q,

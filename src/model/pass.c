@@ -1,4 +1,6 @@
 #include "model/pass.h"
+#include "model/transfer.h"
+#include "nn/scale.h"
 
 /* ---- branches: what is added to the residual stream ------------------------------------------ */
 lm_dropout lm_pass_dropout(const pass *p, int64_t site) {
@@ -67,13 +69,18 @@ void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_arra
 void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,
                             const float *x, float *y) {
     const lm_compute *compute = p->m->compute;
-    if (p->places) {
-        lm_linear_decode_residual(compute, l, lm_pass_round(p, p->rows * l->in, branch), x, y);
-    } else if (lm_pass_drops(p)) {
-        float *out = buffer(p, LM_B_BRANCH, 0); /* [B*T, C] */
+    const float times = lm_model_multipliers(&p->m->o).branch;
+    float *out = buffer(p, LM_B_BRANCH, 0); /* [B*T, C] */
+    if (lm_pass_drops(p)) {
         lm_dropout d = lm_pass_dropout(p, site);
         lm_pass_linear_forward(p, l, branch, lm_array_f32(out));
+        if (times != 1) lm_scale(compute, p->rows * l->out, times, out, NULL, out);
         lm_dropout_apply(compute, &d, out, x, y);
+    } else if (times != 1) {
+        lm_pass_linear_forward(p, l, branch, lm_array_f32(out));
+        lm_scale(compute, p->rows * l->out, times, out, x, y);
+    } else if (p->places) {
+        lm_linear_decode_residual(compute, l, lm_pass_round(p, p->rows * l->in, branch), x, y);
     } else {
         lm_linear_forward_residual(compute, l, branch, x, y);
     }
@@ -81,12 +88,17 @@ void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_
 
 lm_array lm_pass_branch_backward(const pass *p, int64_t site) {
     const lm_compute *compute = p->m->compute;
+    const float times = lm_model_multipliers(&p->m->o).branch;
     const float *dout = buffer(p, LM_B_DX, 0);
+    float *changed = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
     if (lm_pass_drops(p)) {
         lm_dropout d = lm_pass_dropout(p, site);
-        float *dropped = buffer(p, LM_B_DBRANCH, 0); /* [B*T, C] */
-        lm_dropout_apply(compute, &d, dout, NULL, dropped);
-        dout = dropped;
+        lm_dropout_apply(compute, &d, dout, NULL, changed);
+        dout = changed;
+    }
+    if (times != 1) {
+        lm_scale(compute, p->rows * p->m->o.d_model, times, dout, NULL, changed);
+        dout = changed;
     }
     return lm_array_operand(compute, p->rows * p->m->o.d_model, dout,
                             operand(p, LM_B_DX_ROUNDED, 0));

@@ -98,11 +98,12 @@ void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_ar
 void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_array x, lm_array y,
                                       const lm_activation *a);
 
-/* The end of a branch: y [B*T, C] overwritten = x + dropout(branch W^T + bias); branch [B*T, in] */
+/* The end of a branch: y [B*T, C] overwritten = x + multiplier * dropout(branch W^T + bias); branch
+ * [B*T, in]. The multiplier is that of transfer.h. */
 void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_array branch,
                             const float *x, float *y);
-/* Gradient [B*T, C] of the branch output: LM_B_DX itself, or with dropout a masked copy in
- * LM_B_DBRANCH; rounded at bf16. */
+/* Gradient [B*T, C] of the branch output: LM_B_DX itself, or with dropout or a multiplier a changed
+ * copy in LM_B_DBRANCH; rounded at bf16. */
 lm_array lm_pass_branch_backward(const pass *p, int64_t site);
 
 /* ---- the parts ------------------------------------------------------------------------------- */

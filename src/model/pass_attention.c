@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/pass.h"
+#include "model/transfer.h"
 #include "nn/head_norm.h"
 #include "nn/rope.h"
 #include "ops/attention.h"
@@ -146,6 +147,7 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
                           .out_row = lm_model_att_size(o),
                           .lse = buffer(p, LM_B_LSE, layer),
                           .window = p->m->window,
+                          .scale = lm_model_multipliers(o).scores,
                           .documents = documents(p),
                           .softcap = (float)o->attention_softcap};
 }
@@ -176,6 +178,7 @@ static void attend_cache(const pass *p, int64_t layer, const lm_attention *a, in
                              .cache_row = row,
                              .window = a->window,
                              .documents = a->documents ? a->documents + first : NULL,
+                             .scale = a->scale,
                              .softcap = a->softcap,
                              .out = out + first * a->out_row,
                              .out_row = a->out_row};

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "model/pass.h"
+#include "model/transfer.h"
 #include "nn/embedding.h"
+#include "nn/scale.h"
 #include "ops/softmax_nll.h"
 
 static lm_embedding embedding_of(const pass *p) {
@@ -85,6 +87,30 @@ static lm_param_id head_of(const pass *p) {
     return p->m->o.tie_embeddings ? LM_P_WTE : LM_P_LM_HEAD;
 }
 
+/* The final norm of x [rows, C] times the multiplier of logits: logits are products of it alone. */
+static lm_array final_norm(const pass *p, const float *x) {
+    const int64_t channels = p->m->o.d_model;
+    lm_norm n = lm_pass_norm(p, &lm_norm_f, 0);
+    lm_array y = operand(p, LM_B_NORM, 0); /* [rows, C] */
+    float *scaled = buffer(p, LM_B_LN_F_SCALED, 0);
+    const float times = lm_model_multipliers(&p->m->o).logits;
+    for (int64_t i = 0; i < channels && scaled; i++) {
+        scaled[i] = times * n.weight[i];
+        if (n.bias) scaled[channels + i] = times * n.bias[i];
+    }
+    if (scaled) n.weight = scaled;
+    if (scaled && n.bias) n.bias = scaled + channels;
+    lm_norm_forward(p->m->compute, &n, x, y);
+    return y;
+}
+
+/* LM_B_DNORM holds the gradient of what final_norm gives; here it becomes that of the norm. */
+static void final_norm_backward(const pass *p) {
+    const float times = lm_model_multipliers(&p->m->o).logits;
+    float *dnorm = buffer(p, LM_B_DNORM, 0); /* [B*T, C] */
+    if (times != 1) lm_scale(p->m->compute, p->rows * p->m->o.d_model, times, dnorm, NULL, dnorm);
+}
+
 const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
     const lm_model_options *o = &p->m->o;
     lm_param_id w = head_of(p);
@@ -92,7 +118,7 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
                         .window = p->time,
                         .channels = o->d_model,
                         .vocab = o->vocab_size,
-                        .x = lm_pass_norm_forward(p, &lm_norm_f, 0, residual(p, o->n_layers)),
+                        .x = final_norm(p, residual(p, o->n_layers)),
                         .w = weight(p, w, 0),
                         .targets = copy_targets(p),
                         .block = buffer(p, LM_B_LOGITS, 0),
@@ -105,23 +131,23 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
                         .dw = gradients ? gradient(p, w, 0) : NULL,
                         .dw_begins = p->begins};
     lm_softmax_nll_f32(p->m->compute, &s);
+    if (gradients) final_norm_backward(p);
     return s.loss;
 }
 
-/* The final norm of the last n tokens, [n, C]. */
-static lm_array final_norm(const pass *p, int64_t n) {
+/* The same of the last n tokens, [n, C]. */
+static lm_array final_norm_of_last(const pass *p, int64_t n) {
     const lm_model_options *o = &p->m->o;
     pass last = *p;
     last.rows = n;
-    return lm_pass_norm_forward(&last, &lm_norm_f, 0,
-                                residual(p, o->n_layers) + (p->rows - n) * o->d_model);
+    return final_norm(&last, residual(p, o->n_layers) + (p->rows - n) * o->d_model);
 }
 
 void lm_pass_logits(const pass *p, int64_t n, float *logits) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
     float cap = (float)o->logit_softcap;
-    const float *norm = lm_pass_round(p, n * o->d_model, final_norm(p, n));
+    const float *norm = lm_pass_round(p, n * o->d_model, final_norm_of_last(p, n));
     lm_linear l = {.rows = n,
                    .in = o->d_model,
                    .out = o->vocab_size,
@@ -135,7 +161,7 @@ void lm_pass_losses(const pass *p, const int32_t *targets, void *block, float *l
     lm_softmax_nll s = {.tokens = p->rows,
                         .channels = o->d_model,
                         .vocab = o->vocab_size,
-                        .x = final_norm(p, p->rows),
+                        .x = final_norm_of_last(p, p->rows),
                         .w = weight(p, head_of(p), 0),
                         .targets = targets,
                         .block = block,

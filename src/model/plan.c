@@ -7,6 +7,7 @@
  * (Korthikanti et al. 2022) keeps 6 C of the 10, recompute = block (Chen et al. 2016) only x. At
  * LM_BF16, what matrix products read is kept as bf16: 8 C of the 10 take half the memory. */
 #include "model/parts.h"
+#include "model/transfer.h"
 #include "nn/head_norm.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
@@ -17,6 +18,7 @@
 /* TIME: positions of a row, TOKENS: of all rows. */
 typedef enum dim {
     ONE,
+    TWO,
     TOKENS,
     HEAD_TOKENS,
     KV_HEAD_TOKENS,
@@ -68,6 +70,8 @@ static const struct buffer_row {
     [LM_B_X_F] = {ONCE, TOKENS, C, 0, FLOAT},
     [LM_B_MEAN_F] = {ONCE, TOKENS, ONE, LM_IF_LAYERNORM, FLOAT},
     [LM_B_RSTD_F] = {ONCE, TOKENS, ONE, 0, FLOAT},
+    /* its weights and biases times the multiplier of logits */
+    [LM_B_LN_F_SCALED] = {ONCE, TWO, C, LM_IF_LOGITS_SCALED, FLOAT},
     [LM_B_TARGETS] = {ONCE, TOKENS, ONE, LM_IF_WINDOWS, FLOAT}, /* int32 */
     [LM_B_LOSS] = {ONCE, TOKENS, ONE, LM_IF_WINDOWS, FLOAT},
     [LM_B_LOGITS] = {ONCE, LOGITS, ONE, LM_IF_WINDOWS, FLOAT},
@@ -82,8 +86,9 @@ static const struct buffer_row {
     [LM_B_COS] = {ONCE, TIME, HALF_ROPE, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
     [LM_B_SIN] = {ONCE, TIME, HALF_ROPE, LM_IF_ROPE | LM_IF_WINDOWS, FLOAT},
     [LM_B_DX] = {ONCE, TOKENS, C, LM_IF_TRAINING, FLOAT}, /* gradient of the residual stream */
-    /* what the last product of a branch gives, if dropout adds it to x afterwards */
-    [LM_B_BRANCH] = {ONCE, TOKENS, C, LM_IF_TRAINING, FLOAT},
+    /* what the last product of a branch gives, if it is added to x afterwards: dropout, multiplier
+     */
+    [LM_B_BRANCH] = {ONCE, TOKENS, C, LM_IF_BRANCH, FLOAT},
     /* in fp32, at times: queries, keys and values before they are rounded; their gradient */
     [LM_B_WIDE] = {ONCE, TOKENS, WIDE, 0, FLOAT},
     [LM_B_DX_ROUNDED] = {ONCE, TOKENS, C, LM_IF_TRAINING | LM_IF_BF16, OPERAND},
@@ -112,6 +117,9 @@ static bool size_of(const made_for *f, dim d, int64_t *size) {
     *size = 1;
     switch (d) {
     case ONE:
+        break;
+    case TWO:
+        *size = 2;
         break;
     case TOKENS:
         *size = tokens;
@@ -170,13 +178,16 @@ bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm
                      lm_precision precision) {
     bool training = use == LM_FOR_TRAINING, decoding = use == LM_FOR_DECODING;
     bool bf16 = precision == LM_BF16;
+    const lm_multipliers times = lm_model_multipliers(o);
     made_for f = {.o = o,
                   .batch = batch,
                   .time = decoding ? 1 : o->context_length,
                   .training = training,
                   .bf16 = bf16};
     unsigned truth = lm_model_conditions(o) | (training ? LM_IF_TRAINING : 0u) |
-                     (decoding ? 0u : LM_IF_WINDOWS) | (bf16 ? LM_IF_BF16 : 0u);
+                     (decoding ? 0u : LM_IF_WINDOWS) | (bf16 ? LM_IF_BF16 : 0u) |
+                     (training || times.branch != 1 ? LM_IF_BRANCH : 0u) |
+                     (times.logits != 1 ? LM_IF_LOGITS_SCALED : 0u);
     *b = (lm_buffers){.precision = precision};
     for (int id = 0; id < LM_B_COUNT; id++) {
         int64_t rows, columns, count;

@@ -5,6 +5,8 @@
  *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
  *     loss = softmax-NLL of norm_f(x) head^T                 logit_softcap: of cap tanh(../cap)
  *
+ * A parametrization multiplies attention's scores, what branches add, and norm_f(x) (transfer.h).
+ *
  * Vaswani et al. 2017, with the norms before the branches (Radford et al. 2019). Backward goes
  * through the layers in falling order; dx is the gradient of the residual stream, and every branch
  * adds to it through its norm. Norm and activation outputs are computed again from what forward

@@ -13,7 +13,6 @@
 typedef struct forward_job {
     const lm_compute *compute;
     const lm_attention *a;
-    float scale;   /* 1 / sqrt(D) */
     int64_t parts; /* tasks per (b, head) */
     int64_t tiles_per_part;
 } forward_job;
@@ -99,7 +98,7 @@ static void forward_tile(const forward_run *r, tile t) {
     bool first = t.jt == lm_attention_first_tile(a, r->b, t.it);
     tile_sums c = forward_sums(r, t.it);
     lm_attention_multiply_scores(compute, &t, d, forward_queries(r, &t), w->kt, w->s);
-    float scale = lm_attention_limit(compute->kernels, a, r->b, &t, r->j->scale, w->s, NULL);
+    float scale = lm_attention_limit(compute->kernels, a, r->b, &t, r->j->a->scale, w->s, NULL);
     compute->kernels->attention_softmax_f32(t.rows, t.cols, t.query - t.key + 1, scale, w->s, TILE,
                                             w->m + query, w->l + query, w->alpha);
     if (!first) rescale(compute->kernels, t.rows, d, w->alpha, c);
@@ -188,7 +187,7 @@ void lm_attention_forward(const lm_compute *compute, const lm_attention *a) {
     lm_attention_assert_types(compute, a);
     if (n == 0 || t == 0) return;
     int64_t parts = lm_max(parts_for(compute, n, t), lm_divide_up(t, LM_ATTENTION_TOGETHER));
-    forward_job j = {.compute = compute, .a = a, .scale = lm_attention_scale(a->head_size)};
+    forward_job j = {.compute = compute, .a = a};
     j.tiles_per_part = lm_divide_up(t, parts);
     j.parts = lm_divide_up(t, j.tiles_per_part);
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);

@@ -8,11 +8,11 @@
  * one [B*T, (H+2K)*D] array: head h of token (b,t) is at q + (b*T+t)*qkv_row + h*D; k and v
  * likewise, with K heads. Query head h reads key/value head h / (H/K).
  *
- *     out_t = sum_{s<=t} softmax_s(q_t . k_s / sqrt(D)) v_s
+ *     out_t = sum_{s<=t} softmax_s(scale q_t . k_s) v_s          scale is mostly 1 / sqrt(D)
  *
  * A window restricts the sum to s > t - window (Child et al. 2019; Jiang et al. 2023), documents
  * restrict it to the s in t's document; tiles that no query sees are skipped. With a soft cap, the
- * argument of the softmax is cap tanh(q_t . k_s / sqrt(D) / cap) (Gemma Team 2024).
+ * argument of the softmax is cap tanh(scale q_t . k_s / cap) (Gemma Team 2024).
  *
  * Tiles have one fixed size on every ISA (LM_ATTENTION_TILE), so the bits depend on the shapes
  * alone. */
@@ -32,6 +32,7 @@ typedef struct lm_attention {
     float *lse;               /* [B, H, T]: log of the softmax denominator, kept for backward */
     int64_t window;           /* 0: none */
     const int32_t *documents; /* [B*T]: where in the row t's document begins; NULL: at 0 */
+    float scale;              /* 1e-6 or more */
     float softcap;            /* 0: none */
 } lm_attention;
 
@@ -60,7 +61,7 @@ typedef struct lm_attention_cached {
     int64_t cache_row;
     int64_t window;           /* 0: none */
     const int32_t *documents; /* [tokens]: the position where its document begins; NULL: 0 */
-    float softcap;            /* 0: none */
+    float scale, softcap;     /* as above */
     float *out;               /* [tokens, H*D] overwritten, row stride out_row */
     int64_t out_row;
 } lm_attention_cached;

@@ -19,7 +19,6 @@ typedef struct backward_job {
     const lm_attention *a;
     lm_array dout;       /* rows of tokens, row stride out_row */
     lm_array dq, dk, dv; /* rows of tokens, row stride qkv_row */
-    float scale;         /* 1 / sqrt(D) */
 } backward_job;
 
 typedef struct backward_scratch {
@@ -151,7 +150,7 @@ static void backward_scores(const backward_job *j, const backward_scratch *w, co
     int64_t d = a->head_size, seen = t->query - t->key + 1; /* by the first query */
     lm_attention_multiply_scores(j->compute, t, d, r->q, w->kt, w->s);
     lm_attention_multiply_scores(j->compute, t, d, r->dout, w->vt, w->dp);
-    float scale = lm_attention_limit(kernels, a, x->b, t, j->scale, w->s, w->slope);
+    float scale = lm_attention_limit(kernels, a, x->b, t, a->scale, w->s, w->slope);
     kernels->attention_backward_f32(t->rows, t->cols, seen, scale, w->s, TILE, w->dp, TILE,
                                     x->lse + t->query, w->delta + t->query);
     for (int64_t i = 0; i < t->rows && a->softcap > 0; i++)
@@ -276,13 +275,7 @@ static void backward_queries_task(void *argument, int64_t task, int worker) {
 
 void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_array dout,
                            lm_array dq, lm_array dk, lm_array dv) {
-    backward_job j = {.compute = compute,
-                      .a = a,
-                      .dout = dout,
-                      .dq = dq,
-                      .dk = dk,
-                      .dv = dv,
-                      .scale = lm_attention_scale(a->head_size)};
+    backward_job j = {.compute = compute, .a = a, .dout = dout, .dq = dq, .dk = dk, .dv = dv};
     lm_attention_assert_types(compute, a);
     LM_ASSERT(dout.type == compute->precision);
     if (a->time == 0) return;

@@ -57,7 +57,7 @@ static void attend(const job *j, const strip *t, const scratch *w) {
     int64_t d = a->head_size, row = a->cache_row, at = t->from * row + t->kv * d;
     int64_t keys = t->common + (t->grow ? t->rows - 1 : 0), seen = t->grow ? t->common : keys;
     const float *values = a->values + at;
-    float scale = lm_attention_scale(d);
+    float scale = a->scale;
     k->dots_f32(t->rows, keys, d, t->q, t->q_row, a->keys + at, row, NULL, w->s, keys);
     if (a->softcap > 0) {
         k->softcap_f32(t->rows * keys, scale / a->softcap, a->softcap, w->s, NULL);

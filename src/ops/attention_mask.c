@@ -1,6 +1,6 @@
 #include "ops/attention_mask.h"
 
-/* At any scale of 1e-3 or more, exp of its difference to a real score is 0. A power of two, so that
+/* At any scale of 1e-6 or more, exp of its difference to a real score is 0. A power of two, so that
  * it times any scale is exact: of a query that sees nothing in a tile, the softmax takes it from
  * itself, and must not find a rounding error of 1e22 to exponentiate. A soft cap never sees it: the
  * cap comes first. */

@@ -1,11 +1,6 @@
 #include "ops/attention_tile.h"
 
-#include <math.h>
 #include <string.h>
-
-float lm_attention_scale(int64_t head_size) {
-    return 1.0f / sqrtf((float)head_size);
-}
 
 /* Operands are pairs of bf16, or those pairs laid out wide (kernels.h). */
 static bool has_pairs(const lm_compute *compute) {

@@ -56,9 +56,6 @@ typedef struct tile {
 /* LM_ASSERTs that the arrays have the precision's type and that the heads divide. */
 void lm_attention_assert_types(const lm_compute *compute, const lm_attention *a);
 
-/* 1 / sqrt(D) */
-float lm_attention_scale(int64_t head_size);
-
 /* Operands are read in elements of four bytes: a float, or a pair of bf16 along the k of the
  * product; an odd k leaves half of the last pair empty. Where pairs are wide (kernels.h) an element
  * is one float of a pair. A row of D has lm_attention_elements(D). */

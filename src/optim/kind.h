@@ -29,6 +29,13 @@ typedef struct lm_optimizer_state {
     lm_state_shape shape;
 } lm_optimizer_state;
 
+/* What the size of an update follows; it says which factor of the row its learning rate has. */
+typedef enum lm_update_size {
+    LM_UPDATE_RATE, /* the learning rate alone: what is subtracted has a size of about 1 */
+    LM_UPDATE_GRADIENT,
+    LM_UPDATE_POLAR
+} lm_update_size;
+
 /* What the update of a matrix takes. */
 typedef struct lm_matrix_cost {
     uint64_t bytes; /* of room */
@@ -46,9 +53,11 @@ typedef struct lm_update {
     int64_t long_first;         /* of a matrix: its first element in a state LM_STATE_LONG_SIDE */
     int64_t step, steps;        /* t; that of the last step of the run */
     double step_tokens, tokens; /* of this step; of all steps up to it */
-    float lr;                   /* eta_t */
+    float lr;                   /* eta_t, with the row's factor */
+    double eps;                 /* of the options, with the row's factor */
     double momentum;            /* of this step, as weight_decay below: a schedule may change it */
-    float decay;            /* eta_t * weight_decay; 0 when the kind does not use weight_decay */
+    float decay;            /* eta_t, without that factor, * weight_decay; 0 when the kind does not
+                               use weight_decay */
     float grad_scale;       /* g of the equations is grad_scale * gradients */
     const float *gradients; /* [count] */
     float *weights;         /* [count], in place */
@@ -58,7 +67,8 @@ typedef struct lm_update {
 typedef struct lm_optimizer_kind lm_optimizer_kind;
 struct lm_optimizer_kind {
     const char *name;
-    unsigned uses;                    /* LM_USES_..., those of `others` too */
+    unsigned uses; /* LM_USES_..., those of `others` too */
+    lm_update_size size;
     const lm_optimizer_state *states; /* the last has no name */
     /* One of the two; the other is NULL. */
     void (*elements)(const lm_update *u);

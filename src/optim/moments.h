@@ -21,7 +21,7 @@ static inline lm_adam_coefficients lm_moments(const lm_update *u) {
     return (lm_adam_coefficients){.lr = u->lr,
                                   .rest1 = (float)(1 - o->beta1),
                                   .rest2 = (float)rest2,
-                                  .eps = (float)o->eps,
+                                  .eps = (float)u->eps,
                                   .inv_correction1 = (float)(1 / (1 - lm_powi(o->beta1, u->step))),
                                   .inv_correction2 = (float)(1 / correction2),
                                   .decay = u->decay,

@@ -25,4 +25,5 @@ const lm_optimizer_kind lm_optimizer_momentum = {
     .name = "momentum",
     .uses = LM_USES_MOMENTUM | LM_USES_NESTEROV | LM_USES_WEIGHT_DECAY,
     .states = (const lm_optimizer_state[]){{"momentum", LM_STATE_LIKE_ROW}, {0}},
+    .size = LM_UPDATE_GRADIENT,
     .elements = update};

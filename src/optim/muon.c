@@ -177,6 +177,7 @@ const lm_optimizer_kind lm_optimizer_muon = {
     .states = (const lm_optimizer_state[]){{"momentum", LM_STATE_LIKE_ROW},
                                            {"second", LM_STATE_LONG_SIDE},
                                            {0}},
+    .size = LM_UPDATE_POLAR,
     .matrix = update,
     .cost = cost,
     .others = &lm_optimizer_adamw};

@@ -172,8 +172,11 @@ static sizes count_all(const lm_optimizer_options *groups, const lm_optimizer_ro
 
 static void copy_rows(lm_optimizer *o, const lm_optimizer_row *rows) {
     lm_optimizer_part *next = o->parts;
+    const lm_optimizer_factors none = {.lr = 1, .lr_gradient = 1, .lr_polar = 1, .eps = 1};
     for (int64_t i = 0; i < o->n_rows; i++) {
         lm_rows_list(&o->rows[i], o->groups, &rows[i]);
+        o->rows[i].factors = rows[i].factors ? *rows[i].factors : none;
+        o->rows[i].row.factors = NULL;
         if (rows[i].n_parts == 0) continue;
         memcpy(next, rows[i].parts, (size_t)rows[i].n_parts * sizeof *next);
         o->rows[i].row.parts = next;
@@ -280,11 +283,23 @@ typedef struct step {
     const lm_optimizer_step_args *args;
 } step;
 
+static double factor_of(const lm_optimizer_kind *kind, const lm_optimizer_factors *f) {
+    switch (kind->size) {
+    case LM_UPDATE_GRADIENT:
+        return f->lr_gradient;
+    case LM_UPDATE_POLAR:
+        return f->lr_polar;
+    default:
+        return f->lr;
+    }
+}
+
 /* Of `count` elements of the unit, from `first` of its row on. */
 static lm_update make_update(const step *s, const unit *u, int64_t first, int64_t count) {
     const lm_optimizer_options *options = &s->o->groups[u->group];
     const lm_row *whole = &s->o->rows[u->row];
     const lm_optimizer_row *r = &whole->row;
+    const lm_optimizer_factors *factors = &whole->factors;
     const lm_optimizer_step_args *a = s->args;
     double lr = a->lr[u->group];
     double momentum = a->momentum ? a->momentum[u->group] : options->momentum;
@@ -301,7 +316,8 @@ static lm_update make_update(const step *s, const unit *u, int64_t first, int64_
                        .steps = a->steps,
                        .step_tokens = a->step_tokens,
                        .tokens = a->tokens,
-                       .lr = (float)lr,
+                       .lr = (float)(lr * factor_of(u->kind, factors)),
+                       .eps = options->eps * factors->eps,
                        .momentum = momentum,
                        .decay = decays ? (float)(lr * decay) : 0.0f,
                        .grad_scale = (float)a->grad_scale,

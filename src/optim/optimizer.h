@@ -70,6 +70,15 @@ typedef struct lm_optimizer_part {
     int group;     /* index of its values */
 } lm_optimizer_part;
 
+/* By what the values of a row's group are multiplied: the model's parametrization says it. Weight
+ * decay is by the learning rate without the factor. */
+typedef struct lm_optimizer_factors {
+    double lr;          /* of updates that are as large as the rate, whatever the gradient */
+    double lr_gradient; /* of updates that are as large as the gradient: sgd, momentum */
+    double lr_polar;    /* of updates by a matrix's polar factor: muon */
+    double eps;
+} lm_optimizer_factors;
+
 /* A parameter. */
 typedef struct lm_optimizer_row {
     const char *name; /* "h.3.attn.qkv.weight": its states are named after it; must outlive the
@@ -78,9 +87,10 @@ typedef struct lm_optimizer_row {
     int64_t shape[2]; /* [out, in] for a matrix, [n, 1] for a vector */
     int64_t offset;   /* of its first element in the flat arrays; its elements lie together */
     bool hidden;      /* a matrix of a layer: others are embeddings, the head, norms, biases */
-    int group;        /* index of its values; of no meaning when it has parts */
-    int64_t n_parts;  /* 0: it has none */
-    const lm_optimizer_part *parts; /* [n_parts]: they follow each other and fill the row */
+    const lm_optimizer_factors *factors; /* NULL: all are 1 */
+    int group;                           /* index of its values; of no meaning when it has parts */
+    int64_t n_parts;                     /* 0: it has none */
+    const lm_optimizer_part *parts;      /* [n_parts]: they follow each other and fill the row */
 } lm_optimizer_row;
 
 typedef struct lm_optimizer lm_optimizer;
@@ -116,8 +126,8 @@ bool lm_optimizer_work_of(const lm_optimizer_options *groups, const lm_optimizer
 int64_t lm_optimizer_array_count(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
                                  int64_t n_rows);
 
-/* For n_rows disjoint rows, or a slice of them; groups, rows and parts are copied. States are zero.
- * LM_ERR_RUNTIME without memory, and *o is NULL. */
+/* For n_rows disjoint rows, or a slice of them; groups, rows, parts and factors are copied. States
+ * are zero. LM_ERR_RUNTIME without memory, and *o is NULL. */
 lm_status lm_optimizer_create(lm_optimizer **o, const lm_optimizer_options *groups, int n_groups,
                               const lm_optimizer_row *rows, int64_t n_rows, lm_error *err);
 lm_status lm_optimizer_create_slice(lm_optimizer **o, const lm_optimizer_options *groups,

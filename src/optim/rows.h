@@ -13,6 +13,7 @@ enum { LM_ROWS_STATES_MOST = 16 }; /* of a row */
 /* A row and its states, those of the kinds of all its parts. */
 typedef struct lm_row {
     lm_optimizer_row row;
+    lm_optimizer_factors factors; /* its own, or all 1 */
     const lm_optimizer_state *list[LM_ROWS_STATES_MOST];
     float *states[LM_ROWS_STATES_MOST];
     int n_states;

@@ -19,4 +19,5 @@ static void update(const lm_update *u) {
 const lm_optimizer_kind lm_optimizer_sgd = {.name = "sgd",
                                             .uses = LM_USES_WEIGHT_DECAY,
                                             .states = (const lm_optimizer_state[]){{0}},
+                                            .size = LM_UPDATE_GRADIENT,
                                             .elements = update};

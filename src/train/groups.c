@@ -57,14 +57,19 @@ static int64_t make_parts(lm_optimizer_part *parts, const lm_config *c, const lm
     return n;
 }
 
-static void make_row(lm_optimizer_row *row, lm_optimizer_part *parts, const lm_config *c,
-                     const lm_param *p) {
+static void make_row(lm_optimizer_row *row, lm_optimizer_factors *factors, lm_optimizer_part *parts,
+                     const lm_config *c, const lm_param *p) {
     const char *const names[] = {p->name};
+    *factors = (lm_optimizer_factors){.lr = p->factors.lr,
+                                      .lr_gradient = p->factors.lr_gradient,
+                                      .lr_polar = p->factors.lr_polar,
+                                      .eps = p->factors.eps};
     *row = (lm_optimizer_row){.name = p->name,
                               .ndim = p->ndim,
                               .shape = {p->shape[0], p->shape[1]},
                               .offset = p->offset,
                               .hidden = p->role == LM_ROLE_HIDDEN,
+                              .factors = factors,
                               .group = options_of(p, find_group(c, names, 1)),
                               .n_parts = make_parts(parts, c, p),
                               .parts = parts};
@@ -84,14 +89,15 @@ lm_status lm_groups_make(lm_groups *g, const lm_config *c, const lm_param *param
     g->options = calloc((size_t)g->count, sizeof *g->options);
     g->rows = calloc((size_t)n + 1, sizeof *g->rows);
     g->parts = calloc((size_t)heads + 1, sizeof *g->parts);
-    if (!g->options || !g->rows || !g->parts) {
+    g->factors = calloc((size_t)n + 1, sizeof *g->factors);
+    if (!g->options || !g->rows || !g->parts || !g->factors) {
         lm_groups_free(g);
         return lm_error_no_memory(err, NULL);
     }
     make_options(g, c);
     lm_optimizer_part *next = g->parts;
     for (int64_t i = 0; i < n; i++) {
-        make_row(&g->rows[i], next, c, &params[i]);
+        make_row(&g->rows[i], &g->factors[i], next, c, &params[i]);
         next += g->rows[i].n_parts;
     }
     return LM_OK;
@@ -101,6 +107,7 @@ void lm_groups_free(lm_groups *g) {
     free(g->options);
     free(g->rows);
     free(g->parts);
+    free(g->factors);
     *g = (lm_groups){0};
 }
 

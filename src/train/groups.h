@@ -16,6 +16,7 @@ typedef struct lm_groups {
     lm_optimizer_row *rows;   /* [n_rows]; names are those of the parameters, which must outlive
                                  them */
     lm_optimizer_part *parts; /* of all rows, which point to them */
+    lm_optimizer_factors *factors; /* [n_rows] likewise */
 } lm_groups;
 /* A row for each of n parameters. The first group of the config that matches a row's name has it;
  * of attn.qkv that matches the name of a part or a head (lm_param_part_name) has that. */

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "config/keys.h"
 #include "machine/cpu.h"
 #include "train/setup.h"
 
@@ -56,6 +57,20 @@ static void warn_of_average(const lm_setup *s, lm_text *out) {
                     o->ema_tokens > 0 ? "train.ema_tokens" : "train.ema", 100 * left);
 }
 
+/* A model that is its own base has no other's learning rate. */
+static void warn_of_base(const lm_config *c, lm_text *out) {
+    const lm_model_options *m = &c->model;
+    const bool deep = m->parametrization == LM_COMPLETEP;
+    if (m->parametrization == LM_STANDARD ||
+        (c->given[lm_key_find("model.base_d_model")] &&
+         (!deep || c->given[lm_key_find("model.base_n_layers")])))
+        return;
+    lm_text_say(out,
+                "warning: model.parametrization = %s without model.base_d_model%s: the model is its"
+                " own base, and shares no learning rate with models of other sizes\n",
+                lm_parametrization_name(m->parametrization), deep ? " and base_n_layers" : "");
+}
+
 void lm_setup_warnings(const lm_setup *s, lm_text *out) {
     const lm_config *c = s->config;
     if (s->threads_asked > 0)
@@ -65,6 +80,7 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out) {
                     s->threads_asked, lm_cpu_usable());
     warn_of_shared(s, out);
     warn_of_average(s, out);
+    warn_of_base(c, out);
     for (int64_t i = 0; i < s->train.count && c->model.document_mask; i++)
         if (!lm_corpus_watched(s->train.items[i].corpus))
             lm_text_say(out,

@@ -2,14 +2,14 @@
 """Writes curves.h: the losses of 30 updates of the models of make_transformer.py, in float64.
 
 AdamW with decay of matrices and embeddings only, clipping, two micro-batches per update, linear
-warm-up and a cosine. tests/model/test_curves.c states the same run for the C code.
+warm-up and a cosine; learning rate, decay and eps of a parameter as its parametrization says. tests/model/test_curves.c states the same run for the C code.
 """
 import math
 import os
 
 import torch
 
-from make_transformer import MODELS, loss_of, make_parameters
+from make_transformer import MODELS, loss_of, make_parameters, multipliers
 
 STEPS, WARMUP, LR, LEAST, MICRO_BATCHES = 30, 5, 3e-3, 0.1, 2
 
@@ -21,11 +21,19 @@ def learning_rate(step):
     return LR * (LEAST + (1 - LEAST) * (1 + math.cos(math.pi * done)) / 2)
 
 
+def group(m, name, x):
+    """Of one parameter: a layer's has a name that begins with its number."""
+    branch, logits, _ = multipliers(m)  # 1 / m_L, 1 / m_w
+    in_layer = name[0].isdigit()
+    factor = logits if in_layer and x.dim() == 2 else 1.0
+    return {"params": [x], "factor": factor, "weight_decay": 0.1 / factor if x.dim() == 2 else 0.0,
+            "eps": 1e-8 * logits * (branch if in_layer else 1.0)}
+
+
 def curve(m):
     p = make_parameters(m)
     batch, time = m["shape"][:2]
-    groups = [{"params": [x for x in p.values() if x.dim() == 2], "weight_decay": 0.1},
-              {"params": [x for x in p.values() if x.dim() == 1], "weight_decay": 0.0}]
+    groups = [group(m, name, x) for name, x in p.items()]
     optimizer = torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.95), eps=1e-8)
     losses = []
     for step in range(1, STEPS + 1):
@@ -37,8 +45,8 @@ def curve(m):
             loss.backward()
             total += loss.item()
         torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step)
+        for g in optimizer.param_groups:
+            g["lr"] = learning_rate(step) * g["factor"]
         optimizer.step()
         losses.append(total)
     return losses

@@ -146,6 +146,18 @@ def make_parameters(m):
     return parameters
 
 
+def multipliers(m):
+    """Of branches, of logits, of q.k: the table of Yang et al. 2022 and of Dey et al. 2025."""
+    width, depth = 1, 1
+    kind = m.get("parametrization", "standard")
+    if kind != "standard":
+        width = m["d_model"] / m["base_d_model"]
+    if kind == "completep":
+        depth = m["n_layers"] / m["base_n_layers"]
+    power = 0.5 if kind == "standard" or m.get("qk_norm") else 1
+    return 1 / depth, 1 / width, m["head_dim"]**-power
+
+
 def normalise(m, p, name, x):
     if m["norm"] == "layernorm":
         return functional.layer_norm(x, x.shape[-1:], p[name + ".w"], p.get(name + ".b"),
@@ -198,7 +210,7 @@ def attend(m, p, i, x, begins):
         q, key = rotate(m, q), rotate(m, key)
     key = key.repeat_interleave(h // k, 1)
     v = v.repeat_interleave(h // k, 1)
-    scores = q @ key.transpose(-1, -2) / d**0.5
+    scores = q @ key.transpose(-1, -2) * multipliers(m)[2]
     if m.get("attention_softcap"):
         scores = m["attention_softcap"] * torch.tanh(scores / m["attention_softcap"])
     hidden = torch.ones(t, t, dtype=torch.bool).triu(1)
@@ -235,10 +247,13 @@ def logits_and_targets(m, p, first=0):
     if m.get("embedding_norm"):
         x = normalise(m, p, "lne", x)
     x = drop(m, 0, x)
+    branch, out, _ = multipliers(m)
     for i in range(layers):
-        x = x + drop(m, 2 * i + 1, attend(m, p, i, normalise(m, p, f"{i}.ln1", x), begins))
-        x = x + drop(m, 2 * i + 2, feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x)))
-    logits = normalise(m, p, "lnf", x) @ p["wte" if m["tie_embeddings"] else "head"].T
+        attended = attend(m, p, i, normalise(m, p, f"{i}.ln1", x), begins)
+        x = x + branch * drop(m, 2 * i + 1, attended)
+        fed = feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x))
+        x = x + branch * drop(m, 2 * i + 2, fed)
+    logits = out * normalise(m, p, "lnf", x) @ p["wte" if m["tie_embeddings"] else "head"].T
     if m.get("logit_softcap"):
         logits = m["logit_softcap"] * torch.tanh(logits / m["logit_softcap"])
     return logits, tokens[:, 1:]

@@ -187,6 +187,7 @@ static result run(const shape *s, int threads, int scalar, const float *qkv, con
                       .lse = r.lse,
                       .window = s->window,
                       .documents = documents,
+                      .scale = 1.0f / sqrtf((float)s->d),
                       .softcap = (float)s->cap};
     lm_attention_forward(&compute, &a);
     lm_array dqkv = lm_array_f32(r.dqkv);

@@ -62,6 +62,7 @@ static void check(shape s) {
                              .cache_row = row,
                              .window = s.window,
                              .documents = s.document > 0 ? documents : NULL,
+                             .scale = 1.0f / sqrtf((float)s.d),
                              .softcap = s.cap,
                              .out_row = s.heads * s.d};
     for (int i = 0; i < SETUPS; i++) {

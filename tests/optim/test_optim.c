@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/gemm.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
@@ -150,6 +151,60 @@ static void test_weight_decay_is_that_of_a_rows_group(void **state) {
     lm_pool_free(compute.pool);
 }
 
+/* A row with factors is updated as one without them whose values are multiplied; decay is by the
+ * rate of the group. */
+static void test_factors_of_a_row(void **state) {
+    (void)state;
+    static const struct {
+        const char *kind;
+        double lr; /* its factor */
+    } kinds[] = {{"adamw", 0.5}, {"lion", 0.5},   {"ademamix", 0.5},
+                 {"sgd", 4},     {"momentum", 4}, {"muon", 0.25}};
+    const lm_optimizer_factors factors = {.lr = 0.5, .lr_gradient = 4, .lr_polar = 0.25, .eps = 8};
+    lm_compute compute = open_compute(1);
+    lm_error err;
+    assert_int_equal(lm_compute_reserve(&compute, lm_gemm_scratch_bytes(), &err), LM_OK);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        enum { N = 64 };
+        float with[N], without[N], g[N];
+        for (int j = 0; j < N; j++) with[j] = without[j] = (float)(hash01((uint64_t)j) - 0.5);
+        for (int j = 0; j < N; j++) g[j] = (float)(hash01((uint64_t)(N + j)) - 0.5) * 0.01f;
+        for (int f = 0; f < 2; f++) {
+            double eps = 0.01, lr = 0.125, decay = 0.5;
+            lm_optimizer_row row = {
+                .name = "w", .ndim = 2, .shape = {8, 8}, .hidden = true, .factors = &factors};
+            if (f) {
+                row.factors = NULL;
+                eps *= factors.eps;
+                lr *= kinds[i].lr;
+                decay /= kinds[i].lr;
+            }
+            lm_optimizer_options o = {.kind = find(kinds[i].kind),
+                                      .beta1 = 0.9,
+                                      .beta2 = 0.99,
+                                      .beta3 = 0.999,
+                                      .alpha = 2,
+                                      .alpha_steps = 1,
+                                      .momentum = 0.9,
+                                      .eps = eps,
+                                      .weight_decay = decay};
+            lm_optimizer *optimizer = create(&o, &row, 1);
+            lm_optimizer_step_args s = {.lr = &lr,
+                                        .step = 1,
+                                        .steps = 3,
+                                        .grad_scale = 1,
+                                        .gradients = g,
+                                        .weights = f ? without : with};
+            assert_int_equal(lm_optimizer_reserve(optimizer, 1, LM_FP32, &err), LM_OK);
+            for (s.step = 1; s.step <= 3; s.step++) lm_optimizer_step(optimizer, &compute, &s);
+            lm_optimizer_free(optimizer);
+        }
+        if (memcmp(with, without, sizeof with) != 0) fail_msg("%s differs", kinds[i].kind);
+    }
+    lm_compute_free(&compute);
+    lm_pool_free(compute.pool);
+}
+
 static void test_bits_do_not_depend_on_threads(void **state) {
     (void)state;
     enum { N = 300000 };
@@ -267,6 +322,7 @@ int main(void) {
         cmocka_unit_test(test_updates_are_those_of_pytorch_and_the_papers),
         cmocka_unit_test(test_adam_with_betas_near_1_agrees_with_double),
         cmocka_unit_test(test_weight_decay_is_that_of_a_rows_group),
+        cmocka_unit_test(test_factors_of_a_row),
         cmocka_unit_test(test_bits_do_not_depend_on_threads),
         cmocka_unit_test(test_norm_sees_what_is_not_finite),
         cmocka_unit_test(test_schedules),

@@ -49,6 +49,16 @@ validation_data() {
         "warning: val.bin is in data.train too" train --set run.dir=new --set data.train=. --dry-run
     check "a plan with validation data of its own is printed" exits 0 train --set run.dir=new --dry-run
     check "a plan with validation data of its own has no warning" lacks warning out
+    check "a plan warns of a parametrization without a base" exits_saying 0 \
+        "warning: model.parametrization = completep without model.base_d_model and base_n_layers" \
+        train --set run.dir=new --dry-run --set model.parametrization=completep \
+        --set model.base_d_model=8
+    check "a plan with a base has no warning" exits 0 train --set run.dir=new --dry-run \
+        --set model.parametrization=mup --set model.base_d_model=8
+    check "a plan with a base has no warning, as it says" lacks warning out
+    check "a base of a standard model is refused" exits_saying 2 \
+        "model.base_d_model has no effect when model.parametrization is \"standard\"" \
+        train --set run.dir=new --dry-run --set model.base_d_model=8
 }
 scenario validation_data
 

@@ -15,6 +15,12 @@ static bool has_no_bias(const lm_config *c) {
 static bool has_no_norm_bias(const lm_config *c) {
     return c->model.norm == LM_NORM_LAYERNORM && !c->model.bias;
 }
+static bool transfers(const lm_config *c) {
+    return c->model.parametrization != LM_STANDARD;
+}
+static bool transfers_depth(const lm_config *c) {
+    return c->model.parametrization == LM_COMPLETEP;
+}
 static bool masks_documents(const lm_config *c) {
     return c->model.document_mask;
 }
@@ -118,6 +124,17 @@ static const lm_key keys[] = {
      .help = "Standard deviation of the initial weights. 0: 1/sqrt(inputs of the matrix) (LeCun et "
              "al. 1998); of an embedding 1/sqrt(d_model). The presets have 0.02 (Radford et al. "
              "2018), which suits widths of 768 and more."},
+    {"model.parametrization", CHOICE(model.parametrization, lm_parametrization_name, "standard"),
+     .help = "How a model changes with its size so that the learning rate that is best for a small "
+             "one, the base, is best for a large one too: over widths (mup: Yang et al. 2022), "
+             "over widths and depths (completep: Dey et al. 2025). src/model/transfer.h has the "
+             "table. Exported weights have the multipliers in them."},
+    {"model.base_d_model", INTEGER(model.base_d_model, 0, LM_MODEL_MOST_WIDTH, "0"), TRY("4"),
+     WHEN(transfers, "model.parametrization"),
+     .help = "d_model of the base. 0: the model's own, which is then the base itself."},
+    {"model.base_n_layers", INTEGER(model.base_n_layers, 0, SIZE_MOST, "0"), TRY("1"),
+     WHEN(transfers_depth, "model.parametrization"),
+     .help = "n_layers of the base. 0: the model's own."},
     {"model.dropout", REAL(model.dropout, 0, 0.99, "0"), MAY_CHANGE, TRY("0.3"),
      .help = "Share of the values that become 0 in the embedding and in what attention and MLP "
              "add (training only; Srivastava et al. 2014)."},
