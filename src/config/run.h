@@ -31,6 +31,7 @@ typedef struct lm_train_options {
     int64_t micro_batch;       /* windows computed at once, at most; 0: the plan chooses */
     int64_t grad_accumulation; /* a short form, of which parsing has made batch; 0 then */
     int64_t lanes;             /* a power of two that divides batch (dist/lanes.h) */
+    bool noise_scale;          /* figures of the gradient's noise, of at least two lanes */
     double clip_norm;          /* 0: off */
     double ema;                /* the share of its old value that the average of the weights keeps
                                   in a step; 0: none is kept */

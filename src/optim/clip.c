@@ -24,7 +24,7 @@ static void squares_task(void *argument, int64_t task, int worker) {
     n->sums[task] = sum;
 }
 
-double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *x) {
+double lm_sum_squares(const lm_compute *compute, int64_t count, const float *x) {
     squares n = {.compute = compute, .x = x, .count = count};
     if (count == 0) return 0;
     n.chunk = lm_divide_up(lm_divide_up(count, RUN), CHUNKS) * RUN;
@@ -34,7 +34,11 @@ double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *x
     lm_phase_leave(compute->phases, before);
     double sum = 0;
     for (int64_t i = 0; i < tasks; i++) sum += n.sums[i];
-    return sqrt(sum);
+    return sum;
+}
+
+double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *x) {
+    return sqrt(lm_sum_squares(compute, count, x));
 }
 
 double lm_clip_scale(double norm, double clip_norm) {

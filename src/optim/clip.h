@@ -4,8 +4,10 @@
 
 #include "ops/compute.h"
 
-/* sqrt(sum x_i^2) of x [count]: NaN or infinite when an element is. Chunks are fixed by count alone
- * and combined in order in double: same bits for any number of threads. */
+/* sum x_i^2 of x [count]: NaN or infinite when an element is. Chunks are fixed by count alone and
+ * combined in order in double: same bits for any number of threads. */
+double lm_sum_squares(const lm_compute *compute, int64_t count, const float *x);
+/* Its square root. */
 double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *x);
 
 /* min(1, clip_norm / norm) (Pascanu, Mikolov & Bengio 2013); 1 when clip_norm is 0. */

@@ -232,6 +232,11 @@ lm_status lm_metrics_step(lm_metrics *m, const lm_step_figures *f, const lm_data
     lm_json_number(&line, "loss", f->loss);
     lm_json_number(&line, "lr", f->lr);
     lm_json_number(&line, "grad_norm", f->grad_norm);
+    if (f->noise) {
+        lm_json_number(&line, "noise_scale", digits(f->noise->scale, 6));
+        lm_json_number(&line, "noise_signal", digits(f->noise->signal, 6));
+        lm_json_number(&line, "noise_trace", digits(f->noise->trace, 6));
+    }
     lm_json_digest(&line, "digest", f->digest);
     if (f->weights_digest) lm_json_digest(&line, "weights_digest", f->weights_digest);
     lm_json_number(&line, "tokens_per_s", digits(f->tokens_per_s, 6));

@@ -6,7 +6,9 @@
  *     {"step":100,"tokens":76800,"digest":"0b13f6a2c7d5e884","val_loss":2.9,"val_perplexity":18.2,
  *      "val_bits_per_byte":4.18,"val_tokens":50000,"seconds":2.4}
  *
- * With --profile a step has "phases" too: its seconds {"gemm":0.011,"attention":0.004,...}.
+ * With train.noise_scale a step has "noise_scale", "noise_signal" and "noise_trace" behind
+ * "grad_norm". With --profile it has "phases" too: its seconds {"gemm":0.011,"attention":0.004,
+ * ...}.
  *
  * Every log.layers_every steps a line has figures of each parameter, every log.sample_every steps
  * one has a text that the model wrote:
@@ -60,16 +62,24 @@ typedef struct lm_phase_figures {
     const double *seconds;          /* of each kind */
 } lm_phase_figures;
 
+/* Of the gradients of the steps so far (optim/noise.h). */
+typedef struct lm_noise_figures {
+    double signal; /* |G|^2: NaN before the first step */
+    double trace;  /* tr(Sigma), for one token */
+    double scale;  /* their quotient, in tokens; NaN when |G|^2 is not above 0 */
+} lm_noise_figures;
+
 typedef struct lm_step_figures {
     int64_t step;   /* 1-based */
     int64_t tokens; /* trained on since the start of the run */
     double loss;    /* mean over the step, nats per token */
     double lr, grad_norm;
-    uint64_t digest;         /* running, of batches */
-    uint64_t weights_digest; /* after the step; 0: not taken */
-    double tokens_per_s;     /* of this step */
-    double seconds;          /* since the start of the run, earlier sessions included */
-    lm_phase_figures phases; /* of this step */
+    const lm_noise_figures *noise; /* of the gradients of the steps so far; NULL: not known */
+    uint64_t digest;               /* running, of batches */
+    uint64_t weights_digest;       /* after the step; 0: not taken */
+    double tokens_per_s;           /* of this step */
+    double seconds;                /* since the start of the run, earlier sessions included */
+    lm_phase_figures phases;       /* of this step */
 } lm_step_figures;
 
 typedef struct lm_eval_figures {

@@ -19,6 +19,13 @@ static void write_val_losses(const lm_run_state *s, const lm_config *config, lm_
     lm_json_end(w);
 }
 
+static void write_noise(const lm_noise *n, lm_json_writer *w) {
+    if (n->steps == 0) return;
+    lm_json_integer(w, "noise_steps", n->steps);
+    lm_json_number(w, "noise_signal", n->signal);
+    lm_json_number(w, "noise_trace", n->trace);
+}
+
 void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text *out) {
     lm_json_writer w = {.out = out};
     lm_text resolved = {0};
@@ -39,6 +46,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_json_integer(&w, "val_step", s->val_step);
     lm_json_number(&w, "best_val_loss", s->best_val_loss);
     lm_json_integer(&w, "best_val_step", s->best_val_step);
+    write_noise(&s->noise, &w);
     if (s->averaged > 0) lm_json_integer(&w, "averaged", s->averaged);
     if (s->averaged > 0) lm_json_number(&w, "val_loss_raw", s->val_loss_raw);
     lm_json_string(&w, "tokenizer", s->tokenizer);
@@ -97,6 +105,11 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
     s->val_step = get_step(r, "val_step");
     s->best_val_loss = lm_json_get_number(r, "best_val_loss");
     s->best_val_step = get_step(r, "best_val_step");
+    if (lm_json_has(r, "noise_steps")) {
+        s->noise.steps = get_step(r, "noise_steps");
+        s->noise.signal = lm_json_get_number(r, "noise_signal");
+        s->noise.trace = lm_json_get_number(r, "noise_trace");
+    }
     if (lm_json_has(r, "averaged")) s->averaged = get_step(r, "averaged");
     if (lm_json_has(r, "val_loss_raw")) s->val_loss_raw = lm_json_get_number(r, "val_loss_raw");
     lm_json_get_string(r, "tokenizer", s->tokenizer, sizeof s->tokenizer);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "optim/noise.h"
 
 /* Which definition of its sums a run computes with. Runs of the same config have the same bits only
  * if these are equal:
@@ -31,6 +32,7 @@ typedef struct lm_run_state {
     int64_t val_step;     /* when it was evaluated; 0: never */
     double best_val_loss; /* NaN: none */
     int64_t best_val_step;
+    lm_noise noise;      /* of the gradients; no steps: not known */
     int64_t averaged;    /* steps that the average of the weights is of; 0: there is none yet */
     double val_loss_raw; /* of the weights themselves, beside val_loss; NaN: none */
     int64_t parameters;

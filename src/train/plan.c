@@ -46,18 +46,19 @@ lm_model_use lm_setup_model_use(const lm_setup *s, int64_t micro_batch) {
     return (lm_model_use){.batch = micro_batch, .windows = o->batch / o->lanes};
 }
 
-void lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_arena *arena, int32_t **tokens,
-                         double **losses) {
+lm_setup_batch lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_arena *arena) {
     const lm_config *c = s->config;
-    *tokens = lm_arena_array(arena, micro_batch, c->model.context_length + 1, sizeof **tokens);
-    *losses = lm_arena_array(arena, c->train.batch, 1, sizeof **losses);
+    lm_setup_batch b = {0};
+    b.tokens = lm_arena_array(arena, micro_batch, c->model.context_length + 1, sizeof *b.tokens);
+    b.losses = lm_arena_array(arena, c->train.batch, 1, sizeof *b.losses);
+    if (c->train.noise_scale)
+        b.lane_squares = lm_arena_array(arena, c->train.lanes, 1, sizeof *b.lane_squares);
+    return b;
 }
 
 static uint64_t batch_bytes(const lm_setup *s, int64_t micro_batch) {
     lm_arena measure = lm_arena_measuring();
-    int32_t *tokens;
-    double *losses;
-    lm_setup_take_batch(s, micro_batch, &measure, &tokens, &losses);
+    lm_setup_take_batch(s, micro_batch, &measure);
     return measure.used;
 }
 

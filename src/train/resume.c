@@ -159,6 +159,7 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     t->state.val_digest = val_digest;
     t->state.train_digest = train_digest;
     t->state.averaged = averaged;
+    if (!t->lane_squares) t->state.noise = (lm_noise){0};
     if (other) t->state.data_start = t->state.samples;
     take_val_losses(t, &from);
     if ((status = lm_setup_adopt(&t->setup, &from, err)) != LM_OK) goto out;

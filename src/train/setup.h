@@ -87,10 +87,14 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out);
 lm_status lm_setup_plan(lm_setup *s, lm_error *err);
 /* What the run's model is made for, with so many windows computed at once. */
 lm_model_use lm_setup_model_use(const lm_setup *s, int64_t micro_batch);
-/* The arrays of a step's windows, from an arena that measures too: tokens [micro_batch,
- * context_length + 1], losses [train.batch]. */
-void lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_arena *arena, int32_t **tokens,
-                         double **losses);
+/* The arrays of a step's windows, from an arena that measures too. */
+typedef struct lm_setup_batch {
+    int32_t *tokens;      /* [micro_batch, context_length + 1] */
+    double *losses;       /* [train.batch]: of the windows */
+    double *lane_squares; /* [train.lanes]: squared norms of the lanes' gradients; NULL: not taken
+                             (train.noise_scale) */
+} lm_setup_batch;
+lm_setup_batch lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_arena *arena);
 /* Refuses a plan that this machine's memory cannot hold, with figures. */
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 /* The same, and one that the run directory's disk cannot hold. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/numbers.h"
 #include "optim/clip.h"
+#include "optim/noise.h"
 #include "train/pace.h"
 #include "train/trainer.h"
 
@@ -68,6 +69,9 @@ static lm_status add_gradients(lm_trainer *t, lm_error *err) {
             add_windows(t, lane * count, count, t->window_losses + lane * count, err);
         if (status != LM_OK) return status;
         lm_model_end_gradients(t->model);
+        if (t->lane_squares)
+            t->lane_squares[lane] =
+                lm_sum_squares(&t->compute, lm_model_total(t->model), lm_lanes_buffer(&t->lanes));
         lm_lanes_add(&t->lanes, &t->compute, lane);
     }
     return LM_OK;
@@ -87,6 +91,15 @@ static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
                         " schedule.warmup_steps or train.clip_norm may help",
                         f->step, isfinite(f->loss) ? "gradient" : "loss", lm_plain_nan(f->loss),
                         lm_plain_nan(f->grad_norm), f->lr);
+}
+
+/* Of a gradient that is finite: the noise scale of its lanes. */
+static void add_noise(lm_trainer *t, lm_step_figures *f) {
+    if (!t->lane_squares) return;
+    lm_noise_add(&t->state.noise, t->lane_squares, t->config->train.lanes,
+                 f->grad_norm * f->grad_norm, tokens_of(t));
+    lm_noise_now(&t->state.noise, &t->noise);
+    f->noise = &t->noise;
 }
 
 /* Part 3: clips the gradient and updates the weights. */
@@ -133,6 +146,7 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     t->gradients_took = lm_clock_seconds() - started;
     if (status == LM_OK) status = reduce(t, &f, err);
     if (status != LM_OK) return status;
+    add_noise(t, &f);
     update(t, &f, &time);
     lm_trainer_average(t, &time);
     double took = lm_clock_seconds() - started;

@@ -57,8 +57,10 @@ static lm_status create_batch(lm_trainer *t, lm_error *err) {
     int64_t total = lm_model_total(t->model);
     lm_status status = lm_arena_init(&t->batch_arena, plan->batch, "the batch", err);
     if (status != LM_OK) return status;
-    lm_setup_take_batch(&t->setup, plan->micro_batch, &t->batch_arena, &t->batch,
-                        &t->window_losses);
+    lm_setup_batch b = lm_setup_take_batch(&t->setup, plan->micro_batch, &t->batch_arena);
+    t->batch = b.tokens;
+    t->window_losses = b.losses;
+    t->lane_squares = b.lane_squares;
     t->lane_buffers[0] = lm_model_gradients(t->model);
     if (plan->lanes == 0) return LM_OK;
     status = lm_arena_init(&t->lane_arena, plan->lanes, "gradients of lanes", err);

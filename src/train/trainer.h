@@ -54,6 +54,7 @@ typedef struct lm_trainer {
     lm_arena batch_arena;
     int32_t *batch;        /* [micro_batch, context_length + 1] */
     double *window_losses; /* [train.batch]: of a step */
+    double *lane_squares;  /* [train.lanes]: of a step, for its noise scale; NULL: not wanted */
     int64_t batch_windows; /* of the last step */
     lm_arena lane_arena;
     float *lane_buffers[LM_LANES_LOG_MOST + 1]; /* [0]: the model's gradients */
@@ -71,6 +72,7 @@ typedef struct lm_trainer {
     int64_t saved_step;          /* the same; -1: none, or it lacks the evaluation of its step */
     lm_checkpoint_losses losses; /* validation losses of the checkpoints that were read so far */
     bool metrics_late;           /* the user was told that lines of metrics wait */
+    lm_noise_figures noise;      /* which the figures of that step point to */
     lm_step_figures figures;     /* the last step of this session; step 0: none yet */
     lm_data_figures data;        /* lm_trainer_data_figures */
     int64_t reported_step;       /* the last step whose figures were reported */

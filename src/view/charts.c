@@ -66,6 +66,7 @@ static const struct {
 } kinds[] = {
     {"lr", "Learning rate", "", false, false},
     {"grad_norm", "Gradient norm", "before clipping", true, false},
+    {"noise_scale", "Gradient noise scale", "tokens", false, false},
     {"tokens_per_s", "Throughput", "tokens per second", true, true},
 };
 
@@ -83,6 +84,15 @@ static bool add_losses(lm_charts *c, const lm_view_run *runs, int64_t n) {
     lm_chart_line line = {
         .name = "val_loss", .series = val, .label = "val", .colour = 1, .dash = 1, .marks = true};
     bool fine = !val || val->count == 0 || add_line(chart, &line);
+    /* Where val_loss is that of an average of the weights. */
+    const lm_series *raw = lm_view_run_series(runs, "val_loss_raw");
+    line = (lm_chart_line){.name = "val_loss_raw",
+                           .series = raw,
+                           .label = "val, raw weights",
+                           .colour = 2,
+                           .dash = 2,
+                           .marks = true};
+    fine = fine && (!raw || raw->count == 0 || add_line(chart, &line));
     /* Of several validation sets, the first is val_loss. */
     int64_t sets = 0;
     for (int64_t i = 0; i < runs->n_series; i++) sets += begins(runs->series[i].name, "val_loss.");

@@ -11,6 +11,9 @@ static bool steps_open(const lm_config *c) {
 bool lm_config_averages(const lm_config *c) {
     return c->train.ema > 0 || c->train.ema_tokens > 0;
 }
+static bool has_lanes(const lm_config *c) {
+    return c->train.lanes > 1;
+}
 static bool reads_ema(const lm_config *c) {
     return c->train.ema_tokens == 0;
 }
@@ -38,6 +41,12 @@ static const lm_key keys[] = {
      .help = "A power of two that divides train.batch. The batch is cut into so many equal runs of "
              "windows; the gradients of the runs are added as a balanced tree, in any number of "
              "processes with the same bits. Needs log2(lanes) more arrays of gradients."},
+    {"train.noise_scale", BOOLEAN(train.noise_scale, "false"), MAY_CHANGE,
+     WHEN(has_lanes, "train.lanes"),
+     .help = "Whether steps tell the gradient noise scale (McCandlish et al. 2018), out of the "
+             "gradients of the lanes: noise_scale in metrics.jsonl and in the report. A batch of "
+             "fewer tokens wastes steps, one of many more wastes tokens. Reads the gradient of "
+             "each lane once more; changes no bit of the training."},
     {"train.clip_norm", REAL(train.clip_norm, 0, 1e12, "1"), MAY_CHANGE, TRY("0"),
      .help = "Gradients with a larger norm are scaled down to this norm (Pascanu et al. 2013). "
              "0: never."},

@@ -19,6 +19,7 @@ static void put_step(lm_trainer *t) {
     lm_events_scalar(&t->events, "loss", f->loss);
     lm_events_scalar(&t->events, "lr", f->lr);
     lm_events_scalar(&t->events, "grad_norm", f->grad_norm);
+    if (f->noise) lm_events_scalar(&t->events, "noise_scale", f->noise->scale);
     lm_events_scalar(&t->events, "tokens_per_s", f->tokens_per_s);
     lm_events_scalar(&t->events, "tokens", (double)f->tokens);
 }
@@ -38,6 +39,8 @@ static void put_evaluation(lm_trainer *t) {
     const lm_data_figures *data = lm_trainer_data_figures(t);
     double bytes = t->setup.bytes_per_token;
     lm_events_scalar(&t->events, "val_loss", t->state.val_loss);
+    if (t->state.val_loss_raw > 0)
+        lm_events_scalar(&t->events, "val_loss_raw", t->state.val_loss_raw);
     if (bytes > 0)
         lm_events_scalar(&t->events, "val_bits_per_byte",
                          lm_bits_per_byte(t->state.val_loss, bytes));
