@@ -205,7 +205,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
 FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% text/% data/% tokenizer/% checkpoint/% \
                   kernels/% ops/% nn/% model/% interop/% config/% optim/% dist/% report/% view/% saved/% \
-                  train/% sweep/%),$(SOURCES))
+                  train/% fit/% sweep/%),$(SOURCES))
 FUZZ_SUPPORT := tests/support/container.c tests/support/tempdir.c
 FUZZ_TARGETS := $(filter $(or $(T),%),$(patsubst tests/fuzz/%.c,%,\
                   $(filter-out tests/fuzz/test_%,$(wildcard tests/fuzz/*.c))))
@@ -259,10 +259,12 @@ quickstart: lmtrain data/headers/train.bin  ## build, make a corpus, train for a
 	  echo "your own text:    ./lmtrain tokenize --tokenizer bytes --input TEXT... --output data/mine --val-fraction 0.05" && \
 	  echo "your own run:     ./lmtrain init data/mine, then ./lmtrain --config run.json"
 
-reference: lmtrain  ## bring the config reference in configs/README.md up to date
-	$(Q)./lmtrain train --print-reference >$(BUILD)/reference.md
-	$(Q)sed -i -e '/<!-- config reference: begin -->/,/<!-- config reference: end -->/{//!d}' \
-	  -e '/<!-- config reference: begin -->/r $(BUILD)/reference.md' configs/README.md
+reference: lmtrain  ## bring the references in configs/README.md up to date
+	$(Q)./lmtrain train --print-reference >$(BUILD)/config-reference.md
+	$(Q)./lmtrain sweep --print-reference >$(BUILD)/sweep-reference.md
+	$(Q)for what in config sweep; do \
+	  sed -i -e "/<!-- $$what reference: begin -->/,/<!-- $$what reference: end -->/{//!d}" \
+	    -e "/<!-- $$what reference: begin -->/r $(BUILD)/$$what-reference.md" configs/README.md || exit 1; done
 
 # ---- checks -------------------------------------------------------------------------------------
 .PHONY: check check-floors check-headers check-format check-warnings check-compilers

@@ -58,6 +58,11 @@ static lm_status open_sweep(lm_sweep *s, const request *r, lm_error *err) {
     return lm_sweep_open(s, r->config, NULL, err);
 }
 
+/* Of a trial that no worker runs, so that nothing is measured; 0: as its config says. */
+static int64_t threads_of(const lm_sweep *s, const request *r) {
+    return r->threads > 0 ? r->threads : s->options.threads;
+}
+
 /* ---- one trial --------------------------------------------------------------------------------*/
 
 static lm_status run_trial(const lm_sweep *s, const request *r, lm_error *err) {
@@ -67,11 +72,11 @@ static lm_status run_trial(const lm_sweep *s, const request *r, lm_error *err) {
                             (long long)s->n_trials - 1, (long long)r->trial);
     if (!r->dry_run) {
         lm_status status = lm_sweep_begin(s, err);
-        lm_trial_start start = {.trial = r->trial};
+        lm_trial_start start = {.trial = r->trial, .threads = (int)threads_of(s, r)};
         return status == LM_OK ? lm_trial_become(s, &start, err) : status;
     }
     char *program = lm_program_path(), *base = lm_sweep_base_path(s);
-    if (program && base) lm_trial_command(s, program, base, r->trial, &t);
+    if (program && base) lm_trial_command(s, program, base, r->trial, threads_of(s, r), &t);
     t.failed |= !program || !base;
     lm_text_append(&t, "\n", 1);
     lm_status status = lm_print(&t, err);
@@ -87,7 +92,10 @@ static lm_status emit(const lm_sweep *s, const request *r, lm_error *err) {
     lm_text t = {0};
     char *program = lm_program_path();
     lm_status status = program ? LM_OK : lm_error_no_memory(err, NULL);
-    if (status == LM_OK) status = lm_sweep_emit(s, (lm_emit_kind)r->emit, program, &t, err);
+    int64_t parallel = r->parallel > 0 ? r->parallel : s->options.parallel;
+    if (status == LM_OK)
+        status =
+            lm_sweep_emit(s, (lm_emit_kind)r->emit, program, parallel, threads_of(s, r), &t, err);
     if (status == LM_OK) status = lm_sweep_begin(s, err);
     if (status == LM_OK) status = lm_print(&t, err);
     lm_text_free(&t);

@@ -61,6 +61,10 @@ lm_status lm_config_load_within_budget(lm_config *c, const char *path, const cha
 /* lm_config_load from text already in memory; `name` stands for the path in messages. */
 lm_status lm_config_parse(lm_config *c, const char *name, const char *text, size_t size,
                           const char *const *overrides, int n_overrides, lm_error *err);
+/* Is there such a key, and is the value one that it takes? Reads one override as lm_config_load
+ * does, whatever the rest of the config says; `place` stands for it in messages. LM_ERR_USAGE: what
+ * is wrong with it, a line each. */
+lm_status lm_config_check_override(const char *override, const char *place, lm_error *err);
 /* The config in a checkpoint (lm_config_print_result): a key that it lacks takes its legacy value
  * (keys.h), required or not, and paths stay as they are. Keys and values that are not known are
  * those of a newer lmtrain: an error that says so, or, when `newer` is not NULL, a line each

@@ -367,7 +367,6 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
         break;
     case LM_KEY_GROUPS: /* none */
         lm_group_list_free(member(k, c));
-        lm_group_list_free(member(k, c));
         break;
     }
     return true;

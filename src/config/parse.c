@@ -249,7 +249,10 @@ static void read_override(lm_parser *p, const char *text) {
         read_unset(p, text + 1);
         return;
     }
-    snprintf(place, sizeof place, "--set %.280s", text);
+    if (p->instead)
+        snprintf(place, sizeof place, "%s", p->instead);
+    else
+        snprintf(place, sizeof place, "--set %.280s", text);
     p->set = place;
     if (!equals || equals == text || (size_t)(equals - text) >= sizeof path) {
         lm_parser_problem(p, place, "expected key.path=value");
@@ -352,6 +355,24 @@ lm_status lm_config_parse_saved(lm_config *c, const char *name, const char *text
                                 lm_text *newer, lm_error *err) {
     lm_parser p = {.config = c, .name = name, .saved = true, .newer = newer};
     return parse(&p, text, size, NULL, 0, err);
+}
+
+lm_status lm_config_check_override(const char *override, const char *place, lm_error *err) {
+    lm_config c;
+    lm_parser p = {.config = &c, .name = place, .source = 1, .instead = place};
+    p.origins = calloc((size_t)lm_key_count(), sizeof *p.origins);
+    set_defaults(&p);
+    p.no_memory |= !p.origins;
+    if (!p.no_memory) read_override(&p, override);
+    lm_status status = LM_OK;
+    if (p.no_memory)
+        status = lm_error_no_memory(err, place);
+    else if (p.problems.length > 0)
+        status = tell(&p, err);
+    lm_text_free(&p.problems);
+    free(p.origins);
+    lm_config_free(&c);
+    return status;
 }
 
 static lm_status load(lm_config *c, const char *path, const char *const *overrides, int n_overrides,

@@ -24,6 +24,7 @@ typedef struct lm_parser {
     const char *text; /* comments blanked; the file's, or that of an override's object */
     int source;       /* that is being read: as in lm_origin */
     const char *set;  /* the place of everything in it, while that is an override; NULL: a file */
+    const char *instead; /* of "--set KEY=VALUE" in messages; NULL: that */
     struct {
         size_t at;
         int line, column;

@@ -94,10 +94,14 @@ static bool read_other(const char *path, other *o) {
     return read && !strchr(o->name, '/');
 }
 
-/* The file system's time now, which this worker's heartbeat has just got; -1: not known. */
+/* When the file was changed, by the file system's clock; -1: not known. Opening it makes NFS ask
+ * the server, in place of times that it keeps for up to a minute. */
 static double file_time(const char *path) {
     struct stat info;
-    if (stat(path, &info) != 0) return -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool known = fd >= 0 && fstat(fd, &info) == 0;
+    if (fd >= 0) close(fd);
+    if (!known) return -1;
     return (double)info.st_mtim.tv_sec + 1e-9 * (double)info.st_mtim.tv_nsec;
 }
 
@@ -178,27 +182,32 @@ static bool make_claim(lm_worker_file *w, const char *path) {
 }
 
 /* Is the claim a living worker's? One without a name, which somebody is about to write or died
- * before that, is his until it is late. */
-static bool is_held(lm_worker_file *w, const char *path) {
+ * before that, is his until it is late; so is that of a worker elsewhere that is gone, while not
+ * all that it wrote is known here. */
+static bool is_held(lm_worker_file *w, const lm_journals *j, const char *path) {
     other o;
-    if (read_other(path, &o)) return lives(w, &o);
-    return lm_file_exists(path) && !is_late(w, path);
+    if (!read_other(path, &o)) return lm_file_exists(path) && !is_late(w, path);
+    if (lives(w, &o)) return true;
+    bool here = *w->boot && strcmp(o.boot, w->boot) == 0;
+    return !here && !lm_journals_ended(j, o.name) && !is_late(w, path);
 }
 
-lm_status lm_claim(lm_worker_file *w, int64_t trial, int rung, bool *mine, lm_error *err) {
-    *mine = false;
+lm_status lm_claim(lm_worker_file *w, const lm_journals *j, int64_t trial, int rung,
+                   lm_claimed *whose, lm_error *err) {
+    *whose = LM_CLAIM_OTHERS;
     for (int attempt = 0;; attempt++) {
         lm_text path = {0};
         lm_text_printf(&path, "%s/%05lld-%d.%d", w->claims, (long long)trial, rung, attempt);
         if (path.failed) return lm_error_no_memory(err, NULL);
         errno = 0;
-        *mine = make_claim(w, lm_text_cstr(&path));
-        bool there = !*mine && (errno == EEXIST || lm_file_exists(lm_text_cstr(&path)));
-        bool held = there && is_held(w, lm_text_cstr(&path));
+        bool mine = make_claim(w, lm_text_cstr(&path));
+        bool there = !mine && (errno == EEXIST || lm_file_exists(lm_text_cstr(&path)));
+        bool held = there && is_held(w, j, lm_text_cstr(&path));
         lm_status status =
-            *mine || there ? LM_OK : lm_error_call(err, lm_text_cstr(&path), "create");
+            mine || there ? LM_OK : lm_error_call(err, lm_text_cstr(&path), "create");
         lm_text_free(&path);
-        if (*mine || held || status != LM_OK) return status;
+        if (mine) *whose = attempt > 0 ? LM_CLAIM_TAKEN_OVER : LM_CLAIM_MINE;
+        if (mine || held || status != LM_OK) return status;
     }
 }
 

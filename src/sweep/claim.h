@@ -6,13 +6,15 @@
  * there are no links, an exclusive creation; both succeed for one worker alone, also on NFS. K is
  * 0; when the worker that has claim K is dead, claim K + 1 may be made.
  *
- * A worker is dead when its file is gone (it ended), when it runs on this machine (the same boot
- * id) and the lock on its file is free, or when its heartbeat is older than sweep.heartbeat seconds
- * by the clock of the file system, which sets the times of all files. */
+ * A worker is dead when it runs on this machine (the same boot id) and its file is gone (it ended)
+ * or the lock on it is free; when it ran on another machine, its file is gone and all of its
+ * journal has been read here (its results may be seen later than its end, where the file system
+ * keeps what it read for a while); or when its heartbeat is older than sweep.heartbeat seconds by
+ * the clock of the file system, which sets the times of all files. */
 #ifndef LM_SWEEP_CLAIM_H
 #define LM_SWEEP_CLAIM_H
 
-#include "sweep/sweep.h"
+#include "sweep/journal.h"
 
 enum { LM_WORKER_NAME = 160 };
 
@@ -33,8 +35,14 @@ lm_status lm_worker_beat(lm_worker_file *w, lm_error *err);
 /* Gives up all claims. */
 void lm_worker_close(lm_worker_file *w); /* zero-initialised or twice is fine */
 
-/* *mine: the task is this worker's now. Claims of dead workers are taken over. */
-lm_status lm_claim(lm_worker_file *w, int64_t trial, int rung, bool *mine, lm_error *err);
+typedef enum lm_claimed {
+    LM_CLAIM_OTHERS,
+    LM_CLAIM_MINE,
+    LM_CLAIM_TAKEN_OVER, /* of a dead worker, which may have had a result since the last reading */
+} lm_claimed;
+/* Whose is the task now? j: as far as the journals have been read. */
+lm_status lm_claim(lm_worker_file *w, const lm_journals *j, int64_t trial, int rung,
+                   lm_claimed *whose, lm_error *err);
 /* How many workers of the sweep live, this one included. */
 int lm_worker_count(const lm_worker_file *w, const lm_sweep *s);
 

@@ -21,6 +21,8 @@ void lm_journal_print(const lm_journal_entry *e, lm_text *out) {
     lm_json_object(&w, NULL, LM_JSON_TIGHT);
     if (e->is_stop) {
         lm_json_string(&w, "stop", e->stop);
+    } else if (e->is_end) {
+        lm_json_integer(&w, "end", 1);
     } else {
         lm_json_integer(&w, "trial", e->trial);
         lm_json_integer(&w, "rung", e->rung);
@@ -49,6 +51,11 @@ lm_status lm_journal_parse(const char *line, size_t size, lm_journal_entry *e, l
     e->is_stop = lm_json_has(&r, "stop");
     if (e->is_stop) {
         lm_json_get_string(&r, "stop", e->stop, sizeof e->stop);
+        return lm_json_close(&r);
+    }
+    e->is_end = lm_json_has(&r, "end");
+    if (e->is_end) {
+        (void)lm_json_get_count(&r, "end", 1, 1);
         return lm_json_close(&r);
     }
     e->trial = lm_json_get_count(&r, "trial", 0, most);
@@ -80,16 +87,17 @@ lm_result *lm_journals_result(const lm_journals *j, int64_t trial, int rung) {
     return &j->results[trial * j->rungs + rung];
 }
 
-static void take_line(lm_journals *j, const char *name, const char *line, size_t size) {
+static void take_line(lm_journals *j, struct lm_journal_file *f, const char *line, size_t size) {
     lm_journal_entry e;
     lm_error err = {0};
     lm_status status = lm_journal_parse(line, size, &e, &err);
-    if (status == LM_OK && !e.is_stop && (e.trial >= j->n_trials || e.rung >= j->rungs))
+    bool is_result = !e.is_stop && !e.is_end;
+    if (status == LM_OK && is_result && (e.trial >= j->n_trials || e.rung >= j->rungs))
         status = lm_error_set(&err, LM_ERR_RUNTIME, "there is no trial %lld with rung %lld",
                               (long long)e.trial, (long long)e.rung);
     if (status != LM_OK) {
         if (j->warnings.length < 2000)
-            lm_text_say(&j->warnings, "%s: passed over: %-s\n", name, err.message);
+            lm_text_say(&j->warnings, "%s: passed over: %-s\n", f->name, err.message);
         return;
     }
     if (e.is_stop) {
@@ -97,6 +105,8 @@ static void take_line(lm_journals *j, const char *name, const char *line, size_t
         memcpy(j->stop, e.stop, sizeof j->stop);
         return;
     }
+    f->ended = e.is_end;
+    if (e.is_end) return;
     lm_result *r = lm_journals_result(j, e.trial, (int)e.rung);
     if (e.result.state <= r->state) return;
     j->n_done += r->state == LM_TASK_OPEN;
@@ -121,7 +131,7 @@ static lm_status read_rest(lm_journals *j, const lm_sweep *s, struct lm_journal_
     for (size_t at = 0; at < size;) {
         const char *line = text + at, *end = memchr(line, '\n', size - at);
         if (!end) break;
-        take_line(j, f->name, line, (size_t)(end - line));
+        take_line(j, f, line, (size_t)(end - line));
         at += (size_t)(end - line) + 1;
         f->read += (uint64_t)(end - line) + 1;
     }
@@ -159,6 +169,15 @@ lm_status lm_journals_read(lm_journals *j, const lm_sweep *s, lm_error *err) {
     if (there && status != LM_ERR_RUNTIME) lm_file_list_free(&list);
     free(directory);
     return status;
+}
+
+bool lm_journals_ended(const lm_journals *j, const char *worker) {
+    size_t n = strlen(worker);
+    for (size_t i = 0; i < j->n_files; i++)
+        if (strncmp(j->files[i].name, worker, n) == 0 &&
+            strcmp(j->files[i].name + n, ".jsonl") == 0)
+            return j->files[i].ended;
+    return false;
 }
 
 void lm_journals_close(lm_journals *j) {

@@ -4,6 +4,7 @@
  *
  *     {"trial":17,"rung":0,"state":"done","steps":40,"loss":2.13,"seconds":1.9,"exit_code":0}
  *     {"stop":"trial 17 (optimizer.lr = 7): ..."}         // a usage error: every worker ends
+ *     {"end":1}                                           // the worker ended: its last line
  *
  * A result is a function of the trial and the rung, whoever computes it. Where two workers ran the
  * same task, because one was taken for dead, the one that got further counts. */
@@ -32,7 +33,7 @@ typedef struct lm_result {
 typedef struct lm_journal_entry {
     int64_t trial, rung;
     lm_result result;
-    bool is_stop;
+    bool is_stop, is_end;
     char stop[2000];
 } lm_journal_entry;
 
@@ -52,6 +53,7 @@ typedef struct lm_journals {
     struct lm_journal_file {
         char *name;
         uint64_t read; /* bytes taken, up to a line's end */
+        bool ended;    /* its last line has been read */
     } * files;
     size_t n_files;
     lm_text warnings; /* lines that are no entries; the caller says them and empties it */
@@ -60,6 +62,8 @@ typedef struct lm_journals {
 lm_status lm_journals_open(lm_journals *j, const lm_sweep *s, lm_error *err);
 /* Takes what is new in the files of DIR/journals. A line that is not finished yet waits. */
 lm_status lm_journals_read(lm_journals *j, const lm_sweep *s, lm_error *err);
+/* Has all been read that the worker of this name wrote, and did it end? */
+bool lm_journals_ended(const lm_journals *j, const char *worker);
 void lm_journals_close(lm_journals *j); /* zero-initialised or twice is fine */
 
 /* Of a task; valid until the next call that reads. */

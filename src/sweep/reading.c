@@ -9,20 +9,34 @@
 
 enum { MOST_BYTES = 3500 }; /* of problems: an error has room for them */
 
-void lm_reading_problem(lm_reading *r, size_t at, const char *format, ...) {
-    char line[512];
-    va_list arguments;
+void lm_reading_place(const lm_reading *r, size_t at, char place[LM_READING_PLACE]) {
     int row = 1, column = 1;
-    if (r->problems.length > MOST_BYTES) {
-        r->untold++;
-        return;
-    }
+    lm_scan_advance(r->text, 0, at, &row, &column);
+    snprintf(place, LM_READING_PLACE, "%.280s:%d:%d", r->name, row, column);
+}
+
+/* Is there room for another? It is counted if not. */
+static bool has_room(lm_reading *r) {
+    if (r->problems.length <= MOST_BYTES) return true;
+    r->untold++;
+    return false;
+}
+
+void lm_reading_lines(lm_reading *r, const char *lines) {
+    if (!has_room(r)) return;
+    lm_text_say(&r->problems, "%-s%-s", r->problems.length ? "\n" : "", lines);
+    r->no_memory |= r->problems.failed;
+}
+
+void lm_reading_problem(lm_reading *r, size_t at, const char *format, ...) {
+    char line[512], place[LM_READING_PLACE];
+    va_list arguments;
+    if (!has_room(r)) return;
     va_start(arguments, format);
     lm_message_print(line, sizeof line, format, arguments);
     va_end(arguments);
-    lm_scan_advance(r->text, 0, at, &row, &column);
-    lm_text_say(&r->problems, "%-s%.280s:%d:%d: %s", r->problems.length ? "\n" : "", r->name, row,
-                column, line);
+    lm_reading_place(r, at, place);
+    lm_text_say(&r->problems, "%-s%s: %s", r->problems.length ? "\n" : "", place, line);
     r->no_memory |= r->problems.failed;
 }
 

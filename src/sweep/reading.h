@@ -16,6 +16,11 @@ typedef struct lm_reading {
 /* Adds a line "NAME:LINE:COLUMN: ..." for byte `at`. */
 void lm_reading_problem(lm_reading *r, size_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* "NAME:LINE:COLUMN" of byte `at`. */
+enum { LM_READING_PLACE = 320 };
+void lm_reading_place(const lm_reading *r, size_t at, char place[LM_READING_PLACE]);
+/* Adds lines that name their places. */
+void lm_reading_lines(lm_reading *r, const char *lines);
 /* "PATH: expected WHAT, found ...": the value of a node, cut short. */
 void lm_reading_wrong(lm_reading *r, const lm_json_node *node, const char *path, const char *what);
 /* The problems as one error, LM_OK when there are none; frees them. */

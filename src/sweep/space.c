@@ -79,10 +79,18 @@ typedef struct settling {
 
 static lm_value look_up(const void *context, int means) {
     const settling *s = context;
-    if (means < 0) return s->space->base[-1 - means];
-    if (s->values[means].kind != LM_VALUE_NONE) return s->values[means];
-    /* Not given by this setting: as the base has it, which may not be known. */
-    return s->space->base[s->space->dimensions[means].key];
+    const lm_space_name *n = &s->space->names[means];
+    if (n->dimension < 0) return n->base;
+    const lm_dimension *d = &s->space->dimensions[n->dimension];
+    const lm_value *v = &s->values[n->dimension];
+    if (v->kind == LM_VALUE_NONE) return n->base; /* not given by this setting */
+    if (!n->members) return *v;
+    /* The value is one of the list's, with its text. What an object of a section or a group leaves
+     * out is as the base has it. */
+    for (int64_t j = 0; j < d->n_choices; j++)
+        if (d->choices[j].text == v->text && (n->members[j].kind != LM_VALUE_NONE || d->key >= 0))
+            return n->members[j];
+    return n->base;
 }
 
 static lm_settled fail(const lm_space *s, size_t at, const char *path, const lm_expression *e,
@@ -126,6 +134,38 @@ static bool suits(const lm_key *k, const lm_value *v) {
     }
 }
 
+lm_status lm_dimension_check(const lm_dimension *d, const char *json, size_t size,
+                             const char *place, lm_error *err) {
+    lm_text override = {0};
+    lm_text_printf(&override, "%s=", d->path);
+    lm_text_append(&override, json, size);
+    lm_status status = override.failed
+                           ? lm_error_no_memory(err, place)
+                           : lm_config_check_override(lm_text_cstr(&override), place, err);
+    lm_text_free(&override);
+    return status;
+}
+
+/* Of a key by its row; of a part as the config's reader says. */
+static bool explain(const lm_dimension *d, const lm_value *v, char *why, size_t size) {
+    lm_text takes = {0}, found = {0};
+    lm_error err = {0};
+    bool right = d->key >= 0 && suits(lm_key_at(d->key), v);
+    lm_value_print(v, &found);
+    if (d->key >= 0) {
+        lm_key_describe(lm_key_at(d->key), &takes);
+        snprintf(why, size, "expected %.150s, found %.100s", lm_text_cstr(&takes),
+                 lm_text_cstr(&found));
+    } else {
+        right =
+            lm_dimension_check(d, lm_text_cstr(&found), found.length, "its value", &err) == LM_OK;
+        snprintf(why, size, "%.350s", err.message);
+    }
+    lm_text_free(&takes);
+    lm_text_free(&found);
+    return right;
+}
+
 static lm_settled compute(const lm_space *s, const lm_dimension *d, lm_value *values, lm_value *v,
                           lm_error *err) {
     settling context = {s, values};
@@ -133,14 +173,7 @@ static lm_settled compute(const lm_space *s, const lm_dimension *d, lm_value *va
     char why[400];
     if (!lm_expression_evaluate(d->expression, look_up, &context, v, &stop))
         return fail(s, d->at, d->path, d->expression, values, stop.what, err);
-    if (suits(lm_key_at(d->key), v)) return LM_SETTLED;
-    lm_text takes = {0}, found = {0};
-    lm_key_describe(lm_key_at(d->key), &takes);
-    lm_value_print(v, &found);
-    snprintf(why, sizeof why, "expected %.150s, found %.100s", lm_text_cstr(&takes),
-             lm_text_cstr(&found));
-    lm_text_free(&takes);
-    lm_text_free(&found);
+    if (explain(d, v, why, sizeof why)) return LM_SETTLED;
     *v = (lm_value){0};
     return fail(s, d->at, d->path, d->expression, values, why, err);
 }
@@ -170,6 +203,22 @@ lm_settled lm_space_settle(const lm_space *s, lm_value *values, int *which, lm_e
     return settled;
 }
 
+lm_status lm_space_constants(const lm_space *s, lm_value *values, bool *any, lm_error *err) {
+    lm_status status = LM_OK;
+    *any = false;
+    for (int i = 0; i < s->n_dimensions && status == LM_OK; i++) {
+        const lm_dimension *d = &s->dimensions[i];
+        values[i] = (lm_value){0};
+        if (!d->constant) continue;
+        *any = true;
+        if (!d->expression)
+            values[i] = d->choices[0];
+        else if (compute(s, d, values, &values[i], err) != LM_SETTLED)
+            status = LM_ERR_USAGE;
+    }
+    return status;
+}
+
 void lm_space_describe(const lm_space *s, const lm_value *values, lm_text *out) {
     bool any = false;
     for (int i = 0; i < s->n_dimensions; i++) {
@@ -187,13 +236,15 @@ void lm_space_describe(const lm_space *s, const lm_value *values, lm_text *out) 
 void lm_space_reference(lm_text *out) {
     static const char *const rows[][2] = {
         {"[64, 128, 256]", "one of these values; so is `{\"choice\": [64, 128, 256]}`"},
-        {"0.1", "this value"},
+        {"0.1", "this value, which the base run has too; so is `\"'lion'\"`, a string"},
         {"{\"uniform\": [0, 0.5]}", "a number of the range"},
         {"{\"log_uniform\": [1e-4, 1e-2]}", "a number of the range, each factor equally likely"},
         {"{\"integer\": [2, 8]}", "a whole number, both ends included"},
         {"{\"power_of_two\": [4, 64]}", "4, 8, 16, 32 or 64"},
         {"\"0.02 / sqrt(model.d_model / 64)\"",
          "what the expression comes to; so is `{\"expression\": \"...\"}`"},
+        {"[{\"n_layers\": 2, \"d_model\": 128}, {\"n_layers\": 8, \"d_model\": 64}]",
+         "of `model` or another section: values of several keys together"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         lm_text_printf(out, "| `%s` | %s |\n", rows[i][0], rows[i][1]);

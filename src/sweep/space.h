@@ -5,7 +5,14 @@
  *      "model.n_layers": {"integer": [2, 8]},
  *      "train.batch": {"power_of_two": [4, 64]},
  *      "optimizer.momentum": {"uniform": [0.8, 0.99], "when": "optimizer.name == 'momentum'"},
- *      "schedule.warmup_steps": "round(train.steps / 20)"}     // or {"expression": ...}
+ *      "schedule.warmup_steps": "round(train.steps / 20)",     // or {"expression": ...}
+ *      "optimizer.groups.embed.lr_scale": [1, 4],              // a part of a key's value
+ *      "train.steps": 200,                                     // a constant: the base has it too
+ *      "model": [{"n_layers": 2, "d_model": 128},              // several keys together
+ *                {"n_layers": 8, "d_model": 64}]}
+ *
+ * A key is anything that --set takes: a key, a part of the value of a key that has parts, a section
+ * for a list of objects. {"model": {"d_model": [64, 128]}} is "model.d_model": [64, 128].
  *
  * A point of the space is a coordinate in [0, 1) for each dimension that is drawn (all but
  * expressions), in the order of the file; lm_space_settle makes values of it. Ranges are cut to
@@ -30,8 +37,9 @@ typedef enum lm_dimension_kind {
 } lm_dimension_kind;
 
 typedef struct lm_dimension {
-    const char *path; /* of the key */
-    int key;          /* lm_key_at */
+    char *path;    /* of the key, the part or the section */
+    int key;       /* lm_key_at; -1: of a part or a section */
+    bool constant; /* one value, without an object around it and without keys in it */
     lm_dimension_kind kind;
     double low, high;
     int64_t levels;    /* values that a grid tries; 0: not said */
@@ -48,6 +56,14 @@ typedef struct lm_constraint {
     size_t at;
 } lm_constraint;
 
+/* What a name in expressions stands for: lm_expression_name.means is its number. */
+typedef struct lm_space_name {
+    int dimension;     /* that gives it; -1: none */
+    lm_value *members; /* [n_choices of the dimension] what of each value it is, NONE: nothing;
+                          NULL: the value itself */
+    lm_value base;     /* of the base config, where no dimension gives it; NONE: nothing */
+} lm_space_name;
+
 typedef struct lm_space {
     char *file, *text; /* for messages */
     lm_dimension dimensions[LM_SPACE_MOST];
@@ -55,7 +71,8 @@ typedef struct lm_space {
     int order[LM_SPACE_MOST]; /* so that what an expression needs comes first */
     lm_constraint *constraints;
     int n_constraints;
-    lm_value *base; /* [lm_key_count()] values of the base config that expressions name */
+    lm_space_name *names; /* [n_names] */
+    int n_names;
 } lm_space;
 
 /* Overwrites *s from the members "space" and "constraints" of the file, each NULL when it is not
@@ -63,6 +80,13 @@ typedef struct lm_space {
 void lm_space_read(lm_space *s, const lm_json_node *space, const lm_json_node *constraints,
                    const lm_config *base, lm_reading *r);
 void lm_space_free(lm_space *s);
+
+/* Reading, continued (space_names.c): what names in expressions stand for, and the order of the
+ * dimensions; keys of which one says a part of what another says. */
+void lm_space_resolve(lm_space *s, const lm_config *base, lm_reading *r);
+/* Does the dimension's key take this JSON text? `place` begins the messages in *err. */
+lm_status lm_dimension_check(const lm_dimension *d, const char *json, size_t size,
+                             const char *place, lm_error *err);
 
 /* How many values the dimension has; 0: those of a range of numbers. */
 int64_t lm_dimension_count(const lm_dimension *d);
@@ -80,6 +104,10 @@ typedef enum lm_settled {
  * "when" does not hold become NONE, and expressions get their values. LM_ERR_USAGE in *err says
  * which expression has none. */
 lm_settled lm_space_settle(const lm_space *s, lm_value *values, int *which, lm_error *err);
+
+/* values [n_dimensions]: those of constants, the others NONE; *any: there are some. LM_ERR_USAGE:
+ * an expression has no value. */
+lm_status lm_space_constants(const lm_space *s, lm_value *values, bool *any, lm_error *err);
 
 /* Appends "optimizer.lr = 0.001, model.d_model = 64": what a setting gives. */
 void lm_space_describe(const lm_space *s, const lm_value *values, lm_text *out);

@@ -1,4 +1,4 @@
-/* Reading a space: its keys, ranges, lists and expressions, and what those name. */
+/* Reading a space: its keys, ranges, lists and expressions. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +41,21 @@ static lm_expression *read_expression(const lm_json_node *node, const char *what
     return NULL;
 }
 
+/* run.dir and run.seed are not for the space to give. */
+static bool check_own(const lm_json_node *m, const char *section, const char *name, lm_reading *r) {
+    if (strcmp(section, "run") == 0 && strcmp(name, "dir") == 0)
+        lm_reading_problem(r, m->key_at, "run.dir is each trial's own, inside sweep.dir");
+    else if (strcmp(section, "run") == 0 && strcmp(name, "seed") == 0)
+        lm_reading_problem(r, m->key_at,
+                           "run.seed is of the replicates of a setting: give sweep.seeds");
+    else
+        return true;
+    return false;
+}
+
 /* ---- values -----------------------------------------------------------------------------------*/
 
+/* Of a key of which that is all to know; those of several forms the config's own reader checks. */
 static bool fits_key(const lm_key *k, const lm_json_node *node) {
     switch (k->type) {
     case LM_KEY_INTEGER:
@@ -54,18 +67,31 @@ static bool fits_key(const lm_key *k, const lm_json_node *node) {
         return node->kind == LM_JSON_STRING && lm_key_choice(k, node->string) >= 0;
     case LM_KEY_STRING:
         return node->kind == LM_JSON_STRING;
-    default: /* several forms, which the config's own reader checks */
-        return node->kind != LM_JSON_NULL;
+    default:
+        return false;
     }
 }
 
-static bool check_value(const lm_key *k, const lm_json_node *node, lm_reading *r) {
-    if (fits_key(k, node)) return true;
-    lm_text expected = {0};
-    lm_key_describe(k, &expected);
-    lm_reading_wrong(r, node, k->path, lm_text_cstr(&expected));
-    lm_text_free(&expected);
-    return false;
+static bool check_value(const lm_dimension *d, const lm_json_node *node, lm_reading *r) {
+    char place[LM_READING_PLACE];
+    lm_error err = {0};
+    if (d->key >= 0 && fits_key(lm_key_at(d->key), node)) return true;
+    lm_reading_place(r, node->at, place);
+    if (node->kind == LM_JSON_NULL) {
+        lm_reading_problem(r, node->at, "%s: expected a value, found null", d->path);
+        return false;
+    }
+    lm_status status = lm_dimension_check(d, r->text + node->at, node->end - node->at, place, &err);
+    if (status == LM_ERR_USAGE) lm_reading_lines(r, err.message);
+    r->no_memory |= status != LM_OK && status != LM_ERR_USAGE;
+    return status == LM_OK;
+}
+
+/* A member of a section that is each trial's own. */
+static bool is_setting(const lm_dimension *d, const lm_json_node *value, lm_reading *r) {
+    for (const lm_json_node *m = strcmp(d->path, "run") == 0 ? value->child : NULL; m; m = m->next)
+        if (!check_own(m, "run", m->key, r)) return false;
+    return true;
 }
 
 /* A list of values, or, where node is none, that one value. */
@@ -80,7 +106,7 @@ static void read_choices(lm_dimension *d, const lm_json_node *node, bool list, l
     d->choices = calloc((size_t)count, sizeof *d->choices);
     r->no_memory |= !d->choices;
     for (const lm_json_node *m = first; m && d->choices && d->n_choices < count; m = m->next) {
-        if (!check_value(lm_key_at(d->key), m, r)) return;
+        if (!check_value(d, m, r) || !is_setting(d, m, r)) return;
         lm_value v = lm_value_of(m, r->text);
         r->no_memory |= v.kind == LM_VALUE_NONE;
         d->choices[d->n_choices++] = v;
@@ -104,13 +130,26 @@ static const char *range_problem(const lm_dimension *d) {
     return NULL;
 }
 
+/* Does the key take whole numbers only? Of a part that is found by trying a number between the
+ * ends, which are taken. */
+static bool is_whole(const lm_dimension *d) {
+    char text[32];
+    lm_error err;
+    if (d->key >= 0) return lm_key_at(d->key)->type == LM_KEY_INTEGER;
+    double x = d->low + (d->high - d->low) * 0.381966;
+    if (x == floor(x)) x = d->low + (d->high - d->low) * 0.618034;
+    if (x == floor(x)) return false;
+    int n = snprintf(text, sizeof text, "%.17g", x);
+    return lm_dimension_check(d, text, (size_t)n, "", &err) == LM_ERR_USAGE;
+}
+
 static void read_range(lm_dimension *d, const lm_json_node *node, const struct kind_row *kind,
                        lm_reading *r) {
-    const lm_key *k = lm_key_at(d->key);
+    const lm_key *k = d->key >= 0 ? lm_key_at(d->key) : NULL;
     const lm_json_node *low = node->kind == LM_JSON_ARRAY ? node->child : NULL;
     const lm_json_node *high = low ? low->next : NULL;
     char what[160];
-    if (k->type != LM_KEY_INTEGER && k->type != LM_KEY_REAL) {
+    if (k && k->type != LM_KEY_INTEGER && k->type != LM_KEY_REAL) {
         lm_reading_problem(r, node->at, "%s is no number: expected {\"choice\": [...]}", d->path);
         return;
     }
@@ -119,14 +158,14 @@ static void read_range(lm_dimension *d, const lm_json_node *node, const struct k
         lm_reading_wrong(r, node, what, kind->takes);
         return;
     }
-    if (!check_value(k, low, r) || !check_value(k, high, r)) return;
+    if (!check_value(d, low, r) || !check_value(d, high, r)) return;
     d->low = low->number;
     d->high = high->number;
     const char *problem = range_problem(d);
     if (problem)
         lm_reading_problem(r, node->at, "%s: %s: %s", d->path, kind->name, problem);
-    else if (k->type == LM_KEY_INTEGER &&
-             (d->kind == LM_DIMENSION_UNIFORM || d->kind == LM_DIMENSION_LOG_UNIFORM))
+    else if ((d->kind == LM_DIMENSION_UNIFORM || d->kind == LM_DIMENSION_LOG_UNIFORM) &&
+             is_whole(d))
         lm_reading_problem(r, node->at,
                            "%s takes whole numbers: expected \"integer\" or \"power_of_two\","
                            " found \"%s\"",
@@ -195,105 +234,67 @@ static void read_dimension(lm_dimension *d, const lm_json_node *m, lm_reading *r
         read_object(d, m, r);
     } else if (m->kind == LM_JSON_STRING) {
         read_kind(d, find_kind("expression"), m, r);
+        d->constant = d->expression && d->expression->n_names == 0;
     } else if (m->kind == LM_JSON_ARRAY) {
         read_kind(d, find_kind("choice"), m, r);
     } else {
         read_choices(d, m, false, r);
+        d->constant = true;
     }
 }
 
-static void read_member(lm_space *s, const lm_json_node *m, const lm_json_node *space,
-                        lm_reading *r) {
+static lm_dimension *find_dimension(lm_space *s, const char *path) {
+    for (int i = 0; i < s->n_dimensions; i++)
+        if (strcmp(s->dimensions[i].path, path) == 0) return &s->dimensions[i];
+    return NULL;
+}
+
+/* Is there anything of this path that --set takes? */
+static bool is_known(const char *path) {
+    const char *below;
+    return lm_key_find(path) >= 0 || lm_key_find_above(path, &below) >= 0 ||
+           lm_section_find(path) != NULL;
+}
+
+static void read_path(lm_space *s, const char *path, const lm_json_node *m, lm_reading *r) {
     char near[LM_TEXT_SUGGESTION_SIZE];
-    int key = lm_key_find(m->key);
-    if (key < 0) {
-        lm_text_did_you_mean(near, lm_key_suggest(m->key));
-        lm_reading_problem(r, m->key_at, "unknown key \"%.150s\"%s", m->key, near);
-    } else if (lm_json_node_member(space, m->key) != m) {
-        lm_reading_problem(r, m->key_at, "duplicate key \"%s\"", m->key);
-    } else if (strcmp(m->key, "run.dir") == 0) {
-        lm_reading_problem(r, m->key_at, "run.dir is each trial's own, inside sweep.dir");
-    } else if (strcmp(m->key, "run.seed") == 0) {
-        lm_reading_problem(r, m->key_at,
-                           "run.seed is of the replicates of a setting: give sweep.seeds");
+    const char *dot = strchr(path, '.');
+    char section[32] = "";
+    if (dot) snprintf(section, sizeof section, "%.*s", (int)(dot - path), path);
+    if (!is_known(path)) {
+        lm_text_did_you_mean(near, lm_key_suggest(path));
+        lm_reading_problem(r, m->key_at, "unknown key \"%.150s\"%s", path, near);
+    } else if (find_dimension(s, path)) {
+        lm_reading_problem(r, m->key_at, "duplicate key \"%s\"", path);
+    } else if (dot && !check_own(m, section, dot + 1, r)) {
+        return;
     } else if (s->n_dimensions == LM_SPACE_MOST) {
         lm_reading_problem(r, m->key_at, "a space has %d keys at most", LM_SPACE_MOST);
     } else {
-        lm_dimension *d = &s->dimensions[s->n_dimensions++];
-        d->key = key;
-        d->path = lm_key_at(key)->path;
+        lm_dimension *d = &s->dimensions[s->n_dimensions];
+        d->key = lm_key_find(path);
+        d->path = strdup(path);
+        r->no_memory |= !d->path;
+        if (!d->path) return;
+        s->n_dimensions++;
         read_dimension(d, m, r);
         d->drawn = d->kind == LM_DIMENSION_EXPRESSION ? -1 : s->n_drawn++;
     }
 }
 
-/* ---- names ------------------------------------------------------------------------------------*/
-
-/* The value that the base config has, for expressions. */
-static void take_base_value(lm_space *s, int key, const lm_config *base, lm_reading *r) {
-    lm_text text = {0};
-    lm_json_node *node = NULL;
-    lm_error err;
-    if (s->base[key].kind != LM_VALUE_NONE) return;
-    lm_key_print(lm_key_at(key), base, &text);
-    if (lm_json_tree_read(&node, "base", lm_text_cstr(&text), text.length, NULL, &err) == LM_OK)
-        s->base[key] = lm_value_of(node, lm_text_cstr(&text));
-    r->no_memory |= text.failed || s->base[key].kind == LM_VALUE_NONE;
-    lm_json_tree_free(node);
-    lm_text_free(&text);
-}
-
-/* A name means dimension i >= 0, or the base's value of key -1 - i. */
-static void resolve(lm_space *s, lm_expression *e, size_t at, const lm_config *base,
-                    lm_reading *r) {
-    char near[LM_TEXT_SUGGESTION_SIZE];
-    for (int n = 0; e && n < e->n_names; n++) {
-        const char *name = e->names[n].name;
-        int key = lm_key_find(name), i = 0;
-        if (key < 0 || strcmp(name, "run.seed") == 0 || strcmp(name, "run.dir") == 0) {
-            lm_text_did_you_mean(near, key < 0 ? lm_key_suggest(name) : NULL);
-            lm_reading_problem(r, at,
-                               key < 0 ? "unknown key \"%.150s\" in \"%.150s\"%s"
-                                       : "%.150s in \"%.150s\" is each trial's own%s",
-                               name, e->text, near);
-            continue;
-        }
-        while (i < s->n_dimensions && s->dimensions[i].key != key) i++;
-        e->names[n].means = i < s->n_dimensions ? i : -1 - key;
-        if (i == s->n_dimensions) take_base_value(s, key, base, r);
+/* {"model": {"d_model": [64, 128]}}: keys by their section, unless it is an object of values. */
+static void read_member(lm_space *s, const lm_json_node *m, lm_reading *r) {
+    char path[256];
+    bool nested = m->kind == LM_JSON_OBJECT && lm_section_find(m->key);
+    for (int i = 0; nested && i < N_KINDS; i++) nested = !lm_json_node_member(m, kinds[i].name);
+    if (!nested) {
+        read_path(s, m->key, m, r);
+        return;
     }
-}
-
-static bool needs(const lm_expression *e, int dimension) {
-    for (int n = 0; e && n < e->n_names; n++)
-        if (e->names[n].means == dimension) return true;
-    return false;
-}
-
-/* Can dimension i be settled, when those that are `done` are? */
-static bool is_ready(const lm_space *s, int i, const bool *done) {
-    const lm_dimension *d = &s->dimensions[i];
-    for (int j = 0; j < s->n_dimensions; j++)
-        if (!done[j] && (needs(d->expression, j) || needs(d->when, j))) return false;
-    return true;
-}
-
-static void sort(lm_space *s, lm_reading *r) {
-    bool done[LM_SPACE_MOST] = {false};
-    int n = 0, before;
-    do {
-        before = n;
-        for (int i = 0; i < s->n_dimensions; i++) {
-            if (done[i] || !is_ready(s, i, done)) continue;
-            done[i] = true;
-            s->order[n++] = i;
-        }
-    } while (n > before);
-    for (int i = 0; i < s->n_dimensions; i++)
-        if (!done[i])
-            lm_reading_problem(r, s->dimensions[i].at,
-                               "%s depends on itself, through its expressions",
-                               s->dimensions[i].path);
+    for (const lm_json_node *k = m->child; k; k = k->next) {
+        snprintf(path, sizeof path, "%s.%.200s", m->key, k->key);
+        read_path(s, path, k, r);
+    }
 }
 
 /* ---- the whole --------------------------------------------------------------------------------*/
@@ -316,36 +317,36 @@ void lm_space_read(lm_space *s, const lm_json_node *space, const lm_json_node *c
     *s = (lm_space){0};
     s->file = strdup(r->name);
     s->text = strdup(r->text);
-    s->base = calloc((size_t)lm_key_count(), sizeof *s->base);
-    r->no_memory |= !s->file || !s->text || !s->base;
+    r->no_memory |= !s->file || !s->text;
     if (r->no_memory) return;
     if (space && space->kind != LM_JSON_OBJECT)
         lm_reading_wrong(r, space, "space", "an object { \"optimizer.lr\": [...], ... }");
     else
         for (const lm_json_node *m = space ? space->child : NULL; m; m = m->next)
-            read_member(s, m, space, r);
+            read_member(s, m, r);
     if (constraints) read_constraints(s, constraints, r);
-    for (int i = 0; i < s->n_dimensions; i++) {
-        resolve(s, s->dimensions[i].expression, s->dimensions[i].at, base, r);
-        resolve(s, s->dimensions[i].when, s->dimensions[i].when_at, base, r);
-    }
-    for (int i = 0; i < s->n_constraints; i++)
-        resolve(s, s->constraints[i].expression, s->constraints[i].at, base, r);
-    sort(s, r);
+    lm_space_resolve(s, base, r);
 }
 
 void lm_space_free(lm_space *s) {
+    for (int i = 0; i < s->n_names; i++) {
+        lm_space_name *n = &s->names[i];
+        for (int64_t j = 0; n->members && j < s->dimensions[n->dimension].n_choices; j++)
+            lm_value_free(&n->members[j]);
+        free(n->members);
+        lm_value_free(&n->base);
+    }
+    free(s->names);
     for (int i = 0; i < s->n_dimensions; i++) {
         lm_dimension *d = &s->dimensions[i];
         for (int64_t j = 0; j < d->n_choices; j++) lm_value_free(&d->choices[j]);
         free(d->choices);
+        free(d->path);
         lm_expression_free(d->expression);
         lm_expression_free(d->when);
     }
     for (int i = 0; i < s->n_constraints; i++) lm_expression_free(s->constraints[i].expression);
-    for (int i = 0; s->base && i < lm_key_count(); i++) lm_value_free(&s->base[i]);
     free(s->constraints);
-    free(s->base);
     free(s->file);
     free(s->text);
     *s = (lm_space){0};
@@ -354,6 +355,17 @@ void lm_space_free(lm_space *s) {
 /* ---- what is printed --------------------------------------------------------------------------*/
 
 void lm_space_schema(lm_json_writer *w) {
+    lm_json_object(w, "properties", LM_JSON_LINES);
+    for (int i = 0; lm_section_at(i); i++) {
+        lm_json_object(w, lm_section_at(i)->name, LM_JSON_LINE);
+        lm_json_string(w, "description", "A list of objects, or an object of keys of this section");
+        lm_json_array(w, "type", LM_JSON_LINE);
+        lm_json_string(w, NULL, "array");
+        lm_json_string(w, NULL, "object");
+        lm_json_end(w);
+        lm_json_end(w);
+    }
+    lm_json_end(w);
     lm_json_object(w, "additionalProperties", LM_JSON_LINES);
     lm_json_string(w, "description",
                    "Values: a list, one value, an expression in quotes, or an object with one of"

@@ -169,6 +169,17 @@ static lm_status make_table(lm_sweep *s, lm_error *err) {
     return LM_OK;
 }
 
+static lm_status take_constants(lm_sweep *s, lm_error *err) {
+    bool any;
+    s->base_values = calloc((size_t)s->space.n_dimensions + 1, sizeof *s->base_values);
+    if (!s->base_values) return lm_error_no_memory(err, s->file);
+    lm_status status = lm_space_constants(&s->space, s->base_values, &any, err);
+    if (any) return status;
+    free(s->base_values);
+    s->base_values = NULL;
+    return status;
+}
+
 /* A space without keys has the base config alone. */
 static lm_status count_points(lm_sweep *s, lm_error *err) {
     const lm_sweep_options *o = &s->options;
@@ -217,6 +228,7 @@ lm_status lm_sweep_open(lm_sweep *s, const char *path, const char *directory, lm
     if ((status = choose_objective(s, err)) != LM_OK) return status;
     if ((status = count_points(s, err)) != LM_OK) return status;
     if ((status = make_table(s, err)) != LM_OK) return status;
+    if ((status = take_constants(s, err)) != LM_OK) return status;
     bool later = s->options.method == LM_SWEEP_TPE;
     int64_t first = later ? lm_min(s->options.generation, s->n_points) : s->n_points;
     if (s->first_point > 0 && (status = lm_sweep_check_setting(s, 0, err)) != LM_OK) return status;
@@ -233,6 +245,7 @@ void lm_sweep_close(lm_sweep *s) {
     free(s->base_file);
     free(s->objective);
     free(s->values);
+    free(s->base_values);
     free(s->units);
     free(s->settings);
     memset(s, 0, sizeof *s);

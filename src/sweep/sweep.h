@@ -10,9 +10,10 @@
  *     lm_sweep_close(&s);
  *
  * A setting gives values to the keys of the space: setting 0 is the base config itself (unless
- * sweep.baseline is false), the others are the points drawn from the space, in order. A trial is a
- * setting with one of the seeds: trial = setting * n_seeds + seed. What a trial is depends on its
- * number alone; with tpe, also on the results of earlier generations.
+ * sweep.baseline is false) with the constants of the space, the others are the points drawn
+ * from the space, in order. A trial is a setting with one of the seeds: trial = setting * n_seeds +
+ * seed. What a trial is depends on its number alone; with tpe, also on the results of earlier
+ * generations.
  *
  * With halving, a trial stops at rungs: rung 0 ends after a few steps, the last one with the run.
  * A task is a trial up to the end of a rung: one session of its run.
@@ -56,9 +57,10 @@ typedef struct lm_sweep {
     int64_t n_points, n_settings, n_trials;
     int64_t n_drawn;  /* points that have values so far: all, but for later generations of tpe */
     lm_value *values; /* [n_points, n_dimensions] */
-    double *units;    /* [n_points, n_drawn of the space]: the coordinates; of a grid 0 */
-    lm_setting *settings; /* [n_settings] of those drawn */
-    uint64_t next_draw;   /* of draw.c: the next candidate */
+    lm_value *base_values; /* [n_dimensions] constants, which the base run has; NULL: none */
+    double *units;         /* [n_points, n_drawn of the space]: the coordinates; of a grid 0 */
+    lm_setting *settings;  /* [n_settings] of those drawn */
+    uint64_t next_draw;    /* of draw.c: the next candidate */
 } lm_sweep;
 
 /* Reads the file, draws all settings that depend on no results, and checks their configs.
@@ -70,7 +72,7 @@ void lm_sweep_close(lm_sweep *s); /* zero-initialised or twice is fine */
 
 /* ---- settings and trials ----------------------------------------------------------------------*/
 
-/* The values that a setting gives, [n_dimensions]; NULL: it is the base config. */
+/* The values that a setting gives, [n_dimensions]; NULL: it is the base config as it is. */
 const lm_value *lm_sweep_values(const lm_sweep *s, int64_t setting);
 /* The value of run.seed of replicate i. */
 int64_t lm_sweep_seed(const lm_sweep *s, int64_t i);
@@ -110,9 +112,9 @@ char *lm_trial_dir(const char *dir, int64_t trial);
 /* Appends the word so that a POSIX shell reads it as it is. */
 void lm_shell_word(lm_text *out, const char *word);
 /* Appends the command, for a shell, that runs a trial to its end: "lmtrain train --config BASE
- * --set ... --resume". */
+ * --set ... --threads N --resume"; threads 0: as the config says. */
 void lm_trial_command(const lm_sweep *s, const char *program, const char *base, int64_t trial,
-                      lm_text *out);
+                      int64_t threads, lm_text *out);
 
 /* A JSON Schema of sweep files, and the tables of configs/README.md. */
 void lm_sweep_print_schema(lm_text *out);

@@ -10,7 +10,7 @@
 
 const lm_value *lm_sweep_values(const lm_sweep *s, int64_t setting) {
     return setting < s->first_point
-               ? NULL
+               ? s->base_values
                : s->values + (setting - s->first_point) * s->space.n_dimensions;
 }
 
@@ -172,7 +172,7 @@ void lm_shell_word(lm_text *out, const char *word) {
 }
 
 void lm_trial_command(const lm_sweep *s, const char *program, const char *base, int64_t trial,
-                      lm_text *out) {
+                      int64_t threads, lm_text *out) {
     lm_overrides o;
     int64_t setting = trial / s->options.n_seeds;
     char *dir = lm_trial_dir(s->options.dir, trial);
@@ -185,6 +185,7 @@ void lm_trial_command(const lm_sweep *s, const char *program, const char *base, 
         lm_text_printf(out, " --set ");
         lm_shell_word(out, o.items[i]);
     }
+    if (threads > 0) lm_text_printf(out, " --threads %lld", (long long)threads);
     lm_text_printf(out, " --resume");
     lm_overrides_free(&o);
     free(dir);

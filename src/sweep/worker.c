@@ -49,16 +49,22 @@ static lm_status plan(lm_worker *w, lm_error *err) {
     return status;
 }
 
+static bool is_open(const lm_worker *w, const lm_task *task) {
+    return lm_journals_result(&w->journals, task->trial, task->rung)->state == LM_TASK_OPEN;
+}
+
 /* Claims the next task that is free, into the slot; *found false: there is none now. */
 static lm_status take_task(lm_worker *w, lm_slot *slot, bool *found, lm_error *err) {
     lm_status status = LM_OK;
     *found = false;
-    while (!*found && w->next < w->list.count) {
+    while (!*found && status == LM_OK && w->next < w->list.count) {
         const lm_task *task = &w->list.tasks[w->next++];
-        if (lm_journals_result(&w->journals, task->trial, task->rung)->state != LM_TASK_OPEN ||
-            runs_here(w, task))
-            continue;
-        if ((status = lm_claim(&w->file, task->trial, task->rung, found, err)) != LM_OK) break;
+        lm_claimed whose;
+        if (!is_open(w, task) || runs_here(w, task)) continue;
+        status = lm_claim(&w->file, &w->journals, task->trial, task->rung, &whose, err);
+        if (status != LM_OK || whose == LM_CLAIM_OTHERS) continue;
+        if (whose == LM_CLAIM_TAKEN_OVER) status = lm_journals_read(&w->journals, w->sweep, err);
+        *found = status == LM_OK && is_open(w, task);
         if (*found) *slot = (lm_slot){.taken = true, .task = *task};
     }
     return status;
@@ -198,7 +204,11 @@ static lm_status open_worker(lm_worker *w, const lm_worker_options *o, lm_error 
 
 static void close_worker(lm_worker *w) {
     for (int i = 0; w->cpu_locks && i < w->n_cpus; i++) close(w->cpu_locks[i]);
-    if (w->journal >= 0) close(w->journal);
+    if (w->journal >= 0) {
+        lm_error aside;
+        (void)lm_journal_append(w->journal, w->sweep, &(lm_journal_entry){.is_end = true}, &aside);
+        close(w->journal);
+    }
     lm_worker_close(&w->file);
     lm_journals_close(&w->journals);
     lm_task_list_free(&w->list);

@@ -1,13 +1,15 @@
 #!/bin/bash
-# The table of keys in configs/README.md is what the program prints: `make reference` brings it up to
+# The tables of keys in configs/README.md are what the program prints: `make reference` brings them up to
 # date.
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
+# COMMAND NAME
 current() {
-    "$lmtrain" train --print-reference >want.md
-    sed -n '/<!-- config reference: begin -->/,/<!-- config reference: end -->/p' "$root/configs/README.md" |
+    "$lmtrain" "$1" --print-reference >want.md
+    sed -n "/<!-- $2 reference: begin -->/,/<!-- $2 reference: end -->/p" "$root/configs/README.md" |
         sed '1d;$d' >have.md
     diff want.md have.md
 }
-scenario check "the config reference in configs/README.md is what the program prints (make reference)" current
+scenario check "the config reference in configs/README.md is what the program prints (make reference)" current train config
+scenario check "so is the sweep reference" current sweep sweep

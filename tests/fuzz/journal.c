@@ -16,8 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (lm_journal_parse((const char *)data, size, &e, &err) != LM_OK) return 0;
     lm_journal_print(&e, &line);
     if (line.failed || lm_journal_parse(line.data, line.length - 1, &again, &err) != LM_OK) abort();
-    if (e.is_stop != again.is_stop) abort();
-    if (!e.is_stop) {
+    if (e.is_stop != again.is_stop || e.is_end != again.is_end) abort();
+    if (!e.is_stop && !e.is_end) {
         const lm_result *a = &e.result, *b = &again.result;
         bool same = a->loss == b->loss || (isnan(a->loss) && isnan(b->loss));
         if (e.trial != again.trial || e.rung != again.rung || a->state != b->state || !same)

@@ -17,6 +17,7 @@ static void test_mutations(void **state) {
         "\"exit_code\":0}",
         "{\"trial\":1,\"rung\":2,\"state\":\"diverged\",\"steps\":0,\"loss\":null,\"seconds\":0,"
         "\"exit_code\":3}",
+        "{\"end\":1}",
         "{\"stop\":\"trial 17 (optimizer.lr = 7): \\u00e9\"}",
     };
     for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++) {

@@ -53,6 +53,11 @@ emitted() {
     sed 's/"sw"/"slurm"/' sweep.json >slurm.json
     "$lmtrain" sweep --config slurm.json --emit slurm >array.sh
     check "the script for Slurm has an array of all trials" grep -q '^#SBATCH --array=0-4$' array.sh
+    check "its trials have a thread each, and as many CPUs" test "$(grep -c -- ' --threads 1 ' array.sh) \
+        $(grep -c -- '--cpus-per-task=1 ' array.sh)" = "5         1"
+    "$lmtrain" sweep --config slurm.json --emit slurm --parallel 3 --threads 4 >four.sh
+    check "--parallel and --threads reach the script" test "$(grep -c -- ' --threads 4 ' four.sh) \
+        $(grep -c -- '--array=0-4%3$' four.sh) $(grep -c -- '--cpus-per-task=4 ' four.sh)" = "5         1 1"
     SLURM_ARRAY_TASK_ID=2 sh array.sh 2>err
     check "an element of the array is its trial" same_figures sw/trials/00002 slurm/trials/00002
     check "hostile strings stay text in scripts" grep -qF "it's" sw/trials/00002/resolved.json
