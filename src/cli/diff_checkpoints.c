@@ -72,8 +72,8 @@ out:
 /* Apart from the arrays, how a run goes on depends on its place in the data, and on the data. */
 static lm_status same_state(lm_checkpoint *const c[2], const char *const paths[2], bool *same,
                             lm_text *out, lm_error *err) {
-    static const char *const keys[] = {"step",   "samples",     "tokens",
-                                       "digest", "train_xxh64", "data_start"};
+    static const char *const keys[] = {"step",        "samples",    "tokens",      "digest",
+                                       "train_xxh64", "data_start", "skips_in_row"};
     lm_json_node *meta[2] = {NULL, NULL};
     lm_status status = LM_OK;
     *same = true;

@@ -8,7 +8,7 @@
 #include "cli/diff_value.h"
 
 /* What a line is of, in the order in which a step writes them. */
-typedef enum line_kind { STEP, EVALUATION, LAYERS, SAMPLE } line_kind;
+typedef enum line_kind { STEP, EVALUATION, LAYERS, SAMPLE, GUARD } line_kind;
 
 /* Reads metrics.jsonl line by line. */
 typedef struct reader {
@@ -24,6 +24,7 @@ static line_kind kind_of(const lm_json_node *line) {
     return lm_json_node_member(line, "val_loss") ? EVALUATION
            : lm_json_node_member(line, "layers") ? LAYERS
            : lm_json_node_member(line, "sample") ? SAMPLE
+           : lm_json_node_member(line, "event")  ? GUARD
                                                  : STEP;
 }
 
@@ -61,16 +62,17 @@ static void close_metrics(reader *r) {
     lm_file_unmap(&r->map);
 }
 
-static bool depends_on_the_clock(const char *key) {
+/* By the clock, or by the paths of files ("worst", of windows that "windows" has too). */
+static bool may_differ(const char *key) {
     return strcmp(key, "tokens_per_s") == 0 || strcmp(key, "seconds") == 0 ||
-           strcmp(key, "phases") == 0;
+           strcmp(key, "phases") == 0 || strcmp(key, "worst") == 0;
 }
 
 /* The name of the first figure in which two lines differ; NULL: none. */
 static const char *differing_key(const lm_json_node *a, const lm_json_node *b) {
     for (const lm_json_node *m = a->child; m; m = m->next) {
         const lm_json_node *other = lm_json_node_member(b, m->key);
-        if (other && !depends_on_the_clock(m->key) && !lm_json_node_same(m, other)) return m->key;
+        if (other && !may_differ(m->key) && !lm_json_node_same(m, other)) return m->key;
     }
     return NULL;
 }

@@ -104,6 +104,8 @@ static lm_status inspect_checkpoint(const request *r, const char *path, lm_text 
                     LM_VERSION, lm_text_cstr(&newer));
     lm_text_say(out, "%-12s %" PRId64 " of %" PRId64 "\n", "step", s.step, config.train.steps);
     lm_text_say(out, "%-12s %" PRId64 "\n", "tokens", s.tokens);
+    if (s.skips > 0)
+        lm_text_say(out, "%-12s %" PRId64 " step%s\n", "skipped", s.skips, s.skips == 1 ? "" : "s");
     lm_text_say(out, "%-12s %s\n", "parameters",
                 lm_text_count(text, sizeof text, (double)s.parameters));
     lm_text_say(out,

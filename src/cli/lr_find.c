@@ -51,6 +51,7 @@ static lm_status raise_rates(const request *r, lm_trainer *t, lm_config *c, lm_r
     const double factor = pow(r->to / r->from, 1 / (double)(r->steps - 1));
     double average = 0, least = INFINITY;
     set_rates(t, c, r->from / c->optimizer.lr);
+    c->train.spike_sigma = 0; /* the rise is what is looked for */
     for (int64_t i = 0; i < r->steps; i++) {
         lm_status status = lm_trainer_step(t, err);
         if (status == LM_ERR_DIVERGED) return LM_OK;

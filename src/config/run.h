@@ -39,6 +39,8 @@ typedef struct lm_train_options {
     lm_length ema_start;       /* averaging begins when so much has been done */
     double ema_blend;          /* its share in the weights that are evaluated */
     int precision;             /* lm_precision (ops/compute.h) */
+    int64_t max_skips;         /* refused steps in a row that are skipped */
+    double spike_sigma;        /* by how many sigma a spike is refused (optim/spikes.h); 0: none */
 } lm_train_options;
 
 typedef struct lm_eval_options {

@@ -277,6 +277,11 @@ lm_status lm_corpus_read(const lm_corpus *c, int64_t i, int64_t first, int64_t n
                             c->validated ? ": it changed while it was read" : "", err);
 }
 
+uint64_t lm_corpus_byte(const lm_corpus *c, int64_t i, int64_t token) {
+    int64_t n;
+    return lm_shard_offset(shard_at(c, i), token, &n);
+}
+
 void lm_corpus_expect(const lm_corpus *c, int64_t i, int64_t first, int64_t n) {
     const lm_shard *s = shard_at(c, i);
     while (n > 0) {

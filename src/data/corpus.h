@@ -57,6 +57,8 @@ int64_t lm_corpus_shared_shard(const lm_corpus *c, const lm_corpus *other);
 lm_status lm_corpus_read(const lm_corpus *c, int64_t shard, int64_t first, int64_t n,
                          int32_t *tokens, lm_error *err);
 
+/* The byte of the shard's file at which an id of it stands. */
+uint64_t lm_corpus_byte(const lm_corpus *c, int64_t shard, int64_t token);
 /* Asks the disk for ids that lm_corpus_read will soon read, and does not wait for them. */
 void lm_corpus_expect(const lm_corpus *c, int64_t shard, int64_t first, int64_t n);
 

@@ -132,6 +132,12 @@ lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens,
     return lm_corpus_read(s->corpus, p.shard, p.first, s->how.context_length + 1, tokens, err);
 }
 
+int64_t lm_sampler_place(const lm_sampler *s, int64_t index, int64_t *shard) {
+    place p = place_of_sample(s, index);
+    *shard = p.shard;
+    return p.first;
+}
+
 void lm_sampler_expect(const lm_sampler *s, int64_t index) {
     place p = place_of_sample(s, index);
     lm_corpus_expect(s->corpus, p.shard, p.first, s->how.context_length + 1);

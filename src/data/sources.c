@@ -137,6 +137,17 @@ lm_status lm_sources_window(const lm_sources *s, int64_t index, int32_t *tokens,
     return lm_sampler_window(&s->items[source].sampler, own, tokens, err);
 }
 
+lm_window_place lm_sources_place(const lm_sources *s, int64_t index) {
+    int64_t source, own;
+    lm_mixture_find(&s->mixture, index, &source, &own);
+    const lm_source *from = &s->items[source];
+    int64_t shard, token = lm_sampler_place(&from->sampler, own, &shard);
+    return (lm_window_place){.source = from,
+                             .file = lm_corpus_shard_path(from->corpus, shard),
+                             .token = token,
+                             .byte = lm_corpus_byte(from->corpus, shard, token)};
+}
+
 void lm_sources_expect(const lm_sources *s, int64_t index) {
     int64_t source, own;
     lm_mixture_find(&s->mixture, index, &source, &own);

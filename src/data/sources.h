@@ -55,6 +55,14 @@ const lm_manifest_tokenizer *lm_sources_tokenizer(const lm_sources *s); /* that;
 /* The window of sample `index` of the mixture; overwrites tokens [context_length + 1]. Errors are
  * those of lm_corpus_read. */
 lm_status lm_sources_window(const lm_sources *s, int64_t index, int32_t *tokens, lm_error *err);
+/* Where that window stands, for people. */
+typedef struct lm_window_place {
+    const lm_source *source;
+    const char *file; /* the shard; owned by its corpus */
+    int64_t token;    /* of the shard, at which the window begins */
+    uint64_t byte;    /* of the file, at which it does */
+} lm_window_place;
+lm_window_place lm_sources_place(const lm_sources *s, int64_t index);
 /* Asks the disk for that window, which is soon to be read, and does not wait. */
 void lm_sources_expect(const lm_sources *s, int64_t index);
 /* What of source i is among the first `samples` samples of the mixture. */

@@ -47,10 +47,18 @@ static void reckon(const lm_metrics *m, int64_t last_step, double next_step, dou
     *seconds += fmax(0, next_seconds - *seconds) * (((double)last_step - last) / steps);
 }
 
-/* Bytes of text to keep: up to the last whole line whose step is at most last_step. Foreign lines
- * between such lines stay: somebody may want them. */
-static size_t length_to_keep(lm_metrics *m, const lm_mapping *map, int64_t last_step,
-                             bool evaluated, double *seconds) {
+/* Does the mark know of such a line, which is of its step or of an earlier one? */
+static bool is_known(const lm_metrics_mark *mark, const char *line, size_t length, double step) {
+    double skips;
+    bool evaluation = memmem(line, length, "\"val_loss\":", 11) != NULL;
+    if (evaluation && !mark->evaluated && step == (double)mark->step) return false;
+    return !lm_metrics_figure(line, length, "skips", &skips) || skips <= (double)mark->skips;
+}
+
+/* Bytes of text to keep: up to the last whole line of which the mark knows. Foreign lines between
+ * such lines stay: somebody may want them. */
+static size_t length_to_keep(lm_metrics *m, const lm_mapping *map, const lm_metrics_mark *mark,
+                             double *seconds) {
     const char *text = (const char *)map->data;
     size_t at = 0, keep = 0;
     double next = 0, next_seconds = 0;
@@ -62,18 +70,17 @@ static size_t length_to_keep(lm_metrics *m, const lm_mapping *map, int64_t last_
         at += length;
         if (!lm_metrics_figure(line, length, "step", &step)) continue;
         bool timed = lm_metrics_figure(line, length, "seconds", &elapsed);
-        if (step > (double)last_step) {
+        if (step > (double)mark->step) {
             if (timed) next = step;
             if (timed) next_seconds = elapsed;
             break;
         }
-        bool evaluation = memmem(line, length, "\"val_loss\":", 11) != NULL;
-        if (evaluation && !evaluated && step == (double)last_step) break;
+        if (!is_known(mark, line, length, step)) break;
         if (timed) *seconds = elapsed;
         m->last_step = (int64_t)step;
         keep = at;
     }
-    reckon(m, last_step, next, next_seconds, seconds);
+    reckon(m, mark->step, next, next_seconds, seconds);
     return keep;
 }
 
@@ -115,7 +122,7 @@ static lm_status move_rest(lm_metrics *m, const lm_mapping *map, size_t keep, lm
     return status;
 }
 
-lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
+lm_status lm_metrics_open(lm_metrics *m, const char *path, const lm_metrics_mark *mark,
                           double *seconds, lm_error *err) {
     lm_mapping map = {0};
     lm_status status = LM_OK;
@@ -129,7 +136,7 @@ lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bo
         goto out;
     }
     if ((status = lm_file_map(&map, path, err)) != LM_OK) goto out;
-    size_t keep = length_to_keep(m, &map, last_step, evaluated, seconds);
+    size_t keep = length_to_keep(m, &map, mark, seconds);
     if ((status = move_rest(m, &map, keep, err)) != LM_OK) goto out;
     if (keep < map.size && ftruncate(m->fd, (off_t)keep) != 0)
         status = lm_error_call(err, m->path, "cut off the lines after the checkpoint");
@@ -291,6 +298,42 @@ lm_status lm_metrics_sample(lm_metrics *m, const lm_sample_figures *f, lm_error 
     lm_json_integer(&line, "tokens", f->tokens);
     lm_json_string(&line, "prompt", f->prompt);
     lm_json_string(&line, "sample", f->text);
+    lm_json_number(&line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
+    return end(m, &line, err);
+}
+
+static void write_window(lm_json_writer *line, const lm_window_figures *f) {
+    lm_json_object(line, NULL, LM_JSON_TIGHT);
+    lm_json_integer(line, "window", f->window);
+    lm_json_string(line, "source", f->source);
+    lm_json_string(line, "file", f->file);
+    lm_json_integer(line, "token", f->token);
+    lm_json_integer(line, "byte", (int64_t)f->byte);
+    lm_json_number(line, "window_loss", f->loss);
+    if (f->has_norm) lm_json_number(line, "window_grad_norm", f->grad_norm);
+    if (f->text) lm_json_string(line, "text", f->text);
+    lm_json_end(line);
+}
+
+/* Its figures have names of their own, so that nobody takes them for those of a step. */
+lm_status lm_metrics_guard(lm_metrics *m, const lm_guard_figures *f, lm_error *err) {
+    lm_json_writer line = begin(m);
+    lm_json_integer(&line, "step", f->step);
+    lm_json_integer(&line, "tokens", f->tokens);
+    lm_json_string(&line, "event", f->event);
+    lm_json_integer(&line, "refused", f->refused);
+    lm_json_string(&line, "why", f->why);
+    lm_json_number(&line, "refused_loss", f->loss);
+    lm_json_number(&line, "refused_grad_norm", f->grad_norm);
+    lm_json_number(&line, "refused_lr", f->lr);
+    lm_json_integer(&line, "skips", f->skips);
+    lm_json_array(&line, "windows", LM_JSON_TIGHT);
+    lm_json_integer(&line, NULL, f->first);
+    lm_json_integer(&line, NULL, f->last);
+    lm_json_end(&line);
+    lm_json_array(&line, "worst", LM_JSON_TIGHT);
+    for (int i = 0; i < f->n_worst; i++) write_window(&line, &f->worst[i]);
+    lm_json_end(&line);
     lm_json_number(&line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
     return end(m, &line, err);
 }

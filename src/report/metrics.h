@@ -17,6 +17,15 @@
  *      "grad_norm":0.21,"update_norm":0.012,"update_ratio":0.0024},...},"seconds":2.4}
  *     {"step":100,"tokens":76800,"prompt":"Once","sample":" upon a time","seconds":2.5}
  *
+ * A step that the guards did not take (train.max_skips) has a line behind the step before it, with
+ * its windows, by the numbers that data.skip takes, and the worst of them:
+ *
+ *     {"step":119,"tokens":91392,"event":"skip","refused":120,"why":"the loss is not finite",
+ *      "refused_loss":null,"refused_grad_norm":null,"refused_lr":0.001,"skips":1,
+ *      "windows":[1428,1439],"worst":[{"window":1431,"source":"data/train.bin","file":
+ *      "data/train.bin","token":36608,"byte":73216,"window_loss":null,"text":"..."}],
+ *      "seconds":2.6}
+ *
  * A run on several sources of tokens, or with named validation sets, has figures of each:
  * "tokens.NAME" and "epochs.NAME" behind "tokens", "val_loss.NAME" behind "val_loss". Where an
  * average of the weights is evaluated, "val_loss_raw" behind "val_loss" is that of the weights
@@ -38,7 +47,7 @@
 /* Of one source of a mixture, since its data began. */
 typedef struct lm_source_figures {
     const char *name;
-    int64_t tokens; /* trained on */
+    int64_t tokens; /* trained on, or passed over */
     double epochs;  /* its windows that were trained on, by how many it has */
 } lm_source_figures;
 
@@ -101,6 +110,35 @@ typedef struct lm_layer_figures {
     double update_norm; /* of what was added to the weights */
 } lm_layer_figures;
 
+/* A window of a step that was not taken. */
+typedef struct lm_window_figures {
+    int64_t window;     /* its number in the run: data/skips.h */
+    const char *source; /* of data.train */
+    const char *file;   /* the shard that it is in */
+    int64_t token;      /* where it begins there */
+    uint64_t byte;      /* the same, in the file */
+    double loss;        /* mean, nats per token */
+    bool has_norm;      /* it is known: */
+    double grad_norm;   /* of what the window adds to the step's gradient */
+    const char *text;   /* how it begins; NULL: its tokenizer is not known */
+} lm_window_figures;
+
+enum { LM_GUARD_MOST_WINDOWS = 3 }; /* that are named */
+
+/* A step that was not taken, and what the guards did. */
+typedef struct lm_guard_figures {
+    const char *event;              /* "skip" */
+    int64_t step, tokens;           /* as above: where the run goes on */
+    int64_t refused;                /* the step that was not taken */
+    const char *why;                /* in words */
+    double loss, grad_norm, lr;     /* of that step */
+    int64_t skips;                  /* of the run so far */
+    int64_t first, last;            /* its windows, and those in between that data.skip names */
+    int n_worst;                    /* at most LM_GUARD_MOST_WINDOWS */
+    const lm_window_figures *worst; /* [n_worst]: what is not finite, then the highest */
+    double seconds;                 /* as above */
+} lm_guard_figures;
+
 /* A text that the model wrote. */
 typedef struct lm_sample_figures {
     int64_t step, tokens; /* as above */
@@ -118,12 +156,19 @@ typedef struct lm_metrics {
     lm_error why;
 } lm_metrics;
 
-/* Open for appending after step last_step, making the file when it is not there: what stands
- * behind the last whole line of a step <= last_step, and the evaluation at last_step too unless
- * `evaluated`, is moved to the end of <path>.aside; a line that was cut off goes. *seconds receives
- * the "seconds" of the last line kept, 0 when there is none; where that line is of an earlier step
- * than last_step, those of last_step on the way to the next line, if there is one. */
-lm_status lm_metrics_open(lm_metrics *m, const char *path, int64_t last_step, bool evaluated,
+/* Where a run goes on: what it knows of. */
+typedef struct lm_metrics_mark {
+    int64_t step;   /* done */
+    bool evaluated; /* at that step, if it is to be */
+    int64_t skips;  /* steps that were not taken */
+} lm_metrics_mark;
+
+/* Open for appending, making the file when it is not there: what stands behind the last whole line
+ * of which the mark knows is moved to the end of <path>.aside; a line that was cut off goes.
+ * *seconds receives the "seconds" of the last line kept, 0 when there is none; where that line is
+ * of an earlier step than the mark's, those of that step on the way to the next line, if there is
+ * one. */
+lm_status lm_metrics_open(lm_metrics *m, const char *path, const lm_metrics_mark *mark,
                           double *seconds, lm_error *err);
 /* Room for lines with so many figures of data, so that writing one allocates nothing. */
 void lm_metrics_reserve(lm_metrics *m, const lm_data_figures *data);
@@ -137,6 +182,7 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, const lm_data
 lm_status lm_metrics_layers(lm_metrics *m, const lm_step_figures *f, const lm_layer_figures *layers,
                             int64_t n, lm_error *err);
 lm_status lm_metrics_sample(lm_metrics *m, const lm_sample_figures *f, lm_error *err);
+lm_status lm_metrics_guard(lm_metrics *m, const lm_guard_figures *f, lm_error *err);
 /* Write the lines that wait and sync the file, before a checkpoint that refers to it is written.
  * Does nothing when m is not open. */
 lm_status lm_metrics_sync(lm_metrics *m, lm_error *err);

@@ -71,6 +71,7 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_
     lm_json_number(&w, "best_val_loss", s->best_val_loss);
     lm_json_number(&w, "best_val_step",
                    isnan(s->best_val_loss) ? (double)NAN : (double)s->best_val_step);
+    if (s->skips > 0) lm_json_integer(&w, "skips", s->skips);
     lm_json_number(&w, "seconds", round(s->seconds * 1e3) / 1e3);
     if (s->budget && *s->budget) {
         lm_json_string(&w, "budget", s->budget);

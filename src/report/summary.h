@@ -44,6 +44,7 @@ typedef struct lm_summary {
     double val_loss_raw; /* of the weights themselves, where val_loss is that of their average;
                             0 or NaN: none */
     int64_t best_val_step;
+    int64_t skips;           /* steps that were not taken */
     double bytes_per_token;  /* 0: no bits per byte */
     double seconds;          /* whole run */
     const char *budget;      /* a length, for which the steps were chosen; NULL or "": none */

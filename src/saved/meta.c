@@ -26,6 +26,19 @@ static void write_noise(const lm_noise *n, lm_json_writer *w) {
     lm_json_number(w, "noise_trace", n->trace);
 }
 
+/* Of the guards, when they have seen or done something. */
+static void write_guards(const lm_run_state *s, lm_json_writer *w) {
+    if (s->skips > 0) lm_json_integer(w, "skips", s->skips);
+    if (s->skips_in_row > 0) lm_json_integer(w, "skips_in_row", s->skips_in_row);
+    if (s->taken.count == 0) return;
+    lm_json_array(w, "taken_losses", LM_JSON_LINE);
+    for (int64_t i = 0; i < s->taken.count; i++) lm_json_number(w, NULL, s->taken.loss[i]);
+    lm_json_end(w);
+    lm_json_array(w, "taken_grad_norms", LM_JSON_LINE);
+    for (int64_t i = 0; i < s->taken.count; i++) lm_json_number(w, NULL, s->taken.grad_norm[i]);
+    lm_json_end(w);
+}
+
 void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text *out) {
     lm_json_writer w = {.out = out};
     lm_text resolved = {0};
@@ -55,6 +68,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_json_digest(&w, "train_xxh64", s->train_digest);
     lm_json_digest(&w, "val_xxh64", s->val_digest);
     lm_json_digest(&w, "digest", s->digest);
+    write_guards(s, &w);
     lm_json_text(&w, "config", lm_text_cstr(&resolved), resolved.length);
     lm_json_end(&w);
     lm_text_append(out, "\n", 1);
@@ -85,6 +99,28 @@ static void get_val_losses(lm_json_reader *r, lm_run_state *s) {
         lm_json_wrong(r, NULL, "at most 256 numbers");
     for (int64_t i = 0; lm_json_next(r); i++) s->val_losses[i] = lm_json_get_number(r, NULL);
     lm_json_leave(r);
+}
+
+/* Finite numbers into out [LM_SPIKES_MOST]; returns how many. */
+static int64_t get_taken(lm_json_reader *r, const char *key, double *out) {
+    int64_t n = 0;
+    if (!lm_json_has(r, key)) return 0;
+    if (lm_json_enter(r, key) > LM_SPIKES_MOST) lm_json_wrong(r, NULL, "at most 128 numbers");
+    for (; lm_json_next(r); n++) {
+        out[n] = lm_json_get_number(r, NULL);
+        if (!isfinite(out[n])) lm_json_wrong(r, NULL, "a finite number");
+    }
+    lm_json_leave(r);
+    return n;
+}
+
+static void get_guards(lm_json_reader *r, lm_run_state *s) {
+    if (lm_json_has(r, "skips")) s->skips = get_count(r, "skips");
+    if (lm_json_has(r, "skips_in_row"))
+        s->skips_in_row = lm_json_get_count(r, "skips_in_row", 0, s->skips);
+    s->taken.count = get_taken(r, "taken_losses", s->taken.loss);
+    if (get_taken(r, "taken_grad_norms", s->taken.grad_norm) != s->taken.count)
+        lm_json_wrong(r, "taken_grad_norms", "as many numbers as taken_losses has");
 }
 
 static void get_state(lm_json_reader *r, lm_run_state *s) {
@@ -118,6 +154,7 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
     s->train_digest = lm_json_get_digest(r, "train_xxh64");
     s->val_digest = lm_json_get_digest(r, "val_xxh64");
     s->digest = lm_json_get_digest(r, "digest");
+    get_guards(r, s);
 }
 
 /* A version above VERSION may mean anything by what it holds: only looking at it is allowed. */

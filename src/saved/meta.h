@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "optim/noise.h"
+#include "optim/spikes.h"
 
 /* Which definition of its sums a run computes with. Runs of the same config have the same bits only
  * if these are equal:
@@ -36,6 +37,9 @@ typedef struct lm_run_state {
     int64_t averaged;    /* steps that the average of the weights is of; 0: there is none yet */
     double val_loss_raw; /* of the weights themselves, beside val_loss; NaN: none */
     int64_t parameters;
+    int64_t skips;                     /* steps that were not taken: train.max_skips */
+    int64_t skips_in_row;              /* of them since the last one that was */
+    lm_spikes taken;                   /* figures of steps that were, with train.spike_sigma */
     uint64_t digest;                   /* the running one of metrics.jsonl (train/audit.h) */
     char tokenizer[64];                /* the name of its kind; "" when not known */
     uint64_t tokenizer_digest;         /* of its file, the member tokenizer.json; 0: it has none */

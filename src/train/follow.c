@@ -9,9 +9,24 @@ static const lm_follower *const followers[] = {
     &lm_follow_request,     &lm_follow_page,
 };
 
-lm_status lm_follow(lm_trainer *t, lm_error *err) {
+static const lm_follower *const between[] = {
+    &lm_follow_metrics,
+    &lm_follow_stop,
+    &lm_follow_request,
+    &lm_follow_page,
+};
+
+static lm_status follow(lm_trainer *t, const lm_follower *const *rows, size_t n, lm_error *err) {
     lm_status status = LM_OK;
-    for (size_t i = 0; status == LM_OK && i < sizeof followers / sizeof *followers; i++)
-        if (followers[i]->due(t)) status = followers[i]->run(t, err);
+    for (size_t i = 0; status == LM_OK && i < n; i++)
+        if (rows[i]->due(t)) status = rows[i]->run(t, err);
     return status;
+}
+
+lm_status lm_follow(lm_trainer *t, lm_error *err) {
+    return follow(t, followers, sizeof followers / sizeof *followers, err);
+}
+
+lm_status lm_follow_between(lm_trainer *t, lm_error *err) {
+    return follow(t, between, sizeof between / sizeof *between, err);
 }

@@ -17,5 +17,7 @@ extern const lm_follower lm_follow_figures, lm_follow_evaluation, lm_follow_metr
 /* Runs the followers that are due, in the order of the table: after a step, and where a run goes on
  * whose last evaluation was cut short. The first failure ends it, and the run. */
 lm_status lm_follow(lm_trainer *t, lm_error *err);
+/* The same of those that are due without a step: one was skipped. */
+lm_status lm_follow_between(lm_trainer *t, lm_error *err);
 
 #endif

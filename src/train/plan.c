@@ -31,12 +31,15 @@ static uint64_t checkpoints_kept(const lm_config *c) {
     return lm_u64_min(kept, made);
 }
 
+enum { NUMBER_BYTES = 28 }; /* of a figure in meta.json, at most */
+
 /* Beside the arrays: the tokenizer's file, and meta.json, which holds the config with its paths and
- * about twenty lines more. */
+ * about twenty lines more, and the figures of steps where spikes are looked for. */
 static uint64_t bytes_beside(const lm_setup *s) {
     lm_text config = {0};
     lm_config_print_result(s->config, &config);
     uint64_t bytes = 1536 + config.length + s->tokenizer_file.length + s->kept.length;
+    if (s->config->train.spike_sigma > 0) bytes += (uint64_t)2 * LM_SPIKES_MOST * NUMBER_BYTES;
     lm_text_free(&config);
     return bytes;
 }

@@ -2,6 +2,7 @@
  * update of the weights. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/numbers.h"
@@ -10,8 +11,7 @@
 #include "train/pace.h"
 #include "train/trainer.h"
 
-/* The number, in the whole run, of window i of the step. */
-static int64_t window_at(const lm_trainer *t, int64_t i) {
+int64_t lm_trainer_window(const lm_trainer *t, int64_t i) {
     return lm_skips_at(&t->setup.skips, t->state.samples, i);
 }
 
@@ -23,10 +23,10 @@ static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_erro
     lm_phase before = lm_phase_enter(t->compute.phases, LM_PHASE_DATA);
     lm_status status = LM_OK;
     for (int64_t i = 0; i < count && status == LM_OK; i++)
-        status =
-            lm_sources_window(train, window_at(t, first + i) - start, t->batch + i * columns, err);
+        status = lm_sources_window(train, lm_trainer_window(t, first + i) - start,
+                                   t->batch + i * columns, err);
     for (int64_t i = count; i < 2 * count; i++)
-        lm_sources_expect(train, window_at(t, first + i) - start);
+        lm_sources_expect(train, lm_trainer_window(t, first + i) - start);
     if (status == LM_OK) lm_audit_batch(&t->audit, t->batch, count * columns);
     lm_phase_leave(t->compute.phases, before);
     return status;
@@ -47,7 +47,7 @@ static lm_status add_windows(lm_trainer *t, int64_t first, int64_t count, double
     for (int64_t done = 0, n; done < count; done += n) {
         n = lm_min(count - done, t->setup.plan.micro_batch);
         lm_model_seed_dropout(t->model, (uint64_t)c->run.seed,
-                              (uint64_t)(window_at(t, 0) + first + done));
+                              (uint64_t)(lm_trainer_window(t, 0) + first + done));
         lm_status status = read_batch(t, first + done, n, err);
         if (status != LM_OK) return status;
         lm_model_forward_backward(t->model, t->batch, n, c->model.context_length, grad_scale);
@@ -77,20 +77,47 @@ static lm_status add_gradients(lm_trainer *t, lm_error *err) {
     return LM_OK;
 }
 
-/* Part 2: the loss and the gradient's norm into *f; refuses those that are not finite. */
+/* Why the step must not be taken: into t->refused, and into *err with advice. spike NULL: figures
+ * are not finite. */
+static lm_status refuse(lm_trainer *t, const lm_step_figures *f, const lm_spike *spike,
+                        lm_error *err) {
+    lm_refused_step *r = &t->refused;
+    *r = (lm_refused_step){.step = f->step,
+                           .spike = spike != NULL,
+                           .loss = f->loss,
+                           .grad_norm = f->grad_norm,
+                           .lr = f->lr};
+    if (spike) {
+        snprintf(r->why, sizeof r->why, "the %s %.5g is %.3g sigma above the mean %.5g (%s %.5g)",
+                 spike->what, spike->value, spike->sigmas, spike->mean,
+                 spike->value == f->loss ? "gradient norm" : "loss",
+                 spike->value == f->loss ? f->grad_norm : f->loss);
+        return lm_error_set(err, LM_ERR_DIVERGED, "step %" PRId64 ": spike: %s", f->step, r->why);
+    }
+    snprintf(r->why, sizeof r->why,
+             "the %s stopped being finite (loss %g, gradient norm %g, learning rate %g)",
+             isfinite(f->loss) ? "gradient" : "loss", lm_plain_nan(f->loss),
+             lm_plain_nan(f->grad_norm), f->lr);
+    return lm_error_set(err, LM_ERR_DIVERGED,
+                        "step %" PRId64 ": %s; a lower optimizer.lr, a longer"
+                        " schedule.warmup_steps or train.clip_norm may help",
+                        f->step, r->why);
+}
+
+/* Part 2: the loss and the gradient's norm into *f; refuses those that are not finite, and
+ * spikes. */
 static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
+    const double sigmas = t->config->train.spike_sigma;
+    lm_spike spike;
     double sum = 0;
     for (int64_t i = 0; i < t->batch_windows; i++) sum += t->window_losses[i];
     f->loss = sum / tokens_of(t);
     f->grad_norm =
         lm_gradient_norm(&t->compute, lm_model_total(t->model), lm_model_gradients(t->model));
-    if (isfinite(f->loss) && isfinite(f->grad_norm)) return LM_OK;
-    return lm_error_set(err, LM_ERR_DIVERGED,
-                        "step %" PRId64 ": the %s stopped being finite (loss %g, gradient norm"
-                        " %g, learning rate %g); a lower optimizer.lr, a longer"
-                        " schedule.warmup_steps or train.clip_norm may help",
-                        f->step, isfinite(f->loss) ? "gradient" : "loss", lm_plain_nan(f->loss),
-                        lm_plain_nan(f->grad_norm), f->lr);
+    if (!isfinite(f->loss) || !isfinite(f->grad_norm)) return refuse(t, f, NULL, err);
+    if (sigmas > 0 && lm_spikes_find(&t->state.taken, sigmas, f->loss, f->grad_norm, &spike))
+        return refuse(t, f, &spike, err);
+    return LM_OK;
 }
 
 /* Of a gradient that is finite: the noise scale of its lanes. */
@@ -131,6 +158,20 @@ static void update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *ti
         f->weights_digest = lm_audit_weights(&t->audit, args.weights, t->pool);
 }
 
+lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_error *err) {
+    const lm_config *c = t->config;
+    double loss;
+    const lm_schedule_time time =
+        lm_pace_time(c, t->setup.plan.samples, t->refused.step, (double)t->state.tokens);
+    lm_model_set_window(t->model, lm_pace_window(c, &time));
+    lm_model_begin_gradients(t->model, NULL);
+    lm_status status = add_windows(t, i, 1, &loss, err);
+    lm_model_end_gradients(t->model);
+    lm_model_set_window(t->model, c->model.window);
+    *norm = lm_gradient_norm(&t->compute, lm_model_total(t->model), lm_model_gradients(t->model));
+    return status;
+}
+
 lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     const lm_config *c = t->config;
     double started = lm_clock_seconds();
@@ -152,9 +193,11 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     double took = lm_clock_seconds() - started;
     t->stepping += took;
     t->state.step = f.step;
-    t->state.samples = window_at(t, t->batch_windows - 1) + 1;
+    t->state.samples = lm_trainer_window(t, t->batch_windows - 1) + 1;
     t->state.tokens += (int64_t)tokens_of(t);
     t->state.train_loss = f.loss;
+    t->state.skips_in_row = 0;
+    if (c->train.spike_sigma > 0) lm_spikes_add(&t->state.taken, f.loss, f.grad_norm);
     t->state.digest = lm_audit_end(&t->audit);
     f.tokens = t->state.tokens;
     f.digest = t->state.digest;

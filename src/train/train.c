@@ -125,8 +125,8 @@ static lm_status begin(lm_trainer *t, lm_error *err) {
                          " train in it",
                          t->dir.path, lm_error_errno(t->dir.no_lock));
     if ((status = lm_trainer_settle(t, err)) != LM_OK) return status;
-    status = lm_metrics_open(&t->metrics, t->dir.metrics, t->state.step,
-                             t->state.val_step == t->state.step, &t->seconds_before, err);
+    const lm_metrics_mark mark = lm_trainer_metrics_mark(t);
+    status = lm_metrics_open(&t->metrics, t->dir.metrics, &mark, &t->seconds_before, err);
     if (status != LM_OK) return status;
     lm_metrics_reserve(&t->metrics, lm_trainer_data_figures(t));
     if (t->metrics.moved > 0)
@@ -152,6 +152,11 @@ static lm_status run_steps(lm_trainer *t, lm_error *err) {
         lm_profile_begin_step(&t->profile, &t->compute);
         status = lm_trainer_step(t, err);
         lm_profile_end_step(&t->profile, &t->compute);
+        if (status == LM_ERR_DIVERGED) {
+            status = lm_trainer_guard(t, err);
+            if (status == LM_OK) status = lm_follow_between(t, err);
+            continue;
+        }
         if (status != LM_OK) break;
         t->figures.phases = lm_profile_step(&t->profile);
         t->longest_step = fmax(t->longest_step, lm_clock_seconds() - started);

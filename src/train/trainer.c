@@ -51,6 +51,12 @@ const lm_data_figures *lm_trainer_data_figures(lm_trainer *t) {
     return &t->data;
 }
 
+lm_metrics_mark lm_trainer_metrics_mark(const lm_trainer *t) {
+    const lm_run_state *s = &t->state;
+    return (lm_metrics_mark){
+        .step = s->step, .evaluated = s->val_step == s->step, .skips = s->skips};
+}
+
 /* What a step's windows need beside the model. */
 static lm_status create_batch(lm_trainer *t, lm_error *err) {
     const lm_train_plan *plan = &t->setup.plan;
@@ -212,6 +218,7 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                     .val_loss_raw = t->state.val_loss_raw,
                     .best_val_loss = t->state.best_val_loss,
                     .best_val_step = t->state.best_val_step,
+                    .skips = t->state.skips,
                     .bytes_per_token = t->setup.bytes_per_token,
                     .seconds = lm_trainer_seconds(t),
                     .budget = t->config->train.budget,

@@ -5,6 +5,7 @@
  *     pace.c                     what a step is by the schedules
  *     step.c audit.c profile.c   one step, its digest, and where its time goes
  *     average.c                  the average of the weights
+ *     guard.c windows.c          a step that was refused, and which windows are to blame
  *     follow.c follow/           what follows a step (follow.h)
  *     page.c layers.c sample.c   report.html; figures of each parameter; texts of the model
  *     budget.c                   steps out of a budget, and the speed of a run (budget.h)
@@ -36,6 +37,14 @@
 typedef struct lm_event_marks {
     int64_t step, evaluation, sample;
 } lm_event_marks;
+
+/* A step that was refused: weights and state are as they were. */
+typedef struct lm_refused_step {
+    int64_t step;
+    char why[160]; /* in words: "the loss stopped being finite (...)" */
+    bool spike;    /* the figures are finite */
+    double loss, grad_norm, lr;
+} lm_refused_step;
 
 typedef struct lm_trainer {
     const lm_train_settings *settings;
@@ -74,6 +83,7 @@ typedef struct lm_trainer {
     bool metrics_late;           /* the user was told that lines of metrics wait */
     lm_noise_figures noise;      /* which the figures of that step point to */
     lm_step_figures figures;     /* the last step of this session; step 0: none yet */
+    lm_refused_step refused;     /* the last one that was refused */
     lm_data_figures data;        /* lm_trainer_data_figures */
     int64_t reported_step;       /* the last step whose figures were reported */
     lm_audit audit;
@@ -103,9 +113,18 @@ void lm_trainer_free(lm_trainer *t);
 
 /* One step on the next windows of the training data: their gradients, clipping, the optimizer's
  * update. t->state moves on by one step, whose figures are then in t->figures. LM_ERR_DIVERGED,
- * with weights and state as they were, when the loss or the gradient is not finite. Allocates
- * nothing. */
+ * with weights and state as they were and t->refused filled in, when the loss or the gradient is
+ * not finite or a spike (train.spike_sigma). Allocates nothing. */
 lm_status lm_trainer_step(lm_trainer *t, lm_error *err);
+/* The number in the run of window i of the step that is being taken, was refused, or is next:
+ * 0 <= i < t->batch_windows. */
+int64_t lm_trainer_window(const lm_trainer *t, int64_t i);
+/* *norm receives the norm of what window i of the step that was refused adds to its gradient, which
+ * is overwritten. */
+lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_error *err);
+/* After a step that was refused, and *err says so: skips it, if the config allows it, which is
+ * LM_OK and is told. Else LM_ERR_DIVERGED; *err is added to. */
+lm_status lm_trainer_guard(lm_trainer *t, lm_error *err);
 
 /* Takes the weights that the step has made into the average, when there is one to keep and it has
  * begun. */
@@ -147,6 +166,8 @@ void lm_trainer_open_events(lm_trainer *t);
  * once. */
 void lm_trainer_write_page(lm_trainer *t, bool running);
 
+/* What metrics.jsonl may hold where the run stands. */
+lm_metrics_mark lm_trainer_metrics_mark(const lm_trainer *t);
 /* Seconds since the start of the run, earlier sessions included. */
 double lm_trainer_seconds(const lm_trainer *t);
 

@@ -42,7 +42,8 @@ static void expect_kept(int64_t last_step, const char *expected, double expected
     lm_metrics m;
     lm_error err = {0};
     double seconds = -1;
-    if (lm_metrics_open(&m, path, last_step, true, &seconds, &err) != LM_OK)
+    if (lm_metrics_open(&m, path, &(lm_metrics_mark){.step = last_step, .evaluated = true},
+                        &seconds, &err) != LM_OK)
         fail_msg("%s", err.message);
     lm_metrics_close(&m);
     lm_metrics_close(&m);
@@ -55,7 +56,9 @@ static void test_lines(void **state) {
     lm_metrics m;
     lm_error err = {0};
     double seconds = -1;
-    assert_int_equal(lm_metrics_open(&m, path, 0, true, &seconds, &err), LM_OK);
+    assert_int_equal(
+        lm_metrics_open(&m, path, &(lm_metrics_mark){.step = 0, .evaluated = true}, &seconds, &err),
+        LM_OK);
     assert_true(seconds == 0);
     lm_step_figures step = {.step = 1,
                             .tokens = 768,
@@ -113,7 +116,9 @@ static void test_figures_of_data(void **state) {
     lm_set_figures sets[] = {{"prose", 2.5}, {"code", NAN}};
     const lm_data_figures data = {sources, 2, sets, 2};
     put("");
-    assert_int_equal(lm_metrics_open(&m, path, 0, true, &seconds, &err), LM_OK);
+    assert_int_equal(
+        lm_metrics_open(&m, path, &(lm_metrics_mark){.step = 0, .evaluated = true}, &seconds, &err),
+        LM_OK);
     lm_metrics_reserve(&m, &data);
     const char *before = m.text.data;
     const lm_step_figures step = {.step = 1, .tokens = 1000, .loss = 2};
@@ -152,7 +157,8 @@ static void test_lines_after_the_checkpoint_are_taken_back(void **state) {
     lm_error err = {0};
     double seconds;
     put(all);
-    assert_int_equal(lm_metrics_open(&m, path, 2, false, &seconds, &err), LM_OK);
+    assert_int_equal(lm_metrics_open(&m, path, &(lm_metrics_mark){.step = 2}, &seconds, &err),
+                     LM_OK);
     assert_int_equal(m.last_step, 2);
     lm_metrics_close(&m);
     expect_file(path, LINE1 LINE2);
@@ -168,10 +174,13 @@ static void test_lines_after_the_checkpoint_are_taken_back(void **state) {
     char *aside = lm_file_join(tempdir, "metrics.jsonl.aside");
     assert_int_equal(lm_file_remove(aside, &err), LM_OK);
     put(all);
-    assert_int_equal(lm_metrics_open(&m, path, 2, false, &seconds, &err), LM_OK);
+    assert_int_equal(lm_metrics_open(&m, path, &(lm_metrics_mark){.step = 2}, &seconds, &err),
+                     LM_OK);
     assert_int_equal(m.moved, 2);
     lm_metrics_close(&m);
-    assert_int_equal(lm_metrics_open(&m, path, 1, true, &seconds, &err), LM_OK);
+    assert_int_equal(
+        lm_metrics_open(&m, path, &(lm_metrics_mark){.step = 1, .evaluated = true}, &seconds, &err),
+        LM_OK);
     assert_int_equal(m.moved, 1);
     lm_metrics_close(&m);
     expect_file(aside, EVAL2 LINE3 LINE2);
@@ -199,7 +208,9 @@ static void test_going_on(void **state) {
     lm_error err = {0};
     double seconds;
     put(LINE1 LINE2 LINE3 "{\"ste");
-    assert_int_equal(lm_metrics_open(&m, path, 2, true, &seconds, &err), LM_OK);
+    assert_int_equal(
+        lm_metrics_open(&m, path, &(lm_metrics_mark){.step = 2, .evaluated = true}, &seconds, &err),
+        LM_OK);
     lm_step_figures step = {.step = 3, .tokens = 24, .seconds = 3};
     assert_int_equal(lm_metrics_step(&m, &step, NULL, &err), LM_OK);
     lm_metrics_close(&m);
@@ -213,10 +224,14 @@ static void test_errors(void **state) {
     lm_metrics m;
     lm_error err = {0};
     double seconds;
-    assert_int_equal(lm_metrics_open(&m, tempdir, 0, true, &seconds, &err), LM_ERR_RUNTIME);
+    assert_int_equal(lm_metrics_open(&m, tempdir, &(lm_metrics_mark){.step = 0, .evaluated = true},
+                                     &seconds, &err),
+                     LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "cannot open: Is a directory"));
     char *deep = lm_file_join(tempdir, "none/metrics.jsonl");
-    assert_int_equal(lm_metrics_open(&m, deep, 0, true, &seconds, &err), LM_ERR_RUNTIME);
+    assert_int_equal(
+        lm_metrics_open(&m, deep, &(lm_metrics_mark){.step = 0, .evaluated = true}, &seconds, &err),
+        LM_ERR_RUNTIME);
     assert_non_null(strstr(err.message, "none/metrics.jsonl: cannot open: No such file"));
     free(deep);
     lm_metrics_close(&m);
@@ -362,6 +377,63 @@ static void test_figures_are_found(void **state) {
     }
 }
 
+/* A step that was not taken stands behind the step before it; a run that goes on from before it
+ * does not know it. */
+static void test_steps_that_were_not_taken(void **state) {
+    (void)state;
+    const lm_window_figures worst[] = {
+        {.window = 197,
+         .source = "a",
+         .file = "a/x.bin",
+         .token = 6304,
+         .byte = 12608,
+         .loss = NAN,
+         .text = "\"step\":9,\"skips\":9"},
+        {.window = 198, .source = "a", .file = "a/y.bin", .token = 0, .byte = 80, .loss = 2.5}};
+    const lm_guard_figures f = {.event = "skip",
+                                .step = 24,
+                                .tokens = 6144,
+                                .refused = 25,
+                                .why = "the loss",
+                                .loss = NAN,
+                                .grad_norm = 3,
+                                .lr = 0.5,
+                                .skips = 2,
+                                .first = 192,
+                                .last = 199,
+                                .n_worst = 2,
+                                .worst = worst,
+                                .seconds = 1.5};
+    lm_metrics m;
+    lm_error err = {0};
+    double seconds;
+    put("{\"step\":24,\"loss\":1,\"seconds\":1}\n");
+    const lm_metrics_mark mark = {.step = 24, .evaluated = true, .skips = 1};
+    assert_int_equal(lm_metrics_open(&m, path, &mark, &seconds, &err), LM_OK);
+    assert_int_equal(lm_metrics_guard(&m, &f, &err), LM_OK);
+    lm_metrics_close(&m);
+    const char *both =
+        "{\"step\":24,\"loss\":1,\"seconds\":1}\n"
+        "{\"step\":24,\"tokens\":6144,\"event\":\"skip\",\"refused\":25,\"why\":\"the loss\","
+        "\"refused_loss\":null,\"refused_grad_norm\":3,\"refused_lr\":0.5,\"skips\":2,"
+        "\"windows\":[192,199],\"worst\":[{\"window\":197,\"source\":\"a\",\"file\":\"a/x.bin\","
+        "\"token\":6304,\"byte\":12608,\"window_loss\":null,"
+        "\"text\":\"\\\"step\\\":9,\\\"skips\\\":9\"},{\"window\":198,\"source\":\"a\","
+        "\"file\":\"a/y.bin\",\"token\":0,\"byte\":80,\"window_loss\":2.5}],\"seconds\":1.5}\n";
+    expect_file(path, both);
+    lm_metrics_mark knows = mark;
+    knows.skips = 2;
+    assert_int_equal(lm_metrics_open(&m, path, &knows, &seconds, &err), LM_OK);
+    lm_metrics_close(&m);
+    expect_file(path, both);
+    assert_true(seconds == 1.5);
+    assert_int_equal(lm_metrics_open(&m, path, &mark, &seconds, &err), LM_OK);
+    assert_int_equal(m.moved, 1);
+    lm_metrics_close(&m);
+    expect_file(path, "{\"step\":24,\"loss\":1,\"seconds\":1}\n");
+    assert_true(seconds == 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_figures_are_found),
@@ -369,6 +441,7 @@ int main(void) {
         cmocka_unit_test(test_figures_of_data),
         cmocka_unit_test(test_lines_after_the_checkpoint_are_taken_back),
         cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_steps_that_were_not_taken),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_summary),

@@ -18,6 +18,10 @@ static bool reads_ema(const lm_config *c) {
     return c->train.ema_tokens == 0;
 }
 
+static bool guards(const lm_config *c) {
+    return c->train.max_skips > 0;
+}
+
 /* clang-format off */
 static const lm_key keys[] = {
     {"train.steps", INTEGER(train.steps, 1, STEPS_MOST, "1000"), MAY_CHANGE,
@@ -72,6 +76,15 @@ static const lm_key keys[] = {
      .help = "Precision of the numbers that matrix products multiply; sums, weights and optimizer "
              "are fp32. bf16 is faster where the CPU has bf16 dot products (avx512bf16), and gives "
              "the same bits elsewhere."},
+    {"train.max_skips", INTEGER(train.max_skips, 0, COUNT_MOST, "0"), MAY_CHANGE,
+     .help = "So many steps in a row may be skipped whose loss or gradient is not finite, or which "
+             "are spikes: their windows are passed over, and weights, optimizer and the number of "
+             "the step stay. One more ends the run with exit code 3, as the first does with 0."},
+    {"train.spike_sigma", REAL(train.spike_sigma, 0, 1e6, "0"), MAY_CHANGE,
+     WHEN(guards, "train.max_skips"),
+     .help = "A step is a spike, and is not taken, when its loss or gradient norm is more than so "
+             "many standard deviations above the mean of the last 128 steps that were taken, from "
+             "the 65th step on; OLMo takes 6. 0: no step is one."},
 };
 /* clang-format on */
 SECTION(train);
