@@ -58,8 +58,9 @@ typedef struct work {
     float *mean, *rstd;     /* [B*T] */
     float *loss;            /* [B*T] */
     void *block;            /* workspace of the loss head */
-    float *w, *dw;          /* [V, C], and at least 4C */
-    float *cos, *sin;       /* [T, D/2] */
+    size_t block_bytes;
+    float *w, *dw;    /* [V, C], and at least 4C */
+    float *cos, *sin; /* [T, D/2] */
     void (*layer)(struct work *w);
 } work;
 
@@ -157,8 +158,9 @@ static void take_arrays(work *w, lm_arena *arena) {
     w->rstd = lm_arena_floats(arena, w->rows);
     w->loss = lm_arena_floats(arena, w->rows);
     w->tokens = lm_arena_array(arena, w->rows, 1, sizeof *w->tokens);
-    w->block =
-        lm_arena_take(arena, lm_softmax_nll_block_bytes(w->rows, w->channels, lm_max(s->vocab, 1)));
+    w->block_bytes = lm_softmax_nll_block_bytes(w->compute->precision, w->rows, w->channels,
+                                                lm_max(s->vocab, 1));
+    w->block = lm_arena_take(arena, w->block_bytes);
 }
 
 static size_t scratch_bytes(const shape *s) {
@@ -264,6 +266,7 @@ static void describe_others(work *w) {
                                .w = w->w,
                                .targets = w->tokens,
                                .block = w->block,
+                               .block_bytes = w->block_bytes,
                                .loss = w->loss,
                                .grad_scale = 1e-3f,
                                .dx = w->dx,

@@ -235,9 +235,10 @@ typedef void lm_kernel_softcap_f32(int64_t n, float a, float cap, float *x, floa
  * m[j] = max(m[j], x[i,j]) over rows. */
 typedef void lm_kernel_column_max_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
                                       float *m);
-/* x[i,j] = exp(x[i,j] - m[j]) in place; l[j] += x[i,j], rows rising. */
-typedef void lm_kernel_column_exp_in_place_f32(int64_t rows, int64_t n, float *x, int64_t x_row,
-                                               const float *m, float *l);
+/* y[i,j] = exp(x[i,j] - m[j]), overwritten; l[j] += y[i,j], rows rising. y may be x, with the same
+ * stride (in place). */
+typedef void lm_kernel_column_exp_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+                                      const float *m, float *y, int64_t y_row, float *l);
 /* The same sum, x left as it is: l[j] += exp(x[i,j] - m[j]), rows rising. */
 typedef void lm_kernel_column_add_exp_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
                                           const float *m, float *l);
@@ -318,55 +319,55 @@ typedef double lm_kernel_peak_bf16(int64_t iterations);
 /* ---- the list ----------------------------------------------------------------------------------
  * X(isa, name) for every kernel that has a fast version; for those that are plain C on most
  * instruction sets; and for those that only an instruction for pairs of bf16 makes fast. */
-#define LM_KERNELS_FAST(X, isa)     \
-    X(isa, gemm_f32)                \
-    X(isa, dots_f32)                \
-    X(isa, dots_bf16)               \
-    X(isa, pack_f32)                \
-    X(isa, pack_wide_from_f32)      \
-    X(isa, pack_wide_from_bf16)     \
-    X(isa, wide_from_f32)           \
-    X(isa, wide_from_bf16)          \
-    X(isa, bf16_from_f32)           \
-    X(isa, f32_from_bf16)           \
-    X(isa, add_f32)                 \
-    X(isa, mul_f32)                 \
-    X(isa, scale_f32)               \
-    X(isa, lerp_f32)                \
-    X(isa, dot_f32)                 \
-    X(isa, sum_squares_f32)         \
-    X(isa, scale_rows_f32)          \
-    X(isa, sum_rows_f32)            \
-    X(isa, sum_rows_bf16)           \
-    X(isa, dot_rows_bf16)           \
-    X(isa, layernorm_forward_f32)   \
-    X(isa, layernorm_backward_f32)  \
-    X(isa, rmsnorm_forward_f32)     \
-    X(isa, rmsnorm_backward_f32)    \
-    X(isa, gelu_tanh_forward_f32)   \
-    X(isa, gelu_tanh_backward_f32)  \
-    X(isa, gelu_erf_forward_f32)    \
-    X(isa, gelu_erf_backward_f32)   \
-    X(isa, swiglu_forward_f32)      \
-    X(isa, swiglu_backward_f32)     \
-    X(isa, relu2_forward_f32)       \
-    X(isa, relu2_backward_f32)      \
-    X(isa, rope_f32)                \
-    X(isa, attention_softmax_f32)   \
-    X(isa, attention_backward_f32)  \
-    X(isa, softcap_f32)             \
-    X(isa, column_max_f32)          \
-    X(isa, column_exp_in_place_f32) \
-    X(isa, column_add_exp_f32)      \
-    X(isa, column_gradient_f32)     \
-    X(isa, dropout_f32)             \
-    X(isa, sgd_f32)                 \
-    X(isa, momentum_f32)            \
-    X(isa, mean_momentum_f32)       \
-    X(isa, adam_f32)                \
-    X(isa, ademamix_f32)            \
-    X(isa, lion_f32)                \
-    X(isa, peak_f32)                \
+#define LM_KERNELS_FAST(X, isa)    \
+    X(isa, gemm_f32)               \
+    X(isa, dots_f32)               \
+    X(isa, dots_bf16)              \
+    X(isa, pack_f32)               \
+    X(isa, pack_wide_from_f32)     \
+    X(isa, pack_wide_from_bf16)    \
+    X(isa, wide_from_f32)          \
+    X(isa, wide_from_bf16)         \
+    X(isa, bf16_from_f32)          \
+    X(isa, f32_from_bf16)          \
+    X(isa, add_f32)                \
+    X(isa, mul_f32)                \
+    X(isa, scale_f32)              \
+    X(isa, lerp_f32)               \
+    X(isa, dot_f32)                \
+    X(isa, sum_squares_f32)        \
+    X(isa, scale_rows_f32)         \
+    X(isa, sum_rows_f32)           \
+    X(isa, sum_rows_bf16)          \
+    X(isa, dot_rows_bf16)          \
+    X(isa, layernorm_forward_f32)  \
+    X(isa, layernorm_backward_f32) \
+    X(isa, rmsnorm_forward_f32)    \
+    X(isa, rmsnorm_backward_f32)   \
+    X(isa, gelu_tanh_forward_f32)  \
+    X(isa, gelu_tanh_backward_f32) \
+    X(isa, gelu_erf_forward_f32)   \
+    X(isa, gelu_erf_backward_f32)  \
+    X(isa, swiglu_forward_f32)     \
+    X(isa, swiglu_backward_f32)    \
+    X(isa, relu2_forward_f32)      \
+    X(isa, relu2_backward_f32)     \
+    X(isa, rope_f32)               \
+    X(isa, attention_softmax_f32)  \
+    X(isa, attention_backward_f32) \
+    X(isa, softcap_f32)            \
+    X(isa, column_max_f32)         \
+    X(isa, column_exp_f32)         \
+    X(isa, column_add_exp_f32)     \
+    X(isa, column_gradient_f32)    \
+    X(isa, dropout_f32)            \
+    X(isa, sgd_f32)                \
+    X(isa, momentum_f32)           \
+    X(isa, mean_momentum_f32)      \
+    X(isa, adam_f32)               \
+    X(isa, ademamix_f32)           \
+    X(isa, lion_f32)               \
+    X(isa, peak_f32)               \
     X(isa, peak_bf16)
 #define LM_KERNELS_PLAIN(X, isa) X(isa, attention_finish_f32)
 #define LM_KERNELS_PAIRS(X, isa) \

@@ -178,7 +178,7 @@ CALL(attention_backward_f32, rows, n, first_valid[variant], 0.125f, b[S], stride
 CALL(softcap_f32, n, 0.04f, 30.0f, b[X], variant ? b[SLOPE] : NULL)
 
 CALL(column_max_f32, rows, n, b[X], stride, b[M])
-CALL(column_exp_in_place_f32, rows, n, b[X], stride, b[M], b[L])
+CALL(column_exp_f32, rows, n, b[X], stride, b[M], b[variant ? X : Y], stride, b[L])
 CALL(column_add_exp_f32, rows, n, b[X], stride, b[M], b[L])
 CALL(column_gradient_f32, rows, n, b[X], stride, b[M], b[A], 0.01f, variant ? 0.03f : 0.0f)
 
@@ -324,8 +324,8 @@ const lm_kernel_row lm_kernel_list[] = {
         [DELTA] = READ(of_rows)),
     ROW(softcap_f32, VECTOR, 2, 0, [X] = UPDATE(of_n), [SLOPE] = WRITE(of_n)),
     ROW(column_max_f32, MATRIX, 1, 0, [X] = READ(strided), [M] = UPDATE(of_n)),
-    ROW(column_exp_in_place_f32, MATRIX, 1, 0,
-        [X] = UPDATE(strided), [M] = READ(of_n), [L] = UPDATE(of_n)),
+    ROW(column_exp_f32, MATRIX, 2, 0,
+        [X] = UPDATE(strided), [M] = READ(of_n), [L] = UPDATE(of_n), [Y] = OTHERS(strided)),
     ROW(column_add_exp_f32, MATRIX, 1, 0,
         [X] = READ(strided), [M] = READ(of_n), [L] = UPDATE(of_n)),
     ROW(column_gradient_f32, MATRIX, 2, 0,

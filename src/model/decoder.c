@@ -56,9 +56,9 @@ static void take_pieces(lm_decoder *d, lm_arena *arena) {
     d->places = lm_arena_array(arena, rows, 1, sizeof *d->places);
     d->logits = lm_arena_array(arena, d->how.sequences, o->vocab_size, sizeof *d->logits);
     if (d->how.scores) {
-        int64_t floats =
-            (int64_t)(lm_softmax_nll_block_bytes(rows, o->d_model, o->vocab_size) / sizeof(float));
-        d->block = lm_arena_floats(arena, floats);
+        size_t bytes =
+            lm_softmax_nll_block_bytes(d->m->compute->precision, rows, o->d_model, o->vocab_size);
+        d->block = lm_arena_take(arena, bytes);
     }
     if (d->bf16) {
         d->rounded = lm_arena_array(arena, o->n_layers, d->m->params.stride, sizeof *d->rounded);

@@ -122,6 +122,7 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
                         .w = weight(p, w, 0),
                         .targets = copy_targets(p),
                         .block = buffer(p, LM_B_LOGITS, 0),
+                        .block_bytes = (size_t)p->buffers->count[LM_B_LOGITS] * sizeof(float),
                         .loss = buffer(p, LM_B_LOSS, 0),
                         .softcap = (float)o->logit_softcap,
                         .label_smoothing = gradients ? (float)o->label_smoothing : 0.0f,
@@ -165,6 +166,8 @@ void lm_pass_losses(const pass *p, const int32_t *targets, void *block, float *l
                         .w = weight(p, head_of(p), 0),
                         .targets = targets,
                         .block = block,
+                        .block_bytes = lm_softmax_nll_block_bytes(p->m->compute->precision, p->rows,
+                                                                  o->d_model, o->vocab_size),
                         .loss = losses,
                         .softcap = (float)o->logit_softcap};
     lm_softmax_nll_f32(p->m->compute, &s);

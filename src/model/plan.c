@@ -135,7 +135,8 @@ static bool size_of(const made_for *f, dim d, int64_t *size) {
         *size = lm_model_rope_size(o) / 2;
         break;
     case LOGITS:
-        *size = (int64_t)(lm_softmax_nll_block_bytes(tokens, o->d_model, o->vocab_size) /
+        *size = (int64_t)(lm_softmax_nll_block_bytes(f->bf16 ? LM_BF16 : LM_FP32, tokens,
+                                                     o->d_model, o->vocab_size) /
                           sizeof(float));
         break;
     case C:

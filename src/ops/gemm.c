@@ -60,11 +60,13 @@ static void multiply_tile(const gemm_job *j, int64_t k, int64_t rows, const pane
                          c->c_row);
 }
 
-/* Elements k0 .. k0+k of panel p of B by the block's rows; both count from j->k0. */
+/* Elements k0 .. k0+k of panel p of B by the block's rows; both count from j->k0. Panels up to p1
+ * follow. */
 static void multiply_panel(const gemm_job *j, int64_t k0, int64_t k, const rows_of_a *rows,
-                           const lm_gemm_block *block, int64_t p) {
+                           const lm_gemm_block *block, int64_t p, int64_t p1) {
     const lm_gemm *g = j->g;
     int64_t n0 = j->n0 + p * j->nr, m = block->m1 - block->m0;
+    int64_t end = j->n0 + lm_min(p1 * j->nr, j->n);
     if (g->upper) m = lm_min(m, lm_min(n0 + j->nr, j->n0 + j->n) - block->m0);
     rows_of_a a = *rows;
     a.a = lm_gemm_word(a.a, k0 * j->words * a.col);
@@ -80,7 +82,10 @@ static void multiply_panel(const gemm_job *j, int64_t k0, int64_t k, const rows_
     int64_t step = !j->prefetch_c && a.next == a.row ? m : j->mr;
     for (int64_t i = 0; i < m; i += step) {
         int64_t of = lm_min(m - i, step), after = lm_min(m - i - of, step);
-        if (j->prefetch_c) prefetch_tile(c.c + (i + of) * c.c_row, c.c_row, after, c.n);
+        if (j->prefetch_c && after > 0)
+            prefetch_tile(c.c + (i + of) * c.c_row, c.c_row, after, c.n);
+        else if (j->prefetch_c) /* the next panel's first */
+            prefetch_tile(c.c + j->nr, c.c_row, lm_min(m, step), lm_min(end - n0 - j->nr, j->nr));
         multiply_tile(j, k * j->words, of, &c, i, &a, b, b_row);
     }
 }
@@ -111,7 +116,7 @@ static void multiply(const gemm_job *j, int worker, int64_t m0, int64_t m1, int6
         lm_gemm_block block = block_of(j, worker, m0, m1, p, next);
         for (int64_t k0 = 0; k0 < j->k || k0 == 0; k0 += j->pass_k)
             for (int64_t q = p; q < next; q++)
-                multiply_panel(j, k0, lm_min(j->k - k0, j->pass_k), &a, &block, q);
+                multiply_panel(j, k0, lm_min(j->k - k0, j->pass_k), &a, &block, q, p1);
         if (j->last && g->finish) g->finish(g->argument, &block);
     }
 }
@@ -121,10 +126,17 @@ static int64_t part(int64_t total, int64_t parts, int64_t i) {
     return total * i / parts;
 }
 
+/* Where block i of rows begins: at a whole register tile, where each worker has several blocks, so
+ * that they need not be equal. */
+static int64_t block_row(const gemm_job *j, int64_t i) {
+    int64_t unit = j->blocks_m >= 4 * (int64_t)j->workers ? j->mr : 1;
+    return lm_min(part(lm_divide_up(j->g->m, unit), j->blocks_m, i) * unit, j->g->m);
+}
+
 static void multiply_task(void *argument, int64_t index, int worker) {
     const gemm_job *j = argument;
     int64_t bm = index / j->blocks_n, bn = index % j->blocks_n, panels = lm_divide_up(j->n, j->nr);
-    int64_t m0 = part(j->g->m, j->blocks_m, bm), m1 = part(j->g->m, j->blocks_m, bm + 1);
+    int64_t m0 = block_row(j, bm), m1 = block_row(j, bm + 1);
     multiply(j, worker, m0, m1, part(panels, j->blocks_n, bn), part(panels, j->blocks_n, bn + 1));
 }
 

@@ -71,7 +71,7 @@ static a_form form_of_a(const gemm_job *j) {
     if (j->words == 2 || (j->steps == 2 && !has_pairs(g))) return A_COPIED;
     if (g->n <= 2 * j->nr) return A_IN_PLACE;
     if (g->a_col == 1) return same_set(row_bytes(g->a, g->a_row)) ? A_COPIED : A_IN_PLACE;
-    return g->a_row == 1 && j->mr >= 8 ? A_IN_PLACE : A_PACKED;
+    return g->a_row == 1 && j->mr >= 8 && g->n < 8 * j->nr ? A_IN_PLACE : A_PACKED;
 }
 
 void lm_gemm_choose_forms(gemm_job *j) {

@@ -1,127 +1,218 @@
 #include "ops/softmax_nll.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/elementary.h"
 #include "base/error.h"
 #include "ops/gemm.h"
 
-/* A block holds about BLOCK_LOGITS logits (4 MB: they stay in the outer cache), but at least
- * MIN_TOKENS tokens, because each block reads all of W and dW: at V = 50304, C = 768 that is
- * 0.6 GB of memory traffic against 59 GFLOP. */
-enum { BLOCK_LOGITS = 1 << 20, MIN_TOKENS = 256 };
-/* Rows of the vocabulary, and tokens, per softmax task. CHUNK_ROWS is part of the arithmetic (each
- * chunk has its own sum); it bounds the length of a chain of additions. */
-enum { CHUNK_ROWS = 512, CHUNK_TOKENS = 128 };
-
-static int64_t most_tokens(int64_t vocab) {
-    return lm_max(BLOCK_LOGITS / vocab, MIN_TOKENS);
-}
-
-/* Tokens per block at most: blocks as equal as possible, in whole cache lines. */
-static int64_t block_length(int64_t tokens, int64_t vocab) {
-    int64_t blocks = lm_max(lm_divide_up(tokens, most_tokens(vocab)), 1);
-    return lm_round_up(lm_divide_up(tokens, blocks), 16);
-}
+/* A block holds about BLOCK_LOGITS logits (4 MB: they stay in the outer cache), but as each block
+ * reads all of W and dW, no fewer than LEAST tokens, and up to MOST where the caller has room: at
+ * V = 50304, C = 768 a block moves 0.6 GB of weights and gradients for 0.23 GFLOP a token. */
+enum { BLOCK_LOGITS = 1 << 20, LEAST_TOKENS = 256, LEAST_TOKENS_BF16 = 512, MOST_TOKENS = 1024 };
+/* Rows of the vocabulary, and tokens, per softmax task: long rows where there are chunks enough for
+ * many threads. CHUNK_ROWS is part of the arithmetic (each chunk has its own sum); it bounds the
+ * length of a chain of additions. */
+enum { CHUNK_ROWS = 512, CHUNK_TOKENS = 128, LONG_TOKENS = 512, MANY_CHUNKS = 32 };
 
 typedef struct job {
     const lm_kernels *kernels;
     const lm_softmax_nll *s;
-    int64_t length;         /* n: row stride of logits and of the sums */
-    int64_t tokens;         /* of this block, <= n */
-    int64_t chunks;         /* of the vocabulary */
-    float *logits;          /* [V, n]: one column per token */
-    float *max;             /* [chunks, n] */
-    float *sum;             /* [chunks, n] */
-    float *total;           /* [chunks, n]: sums of the logits, with label smoothing */
-    float *picked;          /* [n]: logit of the target */
-    float *scale;           /* [n]: grad_scale / sum */
-    float *xs;              /* [n, C]: x rows times scale */
-    const int32_t *targets; /* [tokens] of this block */
-    lm_array x;             /* [tokens, C] of this block */
-    int64_t left;           /* tokens from this block's first to its window's end */
-    bool dw_begins;         /* with this block */
-    float *dx;
+    bool bf16;
+    int64_t length, slice; /* tokens of a block at most, of a slice of it */
+    int64_t chunks;        /* of the vocabulary */
+    int64_t columns;       /* tokens of a softmax task */
+    float *logits;         /* [V, slice]: one column per token */
+    int64_t logits_row;    /* elements from row to row */
+    lm_array e;            /* [V, length]: what becomes of them; at fp32 in place */
+    int64_t e_row;
+    float *max;    /* [slice] */
+    float *sum;    /* [chunks, slice] */
+    float *total;  /* [chunks, slice]: sums of the logits, with label smoothing */
+    float *picked; /* [slice]: logit of the target */
+    float *scale;  /* [length]: grad_scale / sum */
+    float *xs;     /* [length, C]: x rows times scale */
+    /* the block at hand */
+    int64_t first, tokens;
+    int64_t left;   /* tokens from the first to its window's end */
+    bool dw_begins; /* with this block */
+    /* the slice at hand: tokens begin .. begin+n of the block */
+    int64_t begin, n;
 } job;
+
+/* Elements from one row of n to the next: an odd number of cache lines, so that no column of the
+ * matrix keeps to a few sets of a cache. */
+static int64_t row_of(int64_t n, size_t element) {
+    int64_t line = 64 / (int64_t)element, lines = lm_divide_up(n, line);
+    return (lines | 1) * line;
+}
+
+/* At bf16 a large block's logits are made in two slices, and rounded as soon as they are
+ * exponentials: together they take the room of a block at fp32. */
+static int64_t slice_of(int64_t length, int64_t vocab, bool bf16) {
+    int64_t half = lm_round_up(lm_divide_up(length, 2), 16);
+    return bf16 ? lm_min(length, lm_max(half, BLOCK_LOGITS / vocab / 16 * 16)) : length;
+}
 
 /* The workspace of blocks of `length` tokens. */
 static void take_pieces(job *j, lm_arena *block, int64_t length, int64_t channels, int64_t vocab) {
     j->length = length;
+    j->slice = slice_of(length, vocab, j->bf16);
     j->chunks = lm_divide_up(vocab, CHUNK_ROWS);
-    j->logits = lm_arena_array(block, vocab, length, sizeof(float));
-    j->max = lm_arena_array(block, j->chunks, length, sizeof(float));
-    j->sum = lm_arena_array(block, j->chunks, length, sizeof(float));
-    j->total = lm_arena_array(block, j->chunks, length, sizeof(float));
-    j->picked = lm_arena_floats(block, length);
+    j->columns = j->chunks < MANY_CHUNKS ? CHUNK_TOKENS : LONG_TOKENS;
+    j->logits_row = j->e_row = row_of(j->slice, sizeof(float));
+    j->logits = lm_arena_array(block, vocab, j->logits_row, sizeof(float));
+    j->e = lm_array_f32(j->logits);
+    if (j->bf16) {
+        j->e_row = row_of(length, sizeof(lm_bf16));
+        j->e = lm_array_bf16(lm_arena_array(block, vocab, j->e_row, sizeof(lm_bf16)));
+    }
+    j->max = lm_arena_floats(block, j->slice);
+    j->sum = lm_arena_array(block, j->chunks, j->slice, sizeof(float));
+    j->total = lm_arena_array(block, j->chunks, j->slice, sizeof(float));
+    j->picked = lm_arena_floats(block, j->slice);
     j->scale = lm_arena_floats(block, length);
     j->xs = lm_arena_array(block, length, channels, sizeof(float));
 }
 
-static int64_t chunk_rows(const job *j, int64_t chunk) {
-    return lm_min(j->s->vocab - chunk * CHUNK_ROWS, CHUNK_ROWS);
+static size_t bytes_of(bool bf16, int64_t length, int64_t channels, int64_t vocab) {
+    job j = {.bf16 = bf16};
+    lm_arena measure = lm_arena_measuring();
+    take_pieces(&j, &measure, length, channels, vocab);
+    return measure.used;
+}
+
+size_t lm_softmax_nll_block_bytes(lm_precision precision, int64_t tokens, int64_t channels,
+                                  int64_t vocab) {
+    bool bf16 = precision == LM_BF16;
+    int64_t most = lm_max(BLOCK_LOGITS / vocab, bf16 ? LEAST_TOKENS_BF16 : LEAST_TOKENS);
+    return bytes_of(bf16, lm_round_up(lm_min(tokens, most), 16), channels, vocab);
+}
+
+/* Tokens per block at most: blocks as equal as possible, in whole cache lines, as long as the
+ * workspace allows. */
+static int64_t block_length(const lm_softmax_nll *s, bool bf16) {
+    int64_t most = lm_max(BLOCK_LOGITS / s->vocab, MOST_TOKENS);
+    int64_t blocks = lm_max(lm_divide_up(s->tokens, most), 1);
+    for (;; blocks++) {
+        int64_t length = lm_round_up(lm_divide_up(s->tokens, blocks), 16);
+        if (length <= 16 || bytes_of(bf16, length, s->channels, s->vocab) <= s->block_bytes)
+            return length;
+    }
 }
 
 static int64_t column_tasks(const job *j) {
-    return lm_divide_up(j->tokens, CHUNK_TOKENS);
+    return lm_divide_up(j->n, j->columns);
 }
 
 /* One chunk of vocabulary and tokens: task = chunk * column_tasks + column. */
 typedef struct piece {
-    int64_t rows, n; /* n tokens */
-    float *logits, *max, *sum, *total;
+    int64_t row, rows;  /* of the vocabulary */
+    int64_t column, n;  /* of the slice */
+    float *logits;      /* a row's are logits_row apart */
+    float *sum, *total; /* [n] */
+    lm_array e;         /* bf16: e_row apart */
+    const float *max;   /* [n] */
 } piece;
 
 static piece piece_of(const job *j, int64_t task) {
-    int64_t chunk = task / column_tasks(j), column = task % column_tasks(j) * CHUNK_TOKENS;
-    return (piece){.rows = chunk_rows(j, chunk),
-                   .n = lm_min(j->tokens - column, CHUNK_TOKENS),
-                   .logits = j->logits + chunk * CHUNK_ROWS * j->length + column,
-                   .max = j->max + chunk * j->length + column,
-                   .sum = j->sum + chunk * j->length + column,
-                   .total = j->total + chunk * j->length + column};
+    int64_t chunk = task / column_tasks(j), column = task % column_tasks(j) * j->columns;
+    int64_t row = chunk * CHUNK_ROWS;
+    return (piece){.row = row,
+                   .rows = lm_min(j->s->vocab - row, CHUNK_ROWS),
+                   .column = column,
+                   .n = lm_min(j->n - column, j->columns),
+                   .logits = j->logits + row * j->logits_row + column,
+                   .sum = j->sum + chunk * j->slice + column,
+                   .total = j->total + chunk * j->slice + column,
+                   .e = lm_array_from(j->e, row * j->e_row + j->begin + column),
+                   .max = j->max + column};
 }
 
-/* Soft cap and sums of the logits where the options ask for them, and their maximum. */
-static void max_task(void *argument, int64_t task, int worker) {
+/* *m = max(*m, x) of other threads' maxima too: whatever the order, the same. */
+static void raise(float *m, float x) {
+    uint32_t old, new;
+    memcpy(&new, &x, sizeof new);
+    _Atomic uint32_t *bits = (_Atomic uint32_t *)(void *)m;
+    old = atomic_load_explicit(bits, memory_order_relaxed);
+    for (float now;;) {
+        memcpy(&now, &old, sizeof now);
+        if (now >= x || isnan(now)) return;
+        if (atomic_compare_exchange_weak_explicit(bits, &old, new, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return;
+    }
+}
+
+/* Soft cap and maximum of a block of logits while it is in cache. */
+static void finish_logits(void *argument, const lm_gemm_block *b) {
+    const job *j = argument;
+    int64_t rows = b->m1 - b->m0;
+    float cap = j->s->softcap;
+    for (int64_t i = 0; i < rows && cap > 0; i++)
+        j->kernels->softcap_f32(b->n1 - b->n0, 1.0f / cap, cap, b->c + i * b->c_row, NULL);
+    for (int64_t n0 = b->n0; n0 < b->n1; n0 += LM_GEMM_ROOM) {
+        int64_t n = lm_min(b->n1 - n0, LM_GEMM_ROOM);
+        for (int64_t i = 0; i < n; i++) b->room[i] = -INFINITY;
+        j->kernels->column_max_f32(rows, n, b->c + n0 - b->n0, b->c_row, b->room);
+        for (int64_t i = 0; i < n; i++) raise(j->max + n0 + i, b->room[i]);
+    }
+}
+
+/* With label smoothing: the sums of the logits. */
+static void total_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     piece p = piece_of(j, task);
     (void)worker;
-    float cap = j->s->softcap;
-    for (int64_t i = 0; i < p.rows && cap > 0; i++)
-        j->kernels->softcap_f32(p.n, 1.0f / cap, cap, p.logits + i * j->length, NULL);
-    if (j->s->label_smoothing > 0) {
-        for (int64_t i = 0; i < p.n; i++) p.total[i] = 0.0f;
-        j->kernels->sum_rows_f32(p.rows, p.n, p.logits, j->length, p.total);
-    }
-    for (int64_t i = 0; i < p.n; i++) p.max[i] = -INFINITY;
-    j->kernels->column_max_f32(p.rows, p.n, p.logits, j->length, p.max);
+    for (int64_t i = 0; i < p.n; i++) p.total[i] = 0.0f;
+    j->kernels->sum_rows_f32(p.rows, p.n, p.logits, j->logits_row, p.total);
 }
 
 /* Whether the gradient needs more of the logits than their exponentials. */
 static bool keeps_logits(const job *j) {
-    return j->dx && (j->s->softcap > 0 || j->s->label_smoothing > 0 || j->s->z_loss > 0);
+    return j->s->dx && (j->s->softcap > 0 || j->s->label_smoothing > 0 || j->s->z_loss > 0);
 }
 
-/* exp(logit - max) and its sum, in place unless the gradient still needs the logits. The first
- * chunk's row of `max` holds the maximum of all chunks. */
+/* So many exponentials at a time stay in the first-level cache until they are rounded. */
+enum { ROUNDED_AT_ONCE = 4 * LONG_TOKENS };
+
+/* exp(logit - max) and its sum, in e unless the gradient still needs the logits. */
 static void exp_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
+    const lm_kernels *kernels = j->kernels;
     piece p = piece_of(j, task);
+    _Alignas(LM_ALIGNMENT) float room[ROUNDED_AT_ONCE];
     (void)worker;
     for (int64_t i = 0; i < p.n; i++) p.sum[i] = 0.0f;
-    const float *max = j->max + task % column_tasks(j) * CHUNK_TOKENS;
-    if (keeps_logits(j))
-        j->kernels->column_add_exp_f32(p.rows, p.n, p.logits, j->length, max, p.sum);
-    else
-        j->kernels->column_exp_in_place_f32(p.rows, p.n, p.logits, j->length, max, p.sum);
+    if (keeps_logits(j) || !j->s->dx) {
+        kernels->column_add_exp_f32(p.rows, p.n, p.logits, j->logits_row, p.max, p.sum);
+    } else if (!j->bf16) {
+        kernels->column_exp_f32(p.rows, p.n, p.logits, j->logits_row, p.max, p.logits,
+                                j->logits_row, p.sum);
+    } else {
+        for (int64_t i = 0, rows; i < p.rows; i += rows) {
+            rows = lm_min(p.rows - i, ROUNDED_AT_ONCE / j->columns);
+            lm_bf16 *e = lm_array_from(p.e, i * j->e_row).at;
+            kernels->column_exp_f32(rows, p.n, p.logits + i * j->logits_row, j->logits_row, p.max,
+                                    room, j->columns, p.sum);
+            kernels->bf16_from_f32(rows, p.n, room, j->columns, e, j->e_row);
+        }
+    }
+}
+
+static const int32_t *targets_of(const job *j) {
+    return j->s->targets + j->first + j->begin;
 }
 
 /* The logit of each token's target, before exp overwrites it. */
 static void pick_targets(const job *j) {
-    for (int64_t t = 0; t < j->tokens; t++) {
-        LM_ASSERT(j->targets[t] >= 0 && j->targets[t] < j->s->vocab);
-        j->picked[t] = j->logits[j->targets[t] * j->length + t];
+    const int32_t *targets = targets_of(j);
+    for (int64_t t = 0; t < j->n; t++) {
+        LM_ASSERT(targets[t] >= 0 && targets[t] < j->s->vocab);
+        j->picked[t] = j->logits[targets[t] * j->logits_row + t];
     }
 }
 
@@ -138,18 +229,31 @@ static double more_loss(const job *j, int64_t t, double lse) {
  * with scale = grad_scale / sum. x and dx are multiplied by scale, as they are far smaller than e.
  * Where the logits are kept, gradient_task computes dlogit whole; with z-loss its first term is
  * grad_scale (1 + 2 z lse) / sum e_v. */
-static void finish_tokens(const job *j, float *loss) {
+static void finish_tokens(const job *j) {
     bool kept = keeps_logits(j), more = j->s->label_smoothing > 0 || j->s->z_loss > 0;
-    for (int64_t t = 0; t < j->tokens; t++) {
+    float *scale = j->scale + j->begin, *loss = j->s->loss + j->first + j->begin;
+    for (int64_t t = 0; t < j->n; t++) {
         float sum = j->sum[t], log_sum = (float)lm_log((double)sum);
         double lse = (double)log_sum + (double)j->max[t];
         loss[t] = log_sum + j->max[t] - j->picked[t];
         if (more) loss[t] = (float)((double)loss[t] + more_loss(j, t, lse));
-        j->scale[t] = j->s->grad_scale / sum;
-        if (kept)
-            j->scale[t] *= (float)(1.0 + 2.0 * (double)j->s->z_loss * lse);
+        scale[t] = j->s->grad_scale / sum;
+        if (kept) scale[t] *= (float)(1.0 + 2.0 * (double)j->s->z_loss * lse);
+    }
+}
+
+/* e_v - sum at v = target. */
+static void subtract_sums(const job *j) {
+    const int32_t *targets = targets_of(j);
+    float *e = j->picked, *sums = j->total; /* nobody reads these sums */
+    if (j->bf16)                            /* e_v before it was rounded */
+        j->kernels->column_exp_f32(1, j->n, e, j->n, j->max, e, j->n, sums);
+    for (int64_t t = 0; t < j->n; t++) {
+        int64_t at = targets[t] * j->e_row + j->begin + t;
+        if (j->bf16)
+            ((lm_bf16 *)j->e.at)[at] = lm_bf16_from_f32(e[t] - j->sum[t]);
         else
-            j->logits[j->targets[t] * j->length + t] -= sum;
+            ((float *)j->e.at)[at] -= j->sum[t];
     }
 }
 
@@ -159,20 +263,20 @@ static void gradient_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     const lm_softmax_nll *s = j->s;
     piece p = piece_of(j, task);
-    int64_t first = task / column_tasks(j) * CHUNK_ROWS;
-    int64_t column = task % column_tasks(j) * CHUNK_TOKENS;
+    const int32_t *targets = targets_of(j) + p.column;
     float inv_cap = s->softcap > 0 ? 1.0f / s->softcap : 0.0f;
     float uniform = s->grad_scale * s->label_smoothing / (float)s->vocab;
     (void)worker;
-    j->kernels->column_gradient_f32(p.rows, p.n, p.logits, j->length, j->max + column,
-                                    j->scale + column, uniform, inv_cap);
+    j->kernels->column_gradient_f32(p.rows, p.n, p.logits, j->logits_row, p.max,
+                                    j->scale + j->begin + p.column, uniform, inv_cap);
     for (int64_t i = 0; i < p.n; i++) {
-        int64_t row = j->targets[column + i] - first;
-        float bent = j->picked[column + i] * inv_cap;
+        int64_t row = targets[i] - p.row;
+        float bent = j->picked[p.column + i] * inv_cap;
         if (row < 0 || row >= p.rows) continue;
-        p.logits[row * j->length + i] -=
+        p.logits[row * j->logits_row + i] -=
             s->grad_scale * (1.0f - s->label_smoothing) * (1.0f - bent * bent);
     }
+    if (j->bf16) j->kernels->bf16_from_f32(p.rows, p.n, p.logits, j->logits_row, p.e.at, j->e_row);
 }
 
 enum { SCALE_TOKENS = 16 };
@@ -183,7 +287,8 @@ static void scale_task(void *argument, int64_t task, int worker) {
     (void)worker;
     for (int64_t t = task * SCALE_TOKENS; t < end && t < j->tokens; t++) {
         float *to = j->xs + t * c;
-        const float *x = lm_array_widen(j->kernels, c, lm_array_from(j->x, t * c), to);
+        const float *x =
+            lm_array_widen(j->kernels, c, lm_array_from(j->s->x, (j->first + t) * c), to);
         lm_array_store(j->kernels, c, x, lm_array_f32(to));
         j->kernels->scale_f32(c, j->scale[t], to);
     }
@@ -196,22 +301,19 @@ static void scale_dx(void *argument, const lm_gemm_block *b) {
 
 static void gradients(const lm_compute *compute, job *j) {
     const lm_softmax_nll *s = j->s;
-    int64_t c = s->channels, n = j->length;
+    int64_t c = s->channels;
     bool kept = keeps_logits(j);
-    if (kept)
-        lm_pool_run(compute->pool, j->chunks * column_tasks(j), gradient_task, j);
-    else
-        lm_pool_run(compute->pool, lm_divide_up(j->tokens, SCALE_TOKENS), scale_task, j);
+    if (!kept) lm_pool_run(compute->pool, lm_divide_up(j->tokens, SCALE_TOKENS), scale_task, j);
     lm_gemm dx = {.m = j->tokens,
                   .n = c,
                   .k = s->vocab,
-                  .a = lm_array_f32(j->logits),
+                  .a = j->e,
                   .a_row = 1,
-                  .a_col = n,
+                  .a_col = j->e_row,
                   .b = lm_array_f32(s->w),
                   .b_row = c,
                   .b_col = 1,
-                  .c = j->dx,
+                  .c = s->dx + j->first * c,
                   .c_row = c,
                   .finish = kept ? NULL : scale_dx,
                   .argument = j};
@@ -219,10 +321,10 @@ static void gradients(const lm_compute *compute, job *j) {
     lm_gemm dw = {.m = s->vocab,
                   .n = c,
                   .k = j->tokens,
-                  .a = lm_array_f32(j->logits),
-                  .a_row = n,
+                  .a = j->e,
+                  .a_row = j->e_row,
                   .a_col = 1,
-                  .b = kept ? j->x : lm_array_f32(j->xs),
+                  .b = kept ? lm_array_from(s->x, j->first * c) : lm_array_f32(j->xs),
                   .b_row = c,
                   .b_col = 1,
                   .k_part = s->window,
@@ -234,33 +336,37 @@ static void gradients(const lm_compute *compute, job *j) {
     lm_gemm_multiply(compute, &dw);
 }
 
-static void run_block(const lm_compute *compute, job *j, float *loss) {
+/* Losses of the slice at hand, and e for the gradients. */
+static void run_slice(const lm_compute *compute, job *j) {
     const lm_softmax_nll *s = j->s;
     lm_gemm logits = {.m = s->vocab,
-                      .n = j->tokens,
+                      .n = j->n,
                       .k = s->channels,
                       .a = lm_array_f32(s->w),
                       .a_row = s->channels,
                       .a_col = 1,
-                      .b = j->x,
+                      .b = lm_array_from(s->x, (j->first + j->begin) * s->channels),
                       .b_row = 1,
                       .b_col = s->channels,
                       .c = j->logits,
-                      .c_row = j->length};
-    lm_gemm_multiply(compute, &logits);
-
+                      .c_row = j->logits_row,
+                      .finish = finish_logits,
+                      .argument = j};
     int64_t tasks = j->chunks * column_tasks(j);
-    lm_pool_run(compute->pool, tasks, max_task, j);
-    for (int64_t chunk = 1; chunk < j->chunks; chunk++)
-        j->kernels->column_max_f32(1, j->tokens, j->max + chunk * j->length, j->length, j->max);
-    if (s->label_smoothing > 0)
-        j->kernels->sum_rows_f32(j->chunks - 1, j->tokens, j->total + j->length, j->length,
-                                 j->total);
+    for (int64_t t = 0; t < j->n; t++) j->max[t] = -INFINITY;
+    lm_gemm_multiply(compute, &logits);
+    if (s->label_smoothing > 0) {
+        lm_pool_run(compute->pool, tasks, total_task, j);
+        j->kernels->sum_rows_f32(j->chunks - 1, j->n, j->total + j->slice, j->slice, j->total);
+    }
     pick_targets(j);
     lm_pool_run(compute->pool, tasks, exp_task, j);
-    j->kernels->sum_rows_f32(j->chunks - 1, j->tokens, j->sum + j->length, j->length, j->sum);
-    finish_tokens(j, loss);
-    if (j->dx) gradients(compute, j);
+    j->kernels->sum_rows_f32(j->chunks - 1, j->n, j->sum + j->slice, j->slice, j->sum);
+    finish_tokens(j);
+    if (keeps_logits(j))
+        lm_pool_run(compute->pool, tasks, gradient_task, j);
+    else if (s->dx)
+        subtract_sums(j);
 }
 
 /* How many tokens the block at t has: an odd number before its end in a window of odd length would
@@ -274,28 +380,22 @@ static int64_t tokens_from(const job *j, int64_t t) {
 
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_LOSS_HEAD);
-    job j = {.kernels = compute->kernels, .s = s};
+    job j = {.kernels = compute->kernels, .s = s, .bf16 = compute->precision == LM_BF16};
     LM_ASSERT(!s->dx == !s->dw);
-    lm_arena block =
-        lm_arena_over(s->block, lm_softmax_nll_block_bytes(s->tokens, s->channels, s->vocab));
-    take_pieces(&j, &block, block_length(s->tokens, s->vocab), s->channels, s->vocab);
+    LM_ASSERT(s->block_bytes >=
+              lm_softmax_nll_block_bytes(compute->precision, s->tokens, s->channels, s->vocab));
+    lm_arena block = lm_arena_over(s->block, s->block_bytes);
+    take_pieces(&j, &block, block_length(s, j.bf16), s->channels, s->vocab);
     for (int64_t t = 0; t < s->tokens; t += j.tokens) {
+        j.first = t;
         j.left = s->window > 0 ? s->window - t % s->window : 0;
         j.tokens = s->window > 0 ? tokens_from(&j, t) : lm_min(s->tokens - t, j.length);
-        j.x = lm_array_from(s->x, t * s->channels);
-        j.dx = s->dx ? s->dx + t * s->channels : NULL;
         j.dw_begins = s->dw_begins && t == 0;
-        j.targets = s->targets + t;
-        run_block(compute, &j, s->loss + t);
+        for (j.begin = 0; j.begin < j.tokens; j.begin += j.n) {
+            j.n = lm_min(j.tokens - j.begin, j.slice);
+            run_slice(compute, &j);
+        }
+        if (s->dx) gradients(compute, &j);
     }
     lm_phase_leave(compute->phases, before);
-}
-
-size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab) {
-    job j;
-    lm_arena measure = lm_arena_measuring();
-    /* a block of fewer tokens may be longer than one of more */
-    int64_t length = lm_round_up(lm_min(tokens, most_tokens(vocab)), 16);
-    take_pieces(&j, &measure, length, channels, vocab);
-    return measure.used;
 }

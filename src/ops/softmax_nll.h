@@ -13,9 +13,10 @@
  *
  * A block's logits have one column per token ([V, block]): the vocabulary is the row index, so the
  * softmax needs no sums within a register, and W is read as it lies, unpacked. The shapes alone fix
- * the block length and the chunks of the vocabulary. The block length changes no bit: dW is one
- * chain over the tokens of all windows, to which further calls add, and at LM_BF16 no pair of
- * tokens reaches across the end of a block or of a window. */
+ * the chunks of the vocabulary, the workspace the length of a block, which changes no bit: dW is
+ * one chain over the tokens of all windows, to which further calls add, and at LM_BF16 no pair of
+ * tokens reaches across the end of a block or of a window. At LM_BF16 the exponentials, which only
+ * products read, are kept as bf16. */
 #ifndef LM_OPS_SOFTMAX_NLL_H
 #define LM_OPS_SOFTMAX_NLL_H
 
@@ -29,7 +30,8 @@ typedef struct lm_softmax_nll {
     lm_array x;             /* [tokens, C] */
     const float *w;         /* [V, C] */
     const int32_t *targets; /* [tokens], each in [0, V); LM_ASSERTed */
-    void *block;            /* workspace of lm_softmax_nll_block_bytes(), LM_ALIGNMENT-aligned */
+    void *block;            /* workspace, LM_ALIGNMENT-aligned */
+    size_t block_bytes;     /* >= lm_softmax_nll_block_bytes(); more makes longer blocks */
     float *loss;            /* [tokens] overwritten, in nats */
     float softcap;          /* 0: none */
     float label_smoothing;  /* e, 0: none */
@@ -43,7 +45,8 @@ typedef struct lm_softmax_nll {
 /* Scratch: lm_gemm_scratch_bytes(). */
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s);
 
-/* Bytes of `block` for up to so many tokens. */
-size_t lm_softmax_nll_block_bytes(int64_t tokens, int64_t channels, int64_t vocab);
+/* Bytes of `block` for up to so many tokens, at the precision of `compute`. */
+size_t lm_softmax_nll_block_bytes(lm_precision precision, int64_t tokens, int64_t channels,
+                                  int64_t vocab);
 
 #endif

@@ -302,7 +302,7 @@ static void test_workspace_serves_fewer_tokens(void **state) {
     for (int v = 0; v < 4; v++) {
         size_t before = 0;
         for (int64_t tokens = 0; tokens < 2000; tokens++) {
-            size_t bytes = lm_softmax_nll_block_bytes(tokens, 8, vocabularies[v]);
+            size_t bytes = lm_softmax_nll_block_bytes(LM_FP32, tokens, 8, vocabularies[v]);
             assert_true(bytes >= before);
             before = bytes;
         }

@@ -105,13 +105,14 @@ typedef struct result {
     float *loss, *only, *dx, *dw;
 } result;
 
-static result run(const inputs *in, int threads, int scalar) {
+static result run(const inputs *in, lm_precision precision, int threads, int scalar) {
     lm_kernels k;
     lm_compute compute;
     layers_open(&compute, &k, threads, scalar, lm_gemm_scratch_bytes());
+    compute.precision = precision;
     result r = {layers_floats(in->tokens), layers_floats(in->tokens),
                 layers_floats(in->tokens * in->c), layers_copy(in->dw0, in->v * in->c)};
-    size_t block = lm_softmax_nll_block_bytes(in->tokens, in->c, in->v);
+    size_t block = lm_softmax_nll_block_bytes(precision, in->tokens, in->c, in->v);
     lm_softmax_nll s = {.tokens = in->tokens,
                         .channels = in->c,
                         .vocab = in->v,
@@ -119,6 +120,7 @@ static result run(const inputs *in, int threads, int scalar) {
                         .w = in->w,
                         .targets = in->targets,
                         .block = layers_floats((int64_t)(block / sizeof(float))),
+                        .block_bytes = block,
                         .loss = r.loss,
                         .softcap = (float)now.cap,
                         .label_smoothing = (float)now.smoothing,
@@ -138,7 +140,7 @@ static void check(int64_t tokens, int64_t c, int64_t v, double size) {
     inputs in = make_inputs(tokens, c, v, size);
     result first = {0};
     for (int i = 0; i < SETUPS; i++) {
-        result r = run(&in, setups[i].threads, setups[i].scalar);
+        result r = run(&in, LM_FP32, setups[i].threads, setups[i].scalar);
         if (i == 0) first = r;
         layers_same_bits("loss", first.loss, r.loss, tokens);
         layers_same_bits("dx", first.dx, r.dx, tokens * c);
@@ -179,11 +181,13 @@ static void test_token_blocks(void **state) {
     check(600, 4, 4200, 1);
 }
 
-/* dW and dx of windows first .. first+count-1, added to those in dw and dx. */
+/* dW and dx of windows first .. first+count-1, added to those in dw and dx. The workspace is
+ * `times` as large as it need be. */
 static void add_windows(lm_compute *compute, const inputs *in, int64_t window, int64_t first,
-                        int64_t count, float *dx, float *dw) {
+                        int64_t count, int times, float *dx, float *dw) {
     int64_t tokens = count * window, at = first * window;
-    size_t block = lm_softmax_nll_block_bytes(tokens, in->c, in->v);
+    size_t block =
+        (size_t)times * lm_softmax_nll_block_bytes(compute->precision, tokens, in->c, in->v);
     lm_softmax_nll s = {.tokens = tokens,
                         .window = window,
                         .channels = in->c,
@@ -192,6 +196,7 @@ static void add_windows(lm_compute *compute, const inputs *in, int64_t window, i
                         .w = in->w,
                         .targets = in->targets + at,
                         .block = layers_floats((int64_t)(block / sizeof(float))),
+                        .block_bytes = block,
                         .loss = layers_floats(tokens),
                         .softcap = (float)now.cap,
                         .grad_scale = in->grad_scale,
@@ -201,9 +206,9 @@ static void add_windows(lm_compute *compute, const inputs *in, int64_t window, i
     lm_softmax_nll_f32(compute, &s);
 }
 
-/* Windows of even and of odd length, all in one call and in calls of one and of two, where
- * blocks of tokens end within windows: the same bits. At bf16, a pair of tokens must never be
- * parted. */
+/* Windows of even and of odd length, all in one call and in calls of one and of two, with a small
+ * workspace and a large one, where blocks of tokens end within windows: the same bits. At bf16, a
+ * pair of tokens must never be parted. */
 static void check_windows(lm_precision precision, int64_t window, int64_t v) {
     enum { WINDOWS = 3, C = 4 };
     lm_kernels k;
@@ -212,11 +217,11 @@ static void check_windows(lm_precision precision, int64_t window, int64_t v) {
     layers_open(&compute, &k, 2, 0, lm_gemm_scratch_bytes());
     compute.precision = precision;
     float *dx = layers_floats(in.tokens * C), *dw = layers_floats(v * C);
-    add_windows(&compute, &in, window, 0, WINDOWS, dx, dw);
-    for (int64_t each = 1; each < 3; each++) {
+    add_windows(&compute, &in, window, 0, WINDOWS, 1, dx, dw);
+    for (int64_t each = 1; each <= WINDOWS; each++) {
         float *dx2 = layers_floats(in.tokens * C), *dw2 = layers_floats(v * C);
         for (int64_t i = 0; i < WINDOWS; i += each)
-            add_windows(&compute, &in, window, i, lm_min(WINDOWS - i, each), dx2, dw2);
+            add_windows(&compute, &in, window, i, lm_min(WINDOWS - i, each), 3, dx2, dw2);
         layers_same_bits("dx", dx, dx2, in.tokens * C);
         layers_same_bits("dW", dw, dw2, v * C);
     }
@@ -235,6 +240,40 @@ static void test_bits_do_not_depend_on_how_many_windows_a_call_takes(void **stat
     }
     now = (objective){.cap = 1.5};
     check_windows(LM_BF16, 301, 4200);
+    now = (objective){0};
+}
+
+/* At bf16: the same bits for 1, 2 and 3 threads and for the scalar kernels, and the loss near that
+ * of fp32. */
+static void check_bf16(int64_t tokens, int64_t c, int64_t v) {
+    inputs in = make_inputs(tokens, c, v, 1);
+    result first = {0}, exact = run(&in, LM_FP32, 1, 0);
+    for (int i = 0; i < SETUPS; i++) {
+        result r = run(&in, LM_BF16, setups[i].threads, setups[i].scalar);
+        if (i == 0) first = r;
+        layers_same_bits("loss", first.loss, r.loss, tokens);
+        layers_same_bits("dx", first.dx, r.dx, tokens * c);
+        layers_same_bits("dW", first.dw, r.dw, v * c);
+    }
+    /* a logit is c products, each with two relative errors of 2^-9 */
+    double bound = 2 * (double)c * 0x1p-8;
+    for (int64_t t = 0; t < tokens; t++)
+        assert_true(fabs((double)first.loss[t] - (double)exact.loss[t]) <= bound);
+    /* e, W or x, and the sums of them: dx adds up 2 W at most, dW one x a token */
+    for (int64_t i = 0; i < tokens * c; i++)
+        assert_true(fabs((double)first.dx[i] - (double)exact.dx[i]) <= 2 * bound);
+    for (int64_t i = 0; i < v * c; i++)
+        assert_true(fabs((double)first.dw[i] - (double)exact.dw[i]) <= 2 * bound * (double)tokens);
+    layers_free_all();
+}
+
+static void test_bf16(void **state) {
+    (void)state;
+    check_bf16(1, 3, 2);
+    check_bf16(140, 6, 513);
+    check_bf16(600, 4, 4200);
+    now = (objective){.cap = 1.5, .smoothing = 0.2, .z = 0.02};
+    check_bf16(601, 4, 4200);
     now = (objective){0};
 }
 
@@ -295,19 +334,23 @@ static void test_workspace_grows_with_tokens(void **state) {
     (void)state;
     for (int64_t v = 1; v < 60000; v = v * 3 + 1)
         for (int64_t tokens = 1; tokens < 5000; tokens += 97)
-            assert_true(lm_softmax_nll_block_bytes(tokens, 64, v) <=
-                        lm_softmax_nll_block_bytes(tokens + 97, 64, v));
-    /* bounded: a GPT-2 vocabulary costs no more than 256 tokens of logits and a little */
-    assert_true(lm_softmax_nll_block_bytes(1 << 20, 768, 50304) <
-                (size_t)50304 * 257 * sizeof(float) + (size_t)768 * 256 * sizeof(float) +
-                    (1 << 20));
+            for (int p = 0; p < LM_PRECISION_COUNT; p++)
+                assert_true(lm_softmax_nll_block_bytes((lm_precision)p, tokens, 64, v) <=
+                            lm_softmax_nll_block_bytes((lm_precision)p, tokens + 97, 64, v));
+    /* bounded: a GPT-2 vocabulary costs no more than the logits of 256 tokens, at bf16 those and
+     * the exponentials of 512, a line more a row, and a little */
+    size_t line = 64, little = (size_t)768 * 512 * sizeof(float) + (1 << 20);
+    assert_true(lm_softmax_nll_block_bytes(LM_FP32, 1 << 20, 768, 50304) <
+                (size_t)50304 * (256 * sizeof(float) + line) + little);
+    assert_true(lm_softmax_nll_block_bytes(LM_BF16, 1 << 20, 768, 50304) <
+                (size_t)50304 * (256 * sizeof(float) + 512 * sizeof(lm_bf16) + 2 * line) + little);
 }
 
 static void test_nan_reaches_the_loss(void **state) {
     (void)state;
     inputs in = make_inputs(20, 5, 30, 1);
     in.x[7 * in.c] = NAN;
-    result r = run(&in, 2, 0);
+    result r = run(&in, LM_FP32, 2, 0);
     for (int64_t t = 0; t < in.tokens; t++) assert_true((isnan(r.loss[t]) != 0) == (t == 7));
 }
 
@@ -319,6 +362,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_token_blocks, layers_tear_down),
         cmocka_unit_test_teardown(test_bits_do_not_depend_on_how_many_windows_a_call_takes,
                                   layers_tear_down),
+        cmocka_unit_test_teardown(test_bf16, layers_tear_down),
         cmocka_unit_test_teardown(test_large_logits, layers_tear_down),
         cmocka_unit_test_teardown(test_softcap, layers_tear_down),
         cmocka_unit_test_teardown(test_label_smoothing, layers_tear_down),

@@ -7,12 +7,12 @@ void lm_scalar_column_max_f32(int64_t rows, int64_t n, const float *x, int64_t x
         for (int64_t j = 0; j < n; j++) m[j] = max1(m[j], x[j]) + 0.0f;
 }
 
-void lm_scalar_column_exp_in_place_f32(int64_t rows, int64_t n, float *x, int64_t x_row,
-                                       const float *m, float *l) {
-    for (int64_t i = 0; i < rows; i++, x += x_row) {
+void lm_scalar_column_exp_f32(int64_t rows, int64_t n, const float *x, int64_t x_row,
+                              const float *m, float *y, int64_t y_row, float *l) {
+    for (int64_t i = 0; i < rows; i++, x += x_row, y += y_row) {
         for (int64_t j = 0; j < n; j++) {
-            x[j] = exp1(x[j] - m[j]);
-            l[j] = l[j] + x[j];
+            y[j] = exp1(x[j] - m[j]);
+            l[j] = l[j] + y[j];
         }
     }
 }
