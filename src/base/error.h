@@ -24,6 +24,9 @@ typedef enum lm_status {
     LM_ERR_INTERRUPTED = 4, /* stopped by a signal; training after a checkpoint was written */
 } lm_status;
 
+/* The exit code of a run that failed because the disk is full, where it was asked not to wait. */
+enum { LM_EXIT_NO_ROOM = 5 };
+
 typedef struct lm_error {
     lm_status code;
     int exit_code; /* the process's exit code where it is not `code`; 0: it is */

@@ -10,6 +10,7 @@
 #include "sweep/spawn.h"
 #include "sweep/worker.h"
 #include "view/page.h"
+#include "view/sweep.h"
 
 typedef struct request {
     const char *config, *join;
@@ -155,7 +156,7 @@ static lm_status work(lm_sweep *s, const request *r, lm_error *err) {
     lm_status status = lm_sweep_begin(s, err);
     if (status == LM_OK) {
         status = lm_worker_run(s, &o, err);
-        if (status == LM_OK || status == LM_ERR_RUNTIME) {
+        if (status == LM_OK || (status == LM_ERR_RUNTIME && lm_view_sweep_is(s->options.dir))) {
             write_page(s);
             (void)print_results(s, &aside);
         }

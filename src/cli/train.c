@@ -14,7 +14,7 @@ typedef struct request {
     lm_option_optional resume;
     lm_option_texts set, unset;
     lm_machine_options machine;
-    int64_t until;
+    int64_t until, wait_for_room;
     bool no_final_checkpoint, quiet, profile, dry_run, print_config, print_schema, print_reference;
 } request;
 
@@ -37,6 +37,10 @@ static const lm_option options[] = {
      "write no checkpoint at the end of the run (checkpoint.final = false): for trials of which "
      "only the losses are wanted",
      LM_STORED(request, no_final_checkpoint)},
+    {"wait-for-room", "SECONDS",
+     "when the disk is full at the end of the run, wait so long and then exit with 5; without it, "
+     "wait until there is room",
+     LM_STORED(request, wait_for_room), .count = {.by_default = -1, .most = 1000000000}},
     LM_OPTION_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
     {"quiet", NULL, "no progress; warnings and errors only", LM_STORED(request, quiet)},
@@ -133,6 +137,8 @@ static lm_status run(const void *given, lm_error *err) {
                            .resume = r->resume.given,
                            .resume_from = r->resume.text,
                            .until = r->until,
+                           .gives_up = r->wait_for_room >= 0,
+                           .waits = (double)r->wait_for_room,
                            .started = lm_clock_seconds(),
                            .quiet = r->quiet,
                            .profile = r->profile};
@@ -154,6 +160,8 @@ static lm_status run(const void *given, lm_error *err) {
         /* In `lmtrain ... 2>&1 | tee log` Ctrl-C may end tee first: the run must still save. */
         signal(SIGPIPE, SIG_IGN);
         status = lm_train_run(&s, err);
+        if (status == LM_ERR_RUNTIME && err->no_room && r->wait_for_room >= 0)
+            err->exit_code = LM_EXIT_NO_ROOM;
     }
 out:
     lm_text_free(&t);

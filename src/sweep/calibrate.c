@@ -1,5 +1,5 @@
 /* How many trials at once, on how many threads each: measured, by running the first trial of the
- * sweep a few ways for about a second each. */
+ * sweep a few ways for about a second each, or until a step of it ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,12 +16,14 @@
 #include "base/file.h"
 #include "base/numbers.h"
 #include "machine/cpu.h"
+#include "machine/stop.h"
 #include "report/metrics.h"
 #include "sweep/directory.h"
 #include "sweep/spawn.h"
 #include "sweep/worker.h"
 
-#define MEASURE_SECONDS 1.2
+#define MEASURE_SECONDS 1.2  /* of each way */
+#define LONGEST_SECONDS 30.0 /* until each of the trials has made a step */
 enum { MOST_AT_ONCE = 256 };
 
 /* ---- CPUs -------------------------------------------------------------------------------------*/
@@ -119,6 +122,7 @@ static lm_status begin_one(measured *m, const lm_worker *w, int threads, int ind
         int fd = open("/dev/null", O_RDWR);
         for (int i = 0; fd >= 0 && i < 3; i++) dup2(fd, i);
         setpgid(0, 0);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(1);
         execvp(a.program, a.items);
         _exit(LM_ERR_RUNTIME);
@@ -130,56 +134,94 @@ static lm_status begin_one(measured *m, const lm_worker *w, int threads, int ind
     return status;
 }
 
-/* Tokens a second of all of them; *ended: they ended before their time was over, so that speed
- * matters less than starting. */
-static lm_status measure(const lm_worker *w, int at_once, int threads, double *speed, bool *ended,
+/* Waits for the trials that run until `seconds` from now; how many of them still run. */
+static int wait_for(lm_worker *w, measured *m, double seconds) {
+    double until = lm_clock_seconds() + seconds;
+    int left;
+    do {
+        struct timespec t = {.tv_nsec = 5000000};
+        lm_error aside;
+        nanosleep(&t, NULL);
+        left = 0;
+        for (int i = 0; i < m->count; i++) {
+            if (m->pids[i] > 0 && waitpid(m->pids[i], NULL, WNOHANG) == m->pids[i]) m->pids[i] = 0;
+            left += m->pids[i] > 0;
+        }
+        (void)lm_worker_beat(&w->file, &aside);
+    } while (left > 0 && lm_clock_seconds() < until && lm_stop_pending() == 0);
+    return left;
+}
+
+/* Tokens a second of all that run; 0: one of them has made no step yet. */
+static double speed_of(const measured *m) {
+    double sum = 0;
+    for (int i = 0; i < m->count; i++) {
+        double speed = read_speed(m->dirs[i]);
+        if (speed <= 0 && m->pids[i] > 0) return 0;
+        sum += speed;
+    }
+    return sum;
+}
+
+static void stop(measured *m) {
+    for (int i = 0; i < m->count; i++) {
+        if (m->pids[i] > 0) {
+            kill(m->pids[i], SIGKILL);
+            waitpid(m->pids[i], NULL, 0);
+        }
+        remove_run(m->dirs[i]);
+        free(m->dirs[i]);
+    }
+}
+
+/* *speed: tokens a second of all of them, 0 when it is not known; *ended: they ended before their
+ * time was over, so that speed matters less than starting. */
+static lm_status measure(lm_worker *w, int at_once, int threads, double *speed, bool *ended,
                          lm_error *err) {
     measured m = {.count = 0};
     lm_status status = LM_OK;
-    double until = lm_clock_seconds() + MEASURE_SECONDS;
+    double started = lm_clock_seconds();
     for (int i = 0; i < at_once && status == LM_OK; i++)
         status = begin_one(&m, w, threads, i, at_once, err);
-    int left = m.count;
-    while (left > 0 && lm_clock_seconds() < until) {
-        struct timespec t = {.tv_nsec = 5000000};
-        for (int i = 0; i < m.count; i++)
-            if (m.pids[i] > 0 && waitpid(m.pids[i], NULL, WNOHANG) == m.pids[i]) {
-                m.pids[i] = 0;
-                left--;
-            }
-        nanosleep(&t, NULL);
+    int left = wait_for(w, &m, MEASURE_SECONDS);
+    *speed = speed_of(&m);
+    while (left > 0 && *speed <= 0 && lm_stop_pending() == 0 &&
+           lm_clock_seconds() < started + LONGEST_SECONDS) {
+        left = wait_for(w, &m, 0.1);
+        *speed = speed_of(&m);
     }
     *ended = left == 0;
-    *speed = 0;
-    for (int i = 0; i < m.count; i++) {
-        if (m.pids[i] > 0) {
-            kill(m.pids[i], SIGKILL);
-            waitpid(m.pids[i], NULL, 0);
-        }
-        *speed += read_speed(m.dirs[i]);
-        remove_run(m.dirs[i]);
-        free(m.dirs[i]);
-    }
+    stop(&m);
     return status;
 }
 
+static void tell(int at_once, int threads, double speed) {
+    fprintf(stderr, "%d trial%s at once, %d thread%s each: ", at_once, at_once == 1 ? "" : "s",
+            threads, threads == 1 ? "" : "s");
+    if (speed > 0)
+        fprintf(stderr, "%.0f tokens/s\n", speed);
+    else
+        fprintf(stderr, "not known, no step ended in %.0f s\n", LONGEST_SECONDS);
+}
+
+/* Where nothing is known, steps take long: one trial at a time, which takes the least memory. */
 static lm_status calibrate(lm_worker *w, int cpus, lm_error *err) {
-    double best = -1;
-    for (int threads = 1; threads <= cpus; threads *= 2) {
+    double best = 0;
+    w->threads = cpus;
+    w->parallel = 1;
+    for (int threads = 1; threads <= cpus && lm_stop_pending() == 0; threads *= 2) {
         int at_once = (int)lm_min(cpus / threads, MOST_AT_ONCE);
         double speed;
         bool ended;
         lm_status status = measure(w, at_once, threads, &speed, &ended, err);
         if (status != LM_OK) return status;
-        if (speed > best) {
+        if (speed > best || ended) {
             best = speed;
             w->threads = threads;
             w->parallel = at_once;
         }
-        if (!w->quiet && !ended)
-            fprintf(stderr, "%d trials at once, %d thread%s each: %.0f tokens/s\n", at_once,
-                    threads, threads == 1 ? "" : "s", speed);
         if (ended) break;
+        if (!w->quiet && lm_stop_pending() == 0) tell(at_once, threads, speed);
     }
     return LM_OK;
 }

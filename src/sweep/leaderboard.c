@@ -184,6 +184,17 @@ lm_status lm_leaderboard_write(const lm_sweep *s, const lm_journals *j, bool las
     return status;
 }
 
+/* What the worst of a setting's trials is. */
+static const char *worst_state(const lm_sweep *s, const lm_journals *j, const lm_rank *r) {
+    lm_task_state worst = LM_TASK_DONE;
+    for (int64_t k = 0; k < s->options.n_seeds; k++) {
+        const lm_result *result =
+            lm_journals_result(j, r->setting * s->options.n_seeds + k, r->rung);
+        if (result->state != LM_TASK_OPEN && result->state < worst) worst = result->state;
+    }
+    return worst == LM_TASK_FAILED ? "failed" : "diverged";
+}
+
 void lm_leaderboard_print(const lm_sweep *s, const lm_journals *j, int rows, lm_text *out) {
     int64_t n;
     lm_rank *ranks = lm_leaderboard_rank(s, j, &n);
@@ -204,7 +215,7 @@ void lm_leaderboard_print(const lm_sweep *s, const lm_journals *j, int rows, lm_
         if (isfinite(r->mean))
             lm_text_printf(out, "%-8.4f %-8s %-17s  ", r->mean, error, difference);
         else
-            lm_text_printf(out, "%-8s %-8s %-17s  ", "diverged", "", "");
+            lm_text_printf(out, "%-8s %-8s %-17s  ", worst_state(s, j, r), "", "");
         lm_sweep_describe(s, r->setting, out);
         lm_text_append(out, "\n", 1);
     }

@@ -191,6 +191,17 @@ static void end_failed(lm_worker *w, lm_slot *slot, lm_result *r) {
     give_up(w, slot, why, r);
 }
 
+/* The disk is full: no result. Whoever makes room goes on. */
+static void stop_without_room(lm_worker *w, const lm_slot *slot) {
+    char tail[1200];
+    if (w->status != LM_OK) return;
+    read_tail(w, slot->task.trial, tail, sizeof tail);
+    w->status = lm_error_set(&w->why, LM_ERR_RUNTIME,
+                             "trial %lld: %-s\nthe disk is full: make room and go on with: lmtrain"
+                             " sweep --join %s",
+                             (long long)slot->task.trial, tail, w->sweep->options.dir);
+}
+
 /* A trial that failed because its data cannot be opened fails as often as it is tried, and the
  * others with it: that is told by opening the data here, too. */
 static bool lacks_data(const lm_worker *w, const lm_slot *slot) {
@@ -219,6 +230,9 @@ void lm_slot_end(lm_worker *w, lm_slot *slot, int status) {
         slot->taken = false;
     } else if (code == LM_ERR_USAGE) {
         stop_sweep(w, slot);
+        slot->taken = false;
+    } else if (code == LM_EXIT_NO_ROOM) {
+        stop_without_room(w, slot);
         slot->taken = false;
     } else if (lm_stop_pending() != 0 || w->status != LM_OK) {
         slot->taken = false; /* it was asked to stop, and saved */

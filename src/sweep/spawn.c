@@ -51,6 +51,12 @@ lm_status lm_trial_arguments_make(lm_trial_arguments *a, const lm_sweep *s,
     if (start->dir) {
         a->items[n++] = "--set";
         a->items[n++] = "checkpoint.every=0";
+        a->items[n++] = "--set";
+        a->items[n++] = "log.metrics_every=1";
+    }
+    if (start->worker) {
+        a->items[n++] = "--wait-for-room";
+        a->items[n++] = "60";
     }
     if (start->worker && !start->keep && start->until == 0) a->items[n++] = "--no-final-checkpoint";
     if (!start->worker || (!start->dir && lm_file_exists(a->dir))) a->items[n++] = "--resume";

@@ -227,7 +227,7 @@ int64_t lm_budget_steps(const lm_length *budget, const lm_budget_costs *c) {
         amount = 0.99 * (amount - c->fixed - s->evaluation - s->checkpoint); /* those of the end */
     }
     steps = each > 0 ? floor(amount / each * (1 + 1e-12)) : 0;
-    return steps >= 1 ? (int64_t)fmin(steps, (double)LM_CHECKPOINT_MAX_STEP) : 1;
+    return steps >= 1 ? (int64_t)fmin(steps, (double)LM_CHECKPOINT_MAX_STEP + 1) : 1;
 }
 
 void lm_budget_print(const lm_config *c, const lm_train_speed *s, lm_text *out) {
@@ -259,11 +259,16 @@ void lm_budget_print(const lm_config *c, const lm_train_speed *s, lm_text *out) 
                 lm_line_duration(a, sizeof a, steps + evaluating + saving),
                 lm_line_duration(b, sizeof b, steps), lm_line_duration(d, sizeof d, evaluating),
                 evaluations, lm_line_duration(e, sizeof e, saving), checkpoints);
-    if (s->share < UNDISTURBED)
+    if (s->share < UNDISTURBED && s->slowed >= 1.05)
         lm_text_say(out,
                     "          this machine does other work, taken to go on: the threads had %.0f%%"
                     " of the time, so that steps took %.2g times as long\n",
                     100 * s->share, s->slowed);
+    else if (s->share < UNDISTURBED)
+        lm_text_say(out,
+                    "          this machine does other work: the threads had %.0f%% of the time,"
+                    " but the steps took no longer for it\n",
+                    100 * s->share);
 }
 
 /* Steps of the run that is to be resumed, when it began within the same budget; 0: it did not. */
@@ -320,6 +325,11 @@ lm_status lm_train_budget(const lm_train_settings *s, int64_t *steps, lm_train_s
     costs.speed = *speed;
     if (s->started > 0) costs.fixed = lm_clock_seconds() - s->started;
     status = find_steps(c, &budget, costs, steps, err);
+    if (status == LM_OK && *steps > LM_CHECKPOINT_MAX_STEP)
+        status = lm_error_set(err, LM_ERR_USAGE,
+                              "train.budget: %s comes to more than %lld steps, the most that a run"
+                              " can take",
+                              c->train.budget, (long long)LM_CHECKPOINT_MAX_STEP);
 out:
     lm_trainer_free(&t);
     return status;

@@ -41,7 +41,8 @@ typedef struct lm_budget_costs {
     double step_tokens, step_flops;
 } lm_budget_costs;
 
-/* The steps that the budget comes to, at least 1. */
+/* The steps that the budget comes to, at least 1; more than a run can take come out as
+ * LM_CHECKPOINT_MAX_STEP + 1. */
 int64_t lm_budget_steps(const lm_length *budget, const lm_budget_costs *c);
 
 /* Lines of the plan: the speed, and the time that the run will take. */

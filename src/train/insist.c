@@ -2,6 +2,7 @@
  * be lost otherwise. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -30,16 +31,21 @@ static void wait_a_while(const lm_trainer *t, double seconds, int before) {
     }
 }
 
+/* Seconds. */
+static double patience(const lm_trainer *t) {
+    return t->settings->gives_up ? t->settings->waits : (double)INFINITY;
+}
+
 /* What could be deleted: older checkpoints of this run are the nearest. */
 static void tell(lm_trainer *t, const char *what, const lm_error *err) {
-    char older[32];
+    char older[32], most[64] = "until there is room";
     uint64_t all = lm_checkpoint_bytes(t->dir.checkpoints);
     uint64_t newest = t->saved ? lm_file_size(t->saved) : 0;
     lm_text line = {0};
     lm_text_say(&line, "warning: step %" PRId64 ": %s cannot be written: %-s\n", t->state.step,
                 what, err->message);
-    lm_text_say(&line,
-                "waiting until there is room: delete files on the filesystem that holds %s%s",
+    if (t->settings->gives_up) snprintf(most, sizeof most, "%.0f s for room", t->settings->waits);
+    lm_text_say(&line, "waiting %s: delete files on the filesystem that holds %s%s", most,
                 t->dir.path, t->saved && all > newest ? ", for example" : "");
     if (t->saved && all > newest)
         lm_text_say(&line, " the older checkpoints of this run (%s): all but %s",
@@ -52,7 +58,10 @@ static void tell(lm_trainer *t, const char *what, const lm_error *err) {
     lm_text_free(&line);
 }
 
-static lm_status give_up(const lm_trainer *t, lm_error *err) {
+static lm_status give_up(const lm_trainer *t, double waited, lm_error *err) {
+    if (waited >= patience(t))
+        return lm_error_prefix(err, "gave up waiting for room after %.0f s, after step %" PRId64,
+                               waited, t->state.step);
     return lm_error_prefix(err, "gave up waiting for room, by signal %d, after step %" PRId64,
                            lm_stop_pending(), t->state.step);
 }
@@ -65,8 +74,9 @@ lm_status lm_trainer_insist(lm_trainer *t, const char *what,
     if (status == LM_OK || !err->no_room) return status;
     tell(t, what, err);
     while (status != LM_OK && err->no_room) {
-        if (gives_up(before)) return give_up(t, err);
-        wait_a_while(t, pause, before);
+        double waited = lm_clock_seconds() - began;
+        if (gives_up(before) || waited >= patience(t)) return give_up(t, waited, err);
+        wait_a_while(t, fmin(pause, patience(t) - waited), before);
         pause = fmin(2 * pause, LONGEST_PAUSE);
         status = write(t, err);
     }

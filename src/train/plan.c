@@ -180,14 +180,15 @@ lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err) {
     char need[32], have[32];
     lm_status status = lm_setup_check_memory(s, err);
     if (status != LM_OK) return status;
-    if (p->disk > disk)
-        return lm_error_set(err, LM_ERR_RUNTIME,
-                            "%s: checkpoints need up to %s of disk, %s are available, counting"
-                            " what this run's old checkpoints already use: lower"
-                            " checkpoint.keep_last or choose another run.dir",
-                            s->config->run.dir, lm_text_bytes(need, sizeof need, (double)p->disk),
-                            lm_text_bytes(have, sizeof have, (double)disk));
-    return LM_OK;
+    if (p->disk <= disk) return LM_OK;
+    lm_error_set(err, LM_ERR_RUNTIME,
+                 "%s: checkpoints need up to %s of disk, %s are available, counting what this run's"
+                 " old checkpoints already use: lower checkpoint.keep_last or choose another"
+                 " run.dir",
+                 s->config->run.dir, lm_text_bytes(need, sizeof need, (double)p->disk),
+                 lm_text_bytes(have, sizeof have, (double)disk));
+    err->no_room = true;
+    return err->code;
 }
 
 int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_PARTS]) {

@@ -37,12 +37,15 @@ typedef struct lm_train_settings {
     const char *config_path; /* the config's file, for a warning; NULL: not said */
     bool run_dir_given;      /* run.dir was given beside the file: no warning */
     int64_t until;           /* pause after this step, with a checkpoint; 0: train to the end */
-    lm_train_speed speed;    /* for the plan, when it has been measured already */
-    double started;          /* lm_clock_seconds() when the command began; 0: with the run */
-    bool quiet;              /* warnings and errors only */
-    bool profile;            /* measure where the time of the steps goes */
-    int threads;             /* 0: the config's run.threads */
-    lm_isa_mask isas;        /* instruction sets that may be used */
+    bool gives_up;           /* where the disk is full at the end: after `waits` seconds; else it
+                                waits until there is room */
+    double waits;
+    lm_train_speed speed; /* for the plan, when it has been measured already */
+    double started;       /* lm_clock_seconds() when the command began; 0: with the run */
+    bool quiet;           /* warnings and errors only */
+    bool profile;         /* measure where the time of the steps goes */
+    int threads;          /* 0: the config's run.threads */
+    lm_isa_mask isas;     /* instruction sets that may be used */
 } lm_train_settings;
 
 lm_status lm_train_run(const lm_train_settings *s, lm_error *err);

@@ -142,6 +142,32 @@ full_at_end() {
 }
 scenario check "--resume on a full disk is refused, and the run loses nothing" with_disk full_at_end
 
+gives_up_soon() {
+    local pid
+    begun --wait-for-room 1
+    ends 5 && grep -q "gave up waiting for room after 1 s, after step 2500" full.out || { cat full.out; return 1; }
+    all_good || return 1
+    rm disk/ballast
+    exits_saying 0 "finished: disk/run" "$lmtrain" "${narrow[@]}" --resume
+}
+scenario check "--wait-for-room ends the wait with exit code 5, and --resume goes on" with_disk gives_up_soon
+
+# 64 KB are left: enough for a sweep's own files, not for a checkpoint.
+full_sweep() {
+    sed 's/"dir": "disk.run"/"dir": "x"/' small.json >base.json
+    echo '{"sweep": {"dir": "disk/sweep", "method": "grid", "parallel": 1, "threads": 1}, "base": "base.json",
+        "space": {"optimizer.lr": [1e-3, 2e-3]}}' >sweep.json
+    "$lmtrain" sweep --config sweep.json --trial 0 --quiet >out 2>&1 || return 1
+    fill
+    truncate -s -64k disk/ballast
+    exits_saying 1 "make room and go on with: lmtrain sweep --join disk/sweep" \
+        "$lmtrain" sweep --config sweep.json --quiet || return 1
+    rm disk/ballast
+    exits 0 "$lmtrain" sweep --join disk/sweep --quiet || return 1
+    [ "$(grep -c ,finished, disk/sweep/leaderboard.csv)" -eq 3 ] || { cat disk/sweep/leaderboard.csv; return 1; }
+}
+scenario check "a sweep on a full disk stops and says so; no trial counts as failed" with_disk full_sweep
+
 left_over() {
     # Killed in writing: what it left would take the room that the next checkpoint needs.
     train --quiet --set train.steps=20 || return 1

@@ -147,6 +147,7 @@ bad_ends() {
     check "a trial that fails is named, and the others go on" exits_saying 1 "1 trials failed" \
         "$lmtrain" sweep --config fails.json --parallel 1
     check "what it said is in the warning" says "trial 1 failed: exit code"
+    check "its setting is shown as failed" grep -q "failed  *optimizer.lr = 0.001" out
     check "the others have results" test "$(grep -c ,finished, fails/leaderboard.csv)" -eq 2
 }
 scenario bad_ends

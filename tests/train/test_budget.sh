@@ -25,6 +25,8 @@ of_tokens() {
     check "the same steps without a budget make the same run" same_run
     check "a larger budget goes on with a finished run" \
         exits_saying 0 "train.steps: 23 -> 39" within "10k tokens" --resume
+    check "a budget of more steps than a run can take is refused" exits_saying 2 "comes to more than 9999999999 steps" \
+        within "9000T tokens"
 }
 same_run() {
     mv run budget
