@@ -290,10 +290,12 @@ void lm_parser_groups(lm_parser *p, const lm_key *k, const char *below, const ch
 static void refuse_moot(lm_parser *p, const char *place, int64_t i, int k) {
     const lm_section *s = lm_section_find("optimizer");
     lm_group *g = &p->config->groups.items[i];
-    const char *optimizer = lm_optimizer_name(lm_group_options(p->config, i).kind);
+    const lm_optimizer_options o = lm_group_options(p->config, i);
+    const char *optimizer = lm_optimizer_name(o.kind);
     lm_text path = {0}, why = {0};
     lm_text_printf(&path, "optimizer.groups.%s.%s", g->name, lm_key_name(&s->keys[k]));
-    lm_text_printf(&why, "has no effect when its name is %s", optimizer);
+    lm_text_printf(&why, "has no effect when its name is %s%s", optimizer,
+                   o.lazy ? " and lazy is true" : "");
     p->no_memory |= path.failed || why.failed;
     bool own = g->given >> index_of(s, find_key(s, "name")) & 1;
     if (!own && p->origins[lm_key_find("optimizer.groups")].source == 0 &&

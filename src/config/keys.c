@@ -7,6 +7,7 @@
 
 #include "config/keys/rows.h"
 #include "config/schedules.h"
+#include "config/tables.h"
 
 static void *member(const lm_key *k, lm_config *c) {
     return (char *)c + k->offset;
@@ -157,12 +158,16 @@ void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const 
     case LM_KEY_NUMBERS:
         write_numbers(p, w, name);
         break;
+    case LM_KEY_TABLES:
+        lm_tables_write(p, w, name);
+        break;
     }
 }
 
 void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to) {
     size_t size = k->type == LM_KEY_BOOLEAN  ? sizeof(bool)
                   : k->type == LM_KEY_CHOICE ? sizeof(int)
+                  : k->type == LM_KEY_TABLES ? sizeof(lm_ngram_tables)
                                              : sizeof(int64_t); /* as of a double */
     LM_ASSERT(k->type != LM_KEY_STRING && k->type != LM_KEY_SOURCES && !lm_key_has_parts(k) &&
               k->type != LM_KEY_LENGTH && k->type != LM_KEY_NUMBERS);
@@ -204,6 +209,9 @@ void lm_key_describe(const lm_key *k, lm_text *out) {
     case LM_KEY_SCHEDULE:
         lm_text_printf(out, "an object {\"shape\": ..., ...} or a shape: ");
         lm_text_list(out, lm_schedule_short_name);
+        break;
+    case LM_KEY_TABLES:
+        lm_tables_describe(out);
         break;
     case LM_KEY_CHOICE:
         lm_text_printf(out, "one of: ");
@@ -325,6 +333,8 @@ bool lm_key_take(const lm_key *k, lm_config *c, const lm_json_node *value) {
     } else if (k->type == LM_KEY_CHOICE && value->kind == LM_JSON_STRING &&
                lm_key_choice(k, value->string) >= 0) {
         lm_key_set_number(k, c, lm_key_choice(k, value->string));
+    } else if (k->type == LM_KEY_TABLES) {
+        return lm_tables_take(member(k, c), value);
     } else {
         return false;
     }
@@ -362,6 +372,8 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
     case LM_KEY_NUMBERS: /* none */
         *(lm_number_list *)member(k, c) = (lm_number_list){0};
         break;
+    case LM_KEY_TABLES:
+        return lm_tables_parse(member(k, c), literal);
     case LM_KEY_SCHEDULE: /* none */
         *(lm_schedule *)member(k, c) = (lm_schedule){0};
         break;

@@ -24,7 +24,8 @@ typedef enum lm_key_type {
     LM_KEY_GROUPS,   /* lm_group_list: an object of objects */
     LM_KEY_SCHEDULE, /* lm_schedule: an object, or the name of its shape; absent by default */
     LM_KEY_LENGTH,   /* lm_length, in steps, tokens or a share of the run: a number or a string */
-    LM_KEY_NUMBERS   /* lm_number_list: a list of numbers in the range, or one */
+    LM_KEY_NUMBERS,  /* lm_number_list: a list of numbers in the range, or one */
+    LM_KEY_TABLES    /* lm_ngram_tables: a list of objects */
 } lm_key_type;
 
 typedef struct lm_key {
@@ -52,7 +53,8 @@ typedef struct lm_key {
      * is an error to give it, and the message names the keys that decide it and their values. */
     bool (*applies)(const lm_config *c);
     const char *depends, *depends_too; /* paths of those keys; the second may be NULL */
-    const char *trials; /* values of a number, separated by spaces: see lm_key_trial */
+    const char *trials; /* values of a number, or of tables without blanks, separated by spaces: see
+                           lm_key_trial */
     const char *help;
 } lm_key;
 
@@ -125,9 +127,9 @@ bool lm_key_takes_string(const lm_key *k); /* as JSON: text that is no choice */
 bool lm_key_is_empty(const lm_key *k, const lm_config *c);
 
 /* Literal i of those that tests and bench try: every choice; false and true; the default of a
- * number and then its trials, which switch something on. NULL past the end, and for keys of which
- * nothing is tried. Overwrites room, where the literal may be. */
-enum { LM_TRIAL_SIZE = 24 };
+ * number, or of tables, and then its trials, which switch something on. NULL past the end, and for
+ * keys of which nothing is tried. Overwrites room, where the literal may be. */
+enum { LM_TRIAL_SIZE = 64 };
 const char *lm_key_trial(const lm_key *k, int i, char room[LM_TRIAL_SIZE]);
 
 /* Is x in the key's range, and whole when the key is an integer? */

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "config/keys.h"
 #include "config/schedules.h"
+#include "config/tables.h"
 
 /* ---- the config itself ------------------------------------------------------------------------*/
 
@@ -134,6 +135,13 @@ static void write_numbers(const lm_key *k, lm_json_writer *w) {
     lm_json_end(w);
 }
 
+static void write_trials(const lm_key *k, lm_json_writer *w) {
+    char comment[128];
+    if (!k->trials) return; /* tests/support/run.sh reads it */
+    snprintf(comment, sizeof comment, "tests try %s", k->trials);
+    lm_json_string(w, "$comment", comment);
+}
+
 static void write_property(const lm_key *k, lm_json_writer *w) {
     static const char *const types[] = {
         [LM_KEY_INTEGER] = "integer", [LM_KEY_REAL] = "number",   [LM_KEY_BOOLEAN] = "boolean",
@@ -148,6 +156,13 @@ static void write_property(const lm_key *k, lm_json_writer *w) {
     }
     if (k->type == LM_KEY_SCHEDULE) {
         lm_schedule_write_schema(k, w);
+        lm_json_end(w);
+        return;
+    }
+    if (k->type == LM_KEY_TABLES) {
+        lm_tables_write_schema(w);
+        write_trials(k, w);
+        write_default(k, w);
         lm_json_end(w);
         return;
     }
@@ -171,11 +186,7 @@ static void write_property(const lm_key *k, lm_json_writer *w) {
         for (int i = 0; k->choice(i); i++) lm_json_string(w, NULL, k->choice(i));
         lm_json_end(w);
     }
-    if (k->trials) { /* tests/support/run.sh reads it */
-        char comment[64];
-        snprintf(comment, sizeof comment, "tests try %s", k->trials);
-        lm_json_string(w, "$comment", comment);
-    }
+    write_trials(k, w);
     if (k->required) {
         lm_json_integer(w, "minLength", 1);
     } else {

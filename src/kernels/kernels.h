@@ -300,6 +300,11 @@ typedef struct lm_adam_coefficients {
  * p = p - (lr*(m*inv_correction1)) / (sqrt(v*inv_correction2) + eps). m, v, p in place. */
 typedef void lm_kernel_adam_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,
                                 float *v, float *p);
+/* Where g > 0 or g < 0, with m = g': v as above; decay with u = g';
+ * p = p - (lr*g') / (sqrt(v*inv_correction2) + eps). Elsewhere v and p stay as they are. In
+ * place. */
+typedef void lm_kernel_adam_lazy_f32(int64_t n, const lm_adam_coefficients *c, const float *g,
+                                     float *v, float *p);
 /* m, v as above; s = fma(rest3, g' - s, s); u = fma(alpha, s, m*inv_correction1); decay with u;
  * p = p - (lr*u) / (sqrt(v*inv_correction2) + eps) (Pagliardini et al. 2024). m, s, v, p in
  * place. */
@@ -365,6 +370,7 @@ typedef double lm_kernel_peak_bf16(int64_t iterations);
     X(isa, momentum_f32)           \
     X(isa, mean_momentum_f32)      \
     X(isa, adam_f32)               \
+    X(isa, adam_lazy_f32)          \
     X(isa, ademamix_f32)           \
     X(isa, lion_f32)               \
     X(isa, peak_f32)               \

@@ -224,6 +224,10 @@ static void adam_f32(const lm_kernels *table, const lm_kernel_call *c) {
     const lm_adam_coefficients a = adam_coefficients(c);
     table->adam_f32(c->n, &a, c->b[G], c->b[M], c->b[V], c->b[P]);
 }
+static void adam_lazy_f32(const lm_kernels *table, const lm_kernel_call *c) {
+    const lm_adam_coefficients a = adam_coefficients(c);
+    table->adam_lazy_f32(c->n, &a, c->b[G], c->b[V], c->b[P]);
+}
 static void ademamix_f32(const lm_kernels *table, const lm_kernel_call *c) {
     const lm_adam_coefficients a = adam_coefficients(c);
     table->ademamix_f32(c->n, &a, c->b[G], c->b[M], c->b[SLOW], c->b[V], c->b[P]);
@@ -337,6 +341,8 @@ const lm_kernel_row lm_kernel_list[] = {
     ROW(mean_momentum_f32, VECTOR, 1, 0, [G] = READ(of_n), [M] = UPDATE(of_n), [Y] = WRITE(of_n)),
     ROW(adam_f32, VECTOR, 2, 0,
         [G] = READ(of_n), [M] = UPDATE(of_n), [V] = UPDATE(of_n), [P] = UPDATE(of_n)),
+    ROW(adam_lazy_f32, VECTOR, 2, 0,
+        [G] = READ(of_n), [V] = UPDATE(of_n), [P] = UPDATE(of_n)),
     ROW(ademamix_f32, VECTOR, 2, 0,
         [G] = READ(of_n), [M] = UPDATE(of_n), [SLOW] = UPDATE(of_n), [V] = UPDATE(of_n),
         [P] = UPDATE(of_n)),

@@ -154,7 +154,8 @@ static void append(lm_decoder *d, int64_t i, int64_t number, int32_t token) {
     if (o->document_mask && token == o->document_token) s->document = s->length;
     if (o->document_mask) documents[i] = (int32_t)s->document;
     d->tokens[i] = token;
-    d->places[i] = (pass_place){.cache = s->cache, .position = s->length};
+    d->places[i] =
+        (pass_place){.cache = s->cache, .position = s->length, .token = s->tokens + s->length};
     s->tokens[s->length++] = token;
 }
 

@@ -25,6 +25,8 @@ static lm_status allocate(lm_model *m, const lm_model_plan *plan, lm_error *err)
     m->rows = calloc((size_t)m->n_rows, sizeof *m->rows);
     if (!m->rows) return lm_error_no_memory(err, NULL);
     lm_model_params(&m->o, m->rows, &total);
+    m->lines = calloc((size_t)m->n_rows, sizeof *m->lines);
+    if (!m->lines) return lm_error_no_memory(err, NULL);
     if ((status = lm_arena_init(&m->weights, plan->weights, "weights", err)) != LM_OK) goto out;
     if (training &&
         (status = lm_arena_init(&m->gradients, plan->gradients, "gradients", err)) != LM_OK)
@@ -86,6 +88,7 @@ void lm_model_free(lm_model *m) {
     lm_arena_free(&m->gradients);
     lm_arena_free(&m->rounded);
     lm_arena_free(&m->activations);
+    free(m->lines);
     free(m->rows);
     free(m);
 }
@@ -120,6 +123,7 @@ void lm_model_init(lm_model *m, uint64_t seed) {
  * not the head too, are only ever added to: they must begin at zero. */
 static bool begins_at_zero(const lm_model *m, const lm_param *row) {
     bool head = m->o.tie_embeddings && row->offset == m->params.offset[LM_P_WTE];
+    if (row->role == LM_ROLE_TABLE) return false; /* begin_tables */
     return row->ndim < 2 || (row->offset < lm_param_layers_begin(m) && !head);
 }
 
@@ -143,9 +147,41 @@ static void clear(const lm_model *m, float *x, int64_t count) {
         lm_pool_run(m->compute->pool, lm_divide_up(count, CHUNK), clear_task, &j);
 }
 
+/* Tables begin at 0. Of the model's own gradients it is known which lines are not. */
+static void begin_tables(lm_model *m) {
+    bool own = m->gradients_at == lm_model_gradients(m);
+    for (int64_t k = 0; k < m->o.ngram_tables.count; k++) {
+        lm_line_set *set = &m->table_lines[k];
+        float *x = lm_param_at(m, m->gradients_at, (lm_param_id)(LM_P_NGRAM + k), 0);
+        if (!own || m->all_lines)
+            clear(m, x, set->lines * m->o.d_model);
+        else
+            lm_ngram_clear(m->compute, set, m->o.d_model, x);
+        if (own) lm_line_set_clear(set);
+    }
+    if (own) m->all_lines = false;
+}
+
+/* Tables are the last rows. */
+static void list_lines(lm_model *m) {
+    lm_lines *at = m->lines + m->n_rows - m->o.ngram_tables.count;
+    for (int64_t k = 0; k < m->o.ngram_tables.count; k++)
+        at[k] = m->all_lines ? (lm_lines){0} : lm_line_set_list(&m->table_lines[k]);
+}
+
+const lm_lines *lm_model_lines(const lm_model *m) {
+    return m->lines;
+}
+
+void lm_model_touch_all(lm_model *m) {
+    m->all_lines = true;
+    list_lines(m);
+}
+
 void lm_model_begin_gradients(lm_model *m, float *gradients) {
     m->gradients_at = gradients ? gradients : lm_model_gradients(m);
     LM_ASSERT(m->gradients_at);
+    begin_tables(m);
     lm_embedding_clear_rows(&m->embedding_rows);
     for (int64_t i = 0; i < m->n_rows; i++)
         if (begins_at_zero(m, &m->rows[i]))
@@ -158,6 +194,7 @@ void lm_model_end_gradients(lm_model *m) {
     if (m->o.tie_embeddings)
         lm_embedding_add_rows(m->compute, &m->embedding_rows,
                               lm_param_at(m, m->gradients_at, LM_P_WTE, 0));
+    list_lines(m);
 }
 
 void lm_model_begin_step(lm_model *m) {
@@ -186,4 +223,7 @@ float *lm_model_gradients(lm_model *m) {
 }
 int64_t lm_model_total(const lm_model *m) {
     return m->params.total;
+}
+int64_t lm_model_dense(const lm_model *m) {
+    return m->params.dense;
 }

@@ -32,6 +32,7 @@
 
 #include "base/error.h"
 #include "nn/activation.h"
+#include "nn/ngram.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
 #include "ops/compute.h"
@@ -82,6 +83,12 @@ enum {
 
 enum { LM_MODEL_MOST_WIDTH = 131072 }; /* of d_model */
 
+/* N-gram tables (nn/ngram.h), orders rising. */
+typedef struct lm_ngram_tables {
+    int64_t count;
+    lm_ngram_table at[LM_NGRAM_TABLES_MOST]; /* rows 0: one for each n-gram */
+} lm_ngram_tables;
+
 typedef struct lm_model_options {
     int64_t d_model, n_layers, n_heads;
     int64_t n_kv_heads; /* 0: n_heads */
@@ -103,6 +110,7 @@ typedef struct lm_model_options {
     bool qkv_bias;       /* the same, of the projection to queries, keys and values alone */
     bool norm_bias;      /* the same, of LayerNorm alone */
     bool tie_embeddings;
+    lm_ngram_tables ngram_tables; /* added to the embedding, before its norm */
     int64_t window;           /* tokens that one attends to, itself included; 0: all before it */
     double attention_softcap; /* attention scores stay between -this and this; 0: no limit */
     double logit_softcap;     /* the same for the logits */
@@ -112,6 +120,8 @@ typedef struct lm_model_options {
     double init_std;          /* 0: a function of each matrix's inputs */
     int parametrization;      /* lm_parametrization, with what it compares the model's size to: */
     int64_t base_d_model, base_n_layers; /* 0: the model's own */
+    double embedding_std;                /* the same of embeddings; 0: init_std */
+    bool zero_head;     /* an untied head begins at 0: all tokens are equally likely */
     double dropout;     /* training drops this share of the embedding and of each branch's output */
     int recompute;      /* lm_recompute_kind */
     bool document_mask; /* attention and learned positions start anew at each document_token */
@@ -128,7 +138,8 @@ typedef enum lm_param_role {
     LM_ROLE_VECTOR,    /* weights of norms, biases */
     LM_ROLE_EMBEDDING, /* of tokens or positions; the head too, when it is tied */
     LM_ROLE_HIDDEN,    /* a matrix of a layer */
-    LM_ROLE_HEAD       /* the matrix of an untied head */
+    LM_ROLE_HEAD,      /* the matrix of an untied head */
+    LM_ROLE_TABLE      /* of n-grams: a step reaches few of its rows (lm_model_lines) */
 } lm_param_role;
 
 /* Lines of a row that are a matrix of their own: queries, keys, values. */
@@ -175,6 +186,7 @@ int64_t lm_model_params(const lm_model_options *o, lm_param *rows, int64_t *tota
 /* What a run will need, computed before anything is allocated. Memory is in bytes. */
 typedef struct lm_model_plan {
     int64_t parameters; /* scalars; tied weights count once */
+    int64_t tables;     /* those of n-gram tables, which parameters includes */
     /* N of the FLOP convention: the elements of all matrices that are multiplied. That is not the
      * position embedding, and the token embedding only if it is the head too. */
     int64_t matrix_parameters;
@@ -211,6 +223,16 @@ const lm_param *lm_model_rows(const lm_model *m, int64_t *count);
 float *lm_model_weights(lm_model *m);   /* flat [total]; padding between rows stays 0 */
 float *lm_model_gradients(lm_model *m); /* its own, flat [total]; NULL without training */
 int64_t lm_model_total(const lm_model *m);
+/* Elements of a flat array in front of the n-gram tables. */
+int64_t lm_model_dense(const lm_model *m);
+/* [rows] The lines of each row that the model's own gradients reach, after lm_model_end_gradients:
+ * those of a table that the tokens of all passes looked up since passes began to leave their
+ * gradients there, and all of the other rows. All others are exactly 0. Valid until the next
+ * lm_model_begin_gradients. */
+const lm_lines *lm_model_lines(const lm_model *m);
+/* For whoever adds to the model's own gradients beside its passes: any line of a table may have
+ * changed. Then lm_model_lines says so until the next lm_model_begin_gradients. */
+void lm_model_touch_all(lm_model *m);
 /* Call it before a step's first pass: makes bf16 copies of the weights from what they are now. */
 void lm_model_begin_step(lm_model *m);
 

@@ -176,6 +176,31 @@ static void check_document_token(lm_text *problems, const lm_model_options *o) {
                        (long long)(vocab - 1), (long long)o->document_token);
 }
 
+/* Orders rise; a table has as many rows as there are n-grams where none are given, and no more. */
+static void check_ngrams(lm_text *problems, lm_model_options *o) {
+    lm_ngram_tables *t = &o->ngram_tables;
+    LM_ASSERT(t->count <= LM_NGRAM_TABLES_MOST);
+    for (int64_t k = 0; k < t->count; k++) {
+        lm_ngram_table *at = &t->at[k];
+        if (k > 0 && at->order <= t->at[k - 1].order) {
+            problem_separator(problems);
+            lm_text_printf(problems,
+                           "model.ngram_tables: expected rising orders, found %lld after %lld",
+                           (long long)at->order, (long long)t->at[k - 1].order);
+        }
+        if (o->vocab_size == LM_VOCAB_UNKNOWN) continue;
+        int64_t all = lm_ngram_count(o->vocab_size, at->order);
+        if (all > 0 && (at->rows == 0 || at->rows > all)) at->rows = all;
+        if (at->rows > 0) continue;
+        problem_separator(problems);
+        lm_text_printf(problems,
+                       "model.ngram_tables: expected \"rows\" for order %lld, found none, and there"
+                       " are more n-grams of model.vocab_size = %lld tokens than a table has rows"
+                       " (2147483647)",
+                       (long long)at->order, (long long)o->vocab_size);
+    }
+}
+
 /* 4 C as in GPT-2; 8/3 C for the gated kinds, which have three matrices instead of two (Shazeer
  * 2020), rounded up to a multiple of 32 so that kernels have whole tiles. */
 static int64_t default_d_ff(const lm_model_options *o) {
@@ -189,12 +214,14 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     bool sizes = check_sizes(&problems, o), choices = check_choices(&problems, o);
     check_positive(&problems, "norm_eps", o->norm_eps);
     check_range(&problems, "init_std", o->init_std, INFINITY);
+    check_range(&problems, "embedding_std", o->embedding_std, INFINITY);
     check_range(&problems, "attention_softcap", o->attention_softcap, INFINITY);
     check_range(&problems, "logit_softcap", o->logit_softcap, INFINITY);
     check_range(&problems, "label_smoothing", o->label_smoothing, 1);
     check_range(&problems, "z_loss", o->z_loss, INFINITY);
     check_range(&problems, "dropout", o->dropout, 1);
     check_document_token(&problems, o);
+    if (sizes) check_ngrams(&problems, o);
     if (sizes) check_heads(&problems, o);
     if (sizes && choices) {
         if (o->n_kv_heads == 0) o->n_kv_heads = o->n_heads;

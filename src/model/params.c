@@ -6,9 +6,9 @@
 #include "model/parts.h"
 #include "model/transfer.h"
 
-typedef enum scope { BEFORE, LAYER, AFTER } scope;
-typedef enum dim { ONE, C, D, ATT, QKV, F, V, T } dim; /* ONE as `in`: a vector */
-typedef enum init { NORMAL, RESIDUAL, ZEROS, ONES } init;
+typedef enum scope { BEFORE, LAYER, AFTER, TABLES } scope;
+typedef enum dim { ONE, C, D, ATT, QKV, F, V, T, NGRAMS } dim; /* ONE as `in`: a vector */
+typedef enum init { EMBEDDING, NORMAL, RESIDUAL, HEAD, ZEROS, ONES } init;
 static const struct param_row {
     const char *name; /* rows of layer 3 are called "h.3.<name>" */
     scope scope;
@@ -16,8 +16,8 @@ static const struct param_row {
     init init;
     unsigned conditions;
 } table[LM_P_COUNT] = {
-    [LM_P_WTE] = {"wte.weight", BEFORE, V, C, NORMAL, 0},
-    [LM_P_WPE] = {"wpe.weight", BEFORE, T, C, NORMAL, LM_IF_LEARNED},
+    [LM_P_WTE] = {"wte.weight", BEFORE, V, C, EMBEDDING, 0},
+    [LM_P_WPE] = {"wpe.weight", BEFORE, T, C, EMBEDDING, LM_IF_LEARNED},
     [LM_P_LN_E_WEIGHT] = {"ln_e.weight", BEFORE, C, ONE, ONES, LM_IF_EMBEDDING_NORM},
     [LM_P_LN_E_BIAS] = {"ln_e.bias", BEFORE, C, ONE, ZEROS, LM_IF_EMBEDDING_NORM | LM_IF_NORM_BIAS},
     [LM_P_LN_1_WEIGHT] = {"ln_1.weight", LAYER, C, ONE, ONES, 0},
@@ -40,7 +40,16 @@ static const struct param_row {
     [LM_P_MLP_PROJ_BIAS] = {"mlp.proj.bias", LAYER, C, ONE, ZEROS, LM_IF_BIAS},
     [LM_P_LN_F_WEIGHT] = {"ln_f.weight", AFTER, C, ONE, ONES, 0},
     [LM_P_LN_F_BIAS] = {"ln_f.bias", AFTER, C, ONE, ZEROS, LM_IF_NORM_BIAS},
-    [LM_P_LM_HEAD] = {"lm_head.weight", AFTER, V, C, NORMAL, LM_IF_UNTIED},
+    [LM_P_LM_HEAD] = {"lm_head.weight", AFTER, V, C, HEAD, LM_IF_UNTIED},
+#define NGRAM(k) [LM_P_NGRAM + (k)] = {"ngram", TABLES, NGRAMS, C, ZEROS, LM_IF_NGRAMS}
+    NGRAM(0),
+    NGRAM(1),
+    NGRAM(2),
+    NGRAM(3),
+    NGRAM(4),
+    NGRAM(5),
+    NGRAM(6),
+    NGRAM(7),
 };
 
 unsigned lm_model_conditions(const lm_model_options *o) {
@@ -53,14 +62,17 @@ unsigned lm_model_conditions(const lm_model_options *o) {
            (o->position == LM_POSITION_ROPE ? LM_IF_ROPE : 0u) |
            (gated ? LM_IF_GATED : LM_IF_PLAIN) | (o->tie_embeddings ? 0u : LM_IF_UNTIED) |
            (o->qk_norm ? LM_IF_QK_NORM : 0u) | (o->embedding_norm ? LM_IF_EMBEDDING_NORM : 0u) |
-           (o->document_mask ? LM_IF_DOCUMENTS : 0u);
+           (o->document_mask ? LM_IF_DOCUMENTS : 0u) |
+           (o->ngram_tables.count > 0 ? LM_IF_NGRAMS : 0u);
 }
 
 static bool exists(const lm_model_options *o, lm_param_id id) {
+    if (id >= LM_P_NGRAM && id - LM_P_NGRAM >= o->ngram_tables.count) return false;
     return (table[id].conditions & ~lm_model_conditions(o)) == 0;
 }
 
-static int64_t size_of(const lm_model_options *o, dim d) {
+/* Of one dimension of the row `id`. */
+static int64_t size_of(const lm_model_options *o, lm_param_id id, dim d) {
     switch (d) {
     case ONE:
         return 1;
@@ -78,6 +90,8 @@ static int64_t size_of(const lm_model_options *o, dim d) {
         return o->vocab_size;
     case T:
         return o->context_length;
+    case NGRAMS:
+        return o->ngram_tables.at[id - LM_P_NGRAM].rows;
     }
     return 0;
 }
@@ -85,7 +99,7 @@ static int64_t size_of(const lm_model_options *o, dim d) {
 /* Whether this matrix counts in N. The position embedding does no arithmetic, nor does the token
  * embedding if another matrix is the head. */
 static bool is_multiplied(const lm_model_options *o, lm_param_id id) {
-    if (table[id].in == ONE || id == LM_P_WPE) return false;
+    if (table[id].in == ONE || id == LM_P_WPE || table[id].scope == TABLES) return false;
     return id != LM_P_WTE || o->tie_embeddings;
 }
 
@@ -109,7 +123,8 @@ static bool lay_out_scope(const lm_model_options *o, scope s, int64_t at, int64_
         if (table[id].scope != s) continue;
         offsets[id] = -1;
         if (!exists(o, (lm_param_id)id)) continue;
-        if (!lm_count_mul(size_of(o, table[id].out), size_of(o, table[id].in), &count))
+        if (!lm_count_mul(size_of(o, (lm_param_id)id, table[id].out),
+                          size_of(o, (lm_param_id)id, table[id].in), &count))
             return false;
         offsets[id] = at + sum->padded;
         if (!add(count, &sum->scalars)) return false;
@@ -132,7 +147,7 @@ static bool are_sane(const lm_model_options *o) {
 }
 
 bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o) {
-    sums before, layer, after, layers;
+    sums before, layer, after, layers, tables;
     int64_t at = 0;
     *layout = (lm_param_layout){0};
     if (!are_sane(o)) return false;
@@ -144,9 +159,13 @@ bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o) {
         !add(layers.padded, &at) || !lay_out_scope(o, AFTER, at, layout->offset, &after) ||
         !add(after.padded, &at))
         return false;
+    layout->dense = at;
+    if (!lay_out_scope(o, TABLES, at, layout->offset, &tables) || !add(tables.padded, &at))
+        return false;
     layout->stride = layer.padded;
     layout->total = at; /* the sums below are no larger */
-    layout->scalars = before.scalars + layers.scalars + after.scalars;
+    layout->table_scalars = tables.scalars;
+    layout->scalars = before.scalars + layers.scalars + after.scalars + tables.scalars;
     layout->matrix_scalars = before.matrix_scalars + layers.matrix_scalars + after.matrix_scalars;
     return true;
 }
@@ -166,9 +185,10 @@ static void fill_parts(lm_param *row, const lm_model_options *o) {
 
 static lm_param_role role_of(const struct param_row *t) {
     if (t->in == ONE) return LM_ROLE_VECTOR;
-    return t->scope == BEFORE  ? LM_ROLE_EMBEDDING
-           : t->scope == LAYER ? LM_ROLE_HIDDEN
-                               : LM_ROLE_HEAD;
+    return t->scope == BEFORE   ? LM_ROLE_EMBEDDING
+           : t->scope == LAYER  ? LM_ROLE_HIDDEN
+           : t->scope == TABLES ? LM_ROLE_TABLE
+                                : LM_ROLE_HEAD;
 }
 
 void lm_param_part_name(const lm_param *row, int part, int64_t head, char out[LM_PARAM_NAME_SIZE]) {
@@ -186,7 +206,7 @@ static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, i
                      int64_t layer) {
     const struct param_row *t = &table[id];
     *row = (lm_param){.ndim = t->in == ONE ? 1 : 2,
-                      .shape = {size_of(o, t->out), size_of(o, t->in)},
+                      .shape = {size_of(o, id, t->out), size_of(o, id, t->in)},
                       .role = role_of(t),
                       .offset = offset,
                       .decay = t->in != ONE,
@@ -195,13 +215,23 @@ static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, i
     if (t->out == QKV) fill_parts(row, o);
     if (t->scope == LAYER)
         snprintf(row->name, sizeof row->name, "h.%lld.%s", (long long)layer, t->name);
+    else if (t->scope == TABLES)
+        snprintf(row->name, sizeof row->name, "%s.%lld.weight", t->name,
+                 (long long)o->ngram_tables.at[id - LM_P_NGRAM].order);
     else
         snprintf(row->name, sizeof row->name, "%s", t->name);
+    const double std =
+        lm_model_initial_std(o, row->role, (double)row->shape[1], t->init == RESIDUAL);
     switch (t->init) {
+    case EMBEDDING:
+        row->init_std = o->embedding_std > 0 ? o->embedding_std : std;
+        break;
+    case HEAD:
+        row->init_std = o->zero_head ? 0 : std;
+        break;
     case NORMAL:
     case RESIDUAL:
-        row->init_std =
-            lm_model_initial_std(o, row->role, (double)row->shape[1], t->init == RESIDUAL);
+        row->init_std = std;
         break;
     case ONES:
         row->init_value = 1.0;
@@ -217,7 +247,7 @@ int64_t lm_model_params(const lm_model_options *o, lm_param *rows, int64_t *tota
     int64_t n = 0;
     *total = fits ? layout.total : -1;
     LM_ASSERT(fits || !rows);
-    for (int s = BEFORE; s <= AFTER; s++) {
+    for (int s = BEFORE; s <= TABLES; s++) {
         int64_t layers = s == LAYER ? o->n_layers : 1, in_scope = 0;
         for (int id = 0; id < LM_P_COUNT; id++)
             in_scope += table[id].scope == (scope)s && exists(o, (lm_param_id)id);

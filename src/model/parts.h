@@ -27,6 +27,7 @@ enum {
     LM_IF_DOCUMENTS = 1 << 9,
     LM_IF_QKV_BIAS = 1 << 10,
     LM_IF_NORM_BIAS = 1 << 11,
+    LM_IF_NGRAMS = 1 << 15,
     /* for buffers, by what they are made for (lm_buffers_size): */
     LM_IF_TRAINING = 1 << 12,
     LM_IF_WINDOWS = 1 << 13, /* training or evaluation */
@@ -64,6 +65,8 @@ typedef enum lm_param_id {
     LM_P_LN_F_WEIGHT,
     LM_P_LN_F_BIAS,
     LM_P_LM_HEAD,
+    LM_P_NGRAM, /* tables of n-grams, one after the other */
+    LM_P_NGRAM_LAST = LM_P_NGRAM + LM_NGRAM_TABLES_MOST - 1,
     LM_P_COUNT
 } lm_param_id;
 
@@ -71,7 +74,9 @@ typedef struct lm_param_layout {
     int64_t offset[LM_P_COUNT]; /* in the flat arrays, for layer 0; -1: the model has no such row */
     int64_t stride;             /* from a layer's rows to the next layer's */
     int64_t total;              /* elements of a flat array, padding included */
+    int64_t dense;              /* of these, in front of the n-gram tables */
     int64_t scalars;            /* parameters: total without padding */
+    int64_t table_scalars;      /* those of n-gram tables */
     int64_t matrix_scalars;     /* N of the FLOP convention */
 } lm_param_layout;
 
@@ -81,6 +86,7 @@ bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o);
 /* ---- activations ----------------------------------------------------------------------------- */
 typedef enum lm_buffer_id {
     LM_B_DOCUMENTS,
+    LM_B_NGRAMS,
     LM_B_EMBEDDING,
     LM_B_MEAN_E,
     LM_B_RSTD_E,
@@ -163,6 +169,9 @@ struct lm_model {
     float *gradients_at;  /* flat [total]: what passes add to; NULL: the model does not train */
     bool gradients_begin; /* the next pass overwrites the gradients of matrices */
     lm_embedding_rows embedding_rows; /* training: of embeddings that are the head too */
+    lm_line_set table_lines[LM_NGRAM_TABLES_MOST]; /* training: that own gradients reach */
+    lm_lines *lines;                               /* [n_rows] the same, for lm_model_lines */
+    bool all_lines;                                /* lm_model_touch_all */
     lm_arena weights, gradients, activations;
     lm_arena rounded; /* training at LM_BF16: the layers' rows as bf16, made anew each step */
 };

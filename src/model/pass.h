@@ -24,7 +24,8 @@
 /* Generation: where a token stands. */
 typedef struct pass_place {
     float *cache; /* of its sequence, [L, capacity, 2 K D], a row per token: keys, then values */
-    int64_t position; /* in its sequence: how many tokens were before it */
+    int64_t position;     /* in its sequence: how many tokens were before it */
+    const int32_t *token; /* where it stands in its sequence, behind these */
 } pass_place;
 
 /* One micro-batch, or in generation the newest tokens of one sequence or several: then B is their

@@ -1,4 +1,4 @@
-/* x = embed(tokens) + positions; loss = softmax-NLL of norm_f(x) head^T. */
+/* x = embed(tokens) + positions + n-grams; loss = softmax-NLL of norm_f(x) head^T. */
 #include <string.h>
 
 #include "model/pass.h"
@@ -32,6 +32,38 @@ static void embed_at_places(const pass *p, float *x) {
     }
 }
 
+/* ---- n-gram tables --------------------------------------------------------------------------- */
+static lm_ngram ngram_of(const pass *p, bool backward) {
+    lm_model *m = p->m;
+    lm_ngram g = {.tokens = p->rows,
+                  .channels = m->o.d_model,
+                  .n = m->o.ngram_tables.count,
+                  .rows = (const int32_t *)(const void *)buffer(p, LM_B_NGRAMS, 0)};
+    for (int64_t k = 0; k < g.n; k++) {
+        lm_param_id id = (lm_param_id)(LM_P_NGRAM + k);
+        g.w[k] = weight(p, id, 0);
+        if (!backward) continue;
+        g.dw[k] = gradient(p, id, 0);
+        g.lines[k] = &m->table_lines[k];
+    }
+    return g;
+}
+
+/* The row in each table of each token: n-grams begin with its window or document. */
+static void find_ngrams(const pass *p) {
+    const lm_model_options *o = &p->m->o;
+    const lm_ngram_tables *t = &o->ngram_tables;
+    int32_t *out = (int32_t *)(void *)buffer(p, LM_B_NGRAMS, 0); /* [tables, B*T] */
+    const int32_t *begins = documents(p);
+    for (int64_t i = 0; i < p->rows; i++) {
+        const int32_t *token =
+            p->places ? p->places[i].token : p->tokens + i / p->time * (p->time + 1) + i % p->time;
+        int64_t before = (p->places ? p->places[i].position : i % p->time);
+        if (begins) before -= begins[i];
+        lm_ngram_rows(t->at, t->count, o->vocab_size, token, before, out + i, p->rows);
+    }
+}
+
 void lm_pass_embedding_forward(const pass *p) {
     bool normed = p->m->o.embedding_norm;
     float *x = normed ? buffer(p, LM_B_EMBEDDING, 0) : residual(p, 0); /* [B*T, C] */
@@ -40,6 +72,11 @@ void lm_pass_embedding_forward(const pass *p) {
         embed_at_places(p, x);
     else
         lm_embedding_forward(p->m->compute, &e, weight(p, LM_P_WTE, 0), weight(p, LM_P_WPE, 0), x);
+    if (p->m->o.ngram_tables.count > 0) {
+        find_ngrams(p);
+        lm_ngram g = ngram_of(p, false);
+        lm_ngram_forward(p->m->compute, &g, x);
+    }
     if (normed) {
         lm_norm n = lm_pass_norm(p, &lm_norm_e, 0);
         lm_norm_forward(p->m->compute, &n, x, lm_array_f32(residual(p, 0)));
@@ -61,6 +98,10 @@ void lm_pass_embedding_backward(const pass *p) {
         memcpy(buffer(p, LM_B_DNORM, 0), dx, bytes);
         memset(dx, 0, bytes);
         lm_pass_norm_backward(p, &lm_norm_e, 0, buffer(p, LM_B_EMBEDDING, 0));
+    }
+    if (p->m->o.ngram_tables.count > 0) {
+        lm_ngram g = ngram_of(p, true);
+        lm_ngram_backward(p->m->compute, &g, dx);
     }
     lm_embedding e = embedding_of(p);
     if (p->m->o.tie_embeddings) /* lm_model_end_gradients adds them to the head's gradient */

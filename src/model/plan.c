@@ -22,6 +22,7 @@ typedef enum dim {
     TOKENS,
     HEAD_TOKENS,
     KV_HEAD_TOKENS,
+    TABLE_TOKENS,
     TIME,
     HALF_ROPE,
     LOGITS,
@@ -51,6 +52,7 @@ static const struct buffer_row {
 } table[LM_B_COUNT] = {
     /* the beginning */
     [LM_B_DOCUMENTS] = {ONCE, TOKENS, ONE, LM_IF_DOCUMENTS, FLOAT},    /* int32 */
+    [LM_B_NGRAMS] = {ONCE, TABLE_TOKENS, ONE, LM_IF_NGRAMS, FLOAT},    /* int32: rows in tables */
     [LM_B_EMBEDDING] = {ONCE, TOKENS, C, LM_IF_EMBEDDING_NORM, FLOAT}, /* before its norm */
     [LM_B_MEAN_E] = {ONCE, TOKENS, ONE, LM_IF_EMBEDDING_NORM | LM_IF_LAYERNORM, FLOAT},
     [LM_B_RSTD_E] = {ONCE, TOKENS, ONE, LM_IF_EMBEDDING_NORM, FLOAT},
@@ -128,6 +130,8 @@ static bool size_of(const made_for *f, dim d, int64_t *size) {
         return lm_count_mul(tokens, o->n_heads, size);
     case KV_HEAD_TOKENS:
         return lm_count_mul(tokens, o->n_kv_heads, size);
+    case TABLE_TOKENS:
+        return lm_count_mul(tokens, o->ngram_tables.count, size);
     case TIME:
         *size = f->time;
         break;
@@ -231,6 +235,8 @@ void lm_gradients_take(lm_model *m, lm_arena *arena) {
     m->gradients_at = lm_arena_floats(arena, m->params.total);
     if (o->tie_embeddings)
         lm_embedding_rows_take(&m->embedding_rows, arena, o->vocab_size, o->d_model, tokens);
+    for (int64_t k = 0; k < o->ngram_tables.count; k++)
+        lm_line_set_take(&m->table_lines[k], arena, o->ngram_tables.at[k].rows);
 }
 
 /* Of gradients, and what they need. */
@@ -264,6 +270,7 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, const lm
         !lm_size_add(sum, rounded, &sum))
         return;
     *plan = (lm_model_plan){.parameters = params.scalars,
+                            .tables = params.table_scalars,
                             .matrix_parameters = params.matrix_scalars,
                             .weights = weights,
                             .gradients = gradients,

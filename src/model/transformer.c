@@ -1,6 +1,8 @@
 /* The transformer, from its parts (pass.h).
  *
  *     x = embed(tokens) + positions               embedding_norm: x = norm_e(x)
+ *                                                 ngram_tables: + table_k(last k tokens), before
+ *                                                 the norm
  *     each layer:  x += proj(attention(rope(qkv(norm1(x)))))      qk_norm: rope(norm_qk(qkv(..)))
  *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
  *     loss = softmax-NLL of norm_f(x) head^T                 logit_softcap: of cap tanh(../cap)

@@ -6,7 +6,13 @@
  *     w <- w - eta lambda w - eta (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
  *
  * computed as m + (1 - beta1) (g - m), v likewise: near 1 a beta in fp32 says little of 1 - beta,
- * on which everything depends (at 0.9999999 it would be off by a fifth). */
+ * on which everything depends (at 0.9999999 it would be off by a fifth).
+ *
+ * Lazily, for tables of which a step reaches few rows: there is no first moment, m = g, and an
+ * element whose gradient is exactly 0 stays as it is, as does its v: neither moment nor decay goes
+ * on. t counts all steps, so that an element met late, whose v is then (1 - beta2) g^2, moves by up
+ * to eta sqrt((1 - beta2^t) / (1 - beta2)), far more than eta. The result does not depend on
+ * whether rows without gradient are passed over. */
 #include "optim/moments.h"
 
 static void update(const lm_update *u) {
@@ -18,15 +24,31 @@ static void update(const lm_update *u) {
 static const lm_optimizer_state moments[] = {
     {"m", LM_STATE_LIKE_ROW}, {"v", LM_STATE_LIKE_ROW}, {0}};
 
-const lm_optimizer_kind lm_optimizer_adam = {.name = "adam",
-                                             .uses = LM_USES_BETA1 | LM_USES_BETA2 |
-                                                     LM_USES_BETA2_TOKENS | LM_USES_EPS,
-                                             .states = moments,
-                                             .elements = update};
+static void update_lazily(const lm_update *u) {
+    const lm_adam_coefficients c = lm_moments(u);
+    u->compute->kernels->adam_lazy_f32(u->count, &c, u->gradients, u->states[0] + u->first,
+                                       u->weights);
+}
+
+static const lm_optimizer_state second_moment[] = {{"v", LM_STATE_LIKE_ROW}, {0}};
+static const lm_optimizer_kind lazy_adam = {
+    .states = second_moment, .elements = update_lazily, .skips = true};
+static const lm_optimizer_kind lazy_adamw = {.uses = LM_USES_WEIGHT_DECAY,
+                                             .states = second_moment,
+                                             .elements = update_lazily,
+                                             .skips = true};
+
+const lm_optimizer_kind lm_optimizer_adam = {
+    .name = "adam",
+    .uses = LM_USES_BETA1 | LM_USES_BETA2 | LM_USES_BETA2_TOKENS | LM_USES_EPS | LM_USES_LAZY,
+    .states = moments,
+    .elements = update,
+    .lazy = &lazy_adam};
 
 const lm_optimizer_kind lm_optimizer_adamw = {.name = "adamw",
                                               .uses = LM_USES_BETA1 | LM_USES_BETA2 |
                                                       LM_USES_BETA2_TOKENS | LM_USES_EPS |
-                                                      LM_USES_WEIGHT_DECAY,
+                                                      LM_USES_WEIGHT_DECAY | LM_USES_LAZY,
                                               .states = moments,
-                                              .elements = update};
+                                              .elements = update,
+                                              .lazy = &lazy_adamw};

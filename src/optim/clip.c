@@ -41,6 +41,43 @@ double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *x
     return sqrt(lm_sum_squares(compute, count, x));
 }
 
+enum { LINES = 1024, LINE_PART = 64 }; /* at a time; of a task */
+typedef struct lines_job {
+    const lm_compute *compute;
+    const float *x;
+    int64_t columns, first, count; /* of the list */
+    lm_lines lines;
+    double sums[LINES];
+} lines_job;
+
+static void lines_task(void *argument, int64_t task, int worker) {
+    lines_job *j = argument;
+    int64_t end = lm_min((task + 1) * LINE_PART, j->count), c = j->columns;
+    (void)worker;
+    for (int64_t i = task * LINE_PART; i < end; i++) {
+        const float *line = j->x + lm_lines_at(&j->lines, j->first + i) * c;
+        j->sums[i] = 0;
+        for (int64_t k = 0; k < c; k += RUN)
+            j->sums[i] +=
+                (double)j->compute->kernels->sum_squares_f32(lm_min(c - k, RUN), line + k);
+    }
+}
+
+double lm_gradient_line_squares(const lm_compute *compute, int64_t rows, int64_t columns,
+                                const float *x, lm_lines lines) {
+    lines_job j = {.compute = compute, .x = x, .columns = columns, .lines = lines};
+    int64_t count = lines.at ? lines.count : rows;
+    double sum = 0;
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_OPTIMIZER);
+    for (; j.first < count; j.first += j.count) {
+        j.count = lm_min(count - j.first, LINES);
+        lm_pool_run(compute->pool, lm_divide_up(j.count, LINE_PART), lines_task, &j);
+        for (int64_t i = 0; i < j.count; i++) sum += j.sums[i];
+    }
+    lm_phase_leave(compute->phases, before);
+    return sum;
+}
+
 double lm_clip_scale(double norm, double clip_norm) {
     return clip_norm > 0 && norm > clip_norm ? clip_norm / norm : 1;
 }

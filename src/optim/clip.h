@@ -3,6 +3,7 @@
 #define LM_OPTIM_CLIP_H
 
 #include "ops/compute.h"
+#include "ops/lines.h"
 
 /* sum x_i^2 of x [count]: NaN or infinite when an element is. Chunks are fixed by count alone and
  * combined in order in double: same bits for any number of threads. */
@@ -11,6 +12,10 @@ double lm_sum_squares(const lm_compute *compute, int64_t count, const float *x);
 double lm_gradient_norm(const lm_compute *compute, int64_t count, const float *x);
 
 /* min(1, clip_norm / norm) (Pascanu, Mikolov & Bengio 2013); 1 when clip_norm is 0. */
+/* The sum of the squares of lines of x [rows, columns], outside of which x is 0: each line's alone,
+ * these added in rising order, so that a list of lines and all lines give the same. */
+double lm_gradient_line_squares(const lm_compute *compute, int64_t rows, int64_t columns,
+                                const float *x, lm_lines lines);
 double lm_clip_scale(double norm, double clip_norm);
 
 #endif

@@ -79,6 +79,10 @@ struct lm_optimizer_kind {
     /* Updates the rows that are not hidden, with the same values; NULL: this kind does. A kind
      * with `matrix` names one with `elements`. */
     const lm_optimizer_kind *others;
+    /* Updates rows whose values say `lazy`, with the same values; NULL: there is none. It skips:
+     * an element whose gradient is 0 keeps its weight and its states. */
+    const lm_optimizer_kind *lazy;
+    bool skips;
 };
 
 /* The registry, which ends with NULL. An optimizer.name of a config is an index into it. */

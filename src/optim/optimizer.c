@@ -5,6 +5,7 @@
 
 #include "base/numbers.h"
 #include "optim/kind.h"
+#include "optim/lazy.h"
 #include "optim/matrices.h"
 #include "optim/rows.h"
 
@@ -32,9 +33,10 @@ struct lm_optimizer {
     lm_optimizer_slice slice;
     lm_optimizer_array *arrays; /* the first state of every row, then the second, and so on */
     int64_t *array_rows;        /* and of which row each is */
-    piece *pieces;              /* of the units updated by element */
+    piece *pieces;              /* of the units updated by element, those that skip left out */
+    lm_lazy *lazy;              /* the units that skip */
     lm_matrix_job *jobs;        /* the others, sorted */
-    int64_t n_rows, n_units, n_arrays, n_pieces, n_jobs;
+    int64_t n_rows, n_units, n_arrays, n_pieces, n_jobs, n_lazy;
     lm_arena arena; /* of the states */
     lm_arena room;  /* for the jobs */
 };
@@ -137,7 +139,15 @@ static void cut_pieces(lm_optimizer *o) {
     piece *next = o->pieces;
     for (int64_t i = 0; i < o->n_units; i++) {
         const unit *u = &o->units[i];
-        for (int64_t done = 0; u->kind->elements && done < u->count; done += LM_ROWS_PIECE)
+        if (u->kind->skips)
+            o->lazy[o->n_lazy++] = (lm_lazy){.unit = i,
+                                             .row = u->row,
+                                             .lines = o->rows[u->row].row.shape[0],
+                                             .columns = o->rows[u->row].row.shape[1],
+                                             .first = u->first,
+                                             .count = u->count};
+        for (int64_t done = 0; u->kind->elements && !u->kind->skips && done < u->count;
+             done += LM_ROWS_PIECE)
             *next++ = (piece){i, u->first + done, lm_min(u->count - done, LM_ROWS_PIECE)};
     }
     o->n_pieces = next - o->pieces;
@@ -199,8 +209,9 @@ static bool allocate_lists(lm_optimizer *o, const lm_optimizer_options *groups, 
     o->arrays = calloc((size_t)n.arrays + 1, sizeof *o->arrays);
     o->array_rows = calloc((size_t)n.arrays + 1, sizeof *o->array_rows);
     o->pieces = calloc((size_t)n.pieces + 1, sizeof *o->pieces);
+    o->lazy = calloc((size_t)n.units + 1, sizeof *o->lazy);
     if (!o->groups || !o->rows || !o->parts || !o->units || !o->jobs || !o->states || !o->arrays ||
-        !o->array_rows || !o->pieces)
+        !o->array_rows || !o->pieces || !o->lazy)
         return false;
     memcpy(o->groups, groups, (size_t)n_groups * sizeof *groups);
     copy_rows(o, rows);
@@ -263,6 +274,7 @@ void lm_optimizer_free(lm_optimizer *o) {
     if (!o) return;
     lm_arena_free(&o->room);
     lm_arena_free(&o->arena);
+    free(o->lazy);
     free(o->pieces);
     free(o->arrays);
     free(o->array_rows);
@@ -326,13 +338,21 @@ static lm_update make_update(const step *s, const unit *u, int64_t first, int64_
                        .states = u->states};
 }
 
+static void update_piece(const void *argument, int64_t unit_, int64_t first, int64_t count) {
+    const step *s = argument;
+    const unit *u = &s->o->units[unit_];
+    lm_update update = make_update(s, u, first, count);
+    u->kind->elements(&update);
+}
+
 static void step_task(void *argument, int64_t task, int worker) {
     (void)worker;
     const step *s = argument;
-    const piece *p = &s->o->pieces[task];
-    const unit *u = &s->o->units[p->unit];
-    lm_update update = make_update(s, u, p->first, p->count);
-    u->kind->elements(&update);
+    const lm_optimizer *o = s->o;
+    if (task < o->n_pieces)
+        update_piece(s, o->pieces[task].unit, o->pieces[task].first, o->pieces[task].count);
+    else
+        lm_lazy_run(o->lazy, task - o->n_pieces, update_piece, s);
 }
 
 static lm_update make_matrix_update(const void *argument, int64_t unit_, const lm_compute *compute,
@@ -350,7 +370,8 @@ void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_OPTIMIZER);
     LM_ASSERT(args->step >= 1);
     step s = {.o = o, .compute = compute, .args = args};
-    lm_pool_run(compute->pool, o->n_pieces, step_task, &s);
+    lm_pool_run(compute->pool, o->n_pieces + lm_lazy_cut(o->lazy, o->n_lazy, args->lines),
+                step_task, &s);
     lm_matrices_run(compute, o->jobs, o->n_jobs, make_matrix_update, &s, &o->room);
     lm_phase_leave(compute->phases, before);
 }

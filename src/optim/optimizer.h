@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #include "ops/compute.h"
+#include "ops/lines.h"
 
 /* The options that only some optimizers read, as a set of bits; every one reads lr. */
 enum {
@@ -29,7 +30,8 @@ enum {
     LM_USES_NESTEROV = 32,
     LM_USES_BETA2_TOKENS = 64,
     LM_USES_SLOW = 128, /* the slow moment of AdEMAMix: beta3, alpha, alpha_steps */
-    LM_USES_POLAR = 256
+    LM_USES_POLAR = 256,
+    LM_USES_LAZY = 512
 };
 
 /* The registry. */
@@ -55,6 +57,7 @@ typedef struct lm_optimizer_options {
     double beta3, alpha; /* of the slow moment: its decay and weight, which rise */
     int64_t alpha_steps; /* over so many steps; 0: over the whole run */
     bool nesterov;
+    bool lazy;         /* no first moment; elements whose gradient is exactly 0 stay as they are */
     bool cautious;     /* only elements that the update shrinks decay */
     int polar;         /* of matrices: lm_polar_kind (polar.h) */
     int scale;         /* of their updates: lm_matrix_scale */
@@ -164,6 +167,8 @@ typedef struct lm_optimizer_step_args {
     double step_tokens;         /* that this update is made of */
     double tokens;              /* of all updates up to this one */
     double grad_scale;          /* from lm_clip_scale(); 1 without clipping */
+    const lm_lines *lines;      /* [rows]: outside of these lines of a row the gradients are 0, so
+                                   that lazy updates need not look there; NULL: nothing is known */
     const float *gradients;     /* flat */
     float *weights;             /* flat; updated in place, as are the states */
 } lm_optimizer_step_args;

@@ -42,7 +42,8 @@ const lm_optimizer_kind *lm_rows_kind(const lm_optimizer_options *groups, const 
                                       int group) {
     const lm_optimizer_kind *kind = find(groups[group].kind);
     LM_ASSERT(kind);
-    return kind->others && !r->hidden ? kind->others : kind;
+    if (kind->others && !r->hidden) kind = kind->others;
+    return groups[group].lazy && kind->lazy ? kind->lazy : kind;
 }
 
 /* Matrices of the part that the kind updates: its heads, or the part as a whole. */

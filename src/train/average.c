@@ -24,6 +24,7 @@ bool lm_trainer_show_average(lm_trainer *t) {
     float *weights = lm_model_weights(t->model);
     if (share == 0 || t->showing) return false;
     lm_average_copy(t->pool, total, weights, lm_model_gradients(t->model));
+    lm_model_touch_all(t->model); /* the gradients hold the weights for now */
     lm_average_blend(t->compute.kernels, t->pool, total, share, t->average.values, weights);
     t->showing = true;
     return true;

@@ -10,12 +10,21 @@
 enum {
     DECAYED, /* matrices and embeddings */
     PLAIN,   /* norms and biases: no weight decay */
+    TABLES,  /* n-gram tables: lazy AdamW without weight decay, whatever the optimizer is */
     OWN
 };
 
+static int find_optimizer(const char *name) {
+    int kind = 0;
+    while (strcmp(lm_optimizer_name(kind), name) != 0) kind++;
+    return kind;
+}
+
 static void make_options(lm_groups *g, const lm_config *c) {
-    g->options[DECAYED] = g->options[PLAIN] = c->optimizer;
-    g->options[PLAIN].weight_decay = 0;
+    g->options[DECAYED] = g->options[PLAIN] = g->options[TABLES] = c->optimizer;
+    g->options[PLAIN].weight_decay = g->options[TABLES].weight_decay = 0;
+    g->options[TABLES].kind = find_optimizer("adamw");
+    g->options[TABLES].lazy = true;
     for (int64_t i = 0; i < c->groups.count; i++) {
         lm_optimizer_options *own = &g->options[OWN + 2 * i];
         own[DECAYED] = own[PLAIN] = lm_group_options(c, i);
@@ -32,6 +41,7 @@ static int64_t find_group(const lm_config *c, const char *const names[], int n) 
 }
 
 static int options_of(const lm_param *p, int64_t group) {
+    if (group < 0 && p->role == LM_ROLE_TABLE) return TABLES;
     return (group < 0 ? 0 : OWN + 2 * (int)group) + (p->decay ? DECAYED : PLAIN);
 }
 

@@ -322,6 +322,9 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
                 " heads, vocabulary %" PRId64 ", context %" PRId64 "\n",
                 lm_text_count(a, sizeof a, (double)p->model.parameters), m->n_layers, m->d_model,
                 m->n_heads, m->vocab_size, m->context_length);
+    if (p->model.tables > 0)
+        lm_text_say(out, "          %s of the parameters are those of n-gram tables\n",
+                    lm_text_count(a, sizeof a, (double)p->model.tables));
     put_data(out, s);
     put_warnings(out, s);
     lm_text_printf(out, "training  %" PRId64 " steps of %s%" PRId64 " tokens: %s tokens",

@@ -77,6 +77,20 @@ static lm_status add_gradients(lm_trainer *t, lm_error *err) {
     return LM_OK;
 }
 
+/* Over all rows; of tables, of the lines that the step reaches. */
+static double gradient_norm(const lm_trainer *t) {
+    int64_t n;
+    const lm_param *rows = lm_model_rows(t->model, &n);
+    const lm_lines *lines = lm_model_lines(t->model);
+    const float *g = lm_model_gradients(t->model);
+    double norm = lm_gradient_norm(&t->compute, lm_model_dense(t->model), g), squares = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (rows[i].role == LM_ROLE_TABLE)
+            squares += lm_gradient_line_squares(&t->compute, rows[i].shape[0], rows[i].shape[1],
+                                                g + rows[i].offset, lines[i]);
+    return squares > 0 ? sqrt(norm * norm + squares) : norm;
+}
+
 /* Why the step must not be taken: into t->refused, and into *err with advice. spike NULL: figures
  * are not finite. */
 static lm_status refuse(lm_trainer *t, const lm_step_figures *f, const lm_spike *spike,
@@ -112,8 +126,7 @@ static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
     double sum = 0;
     for (int64_t i = 0; i < t->batch_windows; i++) sum += t->window_losses[i];
     f->loss = sum / tokens_of(t);
-    f->grad_norm =
-        lm_gradient_norm(&t->compute, lm_model_total(t->model), lm_model_gradients(t->model));
+    f->grad_norm = gradient_norm(t);
     if (!isfinite(f->loss) || !isfinite(f->grad_norm)) return refuse(t, f, NULL, err);
     if (sigmas > 0 && lm_spikes_find(&t->state.taken, sigmas, f->loss, f->grad_norm, &spike))
         return refuse(t, f, &spike, err);
@@ -148,6 +161,7 @@ static void update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *ti
                                    .step_tokens = tokens_of(t),
                                    .tokens = time->after,
                                    .grad_scale = lm_clip_scale(f->grad_norm, c->train.clip_norm),
+                                   .lines = lm_model_lines(t->model),
                                    .gradients = lm_model_gradients(t->model),
                                    .weights = lm_model_weights(t->model)};
     lm_layers_before(&t->layers, f->step, &t->compute, t->model);
@@ -168,7 +182,7 @@ lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_erro
     lm_status status = add_windows(t, i, 1, &loss, err);
     lm_model_end_gradients(t->model);
     lm_model_set_window(t->model, c->model.window);
-    *norm = lm_gradient_norm(&t->compute, lm_model_total(t->model), lm_model_gradients(t->model));
+    *norm = gradient_norm(t);
     return status;
 }
 

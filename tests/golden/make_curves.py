@@ -2,7 +2,8 @@
 """Writes curves.h: the losses of 30 updates of the models of make_transformer.py, in float64.
 
 AdamW with decay of matrices and embeddings only, clipping, two micro-batches per update, linear
-warm-up and a cosine; learning rate, decay and eps of a parameter as its parametrization says. tests/model/test_curves.c states the same run for the C code.
+warm-up and a cosine; learning rate, decay and eps of a parameter as its parametrization says;
+n-gram tables by lazy Adam. tests/model/test_curves.c states the same run for the C code.
 """
 import math
 import os
@@ -30,14 +31,33 @@ def group(m, name, x):
             "eps": 1e-8 * logits * (branch if in_layer else 1.0)}
 
 
+class LazyAdam:
+    """No first moment; elements without gradient stay, as does their second moment."""
+
+    def __init__(self, parameters):
+        self.state = [(x, torch.zeros_like(x)) for x in parameters]
+
+    @torch.no_grad()
+    def step(self, t, lr, beta2=0.95, eps=1e-8):
+        for x, v in self.state:
+            reached = x.grad != 0
+            v[reached] = beta2 * v[reached] + (1 - beta2) * x.grad[reached] ** 2
+            root = torch.sqrt(v[reached] / (1 - beta2**t)) + eps
+            x[reached] -= lr * x.grad[reached] / root
+
+
 def curve(m):
     p = make_parameters(m)
     batch, time = m["shape"][:2]
-    groups = [group(m, name, x) for name, x in p.items()]
+    tables = [x for name, x in p.items() if name.startswith("ngram")]
+    groups = [group(m, name, x) for name, x in p.items() if not name.startswith("ngram")]
+    lazy = LazyAdam(tables)
     optimizer = torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.95), eps=1e-8)
     losses = []
     for step in range(1, STEPS + 1):
         optimizer.zero_grad()
+        for x in tables:
+            x.grad = None
         total = 0.0
         for micro in range(MICRO_BATCHES):
             loss = loss_of(m, p, ((step - 1) * MICRO_BATCHES + micro) * batch)
@@ -48,6 +68,7 @@ def curve(m):
         for g in optimizer.param_groups:
             g["lr"] = learning_rate(step) * g["factor"]
         optimizer.step()
+        lazy.step(step, learning_rate(step))
         losses.append(total)
     return losses
 

@@ -132,7 +132,46 @@ def parameter_rows(m):
     norm("lnf")
     if not m["tie_embeddings"]:
         rows.append(("head", (v, c)))
+    for order, count in ngram_tables(m):
+        rows.append((f"ngram{order}", (count, c)))
     return rows
+
+
+def ngram_tables(m):
+    """(order, rows) of each table; without rows, or with too many, all n-grams have one."""
+    v = m["vocab_size"]
+    tables = [(t["order"], v * (v + 1) ** (t["order"] - 1), t.get("rows"))
+              for t in m.get("ngram_tables", [])]
+    return [(order, min(rows or every, every)) for order, every, rows in tables]
+
+
+def ngram_row(m, order, rows, newest_first):
+    """The row of an n-gram; newest_first lacks the tokens before the window or document."""
+    v, mask = m["vocab_size"], (1 << 64) - 1
+    gram = (newest_first + [v] * order)[:order]
+    if rows == v * (v + 1) ** (order - 1):
+        number = 0
+        for c in reversed(gram[1:]):
+            number = number * (v + 1) + c
+        return number * v + gram[0]
+    h = 0
+    for c in gram:
+        h = (h + c + 1) * 0x9E3779B97F4A7C15 & mask
+        h ^= h >> 32
+    return (h >> 32) * rows >> 32
+
+
+def ngrams(m, p, tokens, begins):
+    """[B, T, C]: what all tables add to the embedding."""
+    total = 0
+    for order, rows in ngram_tables(m):
+        at = torch.zeros_like(tokens)
+        for b in range(tokens.shape[0]):
+            for t in range(tokens.shape[1]):
+                first = 0 if begins is None else int(begins[b, t])
+                at[b, t] = ngram_row(m, order, rows, tokens[b, first:t + 1].flip(0).tolist())
+        total = total + p[f"ngram{order}"][at]
+    return total
 
 
 def make_parameters(m):
@@ -244,6 +283,7 @@ def logits_and_targets(m, p, first=0):
     if m["position"] == "learned":
         place = torch.arange(time).expand(batch, time)
         x = x + p["wpe"][place if begins is None else place - begins]
+    x = x + ngrams(m, p, tokens[:, :-1], begins)
     if m.get("embedding_norm"):
         x = normalise(m, p, "lne", x)
     x = drop(m, 0, x)

@@ -30,7 +30,7 @@ static int choice(const char *(*name)(int), const char *wanted) {
     return i;
 }
 
-enum { GROUPS = 2 }; /* what decays and what does not */
+enum { GROUPS = 3 }; /* what decays, what does not, n-gram tables */
 
 typedef struct training {
     lm_model *m;
@@ -77,9 +77,10 @@ static double update(training *t, const transformer_case *c, int64_t step) {
     double norm = lm_gradient_norm(&layers_compute, lm_model_total(t->m), lm_model_gradients(t->m));
     const lm_schedule_time time_of_step = {.step = step, .steps = STEPS};
     double lr = lm_schedule_lr(&t->schedule, 3e-3, &time_of_step);
-    lm_optimizer_step_args args = {.lr = (double[GROUPS]){lr, lr},
+    lm_optimizer_step_args args = {.lr = (double[GROUPS]){lr, lr, lr},
                                    .step = step,
                                    .grad_scale = lm_clip_scale(norm, 1.0),
+                                   .lines = lm_model_lines(t->m),
                                    .gradients = lm_model_gradients(t->m),
                                    .weights = lm_model_weights(t->m)};
     lm_optimizer_step(t->optimizer, &layers_compute, &args);

@@ -115,7 +115,10 @@ tried_keys() {
         section !~ /^(model|optimizer|schedule|train|data)$/ || name == "preset" { next }
         /"type": "boolean"/ { print section "." name, "false", "true" }
         /"enum":/ { sub(/.*\[/, ""); gsub(/[]",]/, ""); print section "." name, $0 }
-        /"\$comment": "tests try / { sub(/.*tests try /, ""); sub(/".*/, ""); tries = $0 }
+        /"\$comment": "tests try / {
+            sub(/.*tests try /, ""); sub(/",?$/, ""); gsub(/\\"/, "\"")
+            tries = $0
+        }
         /"default":/ && tries {
             sub(/.*: /, "")
             print section "." name, $0, tries

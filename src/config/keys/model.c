@@ -21,6 +21,9 @@ static bool transfers(const lm_config *c) {
 static bool transfers_depth(const lm_config *c) {
     return c->model.parametrization == LM_COMPLETEP;
 }
+static bool has_own_head(const lm_config *c) {
+    return !c->model.tie_embeddings;
+}
 static bool masks_documents(const lm_config *c) {
     return c->model.document_mask;
 }
@@ -116,6 +119,13 @@ static const lm_key keys[] = {
              "2024)."},
     {"model.tie_embeddings", BOOLEAN(model.tie_embeddings, "true"),
      .help = "The head uses the weights of the token embedding (Press & Wolf 2017)."},
+    {"model.ngram_tables", TABLES(model.ngram_tables),
+     TRY("[{\"order\":2},{\"order\":3,\"rows\":6}]"),
+     .help = "Tables with a row for the last `order` tokens together, which is added to the "
+             "embedding: [{\"order\": 2}, {\"order\": 3, \"rows\": 16384}]. They cost memory and "
+             "no products. Without `rows`, or with more than there are n-grams, each n-gram has a "
+             "row; with fewer they are hashed (nn/ngram.h), and share rows. They begin at 0 and "
+             "are updated as optimizer.lazy says."},
     {"model.init", CHOICE(model.init, lm_init_name, "gpt2"), MAY_DIFFER,
      .help = "Standard deviation of the projections that write to the residual stream: "
              "gpt2: init_std/sqrt(2 n_layers) (Radford et al. 2019); normal: init_std; "
@@ -135,6 +145,14 @@ static const lm_key keys[] = {
     {"model.base_n_layers", INTEGER(model.base_n_layers, 0, SIZE_MOST, "0"), TRY("1"),
      WHEN(transfers_depth, "model.parametrization"),
      .help = "n_layers of the base. 0: the model's own."},
+    {"model.embedding_std", REAL(model.embedding_std, 0, 100, "0"), MAY_DIFFER,
+     .help = "Standard deviation of the initial embeddings, of tokens and of positions. 0: "
+             "init_std. With embedding_norm, 1 is common: rates and tables are then measured "
+             "against embeddings of size 1."},
+    {"model.zero_head", BOOLEAN(model.zero_head, "false"), MAY_DIFFER,
+     WHEN(has_own_head, "model.tie_embeddings"),
+     .help = "The head begins at 0: the first loss is the log of vocab_size, and nothing behind "
+             "the head moves in the first step (Jordan et al. 2024)."},
     {"model.dropout", REAL(model.dropout, 0, 0.99, "0"), MAY_CHANGE, TRY("0.3"),
      .help = "Share of the values that become 0 in the embedding and in what attention and MLP "
              "add (training only; Srivastava et al. 2014)."},

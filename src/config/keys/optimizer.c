@@ -17,6 +17,10 @@ static bool reads_beta2(const lm_config *c) {
     return uses_beta2(c) && !(uses_beta2_tokens(c) && c->optimizer.beta2_tokens > 0);
 }
 USES(polar, LM_USES_POLAR)
+USES(lazy, LM_USES_LAZY)
+static bool reads_beta1(const lm_config *c) {
+    return uses_beta1(c) && !(uses_lazy(c) && c->optimizer.lazy);
+}
 
 /* clang-format off */
 static const lm_key keys[] = {
@@ -28,7 +32,7 @@ static const lm_key keys[] = {
     {"optimizer.lr", POSITIVE(optimizer.lr, 1e6, "0.001"), MAY_CHANGE, IN_GROUPS,
      .help = "Learning rate at the top of the schedule."},
     {"optimizer.beta1", REAL(optimizer.beta1, 0, 0.9999999, "0.9"), MAY_CHANGE, IN_GROUPS,
-     WHEN(uses_beta1, "optimizer.name"),
+     WHEN(reads_beta1, "optimizer.name"), AND_WHEN("optimizer.lazy"),
      .help = "Decay of the first moment; in lion of what the sign is taken of."},
     {"optimizer.beta2", REAL(optimizer.beta2, 0, 0.9999999, "0.99"), MAY_CHANGE, IN_GROUPS,
      WHEN(reads_beta2, "optimizer.name"), AND_WHEN("optimizer.beta2_tokens"),
@@ -53,6 +57,12 @@ static const lm_key keys[] = {
      WHEN(uses_weight_decay, "optimizer.name"),
      .help = "Weight decay leaves out the elements that the update does not move towards 0 (Chen "
              "et al. 2025)."},
+    {"optimizer.lazy", BOOLEAN(optimizer.lazy, "false"), IN_GROUPS,
+     WHEN(uses_lazy, "optimizer.name"),
+     .help = "Weights whose gradient is exactly 0 in a step, such as rows of tables that no token "
+             "looks up, stay as they are, moments and decay included, and there is no first "
+             "moment. The corrections count all steps. N-gram tables that no group matches are "
+             "updated so by adamw, without weight decay, whatever the optimizer."},
     {"optimizer.nesterov", BOOLEAN(optimizer.nesterov, "false"), MAY_CHANGE, IN_GROUPS,
      WHEN(uses_nesterov, "optimizer.name"),
      .help = "Nesterov's momentum: w <- w - lr (g + momentum v) (Sutskever et al. 2013)."},

@@ -29,6 +29,7 @@ LM_SECTIONS(LM_SECTION_DECLARE)
     .type = LM_KEY_SOURCES, AT(member_), .default_value = "", .is_path = true, \
     .weighted = (weighted_)
 #define GROUPS(member_) .type = LM_KEY_GROUPS, AT(member_), .default_value = "{}"
+#define TABLES(member_) .type = LM_KEY_TABLES, AT(member_), .default_value = "[]"
 #define SCHEDULE(member_, scale_, low_, high_) \
     .type = LM_KEY_SCHEDULE, AT(member_), .scale = (scale_), .low = (low_), .high = (high_), \
     .default_value = ""

@@ -50,6 +50,17 @@ void lm_scalar_adam_f32(int64_t n, const lm_adam_coefficients *c, const float *g
     }
 }
 
+void lm_scalar_adam_lazy_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *v,
+                             float *p) {
+    for (int64_t i = 0; i < n; i++) {
+        float gs = g[i] * c->grad_scale;
+        if (!(g[i] > 0) && !(0 > g[i])) continue;
+        v[i] = fma1(c->rest2, gs * gs - v[i], v[i]);
+        float decayed = decayed1(p[i], gs, c->decay, c->cautious);
+        p[i] = decayed - c->lr * gs / (sqrtf(v[i] * c->inv_correction2) + c->eps);
+    }
+}
+
 void lm_scalar_ademamix_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,
                             float *s, float *v, float *p) {
     for (int64_t i = 0; i < n; i++) {

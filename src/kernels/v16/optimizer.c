@@ -66,6 +66,24 @@ void ISA(adam_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, flo
     });
 }
 
+void ISA(adam_lazy_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, float *v,
+                        float *p) {
+    const v16 rest2 = v16_set1(c->rest2), eps = v16_set1(c->eps), zero = v16_zero();
+    const v16 scale = v16_set1(c->grad_scale), decay = v16_set1(c->decay), lr = v16_set1(c->lr);
+    const v16 correction2 = v16_set1(c->inv_correction2);
+    const bool cautious = c->cautious;
+    EACH_16(i, n, {
+        v16 gi = get(g + i, lanes), gs = v16_mul(gi, scale);
+        v16 old = get(v + i, lanes), at = get(p + i, lanes);
+        v16 vi = v16_fma(rest2, v16_sub(v16_mul(gs, gs), old), old);
+        v16 root = v16_add(v16_sqrt(v16_mul(vi, correction2)), eps);
+        v16 decayed = decayed16(at, gs, decay, cautious);
+        v16 moved = v16_sub(decayed, v16_div(v16_mul(lr, gs), root));
+        put(v + i, lanes, v16_if_gt(gi, zero, vi, v16_if_gt(zero, gi, vi, old)));
+        put(p + i, lanes, v16_if_gt(gi, zero, moved, v16_if_gt(zero, gi, moved, at)));
+    });
+}
+
 void ISA(ademamix_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, float *m, float *s,
                        float *v, float *p) {
     const v16 rest1 = v16_set1(c->rest1), rest2 = v16_set1(c->rest2), eps = v16_set1(c->eps);
