@@ -76,12 +76,14 @@ typedef void lm_kernel_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_b
                                  const float *init, int64_t init_row, float *c, int64_t c_row);
 
 /* y_ij = init_j + dot16(x_i, w_j), x [n,k], w [m,k]; init NULL means zeros. y [n,m] overwritten.
+ * k is filled up with zeros to a multiple of 16, so that each lane has as many links.
  * For generation: each row of y has the bits that it has alone, and w is read once. */
 typedef void lm_kernel_dots_f32(int64_t n, int64_t m, int64_t k, const float *x, int64_t x_row,
                                 const float *w, int64_t w_row, const float *init, float *y,
                                 int64_t y_row);
-/* The same with w widened to fp32. */
-typedef void lm_kernel_dots_bf16(int64_t n, int64_t m, int64_t k, const float *x, int64_t x_row,
+/* The same with bf16 operands: pair p of elements 2p and 2p+1 belongs to lane p mod 16 and makes
+ * two links of its chain, those of gemm_bf16. k is filled up with zeros to a multiple of 32. */
+typedef void lm_kernel_dots_bf16(int64_t n, int64_t m, int64_t k, const lm_bf16 *x, int64_t x_row,
                                  const lm_bf16 *w, int64_t w_row, const float *init, float *y,
                                  int64_t y_row);
 

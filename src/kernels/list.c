@@ -118,7 +118,7 @@ static void gemm_bf16(const lm_kernels *table, const lm_kernel_call *c) {
                      c->stride, b[C], c->stride);
 }
 CALL(dots_f32, rows, n, k, b[A], k, b[B], k, variant ? b[INIT] : NULL, b[Y], stride)
-CALL(dots_bf16, rows, n, k, b[A], k, bf16(c, B), k, variant ? b[INIT] : NULL, b[Y], stride)
+CALL(dots_bf16, rows, n, k, bf16(c, A), k, bf16(c, B), k, variant ? b[INIT] : NULL, b[Y], stride)
 
 /* Panels of rows + n, from strides of any size, rows contiguous, k contiguous. */
 static int64_t x_row(const lm_kernel_call *c) {
@@ -263,8 +263,8 @@ const lm_kernel_row lm_kernel_list[] = {
     ROW(dots_f32, GEMM, 2, 2,
         [A] = READ(rows_by_k), [B] = READ(n_by_k), [INIT] = READ(of_n), [Y] = WRITE(strided)),
     ROW(dots_bf16, GEMM, 2, 2,
-        [A] = READ(rows_by_k), [B] = BUFFER(BF16, n_by_k, 1, 0), [INIT] = READ(of_n),
-        [Y] = WRITE(strided)),
+        [A] = BUFFER(BF16, rows_by_k, 1, 0), [B] = BUFFER(BF16, n_by_k, 1, 0),
+        [INIT] = READ(of_n), [Y] = WRITE(strided)),
     ROW(pack_f32, GEMM, 3, 0, [X] = READ(unpacked), [OUT] = WRITE(panel)),
     ROW(pack_bf16_from_f32, GEMM, 3, 0,
         [X] = READ(unpacked), [OUT] = BUFFER(PAIRS, panel_of_pairs, 0, 1)),

@@ -26,6 +26,7 @@ struct lm_decoder {
     bool bf16;
     lm_bf16 *rounded; /* the layers' rows, at bf16 */
     lm_bf16 *head;    /* [V, C] likewise */
+    void *operand;    /* [rows, the widest input of a linear layer]: room for what it reads */
     float *logits;    /* [sequences, V] */
     void *block;      /* of the loss head */
 };
@@ -50,11 +51,14 @@ static void take_sequences(lm_decoder *d, lm_arena *arena) {
 static void take_pieces(lm_decoder *d, lm_arena *arena) {
     const lm_model_options *o = &d->m->o;
     int64_t rows = d->how.rows;
+    int64_t widest = lm_max(lm_max(o->d_model, lm_model_att_size(o)), o->d_ff);
     take_sequences(d, arena);
     d->tokens = lm_arena_array(arena, rows, 1, sizeof *d->tokens);
     d->targets = lm_arena_array(arena, rows, 1, sizeof *d->targets);
     d->places = lm_arena_array(arena, rows, 1, sizeof *d->places);
     d->logits = lm_arena_array(arena, d->how.sequences, o->vocab_size, sizeof *d->logits);
+    size_t element = d->bf16 ? sizeof(lm_bf16) : sizeof(float);
+    d->operand = lm_arena_array(arena, rows, lm_linear_room_row(widest), element);
     if (d->how.scores) {
         size_t bytes =
             lm_softmax_nll_block_bytes(d->m->compute->precision, rows, o->d_model, o->vocab_size);
@@ -170,7 +174,8 @@ static pass forward(lm_decoder *d, int64_t n) {
               .places = d->places,
               .capacity = d->how.capacity,
               .rounded = d->rounded,
-              .head = d->head};
+              .head = d->head,
+              .operand = d->operand};
     lm_pass_forward(&p);
     return p;
 }

@@ -10,8 +10,8 @@
  *     lm_decoder_free(d);
  *
  * A sequence's bits depend on its tokens alone: not on other sequences, on how many tokens are fed
- * at once, nor on the number of threads. At bf16 the weights of linear layers are rounded as in
- * training; what they are multiplied with, and attention, stay fp32.
+ * at once, nor on the number of threads. At bf16 linear layers multiply rounded weights with
+ * rounded inputs, as in training; attention stays fp32.
  *
  * When a sequence holds as many tokens as its cache, it starts over with the newest half of them,
  * so that generation can go on without end. */

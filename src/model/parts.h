@@ -129,9 +129,9 @@ typedef enum lm_buffer_id {
 } lm_buffer_id;
 
 /* What the buffers serve: micro-batches forward and backward, or forward only, or generation, in
- * which up to LM_DECODE_TOKENS tokens of a text pass through the model at once: so many that the
- * weights, read from memory, cost less time than the arithmetic. */
-enum { LM_DECODE_TOKENS = 96 };
+ * which up to LM_DECODE_TOKENS tokens of a text pass through the model at once: so many that
+ * reading the weights from memory takes little of the time that the arithmetic does. */
+enum { LM_DECODE_TOKENS = 256 };
 typedef enum lm_buffers_use { LM_FOR_TRAINING, LM_FOR_EVALUATION, LM_FOR_DECODING } lm_buffers_use;
 
 typedef struct lm_buffers {

@@ -38,22 +38,13 @@ lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, i
                        .bias = weight(p, bias, layer)};
 }
 
-float *lm_pass_round(const pass *p, int64_t n, lm_array x) {
-    enum { PART = 1024 };
-    const lm_kernels *k = p->m->compute->kernels;
-    lm_bf16 part[PART];
-    float *at = x.at;
-    for (int64_t i = 0; i < n && p->rounded; i += PART) {
-        int64_t m = lm_min(n - i, PART);
-        k->bf16_from_f32(1, m, at + i, m, part, m);
-        k->f32_from_bf16(m, part, at + i);
-    }
-    return at;
+lm_linear_rows lm_pass_decoded(const pass *p, const lm_linear *l, lm_array x) {
+    return lm_linear_decoded(p->m->compute, l, x.at, p->operand);
 }
 
 void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_array y) {
     if (p->places)
-        lm_linear_decode(p->m->compute, l, lm_pass_round(p, p->rows * l->in, x), y.at);
+        lm_linear_decode(p->m->compute, l, lm_pass_decoded(p, l, x), y.at);
     else
         lm_linear_forward(p->m->compute, l, x, y);
 }
@@ -61,7 +52,7 @@ void lm_pass_linear_forward(const pass *p, const lm_linear *l, lm_array x, lm_ar
 void lm_pass_linear_forward_activated(const pass *p, const lm_linear *l, lm_array x, lm_array y,
                                       const lm_activation *a) {
     if (p->places)
-        lm_linear_decode_activated(p->m->compute, l, lm_pass_round(p, p->rows * l->in, x), y.at, a);
+        lm_linear_decode_activated(p->m->compute, l, lm_pass_decoded(p, l, x), y.at, a);
     else
         lm_linear_forward_activated(p->m->compute, l, x, y, a);
 }
@@ -80,7 +71,7 @@ void lm_pass_branch_forward(const pass *p, int64_t site, const lm_linear *l, lm_
         lm_pass_linear_forward(p, l, branch, lm_array_f32(out));
         lm_scale(compute, p->rows * l->out, times, out, x, y);
     } else if (p->places) {
-        lm_linear_decode_residual(compute, l, lm_pass_round(p, p->rows * l->in, branch), x, y);
+        lm_linear_decode_residual(compute, l, lm_pass_decoded(p, l, branch), x, y);
     } else {
         lm_linear_forward_residual(compute, l, branch, x, y);
     }

@@ -13,7 +13,7 @@
  *
  * Generation differs in two places only: linear layers have a kernel of their own, which gives a
  * row the same bits whatever other rows there are (lm_linear_decode), and attention reads keys and
- * values from caches. At bf16, it rounds operands of linear layers in place, in arrays of fp32. */
+ * values from caches. Buffers are fp32: what a linear layer reads is copied where it must be. */
 #ifndef LM_MODEL_PASS_H
 #define LM_MODEL_PASS_H
 
@@ -44,6 +44,7 @@ typedef struct pass {
     int64_t capacity;         /* tokens in a sequence's cache */
     const lm_bf16 *rounded;   /* at bf16: the layers' rows; NULL: at fp32 */
     const lm_bf16 *head;      /* [V, C] likewise */
+    void *operand;            /* room for what a linear layer reads */
 } pass;
 
 static inline const float *weight(const pass *p, lm_param_id id, int64_t layer) {
@@ -88,8 +89,8 @@ void lm_pass_norm_backward(const pass *p, const norm_ids *ids, int64_t layer, co
 bool lm_pass_drops(const pass *p);
 lm_dropout lm_pass_dropout(const pass *p, int64_t site);
 
-/* Generation at bf16: rounds x [n] in place, for a product that reads it. Returns x. */
-float *lm_pass_round(const pass *p, int64_t n, lm_array x);
+/* Generation: x [l->rows, l->in] of fp32 as l reads it; p->operand may be overwritten. */
+lm_linear_rows lm_pass_decoded(const pass *p, const lm_linear *l, lm_array x);
 /* The linear layer with these weights [out, in]. */
 lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, int64_t layer,
                          int64_t in, int64_t out);

@@ -189,12 +189,12 @@ void lm_pass_logits(const pass *p, int64_t n, float *logits) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
     float cap = (float)o->logit_softcap;
-    const float *norm = lm_pass_round(p, n * o->d_model, final_norm_of_last(p, n));
+    lm_array norm = final_norm_of_last(p, n);
     lm_linear l = {.rows = n,
                    .in = o->d_model,
                    .out = o->vocab_size,
                    .w = p->head ? lm_array_bf16(p->head) : lm_array_f32(weight(p, head_of(p), 0))};
-    lm_linear_decode(compute, &l, norm, logits);
+    lm_linear_decode(compute, &l, lm_pass_decoded(p, &l, norm), logits);
     if (cap > 0) compute->kernels->softcap_f32(n * o->vocab_size, 1.0f / cap, cap, logits, NULL);
 }
 

@@ -166,12 +166,45 @@ void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, l
 }
 
 /* ---- generation ------------------------------------------------------------------------------ */
+enum { LINE = 64, WAY = 4096 }; /* bytes: of a line of the first cache, and from set to same set */
+
+int64_t lm_linear_room_row(int64_t in) {
+    return in + LINE / (int64_t)sizeof(lm_bf16); /* enough for either type */
+}
+
+typedef struct room_job {
+    const lm_kernels *kernels;
+    int64_t width;
+    const float *x;
+    lm_linear_rows to;
+} room_job;
+
+static void room_task(void *argument, int64_t row, int worker) {
+    const room_job *j = argument;
+    (void)worker;
+    lm_array_store(j->kernels, j->width, j->x + row * j->width,
+                   lm_array_from(j->to.at, row * j->to.row));
+}
+
+lm_linear_rows lm_linear_decoded(const lm_compute *compute, const lm_linear *l, const float *x,
+                                 void *room) {
+    bool collide = l->rows > 1 && l->in * (int64_t)sizeof *x % (WAY / 4) == 0;
+    if (l->w.type == LM_FP32 && !collide) return (lm_linear_rows){lm_array_f32(x), l->in};
+    room_job j = {.kernels = compute->kernels,
+                  .width = l->in,
+                  .x = x,
+                  .to = {{room, l->w.type}, lm_linear_room_row(l->in)}};
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
+    lm_pool_run(compute->pool, l->rows, room_task, &j);
+    lm_phase_leave(compute->phases, before);
+    return j.to;
+}
+
 typedef struct decode_job {
     const lm_kernels *kernels;
     const lm_linear *l;
     int64_t chunk; /* rows of W per task */
-    int64_t block; /* rows of x that stay in cache while those of W pass by */
-    const float *x;
+    lm_linear_rows x;
     float *y;
     const lm_activation *a; /* NULL: none */
     const float *residual;  /* likewise */
@@ -185,15 +218,12 @@ static void decode_task(void *argument, int64_t task, int worker) {
     const void *w = lm_array_from(l->w, begin * l->in).at;
     const float *bias = l->bias ? l->bias + begin : NULL;
     (void)worker;
-    for (int64_t i = 0; i < l->rows; i += j->block) {
-        int64_t rows = lm_min(l->rows - i, j->block);
-        const float *x = j->x + i * l->in;
-        float *y = j->y + i * l->out + begin;
-        if (l->w.type == LM_BF16)
-            j->kernels->dots_bf16(rows, n, l->in, x, l->in, w, l->in, bias, y, l->out);
-        else
-            j->kernels->dots_f32(rows, n, l->in, x, l->in, w, l->in, bias, y, l->out);
-    }
+    if (l->w.type == LM_BF16)
+        j->kernels->dots_bf16(l->rows, n, l->in, j->x.at.at, j->x.row, w, l->in, bias, j->y + begin,
+                              l->out);
+    else
+        j->kernels->dots_f32(l->rows, n, l->in, j->x.at.at, j->x.row, w, l->in, bias, j->y + begin,
+                             l->out);
     for (int64_t at = begin; at < l->rows * l->out; at += l->out) {
         if (j->a) lm_activation_forward(j->kernels, j->a, at, n, room);
         if (j->residual) j->kernels->add_f32(n, j->residual + at, j->y + at);
@@ -202,8 +232,8 @@ static void decode_task(void *argument, int64_t task, int worker) {
 
 static void decode(const lm_compute *compute, decode_job *j) {
     const lm_linear *l = j->l;
+    LM_ASSERT(j->x.at.type == l->w.type);
     j->kernels = compute->kernels;
-    j->block = lm_max(DECODE_ELEMENTS / l->in / 4 * 4, 4);
     j->chunk = lm_max(lm_round_up(DECODE_ELEMENTS / l->in, 16), 16);
     if (l->rows >= DECODE_ROWS) j->chunk = lm_max(j->chunk / 4 / 16 * 16, 16);
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
@@ -211,16 +241,16 @@ static void decode(const lm_compute *compute, decode_job *j) {
     lm_phase_leave(compute->phases, before);
 }
 
-void lm_linear_decode(const lm_compute *compute, const lm_linear *l, const float *x, float *y) {
+void lm_linear_decode(const lm_compute *compute, const lm_linear *l, lm_linear_rows x, float *y) {
     decode(compute, &(decode_job){.l = l, .x = x, .y = y});
 }
 
-void lm_linear_decode_activated(const lm_compute *compute, const lm_linear *l, const float *x,
+void lm_linear_decode_activated(const lm_compute *compute, const lm_linear *l, lm_linear_rows x,
                                 float *y, const lm_activation *a) {
     decode(compute, &(decode_job){.l = l, .x = x, .y = y, .a = a});
 }
 
-void lm_linear_decode_residual(const lm_compute *compute, const lm_linear *l, const float *x,
+void lm_linear_decode_residual(const lm_compute *compute, const lm_linear *l, lm_linear_rows x,
                                const float *residual, float *y) {
     decode(compute, &(decode_job){.l = l, .x = x, .y = y, .residual = residual});
 }

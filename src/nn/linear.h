@@ -40,15 +40,28 @@ void lm_linear_backward_input_add(const lm_compute *compute, const lm_linear *l,
  * the bits are those of all windows in one call. */
 void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, lm_array x,
                                 lm_array dy, bool add, float *dw, float *dbias);
-/* Generation: y [M, O] overwritten = x W^T + bias by the kernel dots_f32, or dots_bf16 where W is
- * bf16, rows of W shared out among the workers. A row has the same bits whatever other rows there
- * are. */
-void lm_linear_decode(const lm_compute *compute, const lm_linear *l, const float *x, float *y);
+
+/* ---- generation ------------------------------------------------------------------------------ */
+/* Rows that lie `row` elements apart. */
+typedef struct lm_linear_rows {
+    lm_array at;
+    int64_t row;
+} lm_linear_rows;
+/* x [M, I] as the products below read it: of the type that W has, and where there are many rows, so
+ * far apart that they do not share sets of the first cache. `room` [M, lm_linear_room_row(I)], of
+ * that type, may be overwritten. */
+lm_linear_rows lm_linear_decoded(const lm_compute *compute, const lm_linear *l, const float *x,
+                                 void *room);
+int64_t lm_linear_room_row(int64_t in);
+
+/* y [M, O] overwritten = x W^T + bias by the kernel dots_f32 or dots_bf16, rows of W shared out
+ * among the workers. A row has the same bits whatever other rows there are. */
+void lm_linear_decode(const lm_compute *compute, const lm_linear *l, lm_linear_rows x, float *y);
 /* The same, then the activation, as lm_linear_forward_activated. */
-void lm_linear_decode_activated(const lm_compute *compute, const lm_linear *l, const float *x,
+void lm_linear_decode_activated(const lm_compute *compute, const lm_linear *l, lm_linear_rows x,
                                 float *y, const lm_activation *a);
 /* y overwritten = (x W^T + bias) + residual, which is not y. */
-void lm_linear_decode_residual(const lm_compute *compute, const lm_linear *l, const float *x,
+void lm_linear_decode_residual(const lm_compute *compute, const lm_linear *l, lm_linear_rows x,
                                const float *residual, float *y);
 
 #endif

@@ -234,7 +234,7 @@ static void test_activation(void **state) {
 /* ---- linear ---------------------------------------------------------------------------------- */
 /* The ways to generate: rows alone, then the residual, or the activation, give the bits of all rows
  * at once. */
-static void check_decode(const lm_compute *compute, const lm_linear *l, const float *x,
+static void check_decode(const lm_compute *compute, const lm_linear *l, lm_linear_rows x,
                          const float *residual, const float *rows) {
     int64_t n = l->rows * l->out;
     float *one = layers_floats(l->out), *sum = layers_floats(n), *want = layers_copy(rows, n);
@@ -244,7 +244,8 @@ static void check_decode(const lm_compute *compute, const lm_linear *l, const fl
     for (int64_t i = 0; i < l->rows; i++) {
         lm_linear alone = *l;
         alone.rows = 1;
-        lm_linear_decode(compute, &alone, x + i * l->in, one);
+        lm_linear_decode(compute, &alone, (lm_linear_rows){lm_array_from(x.at, i * x.row), x.row},
+                         one);
         layers_same_bits("a row alone", rows + i * l->out, one, l->out);
     }
     compute->kernels->add_f32(n, residual, want);
@@ -286,8 +287,10 @@ static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
         for (int64_t i = 0; i < m * in; i++) dx_twice[i] = 0;
         lm_linear_backward_input_add(&compute, &l, dys, dx_twice);
         l.bias = bias;
-        lm_linear_decode(&compute, &l, x, rows);
-        check_decode(&compute, &l, x, residual, rows);
+        lm_linear_rows decoded =
+            lm_linear_decoded(&compute, &l, x, layers_floats(m * lm_linear_room_row(in)));
+        lm_linear_decode(&compute, &l, decoded, rows);
+        check_decode(&compute, &l, decoded, residual, rows);
         layers_close(&compute);
         layers_same_bits("residual in place", z, in_place, m * out);
         layers_same_bits("dx added to zeros", dx, dx_twice, m * in);
@@ -333,6 +336,7 @@ static void test_linear(void **state) {
     check_linear(65, 48, 300, 1);
     check_linear(130, 31, 129, 0);
     check_linear(2, 700, 401, 1); /* decode in several tasks */
+    check_linear(19, 256, 33, 1); /* rows that decode sets further apart */
 }
 
 /* ---- embedding ------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bf16.h"
+#include "kernels/avx2/fold.h"
 
 typedef struct v16 {
     __m256 lo, hi;
@@ -172,44 +173,21 @@ static inline float v16_sum(v16 a) {
     return _mm_cvtss_f32(c);
 }
 
-/* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]): a step folds two vectors into one, where the
- * halves of each lie side by side. Written out, so that gcc keeps what it can in registers. */
-/* Lanes j of r[i], r[k]; j + 8, then j + 4. */
-#define V16_FOLD_8(fold, i, k)                                           \
-    __m256 a##i = fold(r[i].lo, r[i].hi), a##k = fold(r[k].lo, r[k].hi); \
-    __m256 b##i =                                                        \
-        fold(_mm256_permute2f128_ps(a##i, a##k, 0x20), _mm256_permute2f128_ps(a##i, a##k, 0x31))
-/* Each 128 bits: of i, k; j + 2. */
-#define V16_FOLD_2(fold, i, k) \
-    __m256 c##i = fold(_mm256_shuffle_ps(b##i, b##k, 0x44), _mm256_shuffle_ps(b##i, b##k, 0xee))
-#define V16_FOLD_1(fold, i, k) \
-    __m256 d##i = fold(_mm256_shuffle_ps(c##i, c##k, 0x88), _mm256_shuffle_ps(c##i, c##k, 0xdd))
-/* d0 is 0 1 2 3, 8 9 10 11; d4 is 4 5 6 7, 12 13 14 15 */
-#define V16_FOLD_ROWS(fold)  \
-    V16_FOLD_8(fold, 0, 8);  \
-    V16_FOLD_8(fold, 1, 9);  \
-    V16_FOLD_2(fold, 0, 1);  \
-    V16_FOLD_8(fold, 2, 10); \
-    V16_FOLD_8(fold, 3, 11); \
-    V16_FOLD_2(fold, 2, 3);  \
-    V16_FOLD_1(fold, 0, 2);  \
-    V16_FOLD_8(fold, 4, 12); \
-    V16_FOLD_8(fold, 5, 13); \
-    V16_FOLD_2(fold, 4, 5);  \
-    V16_FOLD_8(fold, 6, 14); \
-    V16_FOLD_8(fold, 7, 15); \
-    V16_FOLD_2(fold, 6, 7);  \
-    V16_FOLD_1(fold, 4, 6);  \
-    return v16_make(_mm256_permute2f128_ps(d0, d4, 0x20), _mm256_permute2f128_ps(d0, d4, 0x31))
+/* Lane i is v16_sum(r[i]), or v16_max_lanes(r[i]). */
+#define FOLD_LOW(i)  r[i].lo
+#define FOLD_HIGH(i) r[i].hi
 #define V16_HAS_ROWS
 static inline v16 v16_sum_rows(const v16 r[16]) {
-    V16_FOLD_ROWS(_mm256_add_ps);
+    FOLD_ROWS(_mm256_add_ps);
+    return v16_make(low, high);
 }
 static inline v16 v16_max_rows(const v16 r[16]) {
-    V16_FOLD_ROWS(v16_max8);
+    FOLD_ROWS(v16_max8);
+    return v16_make(low, high);
 }
 static inline v16 v16_larger_rows(const v16 r[16]) {
-    V16_FOLD_ROWS(_mm256_max_ps);
+    FOLD_ROWS(_mm256_max_ps);
+    return v16_make(low, high);
 }
 
 /* ---- eight 64-bit integers ---- */

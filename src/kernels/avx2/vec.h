@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "base/bf16.h"
+
 #define VEC                8
 #define VEC_MASKS_ARE_FREE 0
 typedef __m256 vec;
@@ -34,6 +36,19 @@ static inline vec vec_zero(void) {
 }
 static inline vec vec_fma(vec a, vec b, vec c) {
     return _mm256_fmadd_ps(a, b, c);
+}
+
+/* Pairs of bf16 (base/bf16.h), one a lane; their elements as fp32. */
+typedef __m256i vec_pairs;
+
+static inline vec_pairs vec_pairs_load(const lm_bf16_pair *x) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)x);
+}
+static inline vec vec_pairs_first(vec_pairs x) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(x, 16));
+}
+static inline vec vec_pairs_second(vec_pairs x) {
+    return _mm256_castsi256_ps(_mm256_and_si256(x, _mm256_set1_epi32((int)0xffff0000u)));
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/bf16.h"
+#include "kernels/avx2/fold.h"
 
 typedef __m512 v16;
 #define V16_IS_ONE_REGISTER 1
@@ -191,6 +192,15 @@ static inline v16 v16_max_rows(const v16 r[16]) {
 }
 static inline v16 v16_larger_rows(const v16 r[16]) {
     V16_FOLD_ROWS(v16_larger);
+}
+
+/* The same of vectors in memory, s [16, 16]: halves that are loaded need no shuffles. */
+#define V16_HAS_SUM_LINES
+#define FOLD_LOW(i)  _mm256_load_ps(s + 16 * (i))
+#define FOLD_HIGH(i) _mm256_load_ps(s + 16 * (i) + 8)
+static inline v16 v16_sum_lines(const float *s) {
+    FOLD_ROWS(_mm256_add_ps);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
 }
 
 /* ---- eight 64-bit integers ---- */

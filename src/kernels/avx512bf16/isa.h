@@ -9,6 +9,7 @@ enum { GEMM_BF16_MR = 12, GEMM_BF16_NR = 32 };
 
 #define LM_KERNELS_AVX512BF16(X, isa) \
     LM_KERNELS_PAIRS(X, isa)          \
+    X(isa, dots_bf16)                 \
     X(isa, bf16_from_f32)             \
     X(isa, peak_bf16)
 

@@ -5,6 +5,8 @@
 #include <arm_neon.h>
 #include <stdint.h>
 
+#include "base/bf16.h"
+
 #define VEC                4
 #define VEC_MASKS_ARE_FREE 0
 typedef float32x4_t vec;
@@ -37,6 +39,19 @@ static inline vec vec_zero(void) {
 }
 static inline vec vec_fma(vec a, vec b, vec c) {
     return vfmaq_f32(c, a, b);
+}
+
+/* Pairs of bf16 (base/bf16.h), one a lane; their elements as fp32. */
+typedef uint32x4_t vec_pairs;
+
+static inline vec_pairs vec_pairs_load(const lm_bf16_pair *x) {
+    return vld1q_u32(x);
+}
+static inline vec vec_pairs_first(vec_pairs x) {
+    return vreinterpretq_f32_u32(vshlq_n_u32(x, 16));
+}
+static inline vec vec_pairs_second(vec_pairs x) {
+    return vreinterpretq_f32_u32(vandq_u32(x, vdupq_n_u32(0xffff0000u)));
 }
 
 #endif

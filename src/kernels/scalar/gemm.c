@@ -1,3 +1,4 @@
+#include "base/numbers.h"
 #include "kernels/scalar/scalar.h"
 
 #include "kernels/scalar/reduce.h"
@@ -49,19 +50,31 @@ void lm_scalar_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_bf16_pair
 void lm_scalar_dots_f32(int64_t n, int64_t m, int64_t k, const float *x, int64_t x_row,
                         const float *w, int64_t w_row, const float *init, float *y, int64_t y_row) {
     for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < m; j++)
-            y[i * y_row + j] = (init ? init[j] : 0.0f) + dot16(k, x + i * x_row, w + j * w_row);
+        for (int64_t j = 0; j < m; j++) {
+            const float *xi = x + i * x_row, *wj = w + j * w_row;
+            float lane[16] = {0};
+            for (int64_t p = 0; p < lm_round_up(k, 16); p++)
+                lane[p % 16] = fma1(p < k ? xi[p] : 0.0f, p < k ? wj[p] : 0.0f, lane[p % 16]);
+            y[i * y_row + j] = (init ? init[j] : 0.0f) + sum16_tree(lane);
+        }
 }
 
-void lm_scalar_dots_bf16(int64_t n, int64_t m, int64_t k, const float *x, int64_t x_row,
+/* Element p of a row, 0 beyond its k elements. */
+static float element(const lm_bf16 *x, int64_t k, int64_t p) {
+    return p < k ? lm_bf16_to_f32(x[p]) : 0.0f;
+}
+
+void lm_scalar_dots_bf16(int64_t n, int64_t m, int64_t k, const lm_bf16 *x, int64_t x_row,
                          const lm_bf16 *w, int64_t w_row, const float *init, float *y,
                          int64_t y_row) {
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < m; j++) {
+            const lm_bf16 *xi = x + i * x_row, *wj = w + j * w_row;
             float lane[16] = {0};
-            for (int64_t p = 0; p < k; p++) {
-                float wide = lm_bf16_to_f32(w[j * w_row + p]);
-                lane[p & 15] = fma1(x[i * x_row + p], wide, lane[p & 15]);
+            for (int64_t p = 0; p < lm_round_up(k, 32); p++) {
+                float *sum = &lane[p / 2 % 16];
+                int64_t at = p ^ 1; /* the second element of a pair comes first */
+                *sum = fma1(element(xi, k, at), element(wj, k, at), *sum);
             }
             y[i * y_row + j] = (init ? init[j] : 0.0f) + sum16_tree(lane);
         }

@@ -80,4 +80,16 @@ static inline v16 v16_larger_rows(const v16 r[16]) {
 }
 #endif
 
+#ifndef V16_HAS_SUM_LINES
+/* v16_sum_rows of vectors in memory, s [16, 16], 64-byte aligned. */
+static inline v16 v16_sum_lines(const float *s) {
+#define V16_LINE(i) v16_load(s + 16 * (i))
+    const v16 r[16] = {V16_LINE(0),  V16_LINE(1),  V16_LINE(2),  V16_LINE(3),
+                       V16_LINE(4),  V16_LINE(5),  V16_LINE(6),  V16_LINE(7),
+                       V16_LINE(8),  V16_LINE(9),  V16_LINE(10), V16_LINE(11),
+                       V16_LINE(12), V16_LINE(13), V16_LINE(14), V16_LINE(15)};
+    return v16_sum_rows(r);
+}
+#endif
+
 #endif
