@@ -44,9 +44,11 @@ typedef struct lm_train_options {
 } lm_train_options;
 
 typedef struct lm_eval_options {
-    int64_t every;  /* steps between evaluations; 0: only at the end */
-    int64_t tokens; /* validation tokens per evaluation; 0: all */
-    bool raw;       /* with an average of the weights, the loss of the weights themselves too */
+    int64_t every;          /* steps between evaluations; 0: only at the end */
+    int64_t tokens;         /* validation tokens per evaluation; 0: all */
+    lm_number_list targets; /* losses of which the run tells when it reached them */
+    int64_t patience; /* evaluations without a better loss after which the run stops; 0: never */
+    bool raw;         /* with an average of the weights, the loss of the weights themselves too */
 } lm_eval_options;
 
 #endif

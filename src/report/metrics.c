@@ -10,8 +10,9 @@
 
 #include "base/file.h"
 #include "base/numbers.h"
+#include "report/targets.h"
 
-enum { LINE_BYTES = 512 }; /* longer than any line, so that writing one allocates nothing */
+enum { LINE_BYTES = 1024 }; /* longer than any line, so that writing one allocates nothing */
 
 double lm_perplexity(double loss) {
     return exp(loss);
@@ -266,6 +267,7 @@ lm_status lm_metrics_eval(lm_metrics *m, const lm_eval_figures *f, const lm_data
         lm_json_number(&line, "val_bits_per_byte",
                        lm_bits_per_byte(f->val_loss, f->bytes_per_token));
     lm_json_integer(&line, "val_tokens", f->val_tokens);
+    if (f->targets) lm_targets_write_reached(f->targets, f->step, &line);
     lm_json_number(&line, "seconds", digits(rounded(f->seconds, 1e-4), 12));
     return end(m, &line, err);
 }

@@ -10,6 +10,9 @@
  * "grad_norm". With --profile it has "phases" too: its seconds {"gemm":0.011,"attention":0.004,
  * ...}.
  *
+ * An evaluation that first reaches losses of eval.targets has a list of them, "targets", behind
+ * "val_tokens".
+ *
  * Every log.layers_every steps a line has figures of each parameter, every log.sample_every steps
  * one has a text that the model wrote:
  *
@@ -100,6 +103,7 @@ typedef struct lm_eval_figures {
                                average of them; 0 or NaN: not evaluated */
     double bytes_per_token; /* 0: not known, no bits per byte */
     double seconds;         /* since the start of the run */
+    const struct lm_targets *targets; /* this evaluation taken in (targets.h); NULL: none */
 } lm_eval_figures;
 
 /* Of one parameter, by one step. */

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "report/metrics.h"
+#include "report/targets.h"
 
 static void name_host(char host[65]) {
     if (gethostname(host, 65) != 0) host[0] = '\0';
@@ -72,6 +73,8 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_
     lm_json_number(&w, "best_val_step",
                    isnan(s->best_val_loss) ? (double)NAN : (double)s->best_val_step);
     if (s->skips > 0) lm_json_integer(&w, "skips", s->skips);
+    if (s->stopped_early) lm_json_boolean(&w, "stopped_early", true);
+    if (s->targets) lm_targets_write(s->targets, s->plan.flops_per_token, &w);
     lm_json_number(&w, "seconds", round(s->seconds * 1e3) / 1e3);
     if (s->budget && *s->budget) {
         lm_json_string(&w, "budget", s->budget);
@@ -127,6 +130,7 @@ bool lm_summary_read(lm_summary_found *s, const char *path) {
             lm_json_has(&r, "checkpoint_step") ? lm_json_get_number(&r, "checkpoint_step") : -1;
         s->checkpoint_step = checkpoint >= 0 && checkpoint < 1e15 ? (int64_t)checkpoint : -1;
         s->without_last = lm_json_has(&r, "checkpoint_step") && s->checkpoint_step < s->step;
+        s->stopped_early = lm_json_has(&r, "stopped_early");
         read_figures(s, &r);
         if (lm_json_has(&r, "budget"))
             lm_json_get_string(&r, "budget", s->budget, sizeof s->budget);

@@ -44,9 +44,11 @@ typedef struct lm_summary {
     double val_loss_raw; /* of the weights themselves, where val_loss is that of their average;
                             0 or NaN: none */
     int64_t best_val_step;
-    int64_t skips;           /* steps that were not taken */
-    double bytes_per_token;  /* 0: no bits per byte */
-    double seconds;          /* whole run */
+    int64_t skips;                    /* steps that were not taken */
+    const struct lm_targets *targets; /* targets.h; NULL: none */
+    bool stopped_early;               /* finished before the last of `steps` (eval.patience) */
+    double bytes_per_token;           /* 0: no bits per byte */
+    double seconds;                   /* whole run */
     const char *budget;      /* a length, for which the steps were chosen; NULL or "": none */
     double budget_missed;    /* how much more the run took, as a share of it; NaN: not known */
     double tokens_per_s;     /* mean of this session's steps */
@@ -70,6 +72,7 @@ typedef struct lm_summary_found {
     char budget[64];         /* "": none */
     /* Of these, NaN: not said. */
     double parameters, tokens, val_loss, seconds;
+    bool stopped_early;
     bool without_last; /* it ended and had no checkpoint of its last step */
     int64_t pid;       /* 0: not said */
     char host[65];     /* "": not said */

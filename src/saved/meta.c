@@ -59,6 +59,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     lm_json_integer(&w, "val_step", s->val_step);
     lm_json_number(&w, "best_val_loss", s->best_val_loss);
     lm_json_integer(&w, "best_val_step", s->best_val_step);
+    if (s->evals_since_best > 0) lm_json_integer(&w, "evals_since_best", s->evals_since_best);
     write_noise(&s->noise, &w);
     if (s->averaged > 0) lm_json_integer(&w, "averaged", s->averaged);
     if (s->averaged > 0) lm_json_number(&w, "val_loss_raw", s->val_loss_raw);
@@ -141,6 +142,7 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
     s->val_step = get_step(r, "val_step");
     s->best_val_loss = lm_json_get_number(r, "best_val_loss");
     s->best_val_step = get_step(r, "best_val_step");
+    if (lm_json_has(r, "evals_since_best")) s->evals_since_best = get_step(r, "evals_since_best");
     if (lm_json_has(r, "noise_steps")) {
         s->noise.steps = get_step(r, "noise_steps");
         s->noise.signal = lm_json_get_number(r, "noise_signal");

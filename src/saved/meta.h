@@ -33,7 +33,8 @@ typedef struct lm_run_state {
     int64_t val_step;     /* when it was evaluated; 0: never */
     double best_val_loss; /* NaN: none */
     int64_t best_val_step;
-    lm_noise noise;      /* of the gradients; no steps: not known */
+    int64_t evals_since_best; /* evaluations after that of best_val_step */
+    lm_noise noise;           /* of the gradients; no steps: not known */
     int64_t averaged;    /* steps that the average of the weights is of; 0: there is none yet */
     double val_loss_raw; /* of the weights themselves, beside val_loss; NaN: none */
     int64_t parameters;

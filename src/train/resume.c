@@ -58,8 +58,9 @@ static lm_status refuse_other_result(const lm_trainer *t, const char *changed, l
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s: this run is finished, and with these keys its result would be another"
                         " one:\n%-s\nchoose another run.dir (--set run.dir=...), or raise"
-                        " train.steps to go on with it",
-                        t->config->run.dir, changed);
+                        " %s to go on with it",
+                        t->config->run.dir, changed,
+                        lm_trainer_is_stopped(t) ? "eval.patience" : "train.steps");
 }
 
 static lm_status check_finished(lm_trainer *t, const lm_saved *from, uint64_t val_digest,
@@ -324,7 +325,8 @@ lm_status lm_trainer_settle(lm_trainer *t, lm_error *err) {
 static bool ended_without_checkpoint(const lm_trainer *t) {
     lm_summary_found s;
     return !t->settings->resume_from && lm_summary_read(&s, t->dir.summary) &&
-           strcmp(s.state, "finished") == 0 && s.without_last && s.step >= t->config->train.steps;
+           strcmp(s.state, "finished") == 0 && s.without_last &&
+           (s.step >= t->config->train.steps || s.stopped_early);
 }
 
 lm_status lm_trainer_resume(lm_trainer *t, lm_error *err) {

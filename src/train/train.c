@@ -129,6 +129,7 @@ static lm_status begin(lm_trainer *t, lm_error *err) {
     status = lm_metrics_open(&t->metrics, t->dir.metrics, &mark, &t->seconds_before, err);
     if (status != LM_OK) return status;
     lm_metrics_reserve(&t->metrics, lm_trainer_data_figures(t));
+    if ((status = lm_targets_read(&t->targets, t->dir.metrics, err)) != LM_OK) return status;
     if (t->metrics.moved > 0)
         lm_progress_note(&t->progress,
                          "%" PRId64 " lines of metrics after step %" PRId64
@@ -147,7 +148,8 @@ static lm_status begin(lm_trainer *t, lm_error *err) {
 /* A session that was stopped may have left an evaluation, and what comes after it, to this one. */
 static lm_status run_steps(lm_trainer *t, lm_error *err) {
     lm_status status = lm_trainer_evaluation_due(t) ? lm_follow(t, err) : LM_OK;
-    while (status == LM_OK && t->state.step < lm_trainer_last_step(t)) {
+    while (status == LM_OK && t->state.step < lm_trainer_last_step(t) &&
+           !lm_trainer_is_stopped(t)) {
         double started = lm_clock_seconds();
         lm_profile_begin_step(&t->profile, &t->compute);
         status = lm_trainer_step(t, err);
@@ -193,6 +195,15 @@ static void tell_concluded(lm_trainer *t) {
                          t->settings->until);
         return;
     }
+    if (lm_trainer_is_stopped(t)) {
+        lm_progress_note(&t->progress,
+                         "%s: finished already, at step %" PRId64 ": the validation loss was not"
+                         " below that of step %" PRId64 " for %" PRId64 " evaluations"
+                         " (eval.patience; a larger one goes on)",
+                         t->config->run.dir, t->state.step, t->state.best_val_step,
+                         t->state.evals_since_best);
+        return;
+    }
     lm_progress_note(&t->progress,
                      "%s: finished already: %" PRId64 " steps are done, train.steps is %" PRId64,
                      t->config->run.dir, t->state.step, t->config->train.steps);
@@ -213,7 +224,28 @@ static void tell_budget(lm_trainer *t) {
                      100 * fabs(missed), missed > 0 ? "more than that" : "less than that");
 }
 
+/* What the run took to each of eval.targets. */
+static void tell_targets(lm_trainer *t) {
+    for (int64_t i = 0; i < t->targets.count; i++) {
+        lm_text line = {0};
+        lm_target_print(&t->targets.items[i], t->setup.plan.model.flops_per_token, &line);
+        lm_progress_note(&t->progress, "target    %-s", lm_text_cstr(&line));
+        lm_text_free(&line);
+    }
+}
+
+static void tell_stopped(lm_trainer *t) {
+    if (!lm_trainer_is_stopped(t)) return;
+    lm_progress_note(&t->progress,
+                     "stopped at step %" PRId64 " of %" PRId64 ": the validation loss was not below"
+                     " the %.4f of step %" PRId64 " for %" PRId64 " evaluations (eval.patience)",
+                     t->state.step, t->config->train.steps, t->state.best_val_loss,
+                     t->state.best_val_step, t->state.evals_since_best);
+}
+
 static void tell_done(lm_trainer *t) {
+    tell_stopped(t);
+    tell_targets(t);
     tell_budget(t);
     if (lm_trainer_is_paused(t)) {
         lm_progress_note(&t->progress,

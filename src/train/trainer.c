@@ -105,6 +105,7 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
         (status = lm_profile_create(&t->profile, c->model.n_layers, err)) != LM_OK)
         return status;
 
+    lm_targets_begin(&t->targets, c->eval.targets.values, c->eval.targets.count);
     t->saved_step = -1;
     if ((status = create_data_figures(t, err)) != LM_OK) return status;
     lm_run_state_init(&t->state);
@@ -162,14 +163,21 @@ bool lm_trainer_evaluation_due(const lm_trainer *t) {
             lm_trainer_at_interval(t, t->config->eval.every));
 }
 
+bool lm_trainer_is_stopped(const lm_trainer *t) {
+    const int64_t patience = t->config->eval.patience;
+    return patience > 0 && t->state.evals_since_best >= patience &&
+           t->state.step < t->config->train.steps;
+}
+
 bool lm_trainer_is_finished(const lm_trainer *t) {
-    return t->state.step >= t->config->train.steps && !lm_trainer_evaluation_due(t);
+    return lm_trainer_is_stopped(t) ||
+           (t->state.step >= t->config->train.steps && !lm_trainer_evaluation_due(t));
 }
 
 bool lm_trainer_is_paused(const lm_trainer *t) {
     int64_t until = t->settings->until;
     return until > 0 && t->state.step >= until && t->state.step < t->config->train.steps &&
-           !lm_trainer_evaluation_due(t);
+           !lm_trainer_evaluation_due(t) && !lm_trainer_is_stopped(t);
 }
 
 int64_t lm_trainer_last_step(const lm_trainer *t) {
@@ -195,7 +203,9 @@ double lm_trainer_budget_missed(const lm_trainer *t) {
     const char *budget = t->config->train.budget;
     double tokens = (double)t->state.tokens;
     lm_length asked;
-    if (!budget || !lm_length_parse(budget, &asked) || !lm_trainer_is_finished(t)) return NAN;
+    if (!budget || !lm_length_parse(budget, &asked) || !lm_trainer_is_finished(t) ||
+        lm_trainer_is_stopped(t))
+        return NAN;
     double had = asked.unit == LM_LENGTH_SECONDS  ? lm_trainer_seconds(t)
                  : asked.unit == LM_LENGTH_TOKENS ? tokens
                                                   : tokens * t->setup.plan.model.flops_per_token;
@@ -219,6 +229,8 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                     .best_val_loss = t->state.best_val_loss,
                     .best_val_step = t->state.best_val_step,
                     .skips = t->state.skips,
+                    .targets = &t->targets,
+                    .stopped_early = lm_trainer_is_stopped(t),
                     .bytes_per_token = t->setup.bytes_per_token,
                     .seconds = lm_trainer_seconds(t),
                     .budget = t->config->train.budget,

@@ -21,6 +21,7 @@
 #include "dist/lanes.h"
 #include "report/metrics.h"
 #include "report/progress.h"
+#include "report/targets.h"
 #include "report/tensorboard.h"
 #include "saved/saved.h"
 #include "train/audit.h"
@@ -85,6 +86,7 @@ typedef struct lm_trainer {
     lm_step_figures figures;     /* the last step of this session; step 0: none yet */
     lm_refused_step refused;     /* the last one that was refused */
     lm_data_figures data;        /* lm_trainer_data_figures */
+    lm_targets targets;          /* of the whole run */
     int64_t reported_step;       /* the last step whose figures were reported */
     lm_audit audit;
     lm_profile profile;
@@ -145,8 +147,11 @@ bool lm_trainer_logs(const lm_trainer *t, int64_t step);
 /* Is the evaluation of the step just done due, and not made yet? A session that was stopped may
  * have left it to this one. */
 bool lm_trainer_evaluation_due(const lm_trainer *t);
-/* Are all steps and the last evaluation done? */
+/* Are all steps and the last evaluation done, or is it stopped? */
 bool lm_trainer_is_finished(const lm_trainer *t);
+/* Has the loss not improved for so many evaluations that the run ends before its last step
+ * (eval.patience)? It is finished then. */
+bool lm_trainer_is_stopped(const lm_trainer *t);
 /* Is the run not finished, but all done that settings->until asks for? */
 bool lm_trainer_is_paused(const lm_trainer *t);
 /* The last step that this session is to take: train.steps, or less by settings->until. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "containers/json_tree.h"
+#include "report/targets.h"
 #include "view/page.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -36,6 +37,27 @@ static void put(const char *name, const uint8_t *data, size_t size) {
     if (!f || fwrite(data, 1, size, f) != size || fclose(f) != 0) abort();
 }
 
+/* Steps at which losses were reached come out of the same lines. */
+static void check_targets(void) {
+    char path[128];
+    lm_error err;
+    lm_targets t;
+    lm_text text = {0};
+    lm_json_writer w = {.out = &text};
+    const double losses[] = {1.5, 2.5, 2.0};
+    snprintf(path, sizeof path, "%s/metrics.jsonl", directory);
+    lm_targets_begin(&t, losses, 3);
+    if (lm_targets_read(&t, path, &err) != LM_OK) abort();
+    lm_json_object(&w, NULL, LM_JSON_LINES);
+    lm_targets_write(&t, 6e6, &w);
+    lm_json_end(&w);
+    lm_json_node *root;
+    if (lm_json_tree_read(&root, "targets", text.data, text.length, NULL, &err) != LM_OK) abort();
+    lm_json_tree_free(root);
+    for (int i = 0; i < 3; i++) lm_target_print(&t.items[i], 6e6, &text);
+    lm_text_free(&text);
+}
+
 static void check_page(const lm_text *page) {
     static const char begin[] = "id=\"data\">";
     lm_error err;
@@ -56,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const uint8_t *zero = size ? memchr(data, 0, size) : NULL;
     size_t first = zero ? (size_t)(zero - data) : size;
     put("metrics.jsonl", data, first);
+    check_targets();
     if (lm_view_run_open(&run, directory, &err) != LM_OK) abort();
     if (lm_view_run_read(&run, &err) != LM_OK) abort();
     if (lm_page_print(&(lm_page){.runs = &run, .n_runs = 1}, &page, &err) != LM_OK) abort();

@@ -54,9 +54,27 @@ static void take_losses(lm_trainer *t, const double *losses, double raw) {
     s->val_step = s->step;
     /* A checkpoint of this step does not know these losses yet. */
     if (t->saved_step == s->step) t->saved_step = -1;
+    s->evals_since_best++;
     if (s->best_val_loss <= losses[0]) return;
+    s->evals_since_best = 0;
     s->best_val_loss = losses[0];
     s->best_val_step = s->step;
+}
+
+/* The user hears of those that were reached just now. */
+static void tell_targets(lm_trainer *t) {
+    const double flops = t->setup.plan.model.flops_per_token;
+    const lm_target_point now = {(double)t->state.step, (double)t->state.tokens,
+                                 lm_trainer_seconds(t)};
+    if (lm_targets_add(&t->targets, t->state.val_loss, &now) == 0) return;
+    for (int64_t i = 0; i < t->targets.count; i++) {
+        const lm_target *target = &t->targets.items[i];
+        lm_text line = {0};
+        if (!target->reached || target->at.step < now.step) continue;
+        lm_target_print(target, flops, &line);
+        lm_progress_note(&t->progress, "target %-s", lm_text_cstr(&line));
+        lm_text_free(&line);
+    }
 }
 
 /* A request to stop cuts it short: it stays due, and is made again when the run goes on. */
@@ -81,6 +99,8 @@ static lm_status evaluate(lm_trainer *t, lm_error *err) {
                          .val_loss_raw = raw,
                          .bytes_per_token = t->setup.bytes_per_token,
                          .seconds = lm_trainer_seconds(t)};
+    tell_targets(t);
+    f.targets = &t->targets;
     return lm_metrics_eval(&t->metrics, &f, data, err);
 }
 

@@ -12,8 +12,7 @@ enum { NOTE_BYTES = 160 };
 static bool is_due(const lm_trainer *t) {
     return t->config->log.sample_every > 0 && t->sampling.step < t->state.step &&
            !lm_trainer_evaluation_due(t) &&
-           (lm_trainer_at_interval(t, t->config->log.sample_every) ||
-            t->state.step == t->config->train.steps);
+           (lm_trainer_at_interval(t, t->config->log.sample_every) || lm_trainer_is_finished(t));
 }
 
 /* Half a character at the end of what is shown is shown as bytes. */
