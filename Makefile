@@ -4,6 +4,7 @@
 #   ZSTD=auto|1|0: read .zst text (libzstd); auto: where pkg-config finds it
 #   UTF8PROC=auto|1|0: tokenizers that normalize text to form C (libutf8proc); likewise
 #   PCRE2=auto|1|0: tokenizers that split text by patterns of their own (libpcre2-8); likewise
+#   MPI=1: runs on several machines, started by mpirun or srun (Open MPI or MPICH); ./lmtrain is the same otherwise
 # Objects go to build/<compiler>[-<sanitizers>]/, so that builds of different kinds do not mix.
 
 VERSION := 0.1.0
@@ -16,7 +17,8 @@ DEBUG   ?=
 ZSTD    ?= auto
 UTF8PROC ?= auto
 PCRE2   ?= auto
-BUILD   ?= build/$(subst /,-,$(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
+MPI     ?=
+BUILD   ?= build/$(subst /,-,$(CC))$(if $(filter 1,$(MPI)),-mpi)$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(DEBUG),-debug)
 comma   := ,
 Q       := $(if $(V),,@)
 
@@ -24,6 +26,9 @@ Q       := $(if $(V),,@)
 # What is missing is named with the command that installs it. `make quickstart` and `make test` run that
 # command and go on; INSTALL=no makes them only say it, INSTALL=yes makes every target run it.
 PKG_CONFIG ?= pkg-config
+# Open MPI and MPICH are found by pkg-config, others by their compiler mpicc.
+MPI_MODULE    := $(firstword $(foreach m,ompi-c mpich,$(shell $(PKG_CONFIG) --exists $(m) 2>/dev/null && echo $(m))))
+MPICC         := $(if $(filter 1,$(MPI)),$(if $(MPI_MODULE),,mpicc))
 PACKAGES      := libcjson zlib $(if $(filter 1,$(ZSTD)),libzstd) $(if $(filter 1,$(UTF8PROC)),libutf8proc) \
                  $(if $(filter 1,$(PCRE2)),libpcre2-8)
 TEST_PACKAGES := cmocka
@@ -32,9 +37,9 @@ INSTALLING    := quickstart test
 GOALS         := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
   TESTING  := $(filter test% check check-warnings check-compilers all-tests,$(GOALS))
-  PURPOSES := build $(if $(TESTING),test)
+  PURPOSES := build $(if $(TESTING),test) $(if $(filter 1,$(MPI)),mpi)
   MODULES  := $(PACKAGES) $(if $(TESTING),$(TEST_PACKAGES))
-  missing   = $(strip $(foreach tool,$(firstword $(CC)) $(PKG_CONFIG),\
+  missing   = $(strip $(foreach tool,$(firstword $(CC)) $(PKG_CONFIG) $(MPICC),\
                 $(if $(shell command -v $(tool)),,$(tool))) \
                 $(if $(shell command -v $(PKG_CONFIG)),\
                   $(foreach m,$(MODULES),$(shell $(PKG_CONFIG) --exists $(m) || echo $(m)))))
@@ -64,6 +69,10 @@ ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
   PKG_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libzstd,$(PACKAGES)),-DLM_ZSTD) \
                  $(if $(filter libutf8proc,$(PACKAGES)),-DLM_UTF8PROC) $(if $(filter libpcre2-8,$(PACKAGES)),-DLM_PCRE2)
   PKG_LIBS    := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+  # What mpicc adds to the compiler's command: Open MPI has --showme:..., MPICH -show.
+  MPI_FLAGS   := $(if $(MPI_MODULE),$(shell $(PKG_CONFIG) --cflags --libs $(MPI_MODULE)),$(if $(MPICC),\
+                   $(shell { mpicc --showme:compile && mpicc --showme:link; } 2>/dev/null || mpicc -show)))
+  MPI_LIBS    := $(filter -L% -l% -Wl%,$(MPI_FLAGS))
   TEST_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(TEST_PACKAGES) 2>/dev/null)
   TEST_LIBS   := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null)
 endif
@@ -101,6 +110,7 @@ v16_flags = $(ISA_FLAGS_$(1)) -DLM_ISA=$(1)
 # ---- files --------------------------------------------------------------------------------------
 SOURCES := $(filter-out $(foreach i,$(OTHER_ISAS),src/kernels/$(i)/%),\
              $(sort $(wildcard src/*/*.c src/*/*/*.c)))
+SOURCES := $(filter-out src/comm/mpi.c,$(SOURCES))
 V16_SOURCES := $(sort $(wildcard src/kernels/v16/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(foreach i,$(V16_ISAS),\
              $(V16_SOURCES:src/kernels/v16/%.c=$(BUILD)/src/kernels/$(i)/v16/%.o))
@@ -119,12 +129,24 @@ TEST_SCRIPTS := $(sort $(wildcard tests/*/test_*.sh))
 
 all: lmtrain  ## build ./lmtrain (the default)
 
-lmtrain: $(BINARY)
-	$(Q)cp -f $< $@
+# Builds of several kinds share it: the last one made is there.
+lmtrain: $(BINARY) FORCE
+	$(Q)cmp -s $< $@ || cp -f $< $@
 
+ifeq ($(MPI),1)
+$(BINARY): $(BUILD)/main.o $(BUILD)/src/comm/mpi.o $(LIBRARY)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(MPI_LIBS)
+else
 $(BINARY): $(BUILD)/main.o $(LIBRARY)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+endif
+# For tests: the same objects with MPI, where there is one.
+MPI_BINARY := $(if $(SAN),,$(if $(MPI_MODULE),$(if $(shell command -v mpirun),$(BUILD)/lmtrain-mpi)))
+$(BUILD)/lmtrain-mpi: $(BUILD)/main.o $(BUILD)/src/comm/mpi.o $(LIBRARY)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(MPI_LIBS)
 
 $(LIBRARY): $(OBJECTS)
 	@echo "  AR    $@"
@@ -161,6 +183,10 @@ $(BUILD)/src/view/%.inc: src/view/%
 	@mkdir -p $(@D)
 	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' > $@
 
+# Only this file knows MPI. It comes before the library, whose file of the same functions is then not linked.
+MPI_OBJECT := $(BUILD)/src/comm/mpi.o
+$(MPI_OBJECT): CPPFLAGS += $(patsubst -I%,-isystem %,$(filter -I% -D%,$(MPI_FLAGS)))
+
 # The manual page has a date.
 $(BUILD)/src/cli/manual.o: CPPFLAGS += -DLM_RELEASED='"$(RELEASED)"'
 
@@ -178,15 +204,19 @@ $(BUILD)/tests/fault/interpose.so: tests/fault/interpose.c $(BUILD)/flags
 	$(Q)$(CC) -std=c11 -O1 -g -fPIC -shared -D_GNU_SOURCE -o $@ $< -ldl
 
 # ---- tests --------------------------------------------------------------------------------------
-.PHONY: all-tests test test-arm test-fault test-tokenizers test-interop fuzz
-all-tests: $(TEST_BINARIES) $(INTERPOSE) $(BINARY)
+.PHONY: all-tests test test-arm test-fault test-mpi test-tokenizers test-interop fuzz
+all-tests: $(TEST_BINARIES) $(INTERPOSE) $(BINARY) $(MPI_BINARY)
 # A program with sanitizers stays in its build folder: ./lmtrain is for work.
 test: all-tests $(if $(SAN),,lmtrain)  ## build and run every test (T=name runs those whose path contains it)
-	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T='$(T)' \
+	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' LMTRAIN_MPI='$(MPI_BINARY:%=$(CURDIR)/%)' BUILD='$(CURDIR)/$(BUILD)' T='$(T)' \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 
 test-fault: all-tests  ## every fault there can be, one after the other: minutes
 	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' BUILD='$(CURDIR)/$(BUILD)' T=fault/ FAULT_STEP=1 KILLS=200 \
+	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
+
+test-mpi: all-tests  ## every number of lanes and processes, and a hundred killed ones: minutes
+	$(Q)LMTRAIN='$(CURDIR)/$(BINARY)' LMTRAIN_MPI='$(MPI_BINARY:%=$(CURDIR)/%)' T=dist/ MPI_ALL=1 KILLS=100 \
 	  sh tests/run.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
 
 test-arm: lmtrain  ## kernels and training runs on an emulated ARM: the bits of this machine
@@ -203,7 +233,7 @@ test-interop: lmtrain  ## exports beside transformers, llama.cpp, llama2.c and l
 # tests/fuzz/seeds/NAME/ on, or those of other tests; what it finds is left in build/fuzz/NAME/.
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := build/fuzz
-FUZZ_SOURCES := $(filter $(addprefix src/,base/% machine/% containers/% text/% data/% tokenizer/% checkpoint/% \
+FUZZ_SOURCES := $(filter $(addprefix src/,base/% comm/% machine/% containers/% text/% data/% tokenizer/% checkpoint/% \
                   kernels/% ops/% nn/% model/% interop/% config/% optim/% dist/% report/% view/% saved/% \
                   train/% fit/% sweep/%),$(SOURCES))
 FUZZ_SUPPORT := tests/support/container.c tests/support/tempdir.c

@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
     signal(SIGXFSZ, SIG_IGN); /* a write beyond ulimit -f fails, as on a full disk */
     lm_status status = lm_commands_run(argc, (const char *const *)argv, &err);
     /* A pipe that nobody empties does not keep the process from ending. */
-    if (status != LM_OK && lm_file_can_write(STDERR_FILENO, 1000))
+    if (status != LM_OK && err.message[0] && lm_file_can_write(STDERR_FILENO, 1000))
         fprintf(stderr, "lmtrain: %s\n", err.message);
     return status != LM_OK && err.exit_code ? err.exit_code : (int)status;
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # packages.sh line|install PURPOSE...: the packages that a purpose needs, by this system's package manager.
 # `line` prints the command that installs them; `install` prints it and runs it (as root, or by sudo).
-# Purposes: build (the binary), test (make test), check (make check), ci (what .ci/run uses beside those).
+# Purposes: build (the binary), mpi (make MPI=1), test (make test), check (make check), ci (what .ci/run uses
+# beside those).
 set -eu
 
 # One row per purpose and package manager. "-": nothing more, or not known to that manager; tests that need
@@ -14,7 +15,13 @@ build zypper gcc make pkg-config pkgconfig(libcjson) pkgconfig(zlib)
 build pacman gcc make pkgconf cjson zlib
 build apk    gcc musl-dev linux-headers make pkgconf cjson-dev zlib-dev
 build brew   gcc make pkgconf cjson zlib
-test  apt    libcmocka-dev unzip python3 python3-numpy libzstd-dev zstd libutf8proc-dev libpcre2-dev
+mpi   apt    libopenmpi-dev openmpi-bin
+mpi   dnf    openmpi-devel
+mpi   zypper openmpi4-devel
+mpi   pacman openmpi
+mpi   apk    openmpi-dev openmpi
+mpi   brew   open-mpi
+test  apt    libcmocka-dev libopenmpi-dev openmpi-bin unzip python3 python3-numpy libzstd-dev zstd libutf8proc-dev libpcre2-dev
 test  dnf    pkgconfig(cmocka) unzip python3-numpy pkgconfig(libzstd) zstd pkgconfig(libutf8proc) pkgconfig(libpcre2-8)
 test  zypper pkgconfig(cmocka) unzip python3-numpy pkgconfig(libzstd) zstd pkgconfig(libutf8proc) pkgconfig(libpcre2-8)
 test  pacman cmocka unzip python-numpy zstd libutf8proc pcre2

@@ -67,6 +67,19 @@ lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *array
                               const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
                               lm_error *err);
 
+/* The same with arrays that are not all in memory at once: fetch sets *data to what the i-th one
+ * holds, until it is called again. It is called once for each array, in their order. NULL: in
+ * arrays[i].data. */
+typedef struct lm_checkpoint_fetch {
+    lm_status (*fetch)(void *argument, int64_t i, const float **data, lm_error *err);
+    void *argument;
+} lm_checkpoint_fetch;
+lm_status lm_checkpoint_write_from(const char *path, const lm_checkpoint_array *arrays, int64_t n,
+                                   const lm_checkpoint_fetch *fetch,
+                                   const lm_checkpoint_text *texts, int64_t n_texts,
+                                   const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
+                                   lm_error *err);
+
 /* Memory that writing on so many threads takes beyond the arrays themselves. The index, about 100
  * bytes per MiB of arrays, comes on top. Reading and verifying take less. */
 uint64_t lm_checkpoint_write_bytes(int threads);

@@ -20,6 +20,7 @@ typedef struct slot {
     int64_t array;
     int plane;
     int64_t chunk, length; /* elements of this chunk: bytes of the plane */
+    const float *data;     /* the array's; until it is compressed */
     unsigned char *out;    /* [LM_PLANE_BOUND] */
     size_t size;
     uint32_t crc;
@@ -35,6 +36,7 @@ typedef struct batch {
 typedef struct writer {
     const lm_checkpoint_array *arrays;
     int64_t n;
+    const lm_checkpoint_fetch *fetch;
     const lm_checkpoint_text *texts;
     int64_t n_texts;
     lm_pool *pool;
@@ -116,7 +118,7 @@ static lm_status end_member(writer *w, int64_t i) {
 
 static void compress_slot(const writer *w, slot *s, int worker) {
     unsigned char *split = w->splits[worker];
-    const float *x = w->arrays[s->array].data + s->chunk * LM_PLANE_CHUNK;
+    const float *x = s->data + s->chunk * LM_PLANE_CHUNK;
     lm_plane_split(s->length, x, s->plane, split);
     s->crc = (uint32_t)crc32(0, split, (uInt)s->length);
     s->size = lm_plane_compress(w->coders[worker], split, (size_t)s->length, s->out);
@@ -186,7 +188,16 @@ static lm_status add_chunk(writer *w, slot chunk) {
     return b->used < w->room ? LM_OK : turn(w);
 }
 
+/* What the array before it held must be compressed by then. */
+static lm_status find_data(writer *w, int64_t i, const float **data) {
+    *data = w->arrays[i].data;
+    if (!w->fetch) return LM_OK;
+    lm_status status = turn(w);
+    return status == LM_OK ? w->fetch->fetch(w->fetch->argument, i, data, w->err) : status;
+}
+
 static lm_status add_array(writer *w, int64_t i) {
+    const float *data;
     lm_status status = LM_OK;
     int64_t count = 0;
     LM_ASSERT(lm_layout_count(&w->arrays[i], &count));
@@ -194,9 +205,10 @@ static lm_status add_array(writer *w, int64_t i) {
         if ((status = turn(w)) != LM_OK || (status = begin_member(w, i)) != LM_OK) return status;
         return end_member(w, i);
     }
+    if ((status = find_data(w, i, &data)) != LM_OK) return status;
     for (int plane = 0; plane < LM_PLANES; plane++) {
         for (int64_t chunk = 0; chunk < lm_layout_chunks(count); chunk++) {
-            slot s = {i, plane, chunk, .length = lm_layout_chunk_length(count, chunk)};
+            slot s = {i, plane, chunk, lm_layout_chunk_length(count, chunk), .data = data};
             if ((status = add_chunk(w, s)) != LM_OK) return status;
         }
     }
@@ -362,8 +374,22 @@ lm_status lm_checkpoint_write(const char *path, const lm_checkpoint_array *array
                               const lm_checkpoint_text *texts, int64_t n_texts,
                               const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
                               lm_error *err) {
-    writer w = {
-        .arrays = arrays, .n = n, .texts = texts, .n_texts = n_texts, .pool = pool, .err = err};
+    return lm_checkpoint_write_from(path, arrays, n, NULL, texts, n_texts, meta_json, pool,
+                                    file_bytes, err);
+}
+
+lm_status lm_checkpoint_write_from(const char *path, const lm_checkpoint_array *arrays, int64_t n,
+                                   const lm_checkpoint_fetch *fetch,
+                                   const lm_checkpoint_text *texts, int64_t n_texts,
+                                   const char *meta_json, lm_pool *pool, uint64_t *file_bytes,
+                                   lm_error *err) {
+    writer w = {.arrays = arrays,
+                .n = n,
+                .fetch = fetch,
+                .texts = texts,
+                .n_texts = n_texts,
+                .pool = pool,
+                .err = err};
     check_names(arrays, n);
     for (int64_t i = 0; i < n_texts; i++) check_name(texts[i].name);
     lm_status status = lm_file_writer_open(&w.file, path, err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comm/comm.h"
 #include "text/compressed.h"
 #include "tokenizer/normal_form.h"
 #include "tokenizer/pattern.h"
@@ -57,20 +58,23 @@ static lm_status print_help(lm_error *err) {
 }
 
 static lm_status print_version(lm_error *err) {
-    char isas[128], model[256], libraries[128];
+    char isas[128], model[256], libraries[128], mpi[128];
+    const char *sends_by = lm_comm_library(mpi, sizeof mpi);
     lm_text t = {0};
-    lm_text_printf(&t,
-                   "lmtrain %s\ncompiler: %s\nlibraries: %s, %s, %s\ninstruction sets: %s\nCPU: "
-                   "%s, %d usable\n",
-                   LM_VERSION,
+    lm_text_printf(
+        &t,
+        "lmtrain %s\ncompiler: %s\nlibraries: %s, %s, %s, %s\ninstruction sets: %s\nCPU: "
+        "%s, %d usable\n",
+        LM_VERSION,
 #ifdef __clang__
-                   __VERSION__,
+        __VERSION__,
 #else
-                   "GCC " __VERSION__,
+        "GCC " __VERSION__,
 #endif
-                   lm_decoder_libraries(libraries, sizeof libraries), lm_normal_form_library(),
-                   lm_pattern_library(), lm_cpu_describe(lm_cpu_detect(), isas, sizeof isas),
-                   lm_cpu_model(model, sizeof model), lm_cpu_usable());
+        lm_decoder_libraries(libraries, sizeof libraries), lm_normal_form_library(),
+        lm_pattern_library(), sends_by ? sends_by : "without MPI",
+        lm_cpu_describe(lm_cpu_detect(), isas, sizeof isas), lm_cpu_model(model, sizeof model),
+        lm_cpu_usable());
     lm_status status = lm_print(&t, err);
     lm_text_free(&t);
     return status;

@@ -107,7 +107,7 @@ static lm_status apply_budget(const request *r, const overrides *o, lm_train_set
     if (status != LM_OK) return status;
     lm_config_free(s->config);
     status = lm_config_load_within_budget(s->config, r->config, o->items, o->count, steps, err);
-    if (status == LM_OK && !r->quiet)
+    if (status == LM_OK && !s->quiet)
         fprintf(stderr, "budget    %s: train.steps = %lld\n", s->config->train.budget,
                 (long long)steps);
     return status;
@@ -118,8 +118,8 @@ static lm_status load(const request *r, lm_train_settings *s, lm_error *err) {
     overrides o = {.count = 0};
     lm_status status = collect(r, &o, err);
     if (status == LM_OK) status = lm_config_load(s->config, r->config, o.items, o.count, err);
-    if (status != LM_OK) goto out;
-    if (!r->quiet) fputs(lm_text_cstr(&s->config->notes), stderr);
+    if ((status = lm_comm_agree(s->comm, status, err)) != LM_OK) goto out;
+    if (!s->quiet) fputs(lm_text_cstr(&s->config->notes), stderr);
     if (s->config->train.steps_open && !r->print_config) status = apply_budget(r, &o, s, err);
     if (r->no_final_checkpoint) s->config->checkpoint.final = false;
 out:
@@ -144,18 +144,22 @@ static lm_status run(const void *given, lm_error *err) {
                            .profile = r->profile};
     lm_text t = {0};
     if (r->print_schema || r->print_reference) return print_static(r, err);
-    lm_status status = lm_machine_isas(&r->machine, &s.isas, err);
+    lm_status status = lm_comm_open(&s.comm, err);
+    if (status == LM_OK) status = lm_machine_isas(&r->machine, &s.isas, err);
     if (status != LM_OK) goto out;
+    s.quiet |= lm_comm_rank(s.comm) > 0;
     if ((status = load(r, &s, err)) != LM_OK) goto out;
+    lm_comm_set_timeout(s.comm, config.dist.timeout);
     if (r->print_config) {
         lm_error left;
         if (lm_setup_resolve(&config, &left) != LM_OK)
             fprintf(stderr, "lmtrain: warning: keys that depend on the data are not resolved: %s\n",
                     left.message);
         lm_config_print(&config, &t);
-        status = lm_print(&t, err);
+        if (lm_comm_rank(s.comm) == 0) status = lm_print(&t, err);
     } else if (r->dry_run) {
-        status = lm_print_after(lm_train_plan_print(&s, &t, err), &t, err);
+        status = lm_train_plan_print(&s, &t, err);
+        if (lm_comm_rank(s.comm) == 0) status = lm_print_after(status, &t, err);
     } else {
         /* In `lmtrain ... 2>&1 | tee log` Ctrl-C may end tee first: the run must still save. */
         signal(SIGPIPE, SIG_IGN);
@@ -164,6 +168,7 @@ static lm_status run(const void *given, lm_error *err) {
             err->exit_code = LM_EXIT_NO_ROOM;
     }
 out:
+    status = lm_comm_close(s.comm, status, err);
     lm_text_free(&t);
     lm_config_free(&config);
     return status;

@@ -19,6 +19,7 @@
 #include "config/groups.h"
 #include "config/run.h"
 #include "data/options.h"
+#include "dist/options.h"
 #include "model/model.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
@@ -40,6 +41,7 @@ typedef struct lm_config {
     lm_eval_options eval;
     lm_checkpoint_options checkpoint;
     lm_log_options log;
+    lm_dist_options dist;
 } lm_config;
 
 /* Overwrites *c: every key at its default, then what the file at `path` gives, then the overrides

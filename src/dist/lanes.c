@@ -15,6 +15,46 @@ int lm_lanes_buffers(int64_t lanes) {
     return n;
 }
 
+/* ---- runs of lanes ----------------------------------------------------------------------------*/
+
+lm_lanes_run lm_lanes_of_rank(int64_t lanes, int ranks, int rank) {
+    int64_t first = lanes * rank / ranks;
+    return (lm_lanes_run){first, lanes * (rank + 1) / ranks - first};
+}
+
+/* Are the last two trees the halves of one? */
+static bool are_halves(const lm_lanes_tree *trees, int count) {
+    if (count < 2) return false;
+    const lm_lanes_tree *left = &trees[count - 2], *right = left + 1;
+    return left->lanes == right->lanes && left->first % (2 * left->lanes) == 0;
+}
+
+/* Lane by lane; *most: the most trees that there are at once. */
+static int fold_run(lm_lanes_run run, lm_lanes_tree *trees, int *most) {
+    int count = 0;
+    *most = 0;
+    for (int64_t lane = run.first; lane < run.first + run.count; lane++) {
+        trees[count++] = (lm_lanes_tree){.first = lane, .lanes = 1};
+        *most = count > *most ? count : *most;
+        for (; are_halves(trees, count); count--) trees[count - 2].lanes *= 2;
+    }
+    return count;
+}
+
+int lm_lanes_trees(lm_lanes_run run, lm_lanes_tree trees[LM_LANES_TREES_MOST]) {
+    int most;
+    return fold_run(run, trees, &most);
+}
+
+int lm_lanes_run_buffers(lm_lanes_run run) {
+    lm_lanes_tree trees[LM_LANES_TREES_MOST];
+    int most;
+    fold_run(run, trees, &most);
+    return most;
+}
+
+/* ---- adding -----------------------------------------------------------------------------------*/
+
 typedef struct job {
     const lm_kernels *kernels;
     const float *x;
@@ -43,18 +83,11 @@ float *lm_lanes_buffer(const lm_lanes *l) {
     return l->buffers[l->count];
 }
 
-/* Are the last two trees the halves of one? */
-static bool are_halves(const lm_lanes *l) {
-    if (l->count < 2) return false;
-    const lm_lanes_tree *left = &l->trees[l->count - 2], *right = left + 1;
-    return left->lanes == right->lanes && left->first % (2 * left->lanes) == 0;
-}
-
 void lm_lanes_add(lm_lanes *l, const lm_compute *compute, int64_t lane) {
-    LM_ASSERT(l->count <= 2 * LM_LANES_LOG_MOST);
+    LM_ASSERT(l->count < LM_LANES_TREES_MOST);
     l->trees[l->count] = (lm_lanes_tree){.first = lane, .lanes = 1, .sum = lm_lanes_buffer(l)};
     l->count++;
-    for (; are_halves(l); l->count--) {
+    for (; are_halves(l->trees, l->count); l->count--) {
         lm_lanes_tree *left = &l->trees[l->count - 2];
         add(l, compute, l->trees[l->count - 1].sum, left->sum);
         left->lanes *= 2;

@@ -29,16 +29,28 @@ bool lm_lanes_valid(int64_t lanes);
 /* Arrays that are needed at once: log2(lanes) + 1. */
 int lm_lanes_buffers(int64_t lanes);
 
+/* Of ranks that share the lanes, each has a run of them, which differ by one at most. */
+typedef struct lm_lanes_run {
+    int64_t first, count;
+} lm_lanes_run;
+lm_lanes_run lm_lanes_of_rank(int64_t lanes, int ranks, int rank);
+/* Arrays that are needed at once for these lanes alone. */
+int lm_lanes_run_buffers(lm_lanes_run run);
+
 /* A subtree whose sum is known. */
 typedef struct lm_lanes_tree {
     int64_t first, lanes; /* lanes: a power of two that divides first */
     float *sum;           /* [length] */
 } lm_lanes_tree;
 
+enum { LM_LANES_TREES_MOST = 2 * LM_LANES_LOG_MOST + 1 };
+/* The largest subtrees within a run, in rising order, without sums; returns how many. */
+int lm_lanes_trees(lm_lanes_run run, lm_lanes_tree trees[LM_LANES_TREES_MOST]);
+
 typedef struct lm_lanes {
     float **buffers; /* each [length]; the caller's */
     int64_t length;
-    lm_lanes_tree trees[2 * LM_LANES_LOG_MOST + 1]; /* in rising order of lanes */
+    lm_lanes_tree trees[LM_LANES_TREES_MOST]; /* in rising order of lanes */
     int count;
 } lm_lanes;
 

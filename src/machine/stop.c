@@ -30,6 +30,7 @@ static void say(const char *text) {
     char line[1 + sizeof answer] = "\n";
     size_t n = at_terminal ? 1 : 0, length = strlen(text);
     int before = errno;
+    if (length == 0) return;
     memcpy(line + n, text, length);
     /* A pipe that nobody empties would hold this thread, and the checkpoint with it. */
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -100,9 +101,13 @@ void lm_stop_arm(int64_t before_wall, const char *finishing) {
     expected = 0;
     pending = 0;
     at_terminal = isatty(STDERR_FILENO) == 1;
-    snprintf(answer, sizeof answer, "lmtrain: %.70s; a second signal stops at once\n", finishing);
-    snprintf(answer_int, sizeof answer_int, "lmtrain: %.70s; Ctrl-C again stops at once\n",
-             finishing);
+    answer[0] = answer_int[0] = '\0';
+    if (finishing)
+        snprintf(answer, sizeof answer, "lmtrain: %.70s; a second signal stops at once\n",
+                 finishing);
+    if (finishing)
+        snprintf(answer_int, sizeof answer_int, "lmtrain: %.70s; Ctrl-C again stops at once\n",
+                 finishing);
     remember();
     handle(SIGINT, on_stop);
     handle(SIGTERM, on_stop);

@@ -19,7 +19,7 @@ void lm_stop_listen(void);
 /* From here on these signals ask to stop: call it before the first step. before_wall:
  * seconds that should be left of the scheduler's job; 0: its end does not matter. `finishing` is
  * what the caller does when it is asked to stop, and is said at once: "finishing the step, then
- * saving"; 70 characters at most. */
+ * saving"; 70 characters at most. NULL: nothing is said. */
 void lm_stop_arm(int64_t before_wall, const char *finishing);
 /* Gives back the handlers that were there before. After a signal that asked to stop it does
  * nothing, as the process is about to end: a repeated SIGHUP or a late SIGUSR1 must not change its

@@ -2,8 +2,13 @@
 
 #include <math.h>
 
-#define RUN    ((int64_t)65536) /* elements summed in single precision, before double */
-#define CHUNKS 64               /* at most, each a multiple of RUN */
+#define RUN    ((int64_t)LM_NORM_RUN) /* elements summed in single precision, before double */
+#define CHUNKS 64                     /* at most, each a multiple of RUN */
+
+/* Elements of a chunk. */
+static int64_t chunk_of(int64_t count) {
+    return lm_divide_up(lm_divide_up(count, RUN), CHUNKS) * RUN;
+}
 
 typedef struct squares {
     const lm_compute *compute;
@@ -27,7 +32,7 @@ static void squares_task(void *argument, int64_t task, int worker) {
 double lm_sum_squares(const lm_compute *compute, int64_t count, const float *x) {
     squares n = {.compute = compute, .x = x, .count = count};
     if (count == 0) return 0;
-    n.chunk = lm_divide_up(lm_divide_up(count, RUN), CHUNKS) * RUN;
+    n.chunk = chunk_of(count);
     int64_t tasks = lm_divide_up(count, n.chunk);
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_OPTIMIZER);
     lm_pool_run(compute->pool, tasks, squares_task, &n);
@@ -76,6 +81,40 @@ double lm_gradient_line_squares(const lm_compute *compute, int64_t rows, int64_t
     }
     lm_phase_leave(compute->phases, before);
     return sum;
+}
+
+typedef struct runs {
+    const lm_compute *compute;
+    const float *x;
+    int64_t count, first;
+    double *sums;
+} runs;
+
+static void runs_task(void *argument, int64_t task, int worker) {
+    (void)worker;
+    const runs *r = argument;
+    int64_t at = (r->first + task) * RUN;
+    r->sums[task] =
+        (double)r->compute->kernels->sum_squares_f32(lm_min(r->count - at, RUN), r->x + at);
+}
+
+void lm_norm_sums(const lm_compute *compute, int64_t count, const float *x, int64_t first,
+                  int64_t n, double *sums) {
+    runs r = {.compute = compute, .x = x, .count = count, .first = first, .sums = sums};
+    lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_OPTIMIZER);
+    lm_pool_run(compute->pool, n, runs_task, &r);
+    lm_phase_leave(compute->phases, before);
+}
+
+double lm_norm_of_sums(int64_t count, const double *sums) {
+    const int64_t n = lm_divide_up(count, RUN), chunk = count > 0 ? chunk_of(count) / RUN : 1;
+    double all = 0;
+    for (int64_t i = 0; i < n; i += chunk) {
+        double sum = 0;
+        for (int64_t k = i; k < lm_min(i + chunk, n); k++) sum += sums[k];
+        all += sum;
+    }
+    return sqrt(all);
 }
 
 double lm_clip_scale(double norm, double clip_norm) {

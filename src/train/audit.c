@@ -30,13 +30,16 @@ static void add_number(lm_digest *d, uint64_t x) {
     lm_digest_add(d, bytes, sizeof bytes);
 }
 
-void lm_audit_begin(lm_audit *a, uint64_t before) {
-    lm_digest_init(&a->step);
-    add_number(&a->step, before);
+uint64_t lm_audit_window(const int32_t *tokens, int64_t n) {
+    return lm_digest_of(tokens, (size_t)n * sizeof *tokens);
 }
 
-void lm_audit_batch(lm_audit *a, const int32_t *tokens, int64_t n) {
-    lm_digest_add(&a->step, tokens, (size_t)n * sizeof *tokens);
+uint64_t lm_audit_step(uint64_t before, const uint64_t *windows, int64_t n) {
+    lm_digest d;
+    lm_digest_init(&d);
+    add_number(&d, before);
+    for (int64_t i = 0; i < n; i++) add_number(&d, windows[i]);
+    return lm_digest_end(&d);
 }
 
 typedef struct piece_task {
@@ -58,8 +61,4 @@ uint64_t lm_audit_weights(lm_audit *a, const float *weights, lm_pool *pool) {
     lm_digest_init(&all);
     for (int64_t i = 0; i < pieces(a); i++) add_number(&all, a->digests[i]);
     return lm_digest_end(&all);
-}
-
-uint64_t lm_audit_end(const lm_audit *a) {
-    return lm_digest_end(&a->step);
 }

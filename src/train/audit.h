@@ -1,6 +1,6 @@
 /* The audit trail: a running digest of what a run was trained on and what became of its weights.
  *
- *     d_0 = 0;  d_t = xxh64(d_{t-1}, the batch of step t)
+ *     d_0 = 0;  d_t = xxh64(d_{t-1}, xxh64(window 1 of step t), xxh64(window 2), ...)
  *     w_t = xxh64(the weights after step t)
  *
  * d_t stands in every line of metrics.jsonl and in every checkpoint, w_t in the lines of every
@@ -15,7 +15,6 @@
 #include "machine/pool.h"
 
 typedef struct lm_audit {
-    lm_digest step;    /* d_t, being made */
     int64_t count;     /* weights */
     uint64_t *digests; /* of their pieces */
 } lm_audit;
@@ -24,11 +23,10 @@ typedef struct lm_audit {
 lm_status lm_audit_create(lm_audit *a, int64_t count, lm_error *err);
 void lm_audit_free(lm_audit *a); /* zero-initialised or twice is fine */
 
-/* For each step: begin with d_{t-1}, add every micro-batch in order; end returns d_t. `weights`
- * returns w_t. They allocate nothing. */
-void lm_audit_begin(lm_audit *a, uint64_t before);
-void lm_audit_batch(lm_audit *a, const int32_t *tokens, int64_t n);
+/* Of a window of n tokens; d_t by d_{t-1} and those of a step's windows [n], in their order; w_t.
+ * They allocate nothing. */
+uint64_t lm_audit_window(const int32_t *tokens, int64_t n);
+uint64_t lm_audit_step(uint64_t before, const uint64_t *windows, int64_t n);
 uint64_t lm_audit_weights(lm_audit *a, const float *weights, lm_pool *pool);
-uint64_t lm_audit_end(const lm_audit *a);
 
 #endif

@@ -54,8 +54,10 @@ lm_status lm_budget_measure(const lm_budget_probe *p, double windows, double abo
     if (!parts) return lm_error_no_memory(err, NULL);
     lm_status status = p->step(p->of, &parts->values[0], &rests->values[0], err);
     double started = p->clock(p->of), cpu = p->cpu(p->of);
-    while (status == LM_OK && n < SAMPLES_MOST && took < most &&
-           (n < LM_BUDGET_LEAST || took < about)) {
+    for (bool more = true; status == LM_OK;) {
+        more = n < SAMPLES_MOST && took < most && (n < LM_BUDGET_LEAST || took < about);
+        if (p->agree) status = p->agree(p->of, &more, err);
+        if (status != LM_OK || !more) break;
         status = p->step(p->of, &parts->values[n], &rests->values[n], err);
         n++;
         took = p->clock(p->of) - started;
@@ -76,6 +78,11 @@ lm_status lm_budget_measure(const lm_budget_probe *p, double windows, double abo
     }
     free(parts);
     return status;
+}
+
+static lm_status ask_rank_0(void *of, bool *more, lm_error *err) {
+    const lm_trainer *t = of;
+    return lm_comm_broadcast(t->setup.comm, 0, more, sizeof *more, err);
 }
 
 static double all_cpu(void *of) {
@@ -127,7 +134,9 @@ static lm_status measure_evaluation(lm_trainer *t, lm_train_speed *speed, lm_err
             if (status != LM_OK) return status;
             best = fmin(best, lm_clock_seconds() - started);
         }
-        if (evaluated > 0) speed->evaluation += speed->slowed * best * all / (double)evaluated;
+        if (evaluated > 0)
+            speed->evaluation +=
+                speed->slowed * best * all / (double)evaluated / lm_comm_size(t->setup.comm);
     }
     return LM_OK;
 }
@@ -144,8 +153,12 @@ static lm_status measure(lm_trainer *t, lm_train_options *o, double about, lm_tr
     bool *schedules_batch = &t->setup.config->schedule.batch.given,
          asked_schedule = *schedules_batch;
     int64_t micro = lm_min(t->setup.plan.micro_batch, asked.batch / asked.lanes);
-    lm_budget_probe probe = {
-        .of = t, .step = take_step, .clock = wall, .cpu = all_cpu, .threads = t->setup.threads};
+    lm_budget_probe probe = {.of = t,
+                             .step = take_step,
+                             .agree = ask_rank_0,
+                             .clock = wall,
+                             .cpu = all_cpu,
+                             .threads = t->setup.threads};
     o->micro_batch = micro;
     o->batch = micro * asked.lanes;
     *schedules_batch = false;
@@ -166,9 +179,11 @@ static lm_status measure(lm_trainer *t, lm_train_options *o, double about, lm_tr
 /* The config made whole, as far as its steps matter. */
 static lm_status open_run(lm_trainer *t, lm_error *err) {
     const lm_train_settings *s = t->settings;
-    lm_status status = lm_setup_inherit(s->config, s->resume, &t->from, &t->said, err);
+    lm_status status = lm_ranks_check(s->comm, s->config, err);
+    if (status == LM_OK) status = lm_setup_inherit(s->config, s->resume, &t->from, &t->said, err);
     if (status == LM_OK)
-        status = lm_setup_open(&t->setup, s->config, s->threads, s->isas, s->quiet, err);
+        status =
+            lm_setup_open_shared(&t->setup, s->comm, s->config, s->threads, s->isas, s->quiet, err);
     return status;
 }
 
@@ -198,6 +213,7 @@ lm_status lm_train_measure(const lm_train_settings *s, lm_train_speed *speed, lm
     lm_trainer t = {.settings = s, .config = s->config};
     lm_status status = open_run(&t, err);
     if (status == LM_OK) status = take_peak(&t, speed, err);
+    if (status == LM_OK) status = lm_comm_broadcast(s->comm, 0, speed, sizeof *speed, err);
     const lm_train_options *o = &s->config->train;
     double share = (double)(lm_min(t.setup.plan.micro_batch, o->batch / o->lanes) * o->lanes) /
                    (double)o->batch;
@@ -313,10 +329,10 @@ lm_status lm_train_budget(const lm_train_settings *s, int64_t *steps, lm_train_s
     lm_length budget;
     *speed = (lm_train_speed){0};
     LM_ASSERT(c->train.steps_open && lm_length_parse(c->train.budget, &budget));
-    *steps = steps_of_run(s);
-    if (*steps > 0) return LM_OK;
-    lm_status status = open_run(&t, err);
-    if (status != LM_OK) goto out;
+    *steps = lm_comm_rank(s->comm) == 0 ? steps_of_run(s) : 0;
+    lm_status status = lm_comm_broadcast(s->comm, 0, steps, sizeof *steps, err);
+    if (status != LM_OK || *steps > 0) return status;
+    if ((status = lm_comm_agree(s->comm, open_run(&t, err), err)) != LM_OK) goto out;
     lm_budget_costs costs = {.eval_every = c->eval.every, .checkpoint_every = c->checkpoint.every};
     costs.step_tokens = (double)t.setup.plan.step_tokens;
     costs.step_flops = costs.step_tokens * t.setup.plan.model.flops_per_token;
@@ -330,6 +346,7 @@ lm_status lm_train_budget(const lm_train_settings *s, int64_t *steps, lm_train_s
                               "train.budget: %s comes to more than %lld steps, the most that a run"
                               " can take",
                               c->train.budget, (long long)LM_CHECKPOINT_MAX_STEP);
+    if (status == LM_OK) status = lm_comm_broadcast(s->comm, 0, steps, sizeof *steps, err);
 out:
     lm_trainer_free(&t);
     return status;

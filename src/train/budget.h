@@ -20,6 +20,8 @@ typedef struct lm_budget_probe {
     /* Takes a step, the first of them for warming up. *windows: seconds of what grows with the
      * windows of a step; *rest: of what does not. */
     lm_status (*step)(void *of, double *windows, double *rest, lm_error *err);
+    /* *more: is another step to be measured? Several processes come to the same; NULL: it stays. */
+    lm_status (*agree)(void *of, bool *more, lm_error *err);
     double (*clock)(void *of); /* seconds, from an arbitrary start */
     double (*cpu)(void *of);   /* seconds of CPU time of all threads */
     int threads;

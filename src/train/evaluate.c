@@ -16,28 +16,82 @@ static int64_t window_at(const lm_sampler *s, int64_t i, int64_t n) {
     return i * (s->windows / n) + i * (s->windows % n) / n;
 }
 
-lm_status lm_evaluate(const lm_evaluation *e, int (*stop)(void), double *loss, int64_t *evaluated,
-                      lm_error *err) {
+/* The losses of windows i .. i + batch - 1 of n, which the model has then. */
+static lm_status compute(const lm_evaluation *e, int64_t i, int64_t batch, int64_t n,
+                         lm_error *err) {
     const int64_t time = e->sampler->how.context_length;
-    const int64_t n = windows_to_evaluate(e->sampler, e->max_tokens);
-    double sum = 0;
-    *loss = NAN;
-    *evaluated = 0;
-    for (int64_t i = 0; i < n;) {
-        int64_t batch = lm_min(n - i, e->batch);
-        if (stop && stop()) return LM_OK;
-        for (int64_t b = 0; b < batch; b++) {
-            lm_status status = lm_sampler_window_in_order(
-                e->sampler, window_at(e->sampler, i + b, n), e->tokens + b * (time + 1), err);
-            if (status != LM_OK) return status;
-        }
-        lm_model_loss(e->model, e->tokens, batch, time);
-        for (int64_t b = 0; b < batch; b++) sum += lm_model_window_loss(e->model, b);
-        if (e->each) e->each(e->to, e->tokens, lm_model_losses(e->model), batch, time);
+    for (int64_t b = 0; b < batch; b++) {
+        lm_status status = lm_sampler_window_in_order(e->sampler, window_at(e->sampler, i + b, n),
+                                                      e->tokens + b * (time + 1), err);
+        if (status != LM_OK) return status;
+    }
+    lm_model_loss(e->model, e->tokens, batch, time);
+    return LM_OK;
+}
+
+static lm_status evaluate_alone(const lm_evaluation *e, int64_t n, int (*stop)(void), double *sum,
+                                bool *stopped, lm_error *err) {
+    for (int64_t i = 0, batch; i < n && !*stopped; i += batch) {
+        batch = lm_min(n - i, e->batch);
+        if ((*stopped = stop && stop())) break;
+        lm_status status = compute(e, i, batch, n, err);
+        if (status != LM_OK) return status;
+        for (int64_t b = 0; b < batch; b++) *sum += lm_model_window_loss(e->model, b);
+        if (e->each)
+            e->each(e->to, e->tokens, lm_model_losses(e->model), batch,
+                    e->sampler->how.context_length);
+    }
+    return LM_OK;
+}
+
+/* Each rank computes a run of the windows into its place of losses [n]. */
+static lm_status evaluate_part(const lm_evaluation *e, int64_t n, double *losses, bool *stopped,
+                               lm_error *err) {
+    const int ranks = lm_comm_size(e->ranks->comm), rank = lm_comm_rank(e->ranks->comm);
+    int64_t i = n * rank / ranks, end = n * (rank + 1) / ranks;
+    /* As many rounds in each, since all ask in each round. */
+    for (int64_t round = lm_divide_up(lm_divide_up(n, ranks), e->batch); round > 0; round--) {
+        int64_t batch = lm_min(end - i, e->batch);
+        int stop;
+        lm_status status = lm_ranks_ask_stop(e->ranks, &stop, err);
+        if (status != LM_OK || (*stopped = stop != 0)) return status;
+        if (batch > 0 && (status = compute(e, i, batch, n, err)) != LM_OK) return status;
+        for (int64_t b = 0; b < batch; b++) losses[i + b] = lm_model_window_loss(e->model, b);
         i += batch;
     }
-    *evaluated = n * time;
-    *loss = sum / (double)(n * time);
+    return LM_OK;
+}
+
+static lm_status evaluate_shared(const lm_evaluation *e, int64_t n, double *sum, bool *stopped,
+                                 lm_error *err) {
+    const int ranks = lm_comm_size(e->ranks->comm);
+    double *losses = calloc((size_t)n + 1, sizeof *losses);
+    size_t *places = calloc((size_t)ranks + 1, sizeof *places);
+    lm_status status = losses && places ? LM_OK : lm_error_no_memory(err, NULL);
+    if (status != LM_OK) goto out;
+    if ((status = evaluate_part(e, n, losses, stopped, err)) != LM_OK || *stopped) goto out;
+    for (int r = 0; r <= ranks; r++) places[r] = (size_t)(n * r / ranks) * sizeof *losses;
+    status = lm_comm_all(e->ranks->comm, losses, places, err);
+    for (int64_t i = 0; i < n; i++) *sum += losses[i];
+out:
+    free(losses);
+    free(places);
+    return status;
+}
+
+lm_status lm_evaluate(const lm_evaluation *e, int (*stop)(void), double *loss, int64_t *evaluated,
+                      lm_error *err) {
+    const int64_t n = windows_to_evaluate(e->sampler, e->max_tokens);
+    const int64_t tokens = n * e->sampler->how.context_length;
+    double sum = 0;
+    bool stopped = false;
+    *loss = NAN;
+    *evaluated = 0;
+    lm_status status = e->ranks && e->ranks->comm ? evaluate_shared(e, n, &sum, &stopped, err)
+                                                  : evaluate_alone(e, n, stop, &sum, &stopped, err);
+    if (status != LM_OK || stopped) return status;
+    *evaluated = tokens;
+    *loss = sum / (double)tokens;
     return LM_OK;
 }
 

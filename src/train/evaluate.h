@@ -5,6 +5,7 @@
 #include "data/sampler.h"
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
+#include "train/ranks.h"
 
 typedef struct lm_evaluation {
     lm_model *model;
@@ -16,6 +17,9 @@ typedef struct lm_evaluation {
     /* Is given the tokens [batch, time + 1] and losses [batch, time] of each batch; NULL: nobody */
     void (*each)(void *to, const int32_t *tokens, const float *losses, int64_t batch, int64_t time);
     void *to;
+    lm_ranks *ranks; /* that share the windows, and all come to the same; NULL: this process alone.
+                        With several, `each` and `stop` are not called: what was asked of any rank
+                        stops all */
 } lm_evaluation;
 
 /* *loss receives the mean loss in nats per token; each token is predicted from those before it in

@@ -16,10 +16,15 @@ static const lm_follower *const between[] = {
     &lm_follow_page,
 };
 
+static lm_status run(const lm_follower *f, lm_trainer *t, lm_error *err) {
+    if (f->who == LM_FOLLOW_FIRST && !lm_trainer_leads(t)) return LM_OK;
+    if (!f->due(t)) return LM_OK;
+    return f->who == LM_FOLLOW_LED ? lm_ranks_lead(t, f->run, err) : f->run(t, err);
+}
+
 static lm_status follow(lm_trainer *t, const lm_follower *const *rows, size_t n, lm_error *err) {
     lm_status status = LM_OK;
-    for (size_t i = 0; status == LM_OK && i < n; i++)
-        if (rows[i]->due(t)) status = rows[i]->run(t, err);
+    for (size_t i = 0; status == LM_OK && i < n; i++) status = run(rows[i], t, err);
     return status;
 }
 

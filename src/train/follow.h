@@ -5,9 +5,18 @@
 
 #include "train/trainer.h"
 
+/* Who runs it where several processes share the run (ranks.h). */
+typedef enum lm_follower_who {
+    LM_FOLLOW_FIRST, /* rank 0 alone: reports */
+    LM_FOLLOW_LED,   /* rank 0, and the others serve it (lm_ranks_lead): what touches checkpoints */
+    LM_FOLLOW_ALL    /* each of them, in step: what computes */
+} lm_follower_who;
+
 typedef struct lm_follower {
-    bool (*due)(const lm_trainer *t); /* asked once the rows before it are done */
+    bool (*due)(const lm_trainer *t); /* asked once the rows before it are done; unless rank 0
+                                       alone runs it, all ranks must come to the same */
     lm_status (*run)(lm_trainer *t, lm_error *err);
+    lm_follower_who who;
 } lm_follower;
 
 extern const lm_follower lm_follow_figures, lm_follow_evaluation, lm_follow_metrics,

@@ -254,6 +254,39 @@ lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, int threads
     return status;
 }
 
+static uint64_t longest_state(const lm_groups *g) {
+    uint64_t most = 0;
+    for (int64_t i = 0; i < g->n_rows; i++) {
+        uint64_t bytes = (uint64_t)(g->rows[i].shape[0] * g->rows[i].shape[1]) * sizeof(float);
+        most = bytes > most ? bytes : most;
+    }
+    return lm_size_align(most);
+}
+
+lm_status lm_groups_slice_make(lm_groups_slice *s, const lm_config *c, int ranks, int rank,
+                               lm_error *err) {
+    int64_t total, n = lm_model_params(&c->model, NULL, &total);
+    lm_groups g = {0};
+    lm_param *params = calloc((size_t)n + 1, sizeof *params);
+    int64_t *bounds = calloc((size_t)ranks + 1, sizeof *bounds);
+    *s = (lm_groups_slice){0};
+    lm_status status = params && bounds ? LM_OK : lm_error_no_memory(err, NULL);
+    if (status != LM_OK) goto out;
+    lm_model_params(&c->model, params, &total);
+    if ((status = lm_groups_make(&g, c, params, n, err)) != LM_OK) goto out;
+    lm_optimizer_cut(g.options, g.rows, n, total, ranks, bounds);
+    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1]};
+    bool fits = lm_optimizer_slice_bytes(g.options, g.rows, n, &slice, &s->bytes);
+    LM_ASSERT(fits); /* all of it does */
+    s->longest_state = longest_state(&g);
+    for (int r = 0; r < ranks; r++) s->longest = lm_max(s->longest, bounds[r + 1] - bounds[r]);
+out:
+    lm_groups_free(&g);
+    free(params);
+    free(bounds);
+    return status;
+}
+
 void lm_groups_print(const lm_config *c, lm_text *out) {
     int64_t total, n = lm_model_params(&c->model, NULL, &total);
     char count[32];

@@ -45,11 +45,12 @@ static lm_status record(lm_trainer *t, const char *event, const lm_windows *w, l
 /* Adds to the error what the guards did before. */
 static lm_status give_up(lm_trainer *t, lm_error *err) {
     const int64_t skips = t->state.skips_in_row;
-    if (skips == 0) return LM_ERR_DIVERGED;
-    return lm_error_append(err,
-                           "; the %" PRId64 " step%s before it %s skipped (train.max_skips), see"
-                           " \"event\" in metrics.jsonl",
-                           skips, skips == 1 ? "" : "s", skips == 1 ? "was" : "were");
+    if (skips > 0)
+        lm_error_append(err,
+                        "; the %" PRId64 " step%s before it %s skipped (train.max_skips), see"
+                        " \"event\" in metrics.jsonl",
+                        skips, skips == 1 ? "" : "s", skips == 1 ? "was" : "were");
+    return lm_comm_agree(t->ranks.comm, LM_ERR_DIVERGED, err);
 }
 
 lm_status lm_trainer_guard(lm_trainer *t, lm_error *err) {
@@ -57,12 +58,15 @@ lm_status lm_trainer_guard(lm_trainer *t, lm_error *err) {
     lm_error aside;
     if (t->state.skips_in_row >= t->config->train.max_skips) return give_up(t, err);
     /* Other windows do not help weights that are no numbers. */
-    if (!t->refused.spike && lm_trainer_check_finite(t, &aside) != LM_OK) return give_up(t, err);
+    if (!t->refused.spike && lm_ranks_lead(t, lm_trainer_check_finite, &aside) != LM_OK)
+        return give_up(t, err);
     lm_status status = lm_windows_find(&w, t, err);
     if (status != LM_OK) return status;
     skip(t, &w);
-    tell(t, &w);
-    status = record(t, "skip", &w, err);
+    if (lm_trainer_leads(t)) {
+        tell(t, &w);
+        status = record(t, "skip", &w, err);
+    }
     lm_windows_free(&w);
     return status;
 }

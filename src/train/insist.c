@@ -22,11 +22,12 @@ static bool gives_up(int before) {
 
 /* A pause ends early when a signal comes and when there is room at last. Where the filesystem said
  * before that there is room (a quota is not in its figures), its figures say nothing. */
-static void wait_a_while(const lm_trainer *t, double seconds, int before) {
+static void wait_a_while(lm_trainer *t, double seconds, int before) {
     const struct timespec slice = {.tv_nsec = (long)(SLICE * 1e9)};
     bool full = !lm_trainer_has_room(t);
     for (double waited = 0; waited < seconds && !gives_up(before); waited += SLICE) {
         nanosleep(&slice, NULL);
+        lm_ranks_alive(t);
         if (full && lm_trainer_has_room(t)) return;
     }
 }

@@ -145,11 +145,18 @@ static lm_status open_skips(lm_setup *s, lm_error *err) {
 
 lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas, bool quiet,
                         lm_error *err) {
+    return lm_setup_open_shared(s, NULL, config, threads, isas, quiet, err);
+}
+
+lm_status lm_setup_open_shared(lm_setup *s, lm_comm *comm, lm_config *config, int threads,
+                               lm_isa_mask isas, bool quiet, lm_error *err) {
     lm_status status;
     memset(s, 0, sizeof *s);
     s->config = config;
+    s->comm = comm;
     s->threads = threads > 0 ? threads : (int)config->run.threads;
-    if (s->threads <= 0) s->threads = lm_cpu_threads(&s->threads_asked);
+    if (s->threads <= 0)
+        s->threads = (int)lm_max(lm_cpu_threads(&s->threads_asked) / lm_comm_sharers(comm), 1);
     lm_kernels_fill(&s->kernels, isas);
     if ((status = open_skips(s, err)) != LM_OK) goto out;
     if ((status = resolve(s, err)) != LM_OK) goto out;

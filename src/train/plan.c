@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
-#include "dist/lanes.h"
+#include "dist/exchange.h"
 #include "machine/limits.h"
 #include "saved/exports.h"
 #include "train/groups.h"
@@ -54,6 +54,7 @@ lm_setup_batch lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_ar
     lm_setup_batch b = {0};
     b.tokens = lm_arena_array(arena, micro_batch, c->model.context_length + 1, sizeof *b.tokens);
     b.losses = lm_arena_array(arena, c->train.batch, 1, sizeof *b.losses);
+    b.digests = lm_arena_array(arena, c->train.batch, 1, sizeof *b.digests);
     if (c->train.noise_scale)
         b.lane_squares = lm_arena_array(arena, c->train.lanes, 1, sizeof *b.lane_squares);
     return b;
@@ -65,6 +66,11 @@ static uint64_t batch_bytes(const lm_setup *s, int64_t micro_batch) {
     return measure.used;
 }
 
+/* Those of this process. */
+static lm_lanes_run lanes_of(const lm_setup *s) {
+    return lm_lanes_of_rank(s->config->train.lanes, lm_comm_size(s->comm), lm_comm_rank(s->comm));
+}
+
 /* What depends on how many windows are computed at once; p has the rest. False: it does not fit. */
 static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_batch) {
     const lm_config *c = s->config;
@@ -74,22 +80,15 @@ static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_
     p->batch = batch_bytes(s, micro_batch);
     p->memory = 0;
     bool fits = !p->model.overflow && p->batch < SIZE_MAX &&
-                lm_u64_mul((uint64_t)lm_lanes_buffers(c->train.lanes) - 1,
+                lm_u64_mul((uint64_t)lm_lanes_run_buffers(lanes_of(s)) - 1,
                            lm_size_align(p->model.weights), &p->lanes);
     p->average = lm_config_averages(c) ? lm_size_align(p->model.weights) : 0;
-    p->layers = c->log.layers_every > 0 ? lm_size_align(p->model.weights) : 0;
-    const uint64_t parts[] = {p->model.weights,
-                              p->model.gradients,
-                              p->lanes,
-                              p->optimizer,
-                              p->model.activations,
-                              p->model.scratch,
-                              p->batch,
-                              p->model.rounded,
-                              p->saving,
-                              p->optimizer_work.bytes,
-                              p->average,
-                              p->layers};
+    p->layers =
+        c->log.layers_every > 0 && lm_comm_rank(s->comm) == 0 ? lm_size_align(p->model.weights) : 0;
+    const uint64_t parts[] = {
+        p->model.weights,        p->model.gradients, p->lanes, p->exchange,      p->optimizer,
+        p->model.activations,    p->model.scratch,   p->batch, p->model.rounded, p->saving,
+        p->optimizer_work.bytes, p->average,         p->layers};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fits = fits && lm_u64_add(p->memory, parts[i], &p->memory);
     return fits;
@@ -106,7 +105,7 @@ static bool choose_micro_batch(const lm_setup *s, lm_train_plan *p) {
     const lm_train_options *o = &s->config->train;
     int64_t lane = o->batch / o->lanes, context = s->config->model.context_length;
     if (o->micro_batch > 0) return plan_micro_batch(s, p, lm_min(o->micro_batch, lane));
-    uint64_t memory = lm_limits_memory();
+    uint64_t memory = lm_limits_memory() / (uint64_t)lm_comm_neighbours(s->comm);
     int64_t fast = lm_max(FAST_TOKENS, FAST_TOKENS_PER_THREAD * (int64_t)s->threads);
     int64_t most = lm_max(lm_min(lane, fast / context), 1), parts = lm_divide_up(lane, most);
     for (;; parts++) {
@@ -120,9 +119,21 @@ static bool choose_micro_batch(const lm_setup *s, lm_train_plan *p) {
 static bool plan_checkpoint(const lm_setup *s, const lm_groups_plan *groups, lm_train_plan *p) {
     int64_t arrays = groups->arrays, total;
     if (p->average > 0) arrays += lm_model_params(&s->config->model, NULL, &total);
-    return lm_u64_add(p->model.weights, p->optimizer, &p->checkpoint) &&
+    return lm_u64_add(p->model.weights, groups->bytes, &p->checkpoint) &&
            lm_u64_add(p->checkpoint, p->average, &p->checkpoint) &&
            lm_checkpoint_most_bytes(p->checkpoint, arrays, bytes_beside(s), &p->checkpoint);
+}
+
+/* What a process of several has of the optimizer, and what it needs beside that. */
+static lm_status plan_slice(const lm_setup *s, lm_train_plan *p, lm_error *err) {
+    const int ranks = lm_comm_size(s->comm), rank = lm_comm_rank(s->comm);
+    lm_groups_slice slice;
+    lm_status status = lm_groups_slice_make(&slice, s->config, ranks, rank, err);
+    if (status != LM_OK) return status;
+    p->optimizer = slice.bytes;
+    p->exchange = lm_exchange_bytes(s->config->train.lanes, ranks, rank, slice.longest);
+    if (rank == 0) p->saving += slice.longest_state;
+    return LM_OK;
 }
 
 lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
@@ -136,6 +147,7 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     p->optimizer = groups.bytes;
     p->optimizer_work = groups.work;
     p->saving = lm_checkpoint_write_bytes(s->threads);
+    if (s->comm && groups.fits && (status = plan_slice(s, p, err)) != LM_OK) return status;
     bool fits = groups.fits && choose_micro_batch(s, p) && plan_checkpoint(s, &groups, p) &&
                 lm_u64_mul((uint64_t)c->train.batch, (uint64_t)c->model.context_length, &step) &&
                 step <= INT64_MAX && lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
@@ -148,7 +160,7 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
 
 lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err) {
     const lm_train_plan *p = &s->plan;
-    uint64_t memory = lm_limits_memory();
+    uint64_t memory = lm_limits_memory() / (uint64_t)lm_comm_neighbours(s->comm);
     char need[32], have[32];
     if (p->overflow)
         return lm_error_set(err, LM_ERR_RUNTIME,
@@ -202,7 +214,8 @@ int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_P
         {"batch", p->batch},
         {"saving", p->saving},
         {"average", p->average},
-        {"layers", p->layers}};
+        {"layers", p->layers},
+        {"exchange", p->exchange}};
     int n = 0;
     for (int i = 0; i < LM_SETUP_MEMORY_PARTS; i++)
         if (i < LM_SETUP_MEMORY_ALWAYS || all[i].bytes > 0) parts[n++] = all[i];

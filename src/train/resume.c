@@ -150,10 +150,8 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
         lm_progress_note(&t->progress, "changed since %s:\n%-s", path, lm_text_cstr(&changed));
     if ((status = check_same_data(t, &from.state, path, &other, err)) != LM_OK) goto out;
     t->state.averaged = t->average.values ? from.state.averaged : 0;
-    const int64_t averaged = t->state.averaged, n = lm_trainer_arrays(t);
-    if ((status = lm_checkpoint_read(from.checkpoint, t->arrays, n, t->pool, err)) != LM_OK)
-        goto out;
-    if ((status = lm_saved_check_finite(path, t->arrays, n, err)) != LM_OK) goto out;
+    const int64_t averaged = t->state.averaged;
+    if ((status = lm_ranks_read(t, from.checkpoint, path, err)) != LM_OK) goto out;
     uint64_t val_digest = t->state.val_digest; /* validation data may change */
     uint64_t train_digest = t->state.train_digest;
     t->state = from.state;

@@ -11,12 +11,27 @@
 
 #include "base/file.h"
 #include "base/numbers.h"
+#include "comm/comm.h"
 
 /* ---- the lock ---------------------------------------------------------------------------------*/
 
 /* Lustre without -o flock, some NFS and FUSE have no locks, and a run needs none to be right. */
 static bool cannot_lock(int reason) {
     return reason == ENOSYS || reason == ENOLCK || reason == EOPNOTSUPP;
+}
+
+/* The other process may be a copy of this one. */
+static lm_status is_locked(const lm_run_dir *r, lm_error *err) {
+    const char *launcher;
+    int copies = lm_comm_strangers(&launcher);
+    lm_status status = lm_error_set(
+        err, LM_ERR_RUNTIME, "%s: another process is training in this run directory", r->path);
+    if (copies == 0) return status;
+    return lm_error_append(err,
+                           ". %s has started %d copies, each of which takes itself for the whole"
+                           " run: one of several processes needs the lmtrain of `make MPI=1`, and"
+                           " srun --mpi=pmix or pmi2",
+                           launcher, copies);
 }
 
 static lm_status take_lock(lm_run_dir *r, bool dry, lm_error *err) {
@@ -31,8 +46,7 @@ static lm_status take_lock(lm_run_dir *r, bool dry, lm_error *err) {
         if (cannot_lock(errno))
             r->no_lock = errno;
         else if (errno == EWOULDBLOCK)
-            status = lm_error_set(err, LM_ERR_RUNTIME,
-                                  "%s: another process is training in this run directory", r->path);
+            status = is_locked(r, err);
         else
             status = lm_error_call(err, name, "lock");
     }

@@ -11,13 +11,15 @@
 
 /* The sum of squares of an array is finite when all its elements are, and none is so large that its
  * square overflows. */
-lm_status lm_trainer_check_finite(const lm_trainer *t, lm_error *err) {
-    int64_t n_states, total = lm_model_total(t->model);
-    const float *states = lm_optimizer_flat(t->optimizer, &n_states);
+lm_status lm_trainer_check_finite(lm_trainer *t, lm_error *err) {
     const char *what = NULL;
-    if (!isfinite(lm_gradient_norm(&t->compute, total, lm_model_weights(t->model))))
+    bool finite;
+    lm_status status = lm_ranks_check_states(t, &finite, err);
+    if (status != LM_OK) return status;
+    if (!isfinite(
+            lm_gradient_norm(&t->compute, lm_model_total(t->model), lm_model_weights(t->model))))
         what = "the weights";
-    else if (!isfinite(lm_gradient_norm(&t->compute, n_states, states)))
+    else if (!finite)
         what = "the optimizer's state";
     if (!what) return LM_OK;
     return lm_error_set(err, LM_ERR_DIVERGED,
@@ -80,8 +82,7 @@ lm_status lm_trainer_write(lm_trainer *t, lm_error *err) {
     if ((status = lm_run_dir_sync(&t->dir, err)) != LM_OK) goto out;
     lm_checkpoint_text texts[2];
     int64_t n_texts = list_texts(t, texts);
-    status = lm_checkpoint_write(path, t->arrays, lm_trainer_arrays(t), texts, n_texts,
-                                 lm_text_cstr(&meta), t->pool, NULL, err);
+    status = lm_ranks_write(t, path, texts, n_texts, lm_text_cstr(&meta), err);
     if (status != LM_OK || (status = check_written(t, path, err)) != LM_OK) goto out;
     free(t->saved);
     t->saved = path;

@@ -3,6 +3,7 @@
 #ifndef LM_TRAIN_SETUP_H
 #define LM_TRAIN_SETUP_H
 
+#include "comm/comm.h"
 #include "config/config.h"
 #include "data/skips.h"
 #include "data/sources.h"
@@ -18,6 +19,7 @@ typedef struct lm_train_plan {
     lm_optimizer_work optimizer_work; /* of a step, beside updates by element */
     uint64_t average;                 /* of the weights */
     uint64_t lanes;                   /* gradients of lanes that wait for others */
+    uint64_t exchange;                /* what arrives from other processes */
     uint64_t layers; /* weights as they were before the step, for log.layers_every */
     uint64_t batch;  /* tokens of a micro-batch, losses of the batch */
     uint64_t saving; /* while a checkpoint is written */
@@ -34,6 +36,7 @@ typedef struct lm_train_plan {
 
 typedef struct lm_setup {
     lm_config *config; /* model resolved */
+    lm_comm *comm;     /* the processes that share the run; NULL: this one alone */
     lm_kernels kernels;
     int threads;
     int threads_asked;         /* by OMP_NUM_THREADS, which lowered the number to it; 0: not so */
@@ -63,6 +66,10 @@ lm_status lm_setup_adopt(lm_setup *s, const lm_saved *from, lm_error *err);
  * 0 too, lm_cpu_threads. A long check of the corpora says on stderr how far it is, unless quiet. */
 lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas, bool quiet,
                         lm_error *err);
+/* The same for one of several processes: threads that are left open are its share of those CPUs
+ * that it may use together with others, and the plan is that of its part. */
+lm_status lm_setup_open_shared(lm_setup *s, lm_comm *comm, lm_config *config, int threads,
+                               lm_isa_mask isas, bool quiet, lm_error *err);
 void lm_setup_close(lm_setup *s); /* zero-initialised or twice is fine */
 
 /* The run that is resumed has data.offsets of this value, and the config does not say otherwise. */
@@ -91,6 +98,7 @@ lm_model_use lm_setup_model_use(const lm_setup *s, int64_t micro_batch);
 typedef struct lm_setup_batch {
     int32_t *tokens;      /* [micro_batch, context_length + 1] */
     double *losses;       /* [train.batch]: of the windows */
+    uint64_t *digests;    /* the same */
     double *lane_squares; /* [train.lanes]: squared norms of the lanes' gradients; NULL: not taken
                              (train.noise_scale) */
 } lm_setup_batch;
@@ -101,7 +109,7 @@ lm_status lm_setup_check_memory(const lm_setup *s, lm_error *err);
 lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err);
 /* The parts of the plan's memory, which add up to it; returns how many there are: the first ones
  * always, and those that the config asks for. */
-enum { LM_SETUP_MEMORY_PARTS = 9, LM_SETUP_MEMORY_ALWAYS = 7 };
+enum { LM_SETUP_MEMORY_PARTS = 10, LM_SETUP_MEMORY_ALWAYS = 7 };
 int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_PARTS]);
 /* The plan as text, for people. */
 void lm_setup_print_plan(const lm_setup *s, lm_text *out);

@@ -27,7 +27,8 @@ static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_erro
                                    t->batch + i * columns, err);
     for (int64_t i = count; i < 2 * count; i++)
         lm_sources_expect(train, lm_trainer_window(t, first + i) - start);
-    if (status == LM_OK) lm_audit_batch(&t->audit, t->batch, count * columns);
+    for (int64_t i = 0; i < count && status == LM_OK; i++)
+        t->window_digests[first + i] = lm_audit_window(t->batch + i * columns, columns);
     lm_phase_leave(t->compute.phases, before);
     return status;
 }
@@ -56,14 +57,15 @@ static lm_status add_windows(lm_trainer *t, int64_t first, int64_t count, double
     return LM_OK;
 }
 
-/* Part 1: the gradients and losses of all lanes. The tree over them leaves their sum in the model's
- * own gradients. */
+/* Part 1: the gradients and losses of this process's lanes, and the losses of all. The tree over
+ * all lanes leaves their sum in the model's own gradients. */
 static lm_status add_gradients(lm_trainer *t, lm_error *err) {
     const lm_train_options *o = &t->config->train;
     int64_t count = t->batch_windows / o->lanes;
     lm_model_begin_step(t->model);
     lm_lanes_begin(&t->lanes, t->lane_buffers, lm_model_total(t->model));
-    for (int64_t lane = 0; lane < o->lanes; lane++) {
+    const lm_lanes_run run = t->ranks.lanes;
+    for (int64_t lane = run.first; lane < run.first + run.count; lane++) {
         lm_model_begin_gradients(t->model, lm_lanes_buffer(&t->lanes));
         lm_status status =
             add_windows(t, lane * count, count, t->window_losses + lane * count, err);
@@ -74,7 +76,7 @@ static lm_status add_gradients(lm_trainer *t, lm_error *err) {
                 lm_sum_squares(&t->compute, lm_model_total(t->model), lm_lanes_buffer(&t->lanes));
         lm_lanes_add(&t->lanes, &t->compute, lane);
     }
-    return LM_OK;
+    return lm_ranks_tell(t, err);
 }
 
 /* Over all rows; of tables, of the lines that the step reaches. */
@@ -126,11 +128,17 @@ static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
     double sum = 0;
     for (int64_t i = 0; i < t->batch_windows; i++) sum += t->window_losses[i];
     f->loss = sum / tokens_of(t);
-    f->grad_norm = gradient_norm(t);
-    if (!isfinite(f->loss) || !isfinite(f->grad_norm)) return refuse(t, f, NULL, err);
-    if (sigmas > 0 && lm_spikes_find(&t->state.taken, sigmas, f->loss, f->grad_norm, &spike))
-        return refuse(t, f, &spike, err);
-    return LM_OK;
+    lm_status status = LM_OK;
+    if (t->ranks.comm)
+        status = lm_ranks_sum(t, &f->grad_norm, err);
+    else
+        f->grad_norm = gradient_norm(t);
+    if (status != LM_OK) return status;
+    if (!isfinite(f->loss) || !isfinite(f->grad_norm))
+        status = refuse(t, f, NULL, err);
+    else if (sigmas > 0 && lm_spikes_find(&t->state.taken, sigmas, f->loss, f->grad_norm, &spike))
+        status = refuse(t, f, &spike, err);
+    return status == LM_OK ? LM_OK : lm_comm_agree(t->ranks.comm, status, err);
 }
 
 /* Of a gradient that is finite: the noise scale of its lanes. */
@@ -142,8 +150,9 @@ static void add_noise(lm_trainer *t, lm_step_figures *f) {
     f->noise = &t->noise;
 }
 
-/* Part 3: clips the gradient and updates the weights. */
-static void update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *time) {
+/* Part 3: clips the gradient and updates the weights, each process a slice of them. */
+static lm_status update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *time,
+                        lm_error *err) {
     const lm_config *c = t->config;
     const int n = t->groups.count;
     double *lr = t->rates, *momentum = lr + n, *weight_decay = momentum + n;
@@ -164,12 +173,19 @@ static void update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *ti
                                    .lines = lm_model_lines(t->model),
                                    .gradients = lm_model_gradients(t->model),
                                    .weights = lm_model_weights(t->model)};
+    lm_status status = LM_OK;
+    if (c->log.layers_every > 0 && f->step % c->log.layers_every == 0 &&
+        (status = lm_ranks_collect_gradients(t, err)) != LM_OK)
+        return status;
     lm_layers_before(&t->layers, f->step, &t->compute, t->model);
     lm_optimizer_step(t->optimizer, &t->compute, &args);
+    if ((status = lm_ranks_spread_weights(t, err)) != LM_OK) return status;
     lm_layers_after(&t->layers, f->step, &t->compute, t->model);
-    if (c->log.digest_every > 0 && f->step % c->log.digest_every == 0 &&
-        lm_trainer_logs(t, f->step))
-        f->weights_digest = lm_audit_weights(&t->audit, args.weights, t->pool);
+    if (c->log.digest_every == 0 || f->step % c->log.digest_every != 0 ||
+        !lm_trainer_logs(t, f->step))
+        return LM_OK;
+    f->weights_digest = lm_audit_weights(&t->audit, args.weights, t->pool);
+    return lm_ranks_compare(t, f->weights_digest, "weights", err);
 }
 
 lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_error *err) {
@@ -195,14 +211,13 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     t->batch_windows = lm_pace_batch(c, f.step, (double)t->state.tokens);
     f.lr = lm_pace_lr(c, c->optimizer.lr, &time);
     lm_model_set_window(t->model, lm_pace_window(c, &time));
-    lm_audit_begin(&t->audit, t->state.digest);
     lm_status status = add_gradients(t, err);
     lm_model_set_window(t->model, c->model.window); /* that of evaluations */
     t->gradients_took = lm_clock_seconds() - started;
     if (status == LM_OK) status = reduce(t, &f, err);
     if (status != LM_OK) return status;
     add_noise(t, &f);
-    update(t, &f, &time);
+    if ((status = update(t, &f, &time, err)) != LM_OK) return status;
     lm_trainer_average(t, &time);
     double took = lm_clock_seconds() - started;
     t->stepping += took;
@@ -212,7 +227,7 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     t->state.train_loss = f.loss;
     t->state.skips_in_row = 0;
     if (c->train.spike_sigma > 0) lm_spikes_add(&t->state.taken, f.loss, f.grad_norm);
-    t->state.digest = lm_audit_end(&t->audit);
+    t->state.digest = lm_audit_step(t->state.digest, t->window_digests, t->batch_windows);
     f.tokens = t->state.tokens;
     f.digest = t->state.digest;
     f.tokens_per_s = tokens_of(t) / took;

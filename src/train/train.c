@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "machine/stop.h"
 #include "report/line.h"
@@ -58,16 +59,17 @@ static void announce(lm_trainer *t) {
 /* The config made whole, and what the plan needs. */
 static lm_status open_setup(lm_trainer *t, lm_error *err) {
     const lm_train_settings *s = t->settings;
-    lm_status status = lm_setup_inherit(s->config, s->resume, &t->from, &t->said, err);
+    lm_status status = lm_ranks_check(s->comm, s->config, err);
+    if (status == LM_OK) status = lm_setup_inherit(s->config, s->resume, &t->from, &t->said, err);
     if (status == LM_OK)
-        status = lm_setup_open(&t->setup, s->config, s->threads, s->isas, s->quiet, err);
+        status = lm_setup_open_shared(&t->setup, s->comm, s->config, s->threads, s->isas,
+                                      s->quiet || lm_comm_rank(s->comm) > 0, err);
     if (status == LM_OK && t->from.path) status = lm_setup_adopt(&t->setup, &t->from, err);
-    return status;
+    return lm_comm_agree(s->comm, status, err);
 }
 
-/* Everything that must hold before a run may begin. No file is changed, and `dry` takes nothing
- * that a plan alone does not need. */
-static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
+/* What rank 0 alone sees to. */
+static lm_status check_directory(lm_trainer *t, bool dry, lm_error *err) {
     const lm_config *c = t->config;
     const lm_train_settings *s = t->settings;
     lm_status status;
@@ -82,15 +84,33 @@ static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
     }
     if ((status = lm_run_dir_open(&t->dir, c->run.dir, s->resume, dry, err)) != LM_OK)
         return status;
-    if ((status = lm_run_dir_check(&t->dir, err)) != LM_OK) return status;
+    return lm_run_dir_check(&t->dir, err);
+}
+
+static lm_status create(lm_trainer *t, lm_error *err) {
+    const lm_config *c = t->config;
+    lm_status status = lm_trainer_create(t, err);
+    if (status == LM_OK && c->log.sample_every > 0 && lm_trainer_leads(t))
+        status = lm_sampling_open(&t->sampling, c, &t->state, t->setup.tokens_of, err);
+    return lm_comm_agree(t->settings->comm, status, err);
+}
+
+/* Everything that must hold before a run may begin. No file is changed, and `dry` takes nothing
+ * that a plan alone does not need. */
+static lm_status check_start(lm_trainer *t, bool dry, lm_error *err) {
+    const lm_config *c = t->config;
+    const lm_train_settings *s = t->settings;
+    lm_status status = lm_comm_rank(s->comm) == 0 ? check_directory(t, dry, err)
+                                                  : lm_setup_check_memory(&t->setup, err);
+    if ((status = lm_comm_agree(s->comm, status, err)) != LM_OK) return status;
     if (dry && !s->resume && !(c->run.init_from && *c->run.init_from)) return LM_OK;
-    if ((status = lm_trainer_create(t, err)) != LM_OK) return status;
-    if (c->log.sample_every > 0 &&
-        (status = lm_sampling_open(&t->sampling, c, &t->state, t->setup.tokens_of, err)) != LM_OK)
-        return status;
-    if (s->resume && (status = lm_trainer_resume(t, err)) != LM_OK) return status;
+    if ((status = create(t, err)) != LM_OK) return status;
+    if (s->resume) {
+        if ((status = lm_ranks_lead(t, lm_trainer_resume, err)) != LM_OK) return status;
+        if ((status = lm_ranks_share_start(t, err)) != LM_OK) return status;
+    }
     if (t->saved || t->finished) return LM_OK;
-    return lm_trainer_init(t, err);
+    return lm_comm_agree(s->comm, lm_trainer_init(t, err), err);
 }
 
 /* The last step up to the present one that has a line in metrics.jsonl, by resolved.json of the
@@ -116,8 +136,6 @@ static void take_seconds(lm_trainer *t) {
 /* The first changes in the run directory. */
 static lm_status begin(lm_trainer *t, lm_error *err) {
     lm_status status;
-    t->first_step = t->progress.first_step = t->state.step;
-    t->first_tokens = t->state.tokens;
     if ((status = lm_run_dir_make(&t->dir, err)) != LM_OK) return status;
     if (t->dir.no_lock)
         lm_progress_warn(&t->progress,
@@ -179,11 +197,17 @@ static lm_status run(lm_trainer *t, lm_error *err) {
 /* Is there nothing left to do? The session that took the last step may have been killed before it
  * wrote how the run ended: then summary.json still says "running", which this session mends. Where
  * a run was interrupted that is now asked to stay, it is paused. */
-static bool is_concluded(const lm_trainer *t) {
+static bool seems_concluded(const lm_trainer *t) {
     lm_summary_found s;
     if (!t->finished && !t->paused) return false;
     if (!lm_summary_read(&s, t->dir.summary)) return t->finished;
     return strcmp(s.state, "running") != 0 && !(t->paused && strcmp(s.state, "interrupted") == 0);
+}
+
+/* As rank 0 sees it. */
+static lm_status is_concluded(lm_trainer *t, bool *concluded, lm_error *err) {
+    *concluded = lm_trainer_leads(t) && seems_concluded(t);
+    return lm_comm_broadcast(t->ranks.comm, 0, concluded, sizeof *concluded, err);
 }
 
 static void tell_concluded(lm_trainer *t) {
@@ -211,6 +235,10 @@ static void tell_concluded(lm_trainer *t) {
 
 static lm_status write_done(lm_trainer *t, lm_error *err) {
     return lm_trainer_summarise(t, lm_trainer_is_paused(t) ? "paused" : "finished", LM_OK, err);
+}
+
+static lm_status insist_done(lm_trainer *t, lm_error *err) {
+    return lm_trainer_insist(t, "summary.json", write_done, err);
 }
 
 /* How well the steps were chosen. */
@@ -271,7 +299,8 @@ static lm_status end(lm_trainer *t, lm_status status, lm_error *err) {
         [LM_ERR_INTERRUPTED] = "interrupted",
     };
     lm_error aside;
-    if (status == LM_OK) return lm_trainer_insist(t, "summary.json", write_done, err);
+    if (status == LM_OK) return lm_ranks_lead(t, insist_done, err);
+    if (!lm_trainer_leads(t)) return status;
     if (status == LM_ERR_DIVERGED && !lm_trainer_logs(t, t->figures.step))
         lm_metrics_step(&t->metrics, &t->figures, lm_trainer_data_figures(t), &aside);
     t->error = status == LM_ERR_INTERRUPTED ? NULL : err->message;
@@ -279,26 +308,56 @@ static lm_status end(lm_trainer *t, lm_status status, lm_error *err) {
     return status;
 }
 
+/* All ranks begin with the same weights and the same data. */
+static lm_status compare_start(lm_trainer *t, lm_error *err) {
+    lm_text config = {0};
+    uint64_t data[2] = {t->state.train_digest, t->state.val_digest};
+    if (!t->ranks.comm) return LM_OK;
+    lm_config_print_result(t->config, &config);
+    uint64_t keys = lm_digest_of(lm_text_cstr(&config), config.length);
+    lm_text_free(&config);
+    lm_status status = lm_ranks_compare(t, keys, "keys in its config", err);
+    if (status == LM_OK) status = lm_ranks_compare(t, lm_digest_of(data, sizeof data), "data", err);
+    if (status != LM_OK) return status;
+    uint64_t weights = lm_audit_weights(&t->audit, lm_model_weights(t->model), t->pool);
+    return lm_ranks_compare(t, weights, "weights", err);
+}
+
+/* What rank 0 says and opens for readers. */
+static void open_reports(lm_trainer *t) {
+    announce(t);
+    lm_trainer_open_events(t);
+    lm_page_writer_begin(&t->page, t->config->log.report, t->config->log.report_seconds);
+}
+
+static void close_reports(lm_trainer *t, lm_status status) {
+    if (t->page.written || lm_page_writer_due(&t->page, lm_clock_seconds() - t->started))
+        lm_trainer_write_page(t, false);
+    if (status == LM_OK) tell_done(t);
+}
+
 lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     lm_trainer t = {.settings = settings, .config = settings->config, .began = (int64_t)time(NULL)};
+    const bool leads = lm_comm_rank(settings->comm) == 0;
+    bool concluded = false;
     t.started = settings->started > 0 ? settings->started : lm_clock_seconds();
     lm_stop_listen();
     lm_status status = open_setup(&t, err);
     if (status != LM_OK) goto out;
     if ((status = check_start(&t, false, err)) != LM_OK) goto out;
-    if (is_concluded(&t)) {
-        tell_concluded(&t);
+    if ((status = is_concluded(&t, &concluded, err)) != LM_OK) goto out;
+    if (concluded) {
+        if (leads) tell_concluded(&t);
         goto out;
     }
-    if ((status = begin(&t, err)) != LM_OK) goto out;
-    announce(&t);
-    lm_trainer_open_events(&t);
-    lm_page_writer_begin(&t.page, t.config->log.report, t.config->log.report_seconds);
-    lm_stop_arm(t.config->checkpoint.before_wall, "finishing the step, then saving");
+    t.first_step = t.progress.first_step = t.state.step;
+    t.first_tokens = t.state.tokens;
+    if ((status = lm_ranks_lead(&t, begin, err)) != LM_OK) goto out;
+    if ((status = compare_start(&t, err)) != LM_OK) goto out;
+    if (leads) open_reports(&t);
+    lm_stop_arm(t.config->checkpoint.before_wall, leads ? "finishing the step, then saving" : NULL);
     status = end(&t, run(&t, err), err);
-    if (t.page.written || lm_page_writer_due(&t.page, lm_clock_seconds() - t.started))
-        lm_trainer_write_page(&t, false);
-    if (status == LM_OK) tell_done(&t);
+    if (leads) close_reports(&t, status);
 out:
     lm_stop_restore();
     lm_trainer_free(&t);

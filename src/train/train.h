@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 
+#include "comm/comm.h"
 #include "config/config.h"
 #include "machine/cpu.h"
 
@@ -30,7 +31,9 @@ typedef struct lm_train_speed {
 
 typedef struct lm_train_settings {
     lm_config *config; /* model.vocab_size and other derived values are filled in */
-    bool resume;       /* go on from the newest good checkpoint; from step 0 when there is none at
+    lm_comm *comm; /* the processes that share the run, which all call with equal settings; NULL:
+                          this one alone */
+    bool resume;   /* go on from the newest good checkpoint; from step 0 when there is none at
                           all */
     const char *resume_from; /* go on from this checkpoint, or the newest good one of this run
                                 directory, or fail; NULL: from the newest good one of run.dir */

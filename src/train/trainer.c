@@ -19,8 +19,7 @@ static lm_status create_optimizer(lm_trainer *t, lm_error *err) {
     if (status != LM_OK) return status;
     t->rates = calloc(3 * (size_t)g->count, sizeof *t->rates);
     if (!t->rates) return lm_error_no_memory(err, NULL);
-    status = lm_optimizer_create(&t->optimizer, g->options, g->count, g->rows, n, err);
-    if (status != LM_OK) return status;
+    if ((status = lm_ranks_create(t, err)) != LM_OK) return status;
     return lm_optimizer_reserve(t->optimizer, t->setup.threads, t->compute.precision, err);
 }
 
@@ -66,11 +65,12 @@ static lm_status create_batch(lm_trainer *t, lm_error *err) {
     lm_setup_batch b = lm_setup_take_batch(&t->setup, plan->micro_batch, &t->batch_arena);
     t->batch = b.tokens;
     t->window_losses = b.losses;
+    t->window_digests = b.digests;
     t->lane_squares = b.lane_squares;
     t->lane_buffers[0] = lm_model_gradients(t->model);
     if (plan->lanes == 0) return LM_OK;
     status = lm_arena_init(&t->lane_arena, plan->lanes, "gradients of lanes", err);
-    for (int i = 1; i < lm_lanes_buffers(t->config->train.lanes) && status == LM_OK; i++)
+    for (int i = 1; i < lm_lanes_run_buffers(t->ranks.lanes) && status == LM_OK; i++)
         t->lane_buffers[i] = lm_arena_floats(&t->lane_arena, total);
     return status;
 }
@@ -98,8 +98,9 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     if ((status = lm_audit_create(&t->audit, lm_model_total(t->model), err)) != LM_OK)
         return status;
 
-    if ((status = lm_layers_create(&t->layers, t->model, c->log.layers_every, s->plan.layers,
-                                   err)) != LM_OK)
+    if ((status =
+             lm_layers_create(&t->layers, t->model, lm_trainer_leads(t) ? c->log.layers_every : 0,
+                              s->plan.layers, err)) != LM_OK)
         return status;
     if (t->settings->profile &&
         (status = lm_profile_create(&t->profile, c->model.n_layers, err)) != LM_OK)
@@ -138,6 +139,7 @@ void lm_trainer_free(lm_trainer *t) {
     lm_arena_free(&t->lane_arena);
     lm_optimizer_free(t->optimizer);
     lm_average_free(&t->average);
+    lm_ranks_free(&t->ranks);
     lm_groups_free(&t->groups);
     free(t->rates);
     lm_model_free(t->model);
@@ -151,6 +153,10 @@ void lm_trainer_free(lm_trainer *t) {
 
 bool lm_trainer_at_interval(const lm_trainer *t, int64_t every) {
     return every > 0 && t->state.step % every == 0;
+}
+
+bool lm_trainer_leads(const lm_trainer *t) {
+    return lm_ranks_first(&t->ranks);
 }
 
 bool lm_trainer_logs(const lm_trainer *t, int64_t step) {

@@ -9,6 +9,7 @@
  *     follow.c follow/           what follows a step (follow.h)
  *     page.c layers.c sample.c   report.html; figures of each parameter; texts of the model
  *     budget.c                   steps out of a budget, and the speed of a run (budget.h)
+ *     ranks.c ranks_lead.c       several processes (ranks.h)
  *     save.c resume.c run_dir.c  checkpoints, going on from one, the directory
  *     insist.c                   waiting for room on a full disk when the run ends
  *     train.c                    the run, from start to end
@@ -29,6 +30,7 @@
 #include "train/layers.h"
 #include "train/page.h"
 #include "train/profile.h"
+#include "train/ranks.h"
 #include "train/run_dir.h"
 #include "train/sample.h"
 #include "train/setup.h"
@@ -62,13 +64,15 @@ typedef struct lm_trainer {
     bool showing;       /* the model's weights are what is evaluated (lm_trainer_show_average) */
     double *rates;      /* [3, groups.count]: learning rates, momenta, weight decays of a step */
     lm_arena batch_arena;
-    int32_t *batch;        /* [micro_batch, context_length + 1] */
-    double *window_losses; /* [train.batch]: of a step */
-    double *lane_squares;  /* [train.lanes]: of a step, for its noise scale; NULL: not wanted */
-    int64_t batch_windows; /* of the last step */
+    int32_t *batch;           /* [micro_batch, context_length + 1] */
+    double *window_losses;    /* [train.batch]: of a step */
+    uint64_t *window_digests; /* the same */
+    double *lane_squares;     /* [train.lanes]: of a step, for its noise scale; NULL: not wanted */
+    int64_t batch_windows;    /* of the last step */
     lm_arena lane_arena;
     float *lane_buffers[LM_LANES_LOG_MOST + 1]; /* [0]: the model's gradients */
     lm_lanes lanes;
+    lm_ranks ranks;
     lm_checkpoint_array *arrays; /* of a checkpoint; those of the average are the last */
     int64_t n_arrays;
     lm_run_dir dir;
@@ -141,6 +145,8 @@ void lm_trainer_hide_average(lm_trainer *t); /* nothing, unless they are shown *
 
 /* Is the step just done a multiple of `every`? 0: never. */
 bool lm_trainer_at_interval(const lm_trainer *t, int64_t every);
+/* Is this the process that writes and reports? Of several it is rank 0. */
+bool lm_trainer_leads(const lm_trainer *t);
 /* Has this step of the run a line in metrics.jsonl? The first and the last have, and those of every
  * log.metrics_every. Which steps have does not depend on where sessions begin and end. */
 bool lm_trainer_logs(const lm_trainer *t, int64_t step);
@@ -194,7 +200,7 @@ lm_status lm_trainer_write(lm_trainer *t, lm_error *err);
 /* The same, unless it is written already; then old ones go, as the config says. */
 lm_status lm_trainer_save(lm_trainer *t, lm_error *err);
 /* LM_ERR_DIVERGED when weights or the optimizer's state are not finite. */
-lm_status lm_trainer_check_finite(const lm_trainer *t, lm_error *err);
+lm_status lm_trainer_check_finite(lm_trainer *t, lm_error *err);
 /* Does the filesystem say that a checkpoint fits? */
 bool lm_trainer_has_room(const lm_trainer *t);
 /* Writes what a run ends with: calls write, and while it fails for want of room says what to

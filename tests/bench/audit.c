@@ -34,7 +34,6 @@ static double step(lm_trainer *t, lm_config *c, int64_t digest_every, lm_error *
 
 static double digest(lm_trainer *t) {
     double before = cpu_seconds();
-    lm_audit_begin(&t->audit, 0);
     lm_audit_weights(&t->audit, lm_model_weights(t->model), t->pool);
     return cpu_seconds() - before;
 }

@@ -61,11 +61,16 @@ static void test_owners_of_runs(void **state) {
             lm_lanes l;
             float *buffers[LANES];
             int64_t next = first;
-            take_buffers(buffers, LANES);
+            const lm_lanes_run own = {first, end - first};
+            lm_lanes_tree trees[LM_LANES_TREES_MOST];
+            memset(buffers, 0, sizeof buffers); /* as above */
+            take_buffers(buffers, lm_lanes_run_buffers(own));
+            (void)lm_lanes_trees(own, trees);
             run(&l, buffers, first, end - first);
             for (int i = 0; i < l.count; i++) {
                 const lm_lanes_tree *t = &l.trees[i];
                 assert_int_equal(t->first, next);
+                assert_true(trees[i].first == t->first && trees[i].lanes == t->lanes);
                 assert_true(lm_lanes_valid(t->lanes) && t->first % t->lanes == 0);
                 /* no larger one: its parent is not within the run */
                 int64_t parent = t->first / (2 * t->lanes) * 2 * t->lanes;
@@ -74,7 +79,24 @@ static void test_owners_of_runs(void **state) {
                 next += t->lanes;
             }
             assert_int_equal(next, end);
+            assert_int_equal(lm_lanes_trees(own, trees), l.count);
             layers_free_all();
+        }
+}
+
+/* Any number of ranks has all lanes, in order, and none has more than one more than another. */
+static void test_lanes_of_ranks(void **state) {
+    (void)state;
+    for (int64_t lanes = 1; lanes <= 64; lanes *= 2)
+        for (int ranks = 1; ranks <= lanes; ranks++) {
+            int64_t next = 0;
+            for (int r = 0; r < ranks; r++) {
+                lm_lanes_run run = lm_lanes_of_rank(lanes, ranks, r);
+                assert_int_equal(run.first, next);
+                assert_in_range(run.count, lanes / ranks, lm_divide_up(lanes, ranks));
+                next += run.count;
+            }
+            assert_int_equal(next, lanes);
         }
 }
 
@@ -96,6 +118,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_lanes_are_the_balanced_tree),
         cmocka_unit_test(test_owners_of_runs),
+        cmocka_unit_test(test_lanes_of_ranks),
         cmocka_unit_test(test_numbers_of_lanes),
     };
     return cmocka_run_group_tests_name("lanes", tests, layers_open_group, layers_close_group);

@@ -34,7 +34,8 @@ static double cpu_of(void *of) {
 }
 
 static lm_train_speed measure(machine *m, double windows) {
-    const lm_budget_probe p = {m, take_step, clock_of, cpu_of, 2};
+    const lm_budget_probe p = {
+        .of = m, .step = take_step, .clock = clock_of, .cpu = cpu_of, .threads = 2};
     lm_train_speed speed;
     lm_error err;
     assert_int_equal(lm_budget_measure(&p, windows, 1, &speed, &err), LM_OK);

@@ -8,7 +8,7 @@
 
 /* In this order they are printed. */
 #define LM_SECTIONS(X) \
-    X(run) X(model) X(data) X(train) X(optimizer) X(schedule) X(eval) X(checkpoint) X(log)
+    X(run) X(model) X(data) X(train) X(optimizer) X(schedule) X(eval) X(checkpoint) X(log) X(dist)
 #define LM_SECTION_DECLARE(name_) extern const lm_section lm_section_##name_;
 LM_SECTIONS(LM_SECTION_DECLARE)
 

@@ -15,12 +15,14 @@ static lm_status evaluate_set(lm_trainer *t, const lm_source *set, double *loss,
                        .sampler = &set->sampler,
                        .batch = t->setup.plan.micro_batch,
                        .max_tokens = t->config->eval.tokens,
-                       .tokens = t->batch};
+                       .tokens = t->batch,
+                       .ranks = &t->ranks};
     lm_status status = lm_evaluate(&e, lm_stop_pending, loss, evaluated, err);
     if (status != LM_OK || *evaluated == 0 || isfinite(*loss)) return status;
-    return lm_error_set(
+    status = lm_error_set(
         err, LM_ERR_DIVERGED, "step %" PRId64 ": the validation loss%s%s stopped being finite (%g)",
         t->state.step, set->named ? " of " : "", set->named ? set->name : "", lm_plain_nan(*loss));
+    return lm_comm_agree(t->ranks.comm, status, err);
 }
 
 /* *loss: of the weights themselves, on the first set; NaN where they are what the others are of, or
@@ -87,6 +89,7 @@ static lm_status evaluate(lm_trainer *t, lm_error *err) {
     if (status == LM_OK && evaluated > 0) status = evaluate_raw(t, shown, &raw, &evaluated, err);
     if (status != LM_OK || evaluated == 0) return status;
     take_losses(t, losses, raw);
+    if (!lm_trainer_leads(t)) return LM_OK;
     lm_trainer_measure_peak(t);
     const lm_data_figures *data = lm_trainer_data_figures(t);
     lm_progress_eval(&t->progress, t->state.step, t->state.val_loss, t->setup.bytes_per_token,
@@ -104,4 +107,4 @@ static lm_status evaluate(lm_trainer *t, lm_error *err) {
     return lm_metrics_eval(&t->metrics, &f, data, err);
 }
 
-const lm_follower lm_follow_evaluation = {lm_trainer_evaluation_due, evaluate};
+const lm_follower lm_follow_evaluation = {lm_trainer_evaluation_due, evaluate, LM_FOLLOW_ALL};

@@ -10,4 +10,4 @@ static lm_status report(lm_trainer *t, lm_error *err) {
     return lm_metrics_layers(&t->metrics, &t->figures, t->layers.figures, t->layers.count, err);
 }
 
-const lm_follower lm_follow_layers = {is_due, report};
+const lm_follower lm_follow_layers = {is_due, report, LM_FOLLOW_FIRST};

@@ -12,4 +12,4 @@ static lm_status write(lm_trainer *t, lm_error *err) {
     return LM_OK;
 }
 
-const lm_follower lm_follow_page = {is_due, write};
+const lm_follower lm_follow_page = {is_due, write, LM_FOLLOW_FIRST};

@@ -19,7 +19,7 @@ static lm_status report(lm_trainer *t, lm_error *err) {
     return LM_OK;
 }
 
-const lm_follower lm_follow_figures = {has_new_figures, report};
+const lm_follower lm_follow_figures = {has_new_figures, report, LM_FOLLOW_FIRST};
 
 /* Lines of metrics wait in memory while they cannot be written, because the disk is full, say. The
  * user is told when that begins and when it is over. */
@@ -41,4 +41,4 @@ static lm_status tell(lm_trainer *t, lm_error *err) {
     return LM_OK;
 }
 
-const lm_follower lm_follow_metrics = {metrics_changed, tell};
+const lm_follower lm_follow_metrics = {metrics_changed, tell, LM_FOLLOW_FIRST};

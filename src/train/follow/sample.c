@@ -47,4 +47,4 @@ static lm_status sample(lm_trainer *t, lm_error *err) {
     return lm_metrics_sample(&t->metrics, &f, err);
 }
 
-const lm_follower lm_follow_sample = {is_due, sample};
+const lm_follower lm_follow_sample = {is_due, sample, LM_FOLLOW_FIRST};

@@ -31,14 +31,13 @@ static bool is_due(const lm_trainer *t) {
 static lm_status save_due(lm_trainer *t, lm_error *err) {
     if (lm_trainer_is_finished(t) && !t->config->checkpoint.final)
         return lm_trainer_check_finite(t, err);
-    return save(t, is_last(t) || lm_stop_pending() != 0, err);
+    return save(t, is_last(t) || lm_ranks_stop(&t->ranks) != 0, err);
 }
 
-const lm_follower lm_follow_checkpoint = {is_due, save_due};
+const lm_follower lm_follow_checkpoint = {is_due, save_due, LM_FOLLOW_LED};
 
 static bool is_requested(const lm_trainer *t) {
-    (void)t;
-    return lm_stop_save_asked();
+    return lm_ranks_save_asked(&t->ranks);
 }
 
 static lm_status save_requested(lm_trainer *t, lm_error *err) {
@@ -49,4 +48,4 @@ static lm_status save_requested(lm_trainer *t, lm_error *err) {
     return status;
 }
 
-const lm_follower lm_follow_request = {is_requested, save_requested};
+const lm_follower lm_follow_request = {is_requested, save_requested, LM_FOLLOW_LED};

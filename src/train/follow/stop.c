@@ -6,12 +6,12 @@
 #include "train/follow.h"
 
 static bool is_asked(const lm_trainer *t) {
-    return !lm_trainer_is_finished(t) && !lm_trainer_is_paused(t) && lm_stop_pending() != 0;
+    return !lm_trainer_is_finished(t) && !lm_trainer_is_paused(t) && lm_ranks_stop(&t->ranks) != 0;
 }
 
 static lm_status stop(lm_trainer *t, lm_error *err) {
     char why[64];
-    int by = lm_stop_pending();
+    int by = lm_ranks_stop(&t->ranks);
     lm_status status = lm_trainer_insist(t, "the last checkpoint", lm_trainer_save, err);
     if (status != LM_OK) return status;
     if (by == LM_STOP_WALL) {
@@ -27,4 +27,4 @@ static lm_status stop(lm_trainer *t, lm_error *err) {
     return err->code;
 }
 
-const lm_follower lm_follow_stop = {is_asked, stop};
+const lm_follower lm_follow_stop = {is_asked, stop, LM_FOLLOW_LED};

@@ -79,7 +79,7 @@ static lm_status put(lm_trainer *t, lm_error *err) {
     return LM_OK;
 }
 
-const lm_follower lm_follow_tensorboard = {has_new, put};
+const lm_follower lm_follow_tensorboard = {has_new, put, LM_FOLLOW_FIRST};
 
 void lm_trainer_open_events(lm_trainer *t) {
     lm_error err;

@@ -1,0 +1,79 @@
+/* Sending between the processes of a run, which a launcher (mpirun, srun) has started together. The
+ * binary of `make MPI=1` does it by MPI (mpi.c), any other has one process (single.c); nothing of
+ * MPI is seen outside of this room.
+ *
+ *     lm_comm *c;
+ *     lm_comm_open(&c, err);                  // NULL: this process alone
+ *     lm_comm_send(batch, to, data, size);    // begins; to the same rank they arrive in this order
+ *     lm_comm_receive(batch, from, data, size);
+ *     lm_comm_wait(batch, err);
+ *     return lm_comm_close(c, status, err);
+ *
+ * Processes are ranks 0 .. size-1. All of them make the same calls in the same order, and each
+ * message has the size that its receiver expects. Only the thread that opened may call, outside of
+ * pool tasks. NULL is a process alone: rank 0 of 1, for which everything here does nothing and
+ * succeeds. An error is a rank that was silent for too long (lm_comm_set_timeout), or of MPI
+ * itself; what was received is undefined then. */
+#ifndef LM_COMM_COMM_H
+#define LM_COMM_COMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef struct lm_comm lm_comm;
+
+/* What the binary sends by: "Open MPI v4.1.4"; NULL: it has no MPI. */
+const char *lm_comm_library(char *text, size_t size);
+/* How many copies of this program a launcher has started, by its environment, that do not know of
+ * each other: the binary or the launch lacks MPI. *launcher: "mpirun" or "srun". 0: not so. */
+int lm_comm_strangers(const char **launcher);
+
+/* *c: the processes that were started together, NULL when this is the only one. */
+lm_status lm_comm_open(lm_comm **c, lm_error *err);
+/* The end of the process's work, which may have failed with *err. An error that all ranks agreed on
+ * (lm_comm_agree) is left in rank 0 alone, so that it is said once; what only this rank knows is
+ * said here, and ends the others with its exit code. Returns status. */
+lm_status lm_comm_close(lm_comm *c, lm_status status, lm_error *err);
+
+int lm_comm_rank(const lm_comm *c);
+int lm_comm_size(const lm_comm *c);
+const char *lm_comm_host(const lm_comm *c, int rank); /* "" for a process alone */
+/* Ranks on this one's host, itself included; and those of them that may use the same CPUs. */
+int lm_comm_neighbours(const lm_comm *c);
+int lm_comm_sharers(const lm_comm *c);
+/* A rank that is waited for and silent for so many seconds is an error; 0, as at first: never. */
+void lm_comm_set_timeout(lm_comm *c, double seconds);
+
+/* ---- messages on their way --------------------------------------------------------------------*/
+
+typedef struct lm_comm_batch lm_comm_batch;
+/* Grows to the most messages it ever held, and allocates nothing after that. NULL without memory.
+ */
+lm_comm_batch *lm_comm_batch_create(lm_comm *c);
+void lm_comm_batch_free(lm_comm_batch *b); /* NULL is fine */
+/* The data must stay as it is, or be left alone, until the batch was waited for. */
+void lm_comm_send(lm_comm_batch *b, int to, const void *data, size_t size);
+void lm_comm_receive(lm_comm_batch *b, int from, void *data, size_t size);
+/* Moves messages on, which happens in calls alone. Are all of the batch done? */
+bool lm_comm_test(lm_comm_batch *b);
+/* Until all of the batch are done; it is empty then. */
+lm_status lm_comm_wait(lm_comm_batch *b, lm_error *err);
+
+/* ---- all together -----------------------------------------------------------------------------*/
+
+/* Rank r has bytes [offsets[r], offsets[r + 1]) of data; afterwards every rank has all. */
+lm_status lm_comm_all(lm_comm *c, void *data, const size_t *offsets, lm_error *err);
+/* The same for pieces of one size: data [size of c][each]. */
+lm_status lm_comm_all_equal(lm_comm *c, void *data, size_t each, lm_error *err);
+/* Afterwards rank 0 has all; the others' data is as it was. */
+lm_status lm_comm_collect(lm_comm *c, void *data, const size_t *offsets, lm_error *err);
+/* Afterwards all ranks have the data of rank `from`. */
+lm_status lm_comm_broadcast(lm_comm *c, int from, void *data, size_t size, lm_error *err);
+/* Every rank comes with its status, *err filled when that is not LM_OK. When any has failed, all
+ * return the error of the lowest that has, and lm_comm_close knows that all have it. */
+lm_status lm_comm_agree(lm_comm *c, lm_status status, lm_error *err);
+
+#endif

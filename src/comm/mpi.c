@@ -1,0 +1,231 @@
+/* Sending by MPI: the only file that knows it. Everything is point to point and never blocks inside
+ * of MPI, so that a rank which waits gives its CPU to others, and can tell which one is silent. */
+#include <inttypes.h>
+#include <mpi.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "comm/parts.h"
+
+/* Longer data goes as several messages: MPI counts in int. */
+#define MESSAGE_MOST ((size_t)1 << 28)
+
+struct lm_comm_batch {
+    lm_comm *comm;
+    MPI_Request *requests;
+    int *peers; /* ~rank of one that receives from us */
+    int count, room;
+    bool failed;
+    char why[MPI_MAX_ERROR_STRING];
+};
+
+static bool initialised, met;
+
+const char *lm_comm_library(char *text, size_t size) {
+    char whole[MPI_MAX_LIBRARY_VERSION_STRING];
+    int n = 0;
+    MPI_Get_library_version(whole, &n);
+    whole[strcspn(whole, ",\n")] = '\0';
+    snprintf(text, size, "%s", whole);
+    return text;
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------*/
+
+/* Was this process started by a launcher that knows MPI? Without one, MPI is not even begun: that
+ * would take a third of a second. */
+static bool is_launched(void) {
+    static const char *const names[] = {
+        "OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "PMI_FD",
+        "MV2_COMM_WORLD_SIZE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (getenv(names[i])) return true;
+    return false;
+}
+
+static lm_comm_card make_card(void) {
+    lm_comm_card card = {0};
+    cpu_set_t cpus;
+    if (gethostname(card.host, sizeof card.host - 1) != 0) strcpy(card.host, "?");
+    if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) card.cpus = lm_digest_of(&cpus, sizeof cpus);
+    return card;
+}
+
+lm_status lm_comm_open(lm_comm **comm, lm_error *err) {
+    int level = 0, size = 1, rank = 0;
+    lm_comm_card card = make_card();
+    *comm = NULL;
+    if (!is_launched()) return LM_OK;
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS)
+        return lm_error_set(err, LM_ERR_RUNTIME, "MPI cannot be initialised");
+    initialised = true;
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    met = size > 1;
+    if (!met) return LM_OK;
+    if (level < MPI_THREAD_FUNNELED)
+        return lm_error_set(err, LM_ERR_RUNTIME,
+                            "this MPI does not allow threads: expected MPI_THREAD_FUNNELED");
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    lm_comm *c = calloc(1, sizeof *c);
+    if (!c) return lm_error_no_memory(err, NULL);
+    c->rank = rank;
+    c->size = size;
+    c->cards = calloc((size_t)size, sizeof *c->cards);
+    c->own = lm_comm_batch_create(c);
+    if (!c->cards || !c->own) {
+        free(c->cards);
+        free(c);
+        return lm_error_no_memory(err, NULL);
+    }
+    c->cards[rank] = card;
+    *comm = c;
+    return lm_comm_all_equal(c, c->cards, sizeof *c->cards, err);
+}
+
+bool lm_comm_met(void) {
+    return met;
+}
+
+void lm_comm_end(void) {
+    int over = 0;
+    if (!initialised) return;
+    MPI_Finalized(&over);
+    if (!over) MPI_Finalize();
+    initialised = false;
+}
+
+void lm_comm_abort(int code) {
+    fflush(NULL);
+    MPI_Abort(MPI_COMM_WORLD, code);
+    _exit(code);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------*/
+
+lm_comm_batch *lm_comm_batch_create(lm_comm *c) {
+    lm_comm_batch *b = calloc(1, sizeof *b);
+    if (b) b->comm = c;
+    return b;
+}
+
+void lm_comm_batch_free(lm_comm_batch *b) {
+    if (!b) return;
+    free(b->requests);
+    free(b->peers);
+    free(b);
+}
+
+static void fail(lm_comm_batch *b, int code) {
+    int n = 0;
+    if (code == MPI_SUCCESS || b->failed) return;
+    b->failed = true;
+    MPI_Error_string(code, b->why, &n);
+}
+
+static bool make_room(lm_comm_batch *b) {
+    if (b->count < b->room) return true;
+    int room = b->room ? 2 * b->room : 64;
+    MPI_Request *requests = realloc(b->requests, (size_t)room * sizeof *requests);
+    if (requests) b->requests = requests;
+    int *peers = realloc(b->peers, (size_t)room * sizeof *peers);
+    if (peers) b->peers = peers;
+    if (!requests || !peers) {
+        b->failed = true;
+        strcpy(b->why, "out of memory");
+        return false;
+    }
+    b->room = room;
+    return true;
+}
+
+void lm_comm_send(lm_comm_batch *b, int to, const void *data, size_t size) {
+    for (size_t done = 0, n; done < size; done += n) {
+        n = size - done < MESSAGE_MOST ? size - done : MESSAGE_MOST;
+        if (!make_room(b)) return;
+        fail(b, MPI_Isend((const char *)data + done, (int)n, MPI_BYTE, to, 0, MPI_COMM_WORLD,
+                          &b->requests[b->count]));
+        b->peers[b->count++] = ~to;
+    }
+}
+
+void lm_comm_receive(lm_comm_batch *b, int from, void *data, size_t size) {
+    for (size_t done = 0, n; done < size; done += n) {
+        n = size - done < MESSAGE_MOST ? size - done : MESSAGE_MOST;
+        if (!make_room(b)) return;
+        fail(b, MPI_Irecv((char *)data + done, (int)n, MPI_BYTE, from, 0, MPI_COMM_WORLD,
+                          &b->requests[b->count]));
+        b->peers[b->count++] = from;
+    }
+}
+
+bool lm_comm_test(lm_comm_batch *b) {
+    int done = 1;
+    if (b->count > 0 && !b->failed)
+        fail(b, MPI_Testall(b->count, b->requests, &done, MPI_STATUSES_IGNORE));
+    return done || b->failed;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------*/
+
+/* How many messages are not done; *rank is that of one of them. */
+static int count_open(lm_comm_batch *b, int *rank) {
+    int n = 0;
+    for (int i = 0; i < b->count; i++) {
+        int done = 1;
+        if (b->requests[i] != MPI_REQUEST_NULL)
+            fail(b, MPI_Test(&b->requests[i], &done, MPI_STATUS_IGNORE));
+        if (done) continue;
+        if (n++ == 0 || b->peers[i] >= 0) *rank = b->peers[i] >= 0 ? b->peers[i] : ~b->peers[i];
+    }
+    return n;
+}
+
+static lm_status is_silent(const lm_comm_batch *b, int rank, lm_error *err) {
+    const lm_comm *c = b->comm;
+    return lm_error_set(err, LM_ERR_RUNTIME,
+                        "rank %d on %s has been silent for %g s (dist.timeout)", rank,
+                        lm_comm_host(c, rank), c->timeout);
+}
+
+/* After spinning for about as long as a short message takes, the CPU is left to others, who may be
+ * what is waited for; a long wait sleeps. */
+static void rest(double waited) {
+    const struct timespec pause = {.tv_nsec = 50000};
+    if (waited > 0.005)
+        nanosleep(&pause, NULL);
+    else
+        sched_yield();
+}
+
+lm_status lm_comm_wait(lm_comm_batch *b, lm_error *err) {
+    enum { SPINS = 100 };
+    double began = 0, looked = 0;
+    int open = b->count, rank = 0;
+    lm_status status = LM_OK;
+    for (int64_t i = 0; !lm_comm_test(b); i++) {
+        if (i < SPINS) continue;
+        double now = lm_clock_seconds();
+        if (began == 0) began = looked = now;
+        if (b->comm->timeout > 0 && now - looked > b->comm->timeout / 8) {
+            int left = count_open(b, &rank);
+            looked = now;
+            if (left < open) began = now;
+            open = left;
+            if (open > 0 && now - began > b->comm->timeout) {
+                status = is_silent(b, rank, err);
+                break;
+            }
+        }
+        rest(now - began);
+    }
+    if (status == LM_OK && b->failed) status = lm_error_set(err, LM_ERR_RUNTIME, "MPI: %s", b->why);
+    b->count = 0;
+    return status;
+}

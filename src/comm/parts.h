@@ -1,0 +1,29 @@
+/* Inside the room: what mpi.c and comm.c share. */
+#ifndef LM_COMM_PARTS_H
+#define LM_COMM_PARTS_H
+
+#include "comm/comm.h"
+
+enum { LM_COMM_HOST_SIZE = 64 };
+
+/* What ranks tell each other when they meet. */
+typedef struct lm_comm_card {
+    char host[LM_COMM_HOST_SIZE];
+    uint64_t cpus; /* a digest of those that it may use */
+} lm_comm_card;
+
+struct lm_comm {
+    int rank, size;
+    lm_comm_card *cards; /* [size] */
+    double timeout;      /* seconds; 0: none */
+    bool agreed;         /* on an error */
+    lm_comm_batch *own;  /* of the functions that all ranks call together */
+};
+
+/* Of the library: has this process met others that were started with it? */
+bool lm_comm_met(void);
+/* Ends MPI, or all processes with this exit code. */
+void lm_comm_end(void);
+_Noreturn void lm_comm_abort(int code);
+
+#endif

@@ -1,0 +1,9 @@
+/* Runs of several processes: the config's section "dist". */
+#ifndef LM_DIST_OPTIONS_H
+#define LM_DIST_OPTIONS_H
+
+typedef struct lm_dist_options {
+    double timeout; /* seconds after which a silent process ends the run; 0: never */
+} lm_dist_options;
+
+#endif

@@ -1,0 +1,213 @@
+#include "train/ranks.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/stop.h"
+#include "optim/clip.h"
+#include "train/trainer.h"
+
+lm_status lm_ranks_check(const lm_comm *comm, const lm_config *c, lm_error *err) {
+    const int ranks = lm_comm_size(comm);
+    int64_t lanes = 1;
+    if (ranks > 1 && c->model.ngram_tables.count > 0)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "model.ngram_tables: a model with tables is trained by one process, and"
+                            " %d were started",
+                            ranks);
+    if (ranks <= c->train.lanes) return LM_OK;
+    while (lanes < ranks) lanes *= 2;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "train.lanes = %" PRId64 ": %d processes were started, which need %" PRId64
+                        " lanes at least (a power of two that divides train.batch = %" PRId64
+                        "); or start %" PRId64 " at most. The lanes are part of the result, the"
+                        " number of processes is not",
+                        c->train.lanes, ranks, lanes, c->train.batch, c->train.lanes);
+}
+
+bool lm_ranks_first(const lm_ranks *r) {
+    return lm_comm_rank(r->comm) == 0;
+}
+
+/* ---- creating ---------------------------------------------------------------------------------*/
+
+static int64_t longest_state(const lm_optimizer *o) {
+    int64_t n, most = 0;
+    const lm_optimizer_array *a = lm_optimizer_arrays(o, &n);
+    for (int64_t i = 0; i < n; i++) most = lm_max(most, a[i].shape[0] * a[i].shape[1]);
+    return most;
+}
+
+static lm_status create_norms(lm_ranks *r, int64_t total, lm_error *err) {
+    const int ranks = lm_comm_size(r->comm);
+    r->norms = calloc((size_t)lm_divide_up(total, LM_NORM_RUN) + 1, sizeof *r->norms);
+    r->norm_bytes = calloc((size_t)ranks + 1, sizeof *r->norm_bytes);
+    if (!r->norms || !r->norm_bytes) return lm_error_no_memory(err, NULL);
+    for (int q = 0; q < ranks; q++) {
+        int64_t first, n = lm_exchange_runs(&r->exchange, q, LM_NORM_RUN, &first);
+        r->norm_bytes[q + 1] = (size_t)(first + n) * sizeof *r->norms;
+    }
+    return LM_OK;
+}
+
+/* For several ranks: the slices, and what they send. */
+static lm_status create_slices(lm_trainer *t, lm_error *err) {
+    lm_ranks *r = &t->ranks;
+    const lm_groups *g = &t->groups;
+    const int64_t total = lm_model_total(t->model), lanes = t->config->train.lanes;
+    const int ranks = lm_comm_size(r->comm), rank = lm_comm_rank(r->comm);
+    lm_status status = LM_OK;
+    int64_t *bounds = calloc((size_t)ranks + 1, sizeof *bounds);
+    r->notes = calloc((size_t)ranks, sizeof *r->notes);
+    r->batch = lm_comm_batch_create(r->comm);
+    if (!bounds || !r->notes || !r->batch) {
+        status = lm_error_no_memory(err, NULL);
+        goto out;
+    }
+    lm_optimizer_cut(g->options, g->rows, g->n_rows, total, ranks, bounds);
+    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1]};
+    status = lm_optimizer_create_slice(&t->optimizer, g->options, g->count, g->rows, g->n_rows,
+                                       &slice, err);
+    if (status == LM_OK) status = lm_exchange_create(&r->exchange, r->comm, lanes, bounds, err);
+    if (status == LM_OK) status = create_norms(r, total, err);
+    if (status == LM_OK && rank == 0) {
+        r->whole = malloc((size_t)lm_max(longest_state(t->optimizer), 1) * sizeof *r->whole);
+        if (!r->whole) status = lm_error_no_memory(err, "states of the optimizer");
+    }
+out:
+    free(bounds);
+    return status;
+}
+
+lm_status lm_ranks_create(lm_trainer *t, lm_error *err) {
+    lm_ranks *r = &t->ranks;
+    const lm_groups *g = &t->groups;
+    *r = (lm_ranks){.comm = t->setup.comm};
+    r->lanes =
+        lm_lanes_of_rank(t->config->train.lanes, lm_comm_size(r->comm), lm_comm_rank(r->comm));
+    if (r->comm) return create_slices(t, err);
+    return lm_optimizer_create(&t->optimizer, g->options, g->count, g->rows, g->n_rows, err);
+}
+
+void lm_ranks_free(lm_ranks *r) {
+    lm_exchange_free(&r->exchange);
+    lm_comm_batch_free(r->batch);
+    free(r->notes);
+    free(r->norms);
+    free(r->norm_bytes);
+    free(r->whole);
+    *r = (lm_ranks){0};
+}
+
+/* ---- in a step --------------------------------------------------------------------------------*/
+
+/* Begins to send what this rank has of `data`, `each` bytes for every lane, and to receive the
+ * rest. */
+static void post_lanes(lm_trainer *t, void *data, size_t each) {
+    lm_ranks *r = &t->ranks;
+    const int ranks = lm_comm_size(r->comm), rank = lm_comm_rank(r->comm);
+    for (int q = 0; q < ranks; q++) {
+        lm_lanes_run theirs = lm_lanes_of_rank(t->config->train.lanes, ranks, q);
+        unsigned char *at = data;
+        if (q == rank) continue;
+        lm_comm_receive(r->batch, q, at + (size_t)theirs.first * each, (size_t)theirs.count * each);
+        lm_comm_send(r->batch, q, at + (size_t)r->lanes.first * each,
+                     (size_t)r->lanes.count * each);
+    }
+}
+
+static void post_notes(lm_ranks *r) {
+    const int ranks = lm_comm_size(r->comm), rank = lm_comm_rank(r->comm);
+    lm_rank_note *own = &r->notes[rank];
+    *own = (lm_rank_note){.stop = lm_stop_pending(), .save = lm_stop_save_asked()};
+    for (int q = 0; q < ranks; q++) {
+        if (q == rank) continue;
+        lm_comm_receive(r->batch, q, &r->notes[q], sizeof *r->notes);
+        lm_comm_send(r->batch, q, own, sizeof *own);
+    }
+}
+
+static lm_status take_notes(lm_ranks *r, lm_error *err) {
+    lm_status status = lm_comm_wait(r->batch, err);
+    if (status != LM_OK) return status;
+    for (int q = 0; q < lm_comm_size(r->comm); q++) {
+        if (r->stop == 0) r->stop = r->notes[q].stop;
+        r->save |= r->notes[q].save != 0;
+    }
+    return LM_OK;
+}
+
+lm_status lm_ranks_tell(lm_trainer *t, lm_error *err) {
+    const size_t windows = (size_t)(t->batch_windows / t->config->train.lanes);
+    lm_ranks *r = &t->ranks;
+    if (!r->comm) return LM_OK;
+    r->save = false;
+    post_notes(r);
+    post_lanes(t, t->window_losses, windows * sizeof *t->window_losses);
+    post_lanes(t, t->window_digests, windows * sizeof *t->window_digests);
+    if (t->lane_squares) post_lanes(t, t->lane_squares, sizeof *t->lane_squares);
+    return take_notes(r, err);
+}
+
+lm_status lm_ranks_sum(lm_trainer *t, double *norm, lm_error *err) {
+    lm_ranks *r = &t->ranks;
+    const int64_t total = lm_model_total(t->model);
+    float *gradients = lm_model_gradients(t->model);
+    int64_t first, n = lm_exchange_runs(&r->exchange, lm_comm_rank(r->comm), LM_NORM_RUN, &first);
+    lm_status status = lm_exchange_reduce(&r->exchange, &t->compute, &t->lanes, gradients, err);
+    if (status == LM_OK)
+        status = lm_exchange_complete_runs(&r->exchange, LM_NORM_RUN, gradients, err);
+    if (status != LM_OK) return status;
+    lm_norm_sums(&t->compute, total, gradients, first, n, r->norms + first);
+    status = lm_comm_all(r->comm, r->norms, r->norm_bytes, err);
+    *norm = lm_norm_of_sums(total, r->norms);
+    return status;
+}
+
+lm_status lm_ranks_collect_gradients(lm_trainer *t, lm_error *err) {
+    if (!t->ranks.comm) return LM_OK;
+    return lm_exchange_collect(&t->ranks.exchange, lm_model_gradients(t->model), err);
+}
+
+lm_status lm_ranks_spread_weights(lm_trainer *t, lm_error *err) {
+    if (!t->ranks.comm) return LM_OK;
+    return lm_exchange_gather(&t->ranks.exchange, lm_model_weights(t->model), err);
+}
+
+lm_status lm_ranks_compare(lm_trainer *t, uint64_t number, const char *what, lm_error *err) {
+    lm_comm *c = t->ranks.comm;
+    int other = 0;
+    if (!c) return LM_OK;
+    uint64_t *all = calloc((size_t)lm_comm_size(c), sizeof *all);
+    if (!all) return lm_error_no_memory(err, NULL);
+    all[lm_comm_rank(c)] = number;
+    lm_status status = lm_comm_all_equal(c, all, sizeof *all, err);
+    while (status == LM_OK && other < lm_comm_size(c) && all[other] == all[0]) other++;
+    if (status == LM_OK && other < lm_comm_size(c))
+        status = lm_error_set(err, LM_ERR_RUNTIME,
+                              "step %" PRId64 ": rank %d on %s has other %s than rank 0 on %s"
+                              " (digests %016" PRIx64 " and %016" PRIx64 ")",
+                              t->state.step, other, lm_comm_host(c, other), what,
+                              lm_comm_host(c, 0), all[other], all[0]);
+    free(all);
+    return lm_comm_agree(c, status, err);
+}
+
+int lm_ranks_stop(const lm_ranks *r) {
+    return r->comm ? r->stop : lm_stop_pending();
+}
+
+bool lm_ranks_save_asked(const lm_ranks *r) {
+    return r->comm ? r->save : lm_stop_save_asked();
+}
+
+lm_status lm_ranks_ask_stop(lm_ranks *r, int *stop, lm_error *err) {
+    lm_status status = LM_OK;
+    if (r->comm) {
+        post_notes(r);
+        status = take_notes(r, err);
+    }
+    *stop = lm_ranks_stop(r);
+    return status;
+}

@@ -1,0 +1,166 @@
+#!/bin/bash
+# Runs of several processes: the same file to the bit for every number of them, whatever instruction sets
+# they have, and when the number changes; errors; signals; processes that are killed.
+# MPI_ALL=1: every combination; KILLS=n: so many killed processes.
+# shellcheck source=../support/run.sh
+. tests/support/run.sh
+
+if [ -z "${LMTRAIN_MPI:-}" ] || ! command -v mpirun >/dev/null; then
+    echo "skip - SKIPPED: RUNS OF SEVERAL PROCESSES need mpirun and MPI (sh .ci/packages.sh line mpi), no sanitizers"
+    exit 0
+fi
+export LMTRAIN_MPI LMTRAIN=$lmtrain
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export OMPI_MCA_btl=self,vader OMPI_MCA_btl_base_warn_component_unused=0 PRTE_ALLOW_RUN_AS_ROOT=1
+export HOME=${HOME:-/tmp}
+
+# ranks N ARGUMENTS...: the program in N processes. MIXED=1: each with other instruction sets. Process i
+# leaves its number in pid.i.
+cat >"$scratch/rank" <<'SH'
+#!/bin/sh
+rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
+echo $$ >"pid.$rank"
+[ -z "${MIXED:-}" ] || case $((rank % 3)) in
+0) set -- "$@" --cpu scalar ;;
+1) set -- "$@" --cpu avx2 ;;
+esac
+exec "$LMTRAIN_MPI" "$@"
+SH
+chmod +x "$scratch/rank"
+ranks() {
+    local n=$1
+    shift
+    timeout 120 mpirun -np "$n" "$scratch/rank" "$@"
+}
+# Without AVX2, "avx2" names nothing that there is.
+grep -qw avx2 /proc/cpuinfo 2>/dev/null || sed -i '/avx2/d' "$scratch/rank"
+
+config() {
+    given corpus
+    tiny a
+    sed -i 's/"grad_accumulation": 2/"batch": 8/; s/"steps": 40/"steps": 20/' a.json
+}
+last=checkpoints/step-0000000020.npz
+# same RUN RUN: equal files, and equal figures.
+same() { cmp "$1/$last" "$2/$last" && same_figures "$1" "$2"; }
+
+# reference LANES PRECISION OPTIMIZER: that run in one process, in the directory of this name; once.
+reference() {
+    one=$scratch/one-$1-$2-$3
+    settings=(--config a.json --quiet --set "train.lanes=$1" --set "train.precision=$2" --set "optimizer.name=$3"
+        --set log.digest_every=2 --set log.layers_every=5)
+    [ -e "$one" ] || "$lmtrain" "${settings[@]}" --set "run.dir=$one"
+}
+# row LANES P PRECISION OPTIMIZER HOW: straight, mixed, or the number of processes that go on.
+row() {
+    local what="$1 lanes in $2 processes, $3, $4" n
+    rm -rf run
+    reference "$1" "$3" "$4"
+    case $5 in
+    straight) ranks "$2" "${settings[@]}" ;;
+    mixed) what+=", each with other instruction sets" && MIXED=1 ranks "$2" "${settings[@]}" ;;
+    *)
+        what+=", from step 9 on in $5"
+        n=$5
+        ranks "$2" "${settings[@]}" --until 9 && ranks "$n" "${settings[@]}" --resume
+        ;;
+    esac >out 2>&1
+    check "$what: the file that one process writes" same "$one" run
+}
+
+some() {
+    given config
+    row 8 3 fp32 adamw straight
+    row 8 4 bf16 muon straight
+    row 8 2 bf16 adamw 3
+    row 8 1 fp32 muon 4
+    row 4 3 bf16 muon 2
+    row 4 4 fp32 adamw 1
+    row 4 2 fp32 muon mixed
+    row 4 3 fp32 adamw mixed
+    row 2 2 bf16 adamw mixed
+    row 2 1 fp32 adamw 2
+    row 2 2 fp32 muon 1
+    row 1 1 bf16 muon straight
+}
+all() {
+    given config
+    for lanes in 1 2 4 8; do
+        for p in 1 2 3 4; do
+            [ "$p" -le "$lanes" ] || continue
+            next=$((p % (lanes < 4 ? lanes : 4) + 1))
+            for precision in fp32 bf16; do
+                for optimizer in adamw muon; do
+                    for how in straight mixed $next; do row $lanes $p $precision $optimizer "$how"; done
+                done
+            done
+        done
+    done
+}
+scenario "$([ -n "${MPI_ALL:-}" ] && echo all || echo some)"
+
+# One of the two ends with this error, and the launcher ends the other.
+strangers() {
+    # shellcheck disable=SC2016
+    timeout 60 mpirun -np 2 sh -c 'exec "$LMTRAIN" --config a.json --quiet --set train.steps=100000' >out 2>&1
+    says "mpirun has started 2 copies"
+}
+errors() {
+    given config
+    check "more processes than lanes are one error that names train.lanes" exits_saying 2 "train.lanes = 1: 2 processes" \
+        ranks 2 --config a.json
+    check "one line says it" test "$(grep -c 'lmtrain:' out)" -eq 1
+    check "nothing is written then" test ! -e run
+    # shellcheck disable=SC2016
+    check "processes with different configs are refused" exits_saying 1 "rank 1 on" timeout 60 mpirun -np 2 sh -c \
+        'exec "$LMTRAIN_MPI" --config a.json --set train.lanes=2 --set run.seed=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}'
+    rm -rf run
+    # shellcheck disable=SC2016
+    check "what fails in one process is said with its rank" exits_saying 1 "rank 1 on" timeout 60 mpirun -np 2 sh -c \
+        '[ ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} = 0 ] || set -- --set data.train=nothing.bin
+        exec "$LMTRAIN_MPI" --config a.json --set train.lanes=2 "$@"' sh
+    check "copies that do not know of each other say why the run directory is in use" strangers
+    rm -rf run
+    check "a plan names what is sent" exits_saying 0 "exchange" ranks 2 --config a.json --set train.lanes=4 --dry-run
+    check "a plan is said once" test "$(grep -c '^memory' out)" -eq 1
+}
+scenario errors
+
+# A long run, of which the process of this number is known when it has a checkpoint.
+long() { ranks 3 --config a.json --quiet --set train.lanes=4 --set train.steps=100000 --set eval.every=0 "$@"; }
+signals() {
+    given config
+    long --set run.interrupt_exit_code=75 --set checkpoint.every=0 >out 2>&1 &
+    until_true test -s run/metrics.jsonl && until_true test -s pid.2
+    kill -USR1 "$(cat pid.1)"
+    check "SIGUSR1 to any process saves" until_true compgen -G 'run/checkpoints/*.npz'
+    kill -TERM "$(cat pid.2)"
+    wait $!
+    check "SIGTERM to any process ends the run with the exit code for requeueing" test $? -eq 75
+    check "a run of several processes that was stopped says so" grep -q '"state": "interrupted"' run/summary.json
+}
+scenario signals
+
+# Processes killed one after the other, each in a run of another number of them; the end is that of a
+# run that was not killed.
+kills() {
+    given config
+    local kills=${KILLS:-3} p pid i
+    reference 4 fp32 adamw
+    settings+=(--set checkpoint.every=1)
+    RANDOM=1
+    for i in $(seq 1 "$kills"); do
+        p=$((RANDOM % 3 + 2))
+        rm -f pid.*
+        [ -e run/$last ] && rm -rf run
+        ranks $p "${settings[@]}" --resume >out 2>&1 &
+        pid=$!
+        until_true test -s pid.$((p - 1)) && { [ $((RANDOM % 2)) = 0 ] || until_true test -s run/metrics.jsonl; }
+        sleep 0.$((RANDOM % 60 + 10))
+        kill -KILL "$(cat pid.$((RANDOM % p)))" 2>/dev/null
+        wait $pid
+    done
+    check "a run goes on after $kills killed processes" ranks 3 "${settings[@]}" --resume
+    check "a run whose processes were killed ends in the bits of one whose were not" same "$one" run
+}
+scenario kills
