@@ -6,8 +6,8 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/probe.h"
 #include "fit/range_test.h"
-#include "train/trainer.h"
 #include "view/braille.h"
 
 enum { COLUMNS = 66, ROWS = 14 };
@@ -67,31 +67,13 @@ static lm_status raise_rates(const request *r, lm_trainer *t, lm_config *c, lm_r
     return LM_OK;
 }
 
-/* The trainer's own steps on the run's config, without its schedules and its directory. */
 static lm_status test_run(const request *r, lm_range_test *test, lm_error *err) {
-    lm_config c = {0};
-    lm_train_settings s = {.config = &c, .quiet = true, .threads = (int)r->machine.threads};
-    lm_trainer t = {.settings = &s, .config = &c};
-    const char *overrides[LM_OPTION_MOST_TEXTS + 4] = {"-schedule"};
-    char steps[48];
-    int n = 1;
-    lm_status status = lm_machine_isas(&r->machine, &s.isas, err);
-    for (int i = 0; i < r->set.count; i++) overrides[n++] = r->set.items[i];
-    snprintf(steps, sizeof steps, "train.steps=%" PRId64, r->steps);
-    overrides[n++] = steps;
-    overrides[n++] = "schedule.name=constant";
-    overrides[n++] = "schedule.warmup_steps=0";
-    if (status == LM_OK) status = lm_config_load(&c, r->config, overrides, n, err);
-    if (status != LM_OK) goto out;
-    if ((status = lm_setup_inherit(&c, false, &t.from, &t.said, err)) != LM_OK) goto out;
-    status = lm_setup_open(&t.setup, &c, s.threads, s.isas, true, err);
-    if (status == LM_OK) status = lm_setup_check_memory(&t.setup, err);
-    if (status == LM_OK) status = lm_trainer_create(&t, err);
-    if (status == LM_OK) status = lm_trainer_init(&t, err);
-    if (status == LM_OK) status = raise_rates(r, &t, &c, test, err);
-out:
-    lm_trainer_free(&t);
-    lm_config_free(&c);
+    const lm_probe_of what = {
+        .config = r->config, .set = &r->set, .steps = r->steps, .machine = &r->machine};
+    lm_probe p;
+    lm_status status = lm_probe_open(&p, &what, err);
+    if (status == LM_OK) status = raise_rates(r, &p.trainer, &p.config, test, err);
+    lm_probe_close(&p);
     return status;
 }
 

@@ -156,6 +156,7 @@ typedef struct lm_param_factors {
     double lr;          /* of updates that are as large as the rate, whatever the gradient (Adam) */
     double lr_gradient; /* of updates that are as large as the gradient (SGD) */
     double lr_polar;    /* of updates by a matrix's polar factor (Muon) */
+    double lr_rms;      /* of those whose elements have the size that Adam's have */
     double eps;
 } lm_param_factors;
 

@@ -32,6 +32,7 @@ lm_param_factors lm_model_factors(const lm_model_options *o, lm_param_role role,
     return (lm_param_factors){.lr = hidden ? 1 / width : 1,
                               .lr_gradient = (hidden ? 1 : width) * depth,
                               .lr_polar = 1,
+                              .lr_rms = hidden ? 1 / sqrt(width) : 1,
                               .eps = 1 / (width * depth)};
 }
 

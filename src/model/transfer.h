@@ -18,7 +18,9 @@
  *
  * Updates as large as the gradient (SGD) have other rates, because gradients shrink with width and
  * depth: m_w for all but the layers' matrices, and m_L in layers for completep. Where a matrix is
- * updated by its polar factor (Muon), the rate stays as it is. */
+ * updated by its polar factor (Muon), the rate stays as it is while the update's largest singular
+ * value does not grow with the width; scaled to the size of Adam's elements (match_rms) it grows as
+ * sqrt(m_w), and the rate is 1 / sqrt(m_w). */
 #ifndef LM_MODEL_TRANSFER_H
 #define LM_MODEL_TRANSFER_H
 

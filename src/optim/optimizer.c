@@ -182,7 +182,8 @@ static sizes count_all(const lm_optimizer_options *groups, const lm_optimizer_ro
 
 static void copy_rows(lm_optimizer *o, const lm_optimizer_row *rows) {
     lm_optimizer_part *next = o->parts;
-    const lm_optimizer_factors none = {.lr = 1, .lr_gradient = 1, .lr_polar = 1, .eps = 1};
+    const lm_optimizer_factors none = {
+        .lr = 1, .lr_gradient = 1, .lr_polar = 1, .lr_rms = 1, .eps = 1};
     for (int64_t i = 0; i < o->n_rows; i++) {
         lm_rows_list(&o->rows[i], o->groups, &rows[i]);
         o->rows[i].factors = rows[i].factors ? *rows[i].factors : none;
@@ -295,12 +296,13 @@ typedef struct step {
     const lm_optimizer_step_args *args;
 } step;
 
-static double factor_of(const lm_optimizer_kind *kind, const lm_optimizer_factors *f) {
+static double factor_of(const lm_optimizer_kind *kind, const lm_optimizer_options *options,
+                        const lm_optimizer_factors *f) {
     switch (kind->size) {
     case LM_UPDATE_GRADIENT:
         return f->lr_gradient;
     case LM_UPDATE_POLAR:
-        return f->lr_polar;
+        return options->scale == LM_SCALE_MATCH_RMS ? f->lr_rms : f->lr_polar;
     default:
         return f->lr;
     }
@@ -328,7 +330,7 @@ static lm_update make_update(const step *s, const unit *u, int64_t first, int64_
                        .steps = a->steps,
                        .step_tokens = a->step_tokens,
                        .tokens = a->tokens,
-                       .lr = (float)(lr * factor_of(u->kind, factors)),
+                       .lr = (float)(lr * factor_of(u->kind, options, factors)),
                        .eps = options->eps * factors->eps,
                        .momentum = momentum,
                        .decay = decays ? (float)(lr * decay) : 0.0f,

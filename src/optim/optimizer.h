@@ -79,6 +79,7 @@ typedef struct lm_optimizer_factors {
     double lr;          /* of updates that are as large as the rate, whatever the gradient */
     double lr_gradient; /* of updates that are as large as the gradient: sgd, momentum */
     double lr_polar;    /* of updates by a matrix's polar factor: muon */
+    double lr_rms;      /* of the same with LM_SCALE_MATCH_RMS */
     double eps;
 } lm_optimizer_factors;
 

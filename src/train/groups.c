@@ -73,6 +73,7 @@ static void make_row(lm_optimizer_row *row, lm_optimizer_factors *factors, lm_op
     *factors = (lm_optimizer_factors){.lr = p->factors.lr,
                                       .lr_gradient = p->factors.lr_gradient,
                                       .lr_polar = p->factors.lr_polar,
+                                      .lr_rms = p->factors.lr_rms,
                                       .eps = p->factors.eps};
     *row = (lm_optimizer_row){.name = p->name,
                               .ndim = p->ndim,

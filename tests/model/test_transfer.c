@@ -61,26 +61,26 @@ static void test_multipliers(void **state) {
 /* Of every kind of row: those in layers have a '*' for their layer's number here. */
 static const struct {
     const char *name;
-    double mup[4], completep[4]; /* lr, lr_gradient, lr_polar, eps */
+    double mup[5], completep[5]; /* lr, lr_gradient, lr_polar, lr_rms, eps */
     double std;                  /* with init_std 0.1, gpt2 */
     double fan_in_std;           /* with init_std 0 */
 } expected[] = {
-    {"wte.weight", {1, 3, 1, 1 / 3.0}, {1, 3, 1, 1 / 3.0}, 0.1, 0.1767766952966369},
-    {"wpe.weight", {1, 3, 1, 1 / 3.0}, {1, 3, 1, 1 / 3.0}, 0.1, 0.1767766952966369},
-    {"h.1.ln_1.weight", {1, 3, 1, 1 / 3.0}, {1, 7.5, 1, 1 / 7.5}, 0, 0},
+    {"wte.weight", {1, 3, 1, 1, 1 / 3.0}, {1, 3, 1, 1, 1 / 3.0}, 0.1, 0.1767766952966369},
+    {"wpe.weight", {1, 3, 1, 1, 1 / 3.0}, {1, 3, 1, 1, 1 / 3.0}, 0.1, 0.1767766952966369},
+    {"h.1.ln_1.weight", {1, 3, 1, 1, 1 / 3.0}, {1, 7.5, 1, 1, 1 / 7.5}, 0, 0},
     {"h.1.attn.qkv.weight",
-     {1 / 3.0, 1, 1, 1 / 3.0},
-     {1 / 3.0, 2.5, 1, 1 / 7.5},
+     {1 / 3.0, 1, 1, 0.5773502691896258, 1 / 3.0},
+     {1 / 3.0, 2.5, 1, 0.5773502691896258, 1 / 7.5},
      0.05773502691896258,
      0.10206207261596575},
-    {"h.1.attn.qkv.bias", {1, 3, 1, 1 / 3.0}, {1, 7.5, 1, 1 / 7.5}, 0, 0},
+    {"h.1.attn.qkv.bias", {1, 3, 1, 1, 1 / 3.0}, {1, 7.5, 1, 1, 1 / 7.5}, 0, 0},
     {"h.1.mlp.proj.weight", /* / sqrt(2 layers): 5 of them for mup, the base's 2 for completep */
-     {1 / 3.0, 1, 1, 1 / 3.0},
-     {1 / 3.0, 2.5, 1, 1 / 7.5},
+     {1 / 3.0, 1, 1, 0.5773502691896258, 1 / 3.0},
+     {1 / 3.0, 2.5, 1, 0.5773502691896258, 1 / 7.5},
      0.02886751345948129,
      0.025515518153991442},
-    {"ln_f.weight", {1, 3, 1, 1 / 3.0}, {1, 3, 1, 1 / 3.0}, 0, 0},
-    {"lm_head.weight", {1, 3, 1, 1 / 3.0}, {1, 3, 1, 1 / 3.0}, 0.1, 0.1767766952966369},
+    {"ln_f.weight", {1, 3, 1, 1, 1 / 3.0}, {1, 3, 1, 1, 1 / 3.0}, 0, 0},
+    {"lm_head.weight", {1, 3, 1, 1, 1 / 3.0}, {1, 3, 1, 1, 1 / 3.0}, 0.1, 0.1767766952966369},
 };
 
 static void test_factors(void **state) {
@@ -94,14 +94,15 @@ static void test_factors(void **state) {
         for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
             const char *name = expected[i].name;
             const lm_param_factors *f = &find(rows, n, name)->factors;
-            const double one[] = {1, 1, 1, 1};
+            const double one[] = {1, 1, 1, 1, 1};
             const double *want = p == LM_MUP         ? expected[i].mup
                                  : p == LM_COMPLETEP ? expected[i].completep
                                                      : one;
             near("lr", name, f->lr, want[0]);
             near("lr_gradient", name, f->lr_gradient, want[1]);
             near("lr_polar", name, f->lr_polar, want[2]);
-            near("eps", name, f->eps, want[3]);
+            near("lr_rms", name, f->lr_rms, want[3]);
+            near("eps", name, f->eps, want[4]);
         }
         free(rows);
     }

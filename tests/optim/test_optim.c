@@ -158,9 +158,16 @@ static void test_factors_of_a_row(void **state) {
     static const struct {
         const char *kind;
         double lr; /* its factor */
-    } kinds[] = {{"adamw", 0.5}, {"lion", 0.5},   {"ademamix", 0.5},
-                 {"sgd", 4},     {"momentum", 4}, {"muon", 0.25}};
-    const lm_optimizer_factors factors = {.lr = 0.5, .lr_gradient = 4, .lr_polar = 0.25, .eps = 8};
+        int scale;
+    } kinds[] = {{"adamw", 0.5, 0},
+                 {"lion", 0.5, 0},
+                 {"ademamix", 0.5, 0},
+                 {"sgd", 4, 0},
+                 {"momentum", 4, 0},
+                 {"muon", 0.25, LM_SCALE_SPECTRAL},
+                 {"muon", 0.75, LM_SCALE_MATCH_RMS}};
+    const lm_optimizer_factors factors = {
+        .lr = 0.5, .lr_gradient = 4, .lr_polar = 0.25, .lr_rms = 0.75, .eps = 8};
     lm_compute compute = open_compute(1);
     lm_error err;
     assert_int_equal(lm_compute_reserve(&compute, lm_gemm_scratch_bytes(), &err), LM_OK);
@@ -186,6 +193,7 @@ static void test_factors_of_a_row(void **state) {
                                       .alpha = 2,
                                       .alpha_steps = 1,
                                       .momentum = 0.9,
+                                      .scale = kinds[i].scale,
                                       .eps = eps,
                                       .weight_decay = decay};
             lm_optimizer *optimizer = create(&o, &row, 1);
