@@ -147,6 +147,7 @@ typedef struct lm_checkpoint_retention {
     int64_t newest;     /* its checkpoint is durable and verifies; later ones are left alone */
     int64_t keep_last;  /* >= 1: the newest ones */
     int64_t keep_every; /* and steps that are multiples of it; 0: none */
+    int64_t keep_step;  /* and that of this step; 0: none */
     int64_t keep_best;  /* and those of lowest loss, the oldest one of each loss; 0: none */
     /* Only for keep_best: the loss in a meta.json (NaN: it has none), and the losses read so far in
      * this directory, kept from call to call. */

@@ -157,7 +157,8 @@ static void keep_best(candidate *list, size_t n, int64_t n_best) {
 static void choose(candidate *list, size_t n, const lm_checkpoint_retention *keep) {
     for (size_t i = 0; i < n; i++)
         list[i].kept = n - i <= (size_t)keep->keep_last ||
-                       (keep->keep_every > 0 && list[i].step % keep->keep_every == 0);
+                       (keep->keep_every > 0 && list[i].step % keep->keep_every == 0) ||
+                       (keep->keep_step > 0 && list[i].step == keep->keep_step);
     keep_best(list, n, keep->keep_best);
 }
 

@@ -62,10 +62,12 @@ static void close_metrics(reader *r) {
     lm_file_unmap(&r->map);
 }
 
-/* By the clock, or by the paths of files ("worst", of windows that "windows" has too). */
+/* By the clock, or by the paths of files (of windows that "windows" has too, and of a checkpoint
+ * whose step the line has). */
 static bool may_differ(const char *key) {
     return strcmp(key, "tokens_per_s") == 0 || strcmp(key, "seconds") == 0 ||
-           strcmp(key, "phases") == 0 || strcmp(key, "worst") == 0;
+           strcmp(key, "phases") == 0 || strcmp(key, "worst") == 0 ||
+           strcmp(key, "checkpoint") == 0;
 }
 
 /* The name of the first figure in which two lines differ; NULL: none. */

@@ -106,6 +106,9 @@ static lm_status inspect_checkpoint(const request *r, const char *path, lm_text 
     lm_text_say(out, "%-12s %" PRId64 "\n", "tokens", s.tokens);
     if (s.skips > 0)
         lm_text_say(out, "%-12s %" PRId64 " step%s\n", "skipped", s.skips, s.skips == 1 ? "" : "s");
+    if (s.rewinds > 0)
+        lm_text_say(out, "%-12s %" PRId64 " time%s to a checkpoint\n", "went back", s.rewinds,
+                    s.rewinds == 1 ? "" : "s");
     lm_text_say(out, "%-12s %s\n", "parameters",
                 lm_text_count(text, sizeof text, (double)s.parameters));
     lm_text_say(out,

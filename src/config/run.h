@@ -40,6 +40,8 @@ typedef struct lm_train_options {
     double ema_blend;          /* its share in the weights that are evaluated */
     int precision;             /* lm_precision (ops/compute.h) */
     int64_t max_skips;         /* refused steps in a row that are skipped */
+    bool rewind;               /* behind them the run goes back to a checkpoint */
+    int64_t max_rewinds;       /* so often in a row to the same one */
     double spike_sigma;        /* by how many sigma a spike is refused (optim/spikes.h); 0: none */
 } lm_train_options;
 

@@ -55,6 +55,10 @@ lm_optimizer_array lm_optimizer_array_of(const lm_optimizer *o, int64_t i,
                             slice);
 }
 
+void lm_optimizer_reset(lm_optimizer *o) {
+    if (o->arena.used > 0) memset(o->arena.base, 0, o->arena.used);
+}
+
 const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count) {
     *count = (int64_t)(o->arena.used / sizeof(float));
     return (const float *)(const void *)o->arena.base;

@@ -156,6 +156,8 @@ const lm_optimizer_array *lm_optimizer_arrays(const lm_optimizer *o, int64_t *co
 /* What another slice has of the i-th array: its first and count, without data. */
 lm_optimizer_array lm_optimizer_array_of(const lm_optimizer *o, int64_t i,
                                          const lm_optimizer_slice *slice);
+/* Makes all states zero, as they were when the optimizer was created. */
+void lm_optimizer_reset(lm_optimizer *o);
 /* All of them as one array, with zeros in between. */
 const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count);
 

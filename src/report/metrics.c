@@ -50,10 +50,13 @@ static void reckon(const lm_metrics *m, int64_t last_step, double next_step, dou
 
 /* Does the mark know of such a line, which is of its step or of an earlier one? */
 static bool is_known(const lm_metrics_mark *mark, const char *line, size_t length, double step) {
-    double skips;
+    double skips, rewinds;
     bool evaluation = memmem(line, length, "\"val_loss\":", 11) != NULL;
     if (evaluation && !mark->evaluated && step == (double)mark->step) return false;
-    return !lm_metrics_figure(line, length, "skips", &skips) || skips <= (double)mark->skips;
+    if (lm_metrics_figure(line, length, "skips", &skips) && skips > (double)mark->skips)
+        return false;
+    return !lm_metrics_figure(line, length, "rewinds", &rewinds) ||
+           rewinds <= (double)mark->rewinds;
 }
 
 /* Bytes of text to keep: up to the last whole line of which the mark knows. Foreign lines between
@@ -317,6 +320,13 @@ static void write_window(lm_json_writer *line, const lm_window_figures *f) {
     lm_json_end(line);
 }
 
+static void write_range(lm_json_writer *line, const char *key, int64_t first, int64_t last) {
+    lm_json_array(line, key, LM_JSON_TIGHT);
+    lm_json_integer(line, NULL, first);
+    lm_json_integer(line, NULL, last);
+    lm_json_end(line);
+}
+
 /* Its figures have names of their own, so that nobody takes them for those of a step. */
 lm_status lm_metrics_guard(lm_metrics *m, const lm_guard_figures *f, lm_error *err) {
     lm_json_writer line = begin(m);
@@ -329,10 +339,12 @@ lm_status lm_metrics_guard(lm_metrics *m, const lm_guard_figures *f, lm_error *e
     lm_json_number(&line, "refused_grad_norm", f->grad_norm);
     lm_json_number(&line, "refused_lr", f->lr);
     lm_json_integer(&line, "skips", f->skips);
-    lm_json_array(&line, "windows", LM_JSON_TIGHT);
-    lm_json_integer(&line, NULL, f->first);
-    lm_json_integer(&line, NULL, f->last);
-    lm_json_end(&line);
+    lm_json_integer(&line, "rewinds", f->rewinds);
+    if (strcmp(f->event, "rewind") == 0) {
+        lm_json_string(&line, "checkpoint", f->checkpoint);
+        write_range(&line, "passed_over", f->passed_from, f->last);
+    }
+    write_range(&line, "windows", f->first, f->last);
     lm_json_array(&line, "worst", LM_JSON_TIGHT);
     for (int i = 0; i < f->n_worst; i++) write_window(&line, &f->worst[i]);
     lm_json_end(&line);

@@ -25,9 +25,13 @@
  *
  *     {"step":119,"tokens":91392,"event":"skip","refused":120,"why":"the loss is not finite",
  *      "refused_loss":null,"refused_grad_norm":null,"refused_lr":0.001,"skips":1,
- *      "windows":[1428,1439],"worst":[{"window":1431,"source":"data/train.bin","file":
- *      "data/train.bin","token":36608,"byte":73216,"window_loss":null,"text":"..."}],
+ *      "rewinds":0,"windows":[1428,1439],"worst":[{"window":1431,"source":"data/train.bin",
+ *      "file":"data/train.bin","token":36608,"byte":73216,"window_loss":null,"text":"..."}],
  *      "seconds":2.6}
+ *
+ * With train.rewind, lines of steps that are done again go to metrics.jsonl.aside. A line behind
+ * that of the step to which the run went back says why, with the same figures ("event":"rewind"),
+ * "checkpoint", and all windows that are passed over: "passed_over":[1344,1439].
  *
  * A run on several sources of tokens, or with named validation sets, has figures of each:
  * "tokens.NAME" and "epochs.NAME" behind "tokens", "val_loss.NAME" behind "val_loss". Where an
@@ -129,16 +133,18 @@ typedef struct lm_window_figures {
 
 enum { LM_GUARD_MOST_WINDOWS = 3 }; /* that are named */
 
-/* A step that was not taken, and what the guards did. */
+/* A step that was refused, and what the guards did. */
 typedef struct lm_guard_figures {
-    const char *event;              /* "skip" */
-    int64_t step, tokens;           /* as above: where the run goes on */
-    int64_t refused;                /* the step that was not taken */
-    const char *why;                /* in words */
-    double loss, grad_norm, lr;     /* of that step */
-    int64_t skips;                  /* of the run so far */
-    int64_t first, last;            /* its windows, and those in between that data.skip names */
-    int n_worst;                    /* at most LM_GUARD_MOST_WINDOWS */
+    const char *event;          /* "skip" or "rewind" */
+    int64_t step, tokens;       /* as above: where the run goes on */
+    int64_t refused;            /* the step that did it */
+    const char *why;            /* in words */
+    double loss, grad_norm, lr; /* of that step */
+    int64_t skips, rewinds;     /* of the run so far */
+    const char *checkpoint;     /* of a rewind: to which; NULL: to the start of the run */
+    int64_t passed_from;        /* of a rewind: the first window that is passed over, up to last */
+    int64_t first, last;        /* the step's windows, and those in between that data.skip names */
+    int n_worst;                /* at most LM_GUARD_MOST_WINDOWS */
     const lm_window_figures *worst; /* [n_worst]: what is not finite, then the highest */
     double seconds;                 /* as above */
 } lm_guard_figures;
@@ -162,9 +168,9 @@ typedef struct lm_metrics {
 
 /* Where a run goes on: what it knows of. */
 typedef struct lm_metrics_mark {
-    int64_t step;   /* done */
-    bool evaluated; /* at that step, if it is to be */
-    int64_t skips;  /* steps that were not taken */
+    int64_t step;           /* done */
+    bool evaluated;         /* at that step, if it is to be */
+    int64_t skips, rewinds; /* so far: lm_guard_figures */
 } lm_metrics_mark;
 
 /* Open for appending, making the file when it is not there: what stands behind the last whole line

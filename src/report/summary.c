@@ -75,6 +75,7 @@ lm_status lm_summary_write(const lm_summary *s, const char *path, bool sync, lm_
     if (s->skips > 0) lm_json_integer(&w, "skips", s->skips);
     if (s->stopped_early) lm_json_boolean(&w, "stopped_early", true);
     if (s->targets) lm_targets_write(s->targets, s->plan.flops_per_token, &w);
+    if (s->rewinds > 0) lm_json_integer(&w, "rewinds", s->rewinds);
     lm_json_number(&w, "seconds", round(s->seconds * 1e3) / 1e3);
     if (s->budget && *s->budget) {
         lm_json_string(&w, "budget", s->budget);

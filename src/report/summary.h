@@ -45,6 +45,7 @@ typedef struct lm_summary {
                             0 or NaN: none */
     int64_t best_val_step;
     int64_t skips;                    /* steps that were not taken */
+    int64_t rewinds;                  /* how often the run went back to a checkpoint */
     const struct lm_targets *targets; /* targets.h; NULL: none */
     bool stopped_early;               /* finished before the last of `steps` (eval.patience) */
     double bytes_per_token;           /* 0: no bits per byte */

@@ -30,6 +30,9 @@ static void write_noise(const lm_noise *n, lm_json_writer *w) {
 static void write_guards(const lm_run_state *s, lm_json_writer *w) {
     if (s->skips > 0) lm_json_integer(w, "skips", s->skips);
     if (s->skips_in_row > 0) lm_json_integer(w, "skips_in_row", s->skips_in_row);
+    if (s->rewind_step > 0) lm_json_integer(w, "rewind_step", s->rewind_step);
+    if (s->rewinds > 0) lm_json_integer(w, "rewinds", s->rewinds);
+    if (s->rewinds_here > 0) lm_json_integer(w, "rewinds_here", s->rewinds_here);
     if (s->taken.count == 0) return;
     lm_json_array(w, "taken_losses", LM_JSON_LINE);
     for (int64_t i = 0; i < s->taken.count; i++) lm_json_number(w, NULL, s->taken.loss[i]);
@@ -119,6 +122,11 @@ static void get_guards(lm_json_reader *r, lm_run_state *s) {
     if (lm_json_has(r, "skips")) s->skips = get_count(r, "skips");
     if (lm_json_has(r, "skips_in_row"))
         s->skips_in_row = lm_json_get_count(r, "skips_in_row", 0, s->skips);
+    if (lm_json_has(r, "rewind_step"))
+        s->rewind_step = lm_json_get_count(r, "rewind_step", 0, s->step);
+    if (lm_json_has(r, "rewinds")) s->rewinds = get_count(r, "rewinds");
+    if (lm_json_has(r, "rewinds_here"))
+        s->rewinds_here = lm_json_get_count(r, "rewinds_here", 0, s->rewinds);
     s->taken.count = get_taken(r, "taken_losses", s->taken.loss);
     if (get_taken(r, "taken_grad_norms", s->taken.grad_norm) != s->taken.count)
         lm_json_wrong(r, "taken_grad_norms", "as many numbers as taken_losses has");

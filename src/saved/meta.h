@@ -38,8 +38,11 @@ typedef struct lm_run_state {
     int64_t averaged;    /* steps that the average of the weights is of; 0: there is none yet */
     double val_loss_raw; /* of the weights themselves, beside val_loss; NaN: none */
     int64_t parameters;
-    int64_t skips;                     /* steps that were not taken: train.max_skips */
-    int64_t skips_in_row;              /* of them since the last one that was */
+    int64_t skips;        /* steps that were not taken: train.max_skips */
+    int64_t skips_in_row; /* of them since the last one that was */
+    int64_t rewind_step; /* train.rewind: whose checkpoint the run would go back to; 0: its start */
+    int64_t rewinds;     /* how often it went back */
+    int64_t rewinds_here;              /* of them in a row to that checkpoint */
     lm_spikes taken;                   /* figures of steps that were, with train.spike_sigma */
     uint64_t digest;                   /* the running one of metrics.jsonl (train/audit.h) */
     char tokenizer[64];                /* the name of its kind; "" when not known */

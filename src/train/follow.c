@@ -4,9 +4,9 @@
  * loss. A stop comes after the checkpoint that is due anyway, and a checkpoint by request after the
  * stop, which has written one. */
 static const lm_follower *const followers[] = {
-    &lm_follow_figures,     &lm_follow_evaluation, &lm_follow_layers,     &lm_follow_sample,
-    &lm_follow_tensorboard, &lm_follow_metrics,    &lm_follow_checkpoint, &lm_follow_stop,
-    &lm_follow_request,     &lm_follow_page,
+    &lm_follow_figures,     &lm_follow_evaluation, &lm_follow_layers, &lm_follow_sample,
+    &lm_follow_tensorboard, &lm_follow_metrics,    &lm_follow_mark,   &lm_follow_checkpoint,
+    &lm_follow_stop,        &lm_follow_request,    &lm_follow_page,
 };
 
 static const lm_follower *const between[] = {

@@ -19,7 +19,7 @@ typedef struct lm_follower {
     lm_follower_who who;
 } lm_follower;
 
-extern const lm_follower lm_follow_figures, lm_follow_evaluation, lm_follow_metrics,
+extern const lm_follower lm_follow_figures, lm_follow_evaluation, lm_follow_metrics, lm_follow_mark,
     lm_follow_checkpoint, lm_follow_stop, lm_follow_request, lm_follow_page, lm_follow_layers,
     lm_follow_sample, lm_follow_tensorboard;
 

@@ -13,7 +13,7 @@ static lm_status inherit_resolved(lm_config *c, bool *found, lm_error *err) {
     lm_config resolved = {0};
     lm_text differing = {0};
     char *path = lm_run_dir_config(c->run.dir);
-    lm_status status = path ? LM_OK : lm_error_no_memory(err, c->run.dir);
+    lm_status status = LM_OK;
     *found = path && lm_file_exists(path);
     if (*found) status = lm_config_load(&resolved, path, NULL, 0, err);
     if (*found && status == LM_OK)

@@ -27,6 +27,7 @@ static uint64_t checkpoints_kept(const lm_config *c) {
         }
         kept += (uint64_t)(c->train.steps / (o->every / a) / o->keep_every);
     }
+    kept += c->train.rewind;
     uint64_t made = o->every > 0 ? (uint64_t)((c->train.steps - 1) / o->every) + 1 : 1;
     return lm_u64_min(kept, made);
 }

@@ -135,6 +135,30 @@ static void tell_of_rate(lm_trainer *t, const lm_saved *from) {
                          before, after);
 }
 
+lm_status lm_trainer_take(lm_trainer *t, const lm_saved *from, lm_error *err) {
+    const uint64_t val_digest = t->state.val_digest, train_digest = t->state.train_digest;
+    t->state.averaged = t->average.values ? from->state.averaged : 0;
+    const int64_t averaged = t->state.averaged;
+    lm_status status = lm_ranks_read(t, from->checkpoint, from->path, err);
+    if (status != LM_OK) return status;
+    t->state = from->state;
+    t->state.val_digest = val_digest;
+    t->state.train_digest = train_digest;
+    t->state.averaged = averaged;
+    if (!t->lane_squares) t->state.noise = (lm_noise){0};
+    take_val_losses(t, from);
+    return LM_OK;
+}
+
+/* A run that could not go back so far can go back to this checkpoint. */
+static void take_guards(lm_trainer *t, const lm_saved *from) {
+    lm_run_state *s = &t->state;
+    const lm_train_options *now = &t->config->train;
+    if (now->rewind && from->config.train.rewind) return;
+    s->rewind_step = now->rewind ? s->step : 0;
+    s->rewinds_here = 0;
+}
+
 static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     lm_saved from;
     lm_text skipped = {0}, changed = {0};
@@ -149,18 +173,10 @@ static lm_status take_over(lm_trainer *t, const char *path, lm_error *err) {
     if (changed.length > 0)
         lm_progress_note(&t->progress, "changed since %s:\n%-s", path, lm_text_cstr(&changed));
     if ((status = check_same_data(t, &from.state, path, &other, err)) != LM_OK) goto out;
-    t->state.averaged = t->average.values ? from.state.averaged : 0;
-    const int64_t averaged = t->state.averaged;
-    if ((status = lm_ranks_read(t, from.checkpoint, path, err)) != LM_OK) goto out;
-    uint64_t val_digest = t->state.val_digest; /* validation data may change */
-    uint64_t train_digest = t->state.train_digest;
-    t->state = from.state;
-    t->state.val_digest = val_digest;
-    t->state.train_digest = train_digest;
-    t->state.averaged = averaged;
-    if (!t->lane_squares) t->state.noise = (lm_noise){0};
+    const uint64_t val_digest = t->state.val_digest; /* validation data may change */
+    if ((status = lm_trainer_take(t, &from, err)) != LM_OK) goto out;
     if (other) t->state.data_start = t->state.samples;
-    take_val_losses(t, &from);
+    take_guards(t, &from);
     if ((status = lm_setup_adopt(&t->setup, &from, err)) != LM_OK) goto out;
     t->saved_step = t->newest_step = from.state.step;
     if (changed.length > 0) tell_of_rate(t, &from);

@@ -104,6 +104,7 @@ lm_status lm_trainer_save(lm_trainer *t, lm_error *err) {
     lm_checkpoint_retention keep = {.newest = t->state.step,
                                     .keep_last = o->keep_last,
                                     .keep_every = o->keep_every,
+                                    .keep_step = t->state.rewind_step,
                                     .keep_best = t->setup.val.count > 0 ? o->keep_best : 0,
                                     .loss = lm_run_state_val_loss,
                                     .known = &t->losses};

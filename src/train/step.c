@@ -12,7 +12,7 @@
 #include "train/trainer.h"
 
 int64_t lm_trainer_window(const lm_trainer *t, int64_t i) {
-    return lm_skips_at(&t->setup.skips, t->state.samples, i);
+    return lm_skips_at(&t->setup.skips, t->batch_from, i);
 }
 
 /* A micro-batch of the step's windows into t->batch. The disk is asked for the one after it, which
@@ -209,6 +209,7 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     const lm_schedule_time time =
         lm_pace_time(c, t->setup.plan.samples, f.step, (double)t->state.tokens);
     t->batch_windows = lm_pace_batch(c, f.step, (double)t->state.tokens);
+    t->batch_from = t->state.samples;
     f.lr = lm_pace_lr(c, c->optimizer.lr, &time);
     lm_model_set_window(t->model, lm_pace_window(c, &time));
     lm_status status = add_gradients(t, err);

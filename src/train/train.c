@@ -163,9 +163,14 @@ static lm_status begin(lm_trainer *t, lm_error *err) {
     return lm_trainer_summarise(t, "running", -1, err);
 }
 
+static lm_status follow(lm_trainer *t, lm_error *err) {
+    lm_status status = lm_follow(t, err);
+    return status == LM_ERR_DIVERGED ? lm_trainer_guard_taken(t, err) : status;
+}
+
 /* A session that was stopped may have left an evaluation, and what comes after it, to this one. */
 static lm_status run_steps(lm_trainer *t, lm_error *err) {
-    lm_status status = lm_trainer_evaluation_due(t) ? lm_follow(t, err) : LM_OK;
+    lm_status status = lm_trainer_evaluation_due(t) ? follow(t, err) : LM_OK;
     while (status == LM_OK && t->state.step < lm_trainer_last_step(t) &&
            !lm_trainer_is_stopped(t)) {
         double started = lm_clock_seconds();
@@ -181,7 +186,7 @@ static lm_status run_steps(lm_trainer *t, lm_error *err) {
         t->figures.phases = lm_profile_step(&t->profile);
         t->longest_step = fmax(t->longest_step, lm_clock_seconds() - started);
         lm_stop_expect(t->longest_step + t->save_seconds);
-        status = lm_follow(t, err);
+        status = follow(t, err);
     }
     return status;
 }

@@ -52,8 +52,10 @@ const lm_data_figures *lm_trainer_data_figures(lm_trainer *t) {
 
 lm_metrics_mark lm_trainer_metrics_mark(const lm_trainer *t) {
     const lm_run_state *s = &t->state;
-    return (lm_metrics_mark){
-        .step = s->step, .evaluated = s->val_step == s->step, .skips = s->skips};
+    return (lm_metrics_mark){.step = s->step,
+                             .evaluated = s->val_step == s->step,
+                             .skips = s->skips,
+                             .rewinds = s->rewinds};
 }
 
 /* What a step's windows need beside the model. */
@@ -109,6 +111,12 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     lm_targets_begin(&t->targets, c->eval.targets.values, c->eval.targets.count);
     t->saved_step = -1;
     if ((status = create_data_figures(t, err)) != LM_OK) return status;
+    lm_trainer_begin_state(t);
+    return LM_OK;
+}
+
+void lm_trainer_begin_state(lm_trainer *t) {
+    const lm_setup *s = &t->setup;
     lm_run_state_init(&t->state);
     t->state.parameters = s->plan.model.parameters;
     t->state.train_digest = lm_sources_digest(&s->train);
@@ -118,7 +126,6 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     const lm_manifest_tokenizer *train = lm_sources_tokenizer(&s->train);
     t->state.documents = train && train->document_token >= 0;
     if (t->state.documents) t->state.document_token = train->document_token;
-    return LM_OK;
 }
 
 void lm_trainer_free(lm_trainer *t) {
@@ -237,6 +244,7 @@ lm_status lm_trainer_summarise(lm_trainer *t, const char *state, int exit_code, 
                     .skips = t->state.skips,
                     .targets = &t->targets,
                     .stopped_early = lm_trainer_is_stopped(t),
+                    .rewinds = t->state.rewinds,
                     .bytes_per_token = t->setup.bytes_per_token,
                     .seconds = lm_trainer_seconds(t),
                     .budget = t->config->train.budget,

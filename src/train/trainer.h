@@ -6,6 +6,7 @@
  *     step.c audit.c profile.c   one step, its digest, and where its time goes
  *     average.c                  the average of the weights
  *     guard.c windows.c          a step that was refused, and which windows are to blame
+ *     rewind.c                   going back to a checkpoint
  *     follow.c follow/           what follows a step (follow.h)
  *     page.c layers.c sample.c   report.html; figures of each parameter; texts of the model
  *     budget.c                   steps out of a budget, and the speed of a run (budget.h)
@@ -68,7 +69,8 @@ typedef struct lm_trainer {
     double *window_losses;    /* [train.batch]: of a step */
     uint64_t *window_digests; /* the same */
     double *lane_squares;     /* [train.lanes]: of a step, for its noise scale; NULL: not wanted */
-    int64_t batch_windows;    /* of the last step */
+    int64_t batch_windows;    /* of the last step, taken or not; 0: none yet */
+    int64_t batch_from;       /* its state.samples when it began */
     lm_arena lane_arena;
     float *lane_buffers[LM_LANES_LOG_MOST + 1]; /* [0]: the model's gradients */
     lm_lanes lanes;
@@ -122,15 +124,21 @@ void lm_trainer_free(lm_trainer *t);
  * with weights and state as they were and t->refused filled in, when the loss or the gradient is
  * not finite or a spike (train.spike_sigma). Allocates nothing. */
 lm_status lm_trainer_step(lm_trainer *t, lm_error *err);
-/* The number in the run of window i of the step that is being taken, was refused, or is next:
- * 0 <= i < t->batch_windows. */
+/* The number in the run of window i of the last step, 0 <= i < t->batch_windows. */
 int64_t lm_trainer_window(const lm_trainer *t, int64_t i);
 /* *norm receives the norm of what window i of the step that was refused adds to its gradient, which
  * is overwritten. */
 lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_error *err);
-/* After a step that was refused, and *err says so: skips it, if the config allows it, which is
- * LM_OK and is told. Else LM_ERR_DIVERGED; *err is added to. */
+/* After a step that was refused, and *err says so: skips it or goes back to a checkpoint, as the
+ * config allows, which is LM_OK and is told. Else LM_ERR_DIVERGED; *err is added to. */
 lm_status lm_trainer_guard(lm_trainer *t, lm_error *err);
+/* The same after a step that was taken and left weights or an evaluation that are not finite. */
+lm_status lm_trainer_guard_taken(lm_trainer *t, lm_error *err);
+/* Goes back to the checkpoint of step t->state.rewind_step, 0: to the start of the run, and on with
+ * window `next`. Weights, optimizer, state and run directory are then what they were there, but for
+ * the counts of what the guards did; t->saved names the checkpoint, NULL: the start. *from receives
+ * the window that came next there. */
+lm_status lm_trainer_rewind(lm_trainer *t, int64_t next, int64_t *from, lm_error *err);
 
 /* Takes the weights that the step has made into the average, when there is one to keep and it has
  * begun. */
@@ -182,6 +190,11 @@ lm_metrics_mark lm_trainer_metrics_mark(const lm_trainer *t);
 /* Seconds since the start of the run, earlier sessions included. */
 double lm_trainer_seconds(const lm_trainer *t);
 
+/* t->state of a run that has done nothing yet. */
+void lm_trainer_begin_state(lm_trainer *t);
+/* Weights, optimizer and state of a checkpoint of this run, or of one that it goes on from. Of the
+ * state, the digests of the data stay. */
+lm_status lm_trainer_take(lm_trainer *t, const lm_saved *from, lm_error *err);
 /* The weights of a new run: random ones, or those of run.init_from. */
 lm_status lm_trainer_init(lm_trainer *t, lm_error *err);
 /* Go on from the newest good checkpoint, or the one that was asked for: weights, optimizer, state.

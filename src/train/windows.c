@@ -78,6 +78,8 @@ lm_status lm_windows_find(lm_windows *w, lm_trainer *t, lm_error *err) {
     const int64_t n = t->batch_windows;
     int64_t order[LM_GUARD_MOST_WINDOWS];
     double *norms = NULL;
+    *w = (lm_windows){.first = t->state.samples, .last = t->state.samples - 1};
+    if (n == 0) return LM_OK; /* the step was taken in an earlier session */
     *w = (lm_windows){.first = lm_trainer_window(t, 0), .last = lm_trainer_window(t, n - 1)};
     int32_t *tokens = malloc((size_t)(t->config->model.context_length + 1) * sizeof *tokens);
     lm_status status = tokens ? LM_OK : lm_error_no_memory(err, NULL);

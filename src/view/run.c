@@ -131,7 +131,7 @@ static void forget_metrics(lm_view_run *r) {
     r->n_series = r->n_anchors = r->anchor_every = r->rows = 0;
     r->n_samples = r->sample_every = r->samples_seen = r->step = 0;
     r->tokens = r->seconds = 0;
-    r->offset = 0;
+    r->offset = r->n_before = 0;
 }
 
 /* Takes the whole lines of the block; *used: their bytes. */
@@ -171,6 +171,21 @@ static lm_status read_on(lm_view_run *r, int fd, const char *path, lm_error *err
     return status;
 }
 
+/* The bytes before the offset: a line ends with the time, so that another line differs in them. */
+static void remember(lm_view_run *r, int fd) {
+    r->n_before = (size_t)lm_u64_min(r->offset, sizeof r->before);
+    ssize_t n = pread(fd, r->before, r->n_before, (off_t)(r->offset - r->n_before));
+    if (n != (ssize_t)r->n_before) r->n_before = 0;
+}
+
+/* A run that goes on from an earlier step cuts lines off, and then may write more than these. */
+static bool is_cut(const lm_view_run *r, int fd, uint64_t size) {
+    char now[sizeof r->before];
+    if (size < r->offset) return true;
+    ssize_t n = pread(fd, now, r->n_before, (off_t)(r->offset - r->n_before));
+    return n != (ssize_t)r->n_before || memcmp(now, r->before, r->n_before) != 0;
+}
+
 static lm_status read_metrics(lm_view_run *r, lm_error *err) {
     struct stat s;
     char *path = lm_file_join(r->path, "metrics.jsonl");
@@ -182,9 +197,10 @@ static lm_status read_metrics(lm_view_run *r, lm_error *err) {
     } else if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)) {
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s: expected a regular file", path);
     } else {
-        if ((uint64_t)s.st_size < r->offset || (uint64_t)s.st_ino != r->inode) forget_metrics(r);
+        if ((uint64_t)s.st_ino != r->inode || is_cut(r, fd, (uint64_t)s.st_size)) forget_metrics(r);
         r->inode = (uint64_t)s.st_ino;
         status = read_on(r, fd, path, err);
+        remember(r, fd);
     }
     if (fd >= 0) close(fd);
     free(path);

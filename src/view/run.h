@@ -59,12 +59,14 @@ typedef struct lm_view_run {
     bool running;                    /* set by who knows that a process trains in it */
     uint64_t offset;                 /* of metrics.jsonl: what stands before it was read */
     uint64_t inode;                  /* of that file */
+    char before[64];                 /* [n_before]: the bytes of it that stand before the offset */
+    size_t n_before;
 } lm_view_run;
 
 /* LM_ERR_USAGE unless it is a directory with metrics.jsonl, resolved.json or summary.json. */
 lm_status lm_view_run_open(lm_view_run *r, const char *path, lm_error *err);
-/* Reads what was appended to metrics.jsonl, and the other files anew. When metrics.jsonl was cut or
- * replaced, it is read from its beginning. */
+/* Reads what was appended to metrics.jsonl, and the other files anew. When metrics.jsonl was
+ * replaced or cut, even if it has become longer since, it is read from its beginning. */
 lm_status lm_view_run_read(lm_view_run *r, lm_error *err);
 void lm_view_run_free(lm_view_run *r); /* zero-initialised or twice is fine */
 

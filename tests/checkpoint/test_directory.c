@@ -54,7 +54,7 @@ static lm_status retain(const char *runs, int64_t newest, int64_t last, int64_t 
                         int64_t best) {
     lm_error err = {0};
     lm_checkpoint_losses known = {0};
-    lm_checkpoint_retention keep = {newest, last, every, best, loss_of, &known};
+    lm_checkpoint_retention keep = {newest, last, every, 0, best, loss_of, &known};
     lm_status status = lm_checkpoint_retain(runs, &keep, &err);
     lm_checkpoint_losses_free(&known);
     return status;
@@ -141,7 +141,9 @@ static void expect_kept(bool there[STEPS + 1], const double loss[STEPS + 1],
     for (int64_t s = k->newest; s > 0 && last < k->keep_last; s--)
         if (there[s]) kept[s] = ++last > 0;
     for (int64_t s = 1; s <= k->newest; s++)
-        if (k->keep_every > 0 && s % k->keep_every == 0) kept[s] = there[s];
+        if ((k->keep_every > 0 && s % k->keep_every == 0) ||
+            (k->keep_step > 0 && s == k->keep_step))
+            kept[s] = there[s];
     for (int64_t s = 1; s <= k->newest; s++) {
         int64_t better = 0;    /* lower losses, each counted once */
         bool repeated = false; /* an older one has the same */
@@ -172,6 +174,7 @@ static void run_with(uint64_t seed) {
     lm_checkpoint_retention keep = {.loss = loss_of, .known = &known};
     keep.keep_last = 1 + DRAW(3);
     if (DRAW(2) == 0) keep.keep_every = 2 + DRAW(5);
+    if (DRAW(2) == 0) keep.keep_step = 1 + DRAW(20);
     keep.keep_best = DRAW(4);
     assert_int_equal(lm_file_make_directory(runs, &err), LM_OK);
     for (int64_t step = 1; step <= STEPS; step++) {

@@ -416,6 +416,7 @@ static void test_steps_that_were_not_taken(void **state) {
         "{\"step\":24,\"loss\":1,\"seconds\":1}\n"
         "{\"step\":24,\"tokens\":6144,\"event\":\"skip\",\"refused\":25,\"why\":\"the loss\","
         "\"refused_loss\":null,\"refused_grad_norm\":3,\"refused_lr\":0.5,\"skips\":2,"
+        "\"rewinds\":0,"
         "\"windows\":[192,199],\"worst\":[{\"window\":197,\"source\":\"a\",\"file\":\"a/x.bin\","
         "\"token\":6304,\"byte\":12608,\"window_loss\":null,"
         "\"text\":\"\\\"step\\\":9,\\\"skips\\\":9\"},{\"window\":198,\"source\":\"a\","

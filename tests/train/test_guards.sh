@@ -1,5 +1,5 @@
 #!/bin/bash
-# Steps that are not taken: train.max_skips and train.spike_sigma in whole runs.
+# Steps that are not taken, in whole runs: train.max_skips, train.spike_sigma, train.rewind.
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
@@ -18,7 +18,7 @@ poisoned() {
     blotted 100 "$(printf 'Z%.0s' $(seq 100))"
     cat >seed.json <<'JSON'
 {
-  "run": {"dir": "seed"},
+  "run": {"dir": "seed", "threads": 1},
   "model": {"preset": "llama", "d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 32, "norm_eps": 1e-30},
   "data": {"train": "train.bin"},
   "train": {"steps": 1, "micro_batch": 4}
@@ -31,7 +31,7 @@ JSON
         conv=notrunc status=none
     cat >a.json <<'JSON'
 {
-  "run": {"dir": "run", "init_from": "hf"},
+  "run": {"dir": "run", "init_from": "hf", "threads": 1},
   "data": {"train": "train.bin", "val": "val.bin", "shuffle": false},
   "train": {"steps": 40, "batch": 8, "micro_batch": 4, "max_skips": 1},
   "optimizer": {"lr": 1e-2},
@@ -71,7 +71,7 @@ not_finite() {
     check "the worst of them is named with its place and its text" grep -q \
         'the worst one, 197, is of train.bin, byte offset 12608: "ZZZZ' said
     check "metrics.jsonl holds the same" grep -q \
-        '"step":24,"tokens":6144,"event":"skip","refused":25,"why":"the gradient .*"refused_grad_norm":null,.*"skips":1,"windows":\[192,199\],"worst":\[{"window":197,"source":"train.bin","file":"train.bin","token":6304,"byte":12608,"window_loss":5.54[0-9]*,"window_grad_norm":null,"text":"ZZZ' straight/metrics.jsonl
+        '"step":24,"tokens":6144,"event":"skip","refused":25,"why":"the gradient .*"refused_grad_norm":null,.*"skips":1,"rewinds":0,"windows":\[192,199\],"worst":\[{"window":197,"source":"train.bin","file":"train.bin","token":6304,"byte":12608,"window_loss":5.54[0-9]*,"window_grad_norm":null,"text":"ZZZ' straight/metrics.jsonl
     check "each step stands in the metrics once" each_step_once straight 40
     check "summary.json counts it" grep -q '"skips": 1' straight/summary.json
     check "inspect counts it" exits_saying 0 "skipped      1 step" "$lmtrain" inspect "$(at straight 40)"
@@ -84,12 +84,13 @@ scenario not_finite
 
 same_bits() {
     given poisoned
-    for how in "--threads 2" "--cpu scalar" "--set train.micro_batch=1" "--set train.micro_batch=8"; do
-        rm -rf run
-        # shellcheck disable=SC2086
-        train $how 2>>said
-        check "a run that skipped a step ends in the same bits with $how" same_end 40
-    done
+    train --threads 2 --set train.micro_batch=1 2>said
+    check "a run that skipped a step has the same bits with two threads and other micro-batches" same_end 40
+    rm -rf run
+    train --until 24
+    check "the scalar kernels skip the same step" exits_saying 0 "step 25 was not taken" train --resume --cpu scalar --until 26
+    train --resume
+    check "and the run ends in the same bits" same_end 40
     rm -rf run
     check "with lanes the same step is skipped" exits_saying 0 "step 25 was not taken" train --set train.lanes=2
 }
@@ -114,7 +115,7 @@ scenario resumed
 spiky() {
     blotted 300 "$(awk 'BEGIN { srand(3); for (i = 0; i < 400; i++) printf "%c", 33 + int(rand() * 90) }')"
     tiny a
-    sed -i -e 's/"steps": 40/"steps": 90, "max_skips": 2, "spike_sigma": 6/' -e 's/"val": "val.bin"/"shuffle": false/' \
+    sed -i -e 's/"dir": "run"/"dir": "run", "threads": 1/' -e 's/"steps": 40/"steps": 90, "max_skips": 2, "spike_sigma": 6/' -e 's/"val": "val.bin"/"shuffle": false/' \
         -e '/"eval"/d' -e 's/"every": 7/"every": 20/' -e 's/"keep_last": 2/"keep_last": 9/' a.json
     "$lmtrain" --config a.json --quiet 2>said
     mv run straight
@@ -140,3 +141,142 @@ spikes() {
         "train.spike_sigma has no effect when train.max_skips is 0" train --set train.max_skips=0 --set train.spike_sigma=6
 }
 scenario spikes
+
+# The run goes back from step 25 to step 21 and behind the 8 windows of step 25.
+rewinding() {
+    given poisoned
+    rm -r straight
+    sed -i 's/"max_skips": 1/"rewind": true/; s/"keep_last": 9/"keep_last": 1/' a.json
+    "$lmtrain" --config a.json --quiet 2>said
+    mv run straight
+}
+went_back() {
+    given rewinding
+    check "a run goes back to its newest checkpoint and says so" grep -q \
+        "goes back to step 21 (run/checkpoints/step-0000000021.npz), 1 of 3 times in a row (train.rewind)" said
+    check "it names the windows that did it" grep -q \
+        'behind windows 192 to 199, which did it; 32 windows are passed over; the worst one, 197, is of train.bin, byte offset 12608: "ZZZZ' said
+    check "metrics.jsonl tells the story behind the step that the run went back to" grep -q \
+        '"step":21,"tokens":5376,"event":"rewind","refused":25,"why":"the gradient .*"rewinds":1,"checkpoint":"run/checkpoints/step-0000000021.npz","passed_over":\[168,199\],"windows":\[192,199\],"worst":\[{"window":197' straight/metrics.jsonl
+    check "each step stands in the metrics once" each_step_once straight 40
+    check "the steps that are done again are set aside" cmp <(seq 22 24) \
+        <(sed -n 's/^{"step":\([0-9]*\),.*/\1/p' straight/metrics.jsonl.aside)
+    check "summary.json counts it" grep -q '"rewinds": 1' straight/summary.json
+    check "inspect counts it" exits_saying 0 "went back    1 time" "$lmtrain" inspect "$(at straight 40)"
+    train --set train.rewind=false --set data.skip=168-199
+    check "the weights are those of a run that never had these windows" exits_saying 0 "arrays agree" \
+        "$lmtrain" diff "$(at straight 40)" "$(at run 40)"
+    check "and so are the lines, but for the story" cmp <(lines straight | grep -v '"event"') <(lines run)
+}
+scenario went_back
+
+rewind_same_bits() {
+    given rewinding
+    train --threads 2 --set train.micro_batch=1 2>said
+    check "a run that went back has the same bits with two threads and other micro-batches" same_end 40
+    rm -rf run
+    train --until 24
+    check "the scalar kernels go back as well" exits_saying 0 "goes back to step 21" train --resume --cpu scalar --until 26
+    train --resume
+    check "and the run ends in the same bits" same_end 40
+    rm -rf run
+    train 2>/dev/null --set train.ema=0.9 --set optimizer.name=muon --set train.lanes=2
+    mv run other
+    train 2>/dev/null --set train.ema=0.9 --set optimizer.name=muon --set train.lanes=2 --set train.rewind=false \
+        --set data.skip=168-199
+    check "averages, lanes and other optimizers go back too" exits_saying 0 "arrays agree" \
+        "$lmtrain" diff "$(at other 40)" "$(at run 40)"
+}
+scenario rewind_same_bits
+
+# Stopped at step 23 with a checkpoint, before the step that makes the run go back: it goes back to
+# step 21 all the same. Then in the middle of going back, and behind it.
+rewind_interrupted() {
+    given rewinding
+    train --until 23
+    check "a stop before the rewind keeps the checkpoint that the run goes back to" test -e "$(at run 21)"
+    cp -r run before
+    check "a run that was stopped before goes back to the same step" exits_saying 0 "goes back to step 21" train --resume
+    check "and ends in the same bits" same_end 40
+    check "and the same lines" same_lines
+    check "the checkpoint of the steps that are done again is set aside" test -e "$(at run 23).aside"
+    rm -r run
+    mv before run
+    mv "$(at run 23)" "$(at run 23).aside"
+    check "a run that was killed while it went back goes on" exits_saying 0 "goes back to step 21" train --resume
+    check "to the same bits" same_end 40
+    check "and the same lines" same_lines
+    rm -r run
+    train --until 23 2>/dev/null
+    train --resume --until 24 2>/dev/null
+    train --resume --until 26 2>/dev/null
+    check "a run that is stopped behind the rewind goes on" exits 0 train --resume
+    check "to the same bits" same_end 40
+    check "and the same lines" same_lines
+    rm -r run
+    for i in $(seq 1 6); do
+        "$lmtrain" --config a.json --resume --quiet 2>/dev/null &
+        sleep "0.$((10 + i * 7 % 23))"
+        kill -9 $! 2>/dev/null
+        wait $! 2>/dev/null
+    done
+    check "a run that was killed six times, at any moment, ends" exits 0 train --resume
+    check "in the same bits" same_end 40
+    check "and the same lines" same_lines
+}
+scenario rewind_interrupted
+
+# Without a checkpoint yet.
+to_the_start() {
+    given rewinding
+    rm -r straight
+    sed -i 's/"every": 7/"every": 50/' a.json
+    check "without a checkpoint a run goes back to its start" exits_saying 0 "goes back to step 0 (its start)" train
+    check "each step stands in the metrics once" each_step_once run 40
+    mv run straight
+    train --set train.rewind=false --set data.skip=0-199
+    check "the weights are those of a run that never had these windows" exits_saying 0 "arrays agree" \
+        "$lmtrain" diff "$(at straight 40)" "$(at run 40)"
+    rm -r run
+    train --until 20
+    check "a run that was stopped before goes back to its start" exits_saying 0 "goes back to step 0" train --resume
+    check "and ends in the same bits" same_end 40
+    check "and the same lines" same_lines
+}
+scenario to_the_start
+
+# Two spikes in a row from step 75 on: after the first rewind the second one comes at step 71.
+in_a_row() {
+    given spiky
+    rm -r straight
+    both="--set train.max_skips=0 --set train.rewind=true --set checkpoint.every=35"
+    # shellcheck disable=SC2086
+    check "a run may go back to the same checkpoint twice" exits_saying 0 \
+        "goes back to step 70 (run/checkpoints/step-0000000070.npz), 2 of 3 times in a row" train $both
+    check "each step stands in the metrics once" each_step_once run 90
+    check "both rewinds are told of" test "$(events rewind)" -eq 2
+    mv run straight
+    # shellcheck disable=SC2086
+    check "more rewinds than allowed end the run with the story" exits_saying 3 \
+        "the run went back to step 70 1 time in a row (train.max_rewinds); metrics.jsonl names the windows" \
+        train $both --set train.max_rewinds=1
+    check "which is diverged" grep -q '"state": "diverged"' run/summary.json
+    rm -r run
+    check "steps are skipped first" exits_saying 0 "1 of 1 in a row (train.max_skips)" \
+        train --set train.max_skips=1 --set train.rewind=true
+    check "then the run goes back, once" says "1 of 3 times in a row (train.rewind)"
+    check "both are told of" test "$(events skip) $(events rewind)" = "0 1"
+    check "each step stands in the metrics once" each_step_once run 90
+}
+scenario in_a_row
+
+# Nothing but poison.
+hopeless() {
+    given rewinding
+    rm -r straight
+    printf 'Z%.0s' $(seq 20000) >text.txt
+    "$lmtrain" tokenize --tokenizer bytes --input text.txt --output z
+    check "a run that cannot go on ends" exits_saying 3 "went back to step 0 3 times in a row" train --set data.train=z --set data.val=
+    check "and does so when it is resumed" exits_saying 3 "went back to step 0 3 times in a row" train --resume --set data.train=z --set data.val=
+}
+scenario hopeless

@@ -60,6 +60,26 @@ static void test_a_file_that_became_shorter_is_read_anew(void **state) {
     lm_view_run_free(&r);
 }
 
+/* And may have written more than these by the time it is looked at. */
+static void test_a_file_that_was_cut_and_grew_is_read_anew(void **state) {
+    (void)state;
+    lm_error err;
+    lm_view_run r;
+    for (int i = 1; i <= 10; i++) write_step("g", i, 5);
+    assert_int_equal(lm_view_run_open(&r, "g", &err), LM_OK);
+    assert_int_equal(lm_view_run_read(&r, &err), LM_OK);
+    write_file("g", "metrics.jsonl", "w", "");
+    for (int i = 1; i <= 4; i++) write_step("g", i, 5);
+    write_file("g", "metrics.jsonl", "a",
+               "{\"step\":4,\"tokens\":40,\"event\":\"rewind\",\"rewinds\":1,\"skips\":0,"
+               "\"worst\":[{\"window\":3,\"text\":\"a\"}],\"seconds\":6}\n");
+    for (int i = 5; i <= 14; i++) write_step("g", i, 3);
+    assert_int_equal(lm_view_run_read(&r, &err), LM_OK);
+    assert_int_equal(count(&r, "loss"), 14);
+    assert_true(r.step == 14 && lm_view_run_series(&r, "rewinds")->last == 1);
+    lm_view_run_free(&r);
+}
+
 static void test_lines_that_are_not_ours_are_passed_over(void **state) {
     (void)state;
     lm_error err;
@@ -180,6 +200,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_is_new_is_read),
         cmocka_unit_test(test_a_file_that_became_shorter_is_read_anew),
+        cmocka_unit_test(test_a_file_that_was_cut_and_grew_is_read_anew),
         cmocka_unit_test(test_lines_that_are_not_ours_are_passed_over),
         cmocka_unit_test(test_samples_are_thinned_to_the_first_and_the_last),
         cmocka_unit_test(test_config_and_state),

@@ -18,8 +18,11 @@ static bool reads_ema(const lm_config *c) {
     return c->train.ema_tokens == 0;
 }
 
+static bool rewinds(const lm_config *c) {
+    return c->train.rewind;
+}
 static bool guards(const lm_config *c) {
-    return c->train.max_skips > 0;
+    return c->train.max_skips > 0 || c->train.rewind;
 }
 
 /* clang-format off */
@@ -79,9 +82,19 @@ static const lm_key keys[] = {
     {"train.max_skips", INTEGER(train.max_skips, 0, COUNT_MOST, "0"), MAY_CHANGE,
      .help = "So many steps in a row may be skipped whose loss or gradient is not finite, or which "
              "are spikes: their windows are passed over, and weights, optimizer and the number of "
-             "the step stay. One more ends the run with exit code 3, as the first does with 0."},
+             "the step stay. One more ends the run with exit code 3, as the first does with 0, or "
+             "makes it go back to a checkpoint (train.rewind)."},
+    {"train.rewind", BOOLEAN(train.rewind, "false"), MAY_CHANGE,
+     .help = "Where a loss, a gradient or weights are not finite, or a spike comes, and no further "
+             "step may be skipped, the run goes back to the newest checkpoint of "
+             "checkpoint.every (at first, to its start) and on from there with the windows behind "
+             "those that did it. checkpoint.every belongs to what determines the result then."},
+    {"train.max_rewinds", INTEGER(train.max_rewinds, 1, COUNT_MOST, "3"), MAY_CHANGE,
+     WHEN(rewinds, "train.rewind"),
+     .help = "So often in a row the run may go back to the same checkpoint. Once more ends it with "
+             "exit code 3."},
     {"train.spike_sigma", REAL(train.spike_sigma, 0, 1e6, "0"), MAY_CHANGE,
-     WHEN(guards, "train.max_skips"),
+     WHEN(guards, "train.max_skips"), AND_WHEN("train.rewind"),
      .help = "A step is a spike, and is not taken, when its loss or gradient norm is more than so "
              "many standard deviations above the mean of the last 128 steps that were taken, from "
              "the 65th step on; OLMo takes 6. 0: no step is one."},

@@ -34,6 +34,21 @@ static lm_status save_due(lm_trainer *t, lm_error *err) {
     return save(t, is_last(t) || lm_ranks_stop(&t->ranks) != 0, err);
 }
 
+/* From here on a run that goes back goes back to this step. Only checkpoints of checkpoint.every
+ * count: where others are depends on when the run was stopped. */
+static bool is_mark_due(const lm_trainer *t) {
+    return t->config->train.rewind && t->state.rewind_step != t->state.step &&
+           lm_trainer_at_interval(t, t->config->checkpoint.every);
+}
+
+static lm_status mark(lm_trainer *t, lm_error *err) {
+    (void)err;
+    t->state.rewind_step = t->state.step;
+    t->state.rewinds_here = 0;
+    return LM_OK;
+}
+
+const lm_follower lm_follow_mark = {is_mark_due, mark, LM_FOLLOW_ALL};
 const lm_follower lm_follow_checkpoint = {is_due, save_due, LM_FOLLOW_LED};
 
 static bool is_requested(const lm_trainer *t) {
