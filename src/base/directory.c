@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -195,4 +197,10 @@ char *lm_file_beside(const char *path, const char *from, const char *to) {
     memcpy(other, path, n);
     memcpy(other + n, to, m + 1);
     return other;
+}
+
+char *lm_file_temporary(const char *path) {
+    char end[64];
+    snprintf(end, sizeof end, ".%ld-%.0f.tmp", (long)getpid(), lm_clock_unix_seconds() * 1e6);
+    return lm_file_beside(path, "", end);
 }

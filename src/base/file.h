@@ -109,5 +109,8 @@ char *lm_file_join(const char *directory, const char *name);
 /* malloc'd path whose end `from`, where it has it, is replaced by `to`, which else is appended:
  * x.json beside x.bin. NULL when memory runs out. */
 char *lm_file_beside(const char *path, const char *from, const char *to);
+/* malloc'd "path.PID-TIME.tmp": a name that no other process has, here or on another machine, for
+ * files that several may write at once and rename. NULL when memory runs out. */
+char *lm_file_temporary(const char *path);
 
 #endif

@@ -295,6 +295,20 @@ static lm_status put_json(const request *r, const lm_points *p, const fit *f, lm
     return LM_OK;
 }
 
+/* Losses that are all the same fit a law in which nothing matters. */
+static void say_equal_losses(const lm_points *p, lm_text *said) {
+    double least = INFINITY, most = 0;
+    for (int64_t i = 0; i < p->count; i++) {
+        least = fmin(least, p->items[i].loss);
+        most = fmax(most, p->items[i].loss);
+    }
+    if (p->count > 0 && most - least <= 1e-6 * most)
+        lm_text_say(said,
+                    "lmtrain: warning: all losses are %.6g: they say nothing of what size and"
+                    " tokens are worth, whatever the law says\n",
+                    most);
+}
+
 static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     lm_points points = {0};
@@ -306,6 +320,7 @@ static lm_status run(const void *given, lm_error *err) {
         status = lm_text_ends_with(path, ".csv") ? add_csv(r, path, &points, err)
                                                  : add_run(r, path, &points, &said, err);
     }
+    if (status == LM_OK) say_equal_losses(&points, &said);
     fputs(lm_text_cstr(&said), stderr);
     if (status == LM_OK)
         status = lm_scaling_fit(points.items, points.count, r->repeats, &f.law, err);

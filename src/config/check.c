@@ -75,26 +75,22 @@ static void check_model(lm_parser *p) {
     }
 }
 
-/* The preset's values for the keys that are not given themselves. */
-static void apply_preset(lm_parser *p) {
-    for (int i = 0; i < lm_n_presets; i++) {
-        int key = lm_key_find(lm_presets[i].path);
-        if (lm_presets[i].preset != p->config->preset || *p->origins[key].place) continue;
-        p->no_memory |= !lm_key_set_literal(lm_key_at(key), p->config, lm_presets[i].value);
-        p->config->given[key] = true;
-    }
+/* A value for a key that is not given itself; `gives`: it counts as given then. */
+static void apply_default(lm_parser *p, const char *path, const char *value, bool gives) {
+    int key = lm_key_find(path);
+    if (*p->origins[key].place) return;
+    p->no_memory |= !lm_key_set_literal(lm_key_at(key), p->config, value);
+    p->config->given[key] |= gives;
 }
 
-/* Defaults of the optimizer that was chosen, for the keys that are not given. */
-static void apply_optimizer(lm_parser *p) {
+/* The values of the preset, and the defaults of the optimizer that was chosen. */
+static void apply_defaults(lm_parser *p) {
+    const char *optimizer = lm_optimizer_name(p->config->optimizer.kind);
+    for (const lm_preset_row *r = lm_presets; r < lm_presets + lm_n_presets; r++)
+        if (r->preset == p->config->preset) apply_default(p, r->path, r->value, true);
     for (const lm_optimizer_default *d = lm_optimizer_defaults;
-         d < lm_optimizer_defaults + lm_n_optimizer_defaults; d++) {
-        int key = lm_key_find(d->path);
-        if (*p->origins[key].place ||
-            strcmp(d->optimizer, lm_optimizer_name(p->config->optimizer.kind)) != 0)
-            continue;
-        p->no_memory |= !lm_key_set_literal(lm_key_at(key), p->config, d->value);
-    }
+         d < lm_optimizer_defaults + lm_n_optimizer_defaults; d++)
+        if (strcmp(d->optimizer, optimizer) == 0) apply_default(p, d->path, d->value, false);
 }
 
 static void check_key(lm_parser *p, const lm_key *k, const lm_origin *origin) {
@@ -286,8 +282,7 @@ void lm_parser_check(lm_parser *p) {
     for (int key = 0; key < lm_key_count(); key++)
         p->config->given[key] = *p->origins[key].place != '\0';
     p->config->offsets_given = *origin_of(p, "data.offsets")->place != '\0';
-    if (!p->saved) apply_preset(p); /* what a checkpoint lacks, its preset did not set */
-    if (!p->saved) apply_optimizer(p);
+    if (!p->saved) apply_defaults(p); /* what a checkpoint lacks, its preset did not set */
     check_budget(p);
     lm_parser_drop_moot(p);
     check_keys(p);

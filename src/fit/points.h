@@ -4,7 +4,8 @@
  *     1.2e6,24000000,2.31,5e7,81.5
  *
  * The first line names the columns, in any order; the last two may be missing, and others are
- * passed over. Empty lines and those that begin with # are too. Fields have no quotes. */
+ * passed over. Empty lines and those that begin with # are too. Fields have no quotes; a number has
+ * at most 63 characters. */
 #ifndef LM_FIT_POINTS_H
 #define LM_FIT_POINTS_H
 

@@ -30,11 +30,15 @@ lm_status lm_history_read(lm_history *h, const char *path, lm_error *err) {
     lm_status status = lm_file_map(&map, path, err);
     if (status != LM_OK) return status;
     const char *line = (const char *)map.data, *all_end = line + map.size, *end;
+    int64_t number = 0;
     for (; line < all_end && (end = memchr(line, '\n', (size_t)(all_end - line))); line = end + 1) {
         size_t length = (size_t)(end - line);
         double step, loss;
-        if (!lm_metrics_figure(line, length, "step", &step) || !(step >= 0 && step < 1e15))
+        number++;
+        if (!lm_metrics_figure(line, length, "step", &step) || !(step >= 0 && step < 1e15)) {
+            if (h->unreadable++ == 0) h->first_unreadable = number;
             continue;
+        }
         bool evaluation = lm_metrics_figure(line, length, "val_loss", &loss);
         if (!evaluation && !lm_metrics_figure(line, length, "loss", &loss)) continue;
         if (!isfinite(loss)) continue;

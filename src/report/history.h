@@ -30,6 +30,7 @@ typedef struct lm_history_line {
 
 typedef struct lm_history {
     lm_history_line train, val;
+    int64_t unreadable, first_unreadable; /* lines that hold no step; which is the first, from 1 */
 } lm_history;
 
 /* Lines that are not whole, hold no step or no finite loss are passed over. LM_ERR_RUNTIME when the

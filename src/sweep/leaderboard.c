@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/numbers.h"
 #include "sweep/directory.h"
+#include "view/csv.h"
 
 /* ---- rows -------------------------------------------------------------------------------------*/
 
@@ -77,19 +79,6 @@ static void write_json(const lm_sweep *s, const lm_journals *j, const lm_rank *r
 
 /* ---- CSV --------------------------------------------------------------------------------------*/
 
-void lm_csv_text(lm_text *out, const char *text) {
-    lm_text safe = {0};
-    if (*text && strchr("=+-@", *text)) lm_text_append(&safe, "'", 1);
-    lm_text_say(&safe, "%s", text);
-    const char *s = lm_text_cstr(&safe);
-    bool quoted = s[strcspn(s, ",\" ")] != '\0';
-    if (quoted) lm_text_append(out, "\"", 1);
-    for (; *s; s++) lm_text_append(out, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
-    if (quoted) lm_text_append(out, "\"", 1);
-    out->failed |= safe.failed;
-    lm_text_free(&safe);
-}
-
 static void put_number(lm_text *out, double x) {
     lm_text_append(out, ",", 1);
     if (isfinite(x)) lm_text_json_number(out, x);
@@ -116,7 +105,7 @@ static void put_csv_row(const lm_sweep *s, const lm_journals *j, const lm_rank *
         lm_text_append(out, ",", 1);
         if (!values || values[i].kind == LM_VALUE_NONE) continue;
         if (values[i].kind == LM_VALUE_STRING || values[i].kind == LM_VALUE_JSON)
-            lm_csv_text(out, values[i].text);
+            lm_csv_text(out, values[i].text, "'");
         else
             lm_value_print(&values[i], out);
     }
@@ -127,8 +116,10 @@ static void write_csv(const lm_sweep *s, const lm_journals *j, const lm_rank *ra
                       lm_text *out) {
     lm_text_printf(out, "rank,trial,setting,seed,state,loss,mean,stderr,difference,"
                         "difference_stderr,step,steps,seconds,dir");
-    for (int i = 0; i < s->space.n_dimensions; i++)
-        lm_text_printf(out, ",%s", s->space.dimensions[i].path);
+    for (int i = 0; i < s->space.n_dimensions; i++) {
+        lm_text_append(out, ",", 1);
+        lm_csv_text(out, s->space.dimensions[i].path, "'");
+    }
     lm_text_append(out, "\n", 1);
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < s->options.n_seeds; k++)
@@ -137,11 +128,17 @@ static void write_csv(const lm_sweep *s, const lm_journals *j, const lm_rank *ra
 
 /* ---- files ------------------------------------------------------------------------------------*/
 
+/* Workers may do so at once: each writes a file of its own, and renames it. */
 static lm_status replace(const lm_sweep *s, const char *name, lm_text *text, lm_error *err) {
-    char *path = lm_sweep_path(s, name);
-    lm_status status = path && !text->failed
-                           ? lm_file_replace_unsynced(path, lm_text_cstr(text), text->length, err)
+    char *path = lm_sweep_path(s, name), *own = path ? lm_file_temporary(path) : NULL;
+    lm_status status = own && !text->failed
+                           ? lm_file_replace_unsynced(own, lm_text_cstr(text), text->length, err)
                            : lm_error_no_memory(err, name);
+    if (status == LM_OK && rename(own, path) != 0) {
+        status = lm_error_call(err, path, "write");
+        unlink(own);
+    }
+    free(own);
     free(path);
     lm_text_free(text);
     return status;

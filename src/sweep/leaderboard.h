@@ -47,8 +47,4 @@ void lm_importance_print(const lm_sweep *s, const lm_journals *j, lm_text *out);
 /* The name of a trial's state at the last rung of which it has a result. */
 const char *lm_leaderboard_state(const lm_sweep *s, const lm_journals *j, int64_t trial, int *rung);
 
-/* A cell of a CSV file: quoted where RFC 4180 asks for it, control characters as escapes; text that
- * a spreadsheet would take for a formula begins with '. */
-void lm_csv_text(lm_text *out, const char *text);
-
 #endif

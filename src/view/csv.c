@@ -83,11 +83,10 @@ static lm_status take_columns(table *t, const lm_line *line, lm_error *err) {
 
 /* ---- rows -------------------------------------------------------------------------------------*/
 
-/* A text as one field. Control characters are escapes, as in messages, and a spreadsheet does not
- * take it for a formula: a path that begins like one begins with "./" instead. */
-static void put_text(lm_text *out, const char *text) {
+void lm_csv_text(lm_text *out, const char *text, const char *guard) {
     lm_text shown = {0};
-    lm_text_say(&shown, strchr("=+-@", *text) && *text ? "./%s" : "%s", text);
+    bool formula = *text && strchr("=+-@", *text);
+    lm_text_say(&shown, "%s%s", formula ? guard : "", text);
     bool quoted = shown.length > 0 && strpbrk(lm_text_cstr(&shown), "\",") != NULL;
     if (quoted) lm_text_append(out, "\"", 1);
     for (size_t i = 0; i < shown.length; i++) {
@@ -115,7 +114,7 @@ static lm_status pass_on(table *t, size_t limit, lm_error *err) {
 static lm_status put_row(table *t, lm_error *err) {
     if (!t->any) return LM_OK;
     t->any = false;
-    put_text(&t->out, t->run);
+    lm_csv_text(&t->out, t->run, "./");
     lm_text_printf(&t->out, ",%lld", (long long)t->merged.step);
     put_number(&t->out, t->merged.tokens);
     put_number(&t->out, t->merged.seconds);
@@ -159,7 +158,7 @@ lm_status lm_csv_write(const char *const *runs, int64_t n, lm_csv_sink *sink, vo
     lm_text_printf(&t.out, "run,step,tokens,seconds");
     for (int64_t i = 0; i < t.n_columns; i++) {
         lm_text_append(&t.out, ",", 1);
-        put_text(&t.out, t.names[i]);
+        lm_csv_text(&t.out, t.names[i], "./");
     }
     lm_text_append(&t.out, "\n", 1);
     for (int64_t i = 0; i < n && status == LM_OK; i++) {

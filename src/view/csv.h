@@ -8,6 +8,10 @@
 #include "base/error.h"
 #include "base/text.h"
 
+/* Appends a text as one field. Control characters are escapes, as in messages, and a spreadsheet
+ * does not take it for a formula: one that begins like that gets `guard` in front. */
+void lm_csv_text(lm_text *out, const char *text, const char *guard);
+
 /* Takes the next part of the table. */
 typedef lm_status lm_csv_sink(void *to, const lm_text *part, lm_error *err);
 

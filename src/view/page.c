@@ -133,7 +133,7 @@ static lm_status write_whole(const char *path, const lm_text *page, lm_error *er
 lm_status lm_page_replace(const char *path, const lm_text *page, lm_error *err) {
     lm_status status = check_ours(path, err);
     if (status != LM_OK) return status;
-    char *temporary = lm_file_beside(path, "", ".tmp");
+    char *temporary = lm_file_temporary(path);
     if (!temporary) return lm_error_no_memory(err, path);
     status = write_whole(temporary, page, err);
     if (status == LM_OK && rename(temporary, path) != 0) status = lm_error_call(err, path, "write");

@@ -69,3 +69,15 @@ what_training_takes() {
     check "inspect says what it passes over" exits_saying 0 "1 file that is no shard by its name" inspect cut
 }
 scenario what_training_takes
+
+# What stands in metrics.jsonl and is no line of it.
+unreadable_metrics() {
+    given shards
+    "$lmtrain" --config a.json --quiet
+    printf 'x\n{"step":\n\n' >>run/metrics.jsonl
+    check "inspect says which lines of the metrics it cannot read" \
+        exits_saying 0 "3 lines of metrics.jsonl cannot be read, line " inspect run
+    rm run/metrics.jsonl && mkdir run/metrics.jsonl
+    check "and that it cannot read the file" exits_saying 1 "metrics.jsonl: expected a regular file, found a directory" inspect run
+}
+scenario unreadable_metrics

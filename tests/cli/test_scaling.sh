@@ -62,6 +62,8 @@ wrong() {
     check "an empty CSV is refused" exits_saying 2 "names columns, found none" scaling none.csv
     check "a directory that is no run is refused" exits_saying 2 "expected a run directory" scaling .
     points
+    { echo parameters,tokens,loss; for n in 1 2 3 4 5 6; do echo "${n}e6,$((n * n))e7,2.5"; done; } >equal.csv
+    check "losses that are all equal are warned of" exits_saying 0 "warning: all losses are 2.5" scaling equal.csv
     check "a budget that is no length is refused" exits_saying 2 "--budget 3x: expected" \
         scaling points.csv --budget 3x
 }
