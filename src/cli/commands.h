@@ -10,9 +10,10 @@
 /* Every command, in the order in which help lists them: NAME stands for lm_command_NAME in
  * NAME.c. */
 /* clang-format off */
-#define LM_COMMANDS(X)                                                              \
-    X(train) X(sweep) X(tokenize) X(generate) X(eval) X(import) X(export) X(inspect) \
-    X(report) X(watch) X(diff) X(scaling) X(lr_find) X(coord_check) X(bench) X(init) X(help)
+#define LM_COMMANDS(X)                                                                      \
+    X(train) X(sweep) X(tokenize) X(generate) X(eval) X(average) X(import) X(export)        \
+    X(inspect) X(report) X(watch) X(diff) X(scaling) X(lr_find) X(coord_check) X(bench)     \
+    X(init) X(help)
 /* clang-format on */
 
 #define LM_COMMAND_DECLARE(name) extern const lm_command lm_command_##name;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/numbers.h"
+#include "cli/checkpoint_output.h"
 #include "cli/commands.h"
 #include "machine/stop.h"
 #include "saved/foreign.h"
@@ -32,47 +32,6 @@ static const lm_option options[] = {
     LM_OPTION_THREADS(request, machine),
     {0},
 };
-
-/* The checkpoint's path, whose directory is made. A run of training in it is not touched. */
-static lm_status find_output(const request *r, char **path, lm_error *err) {
-    char *directory = NULL, *resolved = NULL;
-    lm_status status = LM_OK;
-    *path = NULL;
-    if (!*r->output)
-        return lm_error_set(err, LM_ERR_USAGE, "--output: expected a name, found an empty one");
-    if (lm_text_ends_with(r->output, ".npz")) {
-        if (lm_file_exists(r->output) && !lm_file_is_regular(r->output))
-            return lm_error_set(err, LM_ERR_USAGE,
-                                "%s: expected a regular file, or no such name, found %s", r->output,
-                                lm_file_is_directory(r->output) ? "a directory" : "something else");
-        *path = strdup(r->output);
-        if (!*path) status = lm_error_no_memory(err, r->output);
-        goto out;
-    }
-    if (lm_file_exists(r->output) && !lm_file_is_directory(r->output))
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "%s: expected a directory, no such name, or a checkpoint's name, which"
-                            " ends in .npz, found a file",
-                            r->output);
-    directory = lm_file_join(r->output, "checkpoints");
-    resolved = lm_file_join(r->output, "resolved.json");
-    *path = directory ? lm_checkpoint_path(directory, 0) : NULL;
-    if (!*path || !resolved) {
-        status = lm_error_no_memory(err, r->output);
-    } else if (lm_file_exists(resolved)) {
-        status = lm_error_set(err, LM_ERR_USAGE,
-                              "%s holds a run of training: choose another --output", r->output);
-    } else {
-        status = lm_file_make_directory(directory, err);
-    }
-out:
-    if (status == LM_OK && lm_file_exists(*path) && !r->force)
-        status = lm_error_set(err, LM_ERR_USAGE, "%s is there already: add --force to overwrite it",
-                              *path);
-    free(directory);
-    free(resolved);
-    return status;
-}
 
 static lm_status shorten(const request *r, lm_saved *saved, lm_error *err) {
     lm_model_options *m = &saved->config.model;
@@ -117,7 +76,7 @@ static lm_status run(const void *given, lm_error *err) {
     lm_status status = lm_saved_open_foreign(&saved, r->source.items[0], r->tokenizer, false, err);
     if (status != LM_OK) goto out;
     if ((status = shorten(r, &saved, err)) != LM_OK) goto out;
-    if ((status = find_output(r, &path, err)) != LM_OK) goto out;
+    if ((status = lm_checkpoint_output(r->output, 0, r->force, &path, err)) != LM_OK) goto out;
     if ((status = lm_machine_session(&r->machine, &session, err)) != LM_OK) goto out;
     lm_stop_arm(0, "stopping, unless all is read: then the checkpoint is written");
     saved.foreign->source.stops = true;

@@ -160,16 +160,6 @@ lm_status lm_saved_foreign_text(const lm_saved *s, const char *name, bool *found
 
 /* ---- as a checkpoint --------------------------------------------------------------------------*/
 
-static lm_checkpoint_array *make_arrays(const lm_param *rows, int64_t n, float *weights) {
-    lm_checkpoint_array *arrays = calloc((size_t)n, sizeof *arrays);
-    for (int64_t i = 0; arrays && i < n; i++) {
-        arrays[i] = (lm_checkpoint_array){.ndim = rows[i].ndim, .data = weights + rows[i].offset};
-        snprintf(arrays[i].name, sizeof arrays[i].name, "%s", rows[i].name);
-        for (int d = 0; d < rows[i].ndim; d++) arrays[i].shape[d] = rows[i].shape[d];
-    }
-    return arrays;
-}
-
 lm_status lm_saved_write_foreign(const lm_saved *s, const char *path, lm_pool *pool,
                                  uint64_t *file_bytes, lm_error *err) {
     const lm_interop_source *source = &s->foreign->source;
@@ -182,7 +172,7 @@ lm_status lm_saved_write_foreign(const lm_saved *s, const char *path, lm_pool *p
     if (status != LM_OK) goto out;
     lm_model_params(&s->config.model, rows, &total);
     if ((status = lm_interop_read(source, weights, pool, err)) != LM_OK) goto out;
-    arrays = make_arrays(rows, n, weights);
+    arrays = lm_saved_row_arrays(rows, n, weights);
     lm_run_state_print(&s->state, &s->config, &meta);
     if (!lm_interop_kept_is_none(&source->kept)) lm_interop_kept_print(&source->kept, &kept);
     if (!arrays || meta.failed || kept.failed) {

@@ -28,6 +28,12 @@ static void fill_arrays(lm_checkpoint_array *arrays, const char *state, const lm
             make_array(state, rows[i].name, rows[i].ndim, rows[i].shape, flat + rows[i].offset);
 }
 
+lm_checkpoint_array *lm_saved_row_arrays(const lm_param *rows, int64_t n, float *weights) {
+    lm_checkpoint_array *arrays = calloc((size_t)n, sizeof *arrays);
+    if (arrays) fill_arrays(arrays, "", rows, n, weights);
+    return arrays;
+}
+
 lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, const lm_average *average,
                                      int64_t *count) {
     int64_t rows, n_states = 0;

@@ -90,6 +90,8 @@ int32_t lm_saved_begin_token(const lm_run_state *s, const lm_model_options *m,
                              const lm_tokenizer *t);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */
 
+/* The arrays of weights that no model holds, flat by these rows. malloc'd; NULL without memory. */
+lm_checkpoint_array *lm_saved_row_arrays(const lm_param *rows, int64_t n, float *weights);
 /* The arrays of a model's weights, of its optimizer's states and, last, of the average of the
  * weights (NULL, or one without values: none), by the names that they have in checkpoints.
  * malloc'd; *count receives their number; NULL without memory. Their data is the model's, the
