@@ -53,7 +53,7 @@ static lm_status take_weights(lm_trainer *t, lm_error *err) {
     if ((status = check_tokenizer(t, from, err)) != LM_OK) goto out;
     if ((status = check_all_used(t, from, err)) != LM_OK) goto out;
     if ((status = lm_saved_weights(from, t->model, t->pool, err)) != LM_OK) goto out;
-    say_differences(t, from);
+    if (lm_trainer_leads(t)) say_differences(t, from);
 out:
     if (status != LM_OK) lm_error_prefix(err, "run.init_from");
     lm_saved_close(&t->from);

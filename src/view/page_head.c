@@ -145,6 +145,16 @@ static void put_loss_tiles(const lm_view_run *r, lm_text *out) {
     }
 }
 
+/* Steps that were not taken, and how often the run went back to a checkpoint. */
+static void put_guards(const lm_view_run *r, lm_text *out) {
+    const int64_t skips = lm_view_run_count(r, "skips"), rewinds = lm_view_run_count(r, "rewinds");
+    if (skips + rewinds == 0) return;
+    begin_tile("Steps not taken", false, out);
+    lm_text_printf(out, "%lld<small>went back %lld time%s</small>", (long long)(skips + rewinds),
+                   (long long)rewinds, rewinds == 1 ? "" : "s");
+    end_tile(out);
+}
+
 static void put_tiles(const lm_view_run *r, lm_text *out) {
     char a[48], b[48];
     double steps = total_steps(r), speed = mean_throughput(r), share = share_of_peak(r);
@@ -178,6 +188,7 @@ static void put_tiles(const lm_view_run *r, lm_text *out) {
         lm_text_printf(out, "%s<small>at most</small>", lm_text_bytes(a, sizeof a, resident));
         end_tile(out);
     }
+    put_guards(r, out);
     lm_text_printf(out, "</dl>");
     if (r->running && steps > 0)
         lm_text_printf(out,

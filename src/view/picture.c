@@ -111,6 +111,12 @@ static void put_percent(const lm_view_run *r, lm_text *out) {
         lm_text_printf(out, "    ");
 }
 
+static void put_guards(const lm_view_run *r, lm_text *line) {
+    const int64_t skips = lm_view_run_count(r, "skips"), rewinds = lm_view_run_count(r, "rewinds");
+    if (skips > 0) lm_text_printf(line, "  %" PRId64 " skipped", skips);
+    if (rewinds > 0) lm_text_printf(line, "  went back %" PRId64 "x", rewinds);
+}
+
 static void put_one(const lm_view_run *r, const lm_look *look, lm_text *out) {
     char a[48], b[48];
     lm_text line = {0};
@@ -143,6 +149,7 @@ static void put_one(const lm_view_run *r, const lm_look *look, lm_text *out) {
     if (speed > 0) lm_text_printf(&line, "  %s tok/s", lm_text_count(a, sizeof a, speed));
     if (speed > 0 && peak > 0 && flops > 0)
         lm_text_printf(&line, ", %.0f%% of peak", 100 * speed * flops / peak);
+    put_guards(r, &line);
     put_line(look, &line, out);
     lm_text_free(&line);
 }

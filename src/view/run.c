@@ -343,6 +343,12 @@ double lm_view_number(const lm_view_entries *e, const char *key) {
     return found ? found->number : (double)NAN;
 }
 
+int64_t lm_view_run_count(const lm_view_run *r, const char *name) {
+    const lm_series *s = lm_view_run_series(r, name);
+    double count = s && s->count > 0 ? s->last : lm_view_number(&r->summary, name);
+    return count > 0 && count < 1e15 ? (int64_t)count : 0;
+}
+
 const char *lm_view_run_state(const lm_view_run *r) {
     const char *state = lm_view_text(&r->summary, "state");
     if (r->running) return "running";

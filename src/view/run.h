@@ -74,6 +74,8 @@ const lm_series *lm_view_run_series(const lm_view_run *r, const char *name); /* 
 /* A member of config or summary: its text (NULL: none), its number (NaN: none). */
 const char *lm_view_text(const lm_view_entries *e, const char *key);
 double lm_view_number(const lm_view_entries *e, const char *key);
+/* What the run counts ("skips", "rewinds"), by metrics.jsonl, else by summary.json; 0: nothing. */
+int64_t lm_view_run_count(const lm_view_run *r, const char *name);
 /* "running", "finished", ..., "stopped" when it says that it runs and no process does. */
 const char *lm_view_run_state(const lm_view_run *r);
 /* Tokens and seconds at a step, between those that are known. */

@@ -75,6 +75,9 @@ not_finite() {
     check "each step stands in the metrics once" each_step_once straight 40
     check "summary.json counts it" grep -q '"skips": 1' straight/summary.json
     check "inspect counts it" exits_saying 0 "skipped      1 step" "$lmtrain" inspect "$(at straight 40)"
+    check "watch counts it" exits_saying 0 "1 skipped" "$lmtrain" watch straight --once
+    check "the report counts it" exits 0 "$lmtrain" report straight --output page.html
+    check "with a tile" grep -q "Steps not taken</dt><dd>1<small>went back 0 times" page.html
     rm -r run
     train --set train.max_skips=0 --set data.skip=192-199
     check "the weights are those of a run that never had these windows" exits_saying 0 "arrays agree" \
@@ -162,6 +165,7 @@ went_back() {
     check "the steps that are done again are set aside" cmp <(seq 22 24) \
         <(sed -n 's/^{"step":\([0-9]*\),.*/\1/p' straight/metrics.jsonl.aside)
     check "summary.json counts it" grep -q '"rewinds": 1' straight/summary.json
+    check "watch counts it" exits_saying 0 "went back 1x" "$lmtrain" watch straight --once
     check "inspect counts it" exits_saying 0 "went back    1 time" "$lmtrain" inspect "$(at straight 40)"
     train --set train.rewind=false --set data.skip=168-199
     check "the weights are those of a run that never had these windows" exits_saying 0 "arrays agree" \
@@ -280,3 +284,27 @@ hopeless() {
     check "and does so when it is resumed" exits_saying 3 "went back to step 0 3 times in a row" train --resume --set data.train=z --set data.val=
 }
 scenario hopeless
+
+# Several processes come to the same, step by step.
+several() {
+    given rewinding
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+    export OMPI_MCA_btl=self,vader OMPI_MCA_btl_base_warn_component_unused=0 PRTE_ALLOW_RUN_AS_ROOT=1 HOME=${HOME:-/tmp}
+    sed -i 's/"rewind": true/"rewind": true, "lanes": 2/; s/"every": 7/"every": 50/' a.json
+    for how in "--set train.max_skips=0" "--set train.max_skips=1" "--set checkpoint.every=7"; do
+        rm -rf run straight
+        # shellcheck disable=SC2086
+        train $how 2>said
+        mv run straight
+        # shellcheck disable=SC2086
+        check "two processes do what one does with $how" exits_saying 0 "step 25" \
+            timeout 120 mpirun -np 2 "$LMTRAIN_MPI" --config a.json --quiet $how
+        check "and end in the same bits" same_end 40
+        check "and the same lines" same_lines
+    done
+}
+if [ -n "${LMTRAIN_MPI:-}" ] && command -v mpirun >/dev/null; then
+    scenario several
+else
+    echo "skip - several processes: need mpirun and MPI"
+fi
