@@ -4,11 +4,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "machine/slurm.h"
+
+#define PATIENCE     5   /* seconds that squeue may take */
 #define SAME_REQUEST 0.1 /* seconds within which a second signal is the same request */
 
 static volatile sig_atomic_t pending, save_asked;
@@ -16,6 +18,7 @@ static struct timespec first; /* when pending was set */
 static struct sigaction before_int, before_term, before_hup, before_usr1, before_usr2, before_xcpu;
 static bool listening, armed, at_terminal;
 static char answer[128], answer_int[128]; /* what is said of the first signal, of a first SIGINT */
+static char wall_problem[128];            /* why that is not known; "": it is, or there is none */
 static double wall;     /* Unix time at which the loop should have stopped; 0: none */
 static double expected; /* seconds until the loop asks again, at most */
 
@@ -95,8 +98,8 @@ static void remember(void) {
 }
 
 void lm_stop_arm(int64_t before_wall, const char *finishing) {
-    const char *end = getenv("SLURM_JOB_END_TIME");
-    double at = end ? strtod(end, NULL) : 0;
+    wall_problem[0] = '\0';
+    double at = before_wall > 0 ? lm_slurm_end(PATIENCE, wall_problem, sizeof wall_problem) : 0;
     wall = before_wall > 0 && at > 0 ? at - (double)before_wall : 0;
     expected = 0;
     pending = 0;
@@ -116,6 +119,10 @@ void lm_stop_arm(int64_t before_wall, const char *finishing) {
     /* nohup ignores SIGHUP, so that the run outlives its terminal. */
     if (before_hup.sa_handler != SIG_IGN) handle(SIGHUP, on_stop);
     armed = true;
+}
+
+const char *lm_stop_wall_problem(void) {
+    return wall_problem;
 }
 
 void lm_stop_restore(void) {

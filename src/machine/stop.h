@@ -5,9 +5,8 @@
  * the step at hand. That is said on stderr at once, since a step may take a while, unless it is a
  * pipe that is full. A second SIGINT or SIGTERM ends the process at once, with exit code 128 + its
  * number as shells have it; within a tenth of a second of the first it is taken for the same
- * request, sent both to the process and to its group. SIGUSR1 asks for a checkpoint. Slurm tells
- * when a job ends in SLURM_JOB_END_TIME (seconds since 1970; sbatch(1)); near that time the loop is
- * asked to stop too. */
+ * request, sent both to the process and to its group. SIGUSR1 asks for a checkpoint. Near
+ * the end of a job of Slurm (slurm.h) the loop is asked to stop too. */
 #ifndef LM_MACHINE_STOP_H
 #define LM_MACHINE_STOP_H
 
@@ -21,6 +20,8 @@ void lm_stop_listen(void);
  * what the caller does when it is asked to stop, and is said at once: "finishing the step, then
  * saving"; 70 characters at most. NULL: nothing is said. */
 void lm_stop_arm(int64_t before_wall, const char *finishing);
+/* Why lm_stop_arm could not find out when the job ends; "": it could, or there is no job. */
+const char *lm_stop_wall_problem(void);
 /* Gives back the handlers that were there before. After a signal that asked to stop it does
  * nothing, as the process is about to end: a repeated SIGHUP or a late SIGUSR1 must not change its
  * exit code. */

@@ -228,6 +228,11 @@ lm_status lm_worker_run(lm_sweep *s, const lm_worker_options *o, lm_error *err) 
     sigprocmask(SIG_BLOCK, &child, &before);
     lm_stop_listen();
     lm_stop_arm(s->base.checkpoint.before_wall, "waiting for the trials to save");
+    if (*lm_stop_wall_problem() && !o->quiet)
+        lm_message_write(stderr,
+                         "lmtrain: note: when the job ends is not known (%s):"
+                         " checkpoint.before_wall does nothing\n",
+                         lm_stop_wall_problem());
     lm_status status = open_worker(&w, o, err);
     if (status == LM_OK) {
         status = run_tasks(&w, err);

@@ -360,7 +360,14 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     if ((status = lm_ranks_lead(&t, begin, err)) != LM_OK) goto out;
     if ((status = compare_start(&t, err)) != LM_OK) goto out;
     if (leads) open_reports(&t);
-    lm_stop_arm(t.config->checkpoint.before_wall, leads ? "finishing the step, then saving" : NULL);
+    /* What rank 0 is asked for, all are. */
+    lm_stop_arm(leads ? t.config->checkpoint.before_wall : 0,
+                leads ? "finishing the step, then saving" : NULL);
+    if (*lm_stop_wall_problem())
+        lm_progress_note(&t.progress,
+                         "note: when the job ends is not known (%s): checkpoint.before_wall does"
+                         " nothing",
+                         lm_stop_wall_problem());
     status = end(&t, run(&t, err), err);
     if (leads) close_reports(&t, status);
 out:

@@ -107,6 +107,39 @@ not_before_the_wall() {
 }
 scenario check "a run with checkpoint.before_wall 0 ignores the end of the job" not_before_the_wall
 
+# squeue LINE...: a squeue that is this script; calls has its arguments and the format of times.
+squeue() {
+    mkdir bin
+    { echo '#!/bin/sh' && echo 'echo "$* $SLURM_TIME_FORMAT" >>calls' && printf '%s\n' "$@"; } >bin/squeue
+    chmod +x bin/squeue
+    export PATH=$PWD/bin:$PATH SLURM_JOB_ID=4711
+    unset SLURM_JOB_END_TIME
+}
+asks_squeue() {
+    squeue "echo $(date -d '+4 seconds' +%Y-%m-%dT%H:%M:%S)"
+    start --set checkpoint.before_wall=2 && ends 4 && grep -q "the job's end is near" run.out && has_checkpoint &&
+        [ "$(cat calls)" = "-h -j 4711 -o %e standard" ]
+}
+scenario check "where Slurm does not set SLURM_JOB_END_TIME a run asks squeue, once" asks_squeue
+
+# notes WHY COMMAND...: the run trains on with a note.
+notes() {
+    local why=$1
+    shift
+    squeue "$@"
+    start --set checkpoint.before_wall=2 && trains && kill -TERM "$pid" && ends 4 && grep -q "by signal 15" run.out &&
+        grep -q "note: when the job ends is not known ($why): checkpoint.before_wall does nothing" run.out
+}
+scenario check "a run goes on when squeue fails" notes "squeue failed" "exit 1"
+scenario check "a run goes on when squeue does not know" notes 'squeue says "N/A"' "echo N/A"
+scenario check "a run goes on when squeue hangs" notes "squeue gave no answer in 5 s" "exec sleep 1000"
+
+does_not_ask() {
+    squeue "exit 1"
+    start --set checkpoint.before_wall=0 && trains && kill -TERM "$pid" && ends 4 && [ ! -e calls ]
+}
+scenario check "a run with checkpoint.before_wall 0 does not ask squeue" does_not_ask
+
 # Signals of schedulers and limits, which some of them repeat.
 as_sigterm() { # SIGNAL
     start && trains && kill "-$1" "$pid" && sleep 0.2

@@ -18,7 +18,8 @@ static const lm_key keys[] = {
              "a checkpoint's loss is that of the last evaluation before it."},
     {"checkpoint.before_wall", INTEGER(checkpoint.before_wall, 0, 1e6, "60"), NEUTRAL,
      .help = "The run writes a checkpoint and stops at least this many seconds before the end of "
-             "the scheduler's job (SLURM_JOB_END_TIME). 0: it ignores that end."},
+             "the scheduler's job (of Slurm, by SLURM_JOB_END_TIME or squeue). 0: it ignores that "
+             "end."},
 };
 /* clang-format on */
 SECTION(checkpoint);
