@@ -193,7 +193,7 @@ static void put_memory(const lm_view_run *r, lm_text *out) {
         if (round == 1 && !(all > 0)) return;
         if (round == 1) {
             snprintf(text, sizeof text, "plan");
-            begin_bars("Memory", lm_text_bytes(text, sizeof text, all), out);
+            begin_bars("Memory, planned", lm_text_bytes(text, sizeof text, all), out);
         }
         for (int64_t i = 0; i < r->summary.count; i++) {
             const lm_view_entry *e = &r->summary.items[i];

@@ -185,7 +185,8 @@ static void put_tiles(const lm_view_run *r, lm_text *out) {
     }
     if (resident > 0) {
         begin_tile("Memory", false, out);
-        lm_text_printf(out, "%s<small>at most</small>", lm_text_bytes(a, sizeof a, resident));
+        lm_text_printf(out, "%s<small>measured, at its peak</small>",
+                       lm_text_bytes(a, sizeof a, resident));
         end_tile(out);
     }
     put_guards(r, out);

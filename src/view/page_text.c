@@ -63,7 +63,7 @@ static void put_row(const lm_page *p, const char *key, int64_t columns, bool dif
 }
 
 static void put_head(const lm_page *p, int64_t columns, lm_text *out) {
-    lm_text_printf(out, "<div class=\"scroll tall\"><table><thead><tr><th>key</th>");
+    lm_text_printf(out, "<div class=\"scroll tall\"><table class=\"keys\"><thead><tr><th>key</th>");
     for (int64_t i = 0; i < columns; i++) {
         lm_text_printf(out, "<th>");
         lm_html_text(out, columns > 1 ? p->runs[i].name : "value");
