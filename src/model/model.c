@@ -73,6 +73,8 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_
     lm_param_layout_make(&m->params, o);
     lm_buffers_size(&m->buffers, o, use->batch,
                     use->windows > 0 ? LM_FOR_TRAINING : LM_FOR_EVALUATION, compute->precision);
+    lm_buffers_share(&m->buffers, use, &m->params, o->n_layers);
+    m->gradients_begin = use->windows > 0;
     if (allocate(m, &plan, err) != LM_OK) {
         lm_model_free(m);
         return err->code;
@@ -187,6 +189,19 @@ void lm_model_begin_gradients(lm_model *m, float *gradients) {
         if (begins_at_zero(m, &m->rows[i]))
             clear(m, m->gradients_at + m->rows[i].offset, m->rows[i].count);
     m->gradients_begin = true;
+}
+
+void lm_model_clear_layer_gradients(lm_model *m) {
+    float *at = m->gradients_at + lm_param_layers_begin(m);
+    float *end = at + m->params.stride * m->o.n_layers;
+    for (int64_t i = 0; i < m->n_rows; i++) {
+        const lm_param *row = &m->rows[i];
+        float *matrix = m->gradients_at + row->offset;
+        if (matrix < at || matrix >= end || begins_at_zero(m, row)) continue;
+        memset(at, 0, (size_t)(matrix - at) * sizeof *at);
+        at = matrix + row->count;
+    }
+    memset(at, 0, (size_t)(end - at) * sizeof *at);
 }
 
 void lm_model_end_gradients(lm_model *m) {

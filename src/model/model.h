@@ -202,7 +202,8 @@ typedef struct lm_model_plan {
 typedef struct lm_model_use {
     int64_t batch;   /* windows, rows of up to context_length tokens, that a pass takes at most */
     int64_t windows; /* training: that passes take between lm_model_begin_gradients and
-                        lm_model_end_gradients at most, >= batch; 0: evaluation only */
+                        lm_model_end_gradients at most, >= batch; 0: evaluation only. As many as
+                        batch: in one pass, which then needs less memory */
 } lm_model_use;
 
 void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, const lm_model_use *use,
@@ -244,7 +245,7 @@ void lm_model_set_window(lm_model *m, int64_t window);
 /* The passes that follow leave their gradients in `gradients`, flat [total], which the first of
  * them overwrites. NULL: in the model's own. Until lm_model_end_gradients they mean nothing: some
  * are cleared, those that the first pass overwrites keep old values, others are not there yet. A
- * new model has begun with its own gradients at 0, to which its first pass adds. */
+ * new model has begun with its own gradients. */
 void lm_model_begin_gradients(lm_model *m, float *gradients);
 void lm_model_end_gradients(lm_model *m);
 

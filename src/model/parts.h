@@ -90,7 +90,7 @@ typedef enum lm_buffer_id {
     LM_B_EMBEDDING,
     LM_B_MEAN_E,
     LM_B_RSTD_E,
-    LM_B_X,
+    LM_B_X, /* here begins what layers keep for backward */
     LM_B_MEAN_1,
     LM_B_RSTD_1,
     LM_B_QKV,
@@ -100,7 +100,7 @@ typedef enum lm_buffer_id {
     LM_B_MEAN_2,
     LM_B_RSTD_2,
     LM_B_FC,
-    LM_B_UP,
+    LM_B_UP, /* here it ends */
     LM_B_X_F,
     LM_B_MEAN_F,
     LM_B_RSTD_F,
@@ -122,6 +122,7 @@ typedef enum lm_buffer_id {
     LM_B_DQKV,
     LM_B_COUNT,
     /* Shared buffers by what else they hold, at times when nobody needs the first: */
+    LM_B_KEPT = LM_B_X,    /* in evaluation: the loss head's workspace, up to LM_B_X_F */
     LM_B_DATT = LM_B_NORM, /* gradient of attention's output, before the norm is computed again */
     LM_B_DBRANCH = LM_B_BRANCH, /* gradient of the branch's output, with dropout */
     LM_B_DNORM = LM_B_BRANCH,   /* gradient of the norm's output */
@@ -145,6 +146,14 @@ typedef struct lm_buffers {
  * tokens. False: some size does not fit. */
 bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm_buffers_use use,
                      lm_precision precision);
+/* Where a step's gradients come from one pass, the loss head's workspace needs no memory of its
+ * own: during training it lies in the gradients of the layers, which backward overwrites later;
+ * during evaluation in what layers keep for backward. If both are large enough, LM_B_LOGITS becomes
+ * empty. */
+void lm_buffers_share(lm_buffers *b, const lm_model_use *use, const lm_param_layout *params,
+                      int64_t n_layers);
+/* What layers keep for backward, at b->at[LM_B_KEPT]: so many 4-byte elements at least. */
+int64_t lm_buffers_kept(const lm_buffers *b);
 /* Takes them from an arena; from one that measures, to learn how large it must be. */
 void lm_buffers_take(lm_buffers *b, lm_arena *arena);
 
@@ -197,6 +206,9 @@ static inline bool lm_model_heads_fit(const lm_model_options *o) {
     int64_t kv_heads = o->n_kv_heads > 0 ? o->n_kv_heads : o->n_heads;
     return o->head_dim <= 3 * (int64_t)INT32_MAX / (o->n_heads + 2 * kv_heads);
 }
+
+/* Clears the gradients of the layers where backward adds to them, and the padding between rows. */
+void lm_model_clear_layer_gradients(lm_model *m);
 
 /* Where the layers' rows begin in a flat array; they are n_layers * stride long. */
 static inline int64_t lm_param_layers_begin(const lm_model *m) {

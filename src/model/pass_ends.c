@@ -152,9 +152,27 @@ static void final_norm_backward(const pass *p) {
     if (times != 1) lm_scale(p->m->compute, p->rows * p->m->o.d_model, times, dnorm, NULL, dnorm);
 }
 
+typedef struct workspace {
+    void *at;
+    size_t bytes;
+} workspace;
+
+/* The loss head's: its own, or a place whose contents nobody needs (lm_buffers_share). */
+static workspace head_workspace(const pass *p, bool gradients) {
+    const lm_model *m = p->m;
+    const lm_buffers *b = p->buffers;
+    if (b->count[LM_B_LOGITS] > 0)
+        return (workspace){buffer(p, LM_B_LOGITS, 0), (size_t)b->count[LM_B_LOGITS] * 4};
+    if (!gradients) return (workspace){b->at[LM_B_KEPT], (size_t)lm_buffers_kept(b) * 4};
+    LM_ASSERT(p->begins);
+    return (workspace){m->gradients_at + lm_param_layers_begin(m),
+                       (size_t)(m->params.stride * m->o.n_layers) * sizeof(float)};
+}
+
 const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
     const lm_model_options *o = &p->m->o;
     lm_param_id w = head_of(p);
+    workspace room = head_workspace(p, gradients);
     lm_softmax_nll s = {.tokens = p->rows,
                         .window = p->time,
                         .channels = o->d_model,
@@ -162,8 +180,8 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
                         .x = final_norm(p, residual(p, o->n_layers)),
                         .w = weight(p, w, 0),
                         .targets = copy_targets(p),
-                        .block = buffer(p, LM_B_LOGITS, 0),
-                        .block_bytes = (size_t)p->buffers->count[LM_B_LOGITS] * sizeof(float),
+                        .block = room.at,
+                        .block_bytes = room.bytes,
                         .loss = buffer(p, LM_B_LOSS, 0),
                         .softcap = (float)o->logit_softcap,
                         .label_smoothing = gradients ? (float)o->label_smoothing : 0.0f,
@@ -173,6 +191,7 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
                         .dw = gradients ? gradient(p, w, 0) : NULL,
                         .dw_begins = p->begins};
     lm_softmax_nll_f32(p->m->compute, &s);
+    if (gradients && p->buffers->count[LM_B_LOGITS] == 0) lm_model_clear_layer_gradients(p->m);
     if (gradients) final_norm_backward(p);
     return s.loss;
 }

@@ -3,7 +3,7 @@
  * Each layer keeps for backward: its input x, qkv, the attention's output and lse, the residual
  * stream after attention, and the MLP's pre-activations. What is cheap to compute again (norms and
  * their statistics, activation outputs) is not kept. All layers share the buffers of backward. Per
- * token, a GPT-2 layer keeps 10 C floats, and all layers share 11 C more. recompute = attention
+ * token, a GPT-2 layer keeps 10 C floats, and all layers share 8 C more. recompute = attention
  * (Korthikanti et al. 2022) keeps 6 C of the 10, recompute = block (Chen et al. 2016) only x. At
  * LM_BF16, what matrix products read is kept as bf16: 8 C of the 10 take half the memory. */
 #include "model/parts.h"
@@ -207,10 +207,28 @@ bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm
     return true;
 }
 
+int64_t lm_buffers_kept(const lm_buffers *b) {
+    int64_t sum = 0;
+    for (int id = LM_B_KEPT; id <= LM_B_UP; id++) sum += b->copies[id] * b->count[id];
+    return sum;
+}
+
+void lm_buffers_share(lm_buffers *b, const lm_model_use *use, const lm_param_layout *params,
+                      int64_t n_layers) {
+    int64_t need = b->count[LM_B_LOGITS];
+    if (use->windows > 0 && use->windows <= use->batch && need <= params->stride * n_layers &&
+        need <= lm_buffers_kept(b))
+        b->count[LM_B_LOGITS] = 0;
+}
+
 void lm_buffers_take(lm_buffers *b, lm_arena *arena) {
-    for (int id = 0; id < LM_B_COUNT; id++)
-        if (b->count[id] > 0)
+    for (int id = 0; id < LM_B_COUNT; id++) {
+        if (b->count[id] == 0) continue;
+        if (id == LM_B_WIDE && b->count[id] <= b->count[LM_B_ACT])
+            b->at[id] = b->at[LM_B_ACT]; /* attention needs the one, the MLP the other */
+        else
             b->at[id] = lm_arena_array(arena, b->copies[id], b->count[id], sizeof *b->at[id]);
+    }
 }
 
 size_t lm_model_scratch_bytes(const lm_model_options *o) {
@@ -265,6 +283,7 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, const lm
         !lm_size_mul(lm_model_scratch_bytes(o), (size_t)threads, &scratch) ||
         !lm_size_add(weights, gradients = gradient_bytes(o, &params, use), &sum))
         return;
+    lm_buffers_share(&buffers, use, &params, o->n_layers);
     lm_buffers_take(&buffers, &activations);
     if (!lm_size_add(sum, activations.used, &sum) || !lm_size_add(sum, scratch, &sum) ||
         !lm_size_add(sum, rounded, &sum))

@@ -210,6 +210,32 @@ static void accumulate(lm_model *m, const int32_t *tokens, int64_t rows, int64_t
     lm_model_end_gradients(m);
 }
 
+/* A model for one pass a step, whose loss head works in the gradients and in what layers keep for
+ * backward: the same bits, twice, evaluation in between. */
+static void check_one_pass(const char *name, const lm_model *many, const int32_t *tokens,
+                           int64_t rows, const double *losses) {
+    const lm_model_options *o = &many->o;
+    const lm_model_use use = {.batch = rows, .windows = rows};
+    const float *want = lm_model_gradients((lm_model *)(uintptr_t)many);
+    double again[8], evaluated = 0;
+    lm_error err;
+    lm_model *m;
+    assert_int_equal(lm_model_create(&m, o, &use, many->compute, &err), LM_OK);
+    transformer_fill(m);
+    for (int time = 0; time < 2; time++) {
+        accumulate(m, tokens, rows, rows, again);
+        layers_same_bits(name, want, lm_model_gradients(m), m->params.total);
+        assert_memory_equal(losses, again, (size_t)rows * sizeof *again);
+        double loss = lm_model_loss(m, tokens, rows, o->context_length);
+        assert_true(time == 0 || loss == evaluated);
+        evaluated = loss;
+        layers_same_bits(name, want, lm_model_gradients(m), m->params.total);
+    }
+    assert_true(evaluated ==
+                lm_model_loss((lm_model *)(uintptr_t)many, tokens, rows, o->context_length));
+    lm_model_free(m);
+}
+
 /* Any cut into micro-batches gives the same bits, and nothing of one leaks into the next. */
 static void check_micro_batches(const char *name, const lm_model_options *o,
                                 lm_precision precision) {
@@ -226,6 +252,7 @@ static void check_micro_batches(const char *name, const lm_model_options *o,
     transformer_tokens(tokens, 0, ROWS, o->context_length, o->vocab_size);
     accumulate(m, tokens, ROWS, ROWS, losses);
     float *once = layers_copy(lm_model_gradients(m), total);
+    check_one_pass(name, m, tokens, ROWS, losses);
     for (int64_t each = 1; each < ROWS; each++) {
         accumulate(m, tokens, ROWS, each, again);
         layers_same_bits(name, once, lm_model_gradients(m), total);
