@@ -309,6 +309,19 @@ static void refuse_moot(lm_parser *p, const char *place, int64_t i, int k) {
     lm_text_free(&why);
 }
 
+/* Evaluations take the average of all weights, with one beta1. */
+static void check_average(lm_parser *p, const char *place, const lm_group *g,
+                          const lm_optimizer_options *o) {
+    const lm_optimizer_options *all = &p->config->optimizer;
+    const bool averages = lm_optimizer_averages(all->kind);
+    if (lm_optimizer_averages(o->kind) == averages && (!averages || o->beta1 == all->beta1)) return;
+    lm_parser_problem(
+        p, place,
+        "optimizer.groups.%s: expected the name and beta1 of optimizer, which averages"
+        " the weights of all rows or of none, found %s, %g beside %s, %g",
+        g->name, lm_optimizer_name(o->kind), o->beta1, lm_optimizer_name(all->kind), all->beta1);
+}
+
 static void check_group(lm_parser *p, const char *place, int64_t i) {
     const lm_section *s = lm_section_find("optimizer");
     const lm_group *g = &p->config->groups.items[i];
@@ -324,6 +337,7 @@ static void check_group(lm_parser *p, const char *place, int64_t i) {
                           g->name);
     for (int k = 0; k < s->n_keys; k++)
         if (g->given >> k & 1 && !lm_key_applies(&s->keys[k], &c)) refuse_moot(p, place, i, k);
+    check_average(p, place, g, &c.optimizer);
 }
 
 void lm_parser_check_groups(lm_parser *p) {

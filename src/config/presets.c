@@ -35,5 +35,9 @@ const int lm_n_presets = sizeof lm_presets / sizeof *lm_presets;
 /* What suits another optimizer than the default. */
 const lm_optimizer_default lm_optimizer_defaults[] = {
     {"muon", "optimizer.momentum", "0.95"},
+    /* Defazio et al. 2024 */
+    {"schedule_free", "optimizer.lr", "0.0025"},
+    {"schedule_free", "optimizer.beta2", "0.999"},
+    {"schedule_free", "schedule.name", "constant"},
 };
 const int lm_n_optimizer_defaults = sizeof lm_optimizer_defaults / sizeof *lm_optimizer_defaults;

@@ -290,11 +290,12 @@ typedef struct lm_adam_coefficients {
     float lr;           /* eta */
     float rest1, rest2; /* 1 - beta1, 1 - beta2, each rounded once: beta in fp32 would lose them */
     float eps;
-    float inv_correction1; /* 1 / (1 - beta1^t) */
-    float inv_correction2; /* 1 / (1 - beta2^t) */
-    float decay;           /* as above */
-    float grad_scale;      /* as above */
-    float rest3, alpha;    /* of AdEMAMix: 1 - beta3, the weight of the slow moment */
+    float inv_correction1;        /* 1 / (1 - beta1^t) */
+    float inv_correction2;        /* 1 / (1 - beta2^t) */
+    float decay;                  /* as above */
+    float grad_scale;             /* as above */
+    float rest3, alpha;           /* of AdEMAMix: 1 - beta3, the weight of the slow moment */
+    float average_share, y_share; /* of schedule-free steps: c, 1 - beta1 (1 - c) */
     bool cautious;
 } lm_adam_coefficients;
 
@@ -312,6 +313,12 @@ typedef void lm_kernel_adam_lazy_f32(int64_t n, const lm_adam_coefficients *c, c
  * place. */
 typedef void lm_kernel_ademamix_f32(int64_t n, const lm_adam_coefficients *c, const float *g,
                                     float *m, float *s, float *v, float *p);
+/* v as above; shrink = decay, or with `cautious` 0 unless g' * p > 0;
+ * d = fma(shrink, p, (lr*g') / (sqrt(v*inv_correction2) + eps));
+ * p = fma(-y_share, d, fma(average_share, z - p, p)); z = z - d (Defazio et al. 2024). z, v, p in
+ * place. */
+typedef void lm_kernel_schedule_free_f32(int64_t n, const lm_adam_coefficients *c, const float *g,
+                                         float *z, float *v, float *p);
 /* u = sign(fma(rest1, g' - m, m)), sign(0) = 0; decay with u; p = fma(-lr, u, p); then
  * m = fma(rest2, g' - m, m) (Chen et al. 2023). m, p in place. */
 typedef void lm_kernel_lion_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,
@@ -374,6 +381,7 @@ typedef double lm_kernel_peak_bf16(int64_t iterations);
     X(isa, adam_f32)               \
     X(isa, adam_lazy_f32)          \
     X(isa, ademamix_f32)           \
+    X(isa, schedule_free_f32)      \
     X(isa, lion_f32)               \
     X(isa, peak_f32)               \
     X(isa, peak_bf16)

@@ -204,6 +204,8 @@ static lm_adam_coefficients adam_coefficients(const lm_kernel_call *c) {
                                   .rest2 = 0.01f,
                                   .rest3 = 0.001f,
                                   .alpha = 5,
+                                  .average_share = 0.125f,
+                                  .y_share = 0.2f,
                                   .eps = 1e-8f,
                                   .inv_correction1 = 1.5f,
                                   .inv_correction2 = 2.5f,
@@ -231,6 +233,10 @@ static void adam_lazy_f32(const lm_kernels *table, const lm_kernel_call *c) {
 static void ademamix_f32(const lm_kernels *table, const lm_kernel_call *c) {
     const lm_adam_coefficients a = adam_coefficients(c);
     table->ademamix_f32(c->n, &a, c->b[G], c->b[M], c->b[SLOW], c->b[V], c->b[P]);
+}
+static void schedule_free_f32(const lm_kernels *table, const lm_kernel_call *c) {
+    const lm_adam_coefficients a = adam_coefficients(c);
+    table->schedule_free_f32(c->n, &a, c->b[G], c->b[M], c->b[V], c->b[P]);
 }
 static void lion_f32(const lm_kernels *table, const lm_kernel_call *c) {
     const lm_adam_coefficients a = adam_coefficients(c);
@@ -346,6 +352,8 @@ const lm_kernel_row lm_kernel_list[] = {
     ROW(ademamix_f32, VECTOR, 2, 0,
         [G] = READ(of_n), [M] = UPDATE(of_n), [SLOW] = UPDATE(of_n), [V] = UPDATE(of_n),
         [P] = UPDATE(of_n)),
+    ROW(schedule_free_f32, VECTOR, 2, 0,
+        [G] = READ(of_n), [M] = UPDATE(of_n), [V] = UPDATE(of_n), [P] = UPDATE(of_n)),
     ROW(lion_f32, VECTOR, 2, 0, [G] = READ(of_n), [M] = UPDATE(of_n), [P] = UPDATE(of_n)),
 };
 /* clang-format on */

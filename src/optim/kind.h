@@ -55,6 +55,7 @@ typedef struct lm_update {
     double step_tokens, tokens; /* of this step; of all steps up to it */
     float lr;                   /* eta_t, with the row's factor */
     double eps;                 /* of the options, with the row's factor */
+    double average_share;       /* of this step: c of schedule_free.h */
     double momentum;            /* of this step, as weight_decay below: a schedule may change it */
     float decay;            /* eta_t, without that factor, * weight_decay; 0 when the kind does not
                                use weight_decay */
@@ -69,6 +70,7 @@ struct lm_optimizer_kind {
     const char *name;
     unsigned uses; /* LM_USES_..., those of `others` too */
     lm_update_size size;
+    bool averages; /* what is evaluated is an average of the weights: schedule_free.h */
     const lm_optimizer_state *states; /* the last has no name */
     /* One of the two; the other is NULL. */
     void (*elements)(const lm_update *u);

@@ -336,6 +336,7 @@ static lm_update make_update(const step *s, const unit *u, int64_t first, int64_
                        .tokens = a->tokens,
                        .lr = (float)(lr * factor_of(u->kind, options, factors)),
                        .eps = options->eps * factors->eps,
+                       .average_share = a->average_share,
                        .momentum = momentum,
                        .decay = decays ? (float)(lr * decay) : 0.0f,
                        .grad_scale = (float)a->grad_scale,

@@ -36,6 +36,7 @@ enum {
 
 /* The registry. */
 const char *lm_optimizer_name(int kind); /* "sgd", "momentum", ...; NULL past the end */
+bool lm_optimizer_averages(int kind);    /* needs average_share and an average: schedule_free.h */
 unsigned lm_optimizer_uses(int kind);    /* LM_USES_...; a config that sets another is refused */
 
 /* By what the update of a matrix [out, in] is multiplied, its polar factor having singular values
@@ -169,6 +170,7 @@ typedef struct lm_optimizer_step_args {
     int64_t steps;              /* of the whole run; for what rises over it */
     double step_tokens;         /* that this update is made of */
     double tokens;              /* of all updates up to this one */
+    double average_share;       /* c of schedule_free.h, for a kind that averages */
     double grad_scale;          /* from lm_clip_scale(); 1 without clipping */
     const lm_lines *lines;      /* [rows]: outside of these lines of a row the gradients are 0, so
                                    that lazy updates need not look there; NULL: nothing is known */

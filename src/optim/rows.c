@@ -21,6 +21,11 @@ const char *lm_optimizer_name(int kind) {
     return k ? k->name : NULL;
 }
 
+bool lm_optimizer_averages(int kind) {
+    LM_ASSERT(find(kind));
+    return find(kind)->averages;
+}
+
 unsigned lm_optimizer_uses(int kind) {
     LM_ASSERT(find(kind));
     return find(kind)->uses;

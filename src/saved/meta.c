@@ -66,6 +66,8 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     write_noise(&s->noise, &w);
     if (s->averaged > 0) lm_json_integer(&w, "averaged", s->averaged);
     if (s->averaged > 0) lm_json_number(&w, "val_loss_raw", s->val_loss_raw);
+    if (s->rates.sum > 0) lm_json_number(&w, "rates_peak", s->rates.peak);
+    if (s->rates.sum > 0) lm_json_number(&w, "rates_sum", s->rates.sum);
     lm_json_string(&w, "tokenizer", s->tokenizer);
     if (s->tokenizer_digest) lm_json_digest(&w, "tokenizer_xxh64", s->tokenizer_digest);
     if (s->documents) lm_json_integer(&w, "document_token", s->document_token);
@@ -157,6 +159,10 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
         s->noise.trace = lm_json_get_number(r, "noise_trace");
     }
     if (lm_json_has(r, "averaged")) s->averaged = get_step(r, "averaged");
+    if (lm_json_has(r, "rates_sum")) {
+        s->rates.peak = lm_json_get_number(r, "rates_peak");
+        s->rates.sum = lm_json_get_number(r, "rates_sum");
+    }
     if (lm_json_has(r, "val_loss_raw")) s->val_loss_raw = lm_json_get_number(r, "val_loss_raw");
     lm_json_get_string(r, "tokenizer", s->tokenizer, sizeof s->tokenizer);
     s->documents = lm_json_has(r, "document_token");

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "optim/noise.h"
+#include "optim/schedule_free.h"
 #include "optim/spikes.h"
 
 /* Which definition of its sums a run computes with. Runs of the same config have the same bits only
@@ -35,6 +36,7 @@ typedef struct lm_run_state {
     int64_t best_val_step;
     int64_t evals_since_best; /* evaluations after that of best_val_step */
     lm_noise noise;           /* of the gradients; no steps: not known */
+    lm_free_rates rates;      /* with an optimizer that averages: schedule_free */
     int64_t averaged;    /* steps that the average of the weights is of; 0: there is none yet */
     double val_loss_raw; /* of the weights themselves, beside val_loss; NaN: none */
     int64_t parameters;

@@ -2,6 +2,12 @@
 #include "train/pace.h"
 #include "train/trainer.h"
 
+static double rest_of(const lm_trainer *t, const lm_schedule_time *time) {
+    const lm_optimizer_options *o = &t->config->optimizer;
+    if (lm_optimizer_averages(o->kind)) return lm_free_rest(t->average_share, o->beta1);
+    return lm_pace_average_rest(t->config, time);
+}
+
 void lm_trainer_average(lm_trainer *t, const lm_schedule_time *time) {
     const float *weights = lm_model_weights(t->model);
     if (!t->average.values) return;
@@ -9,7 +15,7 @@ void lm_trainer_average(lm_trainer *t, const lm_schedule_time *time) {
     if (t->state.averaged++ == 0)
         lm_average_begin(&t->average, &t->compute, weights);
     else
-        lm_average_add(&t->average, &t->compute, lm_pace_average_rest(t->config, time), weights);
+        lm_average_add(&t->average, &t->compute, rest_of(t, time), weights);
 }
 
 int64_t lm_trainer_arrays(const lm_trainer *t) {

@@ -150,6 +150,12 @@ static void add_noise(lm_trainer *t, lm_step_figures *f) {
     f->noise = &t->noise;
 }
 
+/* Of this step, with an optimizer that averages. */
+static double average_share(lm_trainer *t, const lm_step_figures *f) {
+    if (!lm_optimizer_averages(t->config->optimizer.kind)) return 0;
+    return t->average_share = lm_free_share(&t->state.rates, f->lr);
+}
+
 /* Part 3: clips the gradient and updates the weights, each process a slice of them. */
 static lm_status update(lm_trainer *t, lm_step_figures *f, const lm_schedule_time *time,
                         lm_error *err) {
@@ -169,6 +175,7 @@ static lm_status update(lm_trainer *t, lm_step_figures *f, const lm_schedule_tim
                                    .steps = c->train.steps,
                                    .step_tokens = tokens_of(t),
                                    .tokens = time->after,
+                                   .average_share = average_share(t, f),
                                    .grad_scale = lm_clip_scale(f->grad_norm, c->train.clip_norm),
                                    .lines = lm_model_lines(t->model),
                                    .gradients = lm_model_gradients(t->model),

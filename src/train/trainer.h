@@ -61,9 +61,10 @@ typedef struct lm_trainer {
     lm_model *model;
     lm_groups groups;
     lm_optimizer *optimizer;
-    lm_average average; /* of the weights; its values are NULL: none is kept */
-    bool showing;       /* the model's weights are what is evaluated (lm_trainer_show_average) */
-    double *rates;      /* [3, groups.count]: learning rates, momenta, weight decays of a step */
+    double average_share; /* of the last step, with an optimizer that averages */
+    lm_average average;   /* of the weights; its values are NULL: none is kept */
+    bool showing;         /* the model's weights are what is evaluated (lm_trainer_show_average) */
+    double *rates;        /* [3, groups.count]: learning rates, momenta, weight decays of a step */
     lm_arena batch_arena;
     int32_t *batch;           /* [micro_batch, context_length + 1] */
     double *window_losses;    /* [train.batch]: of a step */

@@ -37,7 +37,8 @@ static void warn_of_average(const lm_setup *s, lm_text *out) {
     const lm_train_options *o = &c->train;
     const double steps = (double)o->steps, share = 0.05;
     double left = 1;
-    if (!lm_config_averages(c) || c->schedule.ema.given) return;
+    if (!lm_config_averages(c) || c->schedule.ema.given || lm_optimizer_averages(c->optimizer.kind))
+        return;
     double begun = o->ema_start.unit == LM_LENGTH_PERCENT ? o->ema_start.amount / 100
                    : o->ema_start.unit == LM_LENGTH_STEPS ? o->ema_start.amount / steps
                                                           : o->ema_start.amount / s->plan.tokens;

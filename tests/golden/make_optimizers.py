@@ -99,6 +99,23 @@ def sgd(o):
     return lambda g, w, s, t: (o["lr"] * g, decay_of(o, g, w))
 
 
+def schedule_free(o):
+    """The average x is kept as such, unlike in src/optim/schedule_free.c."""
+    w = [hash01(i) - 0.5 for i in range(N)]
+    z, x, v, squares = list(w), list(w), [0.0] * N, 0.0
+    for t in range(STEPS):
+        squares += o["lr"] ** 2
+        share = o["lr"] ** 2 / squares
+        for i in range(N):
+            g = gradient(i, t, w[i])
+            v[i] = o["beta2"] * v[i] + (1 - o["beta2"]) * g * g
+            step = o["lr"] * g / (math.sqrt(v[i] / (1 - o["beta2"] ** (t + 1))) + o["eps"])
+            z[i] -= step + decay_of(o, g, w[i]) * w[i]
+            x[i] = (1 - share) * x[i] + share * z[i]
+            w[i] = (1 - o["beta1"]) * z[i] + o["beta1"] * x[i]
+    return w
+
+
 O = torch.optim
 SGD = {"lr": 0.05}
 ADAM = {"lr": 0.01, "beta1": 0.9, "beta2": 0.95, "eps": 1e-8}
@@ -126,6 +143,8 @@ for name, o, by in [
     ("ademamix", dict(MIX, alpha_steps=1, alpha=2.0, cautious=True), ademamix),
 ]:
     rows.append((name, o, by_hand(by(o))))
+for o in [dict(ADAM, weight_decay=0.1), dict(ADAM, weight_decay=0.5, cautious=True)]:
+    rows.append(("schedule_free", o, schedule_free(o)))
 
 # What is written out here agrees with PyTorch where that has it.
 for i, by in [(1, momentum), (2, momentum), (3, adam), (4, adam)]:

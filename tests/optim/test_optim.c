@@ -8,6 +8,7 @@
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "optim/schedule_free.h"
 #include "tests/golden/optimizers.h"
 
 static lm_kernels kernels;
@@ -46,6 +47,7 @@ static void run_golden(const lm_compute *compute, const char *name, lm_optimizer
     lm_optimizer_row vector = {.name = "w", .ndim = 1, .shape = {GOLDEN_N, 1}};
     lm_optimizer *optimizer = create(&o, &vector, 1);
     float g[GOLDEN_N];
+    lm_free_rates rates = {0};
     for (uint64_t i = 0; i < GOLDEN_N; i++) w[i] = (float)(hash01(i) - 0.5);
     for (int64_t t = 0; t < GOLDEN_STEPS; t++) {
         for (uint64_t i = 0; i < GOLDEN_N; i++)
@@ -56,6 +58,7 @@ static void run_golden(const lm_compute *compute, const char *name, lm_optimizer
                                     .steps = GOLDEN_STEPS,
                                     .step_tokens = GOLDEN_TOKENS,
                                     .tokens = GOLDEN_TOKENS * (double)(t + 1),
+                                    .average_share = lm_free_share(&rates, o.lr),
                                     .grad_scale = 1,
                                     .gradients = g,
                                     .weights = w};

@@ -27,13 +27,15 @@ static const lm_key keys[] = {
     {"optimizer.name", CHOICE(optimizer.kind, lm_optimizer_name, "adamw"), IN_GROUPS,
      .help = "How gradients update the weights (momentum: Polyak 1964; "
              "adam: Kingma & Ba 2015; adamw: Loshchilov & Hutter 2019; lion: Chen et al. 2023; "
-             "ademamix: Pagliardini et al. 2024; muon: Jordan et al. 2024, for the matrices of "
+             "ademamix: Pagliardini et al. 2024; schedule_free: Defazio et al. 2024, whose average "
+             "of the weights is what is evaluated; muon: Jordan et al. 2024, for the matrices of "
              "layers, adamw for the rest)."},
     {"optimizer.lr", POSITIVE(optimizer.lr, 1e6, "0.001"), MAY_CHANGE, IN_GROUPS,
      .help = "Learning rate at the top of the schedule."},
     {"optimizer.beta1", REAL(optimizer.beta1, 0, 0.9999999, "0.9"), MAY_CHANGE, IN_GROUPS,
      WHEN(reads_beta1, "optimizer.name"), AND_WHEN("optimizer.lazy"),
-     .help = "Decay of the first moment; in lion of what the sign is taken of."},
+     .help = "Decay of the first moment; in lion of what the sign is taken of; in schedule_free "
+             "the share of the average in the weights at which gradients are taken."},
     {"optimizer.beta2", REAL(optimizer.beta2, 0, 0.9999999, "0.99"), MAY_CHANGE, IN_GROUPS,
      WHEN(reads_beta2, "optimizer.name"), AND_WHEN("optimizer.beta2_tokens"),
      .help = "Decay of the second moment; in lion of the moment."},

@@ -8,14 +8,21 @@ static bool steps_open(const lm_config *c) {
     return c->train.steps_open;
 }
 
+/* An optimizer that averages has no other average beside its own. */
+static bool may_average(const lm_config *c) {
+    return !lm_optimizer_averages(c->optimizer.kind);
+}
+static bool has_ema(const lm_config *c) {
+    return may_average(c) && (c->train.ema > 0 || c->train.ema_tokens > 0);
+}
 bool lm_config_averages(const lm_config *c) {
-    return c->train.ema > 0 || c->train.ema_tokens > 0;
+    return has_ema(c) || lm_optimizer_averages(c->optimizer.kind);
 }
 static bool has_lanes(const lm_config *c) {
     return c->train.lanes > 1;
 }
 static bool reads_ema(const lm_config *c) {
-    return c->train.ema_tokens == 0;
+    return may_average(c) && c->train.ema_tokens == 0;
 }
 
 static bool rewinds(const lm_config *c) {
@@ -58,21 +65,22 @@ static const lm_key keys[] = {
      .help = "Gradients with a larger norm are scaled down to this norm (Pascanu et al. 2013). "
              "0: never."},
     {"train.ema", REAL(train.ema, 0, 0.9999999, "0"), MAY_CHANGE, TRY("0.6"),
-     WHEN(reads_ema, "train.ema_tokens"),
+     WHEN(reads_ema, "train.ema_tokens"), AND_WHEN("optimizer.name"),
      .help = "Keeps an exponential moving average of the weights, which is what is evaluated, "
              "generated from and exported: this share of it stays in a step, the rest is that of "
              "the weights after the step (0.99 to 0.999; a window of about 1% of the run). It "
              "begins as the weights of its first step. schedule.ema changes it over the run. 0: "
              "no average."},
     {"train.ema_tokens", REAL(train.ema_tokens, 0, 1e18, "0"), MAY_CHANGE, TRY("100"),
+     WHEN(may_average, "optimizer.name"),
      .help = "Half-life of the average in tokens, instead of train.ema, which becomes "
              "0.5^(tokens of the step / this): the same average for every batch. 0: train.ema."},
     {"train.ema_start", LENGTH(train.ema_start, "0"), MAY_CHANGE, TRY("2"),
-     WHEN(lm_config_averages, "train.ema"), AND_WHEN("train.ema_tokens"),
+     WHEN(has_ema, "train.ema"), AND_WHEN("train.ema_tokens"),
      .help = "What has been done when averaging begins; until then there is no average, and the "
              "weights themselves are evaluated. \"80%\" averages the tail of the run."},
     {"train.ema_blend", POSITIVE(train.ema_blend, 1, "1"), MAY_CHANGE, TRY("0.6"),
-     WHEN(lm_config_averages, "train.ema"), AND_WHEN("train.ema_tokens"),
+     WHEN(has_ema, "train.ema"), AND_WHEN("train.ema_tokens"),
      .help = "Share of the average in the weights that are evaluated, generated from and "
              "exported; the rest is that of the weights themselves. 1: the average alone."},
     {"train.precision", CHOICE(train.precision, lm_precision_name, "fp32"), MAY_CHANGE,

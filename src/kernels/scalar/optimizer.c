@@ -74,6 +74,19 @@ void lm_scalar_ademamix_f32(int64_t n, const lm_adam_coefficients *c, const floa
     }
 }
 
+void lm_scalar_schedule_free_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *z,
+                                 float *v, float *p) {
+    for (int64_t i = 0; i < n; i++) {
+        float gs = g[i] * c->grad_scale;
+        v[i] = fma1(c->rest2, gs * gs - v[i], v[i]);
+        float shrink = c->cautious && !(gs * p[i] > 0) ? 0 : c->decay;
+        float step = c->lr * gs / (sqrtf(v[i] * c->inv_correction2) + c->eps);
+        float d = fma1(shrink, p[i], step);
+        p[i] = fma1(-c->y_share, d, fma1(c->average_share, z[i] - p[i], p[i]));
+        z[i] = z[i] - d;
+    }
+}
+
 void lm_scalar_lion_f32(int64_t n, const lm_adam_coefficients *c, const float *g, float *m,
                         float *p) {
     for (int64_t i = 0; i < n; i++) {

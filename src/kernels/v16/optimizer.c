@@ -108,6 +108,26 @@ void ISA(ademamix_f32)(int64_t n, const lm_adam_coefficients *c, const float *g,
     });
 }
 
+void ISA(schedule_free_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, float *z,
+                            float *v, float *p) {
+    const v16 rest2 = v16_set1(c->rest2), eps = v16_set1(c->eps), lr = v16_set1(c->lr);
+    const v16 scale = v16_set1(c->grad_scale), decay = v16_set1(c->decay);
+    const v16 correction2 = v16_set1(c->inv_correction2), none = v16_zero();
+    const v16 average = v16_set1(c->average_share), y = v16_set1(c->y_share);
+    const bool cautious = c->cautious;
+    EACH_16(i, n, {
+        v16 gs = v16_mul(get(g + i, lanes), scale);
+        v16 zi = get(z + i, lanes), vi = get(v + i, lanes), pi = get(p + i, lanes);
+        vi = v16_fma(rest2, v16_sub(v16_mul(gs, gs), vi), vi);
+        v16 shrink = cautious ? v16_if_gt(v16_mul(gs, pi), none, decay, none) : decay;
+        v16 root = v16_add(v16_sqrt(v16_mul(vi, correction2)), eps);
+        v16 d = v16_fma(shrink, pi, v16_div(v16_mul(lr, gs), root));
+        put(v + i, lanes, vi);
+        put(p + i, lanes, v16_fnma(y, d, v16_fma(average, v16_sub(zi, pi), pi)));
+        put(z + i, lanes, v16_sub(zi, d));
+    });
+}
+
 void ISA(lion_f32)(int64_t n, const lm_adam_coefficients *c, const float *g, float *m, float *p) {
     const v16 rest1 = v16_set1(c->rest1), rest2 = v16_set1(c->rest2), lr = v16_set1(c->lr);
     const v16 scale = v16_set1(c->grad_scale), decay = v16_set1(c->decay);
