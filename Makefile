@@ -270,12 +270,22 @@ bench-audit: $(BUILD)/tests/bench/audit  ## what the digest of the weights costs
 	$(Q)$<
 
 # ---- a first run --------------------------------------------------------------------------------
-.PHONY: quickstart reference
+.PHONY: quickstart reference data/shakespeare
 data/headers: data/headers/train.bin  ## a corpus of C headers, which every machine with a compiler has
 data/headers/train.bin: | lmtrain
 	@echo "a corpus of the C headers under /usr/include: data/headers"
 	$(Q)./lmtrain tokenize --tokenizer bytes --input /usr/include --extension .h \
 	  --max-bytes 24000000 --val-fraction 0.03 --output data/headers --force
+
+# Characters, the first 90% to train on, as nanoGPT cuts them.
+data/shakespeare: | lmtrain  ## TEXT=FILE: tinyshakespeare as characters, for configs/shakespeare-*.json
+	$(Q)[ -f "$(TEXT)" ] || { echo "make data/shakespeare TEXT=FILE: expected the file of tinyshakespeare," \
+	  "1,115,394 bytes, found \"$(TEXT)\"" >&2; exit 2; }
+	$(Q)mkdir -p data/shakespeare && cut=$$(($$(wc -c <"$(TEXT)") * 9 / 10)) && \
+	  head -c $$cut "$(TEXT)" >data/shakespeare/train.txt && \
+	  tail -c +$$((cut + 1)) "$(TEXT)" >data/shakespeare/val.txt && \
+	  ./lmtrain tokenize --tokenizer chars --input data/shakespeare/train.txt \
+	    --val-input data/shakespeare/val.txt --output data/shakespeare --force
 
 quickstart: lmtrain data/headers/train.bin  ## build, make a corpus, train for a minute, sample
 	$(Q)if [ -e runs/quickstart/resolved.json ]; then resume=--resume; \

@@ -173,7 +173,7 @@ extern const lm_optimizer_kind lm_optimizer_adamw;
 const lm_optimizer_kind lm_optimizer_muon = {
     .name = "muon",
     .uses = LM_USES_BETA1 | LM_USES_BETA2 | LM_USES_EPS | LM_USES_MOMENTUM | LM_USES_WEIGHT_DECAY |
-            LM_USES_POLAR | LM_USES_BETA2_TOKENS,
+            LM_USES_POLAR | LM_USES_BETA2_TOKENS | LM_USES_LAZY,
     .states = (const lm_optimizer_state[]){{"momentum", LM_STATE_LIKE_ROW},
                                            {"second", LM_STATE_LONG_SIDE},
                                            {0}},

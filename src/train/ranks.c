@@ -155,6 +155,7 @@ lm_status lm_ranks_sum(lm_trainer *t, double *norm, lm_error *err) {
     const int64_t total = lm_model_total(t->model);
     float *gradients = lm_model_gradients(t->model);
     int64_t first, n = lm_exchange_runs(&r->exchange, lm_comm_rank(r->comm), LM_NORM_RUN, &first);
+    lm_model_touch_all(t->model); /* other processes' lanes reach other lines of tables */
     lm_status status = lm_exchange_reduce(&r->exchange, &t->compute, &t->lanes, gradients, err);
     if (status == LM_OK)
         status = lm_exchange_complete_runs(&r->exchange, LM_NORM_RUN, gradients, err);
@@ -162,6 +163,9 @@ lm_status lm_ranks_sum(lm_trainer *t, double *norm, lm_error *err) {
     lm_norm_sums(&t->compute, total, gradients, first, n, r->norms + first);
     status = lm_comm_all(r->comm, r->norms, r->norm_bytes, err);
     *norm = lm_norm_of_sums(total, r->norms);
+    /* Tables are summed line by line (step.c): by every process, of all gradients. */
+    if (status == LM_OK && lm_model_dense(t->model) < total)
+        status = lm_exchange_gather(&r->exchange, gradients, err);
     return status;
 }
 

@@ -129,9 +129,8 @@ static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
     for (int64_t i = 0; i < t->batch_windows; i++) sum += t->window_losses[i];
     f->loss = sum / tokens_of(t);
     lm_status status = LM_OK;
-    if (t->ranks.comm)
-        status = lm_ranks_sum(t, &f->grad_norm, err);
-    else
+    if (t->ranks.comm) status = lm_ranks_sum(t, &f->grad_norm, err);
+    if (!t->ranks.comm || lm_model_dense(t->model) < lm_model_total(t->model))
         f->grad_norm = gradient_norm(t);
     if (status != LM_OK) return status;
     if (!isfinite(f->loss) || !isfinite(f->grad_norm))
