@@ -23,7 +23,7 @@ static void test_mutations(void **state) {
             for (size_t times = lm_draw(&draws, 5); times > 0; times--) {
                 size_t at = lm_draw(&draws, size), n = 1 + lm_draw(&draws, 3);
                 if (lm_draw(&draws, 2)) {
-                    text[at] = "0192.e-+,,\n\r\t #\"nix"[lm_draw(&draws, 21)];
+                    text[at] = "0192.e-+,,\n\r\t #\"nix"[lm_draw(&draws, 20)];
                 } else {
                     if (n > size - at) n = size - at;
                     memmove(text + at, text + at + n, size - at - n);
