@@ -11,6 +11,9 @@
  * which averaging begins late in the run, with a share of 0.6, is what the speedruns of
  * KellerJordan/modded-nanogpt read out.
  *
+ * All weights are averaged in each step, those of tables with lazy updates (lazy.h) too: a row that
+ * its step leaves alone still has its average move towards it.
+ *
  * The average is fp32 and is never an input of training. Each function gives the same bits for any
  * number of threads and any instruction set; they allocate nothing, and are to be called outside of
  * pool tasks. */

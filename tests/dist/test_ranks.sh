@@ -99,6 +99,26 @@ all() {
 }
 scenario "$([ -n "${MPI_ALL:-}" ] && echo all || echo some)"
 
+# An average of the weights, evaluated as a blend, and the noise scale out of the lanes' norms; all
+# processes agree on when eval.patience ends the run.
+averages() {
+    given config
+    local settings=(--config a.json --quiet --set train.lanes=4 --set train.noise_scale=true --set train.ema=0.8
+        --set train.ema_start=4 --set train.ema_blend=0.6 --set eval.every=4 --set log.digest_every=2)
+    "$lmtrain" "${settings[@]}" --set run.dir=one
+    check "an average and the noise scale in 3 processes are those of one" \
+        eval 'ranks 3 "${settings[@]}" && same one run'
+    rm -rf run
+    check "and from step 9 on in 2" \
+        eval 'ranks 3 "${settings[@]}" --until 9 && ranks 2 "${settings[@]}" --resume && same one run'
+    rm -rf run one
+    settings+=(--set eval.patience=2 --set optimizer.lr=0.5 --set schedule.name=constant --set train.steps=200)
+    "$lmtrain" "${settings[@]}" --set run.dir=one
+    check "3 processes stop by eval.patience where one does" \
+        eval 'ranks 3 "${settings[@]}" && same_figures one run && grep -q stopped_early run/summary.json'
+}
+scenario averages
+
 # One of the two ends with this error, and the launcher ends the other.
 strangers() {
     # shellcheck disable=SC2016

@@ -37,6 +37,12 @@ unchanged() {
         is "$(figure 40 val_loss)" "$(sed -n 's/.*"step":40,.*"val_loss_raw":\([^,]*\).*/\1/p' with/metrics.jsonl)"
     check "the average has another loss" fails is "$(figure 40 val_loss)" \
         "$(sed -n 's/.*"step":40,.*"val_loss":\([^,]*\).*/\1/p' with/metrics.jsonl)"
+    mv run without
+    train --set train.ema=0.9 --set train.ema_blend=0.5 --set eval.every=1 --set log.sample_every=3 --set log.sample_tokens=4
+    check "evaluations and samples of a blend after every step change none of them" \
+        cmp <(digests without/metrics.jsonl) <(digests run/metrics.jsonl)
+    check "there were as many evaluations as steps" is "$(grep -c val_loss_raw run/metrics.jsonl)" 40
+    mv without run.0 && rm -rf run && mv run.0 run
     check "eval.raw=false leaves val_loss_raw out" \
         eval 'rm -rf run && train --set train.ema=0.9 --set eval.raw=false && lacks val_loss_raw run/metrics.jsonl'
 }
