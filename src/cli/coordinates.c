@@ -247,6 +247,7 @@ static lm_status measure_model(lm_coordinates *c, const lm_coordinates_how *how,
                               .more = o.items,
                               .n_more = o.n,
                               .steps = c->steps,
+                              .keep = true,
                               .machine = how->machine};
     status = lm_probe_open(&p, &what, err);
     if (status == LM_OK) status = list_kinds(c, p.trainer.model, err);

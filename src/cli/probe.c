@@ -25,6 +25,7 @@ lm_status lm_probe_open(lm_probe *p, const lm_probe_of *what, lm_error *err) {
     status = lm_setup_inherit(&p->config, false, &t->from, &t->said, err);
     if (status != LM_OK) return status;
     status = lm_setup_open(&t->setup, &p->config, p->settings.threads, p->settings.isas, true, err);
+    t->setup.keep = what->keep;
     if (status == LM_OK) status = lm_setup_check_memory(&t->setup, err);
     if (status == LM_OK) status = lm_trainer_create(t, err);
     if (status == LM_OK) status = lm_trainer_init(t, err);

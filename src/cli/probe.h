@@ -17,6 +17,7 @@ typedef struct lm_probe_of {
     const char *const *more;    /* [n_more] */
     int n_more;                 /* at most LM_PROBE_MORE */
     int64_t steps;              /* of the run */
+    bool keep;                  /* activations are read (lm_model_use.keep) */
     const lm_machine_options *machine;
 } lm_probe_of;
 enum { LM_PROBE_MORE = 16 };

@@ -136,7 +136,11 @@ lm_status lm_comm_close(lm_comm *c, lm_status status, lm_error *err) {
                 lm_comm_host(c, c->rank), err->message);
         lm_comm_abort(err->exit_code ? err->exit_code : (int)status);
     }
-    if (c && status != LM_OK && c->rank > 0) err->message[0] = '\0';
+    /* Said once, and before any process ends: a launcher that sees one fail kills the others. */
+    if (c && status != LM_OK) {
+        if (c->rank == 0 && err->message[0]) fprintf(stderr, "lmtrain: %s\n", err->message);
+        err->message[0] = '\0';
+    }
     lm_comm_end();
     if (c) {
         lm_comm_batch_free(c->own);

@@ -34,8 +34,8 @@ int lm_comm_strangers(const char **launcher);
 /* *c: the processes that were started together, NULL when this is the only one. */
 lm_status lm_comm_open(lm_comm **c, lm_error *err);
 /* The end of the process's work, which may have failed with *err. An error that all ranks agreed on
- * (lm_comm_agree) is left in rank 0 alone, so that it is said once; what only this rank knows is
- * said here, and ends the others with its exit code. Returns status. */
+ * (lm_comm_agree) is said here by rank 0, once, before any of them ends; what only this rank knows
+ * is said here too, and ends the others with its exit code. *err is empty then. Returns status. */
 lm_status lm_comm_close(lm_comm *c, lm_status status, lm_error *err);
 
 int lm_comm_rank(const lm_comm *c);

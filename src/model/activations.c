@@ -84,7 +84,7 @@ int64_t lm_model_activation(const lm_model *m, int64_t i, int64_t batch, int64_t
     const lm_model_options *o = &m->o;
     const int64_t tokens = batch * time, layers = o->n_layers;
     const int64_t n = lm_min(tokens, LOGIT_TOKENS);
-    LM_ASSERT(i >= 0 && i < lm_model_activations(m) && m->use.windows > 0);
+    LM_ASSERT(i >= 0 && i < lm_model_activations(m) && m->use.windows > 0 && m->use.keep);
     LM_ASSERT(batch <= m->use.batch && (!out || time == m->last_time));
     if (i <= layers) {
         const float *x = buffer_at(m, i < layers ? LM_B_X : LM_B_X_F, i < layers ? i : 0);

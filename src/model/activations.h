@@ -20,8 +20,8 @@ int64_t lm_model_activations(const lm_model *m);
 enum { LM_MODEL_ACTIVATION_NAME = 24 };
 void lm_model_activation_name(const lm_model *m, int64_t i, char name[LM_MODEL_ACTIVATION_NAME]);
 /* Elements of activation i in a pass of `batch` windows of `time` tokens, the last pass, which
- * lm_model_loss made of a model made for training; overwrites out with them, in fp32, unless it is
- * NULL. One thread. */
+ * lm_model_loss made of a model made for training with lm_model_use.keep; overwrites out with
+ * them, in fp32, unless it is NULL. One thread. */
 int64_t lm_model_activation(const lm_model *m, int64_t i, int64_t batch, int64_t time, float *out);
 
 #endif

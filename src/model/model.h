@@ -204,6 +204,8 @@ typedef struct lm_model_use {
     int64_t windows; /* training: that passes take between lm_model_begin_gradients and
                         lm_model_end_gradients at most, >= batch; 0: evaluation only. As many as
                         batch: in one pass, which then needs less memory */
+    bool keep;       /* lm_model_activation is asked after lm_model_loss, so that nothing else may
+                        lie where the activations are */
 } lm_model_use;
 
 void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, const lm_model_use *use,

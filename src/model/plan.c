@@ -216,8 +216,8 @@ int64_t lm_buffers_kept(const lm_buffers *b) {
 void lm_buffers_share(lm_buffers *b, const lm_model_use *use, const lm_param_layout *params,
                       int64_t n_layers) {
     int64_t need = b->count[LM_B_LOGITS];
-    if (use->windows > 0 && use->windows <= use->batch && need <= params->stride * n_layers &&
-        need <= lm_buffers_kept(b))
+    if (!use->keep && use->windows > 0 && use->windows <= use->batch &&
+        need <= params->stride * n_layers && need <= lm_buffers_kept(b))
         b->count[LM_B_LOGITS] = 0;
 }
 

@@ -47,7 +47,7 @@ static uint64_t bytes_beside(const lm_setup *s) {
 
 lm_model_use lm_setup_model_use(const lm_setup *s, int64_t micro_batch) {
     const lm_train_options *o = &s->config->train;
-    return (lm_model_use){.batch = micro_batch, .windows = o->batch / o->lanes};
+    return (lm_model_use){.batch = micro_batch, .windows = o->batch / o->lanes, .keep = s->keep};
 }
 
 lm_setup_batch lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_arena *arena) {

@@ -42,6 +42,7 @@ typedef struct lm_setup {
     int threads_asked;         /* by OMP_NUM_THREADS, which lowered the number to it; 0: not so */
     lm_sources train;          /* a mixture */
     lm_sources val;            /* empty: no validation */
+    bool keep;                 /* lm_model_use.keep; set after opening */
     lm_skips skips;            /* windows of train that the run passes over */
     char tokenizer[64];        /* the name of its kind; "" when not known */
     uint64_t tokenizer_digest; /* of its file; 0: it has none */

@@ -63,7 +63,7 @@ own_page() {
         '"$1" --config a.json --set run.dir=d --quiet --set log.report_seconds=0.01 \
          --set log.report=false && test ! -e d/report.html' - "$lmtrain"
     check "the page changes no figure" same_figures a c
-    mkdir -p e/report.html.tmp
+    mkdir -p e/report.html
     check "a page that cannot be written does not end the run" \
         exits 0 "$lmtrain" --config a.json --set run.dir=e --set log.report_seconds=0.01
     check "which warns once" test "$(grep -c 'warning: no report' out)" = 1

@@ -112,7 +112,7 @@ static void test_rows_of_heads_and_biases(void **state) {
     assert_int_equal(find(rows, n, "h.1.attn.proj.weight")->shape[1], 3 * 4);
     for (int64_t r = 0; r < n; r++) biases += strstr(rows[r].name, ".bias") != NULL;
     assert_int_equal(biases, 2); /* one a layer */
-    lm_model_plan_make(&plan, &o, &(lm_model_use){1, 1}, LM_FP32, 1);
+    lm_model_plan_make(&plan, &o, &(lm_model_use){.batch = 1, .windows = 1}, LM_FP32, 1);
     int64_t matrices = 2 * (20 * 20 + 12 * 20 + 3 * 24 * 20) + 11 * 20;
     assert_int_equal(plan.matrix_parameters, matrices);
     assert_true(plan.flops_per_token == 6.0 * (double)matrices + 12.0 * 2 * (3 * 4) * 8);
@@ -138,7 +138,7 @@ static void test_plan_of_gpt2(void **state) {
     lm_model_options o = transformer_gpt2_124m();
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     o.context_length = 256;
-    lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, &(lm_model_use){.batch = 4, .windows = 4}, LM_FP32, 2);
     assert_false(plan.overflow);
     /* 12 layers of 12 C^2 + 13 C, final norm 2 C, V C, T C */
     int64_t matrices = 12 * 12 * 768 * 768 + 50304 * 768;
@@ -153,7 +153,7 @@ static void test_plan_of_gpt2(void **state) {
     /* The head's copy counts when it is not tied, the embedding's then does not. */
     o.tie_embeddings = false;
     lm_model_plan untied;
-    lm_model_plan_make(&untied, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
+    lm_model_plan_make(&untied, &o, &(lm_model_use){.batch = 4, .windows = 4}, LM_FP32, 2);
     assert_int_equal(untied.matrix_parameters, plan.matrix_parameters);
     assert_int_equal(untied.parameters, plan.parameters + 50304 * 768);
 }
@@ -167,7 +167,7 @@ static void test_plan_of_a_long_context(void **state) {
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     for (o.recompute = 0; o.recompute < LM_RECOMPUTE_COUNT; o.recompute++) {
         lm_model_plan plan;
-        lm_model_plan_make(&plan, &o, &(lm_model_use){1, 1}, LM_FP32, 2);
+        lm_model_plan_make(&plan, &o, &(lm_model_use){.batch = 1, .windows = 1}, LM_FP32, 2);
         double all = 4.0 * (double)plan.weights + (double)plan.activations + (double)plan.scratch;
         print_message("context 8192, recompute %s: activations %.2f GB, all %.2f GB\n",
                       lm_recompute_name(o.recompute), (double)plan.activations / 1e9, all / 1e9);
@@ -272,25 +272,30 @@ static void test_absurd_sizes_overflow(void **state) {
     layers_open(&compute, &k, 1, 1, 0);
     lm_model_options o = transformer_gpt2_124m();
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
-    lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, &(lm_model_use){.batch = 4, .windows = 4}, LM_FP32, 2);
     assert_false(plan.overflow);
-    lm_model_plan_make(&plan, &o, &(lm_model_use){INT64_MAX, INT64_MAX}, LM_FP32, 2); /* batch */
+    lm_model_plan_make(&plan, &o, &(lm_model_use){.batch = INT64_MAX, .windows = INT64_MAX},
+                       LM_FP32, 2); /* batch */
     assert_true(plan.overflow);
-    lm_model_plan_make(&plan, &o, &(lm_model_use){INT64_MAX / 1024, INT64_MAX / 1024}, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o,
+                       &(lm_model_use){.batch = INT64_MAX / 1024, .windows = INT64_MAX / 1024},
+                       LM_FP32, 2);
     assert_true(plan.overflow);
-    assert_int_equal(lm_model_create(&m, &o, &(lm_model_use){INT64_MAX, INT64_MAX}, &compute, &err),
+    assert_int_equal(lm_model_create(&m, &o,
+                                     &(lm_model_use){.batch = INT64_MAX, .windows = INT64_MAX},
+                                     &compute, &err),
                      LM_ERR_USAGE);
     assert_null(m);
     int64_t *const sizes[] = {&o.d_model, &o.n_layers, &o.d_ff, &o.context_length, &o.vocab_size};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int64_t kept = *sizes[i];
         *sizes[i] = INT64_MAX / 12 * 12;
-        lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
+        lm_model_plan_make(&plan, &o, &(lm_model_use){.batch = 4, .windows = 4}, LM_FP32, 2);
         assert_true(plan.overflow);
         *sizes[i] = kept;
     }
     o.d_model = o.n_heads = o.n_kv_heads = o.d_ff = o.n_layers = INT32_MAX; /* each alone is fine */
-    lm_model_plan_make(&plan, &o, &(lm_model_use){4, 4}, LM_FP32, 2);
+    lm_model_plan_make(&plan, &o, &(lm_model_use){.batch = 4, .windows = 4}, LM_FP32, 2);
     assert_true(plan.overflow);
     layers_close(&compute);
 }
