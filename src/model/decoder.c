@@ -140,11 +140,11 @@ void lm_decoder_copy(lm_decoder *d, int64_t from, int64_t to) {
     const sequence *a = at(d, from);
     sequence *b = at(d, to);
     if (a == b) return;
-    int64_t row = cache_row(o), layer = d->how.capacity * row;
+    int64_t size = lm_model_head_size(o), each = d->how.capacity * size;
     memcpy(b->tokens, a->tokens, (size_t)a->length * sizeof *b->tokens);
-    for (int64_t i = 0; i < o->n_layers; i++)
-        memcpy(b->cache + i * layer, a->cache + i * layer,
-               (size_t)(a->length * row) * sizeof *b->cache);
+    for (int64_t i = 0; i < o->n_layers * o->n_kv_heads * 2; i++)
+        memcpy(b->cache + i * each, a->cache + i * each,
+               (size_t)(a->length * size) * sizeof *b->cache);
     b->length = a->length;
     b->document = a->document;
 }

@@ -23,7 +23,7 @@
 
 /* Generation: where a token stands. */
 typedef struct pass_place {
-    float *cache; /* of its sequence, [L, capacity, 2 K D], a row per token: keys, then values */
+    float *cache; /* of its sequence, [L, K, 2, capacity, D]: a head's keys, then its values */
     int64_t position;     /* in its sequence: how many tokens were before it */
     const int32_t *token; /* where it stands in its sequence, behind these */
 } pass_place;

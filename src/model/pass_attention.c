@@ -156,15 +156,17 @@ static lm_attention attention_of(const pass *p, int64_t layer) {
  * its cache, then attends to those that each of them sees there. */
 static void attend_cache(const pass *p, int64_t layer, const lm_attention *a, int64_t first,
                          int64_t n) {
-    int64_t width = a->kv_heads * a->head_size, row = 2 * width;
+    int64_t d = a->head_size, each = p->capacity * d; /* keys of a head, or values */
     const pass_place *place = &p->places[first];
-    float *rows = place->cache + layer * p->capacity * row; /* [capacity, 2 K D] */
+    float *cache = place->cache + layer * a->kv_heads * 2 * each;
     const float *keys = a->k.at, *values = a->v.at, *q = a->q.at;
     float *out = a->out.at;
-    for (int64_t i = 0; i < n; i++) {
-        float *newest = rows + (place->position + i) * row;
-        memcpy(newest, keys + (first + i) * a->qkv_row, (size_t)width * sizeof *newest);
-        memcpy(newest + width, values + (first + i) * a->qkv_row, (size_t)width * sizeof *newest);
+    for (int64_t i = 0; i < n * a->kv_heads; i++) {
+        int64_t token = i / a->kv_heads, head = i % a->kv_heads;
+        int64_t from = (first + token) * a->qkv_row + head * d;
+        float *newest = cache + head * 2 * each + (place->position + token) * d;
+        memcpy(newest, keys + from, (size_t)d * sizeof *newest);
+        memcpy(newest + each, values + from, (size_t)d * sizeof *newest);
     }
     lm_attention_cached c = {.tokens = n,
                              .position = place->position,
@@ -173,9 +175,10 @@ static void attend_cache(const pass *p, int64_t layer, const lm_attention *a, in
                              .head_size = a->head_size,
                              .q = q + first * a->qkv_row,
                              .q_row = a->qkv_row,
-                             .keys = rows,
-                             .values = rows + width,
-                             .cache_row = row,
+                             .keys = cache,
+                             .values = cache + each,
+                             .cache_head = 2 * each,
+                             .cache_row = d,
                              .window = a->window,
                              .documents = a->documents ? a->documents + first : NULL,
                              .scale = a->scale,

@@ -57,8 +57,10 @@ typedef struct lm_attention_cached {
     int64_t heads, kv_heads, head_size;
     const float *q; /* [tokens, H*D], row stride q_row */
     int64_t q_row;
-    const float *keys, *values; /* [position + tokens, K*D], row stride cache_row */
-    int64_t cache_row;
+    /* [K, position + tokens, D]: a head's rows are cache_row apart, heads cache_head. Rows of one
+     * head side by side are long streams to read. */
+    const float *keys, *values;
+    int64_t cache_head, cache_row;
     int64_t window;           /* 0: none */
     const int32_t *documents; /* [tokens]: the position where its document begins; NULL: 0 */
     float scale, softcap;     /* as above */

@@ -54,7 +54,7 @@ typedef struct strip {
 static void attend(const job *j, const strip *t, const scratch *w) {
     const lm_attention_cached *a = j->a;
     const lm_kernels *k = j->compute->kernels;
-    int64_t d = a->head_size, row = a->cache_row, at = t->from * row + t->kv * d;
+    int64_t d = a->head_size, row = a->cache_row, at = t->kv * a->cache_head + t->from * row;
     int64_t keys = t->common + (t->grow ? t->rows - 1 : 0), seen = t->grow ? t->common : keys;
     const float *values = a->values + at;
     float scale = a->scale;

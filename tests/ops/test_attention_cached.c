@@ -26,7 +26,7 @@ static int64_t first_seen(const shape *s, int64_t at) {
 /* One row of the definition: want [D]. */
 static void define(const shape *s, const lm_attention_cached *a, int64_t t, int64_t h,
                    double *want) {
-    int64_t at = h / (s->heads / s->kv_heads) * s->d, last = s->position + t;
+    int64_t at = h / (s->heads / s->kv_heads) * a->cache_head, last = s->position + t;
     double sum = 0;
     for (int64_t i = 0; i < s->d; i++) want[i] = 0;
     for (int64_t u = first_seen(s, last); u <= last; u++) {
@@ -44,8 +44,8 @@ static void define(const shape *s, const lm_attention_cached *a, int64_t t, int6
 }
 
 static void check(shape s) {
-    int64_t length = s.position + s.tokens, row = s.kv_heads * s.d + 5, wide = s.heads * s.d + 3;
-    int64_t count = (length - 1) * row + s.kv_heads * s.d;
+    int64_t length = s.position + s.tokens, row = s.d + 5, wide = s.heads * s.d + 3;
+    int64_t count = ((s.kv_heads - 1) * (length + 2) + length - 1) * row + s.d;
     float *first = NULL;
     int32_t *documents = layers_ints(s.tokens);
     for (int64_t t = 0; t < s.tokens && s.document > 0; t++)
@@ -59,6 +59,7 @@ static void check(shape s) {
                              .q_row = wide,
                              .keys = layers_random(count, 2, -1, 1),
                              .values = layers_random(count, 3, -1, 1),
+                             .cache_head = (length + 2) * row,
                              .cache_row = row,
                              .window = s.window,
                              .documents = s.document > 0 ? documents : NULL,
