@@ -23,8 +23,8 @@
 
 /* Generation: where a token stands. */
 typedef struct pass_place {
-    float *cache; /* of its sequence, [L, K, 2, capacity, D]: a head's keys, then its values */
-    int64_t position;     /* in its sequence: how many tokens were before it */
+    float *cache;     /* of its sequence, [L, K, 2, capacity, D]: a head's keys, then its values */
+    int64_t position; /* in its sequence: how many tokens were before it */
     const int32_t *token; /* where it stands in its sequence, behind these */
 } pass_place;
 
