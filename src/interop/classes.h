@@ -34,7 +34,7 @@ const char *lm_interop_format_title(int format); /* "Hugging Face": for people *
 /* One option of a model, of the keys of the config's section model that have an effect. */
 typedef struct lm_interop_option {
     const char *name; /* "window" */
-    char value[40];   /* "128", "rmsnorm", "true": as the config prints it, without quotes */
+    char value[400];  /* "128", "rmsnorm", "true": as the config prints it, without quotes */
     char off[40];     /* the value with which the model is as it was before it had this option */
     const char *depends[2]; /* options without whose values it has no effect; NULL: none */
 } lm_interop_option;
