@@ -119,6 +119,27 @@ averages() {
 }
 scenario averages
 
+# What no row above has.
+together() {
+    given config
+    local settings=(--config a.json --quiet --set train.lanes=4 --set log.digest_every=2 "${@:2}")
+    "$lmtrain" "${settings[@]}" --set run.dir=one
+    check "$1: 3 processes with different instruction sets, and 2 to step 9 and 3 from there, as one" \
+        eval 'MIXED=1 ranks 3 "${settings[@]}" && same one run && rm -rf run &&
+            ranks 2 "${settings[@]}" --until 9 && ranks 3 "${settings[@]}" --resume && same one run'
+}
+scenario together "schedule_free, the noise scale and targets" --set optimizer.name=schedule_free \
+    --set schedule.name=constant --set train.noise_scale=true --set 'eval.targets=[5,4,3]'
+# Tables are updated by one process; a run of several is refused before it writes.
+tables() {
+    given config
+    check "a model with n-gram tables in several processes is one error" \
+        exits_saying 2 "model.ngram_tables" ranks 2 --config a.json --set train.lanes=2 \
+        --set 'model.ngram_tables=[{"order":2}]'
+    check "and nothing is written" test ! -e run
+}
+scenario tables
+
 # One of the two ends with this error, and the launcher ends the other.
 strangers() {
     # shellcheck disable=SC2016
