@@ -183,6 +183,16 @@ refusals() {
         "$lmtrain" export run --to hf --output hf --dtype q8_0
     check "a second tokenizer is refused" exits_saying 2 "has the tokenizer of its tokens in it" \
         "$lmtrain" export run --to hf --output hf --tokenizer bytes
+    rm -r run
+    "$lmtrain" --config a.json --quiet --set train.steps=2 \
+        --set 'model.ngram_tables=[{"order":2},{"order":3,"rows":512}]'
+    check "tables of n-grams are refused, however many" \
+        exits_saying 2 "model.ngram_tables is [" "$lmtrain" export run --to gguf --output m.gguf
+    rm -r run
+    "$lmtrain" --config a.json --quiet --set train.steps=2 --set model.zero_head=true \
+        --set model.tie_embeddings=false --set model.embedding_std=0.5
+    check "how a model began does not matter" exits 0 \
+        "$lmtrain" export run --to gguf --output m.gguf
 }
 scenario refusals
 
