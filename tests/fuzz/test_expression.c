@@ -23,8 +23,7 @@ static void test_mutations(void **state) {
                       .pieces = pieces,
                       .n_pieces = sizeof pieces / sizeof *pieces,
                       .target = LLVMFuzzerTestOneInput};
-    for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++)
-        lm_mutations_run(&m, seeds[s], strlen(seeds[s]));
+    lm_mutations_run_texts(&m, seeds, sizeof seeds / sizeof *seeds);
 }
 
 int main(void) {

@@ -62,6 +62,10 @@ void lm_mutations_run(lm_mutations *m, const void *seed, size_t seed_size) {
     free(data);
 }
 
+void lm_mutations_run_texts(lm_mutations *m, const char *const *seeds, size_t n) {
+    for (size_t i = 0; i < n; i++) lm_mutations_run(m, seeds[i], strlen(seeds[i]));
+}
+
 void lm_mutations_run_file(lm_mutations *m, const char *path) {
     uint8_t *seed = malloc(m->room);
     assert_non_null(seed);

@@ -3,7 +3,7 @@
  *     static lm_mutations m = {.draws = {.seed = 21}, .rounds = 4000, .most = 4, .room = 600,
  *                              .pieces = pieces, .n_pieces = sizeof pieces / sizeof *pieces,
  *                              .target = LLVMFuzzerTestOneInput};
- *     lm_mutations_run(&m, seed, strlen(seed));
+ *     lm_mutations_run_texts(&m, seeds, sizeof seeds / sizeof *seeds);
  *
  * Texts lose bytes and get pieces; files (no pieces) lose bytes, have them twice, and get numbers
  * where sizes and types are. */
@@ -27,6 +27,8 @@ typedef struct lm_mutations {
 } lm_mutations;
 
 void lm_mutations_run(lm_mutations *m, const void *seed, size_t size);
+/* Each of n seeds in turn. */
+void lm_mutations_run_texts(lm_mutations *m, const char *const *seeds, size_t n);
 /* The seed is a file of at most room bytes. */
 void lm_mutations_run_file(lm_mutations *m, const char *path);
 
