@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
 #include "dist/exchange.h"
+#include "dist/traffic.h"
 #include "machine/limits.h"
 #include "saved/exports.h"
 #include "train/groups.h"
@@ -306,6 +307,25 @@ static void put_batch(lm_text *out, const lm_setup *s) {
                 o->micro_batch == 0 ? ", as the memory and the speed suggest" : "");
 }
 
+/* How several processes share the lanes, and what they send. */
+static void put_ranks(lm_text *out, const lm_setup *s) {
+    const int64_t lanes = s->config->train.lanes;
+    const int64_t elements = (int64_t)(s->plan.model.weights / sizeof(float));
+    const lm_traffic t = lm_traffic_of(lm_comm_size(s->comm), lanes, elements);
+    char a[32], b[32];
+    if (!s->comm) return;
+    lm_text_say(out, "ranks     %d processes, each with ", lm_comm_size(s->comm));
+    if (t.fewest_lanes < t.most_lanes) lm_text_say(out, "%" PRId64 " or ", t.fewest_lanes);
+    lm_text_say(out, "%" PRId64 " of %" PRId64 " lanes", t.most_lanes, lanes);
+    if (t.fewest_lanes < t.most_lanes)
+        lm_text_say(out, ": the busiest takes %.3g%% longer than with equal shares",
+                    100 * (t.imbalance - 1));
+    lm_text_say(out, "\n          in a step each sends %s%s of gradients",
+                t.subtrees > 1 ? "up to " : "", lm_text_bytes(a, sizeof a, t.gradients_out));
+    if (t.subtrees > 1) lm_text_say(out, " (sums of up to %d subtrees)", t.subtrees);
+    lm_text_say(out, " and %s of weights\n", lm_text_bytes(b, sizeof b, t.weights_out));
+}
+
 /* What is not used of the data, and warnings. */
 static void put_warnings(lm_text *out, const lm_setup *s) {
     lm_text lines = {0};
@@ -347,6 +367,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     if (s->train.count == 1) lm_text_printf(out, ", %.3g epochs", epochs_of(s, 0));
     lm_text_printf(out, "\n");
     put_batch(out, s);
+    put_ranks(out, s);
     lm_groups_print(c, out);
     lm_text_say(out, "work      %sFLOP per token, %sFLOP in all\n",
                 lm_text_count(a, sizeof a, p->model.flops_per_token),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dist/lanes.h"
+#include "dist/traffic.h"
 #include "tests/support/layers.h"
 
 enum { LENGTH = 66001, MOST_LOG = 4 }; /* more than one task, and not a multiple of anything */
@@ -114,12 +115,41 @@ static void test_numbers_of_lanes(void **state) {
     assert_int_equal(lm_lanes_buffers(LM_LANES_MOST), LM_LANES_LOG_MOST + 1);
 }
 
+/* Every subtree of a rank goes, in slices, to all others: counted one by one. */
+static void test_traffic(void **state) {
+    (void)state;
+    for (int64_t lanes = 1; lanes <= 32; lanes *= 2)
+        for (int ranks = 1; ranks <= lanes; ranks++) {
+            const int64_t n = 1000 * ranks;
+            const lm_traffic t = lm_traffic_of(ranks, lanes, n);
+            lm_lanes_tree trees[LM_LANES_TREES_MOST];
+            double out = 0, in = 0;
+            for (int me = 0; me < ranks; me++) {
+                double sent = 0, got = 0;
+                for (int r = 0; r < ranks; r++) {
+                    if (r == me) continue;
+                    sent += 4000.0 * lm_lanes_trees(lm_lanes_of_rank(lanes, ranks, me), trees);
+                    got += 4000.0 * lm_lanes_trees(lm_lanes_of_rank(lanes, ranks, r), trees);
+                }
+                out = sent > out ? sent : out;
+                in = got > in ? got : in;
+            }
+            assert_true(t.gradients_out == out && t.gradients_in == in);
+            assert_true(t.weights_out == 4000.0 * (ranks - 1) && t.weights_in == t.weights_out);
+            if (lanes % ranks == 0) assert_true(t.subtrees == 1 || ranks == 1);
+            if (lanes == 8) assert_in_range(t.subtrees, 1, 2);
+        }
+    assert_true(lm_traffic_of(3, 8, 30).imbalance == 1.125);
+    assert_true(lm_traffic_of(4, 8, 30).imbalance == 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_lanes_are_the_balanced_tree),
         cmocka_unit_test(test_owners_of_runs),
         cmocka_unit_test(test_lanes_of_ranks),
         cmocka_unit_test(test_numbers_of_lanes),
+        cmocka_unit_test(test_traffic),
     };
     return cmocka_run_group_tests_name("lanes", tests, layers_open_group, layers_close_group);
 }

@@ -164,6 +164,8 @@ errors() {
     rm -rf run
     check "a plan names what is sent" exits_saying 0 "exchange" ranks 2 --config a.json --set train.lanes=4 --dry-run
     check "a plan is said once" test "$(grep -c '^memory' out)" -eq 1
+    check "with 8 lanes in 3 processes it says their subtrees and imbalance" eval 'exits_saying 0 "2 or 3 of 8 lanes: the busiest takes 12.5% longer" \
+        ranks 3 --config a.json --set train.lanes=8 --dry-run && says "gradients (sums of up to 2 subtrees) and"'
 }
 scenario errors
 

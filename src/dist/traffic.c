@@ -1,0 +1,27 @@
+#include "dist/traffic.h"
+
+#include "dist/lanes.h"
+
+static int count_trees(int ranks, int64_t lanes, int rank) {
+    lm_lanes_tree trees[LM_LANES_TREES_MOST];
+    return lm_lanes_trees(lm_lanes_of_rank(lanes, ranks, rank), trees);
+}
+
+lm_traffic lm_traffic_of(int ranks, int64_t lanes, int64_t elements) {
+    const double bytes = 4.0 * (double)elements, slice = bytes / ranks, others = bytes - slice;
+    lm_traffic t = {.weights_out = others, .weights_in = others, .fewest_lanes = lanes};
+    int all = 0, fewest = LM_LANES_TREES_MOST;
+    for (int r = 0; r < ranks; r++) {
+        const int64_t count = lm_lanes_of_rank(lanes, ranks, r).count;
+        const int n = count_trees(ranks, lanes, r);
+        all += n;
+        if (n > t.subtrees) t.subtrees = n;
+        if (n < fewest) fewest = n;
+        t.fewest_lanes = lm_min(t.fewest_lanes, count);
+        t.most_lanes = lm_max(t.most_lanes, count);
+    }
+    t.gradients_out = t.subtrees * others;
+    t.gradients_in = (all - fewest) * slice;
+    t.imbalance = (double)t.most_lanes * ranks / (double)lanes;
+    return t;
+}
