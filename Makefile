@@ -49,12 +49,12 @@ ifneq ($(filter-out $(NO_PACKAGES),$(GOALS)),)
       INSTALL := no
     endif
     ifneq ($(INSTALL),no)
-      $(shell sh .ci/packages.sh install $(PURPOSES) >&2)
+      $(shell $(SHELL) .ci/packages.sh install $(PURPOSES) >&2)
       MISSING := $(missing)
     endif
   endif
   ifneq ($(MISSING),)
-    $(error missing: $(MISSING). Install them with: $(shell sh .ci/packages.sh line $(PURPOSES)))
+    $(error missing: $(MISSING). Install them with: $(shell $(SHELL) .ci/packages.sh line $(PURPOSES)))
   endif
   # Looked for here, since they may have been installed just now.
   ifeq ($(ZSTD),auto)

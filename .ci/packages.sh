@@ -4,6 +4,7 @@
 # Purposes: build (the binary), mpi (make MPI=1), test (make test), check (make check), ci (what .ci/run uses
 # beside those).
 set -eu
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # this script works where PATH names nothing
 
 # One row per purpose and package manager. "-": nothing more, or not known to that manager; tests that need
 # it are then skipped by name. pkgconfig(...) names what a package provides, whatever it is called.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "comm/comm.h"
+#include "comm/launch.h"
 #include "text/compressed.h"
 #include "tokenizer/normal_form.h"
 #include "tokenizer/pattern.h"
@@ -99,6 +100,17 @@ const lm_command *lm_command_find(const char *name, lm_error *err) {
     return NULL;
 }
 
+/* A command for one process was started several times. The first copy says so for all. */
+static lm_status refuse_copies(const lm_command *c, const lm_launch *l, lm_error *err) {
+    if (l->rank > 0) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s works in one process, and %s has started %d copies of it: start it"
+                        " without %s (copies that are to work each for itself: %s ... env -u %s"
+                        " lmtrain %s ...)",
+                        c->name, l->launcher, l->size, l->launcher, l->launcher, l->variable,
+                        c->name);
+}
+
 static lm_status run(const lm_command *command, int argc, const char *const *argv, lm_error *err) {
     const lm_option *everywhere = lm_options_everywhere;
     if (lm_options_ask_for(command, argc, argv, &everywhere[LM_EVERYWHERE_VERSION]))
@@ -110,6 +122,8 @@ static lm_status run(const lm_command *command, int argc, const char *const *arg
         lm_text_free(&t);
         return status;
     }
+    const lm_launch launch = lm_launch_read();
+    if (launch.size > 1 && !command->shared) return refuse_copies(command, &launch, err);
     void *request = calloc(1, command->size);
     if (!request) return lm_error_no_memory(err, NULL);
     lm_status status = lm_options_parse(command, argc, argv, request, err);

@@ -104,6 +104,7 @@ typedef struct lm_command {
     lm_arguments arguments;
     size_t size; /* of the struct that options and arguments are stored in */
     lm_status (*run)(const void *request, lm_error *err); /* of that struct */
+    bool shared; /* copies of it that a launcher starts (comm/launch.h) work together */
 } lm_command;
 
 typedef struct lm_exit_code {

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/message.h"
 #include "cli/commands.h"
@@ -149,13 +150,16 @@ static void write_page(const lm_sweep *s) {
     free(file);
 }
 
-static lm_status work(lm_sweep *s, const request *r, lm_error *err) {
-    lm_worker_options o = {
-        .parallel = (int)r->parallel, .threads = (int)r->threads, .quiet = r->quiet};
+static lm_status work(lm_sweep *s, const request *r, const lm_launch *launch, lm_error *err) {
+    lm_worker_options o = {.parallel = (int)r->parallel,
+                           .threads = (int)r->threads,
+                           .quiet = r->quiet || launch->rank > 0,
+                           .launch = *launch};
     lm_error aside;
     lm_status status = lm_sweep_begin(s, err);
     if (status == LM_OK) {
         status = lm_worker_run(s, &o, err);
+        if (launch->rank > 0) return status;
         if (status == LM_OK || (status == LM_ERR_RUNTIME && lm_view_sweep_is(s->options.dir))) {
             write_page(s);
             (void)print_results(s, &aside);
@@ -164,24 +168,37 @@ static lm_status work(lm_sweep *s, const request *r, lm_error *err) {
     return status;
 }
 
+static lm_status do_one(lm_sweep *s, const request *r, lm_error *err) {
+    if (r->trial >= 0) return run_trial(s, r, err);
+    if (r->emit >= 0) return emit(s, r, err);
+    return print_trials(s, err);
+}
+
+/* ---- copies that a launcher has started -------------------------------------------------------*/
+
+/* What ends one copy mostly ends the first one too, which then says it for all, and whose exit code
+ * makes launchers end the others meanwhile. */
+static lm_status leave_to_first(const lm_launch *l, lm_status status, lm_error *err) {
+    const struct timespec pause = {.tv_sec = 3};
+    if (status == LM_ERR_INTERRUPTED) err->message[0] = '\0';
+    if (status == LM_OK || status == LM_ERR_INTERRUPTED) return status;
+    nanosleep(&pause, NULL);
+    return lm_error_prefix(err, "copy %d of %d", l->rank, l->size);
+}
+
 static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
+    const lm_launch launch = lm_launch_read();
+    const bool works =
+        r->trial < 0 && r->emit < 0 && !r->dry_run && !r->print_schema && !r->print_reference;
     lm_sweep s = {0};
+    if (!works && launch.rank > 0) return LM_OK;
     if (r->print_schema || r->print_reference) return print_static(r, err);
+    lm_launch_forget(); /* the trials are no copies of each other */
     lm_status status = open_sweep(&s, r, err);
-    if (status != LM_OK) goto out;
-    if (r->trial >= 0) {
-        status = run_trial(&s, r, err);
-    } else if (r->emit >= 0) {
-        status = emit(&s, r, err);
-    } else if (r->dry_run) {
-        status = print_trials(&s, err);
-    } else {
-        status = work(&s, r, err);
-    }
-out:
+    if (status == LM_OK) status = works ? work(&s, r, &launch, err) : do_one(&s, r, err);
     lm_sweep_close(&s);
-    return status;
+    return launch.rank > 0 ? leave_to_first(&launch, status, err) : status;
 }
 
 const lm_command lm_command_sweep = {
@@ -195,4 +212,5 @@ const lm_command lm_command_sweep = {
     .options = options,
     .size = sizeof(request),
     .run = run,
+    .shared = true,
 };

@@ -186,4 +186,5 @@ const lm_command lm_command_train = {
     .options = options,
     .size = sizeof(request),
     .run = run,
+    .shared = true,
 };

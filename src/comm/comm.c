@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "comm/launch.h"
 #include "comm/parts.h"
 
 int lm_comm_rank(const lm_comm *c) {
@@ -41,19 +42,9 @@ void lm_comm_set_timeout(lm_comm *c, double seconds) {
 }
 
 int lm_comm_strangers(const char **launcher) {
-    static const struct {
-        const char *variable, *launcher;
-    } signs[] = {{"OMPI_COMM_WORLD_SIZE", "mpirun"},
-                 {"PMI_SIZE", "mpirun"},
-                 {"MV2_COMM_WORLD_SIZE", "mpirun"},
-                 {"SLURM_STEP_NUM_TASKS", "srun"}};
-    for (size_t i = 0; !lm_comm_met() && i < sizeof signs / sizeof *signs; i++) {
-        const char *value = getenv(signs[i].variable);
-        long n = value ? strtol(value, NULL, 10) : 0;
-        *launcher = signs[i].launcher;
-        if (n > 1 && n < 1000000) return (int)n;
-    }
-    return 0;
+    lm_launch l = lm_launch_read();
+    *launcher = l.launcher;
+    return lm_comm_met() || l.size == 1 ? 0 : l.size;
 }
 
 /* ---- all together -----------------------------------------------------------------------------*/

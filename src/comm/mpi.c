@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "comm/launch.h"
 #include "comm/parts.h"
 
 /* Longer data goes as several messages: MPI counts in int. */
@@ -38,17 +39,6 @@ const char *lm_comm_library(char *text, size_t size) {
 
 /* ---- beginning and end ------------------------------------------------------------------------*/
 
-/* Was this process started by a launcher that knows MPI? Without one, MPI is not even begun: that
- * would take a third of a second. */
-static bool is_launched(void) {
-    static const char *const names[] = {
-        "OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "PMI_FD",
-        "MV2_COMM_WORLD_SIZE"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (getenv(names[i])) return true;
-    return false;
-}
-
 static lm_comm_card make_card(void) {
     lm_comm_card card = {0};
     cpu_set_t cpus;
@@ -61,7 +51,8 @@ lm_status lm_comm_open(lm_comm **comm, lm_error *err) {
     int level = 0, size = 1, rank = 0;
     lm_comm_card card = make_card();
     *comm = NULL;
-    if (!is_launched()) return LM_OK;
+    /* Alone, MPI is not even begun: that would take a third of a second. */
+    if (!lm_launch_by_mpi()) return LM_OK;
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS)
         return lm_error_set(err, LM_ERR_RUNTIME, "MPI cannot be initialised");
     initialised = true;

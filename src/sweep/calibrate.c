@@ -226,9 +226,26 @@ static lm_status calibrate(lm_worker *w, int cpus, lm_error *err) {
     return LM_OK;
 }
 
+/* This worker's share of the CPUs that it may use: copies which a launcher has started on this
+ * machine may have the same ones. They are known when all of them have opened their files; one that
+ * does not come soon is taken to share them. */
+static int share_of_cpus(lm_worker *w) {
+    const double most = 5, began = lm_clock_seconds();
+    const int copies = w->launch.neighbours, cpus = lm_cpu_usable();
+    if (copies <= 1 || cpus == 1) return cpus;
+    lm_worker_counts n = lm_worker_count(&w->file, w->sweep);
+    while (n.here < copies && lm_clock_seconds() < began + most && lm_stop_pending() == 0) {
+        struct timespec t = {.tv_nsec = 5000000};
+        nanosleep(&t, NULL);
+        n = lm_worker_count(&w->file, w->sweep);
+    }
+    int sharers = n.sharers + (int)lm_max(copies - n.here, 0);
+    return (int)lm_max(cpus / sharers, 1);
+}
+
 lm_status lm_worker_choose(lm_worker *w, const lm_worker_options *o, lm_error *err) {
     const lm_sweep_options *file = &w->sweep->options;
-    int cpus = lm_cpu_usable(), parallel = o->parallel, threads = o->threads;
+    int cpus = share_of_cpus(w), parallel = o->parallel, threads = o->threads;
     if (parallel == 0 && threads == 0) {
         parallel = (int)file->parallel;
         threads = (int)file->threads;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,11 +69,16 @@ lm_status lm_worker_beat(lm_worker_file *w, lm_error *err) {
                         w->path);
 }
 
-void lm_worker_close(lm_worker_file *w) {
+void lm_worker_leave(lm_worker_file *w) {
     if (w->path && w->fd >= 0) {
         unlink(w->path);
         close(w->fd);
     }
+    w->fd = -1;
+}
+
+void lm_worker_close(lm_worker_file *w) {
+    lm_worker_leave(w);
     free(w->path);
     free(w->claims);
     *w = (lm_worker_file){.fd = -1};
@@ -135,24 +141,35 @@ static bool lives(lm_worker_file *w, const other *o) {
     return alive;
 }
 
-int lm_worker_count(const lm_worker_file *w, const lm_sweep *s) {
+/* May the process use exactly the CPUs that this one may use? */
+static bool shares_cpus(long pid) {
+    cpu_set_t own, theirs;
+    return sched_getaffinity(0, sizeof own, &own) == 0 &&
+           sched_getaffinity((pid_t)pid, sizeof theirs, &theirs) == 0 && CPU_EQUAL(&own, &theirs);
+}
+
+lm_worker_counts lm_worker_count(const lm_worker_file *w, const lm_sweep *s) {
     lm_file_list list;
     lm_error none;
-    int count = 0;
+    lm_worker_counts n = {0};
     char *directory = lm_sweep_path(s, "workers");
     if (directory && lm_file_list_directory(&list, directory, &none) == LM_OK) {
         for (size_t i = 0; i < list.count; i++) {
             other o;
             lm_worker_file self = *w;
             char *path = lm_file_join(directory, list.names[i]);
-            if (path && strncmp(list.names[i], "cpu-", 4) != 0 && read_other(path, &o))
-                count += lives(&self, &o);
+            bool read = path && strncmp(list.names[i], "cpu-", 4) != 0 && read_other(path, &o);
             free(path);
+            if (!read || !lives(&self, &o)) continue;
+            bool here = *w->boot && strcmp(o.boot, w->boot) == 0;
+            n.all++;
+            n.here += here;
+            n.sharers += here && shares_cpus(o.pid);
         }
         lm_file_list_free(&list);
     }
     free(directory);
-    return count;
+    return n;
 }
 
 /* ---- claims -----------------------------------------------------------------------------------*/

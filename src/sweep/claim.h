@@ -32,7 +32,9 @@ lm_status lm_worker_open(lm_worker_file *w, const lm_sweep *s, lm_error *err);
 /* Sets the heartbeat, when it is time. LM_ERR_RUNTIME: the file is gone; others took this worker
  * for dead (it was stopped for long), and its trials are theirs. */
 lm_status lm_worker_beat(lm_worker_file *w, lm_error *err);
-/* Gives up all claims. */
+/* Gives up all claims; of w, lm_worker_count alone may still be asked. */
+void lm_worker_leave(lm_worker_file *w);
+/* Leaves, and frees. */
 void lm_worker_close(lm_worker_file *w); /* zero-initialised or twice is fine */
 
 typedef enum lm_claimed {
@@ -43,8 +45,12 @@ typedef enum lm_claimed {
 /* Whose is the task now? j: as far as the journals have been read. */
 lm_status lm_claim(lm_worker_file *w, const lm_journals *j, int64_t trial, int rung,
                    lm_claimed *whose, lm_error *err);
-/* How many workers of the sweep live, this one included. */
-int lm_worker_count(const lm_worker_file *w, const lm_sweep *s);
+/* Workers of the sweep that live, this one included unless it has left. */
+typedef struct lm_worker_counts {
+    int all, here; /* here: on this machine */
+    int sharers;   /* of these, those that may use exactly the CPUs that this process may use */
+} lm_worker_counts;
+lm_worker_counts lm_worker_count(const lm_worker_file *w, const lm_sweep *s);
 
 /* A CPU of this machine that no other worker of the sweep has; it is this process's until it ends.
  * false: another worker has it, or that cannot be told. *fd: close it to give the CPU back. */

@@ -177,6 +177,15 @@ static lm_status interrupted(const lm_worker *w, lm_error *err) {
     return LM_ERR_INTERRUPTED;
 }
 
+/* Of copies that were started together: until the others have left, too. */
+static void wait_for_others(lm_worker *w) {
+    const double most = 60, began = lm_clock_seconds();
+    lm_worker_leave(&w->file);
+    while (w->launch.size > 1 && lm_worker_count(&w->file, w->sweep).all > 0 &&
+           lm_clock_seconds() < began + most)
+        wait_a_while(WAIT_SECONDS);
+}
+
 static lm_status count_failed(const lm_worker *w, lm_error *err) {
     int64_t failed = 0;
     for (int64_t i = 0; i < w->journals.n_trials * w->journals.rungs; i++)
@@ -220,6 +229,7 @@ static void close_worker(lm_worker *w) {
 
 lm_status lm_worker_run(lm_sweep *s, const lm_worker_options *o, lm_error *err) {
     lm_worker w = {.sweep = s, .journal = -1, .quiet = o->quiet, .file = {.fd = -1}};
+    w.launch = o->launch;
     sigset_t child, before;
     w.started = w.written = lm_clock_seconds();
     w.live = !o->quiet && isatty(STDERR_FILENO) == 1;
@@ -243,7 +253,8 @@ lm_status lm_worker_run(lm_sweep *s, const lm_worker_options *o, lm_error *err) 
         lm_error aside;
         (void)lm_journals_read(&w.journals, s, &aside);
         write_leaderboard(&w, true, err, &status);
-        if (status == LM_OK) status = count_failed(&w, err);
+        if (status == LM_OK && w.launch.rank == 0) status = count_failed(&w, err);
+        if (status == LM_ERR_INTERRUPTED) wait_for_others(&w);
     }
     close_worker(&w);
     lm_stop_restore();

@@ -4,6 +4,7 @@
 #ifndef LM_SWEEP_WORKER_H
 #define LM_SWEEP_WORKER_H
 
+#include "comm/launch.h"
 #include "sweep/claim.h"
 #include "sweep/plan.h"
 
@@ -28,6 +29,7 @@ typedef struct lm_worker {
     int parallel, threads;
     int *cpus, *cpu_locks; /* [n_cpus]: pinned to; parallel * threads of them, or none */
     int n_cpus;
+    lm_launch launch;       /* the copies that it was started with: workers too */
     bool quiet, live;       /* live: a table on a terminal */
     int shown;              /* lines of it that stand on the terminal */
     double started, showed; /* lm_clock_seconds() */
@@ -43,9 +45,13 @@ typedef struct lm_worker {
 typedef struct lm_worker_options {
     int parallel, threads; /* 0: the sweep file's, or measured */
     bool quiet;
+    lm_launch launch;
 } lm_worker_options;
 
-/* Runs the sweep, in s->options.dir, to its end. LM_ERR_USAGE: a trial's config or data is wrong,
+/* Runs the sweep, in s->options.dir, to its end. Copies that a launcher started together are
+ * workers that share their machine's CPUs; all but the first leave it to that one to say that
+ * trials failed, and one that was stopped waits for the others, since launchers kill the others
+ * when one ends with an exit code. LM_ERR_USAGE: a trial's config or data is wrong,
  * its values are named. LM_ERR_INTERRUPTED after a signal, when the trials have saved.
  * LM_ERR_RUNTIME when some trials failed, at the end. */
 lm_status lm_worker_run(lm_sweep *s, const lm_worker_options *o, lm_error *err);

@@ -83,10 +83,12 @@ static bool holds_run(const lm_run_dir *r) {
            lm_file_exists(r->summary) || holds_anything(r->checkpoints);
 }
 
-/* A directory that holds a run is refused, unless that run is to be resumed. */
+/* A directory that holds a run is refused, unless that run is to be resumed. Where a process trains
+ * in it now, that is the better reason, since it may be a copy of this one. */
 static lm_status check_unused(lm_run_dir *r, bool resume, lm_error *err) {
     r->used = holds_run(r);
     if (resume || !r->used) return LM_OK;
+    if (!r->locked && lm_run_dir_in_use(r->path, 0)) return is_locked(r, err);
     return lm_error_set(err, LM_ERR_USAGE,
                         "%s: this run directory holds a run already: add --resume to go on with it,"
                         " or choose another (--set run.dir=...)",

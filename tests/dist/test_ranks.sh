@@ -162,6 +162,12 @@ errors() {
         exec "$LMTRAIN_MPI" --config a.json --set train.lanes=2 "$@"' sh
     check "copies that do not know of each other say why the run directory is in use" strangers
     rm -rf run
+    "$lmtrain" --config a.json --quiet --set train.steps=100000 &
+    until_true test -s run/metrics.jsonl
+    check "so does a copy that is started late" env OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 bash -c \
+        '"$LMTRAIN" --config a.json --quiet 2>&1 | grep "mpirun has started 2 copies"'
+    kill $! && wait $!
+    rm -rf run
     check "a plan names what is sent" exits_saying 0 "exchange" ranks 2 --config a.json --set train.lanes=4 --dry-run
     check "a plan is said once" test "$(grep -c '^memory' out)" -eq 1
     check "with 8 lanes in 3 processes it says their subtrees and imbalance" eval 'exits_saying 0 "2 or 3 of 8 lanes: the busiest takes 12.5% longer" \
@@ -207,3 +213,29 @@ kills() {
     check "a run whose processes were killed ends in the bits of one whose were not" same "$one" run
 }
 scenario kills
+
+# A sweep in several processes has a worker in each; other commands are one process's.
+sweeps() {
+    given corpus
+    sed 's/PLACE/one/' >one.json <<'JSON'
+{"sweep": {"dir": "PLACE", "points": 6, "seeds": 1, "halving": 2},
+ "base": {"model": {"d_model": 32, "n_layers": 1, "n_heads": 2, "context_length": 16},
+          "data": {"train": "train.bin", "val": "val.bin"}, "train": {"steps": 16, "batch": 4},
+          "eval": {"every": 2, "tokens": 200}, "checkpoint": {"every": 0}},
+ "space": {"optimizer.lr": {"log_uniform": [1e-4, 3e-2]}, "model.d_ff": [32, 64]}}
+JSON
+    sed 's/"one"/"several"/' one.json >several.json
+    "$lmtrain" sweep --config one.json --parallel 1 --threads 1 >one.out 2>&1
+    ranks 3 sweep --config several.json --parallel 1 --threads 1 >out 2>&1
+    check "a sweep in 3 processes ends well" test $? -eq 0
+    check "a worker in each of them" test "$(ls several/journals | wc -l)" -eq 3
+    check "its results are those of one worker" cmp <(cut -d, -f1-12,14- one/leaderboard.csv) <(cut -d, -f1-12,14- several/leaderboard.csv)
+    check "one process prints the table" test "$(grep -c 'leaderboard.csv has all trials' out)" -eq 1
+    check "and the progress" test "$(grep -c 'at once' out)" -eq 1
+    sed 's/"points": 6/"points": -1/' one.json >wrong.json
+    check "a mistake is said once" exits_saying 2 "sweep.points" ranks 2 sweep --config wrong.json
+    check "that is one line" test "$(grep -c 'lmtrain: ' out)" -eq 1
+    check "a command of one process names the launcher" exits_saying 2 "mpirun has started 2 copies" ranks 2 eval run
+    check "also that is said once" test "$(grep -c 'lmtrain: ' out)" -eq 1
+}
+scenario sweeps

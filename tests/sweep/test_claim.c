@@ -77,7 +77,15 @@ static void test_here(void **state) {
     assert_int_equal(claim(&a, &s, 1), LM_CLAIM_MINE);
     assert_int_equal(claim(&b, &s, 1), LM_CLAIM_OTHERS);
     assert_int_equal(claim(&b, &s, 2), LM_CLAIM_MINE);
-    assert_int_equal(lm_worker_count(&a.file, &s), 2);
+    write_file(&s, "workers/far-1-1", "far-1-1 other-boot 1\n", 0);
+    lm_worker_counts n = lm_worker_count(&a.file, &s);
+    assert_int_equal(n.all, 3);
+    assert_int_equal(n.here, 2);
+    assert_int_equal(n.sharers, 2);
+    lm_worker_leave(&a.file);
+    n = lm_worker_count(&a.file, &s);
+    assert_int_equal(n.all, 2);
+    assert_int_equal(n.sharers, 1);
     end(&a);
     assert_int_equal(claim(&b, &s, 1), LM_CLAIM_TAKEN_OVER);
     end(&b);
