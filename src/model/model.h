@@ -111,6 +111,7 @@ typedef struct lm_model_options {
     bool norm_bias;      /* the same, of LayerNorm alone */
     bool tie_embeddings;
     lm_ngram_tables ngram_tables; /* added to the embedding, before its norm */
+    bool x0_residual;             /* layers read a mean of x and of the embedding, learned each */
     int64_t window;           /* tokens that one attends to, itself included; 0: all before it */
     double attention_softcap; /* attention scores stay between -this and this; 0: no limit */
     double logit_softcap;     /* the same for the logits */

@@ -1,12 +1,15 @@
 /* The parameters, one row each, in the order of the flat arrays and of checkpoints; and the
- * conditions under which rows exist. */
+ * conditions under which rows exist.
+ *
+ * Rows that begin as nothing (scopes LAYER_ASIDE and TABLES) stand behind all others: the model
+ * without them has the same rows in front, and these begin with the same numbers. */
 #include <stdio.h>
 #include <string.h>
 
 #include "model/parts.h"
 #include "model/transfer.h"
 
-typedef enum scope { BEFORE, LAYER, AFTER, TABLES } scope;
+typedef enum scope { BEFORE, LAYER, AFTER, LAYER_ASIDE, TABLES } scope;
 typedef enum dim { ONE, C, D, ATT, QKV, F, V, T, NGRAMS } dim; /* ONE as `in`: a vector */
 typedef enum init { EMBEDDING, NORMAL, RESIDUAL, HEAD, ZEROS, ONES } init;
 static const struct param_row {
@@ -41,6 +44,8 @@ static const struct param_row {
     [LM_P_LN_F_WEIGHT] = {"ln_f.weight", AFTER, C, ONE, ONES, 0},
     [LM_P_LN_F_BIAS] = {"ln_f.bias", AFTER, C, ONE, ZEROS, LM_IF_NORM_BIAS},
     [LM_P_LM_HEAD] = {"lm_head.weight", AFTER, V, C, HEAD, LM_IF_UNTIED},
+    [LM_P_MIX_X] = {"mix.x.weight", LAYER_ASIDE, ONE, ONE, ONES, LM_IF_X0},
+    [LM_P_MIX_X0] = {"mix.x0.weight", LAYER_ASIDE, ONE, ONE, ZEROS, LM_IF_X0},
 #define NGRAM(k) [LM_P_NGRAM + (k)] = {"ngram", TABLES, NGRAMS, C, ZEROS, LM_IF_NGRAMS}
     NGRAM(0),
     NGRAM(1),
@@ -62,13 +67,18 @@ unsigned lm_model_conditions(const lm_model_options *o) {
            (o->position == LM_POSITION_ROPE ? LM_IF_ROPE : 0u) |
            (gated ? LM_IF_GATED : LM_IF_PLAIN) | (o->tie_embeddings ? 0u : LM_IF_UNTIED) |
            (o->qk_norm ? LM_IF_QK_NORM : 0u) | (o->embedding_norm ? LM_IF_EMBEDDING_NORM : 0u) |
-           (o->document_mask ? LM_IF_DOCUMENTS : 0u) |
+           (o->document_mask ? LM_IF_DOCUMENTS : 0u) | (o->x0_residual ? LM_IF_X0 : 0u) |
            (o->ngram_tables.count > 0 ? LM_IF_NGRAMS : 0u);
 }
 
 static bool exists(const lm_model_options *o, lm_param_id id) {
     if (id >= LM_P_NGRAM && id - LM_P_NGRAM >= o->ngram_tables.count) return false;
     return (table[id].conditions & ~lm_model_conditions(o)) == 0;
+}
+
+/* How many rows of each kind a scope has. */
+static int64_t copies_of(const lm_model_options *o, scope s) {
+    return s == LAYER || s == LAYER_ASIDE ? o->n_layers : 1;
 }
 
 /* Of one dimension of the row `id`. */
@@ -110,30 +120,37 @@ static bool add(int64_t a, int64_t *sum) {
     return lm_count_add(a, *sum, sum);
 }
 
-/* Sums over the rows of a scope (those of one layer). */
+/* Sums over the rows of a scope. */
 typedef struct sums {
     int64_t padded, scalars, matrix_scalars;
 } sums;
 
-static bool lay_out_scope(const lm_model_options *o, scope s, int64_t at, int64_t *offsets,
+/* From *at on, which moves to their end. */
+static bool lay_out_scope(const lm_model_options *o, scope s, int64_t *at, lm_param_layout *layout,
                           sums *sum) {
-    *sum = (sums){0};
+    sums one = {0}; /* of a layer */
+    int64_t n = copies_of(o, s);
     for (int id = 0; id < LM_P_COUNT; id++) {
         int64_t count;
         if (table[id].scope != s) continue;
-        offsets[id] = -1;
+        layout->offset[id] = -1;
         if (!exists(o, (lm_param_id)id)) continue;
         if (!lm_count_mul(size_of(o, (lm_param_id)id, table[id].out),
                           size_of(o, (lm_param_id)id, table[id].in), &count))
             return false;
-        offsets[id] = at + sum->padded;
-        if (!add(count, &sum->scalars)) return false;
-        if (is_multiplied(o, (lm_param_id)id) && !add(count, &sum->matrix_scalars)) return false;
+        layout->offset[id] = *at + one.padded;
+        if (!add(count, &one.scalars)) return false;
+        if (is_multiplied(o, (lm_param_id)id) && !add(count, &one.matrix_scalars)) return false;
         if (!add(ROW_ALIGNMENT - 1, &count) ||
-            !add(count / ROW_ALIGNMENT * ROW_ALIGNMENT, &sum->padded))
+            !add(count / ROW_ALIGNMENT * ROW_ALIGNMENT, &one.padded))
             return false;
     }
-    return true;
+    for (int id = 0; id < LM_P_COUNT; id++)
+        if (table[id].scope == s) layout->step[id] = one.padded;
+    if (s == LAYER) layout->stride = one.padded;
+    return lm_count_mul(one.padded, n, &sum->padded) &&
+           lm_count_mul(one.scalars, n, &sum->scalars) &&
+           lm_count_mul(one.matrix_scalars, n, &sum->matrix_scalars) && add(sum->padded, at);
 }
 
 static bool are_sane(const lm_model_options *o) {
@@ -147,26 +164,18 @@ static bool are_sane(const lm_model_options *o) {
 }
 
 bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o) {
-    sums before, layer, after, layers, tables;
     int64_t at = 0;
     *layout = (lm_param_layout){0};
     if (!are_sane(o)) return false;
-    if (!lay_out_scope(o, BEFORE, 0, layout->offset, &before) || !add(before.padded, &at) ||
-        !lay_out_scope(o, LAYER, at, layout->offset, &layer) ||
-        !lm_count_mul(layer.padded, o->n_layers, &layers.padded) ||
-        !lm_count_mul(layer.scalars, o->n_layers, &layers.scalars) ||
-        !lm_count_mul(layer.matrix_scalars, o->n_layers, &layers.matrix_scalars) ||
-        !add(layers.padded, &at) || !lay_out_scope(o, AFTER, at, layout->offset, &after) ||
-        !add(after.padded, &at))
-        return false;
-    layout->dense = at;
-    if (!lay_out_scope(o, TABLES, at, layout->offset, &tables) || !add(tables.padded, &at))
-        return false;
-    layout->stride = layer.padded;
-    layout->total = at; /* the sums below are no larger */
-    layout->table_scalars = tables.scalars;
-    layout->scalars = before.scalars + layers.scalars + after.scalars + tables.scalars;
-    layout->matrix_scalars = before.matrix_scalars + layers.matrix_scalars + after.matrix_scalars;
+    for (int s = BEFORE; s <= TABLES; s++) {
+        sums sum;
+        if (s == TABLES) layout->dense = at;
+        if (!lay_out_scope(o, (scope)s, &at, layout, &sum)) return false;
+        layout->scalars += sum.scalars; /* no larger than `at` */
+        layout->matrix_scalars += sum.matrix_scalars;
+        if (s == TABLES) layout->table_scalars = sum.scalars;
+    }
+    layout->total = at;
     return true;
 }
 
@@ -213,7 +222,7 @@ static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, i
                       .factors = lm_model_factors(o, role_of(t), t->scope == LAYER)};
     row->count = row->shape[0] * row->shape[1];
     if (t->out == QKV) fill_parts(row, o);
-    if (t->scope == LAYER)
+    if (t->scope == LAYER || t->scope == LAYER_ASIDE)
         snprintf(row->name, sizeof row->name, "h.%lld.%s", (long long)layer, t->name);
     else if (t->scope == TABLES)
         snprintf(row->name, sizeof row->name, "%s.%lld.weight", t->name,
@@ -248,14 +257,14 @@ int64_t lm_model_params(const lm_model_options *o, lm_param *rows, int64_t *tota
     *total = fits ? layout.total : -1;
     LM_ASSERT(fits || !rows);
     for (int s = BEFORE; s <= TABLES; s++) {
-        int64_t layers = s == LAYER ? o->n_layers : 1, in_scope = 0;
+        int64_t layers = copies_of(o, (scope)s), in_scope = 0;
         for (int id = 0; id < LM_P_COUNT; id++)
             in_scope += table[id].scope == (scope)s && exists(o, (lm_param_id)id);
         for (int64_t layer = 0; rows && layer < layers; layer++) {
             lm_param *row = rows + n + layer * in_scope;
             for (int id = 0; id < LM_P_COUNT; id++)
                 if (table[id].scope == (scope)s && exists(o, (lm_param_id)id))
-                    fill_row(row++, o, (lm_param_id)id, layout.offset[id] + layer * layout.stride,
+                    fill_row(row++, o, (lm_param_id)id, layout.offset[id] + layer * layout.step[id],
                              layer);
         }
         n += layers * in_scope;

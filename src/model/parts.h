@@ -27,13 +27,15 @@ enum {
     LM_IF_DOCUMENTS = 1 << 9,
     LM_IF_QKV_BIAS = 1 << 10,
     LM_IF_NORM_BIAS = 1 << 11,
-    LM_IF_NGRAMS = 1 << 15,
+    LM_IF_NGRAMS = 1 << 12,
+    LM_IF_X0 = 1 << 13,
     /* for buffers, by what they are made for (lm_buffers_size): */
-    LM_IF_TRAINING = 1 << 12,
-    LM_IF_WINDOWS = 1 << 13, /* training or evaluation */
-    LM_IF_BF16 = 1 << 14,
-    LM_IF_BRANCH = 1 << 15, /* training, or a multiplier of branches */
-    LM_IF_LOGITS_SCALED = 1 << 16,
+    LM_IF_TRAINING = 1 << 20,
+    LM_IF_NO_TRAINING = 1 << 21, /* layers have no copies of their own */
+    LM_IF_WINDOWS = 1 << 22,     /* training or evaluation */
+    LM_IF_BF16 = 1 << 23,
+    LM_IF_BRANCH = 1 << 24, /* training, or a multiplier of branches */
+    LM_IF_LOGITS_SCALED = 1 << 25,
 };
 /* Those that are true of the options (params.c). */
 unsigned lm_model_conditions(const lm_model_options *o);
@@ -65,6 +67,8 @@ typedef enum lm_param_id {
     LM_P_LN_F_WEIGHT,
     LM_P_LN_F_BIAS,
     LM_P_LM_HEAD,
+    LM_P_MIX_X, /* from here on: rows that begin as nothing, behind all others */
+    LM_P_MIX_X0,
     LM_P_NGRAM, /* tables of n-grams, one after the other */
     LM_P_NGRAM_LAST = LM_P_NGRAM + LM_NGRAM_TABLES_MOST - 1,
     LM_P_COUNT
@@ -72,7 +76,8 @@ typedef enum lm_param_id {
 
 typedef struct lm_param_layout {
     int64_t offset[LM_P_COUNT]; /* in the flat arrays, for layer 0; -1: the model has no such row */
-    int64_t stride;             /* from a layer's rows to the next layer's */
+    int64_t step[LM_P_COUNT];   /* from a row to that of the next layer */
+    int64_t stride;             /* the same, of the layers' rows that stand side by side */
     int64_t total;              /* elements of a flat array, padding included */
     int64_t dense;              /* of these, in front of the n-gram tables */
     int64_t scalars;            /* parameters: total without padding */
@@ -120,6 +125,9 @@ typedef enum lm_buffer_id {
     LM_B_WIDE,
     LM_B_DX_ROUNDED,
     LM_B_DQKV,
+    LM_B_X0,
+    LM_B_MIXED,
+    LM_B_DX0,
     LM_B_COUNT,
     /* Shared buffers by what else they hold, at times when nobody needs the first: */
     LM_B_KEPT = LM_B_X,    /* in evaluation: the loss head's workspace, up to LM_B_X_F */
@@ -215,10 +223,10 @@ static inline int64_t lm_param_layers_begin(const lm_model *m) {
     return m->params.offset[LM_P_LN_1_WEIGHT];
 }
 
-/* A parameter of a layer (0 for those outside the layers) in a flat array; NULL: there is none. */
+/* A parameter of a layer (0 for those outside of layers) in a flat array; NULL: there is none. */
 static inline float *lm_param_at(const lm_model *m, float *flat, lm_param_id id, int64_t layer) {
     int64_t offset = m->params.offset[id];
-    return offset < 0 ? NULL : flat + offset + layer * m->params.stride;
+    return offset < 0 ? NULL : flat + offset + layer * m->params.step[id];
 }
 
 #endif

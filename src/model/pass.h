@@ -3,13 +3,15 @@
  * backward. transformer.c puts them together; decoder.c feeds them a text's tokens.
  *
  *     pass_ends.c        the embedding; the loss head
+ *     pass_mix.c         what a layer reads
  *     pass_attention.c   the attention branch of a layer
  *     pass_mlp.c         the MLP branch of a layer
  *     pass.c             what all of them share: norms, linear layers, and the end of a branch
  *
- * Forward goes from residual(layer) over LM_B_MID to residual(layer + 1); backward keeps the
- * gradient of each in LM_B_DX, in place. Each part overwrites LM_B_NORM, ACT, BRANCH and WIDE. What
- * matrix products read is an lm_array (ops/array.h), of floats or of bf16.
+ * Forward goes from residual(layer), or what lm_pass_mix_forward makes of it, over LM_B_MID to
+ * residual(layer + 1); backward keeps the gradient of each in LM_B_DX, in place. Each part
+ * overwrites LM_B_NORM, ACT, BRANCH and WIDE. What matrix products read is an lm_array
+ * (ops/array.h), of floats or of bf16.
  *
  * Generation differs in two places only: linear layers have a kernel of their own, which gives a
  * row the same bits whatever other rows there are (lm_linear_decode), and attention reads keys and
@@ -72,6 +74,11 @@ static inline float *residual(const pass *p, int64_t layer) {
     return layer < p->m->o.n_layers ? buffer(p, LM_B_X, layer) : buffer(p, LM_B_X_F, 0);
 }
 
+/* What a layer reads, [B*T, C]. */
+static inline float *layer_input(const pass *p, int64_t layer) {
+    return p->m->o.x0_residual ? buffer(p, LM_B_MIXED, 0) : residual(p, layer);
+}
+
 /* ---- shared by the parts --------------------------------------------------------------------- */
 typedef struct norm_ids {
     lm_param_id weight, bias;
@@ -111,6 +118,15 @@ lm_array lm_pass_branch_backward(const pass *p, int64_t site);
 /* ---- the parts ------------------------------------------------------------------------------- */
 void lm_pass_embedding_forward(const pass *p);
 void lm_pass_embedding_backward(const pass *p);
+
+/* With x0_residual: what the layer reads, out of residual(layer) and the embedding. All layers
+ * share its place: backward calls it once more. */
+void lm_pass_mix_forward(const pass *p, int64_t layer);
+/* In: the gradient of what layers read, in LM_B_DX; out: that of residual(layer). The embedding's
+ * gathers in LM_B_DX0 until _end adds it to that of residual(0). */
+void lm_pass_mix_backward_begin(const pass *p);
+void lm_pass_mix_backward(const pass *p, int64_t layer);
+void lm_pass_mix_backward_end(const pass *p);
 
 /* Returns the losses [B*T]. With gradients: adds to the gradient of the head's weights and
  * overwrites LM_B_DNORM with the gradient of the final norm's output. */

@@ -69,7 +69,7 @@ static lm_linear qkv_of(const pass *p, int64_t layer) {
 
 static void project(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
-    lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, residual(p, layer));
+    lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, layer_input(p, layer));
     lm_linear l = qkv_of(p, layer);
     lm_array qkv = operand(p, LM_B_QKV, layer); /* [B*T, A] */
     float *wide = wide_of(p, qkv);
@@ -216,7 +216,7 @@ static lm_linear projection_of(const pass *p, int64_t layer) {
 void lm_pass_attention_forward(const pass *p, int64_t layer) {
     lm_pass_attention_inside(p, layer);
     lm_linear l = projection_of(p, layer);
-    lm_pass_branch_forward(p, 2 * layer + 1, &l, operand(p, LM_B_ATT, layer), residual(p, layer),
+    lm_pass_branch_forward(p, 2 * layer + 1, &l, operand(p, LM_B_ATT, layer), layer_input(p, layer),
                            buffer(p, LM_B_MID, layer));
 }
 
@@ -225,7 +225,7 @@ void lm_pass_attention_backward(const pass *p, int64_t layer) {
     const lm_model_options *o = &p->m->o;
     const lm_compute *compute = p->m->compute;
     int64_t d = lm_model_head_size(o);
-    const float *x = residual(p, layer);
+    const float *x = layer_input(p, layer);
     float *dnorm = buffer(p, LM_B_DNORM, 0);  /* [B*T, C] */
     lm_array dqkv = dqkv_of(p);               /* [B*T, A] */
     lm_array datt = operand(p, LM_B_DATT, 0); /* [B*T, H D] */

@@ -9,6 +9,7 @@
 #include "model/parts.h"
 #include "model/transfer.h"
 #include "nn/head_norm.h"
+#include "nn/mix.h"
 #include "nn/norm.h"
 #include "nn/rope.h"
 #include "ops/attention.h"
@@ -95,6 +96,10 @@ static const struct buffer_row {
     [LM_B_WIDE] = {ONCE, TOKENS, WIDE, 0, FLOAT},
     [LM_B_DX_ROUNDED] = {ONCE, TOKENS, C, LM_IF_TRAINING | LM_IF_BF16, OPERAND},
     [LM_B_DQKV] = {ONCE, TOKENS, QKV, LM_IF_TRAINING | LM_IF_BF16, OPERAND},
+    /* the embedding, where no layer keeps its input; what the layer at hand reads */
+    [LM_B_X0] = {ONCE, TOKENS, C, LM_IF_X0 | LM_IF_NO_TRAINING, FLOAT},
+    [LM_B_MIXED] = {ONCE, TOKENS, C, LM_IF_X0, FLOAT},
+    [LM_B_DX0] = {ONCE, TOKENS, C, LM_IF_X0 | LM_IF_TRAINING, FLOAT},
 };
 
 /* What the buffers are made for. */
@@ -189,7 +194,7 @@ bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm
                   .time = decoding ? 1 : o->context_length,
                   .training = training,
                   .bf16 = bf16};
-    unsigned truth = lm_model_conditions(o) | (training ? LM_IF_TRAINING : 0u) |
+    unsigned truth = lm_model_conditions(o) | (training ? LM_IF_TRAINING : LM_IF_NO_TRAINING) |
                      (decoding ? 0u : LM_IF_WINDOWS) | (bf16 ? LM_IF_BF16 : 0u) |
                      (training || times.branch != 1 ? LM_IF_BRANCH : 0u) |
                      (times.logits != 1 ? LM_IF_LOGITS_SCALED : 0u);
@@ -235,6 +240,7 @@ size_t lm_model_scratch_bytes(const lm_model_options *o) {
     int64_t d = lm_model_head_size(o);
     const size_t needs[] = {
         lm_norm_scratch_bytes(o->d_model),
+        lm_mix_scratch_bytes(),
         lm_gemm_scratch_bytes(),
         lm_rope_scratch_bytes(lm_model_rope_size(o)),
         lm_head_norm_scratch_bytes(o->n_heads, d),

@@ -3,7 +3,9 @@
  *     x = embed(tokens) + positions               embedding_norm: x = norm_e(x)
  *                                                 ngram_tables: + table_k(last k tokens), before
  *                                                 the norm
- *     each layer:  x += proj(attention(rope(qkv(norm1(x)))))      qk_norm: rope(norm_qk(qkv(..)))
+ *     x0 = x                                      x0_residual
+ *     each layer:  x = a x + b x0                 x0_residual; numbers of each layer's own
+ *                  x += proj(attention(rope(qkv(norm1(x)))))      qk_norm: rope(norm_qk(qkv(..)))
  *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
  *     loss = softmax-NLL of norm_f(x) head^T                 logit_softcap: of cap tanh(../cap)
  *
@@ -48,6 +50,7 @@ void lm_pass_forward(const pass *p) {
     lm_pass_embedding_forward(p);
     for (int64_t layer = 0; layer < p->m->o.n_layers; layer++) {
         lm_phase_layer(p->m->compute->phases, layer);
+        lm_pass_mix_forward(p, layer);
         lm_pass_attention_forward(p, layer);
         lm_pass_mlp_forward(p, layer);
     }
@@ -58,11 +61,13 @@ static void backward(const pass *p) {
     int64_t layers = p->m->o.n_layers;
     float *dx = buffer(p, LM_B_DX, 0);
     memset(dx, 0, (size_t)(p->rows * p->m->o.d_model) * sizeof *dx);
+    lm_pass_mix_backward_begin(p);
     lm_pass_norm_backward(p, &lm_norm_f, 0, residual(p, layers));
     for (int64_t layer = layers - 1; layer >= 0; layer--) {
         bool kept = layer == layers - 1; /* its activations are those computed last */
         lm_phase_layer(p->m->compute->phases, layer);
         int recompute = kept ? LM_RECOMPUTE_NONE : p->m->o.recompute;
+        if (!kept) lm_pass_mix_forward(p, layer);
         if (recompute == LM_RECOMPUTE_BLOCK) {
             lm_pass_attention_forward(p, layer);
             lm_pass_mlp_inside(p, layer);
@@ -70,8 +75,10 @@ static void backward(const pass *p) {
         lm_pass_mlp_backward(p, layer);
         if (recompute == LM_RECOMPUTE_ATTENTION) lm_pass_attention_inside(p, layer);
         lm_pass_attention_backward(p, layer);
+        lm_pass_mix_backward(p, layer);
     }
     lm_phase_layer(p->m->compute->phases, -1);
+    lm_pass_mix_backward_end(p);
     lm_pass_embedding_backward(p);
 }
 

@@ -132,6 +132,9 @@ def parameter_rows(m):
     norm("lnf")
     if not m["tie_embeddings"]:
         rows.append(("head", (v, c)))
+    if m.get("x0_residual"):
+        for i in range(layers):
+            rows += [(f"{i}.mix.x.w", (1,)), (f"{i}.mix.x0.w", (1,))]
     for order, count in ngram_tables(m):
         rows.append((f"ngram{order}", (count, c)))
     return rows
@@ -178,8 +181,8 @@ def make_parameters(m):
     parameters = {}
     for row, (name, shape) in enumerate(parameter_rows(m)):
         count = shape[0] * (shape[1] if len(shape) == 2 else 1)
-        norm_weight = ".ln" in "." + name and name.endswith(".w")
-        center, spread = (1.0, 0.5) if norm_weight else (0.0, 0.4 if len(shape) == 2 else 0.3)
+        vector = len(shape) == 1 and name.endswith(".w")
+        center, spread = (1.0, 0.5) if vector else (0.0, 0.4 if len(shape) == 2 else 0.3)
         x = torch.tensor([value(row, i, center, spread) for i in range(count)]).reshape(shape)
         parameters[name] = x.requires_grad_(True)
     return parameters
@@ -288,7 +291,10 @@ def logits_and_targets(m, p, first=0):
         x = normalise(m, p, "lne", x)
     x = drop(m, 0, x)
     branch, out, _ = multipliers(m)
+    x0 = x
     for i in range(layers):
+        if m.get("x0_residual"):
+            x = p[f"{i}.mix.x.w"] * x + p[f"{i}.mix.x0.w"] * x0
         attended = attend(m, p, i, normalise(m, p, f"{i}.ln1", x), begins)
         x = x + branch * drop(m, 2 * i + 1, attended)
         fed = feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x))

@@ -60,6 +60,7 @@ static const struct {
     {"\"mlp\": \"gelu\"", NULL, NULL},
     {"\"attention_softcap\": 50", NULL, NULL},
     {"\"logit_softcap\": 30", NULL, NULL},
+    {"\"x0_residual\": true", NULL, NULL},
     {"\"dropout\": 0.1, \"z_loss\": 0.01, \"label_smoothing\": 0.1", "LlamaForCausalLM", "llama"},
     {"\"document_mask\": true, \"document_token\": 0", "LlamaForCausalLM", "llama"},
 };

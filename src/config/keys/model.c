@@ -126,6 +126,9 @@ static const lm_key keys[] = {
              "no products. Without `rows`, or with more than there are n-grams, each n-gram has a "
              "row; with fewer they are hashed (nn/ngram.h), and share rows. They begin at 0 and "
              "are updated as optimizer.lazy says."},
+    {"model.x0_residual", BOOLEAN(model.x0_residual, "false"),
+     .help = "Before each layer x becomes a x + b x0, x0 being the embedding; a and b are numbers "
+             "of the layer, learned from 1 and 0 (Jordan et al. 2024)."},
     {"model.init", CHOICE(model.init, lm_init_name, "gpt2"), MAY_DIFFER,
      .help = "Standard deviation of the projections that write to the residual stream: "
              "gpt2: init_std/sqrt(2 n_layers) (Radford et al. 2019); normal: init_std; "
