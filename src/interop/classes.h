@@ -33,9 +33,9 @@ const char *lm_interop_format_title(int format); /* "Hugging Face": for people *
 
 /* One option of a model, of the keys of the config's section model that have an effect. */
 typedef struct lm_interop_option {
-    const char *name; /* "window" */
-    char value[400];  /* "128", "rmsnorm", "true": as the config prints it, without quotes */
-    char off[40];     /* the value with which the model is as it was before it had this option */
+    const char *name;  /* "window" */
+    const char *value; /* "128", "rmsnorm", "true": as the config prints it, without quotes */
+    const char *off;   /* the value with which the model is as it was before it had this option */
     const char *depends[2]; /* options without whose values it has no effect; NULL: none */
 } lm_interop_option;
 

@@ -7,10 +7,6 @@
 #include "interop/classes.h"
 #include "tokenizer/tokenizer.h"
 
-/* The options of the model as text: the keys of the section model that have an effect. The model is
- * resolved. malloc'd, *n of them; NULL without memory. */
-lm_interop_option *lm_saved_options(const lm_config *c, int *n);
-
 /* The class of the format that holds the config's model; NULL, and LM_ERR_USAGE in *err, when none
  * does: a line for each key in the way. */
 const lm_interop_class *lm_saved_class(const lm_config *c, lm_interop_format format, lm_error *err);

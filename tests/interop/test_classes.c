@@ -137,7 +137,7 @@ static void test_options_to_come_are_refused(void **state) {
         lm_interop_option o = {.name = "experts", .value = "8", .off = "0"};
         assert_false(lm_interop_holds(class, &o, &o, 1, &expected));
         assert_string_equal(lm_text_cstr(&expected), "0");
-        strcpy(o.value, "0");
+        o.value = "0";
         assert_true(lm_interop_holds(class, &o, &o, 1, NULL));
         lm_text_free(&expected);
     }
