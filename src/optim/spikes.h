@@ -10,7 +10,9 @@
  *     mean = sum x_i / n     sigma = max(sqrt(sum (x_i - mean)^2 / (n - 1)), |mean| / 1000)
  *     a spike: x > mean + k sigma
  *
- * Nothing is a spike until 64 steps were taken. The least sigma keeps figures that hardly change
+ * Nothing is a spike until 16 steps were taken: a mean and a sigma of fewer say little, and the
+ * first steps of a run differ most. Until there are 128 the steps so far are what counts, so that a
+ * gradient which explodes early is refused too. The least sigma keeps figures that hardly change
  * from being spikes by their rounding. Sums run from the oldest step to the newest in double: the
  * same bits whenever the steps before are the same. */
 #ifndef LM_OPTIM_SPIKES_H
@@ -19,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LM_SPIKES_MOST = 128, LM_SPIKES_LEAST = 64 };
+enum { LM_SPIKES_MOST = 128, LM_SPIKES_LEAST = 16 };
 
 /* Of steps that were taken, from the oldest to the newest. Zero-initialise. */
 typedef struct lm_spikes {

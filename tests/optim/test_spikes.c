@@ -36,7 +36,7 @@ static void test_a_gradient_norm(void **state) {
 
 static void test_few_steps_are_not_enough(void **state) {
     (void)state;
-    lm_spikes s = filled(63, 0.1);
+    lm_spikes s = filled(LM_SPIKES_LEAST - 1, 0.1);
     lm_spike spike;
     assert_false(lm_spikes_find(&s, 6, 1000, 1000, &spike));
     lm_spikes_add(&s, 2, 5);

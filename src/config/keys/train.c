@@ -104,8 +104,8 @@ static const lm_key keys[] = {
     {"train.spike_sigma", REAL(train.spike_sigma, 0, 1e6, "0"), MAY_CHANGE,
      WHEN(guards, "train.max_skips"), AND_WHEN("train.rewind"),
      .help = "A step is a spike, and is not taken, when its loss or gradient norm is more than so "
-             "many standard deviations above the mean of the last 128 steps that were taken, from "
-             "the 65th step on; OLMo takes 6. 0: no step is one."},
+             "many standard deviations above the mean of the last 128 steps that were taken, of "
+             "as many as there are from the 17th on; OLMo takes 6. 0: no step is one."},
 };
 /* clang-format on */
 SECTION(train);
