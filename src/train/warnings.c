@@ -20,12 +20,30 @@ static void warn_of_shared(const lm_setup *s, lm_text *out) {
         }
 }
 
+/* The number behind that of the last window that the run takes. */
+static int64_t end_of_windows(const lm_setup *s) {
+    if (s->plan.samples < 1) return 0;
+    const double most = (double)LM_SKIPS_MOST_WINDOW;
+    return lm_skips_at(&s->skips, 0, (int64_t)fmin(s->plan.samples, most) - 1) + 1;
+}
+
+static void warn_of_skips(const lm_setup *s, lm_text *out) {
+    const int64_t end = end_of_windows(s);
+    int64_t beyond =
+        lm_skips_count(&s->skips, 0, LM_SKIPS_MOST_WINDOW + 1) - lm_skips_count(&s->skips, 0, end);
+    if (beyond > 0)
+        lm_text_say(out,
+                    "warning: data.skip names %" PRId64 " window%s that the run does not reach: the"
+                    " last one it takes is %" PRId64 "\n",
+                    beyond, beyond == 1 ? "" : "s", end - 1);
+}
+
 void lm_setup_print_unused(const lm_setup *s, lm_text *out) {
     for (int64_t i = 0; i < s->train.count; i++)
         lm_sampler_print_unused(&s->train.items[i].sampler, out);
     for (int64_t i = 0; i < s->val.count; i++)
         lm_sampler_print_unused(&s->val.items[i].sampler, out);
-    int64_t skipped = lm_skips_count(&s->skips, 0, LM_SKIPS_MOST_WINDOW + 1);
+    int64_t skipped = lm_skips_count(&s->skips, 0, end_of_windows(s));
     if (skipped > 0)
         lm_text_say(out, "not used of data.train: %" PRId64 " window%s by data.skip\n", skipped,
                     skipped == 1 ? "" : "s");
@@ -80,6 +98,7 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out) {
                     " used (run.threads and --threads win over it)\n",
                     s->threads_asked, lm_cpu_usable());
     warn_of_shared(s, out);
+    warn_of_skips(s, out);
     warn_of_average(s, out);
     warn_of_base(c, out);
     for (int64_t i = 0; i < s->train.count && c->model.document_mask; i++)

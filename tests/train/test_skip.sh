@@ -28,6 +28,8 @@ passed_over() {
     rm -r run
     check "the windows that are passed over are said" \
         exits_saying 0 "not used of data.train: 17 windows by data.skip" train --set data.skip=96-111,4
+    train --set data.skip=96-111,4 --set run.dir=again >/dev/null 2>said
+    check "windows that the run reaches need no warning" fails grep -q "data.skip names" said
     check "the run ends elsewhere" fails cmp "$(end_of straight)" "$(end_of run)"
     mv run whole
     train --quiet --set data.skip=96-111,4 --until 9
@@ -36,6 +38,15 @@ passed_over() {
     check "its last checkpoint is the same file" cmp "$(end_of whole)" "$(end_of run)"
 }
 scenario passed_over
+
+# 40 steps of 8 windows, 2 of which are passed over: the last one is 321.
+beyond() {
+    given trained
+    check "windows behind the run's last one are a warning" exits_saying 0 \
+        "warning: data.skip names 11 windows that the run does not reach: the last one it takes is 321" \
+        train --set data.skip=3,5,322,1000-1009
+}
+scenario beyond
 
 given_later() {
     given trained
