@@ -37,6 +37,23 @@ int lm_comm_sharers(const lm_comm *c) {
     return count_like(c, true);
 }
 
+lm_comm_cpus lm_comm_host_cpus(const lm_comm *c) {
+    lm_comm_cpus n = {0};
+    int reachable = 0;
+    for (size_t i = 0; c && i < LM_COMM_CPUS / 64; i++) {
+        uint64_t any = 0;
+        for (int r = 0; r < c->size; r++)
+            if (strcmp(c->cards[r].host, c->cards[c->rank].host) == 0) any |= c->cards[r].bits[i];
+        for (; any; any &= any - 1) n.used++;
+    }
+    for (int r = 0; c && r < c->size; r++)
+        if (strcmp(c->cards[r].host, c->cards[c->rank].host) == 0 &&
+            c->cards[r].reachable > reachable)
+            reachable = c->cards[r].reachable;
+    if (reachable > n.used) n.idle = reachable - n.used;
+    return n;
+}
+
 void lm_comm_set_timeout(lm_comm *c, double seconds) {
     if (c) c->timeout = seconds;
 }

@@ -44,6 +44,12 @@ const char *lm_comm_host(const lm_comm *c, int rank); /* "" for a process alone 
 /* Ranks on this one's host, itself included; and those of them that may use the same CPUs. */
 int lm_comm_neighbours(const lm_comm *c);
 int lm_comm_sharers(const lm_comm *c);
+/* Of this rank's host: how many CPUs its ranks may use, and how many of them there are beside these
+ * that nothing but how the launcher bound the ranks keeps them from using. */
+typedef struct lm_comm_cpus {
+    int used, idle;
+} lm_comm_cpus;
+lm_comm_cpus lm_comm_host_cpus(const lm_comm *c);
 /* A rank that is waited for and silent for so many seconds is an error; 0, as at first: never. */
 void lm_comm_set_timeout(lm_comm *c, double seconds);
 

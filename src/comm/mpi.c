@@ -39,11 +39,28 @@ const char *lm_comm_library(char *text, size_t size) {
 
 /* ---- beginning and end ------------------------------------------------------------------------*/
 
+/* CPUs that this thread may use when it asks for all, which is what a launcher's binding keeps it
+ * from and what control groups allow; of a job of Slurm, at most those that the job has here. */
+static int count_reachable(const cpu_set_t *bound) {
+    const char *job = getenv("SLURM_CPUS_ON_NODE");
+    int count = CPU_COUNT(bound), most = job ? atoi(job) : 0;
+    cpu_set_t all;
+    memset(&all, 0xff, sizeof all);
+    if (sched_setaffinity(0, sizeof all, &all) != 0) return count;
+    if (sched_getaffinity(0, sizeof all, &all) == 0) count = CPU_COUNT(&all);
+    (void)sched_setaffinity(0, sizeof *bound, bound);
+    return most > 0 && most < count ? most : count;
+}
+
 static lm_comm_card make_card(void) {
     lm_comm_card card = {0};
     cpu_set_t cpus;
     if (gethostname(card.host, sizeof card.host - 1) != 0) strcpy(card.host, "?");
-    if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) card.cpus = lm_digest_of(&cpus, sizeof cpus);
+    if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) return card;
+    card.cpus = lm_digest_of(&cpus, sizeof cpus);
+    for (size_t i = 0; i < LM_COMM_CPUS; i++)
+        if (CPU_ISSET(i, &cpus)) card.bits[i / 64] |= (uint64_t)1 << i % 64;
+    card.reachable = count_reachable(&cpus);
     return card;
 }
 

@@ -4,12 +4,14 @@
 
 #include "comm/comm.h"
 
-enum { LM_COMM_HOST_SIZE = 64 };
+enum { LM_COMM_HOST_SIZE = 64, LM_COMM_CPUS = 1024 };
 
 /* What ranks tell each other when they meet. */
 typedef struct lm_comm_card {
     char host[LM_COMM_HOST_SIZE];
-    uint64_t cpus; /* a digest of those that it may use */
+    uint64_t cpus;                    /* a digest of those that it may use, */
+    uint64_t bits[LM_COMM_CPUS / 64]; /* which are these of the first ones, */
+    int32_t reachable;                /* and how many it could use */
 } lm_comm_card;
 
 struct lm_comm {

@@ -1,6 +1,8 @@
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
+#include "comm/launch.h"
 #include "config/keys.h"
 #include "machine/cpu.h"
 #include "train/setup.h"
@@ -90,6 +92,21 @@ static void warn_of_base(const lm_config *c, lm_text *out) {
                 lm_parametrization_name(m->parametrization), deep ? " and base_n_layers" : "");
 }
 
+/* mpirun binds each process to a core unless it is told otherwise, and srun may. */
+static void warn_of_binding(const lm_setup *s, lm_text *out) {
+    const lm_comm_cpus cpus = lm_comm_host_cpus(s->comm);
+    const int own = lm_cpu_usable();
+    const bool by_srun =
+        lm_launch_read().launcher && strcmp(lm_launch_read().launcher, "srun") == 0;
+    if (cpus.idle == 0 || s->threads < own) return;
+    lm_text_say(out,
+                "warning: %s has bound the processes on this machine to %d of its %d CPUs, this one"
+                " to %d: the others are idle (%s)\n",
+                by_srun ? "srun" : "mpirun", cpus.used, cpus.used + cpus.idle, own,
+                by_srun ? "srun --cpus-per-task=N gives each N"
+                        : "mpirun --bind-to none lets them use all");
+}
+
 void lm_setup_warnings(const lm_setup *s, lm_text *out) {
     const lm_config *c = s->config;
     if (s->threads_asked > 0)
@@ -97,6 +114,7 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out) {
                     "warning: OMP_NUM_THREADS makes the number of threads %d, %d CPUs may be"
                     " used (run.threads and --threads win over it)\n",
                     s->threads_asked, lm_cpu_usable());
+    warn_of_binding(s, out);
     warn_of_shared(s, out);
     warn_of_skips(s, out);
     warn_of_average(s, out);

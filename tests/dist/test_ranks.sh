@@ -175,6 +175,23 @@ errors() {
 }
 scenario errors
 
+# Where there is one CPU alone, nothing can be idle.
+placement() {
+    [ "$(nproc)" -ge 2 ] || return
+    given config
+    local settings=(--config a.json --set train.lanes=2 --dry-run)
+    local alone first
+    alone=$("$lmtrain" --config a.json --dry-run | sed -n 's/^machine *\([0-9]*\) .*/\1/p')
+    first=$(taskset -pc $$ | sed 's/.*: //; s/[-,].*//')
+    check "processes that are bound to one CPU of several are told of the option" exits_saying 0 "mpirun --bind-to none" \
+        timeout 60 mpirun --bind-to none -np 2 taskset -c "$first" "$LMTRAIN_MPI" "${settings[@]}"
+    check "in one line" test "$(grep -c 'bind-to none' out)" -eq 1
+    check "processes that share all CPUs are not, and share them out" exits_saying 0 "machine   $((alone > 1 ? alone / 2 : 1)) thread" \
+        timeout 60 mpirun --bind-to none -np 2 "$LMTRAIN_MPI" "${settings[@]}"
+    check "nothing is warned of then" lacks warning out
+}
+scenario placement
+
 # A long run, of which the process of this number is known when it has a checkpoint.
 long() { ranks 3 --config a.json --quiet --set train.lanes=4 --set train.steps=100000 --set eval.every=0 "$@"; }
 signals() {
