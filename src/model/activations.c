@@ -22,12 +22,6 @@ void lm_model_activation_name(const lm_model *m, int64_t i, char name[LM_MODEL_A
         strcpy(name, i == 0 ? "embedding" : i == layers + 1 ? "scores" : "logits");
 }
 
-/* Of a layer's buffer where each has its own, else of the only one. */
-static const float *buffer_at(const lm_model *m, lm_buffer_id id, int64_t layer) {
-    const lm_buffers *b = &m->buffers;
-    return b->at[id] + (b->copies[id] > 1 ? layer * b->count[id] : 0);
-}
-
 /* Elements [at, at + n) of an operand, in fp32: itself, or in room. */
 static const float *widen(const lm_model *m, lm_array x, int64_t at, int64_t n, float *room) {
     return lm_array_widen(m->compute->kernels, n, lm_array_from(x, at), room);
@@ -52,7 +46,7 @@ static void put_scores(const lm_model *m, int64_t batch, int64_t time, float *ou
     const int64_t d = o->head_dim, width = lm_model_qkv_size(o),
                   shared = o->n_heads / o->n_kv_heads;
     const float *at =
-        o->qk_norm ? m->buffers.at[LM_B_HEADS] : buffer_at(m, LM_B_QKV, o->n_layers - 1);
+        o->qk_norm ? m->buffers.at[LM_B_HEADS] : lm_model_buffer(m, LM_B_QKV, o->n_layers - 1);
     const lm_array heads = {(void *)(uintptr_t)at, m->buffers.precision};
     const float times = lm_model_multipliers(o).scores;
     for (int64_t b = 0; b < batch; b++)
@@ -87,7 +81,7 @@ int64_t lm_model_activation(const lm_model *m, int64_t i, int64_t batch, int64_t
     LM_ASSERT(i >= 0 && i < lm_model_activations(m) && m->use.windows > 0 && m->use.keep);
     LM_ASSERT(batch <= m->use.batch && (!out || time == m->last_time));
     if (i <= layers) {
-        const float *x = buffer_at(m, i < layers ? LM_B_X : LM_B_X_F, i < layers ? i : 0);
+        const float *x = lm_model_buffer(m, i < layers ? LM_B_X : LM_B_X_F, i);
         if (out) memcpy(out, x, (size_t)(tokens * o->d_model) * sizeof *out);
         return tokens * o->d_model;
     }

@@ -73,7 +73,7 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_
     lm_param_layout_make(&m->params, o);
     lm_buffers_size(&m->buffers, o, use->batch,
                     use->windows > 0 ? LM_FOR_TRAINING : LM_FOR_EVALUATION, compute->precision);
-    lm_buffers_share(&m->buffers, use, &m->params, o->n_layers);
+    lm_buffers_share(&m->buffers, o, use, &m->params);
     m->gradients_begin = use->windows > 0;
     if (allocate(m, &plan, err) != LM_OK) {
         lm_model_free(m);
@@ -191,9 +191,9 @@ void lm_model_begin_gradients(lm_model *m, float *gradients) {
     m->gradients_begin = true;
 }
 
-void lm_model_clear_layer_gradients(lm_model *m) {
-    float *at = m->gradients_at + lm_param_layers_begin(m);
-    float *end = at + m->params.stride * m->o.n_layers;
+void lm_model_clear_layer_gradients(lm_model *m, int64_t layer) {
+    float *at = lm_model_lent(m) + layer * m->params.stride;
+    float *end = at + m->params.stride;
     for (int64_t i = 0; i < m->n_rows; i++) {
         const lm_param *row = &m->rows[i];
         float *matrix = m->gradients_at + row->offset;

@@ -105,7 +105,8 @@ typedef enum lm_buffer_id {
     LM_B_MEAN_2,
     LM_B_RSTD_2,
     LM_B_FC,
-    LM_B_UP, /* here it ends */
+    LM_B_UP,
+    LM_B_LOGITS, /* here it ends */
     LM_B_X_F,
     LM_B_MEAN_F,
     LM_B_RSTD_F,
@@ -117,7 +118,6 @@ typedef enum lm_buffer_id {
     LM_B_ACT,
     LM_B_TARGETS,
     LM_B_LOSS,
-    LM_B_LOGITS,
     LM_B_COS,
     LM_B_SIN,
     LM_B_DX,
@@ -130,7 +130,7 @@ typedef enum lm_buffer_id {
     LM_B_DX0,
     LM_B_COUNT,
     /* Shared buffers by what else they hold, at times when nobody needs the first: */
-    LM_B_KEPT = LM_B_X,    /* in evaluation: the loss head's workspace, up to LM_B_X_F */
+    LM_B_KEPT = LM_B_X,    /* in evaluation: the loss head's workspace, up to LM_B_LOGITS */
     LM_B_DATT = LM_B_NORM, /* gradient of attention's output, before the norm is computed again */
     LM_B_DBRANCH = LM_B_BRANCH, /* gradient of the branch's output, with dropout */
     LM_B_DNORM = LM_B_BRANCH,   /* gradient of the norm's output */
@@ -143,24 +143,37 @@ typedef enum lm_buffer_id {
 enum { LM_DECODE_TOKENS = 256 };
 typedef enum lm_buffers_use { LM_FOR_TRAINING, LM_FOR_EVALUATION, LM_FOR_DECODING } lm_buffers_use;
 
+/* What every layer keeps of its own lies side by side, layer after layer. Where a step's gradients
+ * come from one pass, the last layers keep theirs where the gradients of layers will be: backward
+ * goes through the layers in falling order, and writes a layer's gradients when nobody needs what
+ * lies there any more.
+ *
+ *     gradients of the layers  | 0 | 1 | 2 | 3 | 4 | 5 |
+ *     until then               | kept by 3, 4, 5 |     loss head's workspace |
+ *                                each ends before its own layer's gradients begin */
 typedef struct lm_buffers {
-    lm_precision precision;     /* of operands: those that matrix products read */
-    int64_t count[LM_B_COUNT];  /* 4-byte elements of one copy; 0: the model has no such buffer */
-    int64_t copies[LM_B_COUNT]; /* n_layers where every layer keeps its own, else 1 */
-    float *at[LM_B_COUNT];      /* [copies, count]; NULL: none */
+    lm_precision precision;    /* of operands: those that matrix products read */
+    int64_t count[LM_B_COUNT]; /* 4-byte elements of one copy; 0: the model has no such buffer */
+    bool each[LM_B_COUNT];     /* every layer keeps its own */
+    float *at[LM_B_COUNT];     /* [count], of `each` layer 0's; NULL: none */
+    int64_t place[LM_B_COUNT]; /* of `each`: where it begins in what a layer keeps */
+    int64_t stride;            /* elements that a layer keeps of its own */
+    int64_t layers;            /* that have memory of their own for it; the others are lent some */
+    int64_t head;              /* elements at the end of the layers' gradients that are the loss
+                                  head's workspace; 0: LM_B_LOGITS is */
 } lm_buffers;
 
 /* How large each buffer is for `batch` rows of context_length tokens, in generation for `batch`
  * tokens. False: some size does not fit. */
 bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm_buffers_use use,
                      lm_precision precision);
-/* Where a step's gradients come from one pass, the loss head's workspace needs no memory of its
- * own: during training it lies in the gradients of the layers, which backward overwrites later;
- * during evaluation in what layers keep for backward. If both are large enough, LM_B_LOGITS becomes
- * empty. */
-void lm_buffers_share(lm_buffers *b, const lm_model_use *use, const lm_param_layout *params,
-                      int64_t n_layers);
-/* What layers keep for backward, at b->at[LM_B_KEPT]: so many 4-byte elements at least. */
+/* Where a step's gradients come from one pass: lends the gradients of the layers to the loss head,
+ * and then to as many layers as there is room for. Evaluation leaves gradients alone: all layers
+ * use what the first one keeps, and then the head uses what layers keep, for which LM_B_LOGITS
+ * makes it large enough. Nothing is lent where the gradients are too small for the head. */
+void lm_buffers_share(lm_buffers *b, const lm_model_options *o, const lm_model_use *use,
+                      const lm_param_layout *params);
+/* From LM_B_KEPT to LM_B_LOGITS, at b->at[LM_B_KEPT]: so many 4-byte elements at least. */
 int64_t lm_buffers_kept(const lm_buffers *b);
 /* Takes them from an arena; from one that measures, to learn how large it must be. */
 void lm_buffers_take(lm_buffers *b, lm_arena *arena);
@@ -215,12 +228,24 @@ static inline bool lm_model_heads_fit(const lm_model_options *o) {
     return o->head_dim <= 3 * (int64_t)INT32_MAX / (o->n_heads + 2 * kv_heads);
 }
 
-/* Clears the gradients of the layers where backward adds to them, and the padding between rows. */
-void lm_model_clear_layer_gradients(lm_model *m);
+/* Clears the gradients of a layer where backward adds to them, and the padding between rows. */
+void lm_model_clear_layer_gradients(lm_model *m, int64_t layer);
 
 /* Where the layers' rows begin in a flat array; they are n_layers * stride long. */
 static inline int64_t lm_param_layers_begin(const lm_model *m) {
     return m->params.offset[LM_P_LN_1_WEIGHT];
+}
+
+/* Where the gradients of the layers begin, which are lent until backward writes them. */
+static inline float *lm_model_lent(const lm_model *m) {
+    return m->gradients_at + lm_param_layers_begin(m);
+}
+/* A buffer of the model's: the layer's own copy, or the only one; NULL: there is no such buffer. */
+static inline float *lm_model_buffer(const lm_model *m, lm_buffer_id id, int64_t layer) {
+    const lm_buffers *b = &m->buffers;
+    if (!b->each[id]) return b->at[id];
+    if (layer < b->layers) return b->at[id] + layer * b->stride;
+    return lm_model_lent(m) + (layer - b->layers) * b->stride + b->place[id];
 }
 
 /* A parameter of a layer (0 for those outside of layers) in a flat array; NULL: there is none. */

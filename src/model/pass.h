@@ -55,11 +55,14 @@ static inline const float *weight(const pass *p, lm_param_id id, int64_t layer) 
 static inline float *gradient(const pass *p, lm_param_id id, int64_t layer) {
     return lm_param_at(p->m, p->m->gradients_at, id, layer);
 }
+/* Whether each layer uses what it keeps of its own: for backward, or for whoever reads it. */
+static inline bool layers_apart(const pass *p) {
+    return p->buffers == &p->m->buffers && (p->training || p->m->use.keep);
+}
 /* The layer's own copy of a buffer, or the only one; NULL: the model has no such buffer. */
 static inline float *buffer(const pass *p, lm_buffer_id id, int64_t layer) {
-    const lm_buffers *b = p->buffers;
-    if (b->count[id] == 0) return NULL;
-    return b->at[id] + (b->copies[id] > 1 ? layer * b->count[id] : 0);
+    if (!layers_apart(p)) return p->buffers->at[id];
+    return lm_model_buffer(p->m, id, layer);
 }
 /* The same for a buffer that matrix products read. */
 static inline lm_array operand(const pass *p, lm_buffer_id id, int64_t layer) {

@@ -161,12 +161,12 @@ typedef struct workspace {
 static workspace head_workspace(const pass *p, bool gradients) {
     const lm_model *m = p->m;
     const lm_buffers *b = p->buffers;
-    if (b->count[LM_B_LOGITS] > 0)
+    if (b->head == 0)
         return (workspace){buffer(p, LM_B_LOGITS, 0), (size_t)b->count[LM_B_LOGITS] * 4};
     if (!gradients) return (workspace){b->at[LM_B_KEPT], (size_t)lm_buffers_kept(b) * 4};
     LM_ASSERT(p->begins);
-    return (workspace){m->gradients_at + lm_param_layers_begin(m),
-                       (size_t)(m->params.stride * m->o.n_layers) * sizeof(float)};
+    float *end = lm_model_lent(m) + m->params.stride * m->o.n_layers;
+    return (workspace){end - b->head, (size_t)b->head * sizeof *end};
 }
 
 const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
@@ -191,7 +191,6 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
                         .dw = gradients ? gradient(p, w, 0) : NULL,
                         .dw_begins = p->begins};
     lm_softmax_nll_f32(p->m->compute, &s);
-    if (gradients && p->buffers->count[LM_B_LOGITS] == 0) lm_model_clear_layer_gradients(p->m);
     if (gradients) final_norm_backward(p);
     return s.loss;
 }

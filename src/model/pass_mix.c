@@ -5,10 +5,12 @@
 #include "nn/mix.h"
 #include "nn/scale.h"
 
-/* The embedding: of a model made for training the first layer's input, which is kept. */
+/* The embedding: the first layer's input where that is kept. A model made for training evaluates
+ * with it in a place that only backward needs. */
 static float *x0_of(const pass *p) {
+    if (layers_apart(p)) return residual(p, 0);
     float *own = buffer(p, LM_B_X0, 0);
-    return own ? own : residual(p, 0);
+    return own ? own : buffer(p, LM_B_DX0, 0);
 }
 
 static lm_mix mix_of(const pass *p, int64_t layer) {

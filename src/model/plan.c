@@ -69,6 +69,7 @@ static const struct buffer_row {
     [LM_B_RSTD_2] = {ONCE, TOKENS, ONE, 0, FLOAT},
     [LM_B_FC] = {UNLESS_BLOCK, TOKENS, F, 0, OPERAND}, /* pre-activation; the gate's where gated */
     [LM_B_UP] = {UNLESS_BLOCK, TOKENS, F, LM_IF_GATED, OPERAND}, /* backward: then its gradient */
+    [LM_B_LOGITS] = {ONCE, LOGITS, ONE, LM_IF_WINDOWS, FLOAT},
     /* the end of the network */
     [LM_B_X_F] = {ONCE, TOKENS, C, 0, FLOAT},
     [LM_B_MEAN_F] = {ONCE, TOKENS, ONE, LM_IF_LAYERNORM, FLOAT},
@@ -77,7 +78,6 @@ static const struct buffer_row {
     [LM_B_LN_F_SCALED] = {ONCE, TWO, C, LM_IF_LOGITS_SCALED, FLOAT},
     [LM_B_TARGETS] = {ONCE, TOKENS, ONE, LM_IF_WINDOWS, FLOAT}, /* int32 */
     [LM_B_LOSS] = {ONCE, TOKENS, ONE, LM_IF_WINDOWS, FLOAT},
-    [LM_B_LOGITS] = {ONCE, LOGITS, ONE, LM_IF_WINDOWS, FLOAT},
     /* shared by all layers; parts.h names what else some of them hold */
     [LM_B_NORM] = {ONCE, TOKENS, C_OR_ATT, 0, OPERAND}, /* output of the norm at hand */
     /* with qk_norm, the queries and keys of the layer at hand as attention reads them. Rows are as
@@ -101,6 +101,8 @@ static const struct buffer_row {
     [LM_B_MIXED] = {ONCE, TOKENS, C, LM_IF_X0, FLOAT},
     [LM_B_DX0] = {ONCE, TOKENS, C, LM_IF_X0 | LM_IF_TRAINING, FLOAT},
 };
+
+enum { LINE = LM_ALIGNMENT / 4 }; /* elements that buffers are multiples of */
 
 /* What the buffers are made for. */
 typedef struct made_for {
@@ -198,41 +200,84 @@ bool lm_buffers_size(lm_buffers *b, const lm_model_options *o, int64_t batch, lm
                      (decoding ? 0u : LM_IF_WINDOWS) | (bf16 ? LM_IF_BF16 : 0u) |
                      (training || times.branch != 1 ? LM_IF_BRANCH : 0u) |
                      (times.logits != 1 ? LM_IF_LOGITS_SCALED : 0u);
+    int64_t sum = 0;
     *b = (lm_buffers){.precision = precision};
     for (int id = 0; id < LM_B_COUNT; id++) {
-        int64_t rows, columns, count;
+        int64_t rows, columns, count, all;
         if ((table[id].conditions & ~truth) != 0) continue;
         if (!size_of(&f, table[id].rows, &rows) || !size_of(&f, table[id].columns, &columns) ||
             !lm_count_mul(rows, columns, &count))
             return false;
         if (bf16 && table[id].type == OPERAND) count = count / 2 + count % 2; /* in four bytes */
-        b->copies[id] = training && keeps_each(o, table[id].kept) ? o->n_layers : 1;
         b->count[id] = count;
+        b->each[id] = training && keeps_each(o, table[id].kept);
+        if (!lm_count_add(count, LINE - 1, &count)) return false;
+        count = count / LINE * LINE;
+        if (!lm_count_mul(count, b->each[id] ? o->n_layers : 1, &all) ||
+            !lm_count_add(sum, all, &sum))
+            return false;
+        if (!b->each[id]) continue;
+        b->place[id] = b->stride;
+        b->stride += count;
     }
+    b->layers = o->n_layers;
     return true;
 }
 
 int64_t lm_buffers_kept(const lm_buffers *b) {
-    int64_t sum = 0;
-    for (int id = LM_B_KEPT; id <= LM_B_UP; id++) sum += b->copies[id] * b->count[id];
+    int64_t sum = b->layers * b->stride;
+    for (int id = LM_B_KEPT; id <= LM_B_LOGITS; id++)
+        if (!b->each[id]) sum += b->count[id];
     return sum;
 }
 
-void lm_buffers_share(lm_buffers *b, const lm_model_use *use, const lm_param_layout *params,
-                      int64_t n_layers) {
-    int64_t need = b->count[LM_B_LOGITS];
-    if (!use->keep && use->windows > 0 && use->windows <= use->batch &&
-        need <= params->stride * n_layers && need <= lm_buffers_kept(b))
-        b->count[LM_B_LOGITS] = 0;
+/* How many of the last layers are lent memory: what they keep lies at the front of the layers'
+ * gradients, `room` elements, in order. Layer i's must end before its own gradients begin, at
+ * i * stride; as both are equally large for all layers, that is so for all if it is for the first
+ * and the last one. */
+static int64_t lent_layers(const lm_buffers *b, int64_t n_layers, int64_t stride, int64_t room) {
+    int64_t lent = 0;
+    for (int64_t n = 1; n < n_layers; n++)
+        if (b->stride <= (n_layers - n) * stride && n * b->stride <= (n_layers - 1) * stride &&
+            n * b->stride <= room)
+            lent = n;
+    return lent;
+}
+
+void lm_buffers_share(lm_buffers *b, const lm_model_options *o, const lm_model_use *use,
+                      const lm_param_layout *params) {
+    int64_t need = b->count[LM_B_LOGITS], all = params->stride * o->n_layers;
+    if (use->keep || use->windows == 0 || use->windows > use->batch || need > all) return;
+    int64_t most = (int64_t)(lm_softmax_nll_most_bytes(b->precision, use->batch * o->context_length,
+                                                       o->d_model, o->vocab_size) /
+                             sizeof(float));
+    b->count[LM_B_LOGITS] = 0;
+    b->head = lm_min(most, all);
+    b->layers -= lent_layers(b, o->n_layers, params->stride, all - b->head);
+    b->count[LM_B_LOGITS] = lm_max(need - lm_buffers_kept(b), 0);
+}
+
+/* What layers keep of their own. */
+static void take_layers(lm_buffers *b, lm_arena *arena) {
+    float *at = lm_arena_array(arena, b->layers, b->stride, sizeof *at);
+    for (int id = 0; id < LM_B_COUNT; id++)
+        if (b->each[id]) b->at[id] = at ? at + b->place[id] : NULL;
+}
+
+/* Whether a buffer that attention needs has room where the MLP has its own. */
+static bool lies_in_act(const lm_buffers *b, int id) {
+    bool wide = b->count[LM_B_WIDE] > 0;
+    return (id == LM_B_WIDE || (id == LM_B_DQKV && !wide)) && b->count[id] <= b->count[LM_B_ACT];
 }
 
 void lm_buffers_take(lm_buffers *b, lm_arena *arena) {
     for (int id = 0; id < LM_B_COUNT; id++) {
-        if (b->count[id] == 0) continue;
-        if (id == LM_B_WIDE && b->count[id] <= b->count[LM_B_ACT])
-            b->at[id] = b->at[LM_B_ACT]; /* attention needs the one, the MLP the other */
+        if (id == LM_B_KEPT && b->stride > 0) take_layers(b, arena);
+        if (b->count[id] == 0 || b->each[id]) continue;
+        if (lies_in_act(b, id))
+            b->at[id] = b->at[LM_B_ACT];
         else
-            b->at[id] = lm_arena_array(arena, b->copies[id], b->count[id], sizeof *b->at[id]);
+            b->at[id] = lm_arena_floats(arena, b->count[id]);
     }
 }
 
@@ -289,7 +334,7 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, const lm
         !lm_size_mul(lm_model_scratch_bytes(o), (size_t)threads, &scratch) ||
         !lm_size_add(weights, gradients = gradient_bytes(o, &params, use), &sum))
         return;
-    lm_buffers_share(&buffers, use, &params, o->n_layers);
+    lm_buffers_share(&buffers, o, use, &params);
     lm_buffers_take(&buffers, &activations);
     if (!lm_size_add(sum, activations.used, &sum) || !lm_size_add(sum, scratch, &sum) ||
         !lm_size_add(sum, rounded, &sum))

@@ -66,6 +66,7 @@ static void backward(const pass *p) {
     for (int64_t layer = layers - 1; layer >= 0; layer--) {
         bool kept = layer == layers - 1; /* its activations are those computed last */
         lm_phase_layer(p->m->compute->phases, layer);
+        if (p->buffers->head > 0) lm_model_clear_layer_gradients(p->m, layer);
         int recompute = kept ? LM_RECOMPUTE_NONE : p->m->o.recompute;
         if (!kept) lm_pass_mix_forward(p, layer);
         if (recompute == LM_RECOMPUTE_BLOCK) {

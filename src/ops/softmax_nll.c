@@ -92,11 +92,20 @@ size_t lm_softmax_nll_block_bytes(lm_precision precision, int64_t tokens, int64_
     return bytes_of(bf16, lm_round_up(lm_min(tokens, most), 16), channels, vocab);
 }
 
+static int64_t most_tokens(int64_t vocab) {
+    return lm_max(BLOCK_LOGITS / vocab, MOST_TOKENS);
+}
+
+size_t lm_softmax_nll_most_bytes(lm_precision precision, int64_t tokens, int64_t channels,
+                                 int64_t vocab) {
+    int64_t length = lm_round_up(lm_min(tokens, most_tokens(vocab)), 16);
+    return bytes_of(precision == LM_BF16, length, channels, vocab);
+}
+
 /* Tokens per block at most: blocks as equal as possible, in whole cache lines, as long as the
  * workspace allows. */
 static int64_t block_length(const lm_softmax_nll *s, bool bf16) {
-    int64_t most = lm_max(BLOCK_LOGITS / s->vocab, MOST_TOKENS);
-    int64_t blocks = lm_max(lm_divide_up(s->tokens, most), 1);
+    int64_t blocks = lm_max(lm_divide_up(s->tokens, most_tokens(s->vocab)), 1);
     for (;; blocks++) {
         int64_t length = lm_round_up(lm_divide_up(s->tokens, blocks), 16);
         if (length <= 16 || bytes_of(bf16, length, s->channels, s->vocab) <= s->block_bytes)

@@ -48,5 +48,8 @@ void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s);
 /* Bytes of `block` for up to so many tokens, at the precision of `compute`. */
 size_t lm_softmax_nll_block_bytes(lm_precision precision, int64_t tokens, int64_t channels,
                                   int64_t vocab);
+/* The most that it uses of `block`, >= the former. */
+size_t lm_softmax_nll_most_bytes(lm_precision precision, int64_t tokens, int64_t channels,
+                                 int64_t vocab);
 
 #endif

@@ -210,10 +210,11 @@ static void accumulate(lm_model *m, const int32_t *tokens, int64_t rows, int64_t
     lm_model_end_gradients(m);
 }
 
-/* A model for one pass a step, whose loss head works in the gradients and in what layers keep for
- * backward: the same bits, twice, evaluation in between. */
-static void check_one_pass(const char *name, const lm_model *many, const int32_t *tokens,
-                           int64_t rows, const double *losses) {
+/* A model for one pass a step, whose loss head and last layers work in the gradients, and in
+ * evaluation the head in what layers keep for backward: the same bits, twice, evaluation in
+ * between. Returns how many layers were lent memory. */
+static int64_t check_one_pass(const char *name, const lm_model *many, const int32_t *tokens,
+                              int64_t rows, const double *losses) {
     const lm_model_options *o = &many->o;
     const lm_model_use use = {.batch = rows, .windows = rows};
     const float *want = lm_model_gradients((lm_model *)(uintptr_t)many);
@@ -233,12 +234,15 @@ static void check_one_pass(const char *name, const lm_model *many, const int32_t
     }
     assert_true(evaluated ==
                 lm_model_loss((lm_model *)(uintptr_t)many, tokens, rows, o->context_length));
+    int64_t lent = o->n_layers - m->buffers.layers;
     lm_model_free(m);
+    return lent;
 }
 
-/* Any cut into micro-batches gives the same bits, and nothing of one leaks into the next. */
-static void check_micro_batches(const char *name, const lm_model_options *o,
-                                lm_precision precision) {
+/* Any cut into micro-batches gives the same bits, and nothing of one leaks into the next. Returns
+ * what check_one_pass does. */
+static int64_t check_micro_batches(const char *name, const lm_model_options *o,
+                                   lm_precision precision) {
     enum { ROWS = 5 };
     int32_t tokens[ROWS * MOST_TOKENS];
     double losses[ROWS], again[ROWS];
@@ -252,7 +256,7 @@ static void check_micro_batches(const char *name, const lm_model_options *o,
     transformer_tokens(tokens, 0, ROWS, o->context_length, o->vocab_size);
     accumulate(m, tokens, ROWS, ROWS, losses);
     float *once = layers_copy(lm_model_gradients(m), total);
-    check_one_pass(name, m, tokens, ROWS, losses);
+    int64_t lent = check_one_pass(name, m, tokens, ROWS, losses);
     for (int64_t each = 1; each < ROWS; each++) {
         accumulate(m, tokens, ROWS, each, again);
         layers_same_bits(name, once, lm_model_gradients(m), total);
@@ -261,6 +265,7 @@ static void check_micro_batches(const char *name, const lm_model_options *o,
     lm_model_free(m);
     lm_compute_free(&compute);
     layers_free_all();
+    return lent;
 }
 
 static void test_micro_batches_change_no_bit(void **state) {
@@ -295,6 +300,21 @@ static void test_micro_batches_of_long_windows_change_no_bit(void **state) {
     o.qk_norm = o.embedding_norm = true;
     for (int precision = 0; precision < LM_PRECISION_COUNT; precision++)
         check_micro_batches("long windows", &o, (lm_precision)precision);
+}
+
+/* Layers much larger than what they keep of a few tokens. */
+static void test_layers_in_gradients_change_no_bit(void **state) {
+    (void)state;
+    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+        for (const transformer_case *t = transformer_cases(); *t->name; t++) {
+            lm_model_options o = t->o;
+            o.context_length = 4;
+            o.window = 0;
+            o.n_layers = 5;
+            for (o.recompute = 0; o.recompute < LM_RECOMPUTE_COUNT; o.recompute++)
+                assert_in_range(check_micro_batches(t->name, &o, (lm_precision)precision), 1, 4);
+        }
+    }
 }
 
 /* A row of documents, and each of them in a row of its own. */
@@ -367,6 +387,7 @@ int main(void) {
         cmocka_unit_test(test_rows_in_another_order),
         cmocka_unit_test(test_micro_batches_change_no_bit),
         cmocka_unit_test(test_micro_batches_of_long_windows_change_no_bit),
+        cmocka_unit_test(test_layers_in_gradients_change_no_bit),
         cmocka_unit_test(test_documents_apart),
         cmocka_unit_test(test_dropout_follows_seed_and_rows),
     };

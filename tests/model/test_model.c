@@ -167,7 +167,7 @@ static void test_plan_of_a_long_context(void **state) {
     assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
     for (o.recompute = 0; o.recompute < LM_RECOMPUTE_COUNT; o.recompute++) {
         lm_model_plan plan;
-        lm_model_plan_make(&plan, &o, &(lm_model_use){.batch = 1, .windows = 1}, LM_FP32, 2);
+        lm_model_plan_make(&plan, &o, &(lm_model_use){.batch = 1, .windows = 2}, LM_FP32, 2);
         double all = 4.0 * (double)plan.weights + (double)plan.activations + (double)plan.scratch;
         print_message("context 8192, recompute %s: activations %.2f GB, all %.2f GB\n",
                       lm_recompute_name(o.recompute), (double)plan.activations / 1e9, all / 1e9);
@@ -178,6 +178,33 @@ static void test_plan_of_a_long_context(void **state) {
     uint64_t tokens = 11 * 8192 * sizeof(float);
     assert_int_equal(activations[0] - activations[1], tokens * (4 * 768 + 12));
     assert_int_equal(activations[1] - activations[2], tokens * (768 + 3072));
+}
+
+/* A step in one pass: what the last layers keep and the loss head's workspace lie in the gradients
+ * of the layers, apart from each other, and each layer's before its own gradients. */
+static void test_plan_of_one_pass(void **state) {
+    (void)state;
+    lm_model_options o = transformer_gpt2_124m();
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    const lm_model_use use = {.batch = 1024 / o.context_length, .windows = 1024 / o.context_length};
+    lm_param_layout params;
+    assert_true(lm_param_layout_make(&params, &o));
+    for (int precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+        lm_model_plan plan;
+        lm_buffers b;
+        lm_model_plan_make(&plan, &o, &use, (lm_precision)precision, 2);
+        double all = 4.0 * (double)plan.weights + (double)plan.activations + (double)plan.scratch +
+                     (double)plan.rounded;
+        print_message("%s: activations %.0f MB, all %.3f GB\n", lm_precision_name(precision),
+                      (double)plan.activations / 1e6, all / 1e9);
+        assert_true(all < 2.32e9);
+        assert_true(lm_buffers_size(&b, &o, use.batch, LM_FOR_TRAINING, (lm_precision)precision));
+        lm_buffers_share(&b, &o, &use, &params);
+        assert_in_range(o.n_layers - b.layers, 4, o.n_layers - 1);
+        assert_true((o.n_layers - b.layers) * b.stride <= params.stride * o.n_layers - b.head);
+        for (int64_t layer = b.layers; layer < o.n_layers; layer++)
+            assert_true((layer - b.layers + 1) * b.stride <= layer * params.stride);
+    }
 }
 
 /* Every byte of every arena is planned, and handed out (scratch, whenever it is used). */
@@ -452,6 +479,7 @@ int main(void) {
         cmocka_unit_test(test_rows_of_heads_and_biases),
         cmocka_unit_test(test_plan_of_gpt2),
         cmocka_unit_test(test_plan_of_a_long_context),
+        cmocka_unit_test(test_plan_of_one_pass),
         cmocka_unit_test(test_plan_is_what_create_takes),
         cmocka_unit_test(test_models_wider_than_a_block_of_k),
         cmocka_unit_test(test_absurd_sizes_overflow),

@@ -115,6 +115,30 @@ the_plan() {
 }
 scenario the_plan
 
+# peak_as_planned: the most that the run had in memory, against the sum of its plan. Beside the plan are the
+# program, the C library's heap and stacks, and the ends of huge pages: some MB.
+peak_as_planned() {
+    awk '/"memory":/ { n = split($0, part, /[:,}]/); for (i = 1; i < n; i++) planned += part[i] }
+        /peak_resident/ { split($0, part, /[:,]/); peak = part[2] }
+        END { print planned, peak; exit !(planned > 1e8 && peak > 0.95 * planned && peak < planned + 1.2e7) }' \
+        run/summary.json
+}
+the_peak() {
+    if grep -qE '__(asan|tsan)_init' "$lmtrain"; then
+        echo "ok - the peak is that of the plan # SKIP with sanitizers, which have memory of their own"
+        return
+    fi
+    given config
+    local medium=(--quiet --threads 1 --set train.steps=1 --set eval.every=0 --set model.d_model=512 --set model.n_layers=3)
+    check "a run of one pass a step has memory as planned" \
+        exits 0 train "${medium[@]}" --set train.grad_accumulation=1
+    check "its peak is that of the plan" peak_as_planned
+    rm -rf run
+    check "a run of two passes a step has memory as planned" exits 0 train "${medium[@]}" --set train.precision=bf16
+    check "its peak is that of the plan too" peak_as_planned
+}
+scenario the_peak
+
 # The micro-batch that the plan chooses: at_once OPTIONS... prints it.
 at_once() { plan "$@" --set train.batch=512 | sed -n 's/^batch .*; \([0-9]*\) computed at once.*/\1/p'; }
 plan() {
