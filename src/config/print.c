@@ -404,11 +404,17 @@ static bool may_differ(const lm_key *k, const lm_config *from, const lm_config *
     return k->may_differ || k->may_change;
 }
 
+/* Tables that leave their rows out have as many as the weights' vocabulary asks for. */
+static void fit_tables(lm_ngram_tables *t, int64_t vocab) {
+    for (int64_t i = 0; i < t->count; i++) t->at[i].rows = lm_ngram_fit(&t->at[i], vocab);
+}
+
 lm_status lm_config_inherit(lm_config *c, const lm_config *from, lm_config_origin origin,
                             lm_text *differing, lm_error *err) {
     const lm_section *s = lm_section_find("model");
     lm_text problems = {0};
     lm_status status = LM_OK;
+    if (from->model.vocab_size > 0) fit_tables(&c->model.ngram_tables, from->model.vocab_size);
     for (const lm_key *k = s->keys; k < s->keys + s->n_keys; k++) {
         bool given = c->given[lm_key_find(k->path)];
         if (k->neutral || origin == LM_CONFIG_ITSELF || is_inherited(c, k) || !given) continue;

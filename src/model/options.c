@@ -189,8 +189,7 @@ static void check_ngrams(lm_text *problems, lm_model_options *o) {
                            (long long)at->order, (long long)t->at[k - 1].order);
         }
         if (o->vocab_size == LM_VOCAB_UNKNOWN) continue;
-        int64_t all = lm_ngram_count(o->vocab_size, at->order);
-        if (all > 0 && (at->rows == 0 || at->rows > all)) at->rows = all;
+        at->rows = lm_ngram_fit(at, o->vocab_size);
         if (at->rows > 0) continue;
         problem_separator(problems);
         lm_text_printf(problems,

@@ -11,6 +11,11 @@ int64_t lm_ngram_count(int64_t vocab, int64_t order) {
     return n <= INT32_MAX ? n : -1;
 }
 
+int64_t lm_ngram_fit(const lm_ngram_table *t, int64_t vocab) {
+    int64_t all = lm_ngram_count(vocab, t->order);
+    return all > 0 && (t->rows == 0 || t->rows > all) ? all : t->rows;
+}
+
 void lm_ngram_rows(const lm_ngram_table *tables, int64_t n, int64_t vocab, const int32_t *newest,
                    int64_t before, int32_t *out, int64_t stride) {
     uint64_t hash = 0, number = 0, place = 1; /* of the first `order` tokens */

@@ -31,6 +31,9 @@ typedef struct lm_ngram_table {
 
 /* n(k); -1: it is 2^31 or more. */
 int64_t lm_ngram_count(int64_t vocab, int64_t order);
+/* The table's rows with so many tokens: n(k) where it gives none (0), and no more than n(k). 0: it
+ * gives none, and n(k) is 2^31 or more. */
+int64_t lm_ngram_fit(const lm_ngram_table *t, int64_t vocab);
 
 /* Rows of a token, which has `before` tokens in front of it: newest[0] is the token, newest[-1] the
  * one before it, down to newest[-before]. out[k * stride] overwritten with the row in tables[k];

@@ -211,6 +211,11 @@ other_weights() {
     given trained
     check "run.init_from begins with the newest weights of a run" \
         exits_saying 0 "weights from straight/checkpoints/step-0000000040.npz, step 40" tune
+    "$lmtrain" --config a.json --quiet --set run.dir=tables --set model.ngram_tables='[{"order": 2}]' \
+        --set train.steps=1
+    check "run.init_from knows how many rows a table has that leaves them out" \
+        exits_saying 0 "weights from tables/checkpoints" tune --set run.dir=from-tables \
+        --set run.init_from=tables --set model.ngram_tables='[{"order": 2}]' --dry-run
     cp a.json straight/config.json
     check "a run directory is one whatever else lies in it" \
         exits_saying 0 "step 40" "$lmtrain" eval straight --data val.bin --tokens 500
