@@ -7,14 +7,15 @@
 #include "base/clock.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/commands.h"
+#include "dist/forecast.h"
 #include "train/setup.h"
 
 typedef struct request {
-    const char *config;
+    const char *config, *network;
     lm_option_optional resume;
     lm_option_texts set, unset;
     lm_machine_options machine;
-    int64_t until, wait_for_room;
+    int64_t until, wait_for_room, ranks;
     bool no_final_checkpoint, quiet, profile, dry_run, print_config, print_schema, print_reference;
 } request;
 
@@ -51,6 +52,13 @@ static const lm_option options[] = {
     {"dry-run", NULL,
      "print the plan (parameters, memory, FLOPs, disk), check all that a start checks, and stop",
      LM_STORED(request, dry_run)},
+    {"ranks", "N",
+     "with --dry-run: also how so many processes would do, each on a machine like this one",
+     LM_STORED(request, ranks), .count = {.most = 1024}},
+    {"network", "RATE",
+     "with --ranks: what the network between them carries each way: 10Gbit, 100Mbit, 1.2GB/s; "
+     "without it, 1, 10 and 100 Gbit/s are compared",
+     LM_STORED(request, network)},
     {"print-config", NULL, "print every key of the config as it is understood, and stop",
      LM_STORED(request, print_config)},
     {"print-schema", NULL, "print a JSON Schema of the config for editors and stop",
@@ -127,6 +135,26 @@ out:
     return status;
 }
 
+/* --ranks and --network. */
+static lm_status take_forecast(const request *r, lm_train_settings *s, lm_error *err) {
+    s->ranks = (int)r->ranks;
+    if (r->network && !lm_network_parse(r->network, &s->bandwidth))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "--network %s: expected a number and its unit: 10Gbit, 100Mbit or"
+                            " 1.2GB/s (k, M, G or T; bit or B/s)",
+                            r->network);
+    if (r->network && r->ranks == 0)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "--network: --ranks is missing, the processes that"
+                            " it is between");
+    if (r->ranks == 0 || (r->dry_run && !s->comm)) return LM_OK;
+    return lm_error_set(err, LM_ERR_USAGE,
+                        r->dry_run ? "--ranks is for one process, and %d were started"
+                                   : "--ranks belongs to --dry-run; a launcher starts several"
+                                     " processes: mpirun -np N lmtrain ...",
+                        lm_comm_size(s->comm));
+}
+
 static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     lm_config config = {0};
@@ -145,6 +173,7 @@ static lm_status run(const void *given, lm_error *err) {
     lm_text t = {0};
     if (r->print_schema || r->print_reference) return print_static(r, err);
     lm_status status = lm_comm_open(&s.comm, err);
+    if (status == LM_OK) status = lm_comm_agree(s.comm, take_forecast(r, &s, err), err);
     if (status == LM_OK) status = lm_machine_isas(&r->machine, &s.isas, err);
     if (status != LM_OK) goto out;
     s.quiet |= lm_comm_rank(s.comm) > 0;

@@ -154,6 +154,8 @@ lm_status lm_setup_open_shared(lm_setup *s, lm_comm *comm, lm_config *config, in
     memset(s, 0, sizeof *s);
     s->config = config;
     s->comm = comm;
+    s->ranks = lm_comm_size(comm);
+    s->rank = lm_comm_rank(comm);
     s->threads = threads > 0 ? threads : (int)config->run.threads;
     if (s->threads <= 0)
         s->threads = (int)lm_max(lm_cpu_threads(&s->threads_asked) / lm_comm_sharers(comm), 1);

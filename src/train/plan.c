@@ -70,7 +70,7 @@ static uint64_t batch_bytes(const lm_setup *s, int64_t micro_batch) {
 
 /* Those of this process. */
 static lm_lanes_run lanes_of(const lm_setup *s) {
-    return lm_lanes_of_rank(s->config->train.lanes, lm_comm_size(s->comm), lm_comm_rank(s->comm));
+    return lm_lanes_of_rank(s->config->train.lanes, s->ranks, s->rank);
 }
 
 /* What depends on how many windows are computed at once; p has the rest. False: it does not fit. */
@@ -85,8 +85,7 @@ static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_
                 lm_u64_mul((uint64_t)lm_lanes_run_buffers(lanes_of(s)) - 1,
                            lm_size_align(p->model.weights), &p->lanes);
     p->average = lm_config_averages(c) ? lm_size_align(p->model.weights) : 0;
-    p->layers =
-        c->log.layers_every > 0 && lm_comm_rank(s->comm) == 0 ? lm_size_align(p->model.weights) : 0;
+    p->layers = c->log.layers_every > 0 && s->rank == 0 ? lm_size_align(p->model.weights) : 0;
     const uint64_t parts[] = {
         p->model.weights,        p->model.gradients, p->lanes, p->exchange,      p->optimizer,
         p->model.activations,    p->model.scratch,   p->batch, p->model.rounded, p->saving,
@@ -128,7 +127,7 @@ static bool plan_checkpoint(const lm_setup *s, const lm_groups_plan *groups, lm_
 
 /* What a process of several has of the optimizer, and what it needs beside that. */
 static lm_status plan_slice(const lm_setup *s, lm_train_plan *p, lm_error *err) {
-    const int ranks = lm_comm_size(s->comm), rank = lm_comm_rank(s->comm);
+    const int ranks = s->ranks, rank = s->rank;
     lm_groups_slice slice;
     lm_status status = lm_groups_slice_make(&slice, s->config, ranks, rank, err);
     if (status != LM_OK) return status;
@@ -149,7 +148,7 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     p->optimizer = groups.bytes;
     p->optimizer_work = groups.work;
     p->saving = lm_checkpoint_write_bytes(s->threads);
-    if (s->comm && groups.fits && (status = plan_slice(s, p, err)) != LM_OK) return status;
+    if (s->ranks > 1 && groups.fits && (status = plan_slice(s, p, err)) != LM_OK) return status;
     bool fits = groups.fits && choose_micro_batch(s, p) && plan_checkpoint(s, &groups, p) &&
                 lm_u64_mul((uint64_t)c->train.batch, (uint64_t)c->model.context_length, &step) &&
                 step <= INT64_MAX && lm_u64_mul(p->checkpoint, checkpoints_kept(c) + 1, &p->disk);
@@ -307,14 +306,12 @@ static void put_batch(lm_text *out, const lm_setup *s) {
                 o->micro_batch == 0 ? ", as the memory and the speed suggest" : "");
 }
 
-/* How several processes share the lanes, and what they send. */
-static void put_ranks(lm_text *out, const lm_setup *s) {
+void lm_setup_print_ranks(const lm_setup *s, int ranks, lm_text *out) {
     const int64_t lanes = s->config->train.lanes;
     const int64_t elements = (int64_t)(s->plan.model.weights / sizeof(float));
-    const lm_traffic t = lm_traffic_of(lm_comm_size(s->comm), lanes, elements);
+    const lm_traffic t = lm_traffic_of(ranks, lanes, elements);
     char a[32], b[32];
-    if (!s->comm) return;
-    lm_text_say(out, "ranks     %d processes, each with ", lm_comm_size(s->comm));
+    lm_text_say(out, "ranks     %d processes, each with ", ranks);
     if (t.fewest_lanes < t.most_lanes) lm_text_say(out, "%" PRId64 " or ", t.fewest_lanes);
     lm_text_say(out, "%" PRId64 " of %" PRId64 " lanes", t.most_lanes, lanes);
     if (t.fewest_lanes < t.most_lanes)
@@ -367,7 +364,7 @@ void lm_setup_print_plan(const lm_setup *s, lm_text *out) {
     if (s->train.count == 1) lm_text_printf(out, ", %.3g epochs", epochs_of(s, 0));
     lm_text_printf(out, "\n");
     put_batch(out, s);
-    put_ranks(out, s);
+    if (s->comm) lm_setup_print_ranks(s, s->ranks, out);
     lm_groups_print(c, out);
     lm_text_say(out, "work      %sFLOP per token, %sFLOP in all\n",
                 lm_text_count(a, sizeof a, p->model.flops_per_token),

@@ -8,20 +8,19 @@
 #include "optim/clip.h"
 #include "train/trainer.h"
 
-lm_status lm_ranks_check(const lm_comm *comm, const lm_config *c, lm_error *err) {
-    const int ranks = lm_comm_size(comm);
+lm_status lm_ranks_check(int ranks, const lm_config *c, lm_error *err) {
     int64_t lanes = 1;
     if (ranks > 1 && c->model.ngram_tables.count > 0)
         return lm_error_set(err, LM_ERR_USAGE,
-                            "model.ngram_tables: a model with tables is trained by one process, and"
-                            " %d were started",
+                            "model.ngram_tables: a model with tables is trained by one process, not"
+                            " by %d",
                             ranks);
     if (ranks <= c->train.lanes) return LM_OK;
     while (lanes < ranks) lanes *= 2;
     return lm_error_set(err, LM_ERR_USAGE,
-                        "train.lanes = %" PRId64 ": %d processes were started, which need %" PRId64
+                        "train.lanes = %" PRId64 ": %d processes need %" PRId64
                         " lanes at least (a power of two that divides train.batch = %" PRId64
-                        "); or start %" PRId64 " at most. The lanes are part of the result, the"
+                        "); or take %" PRId64 " at most. The lanes are part of the result, the"
                         " number of processes is not",
                         c->train.lanes, ranks, lanes, c->train.batch, c->train.lanes);
 }

@@ -38,7 +38,7 @@ typedef struct lm_ranks {
 } lm_ranks;
 
 /* Refuses more processes than lanes, and several with n-gram tables. LM_ERR_USAGE. */
-lm_status lm_ranks_check(const lm_comm *comm, const lm_config *c, lm_error *err);
+lm_status lm_ranks_check(int ranks, const lm_config *c, lm_error *err);
 /* Makes the optimizer of t->ranks.comm's slice, and all that is above. t has its model and groups.
  */
 lm_status lm_ranks_create(struct lm_trainer *t, lm_error *err);

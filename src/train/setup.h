@@ -37,6 +37,7 @@ typedef struct lm_train_plan {
 typedef struct lm_setup {
     lm_config *config; /* model resolved */
     lm_comm *comm;     /* the processes that share the run; NULL: this one alone */
+    int ranks, rank;   /* of that, or 1, 0; the plan may be that of others (train/forecast.c) */
     lm_kernels kernels;
     int threads;
     int threads_asked;         /* by OMP_NUM_THREADS, which lowered the number to it; 0: not so */
@@ -112,6 +113,8 @@ lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err);
  * always, and those that the config asks for. */
 enum { LM_SETUP_MEMORY_PARTS = 10, LM_SETUP_MEMORY_ALWAYS = 7 };
 int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_PARTS]);
+/* How so many processes share the lanes, and what they send: lines of the plan. */
+void lm_setup_print_ranks(const lm_setup *s, int ranks, lm_text *out);
 /* The plan as text, for people. */
 void lm_setup_print_plan(const lm_setup *s, lm_text *out);
 

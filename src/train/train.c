@@ -14,6 +14,7 @@
 #include "report/summary.h"
 #include "train/budget.h"
 #include "train/follow.h"
+#include "train/forecast.h"
 
 /* resolved.json is left alone when it says the same already. */
 static lm_status write_config(lm_trainer *t, lm_error *err) {
@@ -59,7 +60,7 @@ static void announce(lm_trainer *t) {
 /* The config made whole, and what the plan needs. */
 static lm_status open_setup(lm_trainer *t, lm_error *err) {
     const lm_train_settings *s = t->settings;
-    lm_status status = lm_ranks_check(s->comm, s->config, err);
+    lm_status status = lm_ranks_check(lm_comm_size(s->comm), s->config, err);
     if (status == LM_OK) status = lm_setup_inherit(s->config, s->resume, &t->from, &t->said, err);
     if (status == LM_OK)
         status = lm_setup_open_shared(&t->setup, s->comm, s->config, s->threads, s->isas,
@@ -393,6 +394,19 @@ static void print_start(const lm_trainer *t, lm_text *out) {
     }
 }
 
+/* For other processes than those there are. */
+static lm_status forecast(const lm_train_settings *settings, lm_train_speed *speed, lm_text *out,
+                          lm_error *err) {
+    lm_trainer t = {.settings = settings, .config = settings->config};
+    lm_status status = LM_OK;
+    if (speed->step == 0) status = lm_train_measure(settings, speed, err);
+    if (status == LM_OK) status = open_setup(&t, err);
+    if (status == LM_OK)
+        status = lm_forecast_print(&t.setup, settings->ranks, settings->bandwidth, speed, out, err);
+    lm_trainer_free(&t);
+    return status;
+}
+
 lm_status lm_train_plan_print(const lm_train_settings *settings, lm_text *out, lm_error *err) {
     lm_trainer t = {.settings = settings, .config = settings->config};
     lm_status status = open_setup(&t, err);
@@ -405,6 +419,7 @@ lm_status lm_train_plan_print(const lm_train_settings *settings, lm_text *out, l
     t = (lm_trainer){0};
     if (goes_on && speed.measured == 0) status = lm_train_measure(settings, &speed, err);
     if (goes_on && status == LM_OK) lm_budget_print(settings->config, &speed, out);
+    if (status == LM_OK && settings->ranks > 0) status = forecast(settings, &speed, out, err);
 out:
     lm_trainer_free(&t);
     return status;

@@ -43,6 +43,8 @@ typedef struct lm_train_settings {
     bool gives_up;           /* where the disk is full at the end: after `waits` seconds; else it
                                 waits until there is room */
     double waits;
+    int ranks;            /* of the plan: also how so many processes would do; 0: not asked */
+    double bandwidth;     /* between them, bytes a second; 0: a few usual ones */
     lm_train_speed speed; /* for the plan, when it has been measured already */
     double started;       /* lm_clock_seconds() when the command began; 0: with the run */
     bool quiet;           /* warnings and errors only */
@@ -60,8 +62,9 @@ lm_status lm_train_run(const lm_train_settings *s, lm_error *err);
 lm_status lm_train_budget(const lm_train_settings *s, int64_t *steps, lm_train_speed *speed,
                           lm_error *err);
 /* Measures for a moment how long the parts of a run take, without changing a file. Takes the memory
- * of the run. Where a micro-batch takes more than a quarter of a second it is the machine's peak
- * that is measured, with measured = 0: the least that the run takes. */
+ * of the run. Where a micro-batch takes more than a quarter of a second, or ten for a forecast
+ * (s->ranks), it is the machine's peak that is measured, with measured = 0: the least that the run
+ * takes. */
 lm_status lm_train_measure(const lm_train_settings *s, lm_train_speed *speed, lm_error *err);
 
 /* The plan of the run, for --dry-run, and all that a start checks; nothing is written. What would

@@ -148,7 +148,7 @@ strangers() {
 }
 errors() {
     given config
-    check "more processes than lanes are one error that names train.lanes" exits_saying 2 "train.lanes = 1: 2 processes" \
+    check "more processes than lanes are one error that names train.lanes" exits_saying 2 "train.lanes = 1: 2 processes need" \
         ranks 2 --config a.json
     check "one line says it" test "$(grep -c 'lmtrain:' out)" -eq 1
     check "nothing is written then" test ! -e run

@@ -1,0 +1,90 @@
+/* What several processes would take, on paper. */
+#include "tests/support/test.h"
+
+#include <math.h>
+
+#include "dist/forecast.h"
+
+static void near(double expected, double found) {
+    assert_true(fabs(expected - found) <= 1e-9 * (1 + expected));
+}
+
+/* 8 lanes of a second each, of 1000 elements, at 1000 bytes a second. */
+static lm_forecast_of eight(int ranks) {
+    return (lm_forecast_of){.ranks = ranks,
+                            .lanes = 8,
+                            .elements = 1000,
+                            .first = 100,
+                            .windows = 8,
+                            .rest = 2,
+                            .pass = 1,
+                            .bandwidth = 1000};
+}
+
+static void test_bound_by_the_network(void **state) {
+    (void)state;
+    lm_forecast_of f = eight(2);
+    const lm_forecast r = lm_forecast_make(&f);
+    near(4 + 1, r.compute);
+    near(2 + 2, r.sending); /* half of 4000 bytes each way, of gradients and of weights */
+    near(2 - 2.0 / 3 + 2 - 1.0 / 3, r.waiting);
+    near(8, r.step);
+}
+
+static void test_hidden_but_for_the_embedding(void **state) {
+    (void)state;
+    lm_forecast_of f = eight(4);
+    f.pass = 1000;
+    const lm_forecast r = lm_forecast_make(&f);
+    near(2 + 0.5, r.compute);
+    near(3 + 3, r.sending);
+    near(0.3 + 0.3, r.waiting);
+    f.bandwidth = 1e12;
+    assert_true(lm_forecast_make(&f).waiting < 1e-8);
+}
+
+/* 2, 3 and 3 lanes; the second rank has two subtrees. */
+static void test_uneven(void **state) {
+    (void)state;
+    lm_forecast_of f = eight(3);
+    f.pass = 0;
+    f.first = 0;
+    const lm_forecast r = lm_forecast_make(&f);
+    near(3 + 2.0 / 3, r.compute);
+    near(1.125, r.traffic.imbalance);
+    near(r.traffic.gradients_out / 1000 + r.traffic.weights_out / 1000, r.sending);
+    near(2 * 4000 * 2.0 / 3, r.traffic.gradients_out);
+}
+
+static void test_rates(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        double bytes;
+    } good[] = {{"10Gbit", 1.25e9},   {"10 Gbit/s", 1.25e9}, {"100Mbit", 1.25e7},
+                {"2.5Gbit", 3.125e8}, {"1.2GB/s", 1.2e9},    {"8bit/s", 1},
+                {"64kbit", 8000},     {"1TB/s", 1e12}};
+    static const char *const bad[] = {
+        "",        "10",       "Gbit",    "10Gbps",
+        "10Gb",    "10GB",     "-1Gbit",  "0Gbit",
+        "1e3Gbit", "10  Gbit", "10Gbit ", "0x10Gbit",
+        "1.Gbit",  ".5Gbit",   "infGbit", "10Kbit",
+        "10gbit",  "10Gbits",  "10GiB/s", "1111111111111111111111111111111111111111Gbit"};
+    double bytes = 0;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(lm_network_parse(good[i].text, &bytes));
+        near(good[i].bytes, bytes);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (lm_network_parse(bad[i], &bytes)) fail_msg("\"%s\" is taken for a rate", bad[i]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bound_by_the_network),
+        cmocka_unit_test(test_hidden_but_for_the_embedding),
+        cmocka_unit_test(test_uneven),
+        cmocka_unit_test(test_rates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
