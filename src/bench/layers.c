@@ -98,7 +98,7 @@ static void qk_norm_forward(work *w) {
     lm_head_norm_forward(w->compute, &w->head_norm, w->in, w->y);
 }
 static void qk_norm_backward(work *w) {
-    lm_head_norm_backward(w->compute, &w->head_norm, w->in, w->dx, w->dw);
+    lm_head_norm_backward(w->compute, &w->head_norm, w->in, w->dx, w->dw, NULL);
 }
 static void rope(work *w) {
     lm_rope_forward(w->compute, &w->rope, w->y, w->out);

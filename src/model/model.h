@@ -105,6 +105,8 @@ typedef struct lm_model_options {
     int64_t rope_original_context;
     int mlp;             /* lm_mlp_kind */
     bool qk_norm;        /* RMSNorm of each head's queries and keys, before they are rotated */
+    double qk_gain;      /* each head's queries are multiplied behind their norm by a number that is
+                            learned from this on; 0: by none */
     bool embedding_norm; /* a norm between the embedding and the first layer */
     bool bias;           /* of linear layers and LayerNorm */
     bool qkv_bias;       /* the same, of the projection to queries, keys and values alone */

@@ -214,6 +214,7 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     check_positive(&problems, "norm_eps", o->norm_eps);
     check_range(&problems, "init_std", o->init_std, INFINITY);
     check_range(&problems, "embedding_std", o->embedding_std, INFINITY);
+    check_range(&problems, "qk_gain", o->qk_gain, INFINITY);
     check_range(&problems, "attention_softcap", o->attention_softcap, INFINITY);
     check_range(&problems, "logit_softcap", o->logit_softcap, INFINITY);
     check_range(&problems, "label_smoothing", o->label_smoothing, 1);

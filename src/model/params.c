@@ -10,8 +10,8 @@
 #include "model/transfer.h"
 
 typedef enum scope { BEFORE, LAYER, AFTER, LAYER_ASIDE, TABLES } scope;
-typedef enum dim { ONE, C, D, ATT, QKV, F, V, T, NGRAMS } dim; /* ONE as `in`: a vector */
-typedef enum init { EMBEDDING, NORMAL, RESIDUAL, HEAD, ZEROS, ONES } init;
+typedef enum dim { ONE, C, D, HEADS, ATT, QKV, F, V, T, NGRAMS } dim; /* ONE as `in`: a vector */
+typedef enum init { EMBEDDING, NORMAL, RESIDUAL, HEAD, ZEROS, ONES, GAIN } init;
 static const struct param_row {
     const char *name; /* rows of layer 3 are called "h.3.<name>" */
     scope scope;
@@ -46,6 +46,7 @@ static const struct param_row {
     [LM_P_LM_HEAD] = {"lm_head.weight", AFTER, V, C, HEAD, LM_IF_UNTIED},
     [LM_P_MIX_X] = {"mix.x.weight", LAYER_ASIDE, ONE, ONE, ONES, LM_IF_X0},
     [LM_P_MIX_X0] = {"mix.x0.weight", LAYER_ASIDE, ONE, ONE, ZEROS, LM_IF_X0},
+    [LM_P_QK_GAIN] = {"attn.qk_gain.weight", LAYER_ASIDE, HEADS, ONE, GAIN, LM_IF_QK_GAIN},
 #define NGRAM(k) [LM_P_NGRAM + (k)] = {"ngram", TABLES, NGRAMS, C, ZEROS, LM_IF_NGRAMS}
     NGRAM(0),
     NGRAM(1),
@@ -68,6 +69,7 @@ unsigned lm_model_conditions(const lm_model_options *o) {
            (gated ? LM_IF_GATED : LM_IF_PLAIN) | (o->tie_embeddings ? 0u : LM_IF_UNTIED) |
            (o->qk_norm ? LM_IF_QK_NORM : 0u) | (o->embedding_norm ? LM_IF_EMBEDDING_NORM : 0u) |
            (o->document_mask ? LM_IF_DOCUMENTS : 0u) | (o->x0_residual ? LM_IF_X0 : 0u) |
+           (o->qk_norm && o->qk_gain > 0 ? LM_IF_QK_GAIN : 0u) |
            (o->ngram_tables.count > 0 ? LM_IF_NGRAMS : 0u);
 }
 
@@ -90,6 +92,8 @@ static int64_t size_of(const lm_model_options *o, lm_param_id id, dim d) {
         return o->d_model;
     case D:
         return lm_model_head_size(o);
+    case HEADS:
+        return o->n_heads;
     case ATT:
         return lm_model_att_size(o);
     case QKV:
@@ -244,6 +248,9 @@ static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, i
         break;
     case ONES:
         row->init_value = 1.0;
+        break;
+    case GAIN:
+        row->init_value = o->qk_gain;
         break;
     case ZEROS:
         break;

@@ -29,6 +29,7 @@ enum {
     LM_IF_NORM_BIAS = 1 << 11,
     LM_IF_NGRAMS = 1 << 12,
     LM_IF_X0 = 1 << 13,
+    LM_IF_QK_GAIN = 1 << 14,
     /* for buffers, by what they are made for (lm_buffers_size): */
     LM_IF_TRAINING = 1 << 20,
     LM_IF_NO_TRAINING = 1 << 21, /* layers have no copies of their own */
@@ -69,6 +70,7 @@ typedef enum lm_param_id {
     LM_P_LM_HEAD,
     LM_P_MIX_X, /* from here on: rows that begin as nothing, behind all others */
     LM_P_MIX_X0,
+    LM_P_QK_GAIN,
     LM_P_NGRAM, /* tables of n-grams, one after the other */
     LM_P_NGRAM_LAST = LM_P_NGRAM + LM_NGRAM_TABLES_MOST - 1,
     LM_P_COUNT

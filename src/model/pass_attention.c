@@ -1,4 +1,4 @@
-/* x += proj(attention(rope(qkv(norm1(x))))); qk_norm: rope(norm_qk(qkv(..))). */
+/* x += proj(attention(rope(qkv(norm1(x))))); qk_norm: rope(norm_qk(qkv(..))), times qk_gain. */
 #include <string.h>
 
 #include "model/pass.h"
@@ -18,6 +18,7 @@ static lm_head_norm head_norm_of(const pass *p, int64_t layer, bool keys) {
                           .eps = (float)o->norm_eps,
                           .weight =
                               weight(p, keys ? LM_P_K_NORM_WEIGHT : LM_P_Q_NORM_WEIGHT, layer),
+                          .gain = keys ? NULL : weight(p, LM_P_QK_GAIN, layer),
                           .rstd = buffer(p, keys ? LM_B_RSTD_K : LM_B_RSTD_Q, 0)};
 }
 
@@ -120,9 +121,10 @@ static lm_array heads_backward(const pass *p, int64_t layer, lm_array of_heads) 
     if (o->qk_norm) {
         lm_array qkv = operand(p, LM_B_QKV, layer);
         lm_head_norm q = head_norm_of(p, layer, false), k = head_norm_of(p, layer, true);
-        lm_head_norm_backward(compute, &q, qkv, dqkv, gradient(p, LM_P_Q_NORM_WEIGHT, layer));
+        lm_head_norm_backward(compute, &q, qkv, dqkv, gradient(p, LM_P_Q_NORM_WEIGHT, layer),
+                              gradient(p, LM_P_QK_GAIN, layer));
         lm_head_norm_backward(compute, &k, lm_array_from(qkv, at), dqkv + at,
-                              gradient(p, LM_P_K_NORM_WEIGHT, layer));
+                              gradient(p, LM_P_K_NORM_WEIGHT, layer), NULL);
     }
     if (o->position == LM_POSITION_ROPE && last) return rounded.at ? rounded : lm_array_f32(dqkv);
     return lm_array_operand(compute, p->rows * row, dqkv, rounded);

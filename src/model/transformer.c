@@ -6,6 +6,8 @@
  *     x0 = x                                      x0_residual
  *     each layer:  x = a x + b x0                 x0_residual; numbers of each layer's own
  *                  x += proj(attention(rope(qkv(norm1(x)))))      qk_norm: rope(norm_qk(qkv(..)))
+ *                                                 qk_gain: its queries times a number of
+ *                                                 each head
  *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
  *     loss = softmax-NLL of norm_f(x) head^T                 logit_softcap: of cap tanh(../cap)
  *

@@ -17,6 +17,7 @@ typedef struct job {
 
 typedef struct worker_scratch {
     float *x, *dy; /* [H, D]: a row widened, and a copy of its gradient */
+    float *normed; /* [H, D]: the row before its gain */
     lm_arena rest; /* worker 0's: for the sums of all workers */
 } worker_scratch;
 
@@ -24,6 +25,7 @@ static worker_scratch take_scratch(lm_arena *scratch, int64_t heads, int64_t hea
     worker_scratch w;
     w.x = lm_arena_array(scratch, heads, head_size, sizeof(float));
     w.dy = lm_arena_array(scratch, heads, head_size, sizeof(float));
+    w.normed = lm_arena_array(scratch, heads, head_size, sizeof(float));
     w.rest = *scratch;
     return w;
 }
@@ -31,7 +33,7 @@ static worker_scratch take_scratch(lm_arena *scratch, int64_t heads, int64_t hea
 size_t lm_head_norm_scratch_bytes(int64_t heads, int64_t head_size) {
     lm_arena measure = lm_arena_measuring();
     take_scratch(&measure, heads, head_size);
-    lm_token_sums_take(&measure, head_size);
+    lm_token_sums_take(&measure, lm_max(head_size, heads));
     return measure.used;
 }
 
@@ -51,6 +53,9 @@ static void forward_task(void *argument, int64_t task, int worker) {
             lm_array_widen(kernels, n->heads * n->head_size, lm_array_from(j->x, i * n->row), room);
         kernels->rmsnorm_forward_f32(n->heads, n->head_size, n->eps, x, n->weight,
                                      j->y + i * n->row, n->rstd + i * n->heads);
+        if (n->gain)
+            kernels->scale_rows_f32(n->heads, n->head_size, n->gain, j->y + i * n->row,
+                                    n->head_size);
     }
 }
 
@@ -60,6 +65,18 @@ void lm_head_norm_forward(const lm_compute *compute, const lm_head_norm *n, lm_a
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_NORM);
     lm_pool_run(compute->pool, lm_divide_up(n->tokens, chunk), forward_task, &j);
     lm_phase_leave(compute->phases, before);
+}
+
+/* w->dy becomes the gradient of the norm, before the gain; adds that of the gain. */
+static void gain_backward(const job *j, const worker_scratch *w, int64_t token, const float *x,
+                          float *dgain) {
+    const lm_head_norm *n = j->n;
+    const lm_kernels *kernels = j->compute->kernels;
+    kernels->rmsnorm_forward_f32(n->heads, n->head_size, n->eps, x, n->weight, w->normed,
+                                 n->rstd + token * n->heads); /* which stays as it is */
+    for (int64_t h = 0, at = 0; h < n->heads; h++, at += n->head_size)
+        dgain[h] += kernels->dot_f32(n->head_size, w->dy + at, w->normed + at);
+    kernels->scale_rows_f32(n->heads, n->head_size, n->gain, w->dy, n->head_size);
 }
 
 static void add_tokens(void *argument, int64_t first, int64_t count, int worker, float *dweight) {
@@ -74,19 +91,22 @@ static void add_tokens(void *argument, int64_t first, int64_t count, int worker,
         float *dx = j->dy + i * n->row;
         memcpy(w.dy, dx, row_bytes);
         memset(dx, 0, row_bytes); /* the kernel adds */
+        if (n->gain) gain_backward(j, &w, i, x, dweight + n->head_size);
         kernels->rmsnorm_backward_f32(n->heads, n->head_size, x, n->weight, n->rstd + i * n->heads,
                                       w.dy, dx, dweight);
     }
 }
 
 void lm_head_norm_backward(const lm_compute *compute, const lm_head_norm *n, lm_array x, float *dy,
-                           float *dweight) {
+                           float *dweight, float *dgain) {
+    LM_ASSERT(!n->gain == !dgain);
     job j = {.compute = compute, .n = n, .x = x, .dy = dy};
     lm_token_sums sums = {.tokens = n->tokens,
                           .window = n->window,
                           .elements = n->heads * n->head_size,
                           .width = n->head_size,
-                          .out = {dweight, NULL},
+                          .width_1 = n->heads,
+                          .out = {dweight, dgain},
                           .add = add_tokens,
                           .argument = &j};
     worker_scratch w = scratch_of(compute, n, 0);

@@ -99,19 +99,19 @@ static void cut(sums_job *j) {
 }
 
 void lm_token_sums_run(const lm_compute *compute, const lm_token_sums *s, lm_arena *room) {
-    int n_sums = s->out[1] ? 2 : 1;
+    const int64_t second = !s->out[1] ? 0 : s->width_1 > 0 ? s->width_1 : s->width;
+    const int64_t widest = lm_max(s->width, second);
     sums_job j = {.s = s, .window = s->window > 0 ? s->window : s->tokens};
     if (s->tokens == 0) return;
     LM_ASSERT(s->tokens % j.window == 0);
     cut(&j);
-    j.floats = s->width * n_sums;
-    j.sums = lm_token_sums_take(room, s->width);
-    int64_t all = s->tokens / j.window * j.chunks, most = room_floats(s->width) / j.floats;
+    j.floats = s->width + second;
+    j.sums = lm_token_sums_take(room, widest);
+    int64_t all = s->tokens / j.window * j.chunks, most = room_floats(widest) / j.floats;
     for (; j.first < all; j.first += most) {
         j.count = lm_min(all - j.first, most);
         lm_pool_run(compute->pool, lm_divide_up(j.count, j.task), sums_task, &j);
-        for (int i = 0; i < n_sums; i++)
-            lm_sum_rows(compute, j.count, s->width, lm_array_f32(j.sums + i * s->width), j.floats,
-                        s->out[i]);
+        lm_sum_rows(compute, j.count, s->width, lm_array_f32(j.sums), j.floats, s->out[0]);
+        lm_sum_rows(compute, j.count, second, lm_array_f32(j.sums + s->width), j.floats, s->out[1]);
     }
 }

@@ -20,9 +20,11 @@ typedef struct lm_token_sums {
     int64_t tokens;   /* of all windows */
     int64_t window;   /* tokens per window, which divides them; 0: they are one window */
     int64_t elements; /* per token: decides how many tokens a chunk has */
-    int64_t width;    /* elements of a sum */
+    int64_t width;    /* elements of the sum */
+    int64_t width_1;  /* of a second one; 0: as many */
     float *out[2];    /* the sums [width], accumulated into; [1] NULL: there is only one */
-    /* Adds up tokens first .. first+count-1 of one window; sums [2 or 1, width] begin at 0. */
+    /* Adds up tokens first .. first+count-1 of one window; sums [width], and behind it the second
+     * one, begin at 0. */
     void (*add)(void *argument, int64_t first, int64_t count, int worker, float *sums);
     void *argument;
 } lm_token_sums;
@@ -30,7 +32,7 @@ typedef struct lm_token_sums {
 /* Takes room for sums from worker 0's scratch at `room`: any worker may get a chunk, and afterwards
  * its sums must be found in the order of the chunks. */
 void lm_token_sums_run(const lm_compute *compute, const lm_token_sums *s, lm_arena *room);
-/* Takes that room; the code that measures scratch calls it too. */
+/* Takes that room, for the wider of two sums; the code that measures scratch calls it too. */
 float *lm_token_sums_take(lm_arena *room, int64_t width);
 
 #endif

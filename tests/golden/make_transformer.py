@@ -132,9 +132,11 @@ def parameter_rows(m):
     norm("lnf")
     if not m["tie_embeddings"]:
         rows.append(("head", (v, c)))
-    if m.get("x0_residual"):
-        for i in range(layers):
+    for i in range(layers):
+        if m.get("x0_residual"):
             rows += [(f"{i}.mix.x.w", (1,)), (f"{i}.mix.x0.w", (1,))]
+        if m.get("qk_gain"):
+            rows.append((f"{i}.gain.w", (h,)))
     for order, count in ngram_tables(m):
         rows.append((f"ngram{order}", (count, c)))
     return rows
@@ -248,6 +250,8 @@ def attend(m, p, i, x, begins):
     v = v.reshape(b, t, k, d).transpose(1, 2)
     if m.get("qk_norm"):
         q, key = rms(m, q, p[f"{i}.lnq.w"]), rms(m, key, p[f"{i}.lnk.w"])
+    if m.get("qk_gain"):
+        q = q * p[f"{i}.gain.w"][:, None, None]
     if m["position"] == "rope":
         q, key = rotate(m, q), rotate(m, key)
     key = key.repeat_interleave(h // k, 1)

@@ -14,11 +14,15 @@ enum { BATCH = 3, MOST = 300 };
 static void x0_residual(lm_model_options *o) {
     o->x0_residual = true;
 }
+static void qk_gain(lm_model_options *o) {
+    o->qk_gain = 1;
+}
 static const struct {
     const char *name;
     void (*set)(lm_model_options *o);
 } features[] = {
     {"x0_residual", x0_residual},
+    {"qk_gain", qk_gain},
 };
 enum { FEATURES = sizeof features / sizeof *features };
 
@@ -93,9 +97,11 @@ static void test_features_begin_as_nothing(void **state) {
     (void)state;
     for (int f = 0; f < FEATURES; f++)
         for (size_t i = 0; i < sizeof models / sizeof *models; i++)
-            for (int precision = 0; precision < LM_PRECISION_COUNT; precision++)
-                check(features[f].name, features[f].set, transformer_named(models[i])->o,
-                      (lm_precision)precision);
+            for (int precision = 0; precision < LM_PRECISION_COUNT; precision++) {
+                lm_model_options o = transformer_named(models[i])->o;
+                o.qk_norm = true;
+                check(features[f].name, features[f].set, o, (lm_precision)precision);
+            }
 }
 
 int main(void) {

@@ -170,8 +170,8 @@ static void check_heads(const lm_compute *c, int64_t tokens, int64_t heads, int6
     lm_head_norm_forward(c, &h, lm_array_f32(x), y);
     lm_head_norm_forward(c, &h, x16, y2);
     layers_same_bits("head norm", y, y2, n);
-    lm_head_norm_backward(c, &h, lm_array_f32(x), dy, dw);
-    lm_head_norm_backward(c, &h, x16, dy2, dw2);
+    lm_head_norm_backward(c, &h, lm_array_f32(x), dy, dw, NULL);
+    lm_head_norm_backward(c, &h, x16, dy2, dw2, NULL);
     layers_same_bits("dx", dy, dy2, n);
     layers_same_bits("dweight", dw, dw2, d);
     float *cosines = layers_floats(tokens * half), *sines = layers_floats(tokens * half);

@@ -110,7 +110,7 @@ static void add_head_norm(const lm_compute *compute, int64_t length, int64_t fir
                       .rstd = layers_floats(rows * HEADS)};
     lm_array x = lm_array_f32(rows_from(first * length, rows, C, 1));
     lm_head_norm_forward(compute, &n, x, layers_floats(rows * C));
-    lm_head_norm_backward(compute, &n, x, rows_from(first * length, rows, C, 2), s->at[0]);
+    lm_head_norm_backward(compute, &n, x, rows_from(first * length, rows, C, 2), s->at[0], NULL);
 }
 
 static sums begin_linear(void) {

@@ -15,6 +15,9 @@ static bool has_no_bias(const lm_config *c) {
 static bool has_no_norm_bias(const lm_config *c) {
     return c->model.norm == LM_NORM_LAYERNORM && !c->model.bias;
 }
+static bool norms_heads(const lm_config *c) {
+    return c->model.qk_norm;
+}
 static bool transfers(const lm_config *c) {
     return c->model.parametrization != LM_STANDARD;
 }
@@ -91,6 +94,11 @@ static const lm_key keys[] = {
              "relu2: So et al. 2021)."},
     {"model.qk_norm", BOOLEAN(model.qk_norm, "false"),
      .help = "RMSNorm of each head's queries and keys (Henry et al. 2020; Dehghani et al. 2023)."},
+    {"model.qk_gain", REAL(model.qk_gain, 0, 1000, "0"), TRY("1.5"),
+     WHEN(norms_heads, "model.qk_norm"),
+     .help = "Each head's queries are multiplied, behind their norm, by a number that is learned "
+             "from this value on, so that a head can be sharper than normed queries and keys "
+             "allow. 1 begins as if there were none; 0: there is none."},
     {"model.embedding_norm", BOOLEAN(model.embedding_norm, "false"),
      .help = "One more norm, after the embedding (Dettmers et al. 2022; Le Scao et al. 2022)."},
     {"model.window", INTEGER(model.window, 0, SIZE_MOST, "0"), MEANT, TRY("2"),
