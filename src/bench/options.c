@@ -115,9 +115,9 @@ static lm_status run_key(lm_bench *b, const lm_bench_basis *base, lm_bench_train
         option with = {.n_set = 1};
         if (lm_bench_stopped() || is_plain(&plain->config, k, value)) continue;
         snprintf(with.name, sizeof with.name, "%s=%s", lm_key_name(k), value);
-        snprintf(with.set[0], sizeof with.set[0], "%s=%s", k->path, value);
+        snprintf(with.set[0], sizeof with.set[0], "=%s=%s", k->path, value);
         if (strcmp(with.name, "document_mask=true") == 0)
-            snprintf(with.set[with.n_set++], sizeof *with.set, "model.document_token=1");
+            snprintf(with.set[with.n_set++], sizeof *with.set, "=model.document_token=1");
         status = run_option(b, base, plain, &with, err);
     }
     return status;

@@ -22,7 +22,7 @@ static const lm_option options[] = {
     {"preset", "NAME", "measure steps of this built-in run only, instead of all",
      LM_STORED(request, preset), .choice = {.name = lm_bench_preset_name, .by_default = -1}},
     {"set", "KEY.PATH=VALUE", "override a key of the config or of the presets",
-     LM_STORED(request, set)},
+     LM_STORED(request, set), .overrides = true},
     {"seconds", "S", "about how long to repeat each row; training steps ten times as long",
      LM_STORED(request, seconds), .real = {.by_default = 0.2, .least = 1e-6, .most = 3600}},
     {"json", NULL, "one JSON object at the end instead of tables", LM_STORED(request, json)},

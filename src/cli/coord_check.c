@@ -25,7 +25,8 @@ typedef struct request {
 
 static const lm_option options[] = {
     {"config", "FILE", "the run config", LM_STORED(request, config), .required = true},
-    {"set", "KEY.PATH=VALUE", "override a key of the config", LM_STORED(request, set)},
+    {"set", "KEY.PATH=VALUE", "override a key of the config", LM_STORED(request, set),
+     .overrides = true},
     {"widths", "D,D,...",
      "values of model.d_model (default: 1, 2, 4 and 8 times model.base_d_model, or of what the"
      " config's own may be halved to)",

@@ -99,7 +99,7 @@ typedef struct overrides {
 
 static void add(overrides *o, const char *key, int64_t value) {
     LM_ASSERT(o->n < LM_PROBE_MORE);
-    snprintf(o->text[o->n], OVERRIDE, "%s=%" PRId64, key, value);
+    snprintf(o->text[o->n], OVERRIDE, "=%s=%" PRId64, key, value);
     o->items[o->n] = o->text[o->n];
     o->n++;
 }

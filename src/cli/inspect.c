@@ -11,6 +11,7 @@
 #include "cli/inspect_corpus.h"
 #include "cli/inspect_model.h"
 #include "cli/inspect_run.h"
+#include "data/corpus.h"
 #include "interop/source.h"
 #include "saved/saved.h"
 #include "train/run_dir.h"
@@ -174,10 +175,38 @@ static lm_status inspect_model(const request *r, const char *path, lm_text *out,
 
 /* ---- directories ------------------------------------------------------------------------------*/
 
+/* A directory without anything that this command knows. */
+static lm_status say_nothing_known(const char *path, lm_error *err) {
+    char *sweep = lm_file_join(path, "sweep.json");
+    bool is_sweep = sweep && lm_file_exists(sweep);
+    free(sweep);
+    if (is_sweep)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "%s: a sweep; inspect takes its trials, %s/trials/*, and lmtrain watch"
+                            " and lmtrain report show all of it",
+                            path, path);
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "%s: expected a run directory (metrics.jsonl, resolved.json, summary.json),"
+                        " a directory of checkpoints (step-*.npz), of token shards (*.bin, *.npy)"
+                        " or of a model (config.json), found none of these files",
+                        path);
+}
+
+static lm_status has_shards(const char *path, bool *yes, lm_error *err) {
+    lm_file_list names;
+    lm_status status = lm_file_list_directory(&names, path, err);
+    *yes = false;
+    for (size_t i = 0; status == LM_OK && i < names.count; i++)
+        *yes |= lm_corpus_is_shard_name(names.names[i]);
+    lm_file_list_free(&names);
+    return status;
+}
+
 /* A run directory, a directory of checkpoints, or one of shards. */
 static lm_status inspect_directory(const request *r, const char *path, lm_text *out,
                                    lm_error *err) {
     size_t count;
+    bool shards;
     lm_text names = {0};
     char *config = lm_run_dir_config(path);
     bool run = config != NULL;
@@ -196,8 +225,10 @@ static lm_status inspect_directory(const request *r, const char *path, lm_text *
     if (count > 0) {
         if (status == LM_OK) status = check_decode(r, path, "checkpoints", err);
         lm_text_say(out, "%s: checkpoints\n%-s", path, lm_text_cstr(&names));
-    } else if (status == LM_OK) {
-        status = (lm_inspect_model_is(path) ? inspect_model : inspect_corpus)(r, path, out, err);
+    } else if (status == LM_OK && lm_inspect_model_is(path)) {
+        status = inspect_model(r, path, out, err);
+    } else if (status == LM_OK && (status = has_shards(path, &shards, err)) == LM_OK) {
+        status = shards ? inspect_corpus(r, path, out, err) : say_nothing_known(path, err);
     }
     lm_text_free(&names);
     return status;

@@ -23,7 +23,8 @@ typedef struct request {
 
 static const lm_option options[] = {
     {"config", "FILE", "the run config", LM_STORED(request, config), .required = true},
-    {"set", "KEY.PATH=VALUE", "override a key of the config", LM_STORED(request, set)},
+    {"set", "KEY.PATH=VALUE", "override a key of the config", LM_STORED(request, set),
+     .overrides = true},
     {"from", "RATE", "the first learning rate", LM_STORED(request, from),
      .real = {.by_default = 1e-6, .least = 1e-12, .most = 1e3}},
     {"to", "RATE", "the last one, unless the loss rises to four times its least before",

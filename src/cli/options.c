@@ -184,6 +184,9 @@ static lm_status store(parser *p, int row, const char *text) {
         *(lm_option_optional *)place = (lm_option_optional){true, text};
         break;
     case LM_OPTION_TEXTS:
+        if (o->overrides && strchr("-=", *text))
+            return lm_error_set(p->err, LM_ERR_USAGE, "--%s %s: expected key.path=value", o->name,
+                                text);
         return append(p, o->name, place, text);
     case LM_OPTION_COUNT:
         right = parse_count(o, text, place);

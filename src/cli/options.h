@@ -71,9 +71,11 @@ typedef struct lm_option {
     lm_option_kind kind;
     char letter; /* 'h': -h means it too; for lm_options_everywhere */
     bool required;
-    bool several; /* of texts: more of them may follow the first, up to the next option */
-    bool alone;   /* of a flag: the command does nothing else, so nothing is required beside it */
-    union {       /* by kind */
+    bool several;   /* of texts: more of them may follow the first, up to the next option */
+    bool overrides; /* of texts, "key.path=value": refuses those that begin as what lm_config_load
+                       knows beside these */
+    bool alone;     /* of a flag: the command does nothing else, so nothing is required beside it */
+    union {         /* by kind */
         struct {
             int64_t by_default, least, most;
         } count;

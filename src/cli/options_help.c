@@ -7,8 +7,10 @@ enum { WIDTH = 80, OPTION_COLUMN = 29, CODE_COLUMN = 12 };
 
 const lm_exit_code lm_exit_codes[] = {
     {"0", "done"},
-    {"1", "runtime failure: I/O, memory, a damaged file"},
-    {"2", "usage or config"},
+    {"1", "runtime failure: a file or directory that is missing, damaged or cannot be read or"
+          " written, data too; memory"},
+    {"2", "usage or config: also a config file that cannot be opened, and a file that is something"
+          " else than the command takes"},
     {"3", "diverged: a loss or a gradient is not finite"},
     {"4", "interrupted: train has written a checkpoint, from which --resume goes on"
           " (run.interrupt_exit_code replaces the 4); bench has printed what it measured"},

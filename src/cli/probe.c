@@ -14,10 +14,10 @@ lm_status lm_probe_open(lm_probe *p, const lm_probe_of *what, lm_error *err) {
     LM_ASSERT(what->n_more <= LM_PROBE_MORE);
     for (int i = 0; i < what->set->count; i++) overrides[n++] = what->set->items[i];
     for (int i = 0; i < what->n_more; i++) overrides[n++] = what->more[i];
-    snprintf(steps, sizeof steps, "train.steps=%" PRId64, what->steps);
+    snprintf(steps, sizeof steps, "=train.steps=%" PRId64, what->steps);
     overrides[n++] = steps;
-    overrides[n++] = "schedule.name=constant";
-    overrides[n++] = "schedule.warmup_steps=0";
+    overrides[n++] = "=schedule.name=constant";
+    overrides[n++] = "=schedule.warmup_steps=0";
     lm_status status = lm_machine_isas(what->machine, &p->settings.isas, err);
     if (status == LM_OK) status = lm_config_load(&p->config, what->config, overrides, n, err);
     if (status != LM_OK) return status;

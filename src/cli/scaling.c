@@ -42,6 +42,14 @@ static const lm_option options[] = {
 
 /* ---- points -----------------------------------------------------------------------------------*/
 
+static lm_status say_no_run(const char *path, lm_error *err) {
+    const char *found = lm_file_is_directory(path) ? "a directory without one" : "another file";
+    if (!lm_file_exists(path)) return lm_error_call(err, path, "open");
+    return lm_error_set(
+        err, LM_ERR_USAGE,
+        "%s: expected a run directory with a summary.json, or a .csv file, found %s", path, found);
+}
+
 /* A run that is not finished, or was not evaluated, is passed over with a line. */
 static lm_status add_run(const request *r, const char *path, lm_points *points, lm_text *said,
                          lm_error *err) {
@@ -50,9 +58,7 @@ static lm_status add_run(const request *r, const char *path, lm_points *points, 
     lm_status status = LM_OK;
     if (!summary) return lm_error_no_memory(err, path);
     if (!lm_summary_read(&s, summary)) {
-        status =
-            lm_error_set(err, LM_ERR_USAGE,
-                         "%s: expected a run directory with a summary.json, or a .csv file", path);
+        status = say_no_run(path, err);
     } else if (strcmp(s.state, "finished") != 0 || !(s.val_loss > 0) || !(s.parameters > 0) ||
                !(s.tokens > 0)) {
         lm_text_say(said, "passed over: %s: %s\n", path,
@@ -302,7 +308,7 @@ static void say_equal_losses(const lm_points *p, lm_text *said) {
         least = fmin(least, p->items[i].loss);
         most = fmax(most, p->items[i].loss);
     }
-    if (p->count > 0 && most - least <= 1e-6 * most)
+    if (p->count > 1 && most - least <= 1e-6 * most)
         lm_text_say(said,
                     "lmtrain: warning: all losses are %.6g: they say nothing of what size and"
                     " tokens are worth, whatever the law says\n",
@@ -320,10 +326,15 @@ static lm_status run(const void *given, lm_error *err) {
         status = lm_text_ends_with(path, ".csv") ? add_csv(r, path, &points, err)
                                                  : add_run(r, path, &points, &said, err);
     }
-    if (status == LM_OK) say_equal_losses(&points, &said);
-    fputs(lm_text_cstr(&said), stderr);
-    if (status == LM_OK)
+    if (status == LM_OK) {
         status = lm_scaling_fit(points.items, points.count, r->repeats, &f.law, err);
+        if (status == LM_OK)
+            say_equal_losses(&points, &said);
+        else
+            lm_error_prefix(err, r->files.count == 1 ? "%s" : "%s and %d more", r->files.items[0],
+                            r->files.count - 1);
+    }
+    fputs(lm_text_cstr(&said), stderr);
     if (status == LM_OK) status = bootstrap(r, &points, &f, err);
     if (status == LM_OK)
         status =

@@ -127,7 +127,7 @@ static lm_status print_results(const lm_sweep *s, lm_error *err) {
     lm_text t = {0};
     lm_status status = lm_journals_open(&journals, s, err);
     if (status == LM_OK) status = lm_journals_read(&journals, s, err);
-    if (status == LM_OK) {
+    if (status == LM_OK && journals.n_done > 0) {
         lm_leaderboard_print(s, &journals, BEST_ROWS, &t);
         lm_importance_print(s, &journals, &t);
         lm_text_say(&t,

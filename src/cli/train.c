@@ -27,7 +27,7 @@ static const lm_option options[] = {
      LM_STORED(request, resume)},
     {"set", "KEY.PATH=VALUE",
      "override a key of the config, or with SECTION={\"KEY\": VALUE, ...} several of a section",
-     LM_STORED(request, set)},
+     LM_STORED(request, set), .overrides = true},
     {"unset", "KEY.PATH", "leave out what the config file gives: a key, or a whole section",
      LM_STORED(request, unset)},
     {"until", "STEP",
@@ -98,12 +98,7 @@ static lm_status collect(const request *r, overrides *o, lm_error *err) {
         if (text->failed) return lm_error_no_memory(err, NULL);
         o->items[o->count++] = lm_text_cstr(text);
     }
-    for (int i = 0; i < r->set.count; i++) {
-        if (*r->set.items[i] == '-')
-            return lm_error_set(err, LM_ERR_USAGE, "--set %s: expected key.path=value",
-                                r->set.items[i]);
-        o->items[o->count++] = r->set.items[i];
-    }
+    for (int i = 0; i < r->set.count; i++) o->items[o->count++] = r->set.items[i];
     return LM_OK;
 }
 

@@ -46,13 +46,15 @@ typedef struct lm_config {
 
 /* Overwrites *c: every key at its default, then what the file at `path` gives, then the overrides
  * ("key.path=value", the value as JSON or as a bare string; "section={...}", which gives these keys
- * and leaves the others; "-key.path" or "-section": as if the file did not give it); then validates
- * the whole: required keys, ranges, values that contradict each other. A key of the file that has
- * no effect because an override gives a key that decides so is left out, with a line in c->notes;
- * two overrides that contradict each other are an error. Paths inside the file stay as written.
- * model.vocab_size may still be 0 (taken from the data): whoever opens the data resolves the model
- * (lm_model_resolve). LM_ERR_USAGE with all problems, a line each. lm_config_free frees what *c
- * owns, after an error too. */
+ * and leaves the others; "-key.path" or "-section": as if the file did not give it;
+ * "=key.path=value": of the command itself, in place of what the user gives); then validates the
+ * whole: required keys, ranges, values that contradict each other. A key of the file that has no
+ * effect because an override gives a key that decides so is left out, with a line in c->notes; two
+ * overrides that contradict each other are an error, two values of one key too. A key after its
+ * section, or a part after its whole, changes what these gave. Paths inside the file stay as
+ * written. model.vocab_size may still be 0 (taken from the data): whoever opens the data resolves
+ * the model (lm_model_resolve). LM_ERR_USAGE with all problems, a line each. lm_config_free frees
+ * what *c owns, after an error too. */
 lm_status lm_config_load(lm_config *c, const char *path, const char *const *overrides,
                          int n_overrides, lm_error *err);
 /* The same, where train.budget came to so many steps (at least 1): the config of the run. Without

@@ -244,6 +244,7 @@ static void read_unset(lm_parser *p, const char *path) {
 
 static void read_override(lm_parser *p, const char *text) {
     char place[LM_PLACE_SIZE], path[128];
+    if (*text == '=' && strchr(text + 1, '=')) text++;
     const char *equals = strchr(text, '=');
     if (*text == '-') {
         read_unset(p, text + 1);
@@ -279,6 +280,71 @@ static void read_override(lm_parser *p, const char *text) {
     }
 out:
     p->set = NULL;
+}
+
+/* ---- overrides that contradict each other -----------------------------------------------------*/
+
+/* The index of an earlier override of the same path, "key.path=" or "key.path.part=", that is the
+ * user's as this one is; -1: none. */
+static int find_same(const char *const *overrides, int index) {
+    const char *text = overrides[index];
+    size_t n = strcspn(text, "=") + 1;
+    if (*text == '-' || *text == '=') return -1;
+    for (int i = index - 1; i >= 0; i--)
+        if (strncmp(overrides[i], text, n) == 0) return i;
+    return -1;
+}
+
+/* What an earlier override gave. */
+typedef struct given {
+    char *value; /* NULL: nothing that this one may contradict */
+    char *place;
+} given;
+
+static void remember(lm_parser *p, int key, const char *place, given *g) {
+    lm_text value = {0};
+    lm_key_print(lm_key_at(key), p->config, &value);
+    g->place = strdup(place);
+    g->value = value.data;
+    p->no_memory |= value.failed || !g->place;
+}
+
+static void compare(lm_parser *p, int key, const given *g) {
+    lm_text now = {0};
+    lm_key_print(lm_key_at(key), p->config, &now);
+    p->no_memory |= now.failed;
+    if (!p->no_memory && !p->origins[key].wrong && strcmp(lm_text_cstr(&now), g->value) != 0)
+        lm_parser_problem(p, p->origins[key].place, "contradicts %s", g->place);
+    lm_text_free(&now);
+}
+
+/* Reads override p->source and says whether it gives what an earlier one gave another value. A key
+ * after its section, or a part after its whole, is no contradiction: it changes what they gave. */
+static void read_override_of(lm_parser *p, const char *const *overrides) {
+    const char *text = overrides[p->source - 1], *below;
+    char path[128], place[LM_PLACE_SIZE];
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(text, "="), text);
+    const lm_section *section = lm_section_find(path);
+    int same = find_same(overrides, p->source - 1), only = same < 0 ? -1 : lm_key_find(path);
+    if (same >= 0 && only < 0) only = lm_key_find_above(path, &below);
+    given *before = calloc((size_t)lm_key_count(), sizeof *before);
+    p->no_memory |= !before;
+    if (!before) return;
+    for (int key = 0; key < lm_key_count(); key++) {
+        const lm_origin *o = &p->origins[key];
+        bool inside = section && strncmp(lm_key_at(key)->path, path, strlen(path)) == 0 &&
+                      lm_key_at(key)->path[strlen(path)] == '.';
+        if (o->source == 0 || o->wrong || !(inside || key == only)) continue;
+        snprintf(place, sizeof place, "--set %.280s", key == only ? overrides[same] : "");
+        remember(p, key, key == only ? place : o->place, &before[key]);
+    }
+    read_override(p, text);
+    for (int key = 0; key < lm_key_count(); key++) {
+        if (before[key].value) compare(p, key, &before[key]);
+        free(before[key].value);
+        free(before[key].place);
+    }
+    free(before);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------*/
@@ -325,8 +391,7 @@ static lm_status parse(lm_parser *p, const char *text, size_t size, const char *
     copy[size] = '\0';
     root = read_syntax(p, copy, size);
     if (root && read_root(p, root)) {
-        for (p->source = 1; p->source <= n_overrides; p->source++)
-            read_override(p, overrides[p->source - 1]);
+        for (p->source = 1; p->source <= n_overrides; p->source++) read_override_of(p, overrides);
         if (!p->newer) lm_parser_check(p);
     }
     if (p->no_memory || (p->newer && p->newer->failed)) {

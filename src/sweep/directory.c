@@ -201,10 +201,7 @@ lm_status lm_sweep_join(lm_sweep *s, const char *directory, lm_error *err) {
     lm_status status;
     memset(s, 0, sizeof *s);
     char *absolute = realpath(directory, NULL), *path = NULL;
-    if (!absolute) {
-        lm_error_call(err, directory, "open");
-        return err->code = LM_ERR_USAGE;
-    }
+    if (!absolute) return lm_error_call(err, directory, "open");
     path = lm_file_join(absolute, "sweep.json");
     if (!path)
         status = lm_error_no_memory(err, directory);

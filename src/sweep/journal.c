@@ -21,6 +21,7 @@ void lm_journal_print(const lm_journal_entry *e, lm_text *out) {
     lm_json_object(&w, NULL, LM_JSON_TIGHT);
     if (e->is_stop) {
         lm_json_string(&w, "stop", e->stop);
+        lm_json_integer(&w, "exit_code", (int64_t)e->stop_code);
     } else if (e->is_end) {
         lm_json_integer(&w, "end", 1);
     } else {
@@ -51,6 +52,10 @@ lm_status lm_journal_parse(const char *line, size_t size, lm_journal_entry *e, l
     e->is_stop = lm_json_has(&r, "stop");
     if (e->is_stop) {
         lm_json_get_string(&r, "stop", e->stop, sizeof e->stop);
+        e->stop_code = LM_ERR_USAGE;
+        if (lm_json_has(&r, "exit_code"))
+            e->stop_code =
+                (lm_status)lm_json_get_count(&r, "exit_code", LM_ERR_RUNTIME, LM_ERR_USAGE);
         return lm_json_close(&r);
     }
     e->is_end = lm_json_has(&r, "end");
@@ -103,6 +108,7 @@ static void take_line(lm_journals *j, struct lm_journal_file *f, const char *lin
     if (e.is_stop) {
         j->stopped = true;
         memcpy(j->stop, e.stop, sizeof j->stop);
+        j->stop_code = e.stop_code;
         return;
     }
     f->ended = e.is_end;

@@ -3,7 +3,8 @@
  * them.
  *
  *     {"trial":17,"rung":0,"state":"done","steps":40,"loss":2.13,"seconds":1.9,"exit_code":0}
- *     {"stop":"trial 17 (optimizer.lr = 7): ..."}         // a usage error: every worker ends
+ *     {"stop":"trial 17 (optimizer.lr = 7): ...","exit_code":2}    // every worker ends so: a
+ *                                        // mistake in a config (2), data that is missing (1)
  *     {"end":1}                                           // the worker ended: its last line
  *
  * A result is a function of the trial and the rung, whoever computes it. Where two workers ran the
@@ -35,6 +36,7 @@ typedef struct lm_journal_entry {
     lm_result result;
     bool is_stop, is_end;
     char stop[2000];
+    lm_status stop_code;
 } lm_journal_entry;
 
 /* Appends the entry with its newline. */
@@ -50,6 +52,7 @@ typedef struct lm_journals {
     int64_t n_done; /* results that are not OPEN */
     bool stopped;   /* an entry `stop` was read by the last call of lm_journals_read */
     char stop[2000];
+    lm_status stop_code;
     struct lm_journal_file {
         char *name;
         uint64_t read; /* bytes taken, up to a line's end */

@@ -92,7 +92,7 @@ static const char *describe(const row *k, char out[120]) {
         snprintf(out, 120, "a whole number from 1 to %d, or a list of seeds", LM_SWEEP_MOST_SEEDS);
         return out;
     default:
-        return "a string";
+        return k->required ? "a string that is not empty" : "a string";
     }
 }
 
@@ -199,26 +199,55 @@ static void set_defaults(lm_sweep_options *o, lm_reading *r) {
     }
 }
 
-static void check_together(const lm_sweep_options *o, size_t at, lm_reading *r) {
-    if (o->points == 0 && o->method != LM_SWEEP_GRID)
-        lm_reading_problem(r, at, "sweep.points: expected how many settings %s draws",
-                           lm_sweep_method_name((int)o->method));
+/* Where the member stands, or the section. *wrong: it is there, but was refused. */
+static size_t place_of(const lm_json_node *section, const char *name, bool *wrong) {
+    const lm_json_node *m = section ? lm_json_node_member(section, name) : NULL;
+    *wrong = m && !is_count(m, 0, MOST_INTEGER);
+    return m ? m->at : section ? section->at : 0;
+}
+
+static void check_together(const lm_sweep_options *o, const lm_json_node *section, lm_reading *r) {
+    bool wrong;
+    size_t rungs_at = place_of(section, "rungs", &wrong);
+    size_t halving_at = place_of(section, "halving", &wrong);
     if (o->halving == 1)
-        lm_reading_problem(r, at, "sweep.halving: expected 0, or at least 2, found 1");
-    if (o->rungs > 0 && o->halving == 0)
-        lm_reading_problem(r, at, "sweep.rungs has no effect when sweep.halving is 0");
-    if (o->rungs == 1) lm_reading_problem(r, at, "sweep.rungs: expected 0, or at least 2, found 1");
+        lm_reading_problem(r, halving_at, "sweep.halving: expected 0, or at least 2, found 1");
+    if (o->rungs > 0 && o->halving == 0 && !wrong)
+        lm_reading_problem(r, rungs_at, "sweep.rungs has no effect when sweep.halving is 0");
+    if (o->rungs == 1)
+        lm_reading_problem(r, rungs_at, "sweep.rungs: expected 0, or at least 2, found 1");
+}
+
+void lm_sweep_options_check(const lm_sweep_options *o, const lm_json_node *section, bool empty,
+                            lm_reading *r) {
+    const char *method = lm_sweep_method_name((int)o->method);
+    bool wrong, halving_wrong;
+    size_t at = place_of(section, "points", &wrong);
+    size_t halving_at = place_of(section, "halving", &halving_wrong);
+    bool given = section && lm_json_node_member(section, "points");
+    if (empty && o->points > 0)
+        lm_reading_problem(r, at, "sweep.points has no effect when the space is empty");
+    if (empty && o->halving > 1)
+        lm_reading_problem(r, halving_at, "sweep.halving has no effect when the space is empty");
+    if (empty || o->points > 0 || o->method == LM_SWEEP_GRID || wrong) return;
+    if (given)
+        lm_reading_problem(
+            r, at, "sweep.points: expected at least 1 where sweep.method is \"%s\", found 0",
+            method);
+    else
+        lm_reading_problem(
+            r, at, "sweep.points: required where sweep.method is \"%s\", but not given", method);
 }
 
 void lm_sweep_options_read(lm_sweep_options *o, const lm_json_node *section, lm_reading *r) {
     set_defaults(o, r);
-    size_t before = r->problems.length, at = section ? section->at : 0;
+    size_t at = section ? section->at : 0;
     for (const lm_json_node *m = section ? section->child : NULL; m; m = m->next)
         read_member(o, m, section, r);
     for (int i = 0; i < N_ROWS; i++)
         if (rows[i].required && !(section && lm_json_node_member(section, rows[i].name)))
             lm_reading_problem(r, at, "sweep.%s: required, but not given", rows[i].name);
-    if (r->problems.length == before) check_together(o, at, r);
+    check_together(o, section, r);
 }
 
 void lm_sweep_options_free(lm_sweep_options *o) {

@@ -40,6 +40,9 @@ typedef struct lm_sweep_options {
 /* Overwrites *o: defaults, then the members of `section`, which may be NULL: then only what is
  * required is missing. What is wrong goes to r. */
 void lm_sweep_options_read(lm_sweep_options *o, const lm_json_node *section, lm_reading *r);
+/* What is wrong with them beside the space; empty: that has no keys. */
+void lm_sweep_options_check(const lm_sweep_options *o, const lm_json_node *section, bool empty,
+                            lm_reading *r);
 void lm_sweep_options_free(lm_sweep_options *o);
 
 /* The properties of the section in a JSON Schema. */

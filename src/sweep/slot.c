@@ -138,18 +138,20 @@ static void report(lm_worker *w, const lm_slot *slot, lm_result *r) {
     lm_worker_tell(w, &slot->task, r);
 }
 
-static void stop_sweep(lm_worker *w, const lm_slot *slot) {
-    lm_journal_entry e = {.is_stop = true};
+/* LM_ERR_USAGE: a mistake in the config; LM_ERR_RUNTIME: its data cannot be opened. */
+static void stop_sweep(lm_worker *w, const lm_slot *slot, lm_status code) {
+    lm_journal_entry e = {.is_stop = true, .stop_code = code};
     lm_text values = {0};
     lm_error aside;
     char tail[1200];
     if (w->status != LM_OK) return;
     lm_sweep_describe(w->sweep, slot->task.trial / w->sweep->options.n_seeds, &values);
     read_tail(w, slot->task.trial, tail, sizeof tail);
-    w->status = lm_error_set(&w->why, LM_ERR_USAGE, "trial %lld (%-s): %-s",
-                             (long long)slot->task.trial, lm_text_cstr(&values), tail);
+    w->status = lm_error_set(&w->why, code, "trial %lld (%-s): %-s", (long long)slot->task.trial,
+                             lm_text_cstr(&values), tail);
     snprintf(e.stop, sizeof e.stop, "%.1900s", w->why.message);
     (void)lm_journal_append(w->journal, w->sweep, &e, &aside);
+    lm_error_prefix(&w->why, "%s", w->sweep->file);
     lm_text_free(&values);
 }
 
@@ -229,7 +231,7 @@ void lm_slot_end(lm_worker *w, lm_slot *slot, int status) {
         report(w, slot, &r);
         slot->taken = false;
     } else if (code == LM_ERR_USAGE) {
-        stop_sweep(w, slot);
+        stop_sweep(w, slot, LM_ERR_USAGE);
         slot->taken = false;
     } else if (code == LM_EXIT_NO_ROOM) {
         stop_without_room(w, slot);
@@ -240,7 +242,7 @@ void lm_slot_end(lm_worker *w, lm_slot *slot, int status) {
         w->interrupted = code; /* near the end of the scheduler's job */
         slot->taken = false;
     } else if (code == LM_ERR_RUNTIME && lacks_data(w, slot)) {
-        stop_sweep(w, slot);
+        stop_sweep(w, slot, LM_ERR_RUNTIME);
         slot->taken = false;
     } else {
         end_failed(w, slot, &r);

@@ -118,15 +118,16 @@ static bool is_power_of_two(double x) {
     return x >= 1 && x <= 0x1p52 && frexp(x, &exponent) == 0.5;
 }
 
+/* What is expected of the ends instead; NULL: they are right. */
 static const char *range_problem(const lm_dimension *d) {
-    if (d->low > d->high) return "the low end is above the high end";
-    if (d->kind == LM_DIMENSION_LOG_UNIFORM && d->low <= 0) return "the low end must be above 0";
+    if (d->low > d->high) return "the low end first";
+    if (d->kind == LM_DIMENSION_LOG_UNIFORM && d->low <= 0) return "a low end above 0";
     if (d->kind == LM_DIMENSION_INTEGER &&
         (d->low != floor(d->low) || d->high != floor(d->high) || d->high - d->low > 1e9))
-        return "the ends must be whole numbers, at most a billion apart";
+        return "whole numbers, at most a billion apart";
     if (d->kind == LM_DIMENSION_POWER_OF_TWO &&
         !(is_power_of_two(d->low) && is_power_of_two(d->high)))
-        return "the ends must be powers of two";
+        return "powers of two";
     return NULL;
 }
 
@@ -162,8 +163,9 @@ static void read_range(lm_dimension *d, const lm_json_node *node, const struct k
     d->low = low->number;
     d->high = high->number;
     const char *problem = range_problem(d);
+    snprintf(what, sizeof what, "%s: %s", d->path, kind->name);
     if (problem)
-        lm_reading_problem(r, node->at, "%s: %s: %s", d->path, kind->name, problem);
+        lm_reading_wrong(r, node, what, problem);
     else if ((d->kind == LM_DIMENSION_UNIFORM || d->kind == LM_DIMENSION_LOG_UNIFORM) &&
              is_whole(d))
         lm_reading_problem(r, node->at,

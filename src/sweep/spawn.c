@@ -27,6 +27,10 @@ lm_status lm_trial_arguments_make(lm_trial_arguments *a, const lm_sweep *s,
     a->dir = start->dir ? strdup(start->dir) : lm_trial_dir(s->options.dir, start->trial);
     lm_overrides_make(&a->overrides, s, setting,
                       lm_sweep_seed(s, start->trial % s->options.n_seeds), a->dir);
+    if (start->dir) {
+        lm_overrides_decide(&a->overrides, "checkpoint.every=0");
+        lm_overrides_decide(&a->overrides, "log.metrics_every=1");
+    }
     if (!a->program || !a->base || !a->dir || a->overrides.no_memory)
         return lm_error_no_memory(err, NULL);
     snprintf(a->numbers[0], sizeof a->numbers[0], "%d", start->threads);
@@ -48,12 +52,6 @@ lm_status lm_trial_arguments_make(lm_trial_arguments *a, const lm_sweep *s,
         a->items[n++] = a->numbers[1];
     }
     if (start->quiet) a->items[n++] = "--quiet";
-    if (start->dir) {
-        a->items[n++] = "--set";
-        a->items[n++] = "checkpoint.every=0";
-        a->items[n++] = "--set";
-        a->items[n++] = "log.metrics_every=1";
-    }
     if (start->worker) {
         a->items[n++] = "--wait-for-room";
         a->items[n++] = "60";

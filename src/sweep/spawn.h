@@ -12,7 +12,7 @@ typedef struct lm_trial_arguments {
     lm_overrides overrides;
     char *program, *base, *dir;
     char numbers[2][24];                       /* of --threads and --until */
-    char *items[2 * (LM_SPACE_MOST + 4) + 24]; /* of execv, NULL at the end */
+    char *items[2 * (LM_SPACE_MOST + 6) + 20]; /* of execv, NULL at the end */
 } lm_trial_arguments;
 
 typedef struct lm_trial_start {

@@ -73,20 +73,27 @@ static lm_status read_root(lm_sweep *s, const lm_json_node *root, const char *di
         return lm_reading_end(r, err);
     }
     const lm_json_node *section = lm_json_node_member(root, "sweep");
+    const lm_json_node *space = lm_json_node_member(root, "space");
     check_members(root, r);
     if (section && section->kind != LM_JSON_OBJECT)
         lm_reading_wrong(r, section, "sweep", "an object { \"dir\": ..., ... }");
-    lm_sweep_options_read(&s->options, section && section->kind == LM_JSON_OBJECT ? section : NULL,
-                          r);
+    if (section && section->kind != LM_JSON_OBJECT) section = NULL;
+    lm_sweep_options_read(&s->options, section, r);
     lm_status status = read_base(s, lm_json_node_member(root, "base"), directory, r, err);
-    if (status != LM_OK) {
-        lm_error first;
-        if (lm_reading_end(r, &first) != LM_OK) *err = first;
-        return err->code;
+    if (status == LM_ERR_USAGE) lm_reading_lines(r, err->message);
+    if (status != LM_OK && status != LM_ERR_USAGE) {
+        lm_text_free(&r->problems);
+        return status;
     }
+    if (!space)
+        lm_reading_problem(r, root->at,
+                           "space: required, but not given; \"space\": {} tries the base config"
+                           " alone, with each seed");
+    else
+        lm_sweep_options_check(&s->options, section, space->kind == LM_JSON_OBJECT && !space->child,
+                               r);
     if (s->base.given)
-        lm_space_read(&s->space, lm_json_node_member(root, "space"),
-                      lm_json_node_member(root, "constraints"), &s->base, r);
+        lm_space_read(&s->space, space, lm_json_node_member(root, "constraints"), &s->base, r);
     return lm_reading_end(r, err);
 }
 

@@ -91,13 +91,15 @@ void lm_sweep_place(const lm_sweep *s, const double *units, lm_value *values);
 
 /* What a trial gives beside the base config: "KEY=VALUE" for --set. */
 typedef struct lm_overrides {
-    char *items[LM_SPACE_MOST + 4];
+    char *items[LM_SPACE_MOST + 6];
     int count;
     bool no_memory;
 } lm_overrides;
 /* Values as JSON, then run.dir (unless it is NULL), run.seed, eval.every. `seed` < 0: none. */
 void lm_overrides_make(lm_overrides *o, const lm_sweep *s, int64_t setting, int64_t seed,
                        const char *dir);
+/* Adds an override of the sweep's own, in place of what the space gives this key. */
+void lm_overrides_decide(lm_overrides *o, const char *text);
 void lm_overrides_free(lm_overrides *o);
 
 /* The config of the setting's first trial, in this run directory; free *c, after an error too. */

@@ -41,6 +41,21 @@ static void add(lm_overrides *o, lm_text *t) {
         o->items[o->count++] = t->data;
 }
 
+void lm_overrides_decide(lm_overrides *o, const char *text) {
+    size_t n = strcspn(text, "=") + 1;
+    lm_text t = {0};
+    int kept = 0;
+    for (int i = 0; i < o->count; i++) {
+        if (strncmp(o->items[i], text, n) == 0)
+            free(o->items[i]);
+        else
+            o->items[kept++] = o->items[i];
+    }
+    o->count = kept;
+    lm_text_append(&t, text, strlen(text));
+    add(o, &t);
+}
+
 void lm_overrides_make(lm_overrides *o, const lm_sweep *s, int64_t setting, int64_t seed,
                        const char *dir) {
     const lm_value *values = lm_sweep_values(s, setting);
@@ -64,9 +79,9 @@ void lm_overrides_make(lm_overrides *o, const lm_sweep *s, int64_t setting, int6
         add(o, &t);
     }
     if (s->settings[setting].eval_every > 0) {
-        lm_text t = {0};
-        lm_text_printf(&t, "eval.every=%lld", (long long)s->settings[setting].eval_every);
-        add(o, &t);
+        char text[48];
+        snprintf(text, sizeof text, "eval.every=%lld", (long long)s->settings[setting].eval_every);
+        lm_overrides_decide(o, text);
     }
 }
 

@@ -36,7 +36,8 @@ static lm_status plan(lm_worker *w, lm_error *err) {
     lm_status status = lm_journals_read(&w->journals, w->sweep, err);
     say_warnings(w);
     if (status == LM_OK && w->journals.stopped)
-        return lm_error_set(err, LM_ERR_USAGE, "%-s", w->journals.stop);
+        return lm_error_set(err, w->journals.stop_code, "%s: %-s", w->sweep->file,
+                            w->journals.stop);
     if (status != LM_OK) return status;
     int rung = w->list.rung;
     int64_t bracket = w->list.bracket;

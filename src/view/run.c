@@ -287,9 +287,9 @@ static bool has(const char *directory, const char *name) {
 
 lm_status lm_view_run_open(lm_view_run *r, const char *path, lm_error *err) {
     *r = (lm_view_run){0};
+    if (!lm_file_exists(path)) return lm_error_call(err, path, "open");
     if (!lm_file_is_directory(path))
-        return lm_error_set(err, LM_ERR_USAGE, "%s: expected a run directory, found %s", path,
-                            lm_file_exists(path) ? "a file" : "nothing");
+        return lm_error_set(err, LM_ERR_USAGE, "%s: expected a run directory, found a file", path);
     if (!has(path, "metrics.jsonl") && !has(path, "resolved.json") && !has(path, "summary.json"))
         return lm_error_set(err, LM_ERR_USAGE,
                             "%s: expected a run directory: it has no metrics.jsonl, resolved.json"

@@ -40,6 +40,12 @@ help_of_commands() {
 scenario help_of_commands
 
 help_options() {
+    for command in inspect watch report scaling generate "eval --data x" "export --to hf --output x" \
+        "average --last 2 --output x" "import --output x" "diff nowhere" "sweep --join"; do
+        # shellcheck disable=SC2086 # command is words
+        check "${command%% *} exits with 1 where the directory does not exist" \
+            exits_saying 1 "nowhere: cannot open: No such file or directory" "$lmtrain" $command nowhere
+    done
     check "help of an unknown command gets a suggestion" exits_saying 2 'did you mean "eval"?' \
         "$lmtrain" help evl
     check "help names the shells that it has completions for" \

@@ -11,7 +11,13 @@ small() {
 check_of() {
     "$lmtrain" coord-check --config a.json --widths "${WIDTHS:-32,64,128}" --steps 3 --seeds 3 \
         --set train.micro_batch=8 --set train.grad_accumulation=1 --set model.init_std=0 \
-        --set model.embedding_norm=true --set optimizer.lr=0.001 "$@"
+        --set model.embedding_norm=true --set optimizer.lr="${lr-0.001}" "$@"
+}
+# at LR COMMAND...
+at() {
+    local lr=$1
+    shift
+    "$@"
 }
 slope_of() { awk -v name="$1" '$1 == name { print $5 }' out; }
 
@@ -23,10 +29,10 @@ widths() {
         'BEGIN { exit !(s > 0.5) }'
     check "with mup they change by as much" exits 0 check_of --set model.parametrization=mup
     check "its slope is near 0" awk -v s="$(slope_of h.1)" 'BEGIN { exit !(s > -0.15 && s < 0.15) }'
-    check "with Muon too" exits 0 check_of --set model.parametrization=mup \
-        --set optimizer.name=muon --set optimizer.lr=0.003
-    check "with SGD too" exits 0 check_of --set model.parametrization=mup \
-        --set optimizer.name=sgd --set optimizer.lr=0.05
+    check "with Muon too" exits 0 at 0.003 check_of --set model.parametrization=mup \
+        --set optimizer.name=muon
+    check "with SGD too" exits 0 at 0.05 check_of --set model.parametrization=mup \
+        --set optimizer.name=sgd
     check "with wider heads too" exits 0 check_of --set model.parametrization=mup --wider-heads
     check "no run directory is made" test ! -e run
 }
@@ -76,6 +82,6 @@ refused() {
         "a model of width 40 would have model.n_heads = 2 * 40 / 32, which is no whole number" \
         wide 40,80
     check "activations that are not finite fail" exits_saying 1 "nan  fails" \
-        check_of --set optimizer.name=sgd --set optimizer.lr=1e6
+        at 1e6 check_of --set optimizer.name=sgd
 }
 scenario refused

@@ -30,7 +30,7 @@ pages() {
         exits_saying 2 "did not write" "$lmtrain" report all/a
     check "as it was" grep -qx mine all/a/report.html
     check "what is no run is a usage error" exits_saying 2 "expected a run directory" \
-        "$lmtrain" report nowhere
+        "$lmtrain" report text.txt
 }
 scenario pages
 

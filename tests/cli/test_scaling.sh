@@ -58,9 +58,11 @@ wrong() {
         'number.csv:4: tokens: expected a number above 0, found "x"' scaling number.csv
     check "a line of fewer fields is refused" \
         exits_saying 2 "fields.csv:3: expected 3 fields, found 2" scaling fields.csv
-    check "too few points are refused" exits_saying 2 "expected at least 5 finished runs" scaling few.csv
+    check "too few points are refused by one line with their file" exits_saying 2 \
+        "lmtrain: few.csv: expected at least 5 finished runs or points, found 1" scaling few.csv
+    check "no warning stands before it" test "$(wc -l <out)" -eq 1
     check "an empty CSV is refused" exits_saying 2 "names columns, found none" scaling none.csv
-    check "a directory that is no run is refused" exits_saying 2 "expected a run directory" scaling .
+    check "a directory that is no run is refused" exits_saying 2 "found a directory without one" scaling .
     points
     { echo parameters,tokens,loss; for n in 1 2 3 4 5 6; do echo "${n}e6,$((n * n))e7,2.5"; done; } >equal.csv
     check "losses that are all equal are warned of" exits_saying 0 "warning: all losses are 2.5" scaling equal.csv

@@ -107,6 +107,34 @@ static void test_two_overrides_that_contradict_each_other_are_an_error(void **st
                  "--set optimizer.lr=1: contradicts --unset optimizer.lr");
 }
 
+static void test_two_values_of_one_key_are_an_error_and_equal_ones_are_not(void **state) {
+    (void)state;
+    static const char *const groups =
+        ", \"optimizer\": {\"groups\": {\"e\": {\"match\": \"wte.*\"}}}";
+    expect_error("", "optimizer.lr=1e-3", "optimizer.lr=2e-3",
+                 "--set optimizer.lr=2e-3: contradicts --set optimizer.lr=1e-3");
+    expect_error("", "model.d_model=32", "model={\"d_model\": 64}",
+                 "--set model={\"d_model\": 64}: contradicts --set model.d_model=32");
+    expect_error("", "model={\"d_model\": 32}", "model={\"n_layers\": 2, \"d_model\": 64}",
+                 "contradicts --set model={\"d_model\": 32}");
+    expect_error("", "data.train=a",
+                 "data.train=[{\"path\": \"b\", \"weight\": 1}, {\"path\": \"c\", \"weight\": 1}]",
+                 "contradicts --set data.train=a");
+    expect_error(groups, "optimizer.groups.e.lr=0.5", "optimizer.groups.e.lr=0.25",
+                 "contradicts --set optimizer.groups.e.lr=0.5");
+    expect("", "optimizer.lr=1e-3", "optimizer.lr=0.001");
+    lm_config_free(&c);
+    expect(groups, "optimizer.groups.e.lr=0.5", "optimizer.groups.e.beta1=0.5");
+    lm_config_free(&c);
+    expect("", "model={\"d_model\": 32, \"n_layers\": 3}", "model.d_model=64");
+    assert_int_equal(c.model.d_model, 64); /* a key changes what its section gave */
+    assert_int_equal(c.model.n_layers, 3);
+    lm_config_free(&c);
+    expect("", "optimizer.lr=1e-3", "=optimizer.lr=2e-3"); /* the command decides */
+    assert_true(c.optimizer.lr == 2e-3);
+    lm_config_free(&c);
+}
+
 static void test_unset_takes_away_what_the_file_gives(void **state) {
     (void)state;
     const char *more = MODEL ", \"eval\": {\"every\": 7, \"tokens\": 9}";
@@ -142,6 +170,7 @@ int main(void) {
         cmocka_unit_test(test_keys_of_groups_are_left_out_alike),
         cmocka_unit_test(test_one_that_the_file_decides_stays_an_error),
         cmocka_unit_test(test_two_overrides_that_contradict_each_other_are_an_error),
+        cmocka_unit_test(test_two_values_of_one_key_are_an_error_and_equal_ones_are_not),
         cmocka_unit_test(test_unset_takes_away_what_the_file_gives),
         cmocka_unit_test(test_an_object_gives_keys_and_leaves_the_others),
     };

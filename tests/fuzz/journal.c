@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     lm_journal_print(&e, &line);
     if (line.failed || lm_journal_parse(line.data, line.length - 1, &again, &err) != LM_OK) abort();
     if (e.is_stop != again.is_stop || e.is_end != again.is_end) abort();
+    if (e.is_stop && (e.stop_code != again.stop_code || strcmp(e.stop, again.stop) != 0)) abort();
     if (!e.is_stop && !e.is_end) {
         const lm_result *a = &e.result, *b = &again.result;
         bool same = a->loss == b->loss || (isnan(a->loss) && isnan(b->loss));

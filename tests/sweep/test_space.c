@@ -135,8 +135,19 @@ static void test_bad_files(void **state) {
         {"{\"sweep\": {\"pionts\": 4}, " BASE "}",
          "s.json:1:12: unknown key \"sweep.pionts\"; did you mean \"points\"?"},
         {"{\"sweep\": {\"points\": 4}, " BASE "}", "sweep.dir: required, but not given"},
-        {"{\"sweep\": {\"dir\": \"d\"}, " BASE "}",
-         "sweep.points: expected how many settings sobol draws"},
+        {"{\"sweep\": {\"dir\": \"d\"}, " BASE ", \"space\": {\"optimizer.lr\": [1, 2]}}",
+         "s.json:1:11: sweep.points: required where sweep.method is \"sobol\", but not given"},
+        {"{\"sweep\": {\"points\": 0, \"seeds\": 0}, " BASE
+         ", \"space\": {\"optimizer.lr\": [1, 2]}}",
+         "s.json:1:22: sweep.points: expected at least 1 where sweep.method is \"sobol\", found 0"},
+        {"{\"sweep\": {\"dir\": \"d\", \"points\": 4}, " BASE "}",
+         "s.json:1:1: space: required, but not given"},
+        {"{\"sweep\": {\"dir\": \"d\", \"points\": 4, \"halving\": 2}, " BASE ", \"space\": {}}",
+         "s.json:1:48: sweep.halving has no effect when the space is empty"},
+        {"{\"sweep\": {\"dir\": \"d\", \"points\": 4}, \"base\": {\"data\": {\"train\": 3}}, "
+         "\"space\":"
+         " {\"optimizer.lr\": {\"uniform\": [0.3, 0.1]}}}",
+         "optimizer.lr: uniform: expected the low end first, found [0.3, 0.1]"},
         {"{\"sweep\": {\"dir\": \"d\", \"points\": 0.5}, " BASE "}",
          "1:34: sweep.points: expected a whole number from 0 to 100000, found 0.5"},
         {"{\"sweep\": {\"dir\": \"d\", \"points\": 4, \"seeds\": [1, 1]}, " BASE "}",
@@ -155,10 +166,10 @@ static void test_bad_files(void **state) {
          ": optimizer.lr: expected a number above 0"},
         {"{\"sweep\": {\"dir\": \"d\", \"points\": 4}, " BASE
          ", \"space\": {\"optimizer.lr\": {\"uniform\": [2, 1]}}}",
-         "optimizer.lr: uniform: the low end is above the high end"},
+         "optimizer.lr: uniform: expected the low end first, found [2, 1]"},
         {"{\"sweep\": {\"dir\": \"d\", \"points\": 4}, " BASE
          ", \"space\": {\"train.batch\": {\"power_of_two\": [3, 8]}}}",
-         "the ends must be powers of two"},
+         "expected powers of two, found [3, 8]"},
         {"{\"sweep\": {\"dir\": \"d\", \"points\": 4}, " BASE
          ", \"space\": {\"model.d_model\": {\"uniform\": [3, 8]}}}",
          "takes whole numbers: expected \"integer\""},
@@ -186,7 +197,8 @@ static void test_bad_files(void **state) {
         {"{\"sweep\": {\"dir\": \"d\", \"method\": \"grid\"}, " BASE
          ", \"space\": {\"optimizer.lr\": {\"uniform\": [1, 2]}}}",
          "add \"levels\""},
-        {"{\"sweep\": {\"dir\": \"d\", \"points\": 3, \"objective\": \"val_loss\"}, " BASE "}",
+        {"{\"sweep\": {\"dir\": \"d\", \"points\": 3, \"objective\": \"val_loss\"}, " BASE
+         ", \"space\": {\"optimizer.lr\": [1]}}",
          "but the base config has no data.val"},
         {"{\"sweep\": {\"dir\": \"d\", \"points\": 64, \"halving\": 2}, \"base\": {\"data\":"
          " {\"train\": \"t\"}, \"train\": {\"steps\": 30}}, \"space\": {\"optimizer.lr\": [1]}}",

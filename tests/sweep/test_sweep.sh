@@ -133,8 +133,12 @@ bad_ends() {
         exits_saying 2 'data.train = "short.bin"' "$lmtrain" sweep --config usage.json --parallel 1
     sed 's|"dir": "usage"|"dir": "missing"|; s|short.bin|missing.bin|' usage.json >missing.json
     check "data that is missing stops the sweep at once and names the trial's values" \
-        exits_saying 2 'data.train = "missing.bin"' "$lmtrain" sweep --config missing.json --parallel 1
-    check "it is tried once" test "$(cat missing/trials/*.log | grep -c missing.bin)" -eq 1
+        exits_saying 1 'lmtrain: missing.json: trial 1 (data.train = "missing.bin"): data.train: missing.bin: cannot open' \
+        "$lmtrain" sweep --config missing.json --parallel 1
+    check "another worker ends so too" exits_saying 1 'missing.bin: cannot open' "$lmtrain" sweep --join missing --parallel 1
+    check "--dry-run says the same" exits_saying 1 "missing.bin: cannot open" \
+        "$lmtrain" sweep --config missing.json --dry-run
+    check "it is tried once by each" test "$(cat missing/trials/*.log | grep -c missing.bin)" -eq 2
     sweep_file diverges '"method": "grid", "seeds": 2'
     sed -i 's|{"log_uniform": .*|[1e-3, 1e5], "optimizer.name": "if(optimizer.lr > 1, '"'momentum', 'adamw')\"}|" diverges.json
     sed -i 's|"batch": 4}|"batch": 4, "clip_norm": 0}|' diverges.json

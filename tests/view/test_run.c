@@ -182,8 +182,8 @@ static void test_what_is_no_run(void **state) {
     (void)state;
     lm_error err;
     lm_view_run r;
-    assert_int_equal(lm_view_run_open(&r, "nowhere", &err), LM_ERR_USAGE);
-    assert_non_null(strstr(err.message, "nothing"));
+    assert_int_equal(lm_view_run_open(&r, "nowhere", &err), LM_ERR_RUNTIME);
+    assert_non_null(strstr(err.message, "nowhere: cannot open"));
     mkdir("empty", 0777);
     assert_int_equal(lm_view_run_open(&r, "empty", &err), LM_ERR_USAGE);
     write_file("g", "metrics.jsonl", "w", "");
