@@ -18,12 +18,21 @@
  * A panel of B and the worker's block of A stay in the second-level cache, the panels of B of all
  * workers in the third; the tile of C is read and written once per block of k.
  *
+ * Small products have each worker pack the panels of B that it multiplies: a region less, and no
+ * line passes from core to core. Few rows are one block, cut by columns, each task's panels packed
+ * just before they are used; of a small B each worker packs all.
+ *
  * Where only finish reads C, a block of k is all of k: a task's sums wait in its scratch, and its
  * tiles pass over k in several steps. */
 enum {
     FAR_C = 1 << 22,      /* elements of C that are more than the caches hold */
     PREFETCH_K = 256,     /* below it, asking for the next tile of C costs more than it brings */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
+    /* Where each worker packs for itself: */
+    OWN_WORKERS = 64,     /* at most */
+    OWN_PANELS = 1 << 16, /* words of B at a time for few rows: a part of the second cache */
+    OWN_B = 1 << 17,      /* words of all of B, for more rows */
+    OWN_ROWS = 64,        /* of A for each worker, which repay packing all of B */
 };
 
 size_t lm_gemm_scratch_bytes(void) {
@@ -60,18 +69,32 @@ static void multiply_tile(const gemm_job *j, int64_t k, int64_t rows, const pane
                          c->c_row);
 }
 
-/* Elements k0 .. k0+k of panel p of B by the block's rows; both count from j->k0. Panels up to p1
- * follow. */
-static void multiply_panel(const gemm_job *j, int64_t k0, int64_t k, const rows_of_a *rows,
-                           const lm_gemm_block *block, int64_t p, int64_t p1) {
+/* What a task multiplies: its rows of A, and panels p0 .. p1 of B. */
+typedef struct task_operands {
+    rows_of_a a;
+    void *own; /* panels from p0 on; NULL: they are everybody's, or B stays in place */
+    int64_t p0, p1;
+} task_operands;
+
+/* Elements k0 .. k0+k of panel p, counted from j->k0. */
+static const void *panel_of(const gemm_job *j, const task_operands *t, int64_t p, int64_t k0) {
+    const lm_gemm *g = j->g;
+    if (!j->pack_b) return lm_array_from(g->b, (j->k0 + k0) * g->b_row + j->n0 + p * j->nr).at;
+    const void *panel = t->own ? lm_gemm_word(t->own, (p - t->p0) * j->k * j->words * j->nr)
+                               : lm_gemm_panel_of_b(j, p);
+    return lm_gemm_word(panel, k0 * j->words * j->nr);
+}
+
+/* Elements k0 .. k0+k of panel p of B by the block's rows; both count from j->k0. */
+static void multiply_panel(const gemm_job *j, int64_t k0, int64_t k, const task_operands *t,
+                           const lm_gemm_block *block, int64_t p) {
     const lm_gemm *g = j->g;
     int64_t n0 = j->n0 + p * j->nr, m = block->m1 - block->m0;
-    int64_t end = j->n0 + lm_min(p1 * j->nr, j->n);
+    int64_t end = j->n0 + lm_min(t->p1 * j->nr, j->n);
     if (g->upper) m = lm_min(m, lm_min(n0 + j->nr, j->n0 + j->n) - block->m0);
-    rows_of_a a = *rows;
+    rows_of_a a = t->a;
     a.a = lm_gemm_word(a.a, k0 * j->words * a.col);
-    const void *b = j->pack_b ? lm_gemm_word(lm_gemm_panel_of_b(j, p), k0 * j->words * j->nr)
-                              : lm_array_from(g->b, (j->k0 + k0) * g->b_row + n0).at;
+    const void *b = panel_of(j, t, p, k0);
     int64_t b_row = j->pack_b ? j->nr : g->b_row;
     panel_of_c c = {
         .n = lm_min(block->n1 - n0, j->nr), .c = block->c + n0 - block->n0, .c_row = block->c_row};
@@ -105,18 +128,17 @@ static lm_gemm_block block_of(const gemm_job *j, int worker, int64_t m0, int64_t
     return b;
 }
 
-/* C[m0..m1] by panels p0..p1 over this block of k. */
-static void multiply(const gemm_job *j, int worker, int64_t m0, int64_t m1, int64_t p0,
-                     int64_t p1) {
+/* C[m0..m1] by the task's panels over this block of k. */
+static void multiply(const gemm_job *j, int worker, int64_t m0, int64_t m1,
+                     const task_operands *t) {
     const lm_gemm *g = j->g;
-    rows_of_a a = lm_gemm_prepare_a(j, worker, m0, m1 - m0);
     int64_t panels = lm_max(FINISH_N * (j->k * j->words < PREFETCH_K ? 2 : 1) / j->nr, 1);
-    for (int64_t p = p0, next; p < p1; p = next) {
-        next = lm_min(p + panels, p1);
+    for (int64_t p = t->p0, next; p < t->p1; p = next) {
+        next = lm_min(p + panels, t->p1);
         lm_gemm_block block = block_of(j, worker, m0, m1, p, next);
         for (int64_t k0 = 0; k0 < j->k || k0 == 0; k0 += j->pass_k)
             for (int64_t q = p; q < next; q++)
-                multiply_panel(j, k0, lm_min(j->k - k0, j->pass_k), &a, &block, q, p1);
+                multiply_panel(j, k0, lm_min(j->k - k0, j->pass_k), t, &block, q);
         if (j->last && g->finish) g->finish(g->argument, &block);
     }
 }
@@ -137,13 +159,39 @@ static void multiply_task(void *argument, int64_t index, int worker) {
     const gemm_job *j = argument;
     int64_t bm = index / j->blocks_n, bn = index % j->blocks_n, panels = lm_divide_up(j->n, j->nr);
     int64_t m0 = block_row(j, bm), m1 = block_row(j, bm + 1);
-    multiply(j, worker, m0, m1, part(panels, j->blocks_n, bn), part(panels, j->blocks_n, bn + 1));
+    task_operands t = {.p0 = part(panels, j->blocks_n, bn),
+                       .p1 = part(panels, j->blocks_n, bn + 1)};
+    int64_t *packed = j->packed ? &j->packed[worker] : NULL;
+    t.a = lm_gemm_prepare_a(j, worker, m0, m1 - m0, packed && *packed > 0 && j->blocks_m == 1);
+    if (packed && *packed == bn + 1)
+        t.own = lm_gemm_scratch_of(j, worker)->b;
+    else if (packed)
+        t.own = lm_gemm_pack_own(j, worker, t.p0, t.p1);
+    if (packed) *packed = bn + 1;
+    multiply(j, worker, m0, m1, &t);
 }
 
 /* Rows of A that a task takes at most: a multiple of mr where that many have room. */
 static int64_t most_rows(const gemm_job *j) {
     int64_t most = lm_min(lm_compute_blocks(j->compute).m, ROOM_A / j->a_row);
     return lm_max(most / j->mr * j->mr, j->mr);
+}
+
+/* Whether each worker packs for itself what it multiplies; cuts the tasks, if so. */
+static bool cut_own_tasks(gemm_job *j) {
+    int64_t m = j->g->m, panel = lm_max(j->k * j->words * j->nr, 1);
+    int64_t panels = lm_divide_up(j->n, j->nr);
+    if (!j->pack_b || j->workers > OWN_WORKERS || j->g->k == 0) return false;
+    if (m <= most_rows(j) && panels >= 2 * j->workers) {
+        int64_t at_once = lm_max(OWN_PANELS / panel, 1);
+        int64_t tasks = lm_max(lm_divide_up(panels, at_once), lm_gemm_least_tasks(j));
+        if (j->workers > 1) tasks = lm_max(lm_round_up(tasks, j->workers), 2 * j->workers);
+        j->blocks_m = 1;
+        j->blocks_n = lm_min(tasks, panels);
+        return true;
+    }
+    return j->workers > 1 && j->blocks_n == 1 && panels * panel <= OWN_B &&
+           m >= OWN_ROWS * j->workers;
 }
 
 /* Cuts rows into blocks no larger than most_rows, their number a multiple of the workers if
@@ -218,6 +266,7 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     LM_ASSERT(!g->finish_only || (g->finish && !g->k_part && (!g->init || g->init != g->c)));
     LM_ASSERT(g->c || g->finish_only);
     gemm_job j = begin(compute, g);
+    int64_t packed[OWN_WORKERS];
     int64_t elements = lm_gemm_cut_k(&j), block_k, block_n;
     LM_ASSERT(!g->finish_only || elements * j.words <= LM_GEMM_FINISH_K);
     cut_blocks(&j, elements, &block_k, &block_n);
@@ -230,7 +279,9 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
             j.first = j.k0 == 0;
             j.last = j.k0 + j.k >= elements;
             j.prefetch_c = prefetches_c(&j);
-            if (j.pack_b) run(&j, lm_gemm_cut_packing(&j), lm_gemm_pack_task);
+            j.packed = cut_own_tasks(&j) ? packed : NULL;
+            for (int i = 0; j.packed && i < j.workers; i++) packed[i] = 0;
+            if (j.pack_b && !j.packed) run(&j, lm_gemm_cut_packing(&j), lm_gemm_pack_task);
             run(&j, j.blocks_m * j.blocks_n, multiply_task);
         }
     }

@@ -139,6 +139,21 @@ void *lm_gemm_panel_of_b(const gemm_job *j, int64_t p) {
     return lm_gemm_scratch_of(j, (int)(p / each))->b + p % each * (j->k * j->words * j->nr);
 }
 
+/* Columns of panels p0..p1 of this block of B. */
+static operand_lines lines_of_panels(const gemm_job *j, int64_t p0, int64_t p1) {
+    const lm_gemm *g = j->g;
+    return (operand_lines){.x = lm_array_from(g->b, (j->n0 + p0 * j->nr) * g->b_col),
+                           .count = lm_min(j->n - p0 * j->nr, (p1 - p0) * j->nr),
+                           .line = g->b_col,
+                           .step = g->b_row};
+}
+
+void *lm_gemm_pack_own(const gemm_job *j, int worker, int64_t p0, int64_t p1) {
+    float *out = lm_gemm_scratch_of(j, worker)->b;
+    pack_panels(j, 0, j->k, j->nr, lines_of_panels(j, p0, p1), out);
+    return out;
+}
+
 /* Few panels are cut along k too, so that all workers pack, each of many workers twice. */
 int64_t lm_gemm_cut_packing(gemm_job *j) {
     int64_t runs = lm_divide_up(j->n, PACK_PANELS * j->nr);
@@ -154,18 +169,13 @@ int64_t lm_gemm_cut_packing(gemm_job *j) {
 void lm_gemm_pack_task(void *job, int64_t task, int worker) {
     (void)worker;
     const gemm_job *j = job;
-    const lm_gemm *g = j->g;
     int64_t run = task / j->pack_parts, k0 = task % j->pack_parts * j->pack_k;
     int64_t k1 = lm_min(k0 + j->pack_k, j->k);
     int64_t each = j->share;
     int64_t end = lm_min((run + 1) * PACK_PANELS, lm_divide_up(j->n, j->nr));
     for (int64_t p = run * PACK_PANELS, next; p < end; p = next) {
         next = lm_min(end, (p / each + 1) * each); /* the end of one worker's scratch */
-        operand_lines l = {.x = lm_array_from(g->b, (j->n0 + p * j->nr) * g->b_col),
-                           .count = lm_min(j->n - p * j->nr, (next - p) * j->nr),
-                           .line = g->b_col,
-                           .step = g->b_row};
-        pack_panels(j, k0, k1, j->nr, l, lm_gemm_panel_of_b(j, p));
+        pack_panels(j, k0, k1, j->nr, lines_of_panels(j, p, next), lm_gemm_panel_of_b(j, p));
     }
 }
 
@@ -186,7 +196,7 @@ static void copy_row(const gemm_job *j, lm_array x, void *out) {
         ((lm_bf16 *)out)[steps] = 0; /* the other half of a pair */
 }
 
-rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m) {
+rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m, bool ready) {
     const lm_gemm *g = j->g;
     lm_array a = lm_array_from(g->a, m0 * g->a_row + j->k0 * j->steps * g->a_col);
     float *scratch = lm_gemm_scratch_of(j, worker)->a;
@@ -194,11 +204,11 @@ rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m
         .x = lm_array_from(g->a, m0 * g->a_row), .count = m, .line = g->a_row, .step = g->a_col};
     switch (j->a_form) {
     case A_COPIED:
-        for (int64_t i = 0; i < m; i++)
+        for (int64_t i = 0; i < m && !ready; i++)
             copy_row(j, lm_array_from(a, i * g->a_row), scratch + i * j->a_row);
         return (rows_of_a){scratch, j->a_row, j->a_row, 1};
     case A_PACKED:
-        pack_panels(j, 0, j->k, j->mr, l, scratch);
+        if (!ready) pack_panels(j, 0, j->k, j->mr, l, scratch);
         return (rows_of_a){scratch, j->k * j->words, 1, j->mr};
     case A_IN_PLACE:
         break;

@@ -44,7 +44,9 @@ typedef struct gemm_job {
     a_form a_form;
     int64_t a_row; /* words from one copied row of A to the next */
     bool pack_b;
-    int64_t share; /* panels of B in each worker's scratch */
+    int64_t share;   /* panels of B in each worker's scratch */
+    int64_t *packed; /* [workers] where each packs for itself: 1 + the last range of columns whose
+                        panels its scratch holds; NULL: all pack for all */
     /* this block of B: columns n0 .. n0+n, elements k0 .. k0+k of k */
     int64_t n0, n, k0, k;
     int64_t pass_k;             /* elements of k that a register tile takes at once */
@@ -84,13 +86,17 @@ void lm_gemm_pack_task(void *job, int64_t task, int worker);
 /* Panel p of the packed block of B, [k * words, nr]. */
 void *lm_gemm_panel_of_b(const gemm_job *j, int64_t p);
 
+/* Packs panels p0..p1 into this worker's scratch, one after the other; returns the first. */
+void *lm_gemm_pack_own(const gemm_job *j, int worker, int64_t p0, int64_t p1);
+
 /* Word (i,k) of a block of A at a[i*next + k*col] where row i begins a register tile; the tile's
  * further rows are `row` apart. */
 typedef struct rows_of_a {
     const void *a;
     int64_t next, row, col;
 } rows_of_a;
-/* Rows m0 .. m0+m of A over this block of k, in this worker's scratch unless they stay in place. */
-rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m);
+/* Rows m0 .. m0+m of A over this block of k, in this worker's scratch unless they stay in place;
+ * ready: there they are from the call before. */
+rows_of_a lm_gemm_prepare_a(const gemm_job *j, int worker, int64_t m0, int64_t m, bool ready);
 
 #endif
