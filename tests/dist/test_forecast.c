@@ -56,6 +56,30 @@ static void test_uneven(void **state) {
     near(2 * 4000 * 2.0 / 3, r.traffic.gradients_out);
 }
 
+/* Figures of the table in forecast.h. */
+static void test_on_paper(void **state) {
+    (void)state;
+    static const struct {
+        int64_t elements, first;
+        double tokens_per_s, gbit, faster;
+        int ranks;
+    } rows[] = {
+        {124400000, 38800000, 5704, 1, 5.3, 8},     {124400000, 38800000, 5704, 10, 54.2, 64},
+        {1315000000, 103022592, 488, 1, 12.2, 64},  {1315000000, 103022592, 488, 10, 61.5, 64},
+        {124400000, 38800000, 5704, 100, 62.9, 64}, {1315000000, 103022592, 488, 100, 8.0, 8},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        lm_forecast_of f = {.ranks = rows[i].ranks,
+                            .lanes = 64,
+                            .elements = rows[i].elements,
+                            .first = rows[i].first,
+                            .windows = 524288 / rows[i].tokens_per_s,
+                            .pass = 8192 / rows[i].tokens_per_s,
+                            .bandwidth = LM_NETWORK_SHARE * rows[i].gbit * 1e9 / 8};
+        assert_true(fabs(f.windows / lm_forecast_make(&f).step - rows[i].faster) < 0.06);
+    }
+}
+
 static void test_rates(void **state) {
     (void)state;
     static const struct {
@@ -84,6 +108,7 @@ int main(void) {
         cmocka_unit_test(test_bound_by_the_network),
         cmocka_unit_test(test_hidden_but_for_the_embedding),
         cmocka_unit_test(test_uneven),
+        cmocka_unit_test(test_on_paper),
         cmocka_unit_test(test_rates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

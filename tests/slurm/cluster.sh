@@ -4,6 +4,9 @@
 #     work=/var/tmp/x                        # a directory outside of /tmp: each node has its own /tmp
 #     . tests/slurm/cluster.sh               # begins it; all of it ends with the script
 #
+# A job that exits with 75 is put back into the queue (RequeueExit). Jobs of the partition `urgent` take the nodes of
+# those of `patient`, which are told by SIGTERM, end within 30 s and go back into the queue.
+#
 # Each node has a mount and a host name of its own, and its own boot id, so that programs take the nodes for
 # two machines. $shared is a directory that both nodes see at its path: through sshfs, each node by a mount of
 # its own (a file system with a server, without locks or fresh attributes between nodes), where sshfs,
@@ -50,7 +53,11 @@ RequeueExit=75
 SlurmdParameters=config_overrides
 NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=17001 CPUs=1 RealMemory=1000
 NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=17002 CPUs=1 RealMemory=1000
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 PartitionName=all Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
+PartitionName=urgent Nodes=n1,n2 PriorityTier=9 MaxTime=INFINITE State=UP
+PartitionName=patient Nodes=n1,n2 PriorityTier=1 GraceTime=30 MaxTime=INFINITE State=UP
 CONF
 export SLURM_CONF=$work/slurm.conf
 sleep 1
