@@ -85,13 +85,41 @@ static const void *panel_of(const gemm_job *j, const task_operands *t, int64_t p
     return lm_gemm_word(panel, k0 * j->words * j->nr);
 }
 
+/* Rows i0 .. i1 of a block by a panel of B, `k` words of both. `next`: columns of the panel of C
+ * after this one. */
+static void multiply_rows(const gemm_job *j, int64_t k, int64_t i0, int64_t i1, const rows_of_a *a,
+                          const void *b, int64_t b_row, const panel_of_c *c, int64_t next) {
+    int64_t step = !j->prefetch_c && a->next == a->row ? i1 - i0 : j->mr;
+    for (int64_t i = i0; i < i1; i += step) {
+        int64_t of = lm_min(i1 - i, step), after = lm_min(i1 - i - of, step);
+        if (j->prefetch_c && after > 0)
+            prefetch_tile(c->c + (i + of) * c->c_row, c->c_row, after, c->n);
+        else if (j->prefetch_c) /* the next panel's first */
+            prefetch_tile(c->c + j->nr, c->c_row, lm_min(i1, step), lm_min(next, j->nr));
+        multiply_tile(j, k, of, c, i, a, b, b_row);
+    }
+}
+
+/* The block's rows that a panel of B at column n0 of C meets: all, or for a triangle those down to
+ * the diagonal. Of these, rows from *half on lie below its left half. */
+static int64_t rows_above(const gemm_job *j, const lm_gemm_block *block, const rows_of_a *a,
+                          int64_t n0, int64_t n, int64_t *half) {
+    int64_t m = block->m1 - block->m0, left = j->nr / 2;
+    *half = m;
+    if (!j->g->upper) return m;
+    m = lm_max(lm_min(m, n0 + n - block->m0), 0);
+    int64_t from = lm_max(n0 + left - block->m0, 0);
+    if (a->next != a->row) from = lm_round_up(from, j->mr); /* whole panels of A */
+    *half = n > left && left % 8 == 0 ? lm_min(from, m) : m;
+    return m;
+}
+
 /* Elements k0 .. k0+k of panel p of B by the block's rows; both count from j->k0. */
 static void multiply_panel(const gemm_job *j, int64_t k0, int64_t k, const task_operands *t,
                            const lm_gemm_block *block, int64_t p) {
     const lm_gemm *g = j->g;
-    int64_t n0 = j->n0 + p * j->nr, m = block->m1 - block->m0;
+    int64_t n0 = j->n0 + p * j->nr, half, left = j->nr / 2;
     int64_t end = j->n0 + lm_min(t->p1 * j->nr, j->n);
-    if (g->upper) m = lm_min(m, lm_min(n0 + j->nr, j->n0 + j->n) - block->m0);
     rows_of_a a = t->a;
     a.a = lm_gemm_word(a.a, k0 * j->words * a.col);
     const void *b = panel_of(j, t, p, k0);
@@ -102,15 +130,13 @@ static void multiply_panel(const gemm_job *j, int64_t k0, int64_t k, const task_
     c.init = first ? g->init : c.c;
     c.init_row = first ? g->init_row : c.c_row;
     if (first && c.init) c.init += block->m0 * c.init_row + n0;
-    int64_t step = !j->prefetch_c && a.next == a.row ? m : j->mr;
-    for (int64_t i = 0; i < m; i += step) {
-        int64_t of = lm_min(m - i, step), after = lm_min(m - i - of, step);
-        if (j->prefetch_c && after > 0)
-            prefetch_tile(c.c + (i + of) * c.c_row, c.c_row, after, c.n);
-        else if (j->prefetch_c) /* the next panel's first */
-            prefetch_tile(c.c + j->nr, c.c_row, lm_min(m, step), lm_min(end - n0 - j->nr, j->nr));
-        multiply_tile(j, k * j->words, of, &c, i, &a, b, b_row);
-    }
+    int64_t m = rows_above(j, block, &t->a, n0, lm_min(j->nr, j->n0 + j->n - n0), &half);
+    multiply_rows(j, k * j->words, 0, half, &a, b, b_row, &c, end - n0 - j->nr);
+    if (half == m) return;
+    c.n -= left;
+    c.c += left;
+    if (c.init) c.init += left;
+    multiply_rows(j, k * j->words, half, m, &a, lm_gemm_word(b, left), b_row, &c, 0);
 }
 
 /* C[m0..m1] by panels p0..p1; in this worker's scratch if only finish reads it. */

@@ -21,9 +21,9 @@
 #include "optim/kind.h"
 
 enum {
-    PIECE = 65536, /* elements of a task */
-    COLUMNS = 256, /* columns that a task sums */
-    MOMENTUM = 0,  /* states */
+    PIECE = LM_NORM_RUN, /* elements of a task */
+    COLUMNS = 256,       /* columns that a task sums */
+    MOMENTUM = 0,        /* states */
     SECOND = 1
 };
 #define V_LEAST 1e-10f /* of v_i */
@@ -50,8 +50,8 @@ typedef struct work {
     int64_t lines, columns;
     float *o;       /* [lines, columns] */
     float *squares; /* [long side]: q_i, then factors */
-    double scale;
-    float lr; /* eta s */
+    double *sums;   /* of the squares of pieces of o */
+    float lr;       /* eta s */
 } work;
 
 /* ---- the momentum -----------------------------------------------------------------------------*/
@@ -64,13 +64,7 @@ static void momentum_task(void *argument, int64_t task, int worker) {
     float momentum = (float)u->momentum, rest = (float)(1 - u->momentum);
     u->compute->kernels->mean_momentum_f32(n, momentum, rest, u->grad_scale, u->gradients + i,
                                            u->states[MOMENTUM] + u->first + i, w->o + i);
-}
-
-static void scale_task(void *argument, int64_t task, int worker) {
-    (void)worker;
-    const work *w = argument;
-    int64_t i = task * PIECE, n = lm_min(w->u->count - i, PIECE);
-    w->u->compute->kernels->scale_f32(n, (float)w->scale, w->o + i);
+    w->sums[task] = (double)u->compute->kernels->sum_squares_f32(n, w->o + i);
 }
 
 /* ---- NorMuon ----------------------------------------------------------------------------------*/
@@ -149,10 +143,10 @@ static void update(const lm_update *u, lm_arena *room) {
     work w = {.u = u, .lines = u->lines, .columns = u->row->shape[1]};
     w.squares = lm_arena_floats(room, lm_max(w.lines, w.columns));
     w.o = lm_arena_floats(room, u->count);
+    w.sums = lm_arena_take(room, (size_t)pieces * sizeof *w.sums);
     lm_pool_run(c->pool, pieces, momentum_task, &w);
-    w.scale = lm_polar_scale(u->options->polar, lm_gradient_norm(c, u->count, w.o));
-    lm_pool_run(c->pool, pieces, scale_task, &w);
-    w.o = lm_polar(c, u->options->polar, w.lines, w.columns, w.o, room);
+    double scale = lm_polar_scale(u->options->polar, lm_norm_of_sums(u->count, w.sums));
+    w.o = lm_polar(c, u->options->polar, w.lines, w.columns, (float)scale, w.o, room);
     if (u->options->line_beta2 > 0) even_out(&w);
     w.lr = u->lr * (float)scale_of(u->options->scale, (double)w.lines, (double)w.columns);
     lm_pool_run(c->pool, w.lines, subtract_task, &w);
@@ -164,7 +158,8 @@ static bool cost(const lm_update *u, lm_precision precision, lm_matrix_cost *out
     out->flops = lm_polar_flops(u->lines, columns, precision);
     if (!lm_polar_room(u->lines, columns, &out->bytes)) return false;
     own = lm_size_align((size_t)lm_max(u->lines, columns) * sizeof(float)) +
-          lm_size_align((size_t)u->count * sizeof(float));
+          lm_size_align((size_t)u->count * sizeof(float)) +
+          lm_size_align((size_t)lm_divide_up(u->count, PIECE) * sizeof(double));
     return lm_u64_add(out->bytes, own, &out->bytes);
 }
 

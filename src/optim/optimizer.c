@@ -39,6 +39,7 @@ struct lm_optimizer {
     int64_t n_rows, n_units, n_arrays, n_pieces, n_jobs, n_lazy;
     lm_arena arena; /* of the states */
     lm_arena room;  /* for the jobs */
+    double flops;   /* of the jobs */
 };
 
 /* ---- arrays -----------------------------------------------------------------------------------*/
@@ -267,11 +268,13 @@ lm_status lm_optimizer_reserve(lm_optimizer *o, int threads, lm_precision precis
         const unit *u = &o->units[o->jobs[i].unit];
         fits = fits && lm_rows_cost(o->groups, &o->rows[u->row].row, u->group, u->lines, precision,
                                     &o->jobs[i].cost);
-        lm_matrices_add(&room, &o->jobs[i].cost);
+        lm_matrices_count(&room, &o->jobs[i].cost, 1);
     }
+    for (int64_t i = 0; i < o->n_jobs; i++) lm_matrices_add(&room, &o->jobs[i].cost, threads);
     fits = fits && lm_matrices_bytes(&room, threads, &bytes);
     LM_ASSERT(fits); /* as the plan has found */
     lm_matrices_sort(o->jobs, o->n_jobs);
+    o->flops = room.flops;
     return lm_arena_init(&o->room, bytes, "the optimizer's work", err);
 }
 
@@ -379,6 +382,6 @@ void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
     step s = {.o = o, .compute = compute, .args = args};
     lm_pool_run(compute->pool, o->n_pieces + lm_lazy_cut(o->lazy, o->n_lazy, args->lines),
                 step_task, &s);
-    lm_matrices_run(compute, o->jobs, o->n_jobs, make_matrix_update, &s, &o->room);
+    lm_matrices_run(compute, o->jobs, o->n_jobs, o->flops, make_matrix_update, &s, &o->room);
     lm_phase_leave(compute->phases, before);
 }

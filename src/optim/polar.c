@@ -2,12 +2,12 @@
 
 #include "base/numbers.h"
 #include "ops/gemm.h"
+#include "optim/symmetric.h"
 
 enum {
     STEPS = 5,
-    TILE = 32,     /* rows and columns that are mirrored at a time */
-    PIECE = 16384, /* elements that a task rounds */
-    SQUARES = 5    /* m x m matrices that the steps keep */
+    PIECE = 16384, /* elements that a task scales */
+    SQUARES = 6    /* m x m matrices that the steps keep */
 };
 
 typedef struct coefficients {
@@ -49,10 +49,10 @@ double lm_polar_scale(int kind, double norm) {
 typedef struct matrix {
     int64_t m, n;
     int64_t row, column; /* element (i, k) at x[i * row + k * column] */
-    float *x;
+    lm_array x;
 } matrix;
 
-static matrix shorter_first(int64_t lines, int64_t columns, float *x) {
+static matrix shorter_first(int64_t lines, int64_t columns, lm_array x) {
     if (lines > columns) return (matrix){columns, lines, 1, columns, x};
     return (matrix){lines, columns, columns, 1, x};
 }
@@ -81,181 +81,198 @@ bool lm_polar_room(int64_t lines, int64_t columns, uint64_t *bytes) {
     if (!lm_count_mul(m, m, &square) || !lm_count_mul(lines, columns, &all) ||
         square > INT64_MAX / 64 || all > INT64_MAX / 64)
         return false;
-    *bytes = lm_size_align((size_t)all * sizeof(float)) +
+    *bytes = 2 * lm_size_align((size_t)all * sizeof(lm_bf16)) + /* or one of floats */
              SQUARES * lm_size_align((size_t)square * sizeof(float));
     return true;
 }
 
 /* ---- products ---------------------------------------------------------------------------------*/
 
-/* What follows a product of which only the upper triangle is known: a += diagonal I, mirrored; and
- * y = scale a + shift I, unless it is NULL. */
-typedef struct finish {
-    int64_t m;
-    float *a, *y;
-    float diagonal, scale, shift;
-} finish;
-
-static void mirror_tile(const finish *f, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
-    float *a = f->a;
-    const int64_t m = f->m;
-    for (int64_t i = i0; i < i1; i++)
-        for (int64_t j = j0; j < lm_min(j1, i); j++) a[i * m + j] = a[j * m + i];
+static lm_array take(lm_arena *room, lm_precision type, int64_t count) {
+    return (lm_array){lm_arena_take(room, (size_t)count * lm_array_element_bytes(type)), type};
 }
 
-static void finish_task(void *argument, int64_t task, int worker) {
-    (void)worker;
-    const finish *f = argument;
-    const int64_t m = f->m, i0 = task * TILE, i1 = lm_min(i0 + TILE, m);
-    for (int64_t i = i0; i < i1; i++) f->a[i * m + i] += f->diagonal;
-    for (int64_t j = 0; j < i1; j += TILE) mirror_tile(f, i0, i1, j, lm_min(j + TILE, m));
-    if (!f->y) return;
-    for (int64_t i = i0; i < i1; i++) {
-        const float *a = f->a + i * m;
-        float *y = f->y + i * m;
-        for (int64_t j = 0; j < m; j++) y[j] = a[j] * f->scale;
-        y[i] += f->shift;
+/* A = X X^T and scaled = c A + b I. */
+static void multiply_gram(const lm_compute *compute, const matrix *x, const coefficients *k,
+                          lm_array a, lm_array scaled, float *spare) {
+    const lm_symmetric s = {.m = x->m,
+                            .k = x->n,
+                            .a = x->x,
+                            .a_row = x->row,
+                            .a_col = x->column,
+                            .b = x->x,
+                            .b_row = x->column,
+                            .b_col = x->row,
+                            .to = a,
+                            .scaled = scaled,
+                            .scale = k->c,
+                            .scaled_shift = k->b,
+                            .spare = spare};
+    lm_symmetric_multiply(compute, &s);
+}
+
+/* to = A B + shift I, of symmetric matrices that commute [m, m]. With k, scaled as above. */
+static void multiply(const lm_compute *compute, int64_t m, lm_array a, lm_array b, float shift,
+                     lm_array to, const coefficients *k, lm_array scaled) {
+    lm_symmetric s = {.m = m,
+                      .k = m,
+                      .a = a,
+                      .a_row = m,
+                      .a_col = 1,
+                      .b = b,
+                      .b_row = m,
+                      .b_col = 1,
+                      .to = to,
+                      .shift = shift};
+    if (k) {
+        s.scaled = scaled;
+        s.scale = k->c;
+        s.scaled_shift = k->b;
     }
+    lm_symmetric_multiply(compute, &s);
 }
 
-/* A task reads rows above its own, of which it reads only what lies above the diagonal: what
- * others write is below it or on it. The diagonal of a row is read by its own task alone. */
-static void complete(const lm_compute *compute, finish f) {
-    lm_pool_run(compute->pool, lm_divide_up(f.m, TILE), finish_task, &f);
-}
+typedef struct rounding {
+    const lm_kernels *kernels;
+    lm_bf16 *to;
+    int64_t row;
+} rounding;
 
-/* c = a b, of symmetric matrices that commute [m, m]; upper triangle. */
-static void multiply_symmetric(const lm_compute *compute, int64_t m, const float *a, const float *b,
-                               float *c) {
-    lm_gemm g = {.m = m,
-                 .n = m,
-                 .k = m,
-                 .a = lm_array_f32(a),
-                 .a_row = m,
-                 .a_col = 1,
-                 .b = lm_array_f32(b),
-                 .b_row = m,
-                 .b_col = 1,
-                 .c = c,
-                 .c_row = m,
-                 .upper = true};
-    lm_gemm_multiply(compute, &g);
-}
-
-/* r = X X^T, upper triangle. */
-static void multiply_gram(const lm_compute *compute, const matrix *x, float *r) {
-    lm_gemm g = {.m = x->m,
-                 .n = x->m,
-                 .k = x->n,
-                 .a = lm_array_f32(x->x),
-                 .a_row = x->row,
-                 .a_col = x->column,
-                 .b = lm_array_f32(x->x),
-                 .b_row = x->column,
-                 .b_col = x->row,
-                 .c = r,
-                 .c_row = x->m,
-                 .upper = true};
-    lm_gemm_multiply(compute, &g);
+static void round_block(void *argument, const lm_gemm_block *b) {
+    const rounding *r = argument;
+    r->kernels->bf16_from_f32(b->m1 - b->m0, b->n1 - b->n0, b->c, b->c_row,
+                              r->to + b->m0 * r->row + b->n0, r->row);
 }
 
 /* out = S X in the layout of X; S [m, m] is symmetric, so that the transpose is X^T S. */
-static void multiply_x(const lm_compute *compute, const float *s, const matrix *x, float *out) {
+static void multiply_x(const lm_compute *compute, lm_array s, const matrix *x, lm_array out) {
     bool tall = x->row == 1 && x->column != 1;
-    lm_array a = lm_array_f32(s), b = lm_array_f32(x->x);
+    rounding r = {compute->kernels, out.at, tall ? x->m : x->n};
     lm_gemm g = {.m = tall ? x->n : x->m,
                  .n = tall ? x->m : x->n,
                  .k = x->m,
-                 .a = tall ? b : a,
+                 .a = tall ? x->x : s,
                  .a_row = x->m,
                  .a_col = 1,
-                 .b = tall ? a : b,
+                 .b = tall ? s : x->x,
                  .b_row = tall ? x->m : x->n,
                  .b_col = 1,
-                 .c = out,
+                 .c = out.at,
                  .c_row = tall ? x->m : x->n};
+    if (out.type == LM_BF16) {
+        g.c = NULL;
+        g.finish = round_block;
+        g.argument = &r;
+        g.finish_only = true;
+    }
     lm_gemm_multiply(compute, &g);
 }
 
 /* ---- the steps --------------------------------------------------------------------------------*/
 
-static float *steps_of_x(const lm_compute *compute, const polynomial *p, matrix x, lm_arena *room) {
-    const int64_t m = x.m;
-    float *next = lm_arena_floats(room, m * x.n), *a = lm_arena_floats(room, m * m);
-    float *y = lm_arena_floats(room, m * m), *b = lm_arena_floats(room, m * m);
-    for (const coefficients *k = p->step; k < p->step + STEPS; k++) {
-        multiply_gram(compute, &x, a);
-        complete(compute, (finish){.m = m, .a = a, .y = y, .scale = k->c, .shift = k->b});
-        multiply_symmetric(compute, m, a, y, b); /* b A + c A^2 */
-        complete(compute, (finish){.m = m, .a = b, .diagonal = k->a});
-        multiply_x(compute, b, &x, next);
-        float *before = x.x;
-        x.x = next;
-        next = before;
-    }
-    return x.x;
-}
-
-typedef struct rounding {
+typedef struct work {
     const lm_compute *compute;
-    int64_t count;
-    float *x;
-} rounding;
+    matrix x;                  /* the operand of the next step */
+    lm_array next;             /* what becomes of it */
+    lm_array squares[SQUARES]; /* [m, m] */
+    float *last;               /* where the last step writes when X is bf16; else NULL */
+} work;
 
-static void round_task(void *argument, int64_t task, int worker) {
-    (void)worker;
-    const rounding *r = argument;
-    const lm_kernels *kernels = r->compute->kernels;
-    lm_bf16 rounded[512];
-    int64_t end = lm_min((task + 1) * PIECE, r->count);
-    for (int64_t i = task * PIECE; i < end; i += 512) {
-        int64_t n = lm_min(end - i, 512);
-        kernels->bf16_from_f32(1, n, r->x + i, n, rounded, n);
-        kernels->f32_from_bf16(n, rounded, r->x + i);
+static void begin(work *w, const coefficients *k, lm_array a, lm_array scaled) {
+    multiply_gram(w->compute, &w->x, k, a, scaled, w->last ? w->last : w->next.at);
+}
+
+/* X <- S X */
+static void advance(work *w, lm_array s, bool last) {
+    lm_array out = last && w->last ? lm_array_f32(w->last) : w->next;
+    multiply_x(w->compute, s, &w->x, out);
+    w->next = w->x.x;
+    w->x.x = out;
+}
+
+static void steps_of_x(work *w, const polynomial *p) {
+    lm_array a = w->squares[0], y = w->squares[1], b = w->squares[2];
+    for (int k = 0; k < STEPS; k++) {
+        const coefficients *c = &p->step[k];
+        begin(w, c, a, y);
+        multiply(w->compute, w->x.m, a, y, c->a, b, NULL, y); /* a I + b A + c A^2 */
+        advance(w, b, k == STEPS - 1);
     }
 }
 
-static float *steps_of_gram(const lm_compute *compute, const polynomial *p, matrix x,
-                            lm_arena *room) {
-    const int64_t m = x.m;
-    lm_compute single = *compute;
-    float *out = lm_arena_floats(room, m * x.n), *r = lm_arena_floats(room, m * m);
-    float *y = lm_arena_floats(room, m * m), *z = lm_arena_floats(room, m * m);
-    float *q = NULL, *next = lm_arena_floats(room, m * m), *free = lm_arena_floats(room, m * m);
-    if (compute->precision == LM_BF16) {
-        rounding rounds = {compute, m * x.n, x.x};
-        lm_pool_run(compute->pool, lm_divide_up(m * x.n, PIECE), round_task, &rounds);
-    }
+/* All products but X X^T are fp32: an R that was rounded to bf16 may have negative eigenvalues,
+ * which grow. */
+static void steps_of_gram(work *w, const polynomial *p) {
+    const int64_t m = w->x.m;
+    lm_array r = w->squares[0], y = w->squares[1], z = w->squares[2], q = {0};
+    lm_array zr = w->squares[3], next = w->squares[4], free = w->squares[5];
+    lm_compute single = *w->compute;
     single.precision = LM_FP32;
-    multiply_gram(compute, &x, r);
-    for (const coefficients *k = p->step; k < p->step + STEPS; k++) {
-        complete(&single, (finish){.m = m, .a = r, .y = y, .scale = k->c, .shift = k->b});
-        multiply_symmetric(&single, m, r, y, z);
-        complete(&single, (finish){.m = m, .a = z, .diagonal = k->a});
-        if (k < p->step + STEPS - 1) { /* R <- (Z R) Z; y is free */
-            multiply_symmetric(&single, m, z, r, y);
-            complete(&single, (finish){.m = m, .a = y});
-            multiply_symmetric(&single, m, y, z, r);
+    begin(w, &p->step[0], r, y);
+    for (int k = 0; k < STEPS; k++) {
+        multiply(&single, m, r, y, p->step[k].a, z, NULL, y);
+        if (k < STEPS - 1) { /* R <- (Z R) Z */
+            multiply(&single, m, z, r, 0, zr, NULL, y);
+            multiply(&single, m, zr, z, 0, r, &p->step[k + 1], y);
         }
-        float *done = q ? next : z; /* Q <- Q Z */
-        if (q) {
-            multiply_symmetric(&single, m, q, z, next);
-            complete(&single, (finish){.m = m, .a = next});
+        lm_array done = q.at ? next : z; /* Q <- Q Z */
+        if (q.at) {
+            multiply(&single, m, q, z, 0, next, NULL, y);
             next = q;
         } else {
             z = free;
         }
         q = done;
     }
-    multiply_x(&single, q, &x, out);
-    return out;
+    w->compute = &single;
+    advance(w, q, true);
 }
 
-float *lm_polar(const lm_compute *compute, int kind, int64_t lines, int64_t columns, float *x,
-                lm_arena *room) {
+/* x is scaled, and at bf16 rounded. */
+typedef struct scaling {
+    const lm_kernels *kernels;
+    int64_t count;
+    float scale;
+    float *x;
+    bool rounds;
+    lm_bf16 *to; /* NULL: x itself takes the result */
+} scaling;
+
+static void scale_task(void *argument, int64_t task, int worker) {
+    (void)worker;
+    const scaling *s = argument;
+    lm_bf16 rounded[512];
+    const int64_t end = lm_min((task + 1) * PIECE, s->count);
+    for (int64_t i = task * PIECE; i < end; i += 512) {
+        int64_t n = lm_min(end - i, 512);
+        lm_bf16 *to = s->to ? s->to + i : rounded;
+        s->kernels->scale_f32(n, s->scale, s->x + i);
+        if (s->rounds) s->kernels->bf16_from_f32(1, n, s->x + i, n, to, n);
+        if (s->rounds && !s->to) s->kernels->f32_from_bf16(n, to, s->x + i);
+    }
+}
+
+float *lm_polar(const lm_compute *compute, int kind, int64_t lines, int64_t columns, float scale,
+                float *x, lm_arena *room) {
     LM_ASSERT(kind >= 0 && kind < LM_POLAR_COUNT);
-    matrix whole = shorter_first(lines, columns, x);
-    const polynomial *p = &polynomials[kind];
-    bool gram = by_gram((double)whole.m, (double)whole.n, compute->precision);
-    return gram ? steps_of_gram(compute, p, whole, room) : steps_of_x(compute, p, whole, room);
+    const double m = (double)lm_min(lines, columns), n = (double)lm_max(lines, columns);
+    const bool gram = by_gram(m, n, compute->precision);
+    const lm_precision type = gram ? LM_FP32 : compute->precision;
+    const int64_t count = lines * columns;
+    scaling s = {.kernels = compute->kernels, .count = count, .scale = scale, .x = x};
+    work w = {.compute = compute, .next = take(room, type, count)};
+    s.rounds = compute->precision == LM_BF16;
+    w.x = shorter_first(lines, columns, lm_array_f32(x));
+    if (type == LM_BF16) {
+        w.x.x = take(room, type, count);
+        s.to = w.x.x.at;
+        w.last = x;
+    }
+    for (int i = 0; i < SQUARES; i++) w.squares[i] = take(room, type, w.x.m * w.x.m);
+    lm_pool_run(compute->pool, lm_divide_up(count, PIECE), scale_task, &s);
+    if (gram)
+        steps_of_gram(&w, &polynomials[kind]);
+    else
+        steps_of_x(&w, &polynomials[kind]);
+    return w.x.x.at;
 }

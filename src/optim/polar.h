@@ -10,8 +10,9 @@
  *     newton_schulz   the same three in each step (Jordan et al. 2024): within 0.68 and 1.2 from
  *                     s = 0.01 on
  *
- * A, A^2 and what else is symmetric is computed as a triangle. Where one side is longer, all steps
- * are taken on R = X X^T (m x m, m the shorter side), and X is multiplied once at the end:
+ * A, A^2 and what else is symmetric is computed as a triangle (symmetric.h). Where one side is
+ * longer, all steps are taken on R = X X^T (m x m, m the shorter side), and X is multiplied once at
+ * the end:
  *
  *     Z = a I + b R + c R^2;   Q <- Q Z;   R <- Z R Z;   at last X <- Q X
  *
@@ -19,7 +20,7 @@
  * eigenvalues, which grow. X itself is rounded to bf16 first at LM_BF16.
  *
  *     lm_arena room = ...;                       // lm_polar_room(lines, columns) bytes
- *     float *o = lm_polar(&compute, LM_POLAR_EXPRESS, lines, columns, x, &room); */
+ *     float *o = lm_polar(&compute, LM_POLAR_EXPRESS, lines, columns, scale, x, &room); */
 #ifndef LM_OPTIM_POLAR_H
 #define LM_OPTIM_POLAR_H
 
@@ -42,11 +43,11 @@ bool lm_polar_room(int64_t lines, int64_t columns, uint64_t *bytes);
 /* Floating-point operations, a multiply-add being two. */
 double lm_polar_flops(int64_t lines, int64_t columns, lm_precision precision);
 
-/* x [lines, columns], with singular values of at most 1, is overwritten. Returns the result
+/* scale x [lines, columns] has singular values of at most 1; x is overwritten. Returns the result
  * [lines, columns]: x or memory of the room. The bits do not depend on the pool of `compute`; the
  * transpose of a matrix that is not square has the transposed bits. Rounding changes a singular
  * value s by about 1e-7, and s^2 by as much where R is used. */
-float *lm_polar(const lm_compute *compute, int kind, int64_t lines, int64_t columns, float *x,
-                lm_arena *room);
+float *lm_polar(const lm_compute *compute, int kind, int64_t lines, int64_t columns, float scale,
+                float *x, lm_arena *room);
 
 #endif

@@ -214,11 +214,10 @@ bool lm_rows_cost(const lm_optimizer_options *groups, const lm_optimizer_row *r,
     return lm_rows_kind(groups, r, group)->cost(&u, precision, cost);
 }
 
-bool lm_optimizer_work_of(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
-                          int64_t n_rows, int threads, lm_precision precision,
-                          lm_optimizer_work *work) {
-    lm_matrices_room room = {0};
-    *work = (lm_optimizer_work){0};
+/* Of all matrices of the rows: counted, or when that is done, added. */
+static bool sum_matrices(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                         int64_t n_rows, int threads, lm_precision precision, bool counted,
+                         lm_matrices_room *room) {
     for (int64_t i = 0; i < n_rows; i++)
         for (int64_t p = 0; p < lm_rows_parts(&rows[i]); p++) {
             lm_matrix_cost cost;
@@ -228,8 +227,21 @@ bool lm_optimizer_work_of(const lm_optimizer_options *groups, const lm_optimizer
             if (!kind->matrix) continue;
             if (!lm_rows_cost(groups, &rows[i], part.group, part.lines / n, precision, &cost))
                 return false;
-            lm_matrices_add(&room, &cost);
-            work->flops += (double)n * cost.flops;
+            if (counted)
+                lm_matrices_add(room, &cost, threads);
+            else
+                lm_matrices_count(room, &cost, n);
         }
+    return true;
+}
+
+bool lm_optimizer_work_of(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                          int64_t n_rows, int threads, lm_precision precision,
+                          lm_optimizer_work *work) {
+    lm_matrices_room room = {0};
+    *work = (lm_optimizer_work){0};
+    for (int counted = 0; counted < 2; counted++)
+        if (!sum_matrices(groups, rows, n_rows, threads, precision, counted, &room)) return false;
+    work->flops = room.flops;
     return lm_matrices_bytes(&room, threads, &work->bytes);
 }

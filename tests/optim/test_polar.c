@@ -81,7 +81,7 @@ static void make_polar(const lm_compute *compute, int kind, int lines, int colum
     uint64_t bytes;
     assert_true(lm_polar_room(lines, columns, &bytes));
     assert_int_equal(lm_arena_init(&room, (size_t)bytes, "room", &err), LM_OK);
-    float *o = lm_polar(compute, kind, lines, columns, x, &room);
+    float *o = lm_polar(compute, kind, lines, columns, 1, x, &room);
     assert_true(room.used <= bytes);
     memmove(x, o, (size_t)(lines * columns) * sizeof *x);
     lm_arena_free(&room);
