@@ -176,6 +176,13 @@ static void print_state(const char *directory, lm_text *out) {
         if (status == LM_OK) print_losses(&history, out);
         print_unreadable(&history, status, &aside, out);
     }
+    const int64_t skips = lm_view_run_count(&run, "skips");
+    const int64_t rewinds = lm_view_run_count(&run, "rewinds");
+    if (skips > 0)
+        lm_text_say(out, "%-12s %" PRId64 " step%s\n", "skipped", skips, skips == 1 ? "" : "s");
+    if (rewinds > 0)
+        lm_text_say(out, "%-12s %" PRId64 " time%s to a checkpoint\n", "went back", rewinds,
+                    rewinds == 1 ? "" : "s");
     if (run.seconds > 0)
         lm_text_say(out, "%-12s %s tokens/s over %s\n", "speed",
                     lm_text_count(a, sizeof a, run.tokens / run.seconds),

@@ -11,6 +11,7 @@
 /* In units of the picture: pixels when it is as wide as it says. */
 enum { WIDTH = 540, WIDE = 1080, HEIGHT = 230, HIGH = 340 };
 enum { LEFT = 52, TOP = 12, BOTTOM = 40, LABEL_HEIGHT = 15, LONGEST_LABEL = 14 };
+enum { MOST_EVENTS = 40 }; /* beyond, their lines would hide the figures */
 enum { MOST_POINTS = 600, MOST_LABELS = 8, MOST_MARKS = 80 };
 
 /* As the script has them. */
@@ -129,6 +130,59 @@ static void put_path(const frame *f, const lm_chart_line *l, lm_text *out) {
                        to_y(f, l->series->buckets[i].min));
 }
 
+/* ---- steps that were not taken ----------------------------------------------------------------*/
+
+/* Does line i come first of those of its run? */
+static bool begins_run(const lm_chart *c, int64_t i) {
+    for (int64_t k = 0; k < i; k++)
+        if (c->lines[k].run == c->lines[i].run) return false;
+    return true;
+}
+
+bool lm_chart_has_events(const lm_chart *c) {
+    for (int64_t i = 0; i < c->count; i++)
+        if (c->runs && c->runs[c->lines[i].run].n_events > 0) return true;
+    return false;
+}
+
+/* Of one run red, or amber where it went back; of several, of the run's colour. */
+static void put_event_class(const lm_chart *c, int64_t line, const lm_view_event *e, char kind,
+                            lm_text *out) {
+    if (c->several)
+        lm_text_printf(out, " class=\"event %c%d\"", kind, c->lines[line].colour);
+    else
+        lm_text_printf(out, " class=\"event%s\"", e->back >= 0 ? " back" : "");
+}
+
+/* A triangle at the top; among few, a line below it. */
+static void put_events(const frame *f, const lm_chart *c, lm_text *out) {
+    for (int64_t i = 0; i < c->count; i++) {
+        if (!c->runs || !begins_run(c, i)) continue;
+        const lm_view_run *r = &c->runs[c->lines[i].run];
+        for (int64_t k = 0; k < r->n_events; k++) {
+            double step = (double)r->events[k].step, x = to_x(f, step);
+            if (step < f->x0 || step > f->x1) continue;
+            lm_text_printf(out, "<path d=\"M%.1f %dl8 0l-4 7z\"", x - 4, TOP - 7);
+            put_event_class(c, i, &r->events[k], 'f', out);
+            lm_text_printf(out, "/>");
+            if (r->n_events > MOST_EVENTS) continue;
+            lm_text_printf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%.0f\"", x, x, TOP,
+                           f->bottom);
+            put_event_class(c, i, &r->events[k], 'k', out);
+            lm_text_printf(out, "/>");
+        }
+    }
+}
+
+void lm_chart_event_swatch(bool several, lm_text *out) {
+    lm_text_printf(out,
+                   "<svg class=\"swatch\" viewBox=\"0 0 22 8\" aria-hidden=\"true\">"
+                   "<path class=\"event%s\" d=\"M7 1l8 0l-4 7z\"/></svg>",
+                   several ? " any" : "");
+}
+
+/* ---- the whole --------------------------------------------------------------------------------*/
+
 /* At the ends of the lines, pushed apart so that each can be read. */
 static void put_labels(const frame *f, const lm_chart *c, lm_text *out) {
     double at[MOST_LABELS], limit = f->bottom;
@@ -164,6 +218,7 @@ void lm_chart_svg(const lm_chart *c, lm_text *out) {
     lm_text_printf(out, " over the steps\">");
     if (find_frame(&f, c)) {
         put_axes(&f, out);
+        put_events(&f, c, out);
         for (int64_t i = 0; i < c->count; i++) put_path(&f, &c->lines[i], out);
         if (c->count <= MOST_LABELS) put_labels(&f, c, out);
     }

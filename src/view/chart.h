@@ -33,6 +33,8 @@ typedef struct lm_chart {
     bool percent;         /* the script says the share of the machine's peak too: throughput */
     lm_chart_line *lines; /* [count] */
     int64_t count;
+    const lm_view_run *runs; /* whose steps that were not taken are marked */
+    bool several;            /* they are more than one */
 } lm_chart;
 
 typedef struct lm_charts {
@@ -46,6 +48,10 @@ void lm_charts_free(lm_charts *c); /* zero-initialised or twice is fine */
 
 /* Appends an element svg. */
 void lm_chart_svg(const lm_chart *chart, lm_text *out);
+/* Does a run of the chart have steps that were not taken? */
+bool lm_chart_has_events(const lm_chart *chart);
+/* Appends the sample of their mark, an element svg; several: of runs of several colours. */
+void lm_chart_event_swatch(bool several, lm_text *out);
 /* Appends the sample of a line as it is drawn in a legend, an element svg. */
 void lm_chart_swatch(int colour, int dash, lm_text *out);
 /* Appends a number as the axes show it: four digits, or "12.3 M". */

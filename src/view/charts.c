@@ -128,6 +128,10 @@ static bool make(lm_charts *c, const lm_view_run *runs, int64_t n) {
         if (!add_parts(chart, runs, "epochs.", false)) return false;
     }
     drop_empty(c);
+    for (int64_t i = 0; i < c->count; i++) {
+        c->items[i].runs = runs;
+        c->items[i].several = n > 1;
+    }
     return true;
 }
 

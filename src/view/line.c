@@ -50,6 +50,11 @@ static bool take_known(lm_line *l, lm_json_pull *p) {
         l->has_sample = true;
     } else if (lm_json_pull_is(p, "prompt") && kind == LM_JSON_STRING) {
         take_text(p, &l->prompt);
+    } else if (lm_json_pull_is(p, "event") && kind == LM_JSON_STRING) {
+        take_text(p, &l->event);
+        l->has_event = true;
+    } else if (lm_json_pull_is(p, "why") && kind == LM_JSON_STRING) {
+        take_text(p, &l->why);
     } else if (lm_json_pull_is(p, "val_tokens")) {
         lm_json_pull_skip(p);
     } else {
@@ -93,14 +98,16 @@ bool lm_line_read(lm_line *l, const char *text, size_t length) {
     l->tokens = l->seconds = NAN;
     l->n_values = 0;
     l->names.length = l->sample.length = l->prompt.length = 0;
-    l->has_sample = false;
+    l->event.length = l->why.length = 0;
+    l->has_sample = l->has_event = false;
     lm_json_pull_begin(&p, "", text, length, &aside);
     if (lm_json_pull_peek(&p) == LM_JSON_OBJECT)
         take_members(l, &p, &path);
     else
         lm_json_pull_skip(&p);
     bool fine = lm_json_pull_end(&p) == LM_OK;
-    l->failed |= path.failed || l->names.failed || l->sample.failed || l->prompt.failed;
+    l->failed |= path.failed || l->names.failed || l->sample.failed || l->prompt.failed ||
+                 l->event.failed || l->why.failed;
     lm_text_free(&path);
     return fine && !l->failed && l->step >= 0;
 }
@@ -114,5 +121,7 @@ void lm_line_free(lm_line *l) {
     lm_text_free(&l->names);
     lm_text_free(&l->sample);
     lm_text_free(&l->prompt);
+    lm_text_free(&l->event);
+    lm_text_free(&l->why);
     *l = (lm_line){0};
 }

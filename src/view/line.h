@@ -1,4 +1,5 @@
-/* One line of metrics.jsonl, taken apart: its figures by their names, its text when it is a sample.
+/* One line of metrics.jsonl, taken apart: its figures by their names, its text when it is a sample,
+ * and what happened when it is an event.
  * Inside the room.
  *
  *     lm_line line = {0};
@@ -25,7 +26,8 @@ typedef struct lm_line {
     int64_t n_values, capacity;
     lm_text names;          /* "loss", "phases.gemm": members of objects with the path to them */
     lm_text sample, prompt; /* of a sample */
-    bool has_sample;
+    lm_text event, why;     /* of a step that was not taken: "skip" or "rewind" */
+    bool has_sample, has_event;
     bool failed; /* memory ran out */
 } lm_line;
 

@@ -75,6 +75,8 @@ lm_status lm_page_print(const lm_page *p, lm_text *out, lm_error *err) {
     lm_page_runs(p, out);
     if (charts.count > 0) lm_page_controls(out);
     lm_page_charts(p, &charts, out);
+    lm_page_targets(p, out);
+    lm_page_events(p, out);
     int64_t layers = lm_page_layers(p, out);
     lm_page_bars(p, out);
     lm_page_samples(p, out);

@@ -71,8 +71,11 @@ function place(run, step) {
 }
 
 // Steps are whole numbers.
-const stepTicks = (low, high, most) =>
-  ticks(low, high, Math.max(1, Math.min(most, Math.floor(high - low))));
+function stepTicks(low, high, most) {
+  const whole = (n) => ticks(low, high, Math.max(1, Math.min(n, Math.floor(high - low))));
+  const few = whole(most);
+  return few.length > 1 ? few : whole(most + 2);
+}
 
 const NICE_SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600,
   43200, 86400, 172800, 432000, 864000];
@@ -241,6 +244,9 @@ function draw(fig, chart) {
     element("text", { x: toX(t), y: bottom + 18, "text-anchor": "middle" }, svg, axis.tick(t));
   }
   element("text", { x: right, y: height - 3, "text-anchor": "end" }, svg, axis.name);
+  const scale = { margin, right, bottom, toX, toY, x0, x1, width, height };
+  const events = eventsOf(lines).filter((e) => e.x >= x0 && e.x <= x1);
+  drawEvents(svg, events, scale);
   for (const l of lines) {
     const k = l.line.c, dash = DASHES[l.line.d];
     if (!l.mean.x.length) continue;
@@ -260,8 +266,7 @@ function draw(fig, chart) {
   }
   for (const e of ends) e.y = toY(e.value);
   endLabels(svg, ends, right, margin.top, bottom);
-  const scale = { margin, right, bottom, toX, toY, x0, x1, width, height };
-  watchPointer(fig, svg, chart, lines, scale);
+  watchPointer(fig, svg, chart, lines, events, scale);
 }
 
 function fit(label, most) {
@@ -287,7 +292,38 @@ function swatch(parent, colour, dash) {
     "stroke-dasharray": DASHES[dash] }, svg);
 }
 
-function readValues(fig, chart, lines, x) {
+// Steps of the charted runs that were not taken.
+function eventsOf(lines) {
+  const first = lines.filter((l, i) => lines.findIndex((m) => m.run === l.run) === i);
+  return first.flatMap((l) => l.run.events.map(([step, back, why]) =>
+    ({ x: place(l.run, step), step, back, why, line: l.line })));
+}
+
+// A triangle at the top; among few, a line below it.
+function drawEvents(svg, events, s) {
+  for (const e of events) {
+    const x = s.toX(e.x), several = data.runs.length > 1;
+    const as = (kind) => "event" + (several ? " " + kind + e.line.c : e.back >= 0 ? " back" : "");
+    element("path", { class: as("f"),
+      d: `M${x - 4} ${s.margin.top - 7}l8 0l-4 7z` }, svg);
+    if (events.length <= 40)
+      element("line", { class: as("k"), x1: x, x2: x, y1: s.margin.top, y2: s.bottom }, svg);
+  }
+}
+
+function readEvents(tip, events, near) {
+  let spoken = "";
+  for (const e of events.filter(near).slice(0, 3)) {
+    const who = data.runs.length > 1 && e.line.l ? e.line.l + ", " : "";
+    const text = `${who}step ${e.step.toLocaleString("en")} not taken: ${e.why}` +
+      (e.back >= 0 ? `; back to step ${e.back.toLocaleString("en")}` : "");
+    html("div", "what", tip, text);
+    spoken += ", " + text;
+  }
+  return spoken;
+}
+
+function readValues(fig, chart, lines, x, events, near) {
   const tip = fig.querySelector(".tip");
   tip.textContent = "";
   const head = html("div", "range", tip, AXES[state.x].name + " " + AXES[state.x].show(x));
@@ -307,13 +343,15 @@ function readValues(fig, chart, lines, x) {
     if (chart.percent && chart.percent[l.line.r])
       html("span", "range", row, (l.mean.y[at] * chart.percent[l.line.r]).toFixed(1) + "% of peak");
   }
+  spoken += readEvents(tip, events, near);
   fig.querySelector(".spoken").textContent = spoken;
   return tip;
 }
 
-function watchPointer(fig, svg, chart, lines, s) {
+function watchPointer(fig, svg, chart, lines, events, s) {
   let hair = null, brush = null, from = null, at = null;
-  const all = [...new Set(lines.flatMap((l) => l.mean.x))].sort((a, b) => a - b);
+  const all = [...new Set([...lines.flatMap((l) => l.mean.x), ...events.map((e) => e.x)])]
+    .sort((a, b) => a - b);
   const leave = () => {
     if (hair) hair.remove();
     hair = null;
@@ -330,7 +368,8 @@ function watchPointer(fig, svg, chart, lines, s) {
       element("circle", { class: "dot f" + l.line.c, cx: s.toX(l.mean.x[i]),
         cy: s.toY(l.smooth ? l.smooth[i] : l.mean.y[i]), r: 4 }, hair);
     }
-    const tip = readValues(fig, chart, lines, x), box = svg.getBoundingClientRect();
+    const near = (e) => Math.abs(s.toX(e.x) - s.toX(x)) <= 5;
+    const tip = readValues(fig, chart, lines, x, events, near), box = svg.getBoundingClientRect();
     const outer = fig.getBoundingClientRect(), scale = box.width / s.width;
     tip.style.display = "block";
     let left = s.toX(x) * scale + box.left - outer.left + 14;

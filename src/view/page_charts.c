@@ -79,13 +79,19 @@ static void put_table(const lm_page *p, const lm_chart *c, lm_text *out) {
 /* ---- charts -----------------------------------------------------------------------------------*/
 
 static void put_legend(const lm_chart *c, lm_text *out) {
-    if (c->count == 1 && !*c->lines[0].label) return;
+    bool named = c->count > 1 || *c->lines[0].label, events = lm_chart_has_events(c);
+    if (!named && !events) return;
     lm_text_printf(out, "<div class=\"legend\">");
-    for (int64_t i = 0; i < lm_min(c->count, LEGEND_MOST); i++) {
+    for (int64_t i = 0; named && i < lm_min(c->count, LEGEND_MOST); i++) {
         lm_text_printf(out, "<span>");
         lm_chart_swatch(c->lines[i].colour, c->lines[i].dash, out);
         lm_html_text(out, c->lines[i].label);
         lm_text_printf(out, "</span>");
+    }
+    if (events) {
+        lm_text_printf(out, "<span>");
+        lm_chart_event_swatch(c->several, out);
+        lm_text_printf(out, "step not taken</span>");
     }
     if (c->count > LEGEND_MOST)
         lm_text_printf(out, "<span>and %" PRId64 " more</span>", c->count - LEGEND_MOST);
@@ -212,12 +218,15 @@ void lm_page_bars(const lm_page *p, lm_text *out) {
     if (p->sweep || p->n_runs != 1) return;
     lm_text bars = {0};
     put_phases(p->runs, &bars);
+    const size_t time = bars.length;
     put_memory(p->runs, &bars);
+    bool both = time > 0 && bars.length > time;
     if (bars.length > 0)
-        lm_text_printf(out,
-                       "<section><h2>Time and memory</h2><div class=\"grid\">%s</div>"
-                       "</section>\n",
-                       lm_text_cstr(&bars));
+        lm_text_printf(out, "<section><h2>%s</h2><div class=\"%s\">%s</div></section>\n",
+                       time == 0            ? "Memory"
+                       : bars.length > time ? "Time and memory"
+                                            : "Time",
+                       both ? "grid" : "", lm_text_cstr(&bars));
     out->failed |= bars.failed;
     lm_text_free(&bars);
 }

@@ -83,6 +83,18 @@ static void put_charted(const lm_charts *charts, int64_t run, int64_t most, lm_t
     }
 }
 
+/* [[step, step that the run went back to or -1, why], ...] */
+static void put_events(const lm_view_run *r, lm_text *out) {
+    lm_text_printf(out, "[");
+    for (int64_t i = 0; i < r->n_events; i++) {
+        const lm_view_event *e = &r->events[i];
+        lm_text_printf(out, "%s[%" PRId64 ",%" PRId64 ",", i ? "," : "", e->step, e->back);
+        lm_html_json(out, e->why);
+        lm_text_printf(out, "]");
+    }
+    lm_text_printf(out, "]");
+}
+
 /* {"update_ratio": {"h.0.attn.qkv.weight": {"s": [...], "v": [...]}, ...}, ...} */
 static void put_layers(const lm_view_run *r, lm_text *out) {
     static const char *const names[] = {"update_ratio", "weight_norm", "grad_norm", "update_norm"};
@@ -198,6 +210,8 @@ void lm_page_data(const lm_page *p, const lm_charts *charts, int64_t layers, lm_
         running |= p->runs[i].running;
         lm_text_printf(out, "%s{\"flops\":%.6g,\"anchors\":", i ? "," : "", flops_of(&p->runs[i]));
         put_anchors(&p->runs[i], out);
+        lm_text_printf(out, ",\"events\":");
+        put_events(&p->runs[i], out);
         lm_text_printf(out, ",\"series\":{");
         put_charted(charts, i, most, out);
         lm_text_printf(out, "}");

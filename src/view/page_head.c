@@ -97,7 +97,7 @@ static const char *grouped(char *out, size_t size, int64_t x) {
     return out;
 }
 
-static const char *took(char *out, size_t size, double seconds) {
+const char *lm_page_took(char *out, size_t size, double seconds) {
     if (!(seconds < 60)) return lm_line_duration(out, size, seconds);
     snprintf(out, size, "%.3g s", seconds);
     return out;
@@ -150,8 +150,12 @@ static void put_guards(const lm_view_run *r, lm_text *out) {
     const int64_t skips = lm_view_run_count(r, "skips"), rewinds = lm_view_run_count(r, "rewinds");
     if (skips + rewinds == 0) return;
     begin_tile("Steps not taken", false, out);
-    lm_text_printf(out, "%lld<small>went back %lld time%s</small>", (long long)(skips + rewinds),
-                   (long long)rewinds, rewinds == 1 ? "" : "s");
+    lm_text_printf(out, "%lld", (long long)(skips + rewinds));
+    if (rewinds == 0)
+        lm_text_printf(out, "<small>skipped</small>");
+    else
+        lm_text_printf(out, "<small>went back %lld time%s</small>", (long long)rewinds,
+                       rewinds == 1 ? "" : "s");
     end_tile(out);
 }
 
@@ -169,7 +173,7 @@ static void put_tiles(const lm_view_run *r, lm_text *out) {
     lm_text_printf(out, " steps</small>");
     end_tile(out);
     begin_tile("Time", false, out);
-    lm_text_printf(out, "%s", took(a, sizeof a, r->seconds));
+    lm_text_printf(out, "%s", lm_page_took(a, sizeof a, r->seconds));
     if (r->running && r->step > 0 && steps > 0)
         lm_text_printf(out, "<small>about %s left</small>",
                        lm_line_duration(b, sizeof b,
@@ -178,7 +182,7 @@ static void put_tiles(const lm_view_run *r, lm_text *out) {
         lm_text_printf(out, "<small>since its start</small>");
     end_tile(out);
     if (speed > 0) {
-        begin_tile("Tokens per second", false, out);
+        begin_tile("Tokens/s", false, out);
         lm_text_printf(out, "%s", lm_text_count(a, sizeof a, speed));
         if (isfinite(share)) lm_text_printf(out, "<small>%.0f%% of the peak</small>", share);
         end_tile(out);
@@ -300,7 +304,7 @@ static void put_run_row(const lm_view_run *r, int64_t i, bool best, lm_text *out
     lm_text_printf(out, "<td class=\"n\" data-v=\"%.0f\">%s</td>", r->tokens,
                    lm_text_count(text, sizeof text, r->tokens));
     lm_text_printf(out, "<td class=\"n\" data-v=\"%.3f\">%s</td>", r->seconds,
-                   took(text, sizeof text, r->seconds));
+                   lm_page_took(text, sizeof text, r->seconds));
     lm_text_printf(out, "<td class=\"n\" data-v=\"%.0f\">%s</td></tr>\n", mean_throughput(r),
                    lm_text_count(text, sizeof text, mean_throughput(r)));
 }

@@ -20,6 +20,10 @@ void lm_page_charts(const lm_page *p, const lm_charts *charts, lm_text *out);
 int64_t lm_page_layers(const lm_page *p, lm_text *out);
 /* Time by phase and the memory plan, of one run. */
 void lm_page_bars(const lm_page *p, lm_text *out);
+/* The losses of eval.targets, and what each took. */
+void lm_page_targets(const lm_page *p, lm_text *out);
+/* Steps that were not taken. */
+void lm_page_events(const lm_page *p, lm_text *out);
 void lm_page_samples(const lm_page *p, lm_text *out);
 void lm_page_configs(const lm_page *p, lm_text *out);
 void lm_page_sweep(const lm_page *p, lm_text *out);
@@ -28,6 +32,8 @@ void lm_page_data(const lm_page *p, const lm_charts *charts, int64_t layers, lm_
 
 /* A cell of a table with a number, empty for NaN: `digits` of "%.*f". */
 void lm_page_number_cell(double x, int digits, lm_text *out);
+/* "12.3 s", "4:05" */
+const char *lm_page_took(char *out, size_t size, double seconds);
 /* A label with the state of a run. */
 void lm_page_state(const char *state, lm_text *out);
 

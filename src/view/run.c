@@ -18,6 +18,7 @@ enum {
     LONGEST_LINE = 1 << 24,  /* a longer one is none of ours */
     MOST_ANCHORS = 2048,     /* kept; every second one goes when there are more */
     SAMPLE_BYTES = 16384,    /* a longer text is cut */
+    WHY_BYTES = 240,         /* the same of the reason of an event */
     LARGEST_FILE = 16 << 20, /* of resolved.json and summary.json */
     MOST_ENTRIES = 16384,    /* of them */
 };
@@ -55,11 +56,11 @@ static bool add_anchor(lm_view_run *r, const lm_line *line) {
     return true;
 }
 
-static char *shortened(const lm_text *t) {
+static char *shortened(const lm_text *t, size_t most) {
     size_t n = t->length;
     const char *text = lm_text_cstr(t);
-    if (n > SAMPLE_BYTES)
-        for (n = SAMPLE_BYTES; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80;) n--;
+    if (n > most)
+        for (n = most; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80;) n--;
     return strndup(text, n);
 }
 
@@ -90,8 +91,38 @@ static bool add_sample(lm_view_run *r, const lm_line *line) {
     }
     r->samples_seen++;
     lm_view_sample *s = &r->samples[r->n_samples++];
-    *s = (lm_view_sample){line->step, shortened(&line->prompt), shortened(&line->sample)};
+    *s = (lm_view_sample){line->step, shortened(&line->prompt, SAMPLE_BYTES),
+                          shortened(&line->sample, SAMPLE_BYTES)};
     return s->prompt && s->text;
+}
+
+static bool add_event(lm_view_run *r, const lm_line *line) {
+    int64_t refused = line->step;
+    if (r->event_every == 0) {
+        r->events = calloc(LM_VIEW_MOST_EVENTS, sizeof *r->events);
+        if (!r->events) return false;
+        r->event_every = 1;
+    }
+    if (r->events_seen++ % r->event_every != 0) return true;
+    if (r->n_events == LM_VIEW_MOST_EVENTS) {
+        r->event_every *= 2;
+        for (int64_t i = 0; i < LM_VIEW_MOST_EVENTS; i++) {
+            if (i % 2)
+                free(r->events[i].why);
+            else
+                r->events[i / 2] = r->events[i];
+        }
+        r->n_events = LM_VIEW_MOST_EVENTS / 2;
+    }
+    for (int64_t i = 0; i < line->n_values; i++) {
+        double value = line->values[i].value;
+        bool is_step = value >= 0 && value < 1e15;
+        if (is_step && strcmp(lm_line_name(line, i), "refused") == 0) refused = (int64_t)value;
+    }
+    bool back = strcmp(lm_text_cstr(&line->event), "rewind") == 0;
+    lm_view_event *e = &r->events[r->n_events++];
+    *e = (lm_view_event){refused, back ? line->step : -1, shortened(&line->why, WHY_BYTES)};
+    return e->why != NULL;
 }
 
 static bool add_line(lm_view_run *r, const lm_line *line) {
@@ -107,6 +138,7 @@ static bool add_line(lm_view_run *r, const lm_line *line) {
         if (!lm_series_add(&s->series, line->step, line->values[i].value)) return false;
     }
     if (line->has_sample && !add_sample(r, line)) return false;
+    if (line->has_event && !add_event(r, line)) return false;
     if (!isfinite(line->tokens) || !isfinite(line->seconds)) return true;
     r->tokens = line->tokens;
     r->seconds = line->seconds;
@@ -122,9 +154,13 @@ static void forget_metrics(lm_view_run *r) {
         lm_series_free(&r->series[i].series);
     }
     for (int64_t i = 0; i < r->n_samples; i++) free_sample(&r->samples[i]);
+    for (int64_t i = 0; i < r->n_events; i++) free(r->events[i].why);
     free(r->series);
     free(r->anchors);
     free(r->samples);
+    free(r->events);
+    r->events = NULL;
+    r->n_events = r->event_every = r->events_seen = 0;
     r->series = NULL;
     r->anchors = NULL;
     r->samples = NULL;

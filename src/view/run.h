@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "view/series.h"
 
-enum { LM_VIEW_MOST_SERIES = 4096, LM_VIEW_MOST_SAMPLES = 128 };
+enum { LM_VIEW_MOST_SERIES = 4096, LM_VIEW_MOST_SAMPLES = 128, LM_VIEW_MOST_EVENTS = 256 };
 
 /* A figure of metrics.jsonl: "loss", "val_loss.prose", "phases.gemm",
  * "layers.h.0.attn.qkv.weight.update_ratio". */
@@ -33,6 +33,13 @@ typedef struct lm_view_sample {
     int64_t step;
     char *prompt, *text;
 } lm_view_sample;
+
+/* A step that was not taken (train.max_skips, train.rewind). */
+typedef struct lm_view_event {
+    int64_t step; /* that was refused */
+    int64_t back; /* the step that the run went back to; -1: it was skipped */
+    char *why;
+} lm_view_event;
 
 /* A member of an object of JSON, with the path to it: "optimizer.lr". */
 typedef struct lm_view_entry {
@@ -53,6 +60,8 @@ typedef struct lm_view_run {
     int64_t n_anchors, anchor_every, rows;
     lm_view_sample *samples; /* [n_samples], thinned */
     int64_t n_samples, sample_every, samples_seen;
+    lm_view_event *events; /* [n_events], thinned */
+    int64_t n_events, event_every, events_seen;
     lm_view_entries config, summary; /* resolved.json, summary.json */
     int64_t step;                    /* the last one in metrics.jsonl */
     double tokens, seconds;          /* there */

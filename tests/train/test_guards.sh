@@ -75,6 +75,7 @@ not_finite() {
     check "each step stands in the metrics once" each_step_once straight 40
     check "summary.json counts it" grep -q '"skips": 1' straight/summary.json
     check "inspect counts it" exits_saying 0 "skipped      1 step" "$lmtrain" inspect "$(at straight 40)"
+    check "inspect of the run counts it" exits_saying 0 "skipped      1 step" "$lmtrain" inspect straight
     check "watch counts it" exits_saying 0 "1 skipped" "$lmtrain" watch straight --once
     check "the report counts it" exits 0 "$lmtrain" report straight --output page.html
     check "with a tile" grep -q "Steps not taken</dt><dd>1<small>went back 0 times" page.html

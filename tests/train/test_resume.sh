@@ -204,8 +204,8 @@ scenario limit_on_files
 
 # A new run from another's weights only.
 tune() {
-    "$lmtrain" --config a.json --set run.dir=tuned --set train.steps=5 --set optimizer.name=sgd \
-        --set optimizer.lr=0.01 --set run.init_from=straight "$@"
+    "$lmtrain" --config a.json --set run.dir="${tuned-tuned}" --set train.steps="${steps-5}" \
+        --set optimizer.name=sgd --set optimizer.lr=0.01 --set run.init_from="${weights-straight}" "$@"
 }
 other_weights() {
     given trained
@@ -213,9 +213,11 @@ other_weights() {
         exits_saying 0 "weights from straight/checkpoints/step-0000000040.npz, step 40" tune
     "$lmtrain" --config a.json --quiet --set run.dir=tables --set model.ngram_tables='[{"order": 2}]' \
         --set train.steps=1
+    tuned=from-tables weights=tables
     check "run.init_from knows how many rows a table has that leaves them out" \
-        exits_saying 0 "weights from tables/checkpoints" tune --set run.dir=from-tables \
-        --set run.init_from=tables --set model.ngram_tables='[{"order": 2}]' --dry-run
+        exits_saying 0 "weights from tables/checkpoints" tune \
+        --set model.ngram_tables='[{"order": 2}]' --dry-run
+    tuned=tuned weights=straight
     cp a.json straight/config.json
     check "a run directory is one whatever else lies in it" \
         exits_saying 0 "step 40" "$lmtrain" eval straight --data val.bin --tokens 500
@@ -223,8 +225,9 @@ other_weights() {
     check "run.init_from begins with the loss that the weights had" \
         awk "BEGIN { exit !($(sed -n '1s/.*"loss":\([0-9.]*\).*/\1/p' tuned/metrics.jsonl) < 1.8) }"
     mv straight away
+    steps=6
     check "a run made by run.init_from goes on without the run it began with" \
-        exits_saying 0 "finished: tuned" tune --set train.steps=6 --resume
+        exits_saying 0 "finished: tuned" tune --resume
 }
 scenario other_weights
 
@@ -350,6 +353,6 @@ growing_corpus() {
         cmp run/checkpoints/step-0000000060.npz whole/checkpoints/step-0000000060.npz
     rm shards/1.*
     check "fewer shards are other data too" exits_saying 2 "was trained on other data" \
-        resume "${more[@]}" --set train.steps=70
+        resume --set train.steps=70 --set checkpoint.keep_last=99
 }
 scenario growing_corpus

@@ -123,6 +123,41 @@ static void test_hostile_strings_are_text(void **state) {
     free(longest);
 }
 
+static void test_steps_not_taken_and_targets_are_shown(void **state) {
+    (void)state;
+    lm_text page = {0};
+    for (int i = 1; i <= 9; i++)
+        write_file("ev", "metrics.jsonl", "a",
+                   "{\"step\":%d,\"tokens\":%d,\"loss\":2.5,\"seconds\":0.1}\n", i, 8 * i);
+    write_file("ev", "metrics.jsonl", "a",
+               "{\"step\":9,\"event\":\"rewind\",\"refused\":5,\"why\":\"" HOSTILE_JSON
+               "\",\"rewinds\":1}\n{\"step\":9,\"event\":\"skip\",\"refused\":8,\"why\":\"w\"}\n");
+    write_file(
+        "ev", "summary.json", "w",
+        "{\"state\":\"finished\",\"targets\":[{\"loss\":2.75,\"step\":4,\"tokens\":32,\"flops\":"
+        "5e9,\"seconds\":1.5,\"interpolated\":{\"step\":3.25,\"seconds\":1.25}},{\"loss\":1,"
+        "\"step\":null},7]}");
+    print_run("ev", &page);
+    check_harmless(&page, 2);
+    static const char *const parts[] = {"<path d=\"M",
+                                        "class=\"event back\"",
+                                        "class=\"event\"",
+                                        "step not taken</span>",
+                                        ">went back to step 9<",
+                                        ">skipped<",
+                                        "<h2>Targets</h2>",
+                                        ">2.75<",
+                                        ">5.00 G<",
+                                        ">1.5 s<",
+                                        ">3.25, 1.25 s<",
+                                        ">not reached<",
+                                        "\"events\":[[5,9,",
+                                        "[8,-1,\"w\"]]"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(lm_text_cstr(&page), parts[i])) fail_msg("no %s", parts[i]);
+    lm_text_free(&page);
+}
+
 static void test_hostile_sweeps_are_text(void **state) {
     (void)state;
     lm_error err;
@@ -209,6 +244,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_page_is_self_contained),
         cmocka_unit_test(test_hostile_strings_are_text),
+        cmocka_unit_test(test_steps_not_taken_and_targets_are_shown),
         cmocka_unit_test(test_hostile_sweeps_are_text),
         cmocka_unit_test(test_the_size_of_a_page_is_bounded),
         cmocka_unit_test(test_runs_without_figures_have_a_page),

@@ -99,6 +99,31 @@ static void test_lines_that_are_not_ours_are_passed_over(void **state) {
     lm_view_run_free(&r);
 }
 
+static void test_steps_that_were_not_taken_are_events(void **state) {
+    (void)state;
+    lm_error err;
+    lm_view_run r;
+    write_step("v", 1, 5);
+    write_file("v", "metrics.jsonl", "a",
+               "{\"step\":1,\"event\":\"skip\",\"refused\":2,\"why\":\"large\",\"skips\":1,"
+               "\"rewinds\":0}\n"
+               "{\"step\":1,\"event\":\"rewind\",\"refused\":7,\"why\":\"w\",\"skips\":1,"
+               "\"rewinds\":1}\n");
+    assert_int_equal(lm_view_run_open(&r, "v", &err), LM_OK);
+    assert_int_equal(lm_view_run_read(&r, &err), LM_OK);
+    assert_int_equal(r.n_events, 2);
+    assert_true(r.events[0].step == 2 && r.events[0].back == -1);
+    assert_true(r.events[1].step == 7 && r.events[1].back == 1);
+    assert_string_equal(r.events[0].why, "large");
+    for (int i = 0; i < 1000; i++)
+        write_file("v", "metrics.jsonl", "a", "{\"step\":3,\"event\":\"skip\",\"refused\":%d}\n",
+                   i);
+    assert_int_equal(lm_view_run_read(&r, &err), LM_OK);
+    assert_true(r.n_events <= LM_VIEW_MOST_EVENTS && r.n_events >= LM_VIEW_MOST_EVENTS / 2);
+    assert_int_equal(r.events_seen, 1002);
+    lm_view_run_free(&r);
+}
+
 static void test_samples_are_thinned_to_the_first_and_the_last(void **state) {
     (void)state;
     lm_error err;
@@ -202,6 +227,7 @@ int main(void) {
         cmocka_unit_test(test_a_file_that_became_shorter_is_read_anew),
         cmocka_unit_test(test_a_file_that_was_cut_and_grew_is_read_anew),
         cmocka_unit_test(test_lines_that_are_not_ours_are_passed_over),
+        cmocka_unit_test(test_steps_that_were_not_taken_are_events),
         cmocka_unit_test(test_samples_are_thinned_to_the_first_and_the_last),
         cmocka_unit_test(test_config_and_state),
         cmocka_unit_test(test_places_on_other_axes),
