@@ -56,9 +56,11 @@ void lm_comm_set_timeout(lm_comm *c, double seconds);
 /* ---- messages on their way --------------------------------------------------------------------*/
 
 typedef struct lm_comm_batch lm_comm_batch;
+enum { LM_COMM_MAIN, LM_COMM_GRADIENTS, LM_COMM_WEIGHTS }; /* channels */
 /* Grows to the most messages it ever held, and allocates nothing after that. NULL without memory.
- */
-lm_comm_batch *lm_comm_batch_create(lm_comm *c);
+ * Messages of one channel arrive in the order in which they are sent, whatever their batches;
+ * those of different channels do not wait for each other. */
+lm_comm_batch *lm_comm_batch_create(lm_comm *c, int channel);
 void lm_comm_batch_free(lm_comm_batch *b); /* NULL is fine */
 /* The data must stay as it is, or be left alone, until the batch was waited for. */
 void lm_comm_send(lm_comm_batch *b, int to, const void *data, size_t size);

@@ -22,6 +22,7 @@ struct lm_comm_batch {
     MPI_Request *requests;
     int *peers; /* ~rank of one that receives from us */
     int count, room;
+    int channel; /* the tag of its messages */
     bool failed;
     char why[MPI_MAX_ERROR_STRING];
 };
@@ -86,7 +87,7 @@ lm_status lm_comm_open(lm_comm **comm, lm_error *err) {
     c->rank = rank;
     c->size = size;
     c->cards = calloc((size_t)size, sizeof *c->cards);
-    c->own = lm_comm_batch_create(c);
+    c->own = lm_comm_batch_create(c, LM_COMM_MAIN);
     if (!c->cards || !c->own) {
         free(c->cards);
         free(c);
@@ -117,9 +118,9 @@ void lm_comm_abort(int code) {
 
 /* ---- messages ---------------------------------------------------------------------------------*/
 
-lm_comm_batch *lm_comm_batch_create(lm_comm *c) {
+lm_comm_batch *lm_comm_batch_create(lm_comm *c, int channel) {
     lm_comm_batch *b = calloc(1, sizeof *b);
-    if (b) b->comm = c;
+    if (b) *b = (lm_comm_batch){.comm = c, .channel = channel};
     return b;
 }
 
@@ -157,8 +158,8 @@ void lm_comm_send(lm_comm_batch *b, int to, const void *data, size_t size) {
     for (size_t done = 0, n; done < size; done += n) {
         n = size - done < MESSAGE_MOST ? size - done : MESSAGE_MOST;
         if (!make_room(b)) return;
-        fail(b, MPI_Isend((const char *)data + done, (int)n, MPI_BYTE, to, 0, MPI_COMM_WORLD,
-                          &b->requests[b->count]));
+        fail(b, MPI_Isend((const char *)data + done, (int)n, MPI_BYTE, to, b->channel,
+                          MPI_COMM_WORLD, &b->requests[b->count]));
         b->peers[b->count++] = ~to;
     }
 }
@@ -167,7 +168,7 @@ void lm_comm_receive(lm_comm_batch *b, int from, void *data, size_t size) {
     for (size_t done = 0, n; done < size; done += n) {
         n = size - done < MESSAGE_MOST ? size - done : MESSAGE_MOST;
         if (!make_room(b)) return;
-        fail(b, MPI_Irecv((char *)data + done, (int)n, MPI_BYTE, from, 0, MPI_COMM_WORLD,
+        fail(b, MPI_Irecv((char *)data + done, (int)n, MPI_BYTE, from, b->channel, MPI_COMM_WORLD,
                           &b->requests[b->count]));
         b->peers[b->count++] = from;
     }

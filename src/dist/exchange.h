@@ -1,18 +1,34 @@
 /* The sum of a step's gradients over processes: the tree of lanes.h, of which each rank has
- * computed a run of lanes.
+ * computed a run of lanes; and the weights, of which each rank has updated a slice.
  *
- *     lm_exchange_create(&x, comm, lanes, bounds, err);
- *     ... each rank folds the gradients of its own lanes into l ...
- *     lm_exchange_reduce(&x, &compute, &l, sum, err);    // its slice of the sum of all
+ *     lm_exchange_create(&x, comm, lanes, bounds, spans, n, err);
+ *     ... each rank folds the gradients of its own lanes into l; before its last one: ...
+ *     lm_exchange_sum_begin(&x, &compute, &l, lane, sum);
+ *     ... while the last lane computes: ...
+ *         lm_exchange_sum_final(&x, n);      // what it need not touch any more leaves
+ *         lm_exchange_progress(&x);          // often
+ *     lm_exchange_sum_end(&x, err);          // this rank's slice of the sum of all
  *     ... updates its slice of the weights ...
- *     lm_exchange_gather(&x, weights, err);              // everybody's
+ *     lm_exchange_spread_begin(&x, weights);
+ *     ... while the next step begins: ...
+ *         lm_exchange_spread_need(&x, n, err);   // before these are read
+ *     lm_exchange_spread_end(&x, err);       // everybody's
  *     lm_exchange_free(&x);
  *
  * Each rank sends, of each subtree that it has, the slice of every other rank to that rank, which
  * adds them in the order of the tree. A rank so sends N (P-1)/P elements for each of its subtrees
  * (one, where P divides the lanes, and two for 8 lanes at most) and gets as many, which is what a
- * ring takes; and no bit depends on how many ranks there are, or on how MPI would add. Slices go in
- * blocks, so that the memory for what arrives is small. */
+ * ring takes; and no bit depends on how many ranks there are, on how MPI would add, or on what has
+ * arrived when. Slices go in blocks, so that the memory for what arrives is small.
+ *
+ * Spans cut the flat arrays into parts that become known one after another: forward reads weights
+ * in the order of the spans, backward finishes gradients in the reverse order, and so they travel
+ * while other layers still compute. With several lanes in a rank, gradients leave during the last
+ * one alone. Whoever wants the norm of the gradient, to clip it, or the update that hangs on it,
+ * waits for lm_exchange_sum_end: no layer is updated before the gradient of all is there.
+ *
+ * MPI moves messages only when it is called, so the thread that drives the pool's regions calls
+ * lm_exchange_progress between them. All functions are for that thread, outside of pool tasks. */
 #ifndef LM_DIST_EXCHANGE_H
 #define LM_DIST_EXCHANGE_H
 
@@ -24,30 +40,93 @@ typedef struct lm_exchange_tree {
     int rank;
 } lm_exchange_tree;
 
+/* A piece of a rank's slice. */
+typedef struct lm_exchange_block {
+    lm_span at;
+    int64_t span;
+} lm_exchange_block;
+
+/* Room for what arrives of one block. */
+typedef struct lm_exchange_slot {
+    lm_comm_batch *way;
+    float **trees; /* [n_trees]: those of others */
+} lm_exchange_slot;
+
+enum { LM_EXCHANGE_SLOTS_MOST = 16 };
+
 typedef struct lm_exchange {
     lm_comm *comm;
-    int64_t *bounds;         /* [ranks + 1]: rank r has the slice [bounds[r], bounds[r + 1]) */
-    size_t *bytes;           /* the same, for messages of floats */
-    int64_t block;           /* elements */
+    int64_t *bounds; /* [ranks + 1]: rank r has the slice [bounds[r], bounds[r + 1]) */
+    size_t *bytes;   /* the same, for messages of floats */
+    lm_span *spans;  /* [n_spans] */
+    int64_t n_spans;
+    int64_t block;           /* elements, at most */
     lm_exchange_tree *trees; /* of all ranks, in rising order */
     int n_trees;
-    int own;               /* the first of this rank's */
-    lm_arena arena;        /* two blocks of each tree of others */
-    float **blocks[2];     /* [n_trees]: in it */
-    lm_comm_batch *way[2]; /* blocks on their way */
+    int own;        /* the first of this rank's */
+    lm_arena arena; /* for slots */
+    int slots;
+    lm_exchange_slot slot[LM_EXCHANGE_SLOTS_MOST]; /* block i arrives in slot i % slots */
+    lm_exchange_block *blocks; /* [n_blocks]: of this rank's slice, in the order they are sent */
+    int64_t n_blocks;
+
+    /* A sum under way: */
+    const lm_compute *compute;                /* NULL: none is */
+    lm_lanes lanes;                           /* of this rank, before the lane: */
+    lm_lanes_tree final[LM_LANES_TREES_MOST]; /* its trees after it */
+    int n_final;
+    int64_t lane;
+    float *sum;
+    int64_t not_final;        /* the first so many spans are not final */
+    int64_t posted, folded;   /* blocks whose room waits for them; that were added */
+    lm_comm_batch *gradients; /* that leave */
+    bool busy;                /* in lm_exchange_progress */
+    lm_status status;         /* of what arrived so far */
+    lm_error error;
+
+    /* Weights on their way: */
+    lm_comm_batch **arriving; /* [n_spans] */
+    int64_t arrived;          /* the first so many spans are there */
+    lm_comm_batch *leaving;
+    lm_comm_batch *runs; /* lm_exchange_complete_runs */
 } lm_exchange;
 
 /* Bytes that lm_exchange_create allocates for what arrives; 0 for one process. */
 uint64_t lm_exchange_bytes(int64_t lanes, int ranks, int rank, int64_t longest_slice);
-/* bounds [ranks + 1] are copied. LM_ERR_RUNTIME without memory. */
+/* bounds [ranks + 1] and spans [n] are copied; spans are apart from each other, and every element
+ * of a slice is in one. LM_ERR_RUNTIME without memory. */
 lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const int64_t *bounds,
-                             lm_error *err);
+                             const lm_span *spans, int64_t n, lm_error *err);
 void lm_exchange_free(lm_exchange *x); /* zero-initialised or twice is fine */
 
-/* sum, flat: this rank's slice is overwritten. It may be one of own's sums, whose elements of other
- * slices stay. To be called outside of pool tasks; allocates nothing after the first time. */
-lm_status lm_exchange_reduce(lm_exchange *x, const lm_compute *compute, const lm_lanes *own,
-                             float *sum, lm_error *err);
+/* Between parallel regions: moves messages, and adds blocks that have arrived. Errors wait for the
+ * end. Does nothing when nothing is under way. */
+void lm_exchange_progress(lm_exchange *x);
+
+/* ---- gradients (exchange_sum.c) ---------------------------------------------------------------*/
+
+/* A sum begins: this rank's last lane, which l does not have yet, is about to be computed, or is
+ * there already. sum, flat: this rank's slice is overwritten, span by span as it becomes final; it
+ * may be one of l's sums, whose elements of other slices stay. Allocates nothing after the first
+ * time. */
+void lm_exchange_sum_begin(lm_exchange *x, const lm_compute *compute, const lm_lanes *l,
+                           int64_t lane, float *sum);
+/* All spans but the first n have their last value in the lane's gradient: adds them to this rank's
+ * trees, and sends them. Until the end nobody writes there. */
+void lm_exchange_sum_final(lm_exchange *x, int64_t n);
+/* All are final: waits for everything. */
+lm_status lm_exchange_sum_end(lm_exchange *x, lm_error *err);
+
+/* ---- weights ----------------------------------------------------------------------------------*/
+
+/* What this rank has of `array`, flat, leaves for all others, and what they have arrives. Until
+ * spread_end the own slice must stay as it is, and others' be left alone until they are there. */
+void lm_exchange_spread_begin(lm_exchange *x, float *array);
+/* Waits until the first n spans are there. */
+lm_status lm_exchange_spread_need(lm_exchange *x, int64_t n, lm_error *err);
+/* Waits for all, and until what leaves has left. */
+lm_status lm_exchange_spread_end(lm_exchange *x, lm_error *err);
+
 /* What this rank has of `array`, flat, goes to all others. */
 lm_status lm_exchange_gather(lm_exchange *x, float *array, lm_error *err);
 /* The same to rank 0 alone. */
@@ -59,5 +138,8 @@ int64_t lm_exchange_runs(const lm_exchange *x, int rank, int64_t grain, int64_t 
 /* The last of its runs may end in slices of others: overwrites these elements of `array` by what
  * their ranks have there. */
 lm_status lm_exchange_complete_runs(lm_exchange *x, int64_t grain, float *array, lm_error *err);
+
+/* Inside the room: where the span and rank r's slice meet; empty: end <= first. */
+lm_span lm_exchange_part(const lm_exchange *x, int64_t span, int r);
 
 #endif

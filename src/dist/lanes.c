@@ -69,10 +69,11 @@ static void add_task(void *argument, int64_t task, int worker) {
     j->kernels->add_f32(lm_min(j->length - at, CHUNK), j->x + at, j->y + at);
 }
 
-/* y += x */
-static void add(const lm_lanes *l, const lm_compute *compute, const float *x, float *y) {
-    job j = {.kernels = compute->kernels, .x = x, .y = y, .length = l->length};
-    lm_pool_run(compute->pool, lm_divide_up(l->length, CHUNK), add_task, &j);
+/* y += x, in a span of both */
+static void add(const lm_compute *compute, lm_span s, const float *x, float *y) {
+    job j = {
+        .kernels = compute->kernels, .x = x + s.first, .y = y + s.first, .length = s.end - s.first};
+    lm_pool_run(compute->pool, lm_divide_up(j.length, CHUNK), add_task, &j);
 }
 
 void lm_lanes_begin(lm_lanes *l, float **buffers, int64_t length) {
@@ -83,13 +84,27 @@ float *lm_lanes_buffer(const lm_lanes *l) {
     return l->buffers[l->count];
 }
 
-void lm_lanes_add(lm_lanes *l, const lm_compute *compute, int64_t lane) {
+/* Takes the lane in; with a span, adds that as well. */
+static void take(lm_lanes *l, const lm_compute *compute, int64_t lane, const lm_span *span) {
     LM_ASSERT(l->count < LM_LANES_TREES_MOST);
     l->trees[l->count] = (lm_lanes_tree){.first = lane, .lanes = 1, .sum = lm_lanes_buffer(l)};
     l->count++;
     for (; are_halves(l->trees, l->count); l->count--) {
         lm_lanes_tree *left = &l->trees[l->count - 2];
-        add(l, compute, l->trees[l->count - 1].sum, left->sum);
+        if (span) add(compute, *span, l->trees[l->count - 1].sum, left->sum);
         left->lanes *= 2;
     }
+}
+
+void lm_lanes_add(lm_lanes *l, const lm_compute *compute, int64_t lane) {
+    take(l, compute, lane, &(lm_span){0, l->length});
+}
+
+void lm_lanes_add_span(const lm_lanes *l, const lm_compute *compute, int64_t lane, lm_span span) {
+    lm_lanes as_if = *l;
+    take(&as_if, compute, lane, &span);
+}
+
+void lm_lanes_take(lm_lanes *l, int64_t lane) {
+    take(l, NULL, lane, NULL);
 }

@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 
+#include "base/span.h"
 #include "ops/compute.h"
 
 enum { LM_LANES_LOG_MOST = 20, LM_LANES_MOST = 1 << LM_LANES_LOG_MOST };
@@ -61,5 +62,9 @@ float *lm_lanes_buffer(const lm_lanes *l);
 /* Takes the lane in: lanes come in rising order, without gaps. To be called outside of pool tasks.
  * The same bits for any number of threads. */
 void lm_lanes_add(lm_lanes *l, const lm_compute *compute, int64_t lane);
+/* The same in pieces, for a gradient whose parts are final one after another: lm_lanes_add_span for
+ * spans that make up the whole array, each once and each when it is final, then lm_lanes_take. */
+void lm_lanes_add_span(const lm_lanes *l, const lm_compute *compute, int64_t lane, lm_span span);
+void lm_lanes_take(lm_lanes *l, int64_t lane);
 
 #endif

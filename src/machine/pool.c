@@ -46,6 +46,8 @@ struct lm_pool {
     int apparent; /* what lm_pool_threads says */
     int finer;    /* shares of a thread */
     const lm_pool_watch *watch;
+    void (*between)(void *argument);
+    void *between_argument;
     bool crowded; /* more threads than CPUs: whoever waits must give its CPU away */
     atomic_bool stop;
     pool_worker *workers; /* threads - 1, indices from 1 */
@@ -176,8 +178,14 @@ static bool run_watched(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *a
 
 void lm_pool_run_named(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
                        const char *name) {
-    if (p && p->watch && run_watched(p, n_tasks, task, argument, name)) return;
-    run(p, n_tasks, task, argument);
+    if (!p || !p->watch || !run_watched(p, n_tasks, task, argument, name))
+        run(p, n_tasks, task, argument);
+    if (p && p->between) p->between(p->between_argument);
+}
+
+void lm_pool_set_between(lm_pool *p, void (*call)(void *argument), void *argument) {
+    p->between = call;
+    p->between_argument = argument;
 }
 
 void lm_pool_set_watch(lm_pool *p, const lm_pool_watch *watch) {

@@ -35,6 +35,11 @@ int lm_pool_shares(const lm_pool *pool);
     lm_pool_run_named(pool, n_tasks, task, argument, __FILE__ ":" #task)
 void lm_pool_free(lm_pool *pool); /* NULL is fine */
 
+/* From now on `call` is made after every region, by the thread that owns the pool: for what needs a
+ * turn now and then, as messages on their way do. It may run regions itself, and is then called
+ * after these too. NULL: nothing is. */
+void lm_pool_set_between(lm_pool *pool, void (*call)(void *argument), void *argument);
+
 /* ---- for measurements -------------------------------------------------------------------------*/
 
 /* The same for a region that is not called by its file and task: the name is a literal, and only a

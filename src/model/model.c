@@ -212,11 +212,38 @@ void lm_model_end_gradients(lm_model *m) {
     list_lines(m);
 }
 
+/* bf16 copies of the weights of these layers. */
+static void round_layers(lm_model *m, int64_t first, int64_t count) {
+    const int64_t at = first * m->params.stride;
+    lm_array to = lm_array_bf16((lm_bf16 *)(void *)m->rounded.base);
+    lm_array_operand(m->compute, m->params.stride * count,
+                     lm_model_weights(m) + lm_param_layers_begin(m) + at, lm_array_from(to, at));
+    m->rounded_layers = first + count;
+}
+
+void lm_model_round_layer(lm_model *m, int64_t layer) {
+    if (m->rounded.base && layer >= m->rounded_layers) round_layers(m, layer, 1);
+}
+
 void lm_model_begin_step(lm_model *m) {
-    if (m->rounded.base)
-        lm_array_operand(m->compute, m->params.stride * m->o.n_layers,
-                         lm_model_weights(m) + lm_param_layers_begin(m),
-                         lm_array_bf16((lm_bf16 *)(void *)m->rounded.base));
+    m->rounded_layers = 0;
+    if (m->rounded.base && !(m->watch && m->watch->reads)) round_layers(m, 0, m->o.n_layers);
+}
+
+int64_t lm_model_spans(const lm_model *m, lm_span *spans) {
+    const int64_t layers = lm_param_layers_begin(m), stride = m->params.stride;
+    int64_t n = 0;
+    if (!spans) return lm_model_first_spans(m) + m->o.n_layers + 1;
+    if (lm_model_first_spans(m) > 1) spans[n++] = (lm_span){m->params.aside, m->params.total};
+    spans[n++] = (lm_span){0, layers};
+    for (int64_t i = 0; i < m->o.n_layers; i++)
+        spans[n++] = (lm_span){layers + i * stride, layers + (i + 1) * stride};
+    spans[n++] = (lm_span){layers + m->o.n_layers * stride, m->params.aside};
+    return n;
+}
+
+void lm_model_set_watch(lm_model *m, const lm_model_watch *watch) {
+    m->watch = watch;
 }
 
 void lm_model_set_window(lm_model *m, int64_t window) {

@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/span.h"
 #include "nn/activation.h"
 #include "nn/ngram.h"
 #include "nn/norm.h"
@@ -242,6 +243,25 @@ const lm_lines *lm_model_lines(const lm_model *m);
 void lm_model_touch_all(lm_model *m);
 /* Call it before a step's first pass: makes bf16 copies of the weights from what they are now. */
 void lm_model_begin_step(lm_model *m);
+
+/* The flat arrays in spans of which a pass reads the weights one after another, and of which
+ * backward finishes the gradients in reverse: rows behind all others (numbers of layers, tables of
+ * n-grams), the other embeddings, each layer, the end. Fills spans [lm_model_spans], unless it is
+ * NULL; returns their number. */
+int64_t lm_model_spans(const lm_model *m, lm_span *spans);
+/* Told of by training passes, in the thread that calls them and between parallel regions; both may
+ * be NULL. */
+typedef struct lm_model_watch {
+    /* The pass reads the first n spans of the weights from now on: with it, weights may change
+     * after lm_model_begin_step, up to here. */
+    void (*reads)(void *argument, int64_t n);
+    /* The pass has added all that it adds to gradients, except to those of the first n spans. What
+     * lm_model_end_gradients adds it adds to the embeddings alone, of which nothing is said. */
+    void (*finished)(void *argument, int64_t n);
+    void *argument;
+} lm_model_watch;
+/* Kept until another call, before a step begins; NULL: none. */
+void lm_model_set_watch(lm_model *m, const lm_model_watch *watch);
 
 /* The tokens that a token attends to in the passes that follow, as model.window; 0: all before it.
  * A new model has its option's. */

@@ -173,6 +173,7 @@ bool lm_param_layout_make(lm_param_layout *layout, const lm_model_options *o) {
     if (!are_sane(o)) return false;
     for (int s = BEFORE; s <= TABLES; s++) {
         sums sum;
+        if (s == LAYER_ASIDE) layout->aside = at;
         if (s == TABLES) layout->dense = at;
         if (!lay_out_scope(o, (scope)s, &at, layout, &sum)) return false;
         layout->scalars += sum.scalars; /* no larger than `at` */

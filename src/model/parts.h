@@ -81,6 +81,7 @@ typedef struct lm_param_layout {
     int64_t step[LM_P_COUNT];   /* from a row to that of the next layer */
     int64_t stride;             /* the same, of the layers' rows that stand side by side */
     int64_t total;              /* elements of a flat array, padding included */
+    int64_t aside;              /* elements in front of the rows that begin as nothing */
     int64_t dense;              /* of these, in front of the n-gram tables */
     int64_t scalars;            /* parameters: total without padding */
     int64_t table_scalars;      /* those of n-gram tables */
@@ -205,7 +206,9 @@ struct lm_model {
     lm_lines *lines;                               /* [n_rows] the same, for lm_model_lines */
     bool all_lines;                                /* lm_model_touch_all */
     lm_arena weights, gradients, activations;
-    lm_arena rounded; /* training at LM_BF16: the layers' rows as bf16, made anew each step */
+    lm_arena rounded;       /* training at LM_BF16: the layers' rows as bf16, made anew each step */
+    int64_t rounded_layers; /* of so many in this step */
+    const lm_model_watch *watch;
 };
 
 static inline int64_t lm_model_head_size(const lm_model_options *o) {
@@ -229,6 +232,14 @@ static inline bool lm_model_heads_fit(const lm_model_options *o) {
     int64_t kv_heads = o->n_kv_heads > 0 ? o->n_kv_heads : o->n_heads;
     return o->head_dim <= 3 * (int64_t)INT32_MAX / (o->n_heads + 2 * kv_heads);
 }
+
+/* The spans that a pass reads before the layers: what stands behind all other rows, if anything
+ * does, and the embeddings. */
+static inline int64_t lm_model_first_spans(const lm_model *m) {
+    return m->params.aside < m->params.total ? 2 : 1;
+}
+/* Makes the bf16 copies of this layer's weights if there are none yet in this step. */
+void lm_model_round_layer(lm_model *m, int64_t layer);
 
 /* Clears the gradients of a layer where backward adds to them, and the padding between rows. */
 void lm_model_clear_layer_gradients(lm_model *m, int64_t layer);

@@ -48,23 +48,41 @@ static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t tim
     return p;
 }
 
+/* Training: the weights of these spans are read next. */
+static void reads(const pass *p, int64_t n) {
+    const lm_model_watch *w = p->m->watch;
+    if (p->training && w && w->reads) w->reads(w->argument, n);
+}
+
+/* Training: the gradients of all but these spans have what this pass adds. */
+static void finished(const pass *p, int64_t n) {
+    const lm_model_watch *w = p->m->watch;
+    if (w && w->finished) w->finished(w->argument, n);
+}
+
 void lm_pass_forward(const pass *p) {
+    const int64_t first = lm_model_first_spans(p->m);
+    reads(p, first);
     lm_pass_embedding_forward(p);
     for (int64_t layer = 0; layer < p->m->o.n_layers; layer++) {
+        reads(p, first + layer + 1);
+        if (p->training) lm_model_round_layer(p->m, layer);
         lm_phase_layer(p->m->compute->phases, layer);
         lm_pass_mix_forward(p, layer);
         lm_pass_attention_forward(p, layer);
         lm_pass_mlp_forward(p, layer);
     }
     lm_phase_layer(p->m->compute->phases, -1);
+    reads(p, first + p->m->o.n_layers + 1);
 }
 
 static void backward(const pass *p) {
-    int64_t layers = p->m->o.n_layers;
+    const int64_t layers = p->m->o.n_layers, first = lm_model_first_spans(p->m);
     float *dx = buffer(p, LM_B_DX, 0);
     memset(dx, 0, (size_t)(p->rows * p->m->o.d_model) * sizeof *dx);
     lm_pass_mix_backward_begin(p);
     lm_pass_norm_backward(p, &lm_norm_f, 0, residual(p, layers));
+    finished(p, first + layers);
     for (int64_t layer = layers - 1; layer >= 0; layer--) {
         bool kept = layer == layers - 1; /* its activations are those computed last */
         lm_phase_layer(p->m->compute->phases, layer);
@@ -79,6 +97,7 @@ static void backward(const pass *p) {
         if (recompute == LM_RECOMPUTE_ATTENTION) lm_pass_attention_inside(p, layer);
         lm_pass_attention_backward(p, layer);
         lm_pass_mix_backward(p, layer);
+        finished(p, first + layer);
     }
     lm_phase_layer(p->m->compute->phases, -1);
     lm_pass_mix_backward_end(p);

@@ -102,6 +102,7 @@ static lm_status take_step(void *of, double *windows, double *rest, lm_error *er
     lm_trainer *t = of;
     double before = t->stepping;
     lm_status status = lm_trainer_step(t, err);
+    if (status == LM_OK) status = lm_ranks_await_weights(t, err);
     *windows = t->gradients_took;
     *rest = t->stepping - before - t->gradients_took;
     return status;

@@ -19,6 +19,8 @@ static const lm_follower *const between[] = {
 static lm_status run(const lm_follower *f, lm_trainer *t, lm_error *err) {
     if (f->who == LM_FOLLOW_FIRST && !lm_trainer_leads(t)) return LM_OK;
     if (!f->due(t)) return LM_OK;
+    lm_status status = f->who == LM_FOLLOW_FIRST ? LM_OK : lm_ranks_await_weights(t, err);
+    if (status != LM_OK) return status;
     return f->who == LM_FOLLOW_LED ? lm_ranks_lead(t, f->run, err) : f->run(t, err);
 }
 

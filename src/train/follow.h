@@ -7,7 +7,8 @@
 
 /* Who runs it where several processes share the run (ranks.h). */
 typedef enum lm_follower_who {
-    LM_FOLLOW_FIRST, /* rank 0 alone: reports */
+    LM_FOLLOW_FIRST, /* rank 0 alone: reports; one that reads weights calls lm_ranks_await_weights,
+                        which is done for the others */
     LM_FOLLOW_LED,   /* rank 0, and the others serve it (lm_ranks_lead): what touches checkpoints */
     LM_FOLLOW_ALL    /* each of them, in step: what computes */
 } lm_follower_who;

@@ -18,13 +18,13 @@ lm_status lm_layers_create(lm_layers *l, lm_model *model, int64_t every, uint64_
     return status;
 }
 
-static bool is_due(const lm_layers *l, int64_t step) {
+bool lm_layers_due(const lm_layers *l, int64_t step) {
     return l->every > 0 && step % l->every == 0;
 }
 
 void lm_layers_before(lm_layers *l, int64_t step, const lm_compute *compute, lm_model *model) {
     int64_t n;
-    if (!is_due(l, step)) return;
+    if (!lm_layers_due(l, step)) return;
     const lm_param *rows = lm_model_rows(model, &n);
     for (int64_t i = 0; i < n; i++)
         l->figures[i].grad_norm =
@@ -34,7 +34,7 @@ void lm_layers_before(lm_layers *l, int64_t step, const lm_compute *compute, lm_
 
 void lm_layers_after(lm_layers *l, int64_t step, const lm_compute *compute, lm_model *model) {
     int64_t n;
-    if (!is_due(l, step)) return;
+    if (!lm_layers_due(l, step)) return;
     const lm_param *rows = lm_model_rows(model, &n);
     const float *weights = lm_model_weights(model);
     for (int64_t i = 0; i < n; i++) {

@@ -28,6 +28,8 @@ typedef struct lm_layers {
 /* bytes: of the plan, room for the weights. */
 lm_status lm_layers_create(lm_layers *l, lm_model *model, int64_t every, uint64_t bytes,
                            lm_error *err);
+/* Are figures of this step taken here? */
+bool lm_layers_due(const lm_layers *l, int64_t step);
 void lm_layers_before(lm_layers *l, int64_t step, const lm_compute *compute, lm_model *model);
 void lm_layers_after(lm_layers *l, int64_t step, const lm_compute *compute, lm_model *model);
 bool lm_layers_has(const lm_layers *l, int64_t step);

@@ -50,16 +50,48 @@ static lm_status create_norms(lm_ranks *r, int64_t total, lm_error *err) {
     return LM_OK;
 }
 
+/* A pass must have weights, whatever happened to messages: after an error they are old ones, and
+ * what it computes is not used. */
+static void before_weights(void *argument, int64_t n) {
+    lm_ranks *r = argument;
+    if (r->status == LM_OK) r->status = lm_exchange_spread_need(&r->exchange, n, &r->error);
+}
+
+static void after_gradients(void *argument, int64_t n) {
+    lm_ranks *r = argument;
+    lm_exchange_sum_final(&r->exchange, n);
+}
+
+static void between_regions(void *argument) {
+    lm_ranks *r = argument;
+    lm_exchange_progress(&r->exchange);
+}
+
+static lm_status create_exchange(lm_trainer *t, const int64_t *bounds, lm_error *err) {
+    lm_ranks *r = &t->ranks;
+    const int64_t n = lm_model_spans(t->model, NULL);
+    lm_span *spans = calloc((size_t)n, sizeof *spans);
+    if (!spans) return lm_error_no_memory(err, NULL);
+    lm_model_spans(t->model, spans);
+    lm_status status =
+        lm_exchange_create(&r->exchange, r->comm, t->config->train.lanes, bounds, spans, n, err);
+    free(spans);
+    r->watch = (lm_model_watch){before_weights, after_gradients, r};
+    lm_model_set_watch(t->model, &r->watch);
+    lm_pool_set_between(t->pool, between_regions, r);
+    return status;
+}
+
 /* For several ranks: the slices, and what they send. */
 static lm_status create_slices(lm_trainer *t, lm_error *err) {
     lm_ranks *r = &t->ranks;
     const lm_groups *g = &t->groups;
-    const int64_t total = lm_model_total(t->model), lanes = t->config->train.lanes;
+    const int64_t total = lm_model_total(t->model);
     const int ranks = lm_comm_size(r->comm), rank = lm_comm_rank(r->comm);
     lm_status status = LM_OK;
     int64_t *bounds = calloc((size_t)ranks + 1, sizeof *bounds);
     r->notes = calloc((size_t)ranks, sizeof *r->notes);
-    r->batch = lm_comm_batch_create(r->comm);
+    r->batch = lm_comm_batch_create(r->comm, LM_COMM_MAIN);
     if (!bounds || !r->notes || !r->batch) {
         status = lm_error_no_memory(err, NULL);
         goto out;
@@ -68,7 +100,7 @@ static lm_status create_slices(lm_trainer *t, lm_error *err) {
     const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1]};
     status = lm_optimizer_create_slice(&t->optimizer, g->options, g->count, g->rows, g->n_rows,
                                        &slice, err);
-    if (status == LM_OK) status = lm_exchange_create(&r->exchange, r->comm, lanes, bounds, err);
+    if (status == LM_OK) status = create_exchange(t, bounds, err);
     if (status == LM_OK) status = create_norms(r, total, err);
     if (status == LM_OK && rank == 0) {
         r->whole = malloc((size_t)lm_max(longest_state(t->optimizer), 1) * sizeof *r->whole);
@@ -149,13 +181,33 @@ lm_status lm_ranks_tell(lm_trainer *t, lm_error *err) {
     return take_notes(r, err);
 }
 
+void lm_ranks_expect_last(lm_trainer *t, int64_t lane) {
+    lm_ranks *r = &t->ranks;
+    if (!r->comm || lane != r->lanes.first + r->lanes.count - 1 || t->lane_squares) return;
+    lm_exchange_sum_begin(&r->exchange, &t->compute, &t->lanes, lane, lm_model_gradients(t->model));
+}
+
+void lm_ranks_add_lane(lm_trainer *t, int64_t lane) {
+    lm_ranks *r = &t->ranks;
+    if (!r->comm || lane != r->lanes.first + r->lanes.count - 1) {
+        lm_lanes_add(&t->lanes, &t->compute, lane);
+        return;
+    }
+    if (t->lane_squares)
+        lm_exchange_sum_begin(&r->exchange, &t->compute, &t->lanes, lane,
+                              lm_model_gradients(t->model));
+    lm_exchange_sum_final(&r->exchange, 0);
+    lm_lanes_take(&t->lanes, lane);
+}
+
 lm_status lm_ranks_sum(lm_trainer *t, double *norm, lm_error *err) {
     lm_ranks *r = &t->ranks;
     const int64_t total = lm_model_total(t->model);
     float *gradients = lm_model_gradients(t->model);
     int64_t first, n = lm_exchange_runs(&r->exchange, lm_comm_rank(r->comm), LM_NORM_RUN, &first);
     lm_model_touch_all(t->model); /* other processes' lanes reach other lines of tables */
-    lm_status status = lm_exchange_reduce(&r->exchange, &t->compute, &t->lanes, gradients, err);
+    lm_status status = lm_ranks_await_weights(t, err);
+    if (status == LM_OK) status = lm_exchange_sum_end(&r->exchange, err);
     if (status == LM_OK)
         status = lm_exchange_complete_runs(&r->exchange, LM_NORM_RUN, gradients, err);
     if (status != LM_OK) return status;
@@ -173,9 +225,16 @@ lm_status lm_ranks_collect_gradients(lm_trainer *t, lm_error *err) {
     return lm_exchange_collect(&t->ranks.exchange, lm_model_gradients(t->model), err);
 }
 
-lm_status lm_ranks_spread_weights(lm_trainer *t, lm_error *err) {
-    if (!t->ranks.comm) return LM_OK;
-    return lm_exchange_gather(&t->ranks.exchange, lm_model_weights(t->model), err);
+void lm_ranks_spread_weights(lm_trainer *t) {
+    lm_exchange_spread_begin(&t->ranks.exchange, lm_model_weights(t->model));
+}
+
+lm_status lm_ranks_await_weights(lm_trainer *t, lm_error *err) {
+    lm_ranks *r = &t->ranks;
+    if (!r->comm) return LM_OK;
+    if (r->status == LM_OK) r->status = lm_exchange_spread_end(&r->exchange, &r->error);
+    if (r->status != LM_OK) *err = r->error;
+    return r->status;
 }
 
 lm_status lm_ranks_compare(lm_trainer *t, uint64_t number, const char *what, lm_error *err) {

@@ -14,6 +14,7 @@
 #include "checkpoint/checkpoint.h"
 #include "config/config.h"
 #include "dist/exchange.h"
+#include "model/model.h"
 
 struct lm_trainer;
 
@@ -31,9 +32,12 @@ typedef struct lm_ranks {
     double *norms;        /* of runs of the gradient */
     size_t *norm_bytes;   /* [ranks + 1]: whose they are */
     lm_comm_batch *batch; /* of what is told in a step */
-    float *whole;         /* rank 0: room for the longest array of the optimizer's states */
-    bool lost;            /* a message did not arrive: nobody can be told */
-    int stop;             /* what any rank was asked for, when they last told each other */
+    lm_model_watch watch; /* of passes: what the exchange does beside them */
+    lm_status status;     /* of weights that should have arrived for a pass */
+    lm_error error;
+    float *whole; /* rank 0: room for the longest array of the optimizer's states */
+    bool lost;    /* a message did not arrive: nobody can be told */
+    int stop;     /* what any rank was asked for, when they last told each other */
     bool save;
 } lm_ranks;
 
@@ -49,13 +53,22 @@ bool lm_ranks_first(const lm_ranks *r); /* is it rank 0? */
 
 /* All ranks learn the losses and digests of all windows of the step, and what was asked of whom. */
 lm_status lm_ranks_tell(struct lm_trainer *t, lm_error *err);
+/* Of several: the pass that comes next is the last of this rank's last lane: gradients leave while
+ * it computes. Not with figures of each lane's gradient (train.noise_scale), which the sum would
+ * overwrite. */
+void lm_ranks_expect_last(struct lm_trainer *t, int64_t lane);
+/* The lane's gradient is there: adds it to this rank's trees. */
+void lm_ranks_add_lane(struct lm_trainer *t, int64_t lane);
 /* Of several: the model's gradients become the sum of all lanes, in this rank's slice; *norm: of
  * all of it. */
 lm_status lm_ranks_sum(struct lm_trainer *t, double *norm, lm_error *err);
 /* The whole gradient for rank 0, which has figures of it. */
 lm_status lm_ranks_collect_gradients(struct lm_trainer *t, lm_error *err);
-/* Everybody's slice of the weights for all. */
-lm_status lm_ranks_spread_weights(struct lm_trainer *t, lm_error *err);
+/* Everybody's slice of the weights begins to go to all: they arrive while the next step's forward
+ * pass begins, each layer before it is read. */
+void lm_ranks_spread_weights(struct lm_trainer *t);
+/* Waits until all of them are there, for whoever else reads or writes weights. */
+lm_status lm_ranks_await_weights(struct lm_trainer *t, lm_error *err);
 /* Compares a number that must be the same in all ranks: a digest of `what`, before or after the
  * step at hand. An error names a rank that differs from rank 0, and all have it. */
 lm_status lm_ranks_compare(struct lm_trainer *t, uint64_t number, const char *what, lm_error *err);

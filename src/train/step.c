@@ -40,9 +40,9 @@ static double tokens_of(const lm_trainer *t) {
 
 /* Adds the gradients of windows first .. first+count-1 of the step, as a chain, to those that the
  * model has begun; each is scaled to its share of the step's mean loss. losses [count]:
- * overwritten. */
-static lm_status add_windows(lm_trainer *t, int64_t first, int64_t count, double *losses,
-                             lm_error *err) {
+ * overwritten. lane: which they are, -1: none. */
+static lm_status add_windows(lm_trainer *t, int64_t lane, int64_t first, int64_t count,
+                             double *losses, lm_error *err) {
     const lm_config *c = t->config;
     float grad_scale = (float)(1.0 / tokens_of(t));
     for (int64_t done = 0, n; done < count; done += n) {
@@ -51,6 +51,7 @@ static lm_status add_windows(lm_trainer *t, int64_t first, int64_t count, double
                               (uint64_t)(lm_trainer_window(t, 0) + first + done));
         lm_status status = read_batch(t, first + done, n, err);
         if (status != LM_OK) return status;
+        if (lane >= 0 && done + n == count) lm_ranks_expect_last(t, lane);
         lm_model_forward_backward(t->model, t->batch, n, c->model.context_length, grad_scale);
         for (int64_t i = 0; i < n; i++) losses[done + i] = lm_model_window_loss(t->model, i);
     }
@@ -68,13 +69,13 @@ static lm_status add_gradients(lm_trainer *t, lm_error *err) {
     for (int64_t lane = run.first; lane < run.first + run.count; lane++) {
         lm_model_begin_gradients(t->model, lm_lanes_buffer(&t->lanes));
         lm_status status =
-            add_windows(t, lane * count, count, t->window_losses + lane * count, err);
+            add_windows(t, lane, lane * count, count, t->window_losses + lane * count, err);
         if (status != LM_OK) return status;
         lm_model_end_gradients(t->model);
         if (t->lane_squares)
             t->lane_squares[lane] =
                 lm_sum_squares(&t->compute, lm_model_total(t->model), lm_lanes_buffer(&t->lanes));
-        lm_lanes_add(&t->lanes, &t->compute, lane);
+        lm_ranks_add_lane(t, lane);
     }
     return lm_ranks_tell(t, err);
 }
@@ -185,11 +186,14 @@ static lm_status update(lm_trainer *t, lm_step_figures *f, const lm_schedule_tim
         return status;
     lm_layers_before(&t->layers, f->step, &t->compute, t->model);
     lm_optimizer_step(t->optimizer, &t->compute, &args);
-    if ((status = lm_ranks_spread_weights(t, err)) != LM_OK) return status;
+    lm_ranks_spread_weights(t);
+    const bool digests = c->log.digest_every > 0 && f->step % c->log.digest_every == 0 &&
+                         lm_trainer_logs(t, f->step);
+    if ((digests || t->average.values || lm_layers_due(&t->layers, f->step)) &&
+        (status = lm_ranks_await_weights(t, err)) != LM_OK)
+        return status;
     lm_layers_after(&t->layers, f->step, &t->compute, t->model);
-    if (c->log.digest_every == 0 || f->step % c->log.digest_every != 0 ||
-        !lm_trainer_logs(t, f->step))
-        return LM_OK;
+    if (!digests) return LM_OK;
     f->weights_digest = lm_audit_weights(&t->audit, args.weights, t->pool);
     return lm_ranks_compare(t, f->weights_digest, "weights", err);
 }
@@ -201,7 +205,7 @@ lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_erro
         lm_pace_time(c, t->setup.plan.samples, t->refused.step, (double)t->state.tokens);
     lm_model_set_window(t->model, lm_pace_window(c, &time));
     lm_model_begin_gradients(t->model, NULL);
-    lm_status status = add_windows(t, i, 1, &loss, err);
+    lm_status status = add_windows(t, -1, i, 1, &loss, err);
     lm_model_end_gradients(t->model);
     lm_model_set_window(t->model, c->model.window);
     *norm = gradient_norm(t);

@@ -189,7 +189,7 @@ static lm_status run_steps(lm_trainer *t, lm_error *err) {
         lm_stop_expect(t->longest_step + t->save_seconds);
         status = follow(t, err);
     }
-    return status;
+    return status == LM_OK ? lm_ranks_await_weights(t, err) : status;
 }
 
 /* An error that ends the steps says where the run can go on. */

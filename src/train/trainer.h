@@ -123,7 +123,9 @@ void lm_trainer_free(lm_trainer *t);
 /* One step on the next windows of the training data: their gradients, clipping, the optimizer's
  * update. t->state moves on by one step, whose figures are then in t->figures. LM_ERR_DIVERGED,
  * with weights and state as they were and t->refused filled in, when the loss or the gradient is
- * not finite or a spike (train.spike_sigma). Allocates nothing. */
+ * not finite or a spike (train.spike_sigma). Allocates nothing. Of several processes, weights may
+ * still be on their way to this one: call lm_ranks_await_weights before anything but another step
+ * reads or writes them. */
 lm_status lm_trainer_step(lm_trainer *t, lm_error *err);
 /* The number in the run of window i of the last step, 0 <= i < t->batch_windows. */
 int64_t lm_trainer_window(const lm_trainer *t, int64_t i);

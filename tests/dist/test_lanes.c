@@ -52,6 +52,29 @@ static void test_all_lanes_are_the_balanced_tree(void **state) {
     }
 }
 
+/* The last lane in pieces, from the end on: the same bits and trees as in one. */
+static void test_a_lane_in_pieces(void **state) {
+    static const lm_span pieces[] = {{65000, LENGTH}, {7, 65000}, {0, 7}};
+    (void)state;
+    for (int64_t last = 0; last < 8; last++) {
+        float *buffers[MOST_LOG + 1], *again[MOST_LOG + 1];
+        lm_lanes l, m;
+        take_buffers(buffers, MOST_LOG + 1);
+        take_buffers(again, MOST_LOG + 1);
+        run(&l, buffers, 0, last + 1);
+        run(&m, again, 0, last);
+        memcpy(lm_lanes_buffer(&m), gradient_of(last), LENGTH * sizeof(float));
+        for (int i = 0; i < 3; i++) lm_lanes_add_span(&m, &layers_compute, last, pieces[i]);
+        lm_lanes_take(&m, last);
+        assert_int_equal(l.count, m.count);
+        for (int i = 0; i < l.count; i++) {
+            assert_int_equal(l.trees[i].lanes, m.trees[i].lanes);
+            layers_same_bits("sum", l.trees[i].sum, m.trees[i].sum, LENGTH);
+        }
+        layers_free_all();
+    }
+}
+
 /* Owners of runs that are no subtrees: what they are left with are the largest subtrees, each with
  * the bits that it has in the whole. */
 static void test_owners_of_runs(void **state) {
@@ -146,6 +169,7 @@ static void test_traffic(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_lanes_are_the_balanced_tree),
+        cmocka_unit_test(test_a_lane_in_pieces),
         cmocka_unit_test(test_owners_of_runs),
         cmocka_unit_test(test_lanes_of_ranks),
         cmocka_unit_test(test_numbers_of_lanes),

@@ -290,6 +290,37 @@ static void test_apparent_threads_do_no_tasks(void **state) {
     lm_pool_free(pool);
 }
 
+typedef struct turns {
+    lm_pool *pool;
+    int count, depth;
+} turns;
+
+static void take_turn(void *argument) {
+    turns *t = argument;
+    record r = {0};
+    t->count++;
+    if (t->depth++ == 0) lm_pool_run(t->pool, 3, count_task, &r); /* a region of its own */
+    t->depth--;
+}
+
+static void test_a_turn_between_regions(void **state) {
+    (void)state;
+    lm_error err = {0};
+    for (int threads = 1; threads <= 2; threads++) {
+        turns t = {0};
+        record r = {0};
+        assert_int_equal(lm_pool_create(&t.pool, threads, &err), LM_OK);
+        lm_pool_set_between(t.pool, take_turn, &t);
+        for (int i = 0; i < 5; i++) lm_pool_run(t.pool, 4, count_task, &r);
+        assert_int_equal(t.count, 10);
+        for (int i = 0; i < 4; i++) assert_int_equal(r.counts[i], 5);
+        lm_pool_set_between(t.pool, NULL, NULL);
+        lm_pool_run(t.pool, 4, count_task, &r);
+        assert_int_equal(t.count, 10);
+        lm_pool_free(t.pool);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_once),
@@ -302,6 +333,7 @@ int main(void) {
         cmocka_unit_test(test_running_the_pool_inside_a_task_aborts),
         cmocka_unit_test(test_a_watch_is_told_of_regions_and_tasks),
         cmocka_unit_test(test_apparent_threads_do_no_tasks),
+        cmocka_unit_test(test_a_turn_between_regions),
         cmocka_unit_test(test_fpmode_flushes),
         cmocka_unit_test(test_peak_is_positive),
     };

@@ -27,9 +27,10 @@ static void show(lm_trainer *t) {
 /* When memory is short the run goes on without. */
 static lm_status sample(lm_trainer *t, lm_error *err) {
     lm_error why;
+    lm_status status = lm_ranks_await_weights(t, err);
+    if (status != LM_OK) return status;
     lm_trainer_show_average(t);
-    lm_status status =
-        lm_sampling_write(&t->sampling, t->model, t->setup.tokens_of, t->state.step, &why);
+    status = lm_sampling_write(&t->sampling, t->model, t->setup.tokens_of, t->state.step, &why);
     lm_trainer_hide_average(t);
     t->sampling.step = t->state.step;
     if (status != LM_OK) {
