@@ -126,7 +126,7 @@ void lm_model_init(lm_model *m, uint64_t seed) {
 static bool begins_at_zero(const lm_model *m, const lm_param *row) {
     bool head = m->o.tie_embeddings && row->offset == m->params.offset[LM_P_WTE];
     if (row->role == LM_ROLE_TABLE) return false; /* begin_tables */
-    return row->ndim < 2 || (row->offset < lm_param_layers_begin(m) && !head);
+    return row->ndim < 2 || (row->role == LM_ROLE_EMBEDDING && !head);
 }
 
 typedef struct clear_job {

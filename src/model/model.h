@@ -114,7 +114,9 @@ typedef struct lm_model_options {
     bool norm_bias;      /* the same, of LayerNorm alone */
     bool tie_embeddings;
     lm_ngram_tables ngram_tables; /* added to the embedding, before its norm */
-    bool x0_residual;             /* layers read a mean of x and of the embedding, learned each */
+    int64_t value_embeddings; /* every so many layers, the last one first, tokens have a row of a
+                                 table added to their values; 0: nowhere */
+    bool x0_residual;         /* layers read a mean of x and of the embedding, learned each */
     int64_t window;           /* tokens that one attends to, itself included; 0: all before it */
     double attention_softcap; /* attention scores stay between -this and this; 0: no limit */
     double logit_softcap;     /* the same for the logits */
@@ -140,7 +142,7 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err);
 /* Where a row stands in the model. */
 typedef enum lm_param_role {
     LM_ROLE_VECTOR,    /* weights of norms, biases */
-    LM_ROLE_EMBEDDING, /* of tokens or positions; the head too, when it is tied */
+    LM_ROLE_EMBEDDING, /* of tokens or positions; the head too, when it is tied; of values */
     LM_ROLE_HIDDEN,    /* a matrix of a layer */
     LM_ROLE_HEAD,      /* the matrix of an untied head */
     LM_ROLE_TABLE      /* of n-grams: a step reaches few of its rows (lm_model_lines) */

@@ -54,6 +54,7 @@ static bool check_sizes(lm_text *problems, const lm_model_options *o) {
     ok &= check_size(problems, "context_length", o->context_length, 1);
     if (o->vocab_size != LM_VOCAB_UNKNOWN)
         ok &= check_size(problems, "vocab_size", o->vocab_size, 1);
+    ok &= check_size(problems, "value_embeddings", o->value_embeddings, 0);
     ok &= check_size(problems, "window", o->window, 0);
     ok &= check_between(problems, "base_d_model", o->base_d_model, 0, LM_MODEL_MOST_WIDTH);
     ok &= check_size(problems, "base_n_layers", o->base_n_layers, 0);

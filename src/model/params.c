@@ -1,7 +1,7 @@
 /* The parameters, one row each, in the order of the flat arrays and of checkpoints; and the
  * conditions under which rows exist.
  *
- * Rows that begin as nothing (scopes LAYER_ASIDE and TABLES) stand behind all others: the model
+ * Rows that begin as nothing (scopes from LAYER_ASIDE on) stand behind all others: the model
  * without them has the same rows in front, and these begin with the same numbers. */
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +9,21 @@
 #include "model/parts.h"
 #include "model/transfer.h"
 
-typedef enum scope { BEFORE, LAYER, AFTER, LAYER_ASIDE, TABLES } scope;
-typedef enum dim { ONE, C, D, HEADS, ATT, QKV, F, V, T, NGRAMS } dim; /* ONE as `in`: a vector */
+typedef enum scope { BEFORE, LAYER, AFTER, LAYER_ASIDE, VALUES, TABLES } scope;
+typedef enum dim {
+    ONE,
+    C,
+    D,
+    HEADS,
+    KV,
+    GATES,
+    ATT,
+    QKV,
+    F,
+    V,
+    T,
+    NGRAMS
+} dim; /* ONE as `in`: a vector */
 typedef enum init { EMBEDDING, NORMAL, RESIDUAL, HEAD, ZEROS, ONES, GAIN } init;
 static const struct param_row {
     const char *name; /* rows of layer 3 are called "h.3.<name>" */
@@ -47,6 +60,8 @@ static const struct param_row {
     [LM_P_MIX_X] = {"mix.x.weight", LAYER_ASIDE, ONE, ONE, ONES, LM_IF_X0},
     [LM_P_MIX_X0] = {"mix.x0.weight", LAYER_ASIDE, ONE, ONE, ZEROS, LM_IF_X0},
     [LM_P_QK_GAIN] = {"attn.qk_gain.weight", LAYER_ASIDE, HEADS, ONE, GAIN, LM_IF_QK_GAIN},
+    [LM_P_VALUE] = {"attn.value.weight", VALUES, V, KV, ZEROS, LM_IF_VALUES},
+    [LM_P_VALUE_GATE] = {"attn.value_gate.weight", VALUES, GATES, ONE, ZEROS, LM_IF_VALUES},
 #define NGRAM(k) [LM_P_NGRAM + (k)] = {"ngram", TABLES, NGRAMS, C, ZEROS, LM_IF_NGRAMS}
     NGRAM(0),
     NGRAM(1),
@@ -70,6 +85,7 @@ unsigned lm_model_conditions(const lm_model_options *o) {
            (o->qk_norm ? LM_IF_QK_NORM : 0u) | (o->embedding_norm ? LM_IF_EMBEDDING_NORM : 0u) |
            (o->document_mask ? LM_IF_DOCUMENTS : 0u) | (o->x0_residual ? LM_IF_X0 : 0u) |
            (o->qk_norm && o->qk_gain > 0 ? LM_IF_QK_GAIN : 0u) |
+           (o->value_embeddings > 0 ? LM_IF_VALUES : 0u) |
            (o->ngram_tables.count > 0 ? LM_IF_NGRAMS : 0u);
 }
 
@@ -80,6 +96,7 @@ static bool exists(const lm_model_options *o, lm_param_id id) {
 
 /* How many rows of each kind a scope has. */
 static int64_t copies_of(const lm_model_options *o, scope s) {
+    if (s == VALUES && o->value_embeddings > 0) return (o->n_layers - 1) / o->value_embeddings + 1;
     return s == LAYER || s == LAYER_ASIDE ? o->n_layers : 1;
 }
 
@@ -94,6 +111,10 @@ static int64_t size_of(const lm_model_options *o, lm_param_id id, dim d) {
         return lm_model_head_size(o);
     case HEADS:
         return o->n_heads;
+    case KV:
+        return o->n_kv_heads * lm_model_head_size(o);
+    case GATES:
+        return o->n_kv_heads * lm_model_gate_channels(o);
     case ATT:
         return lm_model_att_size(o);
     case QKV:
@@ -110,10 +131,10 @@ static int64_t size_of(const lm_model_options *o, lm_param_id id, dim d) {
     return 0;
 }
 
-/* Whether this matrix counts in N. The position embedding does no arithmetic, nor does the token
- * embedding if another matrix is the head. */
+/* Whether this matrix counts in N. The position and value embeddings do no arithmetic, nor does the
+ * token embedding if another matrix is the head. */
 static bool is_multiplied(const lm_model_options *o, lm_param_id id) {
-    if (table[id].in == ONE || id == LM_P_WPE || table[id].scope == TABLES) return false;
+    if (table[id].in == ONE || id == LM_P_WPE || table[id].scope >= LAYER_ASIDE) return false;
     return id != LM_P_WTE || o->tie_embeddings;
 }
 
@@ -199,10 +220,10 @@ static void fill_parts(lm_param *row, const lm_model_options *o) {
 
 static lm_param_role role_of(const struct param_row *t) {
     if (t->in == ONE) return LM_ROLE_VECTOR;
-    return t->scope == BEFORE   ? LM_ROLE_EMBEDDING
-           : t->scope == LAYER  ? LM_ROLE_HIDDEN
-           : t->scope == TABLES ? LM_ROLE_TABLE
-                                : LM_ROLE_HEAD;
+    return t->scope == BEFORE || t->scope == VALUES ? LM_ROLE_EMBEDDING
+           : t->scope == LAYER                      ? LM_ROLE_HIDDEN
+           : t->scope == TABLES                     ? LM_ROLE_TABLE
+                                                    : LM_ROLE_HEAD;
 }
 
 void lm_param_part_name(const lm_param *row, int part, int64_t head, char out[LM_PARAM_NAME_SIZE]) {
@@ -219,15 +240,18 @@ void lm_param_part_name(const lm_param *row, int part, int64_t head, char out[LM
 static void fill_row(lm_param *row, const lm_model_options *o, lm_param_id id, int64_t offset,
                      int64_t layer) {
     const struct param_row *t = &table[id];
+    const bool in_branch = t->scope == LAYER || t->scope == VALUES || id == LM_P_QK_GAIN;
     *row = (lm_param){.ndim = t->in == ONE ? 1 : 2,
                       .shape = {size_of(o, id, t->out), size_of(o, id, t->in)},
                       .role = role_of(t),
                       .offset = offset,
                       .decay = t->in != ONE,
-                      .factors = lm_model_factors(o, role_of(t), t->scope == LAYER)};
+                      .factors = lm_model_factors(o, role_of(t), in_branch)};
     row->count = row->shape[0] * row->shape[1];
     if (t->out == QKV) fill_parts(row, o);
-    if (t->scope == LAYER || t->scope == LAYER_ASIDE)
+    if (t->scope == VALUES)
+        layer = o->n_layers - 1 - (copies_of(o, VALUES) - 1 - layer) * o->value_embeddings;
+    if (t->scope == LAYER || t->scope == LAYER_ASIDE || t->scope == VALUES)
         snprintf(row->name, sizeof row->name, "h.%lld.%s", (long long)layer, t->name);
     else if (t->scope == TABLES)
         snprintf(row->name, sizeof row->name, "%s.%lld.weight", t->name,

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "model/model.h"
 #include "nn/embedding.h"
+#include "nn/gate.h"
 
 /* ---- conditions ------------------------------------------------------------------------------ */
 /* A row of either table exists if all its conditions are true. */
@@ -30,6 +31,7 @@ enum {
     LM_IF_NGRAMS = 1 << 12,
     LM_IF_X0 = 1 << 13,
     LM_IF_QK_GAIN = 1 << 14,
+    LM_IF_VALUES = 1 << 15,
     /* for buffers, by what they are made for (lm_buffers_size): */
     LM_IF_TRAINING = 1 << 20,
     LM_IF_NO_TRAINING = 1 << 21, /* layers have no copies of their own */
@@ -71,6 +73,8 @@ typedef enum lm_param_id {
     LM_P_MIX_X, /* from here on: rows that begin as nothing, behind all others */
     LM_P_MIX_X0,
     LM_P_QK_GAIN,
+    LM_P_VALUE, /* of layers that have them: lm_model_value_layer */
+    LM_P_VALUE_GATE,
     LM_P_NGRAM, /* tables of n-grams, one after the other */
     LM_P_NGRAM_LAST = LM_P_NGRAM + LM_NGRAM_TABLES_MOST - 1,
     LM_P_COUNT
@@ -131,6 +135,8 @@ typedef enum lm_buffer_id {
     LM_B_X0,
     LM_B_MIXED,
     LM_B_DX0,
+    LM_B_GATES,
+    LM_B_DGATES,
     LM_B_COUNT,
     /* Shared buffers by what else they hold, at times when nobody needs the first: */
     LM_B_KEPT = LM_B_X,    /* in evaluation: the loss head's workspace, up to LM_B_LOGITS */
@@ -225,6 +231,16 @@ static inline int64_t lm_model_att_size(const lm_model_options *o) {
 /* Width of a row of queries, keys and values: (H + 2K) D. */
 static inline int64_t lm_model_qkv_size(const lm_model_options *o) {
     return (o->n_heads + 2 * o->n_kv_heads) * lm_model_head_size(o);
+}
+/* The number of a layer among those with value embeddings, every value_embeddings-th from the last
+ * one back; -1: it has none. */
+static inline int64_t lm_model_value_layer(const lm_model_options *o, int64_t layer) {
+    int64_t behind = o->n_layers - 1 - layer, every = o->value_embeddings;
+    return every == 0 || behind % every != 0 ? -1 : (o->n_layers - 1) / every - behind / every;
+}
+/* Channels that a gate reads. */
+static inline int64_t lm_model_gate_channels(const lm_model_options *o) {
+    return o->d_model < LM_GATE_CHANNELS ? o->d_model : LM_GATE_CHANNELS;
 }
 /* Whether (H + 2K) D is at most three times the largest d_model. Sizes are below 2^31 each; a zero
  * among n_kv_heads and head_dim stands for its default, with which the heads fit. */

@@ -5,6 +5,7 @@
  *     pass_ends.c        the embedding; the loss head
  *     pass_mix.c         what a layer reads
  *     pass_attention.c   the attention branch of a layer
+ *     pass_values.c      what value embeddings add to its values
  *     pass_mlp.c         the MLP branch of a layer
  *     pass.c             what all of them share: norms, linear layers, and the end of a branch
  *
@@ -143,6 +144,14 @@ void lm_pass_attention_forward(const pass *p, int64_t layer);
 /* The same up to the projection: what backward needs where the model recomputes. */
 void lm_pass_attention_inside(const pass *p, int64_t layer);
 void lm_pass_attention_backward(const pass *p, int64_t layer);
+
+/* Value embeddings, of the layers that have them. norm: what the projection reads, [B*T, C]; qkv
+ * [B*T, A] in fp32: its values change. _backward takes the gradient of qkv, which stays as it is,
+ * before _gates_backward adds to that of the norm's output. */
+bool lm_pass_has_values(const pass *p, int64_t layer);
+void lm_pass_values_forward(const pass *p, int64_t layer, lm_array norm, float *qkv);
+void lm_pass_values_backward(const pass *p, int64_t layer, lm_array norm, const float *dqkv);
+void lm_pass_value_gates_backward(const pass *p, int64_t layer, lm_array norm, float *dnorm);
 
 void lm_pass_mlp_forward(const pass *p, int64_t layer);
 /* The same up to the pre-activations. */

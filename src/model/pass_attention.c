@@ -75,8 +75,13 @@ static void project(const pass *p, int64_t layer) {
     lm_array qkv = operand(p, LM_B_QKV, layer); /* [B*T, A] */
     float *wide = wide_of(p, qkv);
     bool rotated = o->position == LM_POSITION_ROPE && !o->qk_norm;
-    lm_pass_linear_forward(p, &l, norm, rotated ? lm_array_f32(wide) : qkv);
-    if (rotated) rotate(p, wide, qkv);
+    bool values = lm_pass_has_values(p, layer);
+    lm_pass_linear_forward(p, &l, norm, rotated || values ? lm_array_f32(wide) : qkv);
+    if (values) lm_pass_values_forward(p, layer, norm, wide);
+    if (rotated)
+        rotate(p, wide, qkv);
+    else if (values && qkv.type == LM_BF16)
+        lm_array_operand(p->m->compute, p->rows * lm_model_qkv_size(o), wide, qkv);
 }
 
 /* With qk_norm: LM_B_HEADS out of LM_B_QKV. */
@@ -96,12 +101,13 @@ static void norm_heads(const pass *p, int64_t layer) {
         lm_array_operand(compute, p->rows * lm_model_qkv_size(o), wide, out);
 }
 
-/* Where attention's backward pass leaves dqkv: in fp32 for rotations and norms, else rounded at
+/* Where attention's backward pass leaves dqkv: in fp32 for what goes on with it, else rounded at
  * once, as products read it. */
 static lm_array dqkv_of(const pass *p) {
     const lm_model_options *o = &p->m->o;
     lm_array rounded = operand(p, LM_B_DQKV, 0); /* [B*T, A] */
-    if (o->position != LM_POSITION_ROPE && !o->qk_norm && rounded.at) return rounded;
+    bool changed = o->position == LM_POSITION_ROPE || o->qk_norm || o->value_embeddings > 0;
+    if (!changed && rounded.at) return rounded;
     return lm_array_f32(buffer(p, LM_B_DHEADS, 0));
 }
 
@@ -241,10 +247,13 @@ void lm_pass_attention_backward(const pass *p, int64_t layer) {
                                gradient(p, LM_P_ATTN_PROJ_BIAS, layer));
     lm_attention_backward(compute, &attention, datt, dqkv, lm_array_from(dqkv, o->n_heads * d),
                           lm_array_from(dqkv, (o->n_heads + o->n_kv_heads) * d));
-    lm_array dwide = heads_backward(p, layer, dqkv);
     lm_array norm = lm_pass_norm_forward(p, &lm_norm_1, layer, x);
+    bool values = lm_pass_has_values(p, layer);
+    if (values) lm_pass_values_backward(p, layer, norm, dqkv.at);
+    lm_array dwide = heads_backward(p, layer, dqkv);
     lm_linear l = qkv_of(p, layer);
     lm_linear_backward_input(compute, &l, dwide, lm_array_f32(dnorm));
+    if (values) lm_pass_value_gates_backward(p, layer, norm, dnorm);
     lm_linear_backward_weights(compute, &l, norm, dwide, !p->begins,
                                gradient(p, LM_P_QKV_WEIGHT, layer),
                                gradient(p, LM_P_QKV_BIAS, layer));

@@ -100,6 +100,8 @@ static const struct buffer_row {
     [LM_B_X0] = {ONCE, TOKENS, C, LM_IF_X0 | LM_IF_NO_TRAINING, FLOAT},
     [LM_B_MIXED] = {ONCE, TOKENS, C, LM_IF_X0, FLOAT},
     [LM_B_DX0] = {ONCE, TOKENS, C, LM_IF_X0 | LM_IF_TRAINING, FLOAT},
+    [LM_B_GATES] = {ONCE, KV_HEAD_TOKENS, ONE, LM_IF_VALUES, FLOAT}, /* of value embeddings */
+    [LM_B_DGATES] = {ONCE, KV_HEAD_TOKENS, ONE, LM_IF_VALUES | LM_IF_TRAINING, FLOAT},
 };
 
 enum { LINE = LM_ALIGNMENT / 4 }; /* elements that buffers are multiples of */
@@ -114,7 +116,7 @@ typedef struct made_for {
 /* Columns of LM_B_WIDE; 0: nothing needs it. */
 static int64_t wide_columns(const made_for *f) {
     const lm_model_options *o = f->o;
-    bool changed = o->position == LM_POSITION_ROPE || o->qk_norm; /* after the projection */
+    bool changed = o->position == LM_POSITION_ROPE || o->qk_norm || o->value_embeddings > 0;
     return (f->bf16 ? changed : f->training) ? lm_model_qkv_size(o) : 0;
 }
 
@@ -286,6 +288,7 @@ size_t lm_model_scratch_bytes(const lm_model_options *o) {
     const size_t needs[] = {
         lm_norm_scratch_bytes(o->d_model),
         lm_mix_scratch_bytes(),
+        lm_gate_scratch_bytes(o->n_kv_heads),
         lm_gemm_scratch_bytes(),
         lm_rope_scratch_bytes(lm_model_rope_size(o)),
         lm_head_norm_scratch_bytes(o->n_heads, d),

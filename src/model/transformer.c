@@ -8,6 +8,8 @@
  *                  x += proj(attention(rope(qkv(norm1(x)))))      qk_norm: rope(norm_qk(qkv(..)))
  *                                                 qk_gain: its queries times a number of
  *                                                 each head
+ *                                                 value_embeddings: its values plus
+ *                                                 gate(norm1(x)) table(token)
  *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
  *     loss = softmax-NLL of norm_f(x) head^T                 logit_softcap: of cap tanh(../cap)
  *

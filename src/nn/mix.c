@@ -2,10 +2,9 @@
 
 #include <string.h>
 
+#include "nn/scale.h"
 #include "nn/sums.h"
 #include "nn/tasks.h"
-
-enum { PART = 512 }; /* elements that are taken at a time */
 
 typedef struct job {
     const lm_kernels *kernels;
@@ -13,17 +12,6 @@ typedef struct job {
     int64_t chunk; /* tokens per task */
     float *y, *dy, *dz;
 } job;
-
-/* y [n] += a x; x and y are not the same. */
-static void add_scaled(const lm_kernels *kernels, int64_t n, float a, const float *x, float *y) {
-    float product[PART];
-    for (int64_t i = 0; i < n; i += PART) {
-        int64_t part = lm_min(n - i, PART);
-        memcpy(product, x + i, (size_t)part * sizeof *product);
-        kernels->scale_f32(part, a, product);
-        kernels->add_f32(part, product, y + i);
-    }
-}
 
 static void forward_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
@@ -34,7 +22,7 @@ static void forward_task(void *argument, int64_t task, int worker) {
     (void)worker;
     memcpy(y, m->x + begin, (size_t)n * sizeof *y);
     j->kernels->scale_f32(n, m->a, y);
-    add_scaled(j->kernels, n, m->b, m->z + begin, y);
+    lm_add_scaled(j->kernels, n, m->b, m->z + begin, y);
 }
 
 void lm_mix_forward(const lm_compute *compute, const lm_mix *m, float *y) {
@@ -54,7 +42,7 @@ static void add_tokens(void *argument, int64_t first, int64_t count, int worker,
         float *dy = j->dy + i;
         sums[0] += j->kernels->dot_f32(c, dy, m->x + i);
         sums[1] += j->kernels->dot_f32(c, dy, m->z + i);
-        add_scaled(j->kernels, c, m->b, dy, j->dz + i);
+        lm_add_scaled(j->kernels, c, m->b, dy, j->dz + i);
         j->kernels->scale_f32(c, m->a, dy);
     }
 }

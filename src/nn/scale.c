@@ -33,3 +33,13 @@ void lm_scale(const lm_compute *compute, int64_t n, float a, const float *x, con
     job j = {.kernels = compute->kernels, .n = n, .a = a, .x = x, .residual = residual, .y = y};
     lm_pool_run(compute->pool, lm_divide_up(n, PIECE), scale_task, &j);
 }
+
+void lm_add_scaled(const lm_kernels *kernels, int64_t n, float a, const float *x, float *y) {
+    float product[PART];
+    for (int64_t i = 0; i < n; i += PART) {
+        int64_t part = lm_min(n - i, PART);
+        memcpy(product, x + i, (size_t)part * sizeof *product);
+        kernels->scale_f32(part, a, product);
+        kernels->add_f32(part, product, y + i);
+    }
+}

@@ -9,5 +9,7 @@
  * call without a residual. */
 void lm_scale(const lm_compute *compute, int64_t n, float a, const float *x, const float *residual,
               float *y);
+/* y [n] += a x, the product rounded before the sum; x is not y. Within a task. */
+void lm_add_scaled(const lm_kernels *kernels, int64_t n, float a, const float *x, float *y);
 
 #endif

@@ -137,9 +137,16 @@ def parameter_rows(m):
             rows += [(f"{i}.mix.x.w", (1,)), (f"{i}.mix.x0.w", (1,))]
         if m.get("qk_gain"):
             rows.append((f"{i}.gain.w", (h,)))
+    for i in value_layers(m):
+        rows += [(f"{i}.value.w", (v, k * d)), (f"{i}.gate_of_values.w", (k * min(12, c),))]
     for order, count in ngram_tables(m):
         rows.append((f"ngram{order}", (count, c)))
     return rows
+
+
+def value_layers(m):
+    every = m.get("value_embeddings", 0)
+    return sorted(range(m["n_layers"] - 1, -1, -every)) if every else []
 
 
 def ngram_tables(m):
@@ -241,10 +248,15 @@ def rotate(m, x):
     return torch.cat([turned.real, turned.imag, x[..., size:]], -1)
 
 
-def attend(m, p, i, x, begins):
+def attend(m, p, i, x, begins, tokens):
     b, t, _ = x.shape
     h, k, _, d = m["shape"][5:]
     q, key, v = project(p, f"{i}.qkv", x).split([h * d, k * d, k * d], -1)
+    if i in value_layers(m):
+        w = p[f"{i}.gate_of_values.w"].reshape(k, -1)
+        gate = 2 * torch.sigmoid(x[..., :w.shape[1]] @ w.T)
+        row = p[f"{i}.value.w"][tokens].reshape(b, t, k, d)
+        v = v + (gate[..., None] * row).flatten(2)
     q = q.reshape(b, t, h, d).transpose(1, 2)
     key = key.reshape(b, t, k, d).transpose(1, 2)
     v = v.reshape(b, t, k, d).transpose(1, 2)
@@ -299,7 +311,7 @@ def logits_and_targets(m, p, first=0):
     for i in range(layers):
         if m.get("x0_residual"):
             x = p[f"{i}.mix.x.w"] * x + p[f"{i}.mix.x0.w"] * x0
-        attended = attend(m, p, i, normalise(m, p, f"{i}.ln1", x), begins)
+        attended = attend(m, p, i, normalise(m, p, f"{i}.ln1", x), begins, tokens[:, :-1])
         x = x + branch * drop(m, 2 * i + 1, attended)
         fed = feed_forward(m, p, i, normalise(m, p, f"{i}.ln2", x))
         x = x + branch * drop(m, 2 * i + 2, fed)

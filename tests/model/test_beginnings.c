@@ -17,12 +17,16 @@ static void x0_residual(lm_model_options *o) {
 static void qk_gain(lm_model_options *o) {
     o->qk_gain = 1;
 }
+static void value_embeddings(lm_model_options *o) {
+    o->value_embeddings = 2;
+}
 static const struct {
     const char *name;
     void (*set)(lm_model_options *o);
 } features[] = {
     {"x0_residual", x0_residual},
     {"qk_gain", qk_gain},
+    {"value_embeddings", value_embeddings},
 };
 enum { FEATURES = sizeof features / sizeof *features };
 

@@ -137,6 +137,11 @@ static const lm_key keys[] = {
     {"model.x0_residual", BOOLEAN(model.x0_residual, "false"),
      .help = "Before each layer x becomes a x + b x0, x0 being the embedding; a and b are numbers "
              "of the layer, learned from 1 and 0 (Jordan et al. 2024)."},
+    {"model.value_embeddings", INTEGER(model.value_embeddings, 0, SIZE_MOST, "0"), TRY("1 2"),
+     .help = "Every so many layers, counted from the last one back, have a table with a row for "
+             "each token, which is added to the values of attention, each head of them times a "
+             "gate that reads what attention reads (Zhou et al. 2024; Jordan et al. 2024). They "
+             "cost memory and no products, and begin at 0. 0: none."},
     {"model.init", CHOICE(model.init, lm_init_name, "gpt2"), MAY_DIFFER,
      .help = "Standard deviation of the projections that write to the residual stream: "
              "gpt2: init_std/sqrt(2 n_layers) (Radford et al. 2019); normal: init_std; "
