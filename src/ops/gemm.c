@@ -286,6 +286,52 @@ static void cut_blocks(gemm_job *j, int64_t elements, int64_t *k, int64_t *n) {
     *n = even_block(j->g->n, panels * j->nr, j->nr);
 }
 
+/* A region that multiplies one block of k and packs the next one, so that a worker that is done
+ * with its part of the one goes on with the other. */
+typedef struct overlap {
+    const gemm_job *now;
+    gemm_job next;
+    int64_t tasks; /* those that multiply, which come first: they are the long ones */
+} overlap;
+
+static void overlap_task(void *argument, int64_t index, int worker) {
+    overlap *o = argument;
+    if (index < o->tasks)
+        multiply_task((void *)(uintptr_t)o->now, index, worker);
+    else
+        lm_gemm_pack_task(&o->next, index - o->tasks, worker);
+}
+
+/* Block `k0` of k. */
+static void set_block(gemm_job *j, int64_t k0, int64_t block_k, int64_t elements) {
+    j->k0 = k0;
+    j->k = lm_min(elements - k0, block_k);
+    j->first = k0 == 0;
+    j->last = k0 + j->k >= elements;
+    j->prefetch_c = prefetches_c(j);
+}
+
+/* All blocks of k, in rooms of two halves: one is read while the other one is filled. */
+static void run_overlapped(gemm_job *j, int64_t block_k, int64_t elements) {
+    j->share /= 2;
+    for (int64_t k0 = 0; k0 < elements; k0 += block_k) {
+        overlap o = {.now = j, .tasks = j->blocks_m * j->blocks_n};
+        set_block(j, k0, block_k, elements);
+        j->at_b = k0 / block_k % 2 * (ROOM_B / 2);
+        if (j->first) run(j, lm_gemm_cut_packing(j), lm_gemm_pack_task);
+        o.next = *j;
+        int64_t packing = 0;
+        if (!j->last) {
+            set_block(&o.next, k0 + block_k, block_k, elements);
+            o.next.at_b = ROOM_B / 2 - j->at_b;
+            packing = lm_gemm_cut_packing(&o.next);
+        }
+        lm_pool_run_named(j->compute->pool, o.tasks + packing, overlap_task, &o, "gemm.c:multiply");
+    }
+    j->share *= 2;
+    j->at_b = 0;
+}
+
 void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     if (g->m <= 0 || g->n <= 0) return;
     LM_ASSERT(compute->precision == LM_BF16 || (g->a.type == LM_FP32 && g->b.type == LM_FP32));
@@ -300,11 +346,13 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     for (j.n0 = 0; j.n0 < g->n; j.n0 += block_n) {
         j.n = lm_min(g->n - j.n0, block_n);
         cut_tasks(&j);
-        for (j.k0 = 0; j.k0 < elements || j.k0 == 0; j.k0 += block_k) {
-            j.k = lm_min(elements - j.k0, block_k);
-            j.first = j.k0 == 0;
-            j.last = j.k0 + j.k >= elements;
-            j.prefetch_c = prefetches_c(&j);
+        if (j.pack_b && j.workers > 1 && block_k < elements &&
+            lm_divide_up(j.n, j.nr) <= j.share / 2 * j.workers) {
+            run_overlapped(&j, block_k, elements);
+            continue;
+        }
+        for (int64_t k0 = 0; k0 < elements || k0 == 0; k0 += block_k) {
+            set_block(&j, k0, block_k, elements);
             j.packed = cut_own_tasks(&j) ? packed : NULL;
             for (int i = 0; j.packed && i < j.workers; i++) packed[i] = 0;
             if (j.pack_b && !j.packed) run(&j, lm_gemm_cut_packing(&j), lm_gemm_pack_task);

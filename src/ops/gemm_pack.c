@@ -136,7 +136,8 @@ static void pack_panels(const gemm_job *j, int64_t k0, int64_t k1, int64_t width
 /* They lie close together: no two in the same sets. */
 void *lm_gemm_panel_of_b(const gemm_job *j, int64_t p) {
     int64_t each = j->share;
-    return lm_gemm_scratch_of(j, (int)(p / each))->b + p % each * (j->k * j->words * j->nr);
+    return lm_gemm_scratch_of(j, (int)(p / each))->b + j->at_b +
+           p % each * (j->k * j->words * j->nr);
 }
 
 /* Columns of panels p0..p1 of this block of B. */

@@ -45,6 +45,7 @@ typedef struct gemm_job {
     int64_t a_row; /* words from one copied row of A to the next */
     bool pack_b;
     int64_t share;   /* panels of B in each worker's scratch */
+    int64_t at_b;    /* words from the beginning of everybody's room for panels to the first one */
     int64_t *packed; /* [workers] where each packs for itself: 1 + the last range of columns whose
                         panels its scratch holds; NULL: all pack for all */
     /* this block of B: columns n0 .. n0+n, elements k0 .. k0+k of k */
