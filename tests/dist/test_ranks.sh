@@ -4,6 +4,8 @@
 # MPI_ALL=1: every combination; KILLS=n: so many killed processes.
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
+# shellcheck source=../support/poisoned.sh
+. "$root/tests/support/poisoned.sh"
 
 if [ -z "${LMTRAIN_MPI:-}" ] || ! command -v mpirun >/dev/null; then
     echo "skip - SKIPPED: RUNS OF SEVERAL PROCESSES need mpirun and MPI (sh .ci/packages.sh line mpi), no sanitizers"
@@ -130,6 +132,26 @@ together() {
 }
 scenario together "schedule_free, the noise scale and targets" --set optimizer.name=schedule_free \
     --set schedule.name=constant --set train.noise_scale=true --set 'eval.targets=[5,4,3]'
+# Step 25 is refused: it is skipped, or the run goes back, in all processes at once.
+bad_steps() {
+    given poisoned
+    rm -rf straight run
+    local settings skip
+    for skip in 1 0; do
+        settings=(--config a.json --quiet --set train.lanes=4 --set train.micro_batch=2 --set train.max_skips=$skip
+            --set train.rewind=$([ $skip = 1 ] && echo false || echo true))
+        "$lmtrain" "${settings[@]}" --set run.dir=one 2>one.said
+        check "$([ $skip = 1 ] && echo "a skipped step" || echo "a run that goes back"): said once" eval \
+            'ranks 3 "${settings[@]}" >out 2>&1; test "$(grep -c "the gradient stopped being finite" out)" -eq 1'
+        check "and 3 processes end as one" eval 'cmp {one,run}/checkpoints/step-0000000040.npz && same_figures one run'
+        rm -rf run
+        check "so do 2 to step 23 and 4 from there" eval 'ranks 2 "${settings[@]}" --until 23 && ranks 4 "${settings[@]}" --resume &&
+            cmp {one,run}/checkpoints/step-0000000040.npz && same_figures one run'
+        rm -rf run one
+    done
+}
+scenario bad_steps
+
 # Tables are updated by one process; a run of several is refused before it writes.
 tables() {
     given config

@@ -4,7 +4,7 @@
 #
 #     PEERS_PYTHON=... bash tests/dist/two_hosts.sh LMTRAIN_WITH_MPI DIRECTORY [RATE [SHAPE:WINDOWS...]]
 #
-# RATE is tc's (1gbit). Shapes are those of `lmtrain bench`: 384 (10.7M parameters), 124m; WINDOWS of 256 tokens are
+# First a run that began on one machine goes on with two. RATE is tc's (1gbit). Shapes are those of `lmtrain bench`: 384 (10.7M parameters), 124m; WINDOWS of 256 tokens are
 # a step's (384:64 is 16,384 tokens). Each process has one thread and half of the windows. For each shape:
 #
 #     wire       bytes that a step sends each way, over what the link carries when both sides send all they can
@@ -74,5 +74,22 @@ JSON
     echo "$name, $((windows * 256)) tokens: compute $compute s, wire $wire s, step $step s: share $(calculate "$limit / $step")" \
         "$([ -n "$theirs" ] && echo "PyTorch $theirs s: $(calculate "$theirs / $step") times as long")"
 }
+# As README says it: a run that began on one machine goes on with two, to the file that one alone would have written.
+goes_on() {
+    [ -e 65.bin ] || python3 "$py" tokens 65.bin 65
+    cat >laptop.json <<JSON
+{
+  "run": {"dir": "laptop", "threads": 1},
+  "model": {"d_model": 32, "n_layers": 2, "n_heads": 2, "vocab_size": 65, "context_length": 32},
+  "data": {"train": "65.bin"}, "train": {"steps": 20, "batch": 8}
+}
+JSON
+    rm -rf laptop straight
+    ./lmtrain --config laptop.json --quiet --set train.lanes=8 --set run.dir=straight &&
+        ./lmtrain --config laptop.json --quiet --set train.lanes=8 --until 9 &&
+        across 2 "$PWD/lmtrain" --config laptop.json --quiet --set train.lanes=8 --resume &&
+        cmp {laptop,straight}/checkpoints/step-0000000020.npz
+}
+goes_on && echo "ok - a run of one machine goes on with two, to the same file" || exit 1
 [ -n "$python" ] || echo "NOT COMPARED WITH PYTORCH: no python3 with torch (PEERS_PYTHON)"
 for s in "$@"; do shape "${s%:*}" "${s#*:}"; done
