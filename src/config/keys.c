@@ -222,10 +222,11 @@ void lm_key_describe(const lm_key *k, lm_text *out) {
         lm_length_describe(LM_SCHEDULE_LENGTHS, out);
         break;
     case LM_KEY_NUMBERS:
-        lm_text_printf(out, "a list of at most %d numbers from ", LM_NUMBERS_MOST);
+        lm_text_printf(out, "a number from ");
         lm_text_json_number(out, k->low);
         lm_text_printf(out, " to ");
         lm_text_json_number(out, k->high);
+        lm_text_printf(out, ", or a list of at most %d of them", LM_NUMBERS_MOST);
         break;
     }
 }

@@ -51,7 +51,7 @@ static lm_status open_first(costs *c, const lm_sweep *s, lm_error *err) {
 static lm_status take_setting(const costs *c, const lm_sweep *s, setting_cost *item,
                               lm_error *err) {
     lm_config config;
-    lm_setup setup = {.config = &config, .threads = c->first.threads};
+    lm_setup setup = {.config = &config, .threads = c->first.threads, .ranks = 1};
     setup.tokenizer_file = c->first.tokenizer_file; /* of which the length counts */
     setup.kept = c->first.kept;
     lm_status status = lm_sweep_config(s, item->setting, s->options.dir, &config, err);

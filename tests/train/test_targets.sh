@@ -46,7 +46,7 @@ reached() {
     train --quiet --set eval.targets=4.3
     check "a target may be a number alone" eval 'target 4.3 | grep -q "\"step\": [0-9]"'
     check "a target that is no number is refused" \
-        exits_saying 2 "eval.targets: expected a list of at most 16 numbers from 0 to 1000" \
+        exits_saying 2 "eval.targets: expected a number from 0 to 1000, or a list of at most 16 of them" \
         train --dry-run --set 'eval.targets=["low"]'
 }
 scenario reached
