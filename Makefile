@@ -266,6 +266,8 @@ bench-options: lmtrain  ## what each option of the model costs a training step: 
 	$(Q)./lmtrain bench --only options
 bench-checkpoint: $(BUILD)/tests/bench/checkpoint  ## speed and size of checkpoints
 	$(Q)$<
+tests/bench/widths.svg: $(BUILD)/tests/bench/widths sweeps/widths/leaderboard.csv
+	$(Q)$< sweeps/widths/leaderboard.csv >$@
 bench-audit: $(BUILD)/tests/bench/audit  ## what the digest of the weights costs a step
 	$(Q)$<
 

@@ -2,7 +2,8 @@
 """Writes optimizers.h: twenty updates in float64, the oracle of tests/optim/.
 
 Gradient descent, Adam and AdamW are PyTorch's; the others, and cautious decay, are written out here
-from the equations of their papers (PyTorch has none of them), as plain Python.
+from the equations of their papers (PyTorch has none of them), as plain Python. schedule_free is
+compared with the authors' package, if that is installed.
 
 The gradient of step t is g_i = a_i w_i + b_i(t); both sides build a, b, w from the same formula.
 PyTorch's AdamW takes the decay before the update, scaled by lr, as ours does.
@@ -26,6 +27,8 @@ def gradient(i, t, w):
 def by_torch(make):
     w = torch.tensor([hash01(i) - 0.5 for i in range(N)], dtype=torch.float64, requires_grad=True)
     optimizer = make([w])
+    if hasattr(optimizer, "train"):  # schedulefree's, which holds the weights of training
+        optimizer.train()
     for t in range(STEPS):
         w.grad = torch.tensor([gradient(i, t, x) for i, x in enumerate(w.tolist())], dtype=torch.float64)
         optimizer.step()
@@ -149,6 +152,22 @@ for o in [dict(ADAM, weight_decay=0.1), dict(ADAM, weight_decay=0.5, cautious=Tr
 # What is written out here agrees with PyTorch where that has it.
 for i, by in [(1, momentum), (2, momentum), (3, adam), (4, adam)]:
     assert all(abs(x - y) < 1e-14 for x, y in zip(rows[i][2], by_hand(by(rows[i][1])))), rows[i][0]
+
+
+# schedule_free agrees with the authors' package, where that is installed (pip install schedulefree).
+try:
+    from schedulefree import AdamWScheduleFree
+except ImportError:
+    AdamWScheduleFree = None
+    print("schedulefree is not installed: schedule_free was not compared with it")
+if AdamWScheduleFree:
+    for _, o, w in [row for row in rows if row[0] == "schedule_free" and not row[1].get("cautious")]:
+        official = by_torch(lambda p: AdamWScheduleFree(
+            p, lr=o["lr"], betas=(o["beta1"], o["beta2"]), eps=o["eps"],
+            weight_decay=o["weight_decay"], foreach=False))
+        print("schedule_free and the package differ by",
+              max(abs(x - y) for x, y in zip(w, official)), "after", STEPS, "steps")
+        assert all(abs(x - y) < 1e-14 for x, y in zip(w, official))
 
 
 def text(x):
