@@ -7,7 +7,8 @@
  * kernels/list.h on one thread in cache, beside its scalar version; `gemm` the matrix shapes of
  * training steps; `layers` attention, the loss head and the rest of a step; `step` whole training
  * steps (batch, forward, backward, clip, update: the code that trains, train/step.c), with their
- * time by phase; `generate` a prompt, and tokens one by one; `options` what each option of the
+ * time by phase; `generate` a prompt, and tokens one by one; `optimizers` updates by element, beside
+ * what memory allows; `options` what each option of the
  * model costs per step, each measured in turns with the plain run; `regions` the parallel regions
  * of a step, their tasks and waiting, and how long the step would take on 8, 32 and 128 cores.
  *
@@ -29,6 +30,7 @@ typedef enum lm_bench_section {
     LM_BENCH_LAYERS,
     LM_BENCH_STEP,
     LM_BENCH_GENERATE,
+    LM_BENCH_OPTIMIZERS,
     LM_BENCH_OPTIONS, /* from here on only when asked for: LM_BENCH_USUAL */
     LM_BENCH_REGIONS,
     LM_BENCH_SECTIONS
@@ -47,7 +49,8 @@ typedef struct lm_bench_options {
     double seconds;               /* about how long each row is repeated */
     const char *match;            /* only rows whose name contains it; "": all (not of steps) */
     const char *config;           /* the run config of steps and options; NULL: the presets */
-    int preset;                   /* only this one; -1: all (of options: the small ones) */
+    int preset;                   /* only this one; -1: all (of options: the small ones; of
+                                    optimizers: the largest) */
     const char *const *overrides; /* "key.path=value" for these configs */
     int n_overrides;
     bool json;           /* one object at the end instead of tables on the way */

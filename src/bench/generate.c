@@ -1,8 +1,10 @@
 /* Generation: a prompt as a share of the arithmetic's peak, then token after token as a share of
- * what reading the weights from memory allows. */
+ * what reading the weights from memory allows: in turns with tokens, as many bytes are read, in
+ * whole chunks, and nothing is done with them. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/numbers.h"
 #include "bench/report.h"
 #include "bench/sections.h"
 #include "bench/training.h"
@@ -15,6 +17,8 @@ typedef struct work {
     int32_t *tokens; /* [T] */
     int64_t context; /* T */
     int64_t length;  /* in the decoder */
+    const lm_bench_peaks *peaks;
+    lm_arena arena; /* as large as the weights */
 } work;
 
 static void clear(void *argument) {
@@ -43,6 +47,23 @@ static void next_token(void *argument) {
     lm_decoder_next(w->decoder, w->tokens[w->length++ % w->context]);
 }
 
+static double read_alone(void *argument) {
+    const work *w = argument;
+    return lm_bench_read_once(w->peaks, w->peaks->session->compute.pool,
+                              (const float *)(const void *)w->arena.base,
+                              (int64_t)(w->arena.capacity / sizeof(float)));
+}
+
+/* As many bytes as the weights, in whole chunks, touched. */
+static lm_status make_alone(work *w, double bytes, lm_error *err) {
+    int64_t floats = lm_round_up((int64_t)bytes / (int64_t)sizeof(float), LM_BENCH_READ_CHUNK);
+    size_t size = (size_t)floats * sizeof(float);
+    lm_status status = lm_arena_init(&w->arena, size, "memory to read", err);
+    float *x = (float *)(void *)w->arena.base;
+    for (int64_t i = 0; i < floats && status == LM_OK; i++) x[i] = 1;
+    return status;
+}
+
 /* Forward alone, a third of training; the head's logits once. At bf16 weights are widened, so the
  * arithmetic is fp32. */
 static double prompt_flops(const work *w) {
@@ -60,9 +81,12 @@ static lm_status measure(lm_bench *b, work *w, bool prompt, const char *name, lm
              lm_precision_name((int)precision), (int)w->context);
     if (!lm_bench_wants(b, row.name)) return LM_OK;
     clear(w);
+    lm_status status = prompt ? LM_OK : make_alone(w, weights, err);
+    if (status != LM_OK) return status;
     lm_bench_subject s = {.prepare = prompt ? clear : make_room,
                           .run = prompt ? read_prompt : next_token,
                           .argument = w,
+                          .limit = prompt ? NULL : read_alone,
                           .peak = prompt ? LM_BENCH_PEAK_F32 : LM_BENCH_PEAK_READ,
                           .seconds = 5 * b->o->seconds};
     lm_bench_measure_row(b, &s, &row);
@@ -102,13 +126,14 @@ out:
 }
 
 static lm_status run_preset(lm_bench *b, int preset, lm_error *err) {
-    work w = {0};
+    work w = {.peaks = &b->peaks};
     const char *name = lm_bench_preset_name(preset);
     lm_status status = make(b, &w, preset, err);
     if (status == LM_OK) status = measure(b, &w, true, name, err);
     if (status == LM_OK && !lm_bench_stopped()) status = measure(b, &w, false, name, err);
     lm_decoder_free(w.decoder);
     lm_model_free(w.model);
+    lm_arena_free(&w.arena);
     free(w.tokens);
     lm_compute_free(&b->session.compute);
     return status;

@@ -2,7 +2,6 @@
 #include "bench/peaks.h"
 
 #include <math.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -46,7 +45,7 @@ static lm_pool *pool_of(const lm_bench_peaks *p, lm_bench_peak peak) {
 
 /* ---- memory -----------------------------------------------------------------------------------*/
 
-enum { CHUNK = 1 << 18, LEAST_PASSES = 3 }; /* a task adds CHUNK floats */
+enum { CHUNK = LM_BENCH_READ_CHUNK, LEAST_PASSES = 3 }; /* a task adds CHUNK floats */
 
 typedef struct sum {
     const lm_kernels *kernels;
@@ -59,22 +58,10 @@ static void add_task(void *argument, int64_t task, int worker) {
     s->kernels->add_f32(CHUNK, s->x + task * CHUNK, s->y + task * CHUNK);
 }
 
-/* Four streams at once: more than one needs, fewer than the hardware foresees. Whoever reads a
- * chunk leaves its sum there, so that the loop is not for nothing. */
 static void read_task(void *argument, int64_t task, int worker) {
     const sum *s = argument;
-    enum { QUARTER = CHUNK / 4 };
-    const uint32_t *x = (const uint32_t *)(const void *)(s->y + task * CHUNK);
-    uint64_t a = 0, b = 0, c = 0, d = 0, word[4];
     (void)worker;
-    for (int64_t i = 0; i < QUARTER; i += 2) {
-        for (int j = 0; j < 4; j++) memcpy(&word[j], x + i + j * QUARTER, sizeof *word);
-        a += word[0];
-        b += word[1];
-        c += word[2];
-        d += word[3];
-    }
-    s->x[task * CHUNK] = (float)(a + b + c + d);
+    s->kernels->stream_f32(CHUNK, s->y + task * CHUNK, 0, NULL);
 }
 
 /* Length of each of the two arrays: twice the largest cache, 64 MiB to 512 MiB, and at most an
@@ -113,6 +100,14 @@ static int measure_memory(const lm_bench_peaks *p, lm_bench_peak peak, double se
              !lm_bench_stopped());
     lm_arena_free(&arena);
     return count;
+}
+
+double lm_bench_read_once(const lm_bench_peaks *p, lm_pool *pool, const float *y, int64_t n) {
+    sum s = {.kernels = &p->session->kernels, .y = (float *)(uintptr_t)y};
+    double start = lm_clock_seconds();
+    LM_ASSERT(n > 0 && n % CHUNK == 0);
+    lm_pool_run(pool, n / CHUNK, read_task, &s);
+    return (double)n * sizeof *y / (lm_clock_seconds() - start);
 }
 
 /* ---- arithmetic -------------------------------------------------------------------------------*/

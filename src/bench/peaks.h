@@ -18,6 +18,8 @@ typedef enum lm_bench_peak {
     LM_BENCH_PEAK_COUNT
 } lm_bench_peak;
 
+enum { LM_BENCH_READ_CHUNK = 1 << 19 }; /* floats that a task reads */
+
 typedef struct lm_bench_peaks {
     const lm_session *session;
     lm_pool *one;    /* of one thread */
@@ -39,6 +41,10 @@ lm_bench_times lm_bench_peak_measure_for(lm_bench_peaks *p, lm_bench_peak peak, 
 double lm_bench_peak_measure(lm_bench_peaks *p, lm_bench_peak peak);
 /* For 0.02 seconds; peaks of memory take longer and are not measured: 0. Leaves samples alone. */
 double lm_bench_peak_measure_briefly(lm_bench_peaks *p, lm_bench_peak peak);
+
+/* Bytes a second of reading y [n] once, now. n is a multiple of LM_BENCH_READ_CHUNK. Raises no
+ * peak. */
+double lm_bench_read_once(const lm_bench_peaks *p, lm_pool *pool, const float *y, int64_t n);
 
 /* The best so far, measured now when there is none. 0 for memory of which there is too little. */
 double lm_bench_peak_best(lm_bench_peaks *p, lm_bench_peak peak);

@@ -5,6 +5,9 @@
 static double best_share(const lm_bench_row *row) {
     return row->work / row->times.best / row->peak;
 }
+static double share(const lm_bench_row *row) {
+    return row->share > 0 ? row->share : row->work / row->times.median / row->peak;
+}
 static double times_scalar(const lm_bench_row *row) {
     return row->scalar_seconds / row->times.best;
 }
@@ -35,7 +38,7 @@ static void put_json(lm_json_writer *w, const lm_bench_row *row) {
         lm_json_number(w, best_rate, row->work / t->best);
     }
     if (row->peak > 0) {
-        lm_json_number(w, "share", row->work / t->median / row->peak);
+        lm_json_number(w, "share", share(row));
         lm_json_number(w, "best_share", best_share(row));
     }
     if (row->scalar_seconds > 0) lm_json_number(w, "times_scalar", times_scalar(row));
@@ -72,8 +75,7 @@ static void put_line(lm_text *t, const lm_bench_row *row) {
         lm_text_printf(t, " %9.1f %-7s", row->work / row->times.median * 1e-9,
                        row->moves ? "GB/s" : "GFLOP/s");
     if (row->peak > 0)
-        lm_text_printf(t, " %7.1f%% %7.1f%%", 100 * row->work / row->times.median / row->peak,
-                       100 * best_share(row));
+        lm_text_printf(t, " %7.1f%% %7.1f%%", 100 * share(row), 100 * best_share(row));
     if (row->scalar_seconds > 0) lm_text_printf(t, " %7.1fx", times_scalar(row));
     if (row->of_plain > 0) lm_text_printf(t, " %8.1f%%", 100 * row->of_plain);
     lm_text_printf(t, "\n");

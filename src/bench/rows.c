@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "machine/word.h"
 
-enum { LEAST_REPETITIONS = 5 };
+enum { LEAST_REPETITIONS = 5, MOST_TURNS = 256 }; /* turns whose limits are kept */
 /* Repetitions between two brief measurements of the peak, which take 20 ms: short enough that the
  * rest of the machine does much the same in both. */
 #define TURN_SECONDS 0.05
@@ -25,27 +25,36 @@ double lm_bench_measure_word(lm_bench *b) {
 typedef struct looks {
     lm_bench_host_look before;
     int turns;
-    double peaks, words; /* sums */
+    double peaks, words;        /* sums */
+    double limit, best;         /* of a subject that has one: now, and the best */
+    double allowed[MOST_TURNS]; /* work that it would have done in a repetition's time */
 } looks;
 
 static void look(lm_bench *b, const lm_bench_subject *s, looks *l) {
-    l->peaks += lm_bench_peak_measure_briefly(&b->peaks, s->peak);
+    if (s->limit) {
+        l->limit = s->limit(s->argument);
+        l->best = fmax(l->best, l->limit);
+    }
+    l->peaks += s->limit ? l->limit : lm_bench_peak_measure_briefly(&b->peaks, s->peak);
     if (!lm_bench_peak_is_of_one_thread(s->peak)) l->words += lm_bench_measure_word(b);
     l->turns++;
 }
 
-static lm_bench_attempt conclude(const lm_bench *b, const lm_bench_subject *s, const looks *l) {
+static lm_bench_beside conclude(const lm_bench *b, const lm_bench_subject *s, looks *l) {
     bool one = lm_bench_peak_is_of_one_thread(s->peak);
-    double best = b->peaks.best[s->peak], peak = l->peaks / l->turns;
+    double best = s->limit ? 0 : b->peaks.best[s->peak], peak = l->peaks / l->turns;
     lm_bench_host_look after = lm_bench_host_look_now();
     lm_bench_host host = lm_bench_host_between(&l->before, &after, one ? 1 : b->threads);
     host.peak = best > 0 ? peak / best : 0;
     host.word = b->word > 0 ? l->words / l->turns / b->word : 0;
-    return (lm_bench_attempt){.peak = peak, .marks = lm_bench_host_marks(&host)};
+    int kept = s->limit ? (int)lm_min(l->turns, MOST_TURNS) : 0;
+    return (lm_bench_beside){.attempt = {.peak = peak, .marks = lm_bench_host_marks(&host)},
+                             .limit = l->best,
+                             .allowed = lm_bench_summarise(l->allowed, kept).median};
 }
 
 void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *times,
-                      lm_bench_attempt *beside) {
+                      lm_bench_beside *beside) {
     looks l = {.before = lm_bench_host_look_now()};
     int count = 0;
     if (s->prepare) s->prepare(s->argument);
@@ -53,15 +62,18 @@ void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *ti
     double now, end = lm_clock_seconds() + s->seconds;
     do {
         look(b, s, &l);
-        double turn = lm_clock_seconds() + fmin(TURN_SECONDS, s->seconds);
+        double turn = lm_clock_seconds() + fmin(TURN_SECONDS, s->seconds), took = 0;
+        int before = count;
         do {
             if (lm_bench_stopped()) break;
             if (s->prepare) s->prepare(s->argument);
             double start = lm_clock_seconds();
             s->run(s->argument);
             now = lm_clock_seconds();
-            b->samples[count++] = now - start;
+            took += b->samples[count++] = now - start;
         } while (count < LM_BENCH_MOST_SAMPLES && now < turn);
+        if (l.turns <= MOST_TURNS) /* which look has counted */
+            l.allowed[l.turns - 1] = count > before ? l.limit * took / (count - before) : 0;
     } while (!lm_bench_stopped() && count < LM_BENCH_MOST_SAMPLES &&
              (count < LEAST_REPETITIONS || lm_clock_seconds() < end));
     *times = lm_bench_summarise(b->samples, count);
@@ -80,14 +92,17 @@ static void attempt(lm_bench *b, const lm_bench_subject *s, lm_bench_row *row,
                     lm_bench_attempt *attempts) {
     lm_bench_times times;
     lm_bench_attempt *a = &attempts[row->measured];
-    lm_bench_measure(b, s, &times, a);
+    lm_bench_beside beside = {0};
+    lm_bench_measure(b, s, &times, &beside);
+    *a = beside.attempt;
     if (times.count == 0) return;
     if (row->measured == 0 || times.best < row->times.best) {
         row->times = times;
         row->marks = a->marks;
+        row->share = beside.allowed > 0 ? row->work / beside.allowed : 0;
     }
     row->measured++;
-    row->peak = lm_bench_peak_best(&b->peaks, s->peak);
+    row->peak = s->limit ? fmax(row->peak, beside.limit) : lm_bench_peak_best(&b->peaks, s->peak);
     a->figure = figure_of(row, times.best);
     if (a->peak == 0 && lm_bench_fell(a->figure, row->recorded)) {
         a->peak = lm_bench_peak_measure(&b->peaks, s->peak);

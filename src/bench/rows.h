@@ -31,6 +31,7 @@ typedef struct lm_bench_row {
     double work;           /* FLOP of a repetition, or bytes; 0: only its time matters */
     bool moves;            /* it is bytes */
     double peak;           /* best of the run, in work per second; 0: this row is a peak itself */
+    double share;          /* of what was possible beside each repetition, median; 0: not known */
     double scalar_seconds; /* the best of the scalar version; 0: not measured */
     double of_plain;       /* share over the plain run's; 0: not measured */
     double recorded;       /* lm_bench_figure_name's; NAN: none */
@@ -48,19 +49,28 @@ enum { LM_BENCH_STEP_TIMES = 10 };
 bool lm_bench_wants(const lm_bench *b, const char *name);
 
 /* What is measured: run once for warmth, then prepare (not timed; may be NULL) and run again and
- * again for about `seconds`, at least a few times, the peak measured briefly now and then. */
+ * again for about `seconds`, at least a few times, the peak measured briefly now and then. Where
+ * memory's speed moves from one second to the next, `limit` measures what is possible just then, in
+ * turns with the repetitions, and takes the peak's place. */
 typedef struct lm_bench_subject {
     void (*prepare)(void *argument);
     void (*run)(void *argument);
     void *argument;
     lm_bench_peak peak;
+    double (*limit)(void *argument); /* work per second, measured now; NULL: the peak is it */
     double seconds;
 } lm_bench_subject;
 
-/* *times is overwritten; count 0: a signal came first. *beside (may be NULL) receives the mean of
- * the brief measurements of the peak, 0 when there were none, and the marks of the host. */
+/* What was measured beside a subject. */
+typedef struct lm_bench_beside {
+    lm_bench_attempt attempt; /* the mean of the peak or the limit, 0: neither; marks of the host */
+    double limit;             /* the best of the subject's limit; 0: it has none */
+    double allowed;           /* work that it would have done in a repetition's time, median */
+} lm_bench_beside;
+
+/* *times is overwritten; count 0: a signal came first. *beside may be NULL. */
 void lm_bench_measure(lm_bench *b, const lm_bench_subject *s, lm_bench_times *times,
-                      lm_bench_attempt *beside);
+                      lm_bench_beside *beside);
 /* The word's time now; the best of the run is kept in b->word. 0: not known. */
 double lm_bench_measure_word(lm_bench *b);
 /* The same into row->times, again when the row fell, and compares it; fills row->peak too. */

@@ -17,6 +17,7 @@ static const struct {
     [LM_BENCH_LAYERS] = {"layers", lm_bench_layers},
     [LM_BENCH_STEP] = {"step", lm_bench_step},
     [LM_BENCH_GENERATE] = {"generate", lm_bench_generate},
+    [LM_BENCH_OPTIMIZERS] = {"optimizers", lm_bench_optimizers},
     [LM_BENCH_OPTIONS] = {"options", lm_bench_model_options},
     [LM_BENCH_REGIONS] = {"regions", lm_bench_regions},
 };

@@ -11,6 +11,7 @@ lm_status lm_bench_gemm(lm_bench *b, lm_error *err);
 lm_status lm_bench_layers(lm_bench *b, lm_error *err);
 lm_status lm_bench_step(lm_bench *b, lm_error *err);
 lm_status lm_bench_generate(lm_bench *b, lm_error *err);
+lm_status lm_bench_optimizers(lm_bench *b, lm_error *err);
 lm_status lm_bench_model_options(lm_bench *b, lm_error *err);
 lm_status lm_bench_regions(lm_bench *b, lm_error *err);
 

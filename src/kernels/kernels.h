@@ -329,6 +329,10 @@ typedef void lm_kernel_lion_f32(int64_t n, const lm_adam_coefficients *c, const 
  * They return the number of floating-point operations done. Not compared across ISAs. */
 typedef double lm_kernel_peak_f32(int64_t iterations);
 typedef double lm_kernel_peak_bf16(int64_t iterations);
+/* Reads x [n], and reads and writes y[0] to y[count - 1], [n] each: a vector of each in turn. What
+ * is written is what was read, 0 for numbers too small to be normal. Not compared either. */
+enum { LM_STREAMS_MOST = 4 }; /* count */
+typedef void lm_kernel_stream_f32(int64_t n, const float *x, int count, float *const *y);
 
 /* ---- the list ----------------------------------------------------------------------------------
  * X(isa, name) for every kernel that has a fast version; for those that are plain C on most
@@ -384,7 +388,8 @@ typedef double lm_kernel_peak_bf16(int64_t iterations);
     X(isa, schedule_free_f32)      \
     X(isa, lion_f32)               \
     X(isa, peak_f32)               \
-    X(isa, peak_bf16)
+    X(isa, peak_bf16)              \
+    X(isa, stream_f32)
 #define LM_KERNELS_PLAIN(X, isa) X(isa, attention_finish_f32)
 #define LM_KERNELS_PAIRS(X, isa) \
     X(isa, gemm_bf16)            \

@@ -99,6 +99,20 @@ generate() {
 }
 scenario generate
 
+optimizers() {
+    check "bench --only optimizers says what an update moves" \
+        exits_saying 0 "28 bytes an element: the gradient read, 3 arrays read and written" \
+        "${bench[@]}" --only optimizers --preset 128 --match adamw
+    check "bench --json of optimizers has each that updates by element" bench_json optimizers \
+        "[(r['name'], r['bytes_per_element']) for r in j['optimizers']] == [('128 ' + n, b) for n, b in
+        (('sgd', 12), ('momentum', 20), ('adam', 28), ('adamw', 28), ('lion', 20), ('ademamix', 36),
+        ('schedule_free', 28))] and all(r['share'] > 0 for r in j['optimizers'])" --preset 128 --threads 1
+    check "bench of optimizers measures one thread beside all" bench_json optimizers \
+        "[r['name'] for r in j['optimizers']] == ['128 lion', '128 lion, one thread']" --preset 128 \
+        --threads 2 --match lion --set model.n_layers=1
+}
+scenario optimizers
+
 options() {
     given config
     check "bench --only options prints what an option costs beside the plain run" \
@@ -201,7 +215,7 @@ bad_arguments() {
     check "an unknown section of bench gets a suggestion" exits_saying 2 'did you mean "kernels"?' \
         "$lmtrain" bench --only kernel
     check "bench lists its sections when it refuses one" \
-        says "machine, kernels, gemm, layers, step, generate, options"
+        says "machine, kernels, gemm, layers, step, generate, optimizers, options"
     check "bench lists its presets when it refuses one" exits_saying 2 "expected one of 124m" \
         "$lmtrain" bench --preset 999
     check "bench refuses a config together with a preset" exits_saying 2 "not both" \

@@ -114,8 +114,8 @@ static void test_softmax_of_rare_scores(void **unused) {
 static void test_every_kernel_has_a_row(void **unused) {
     (void)unused;
 #define COUNT(isa, name) +1
-    assert_int_equal(lm_kernel_list_count + 2,
-                     LM_KERNELS(COUNT, )); /* the peaks are not compared */
+    assert_int_equal(lm_kernel_list_count + 3,
+                     LM_KERNELS(COUNT, )); /* the yardsticks are not compared */
     for (int i = 0; i < lm_kernel_list_count; i++)
         for (int j = 0; j < i; j++)
             assert_true(lm_kernel_list[i].member != lm_kernel_list[j].member);
@@ -137,9 +137,27 @@ static void test_every_ladder_fills_every_kernel(void **unused) {
     }
 }
 
+/* It is let loose on an optimizer's state. */
+static void test_a_stream_leaves_what_it_writes(void **unused) {
+    (void)unused;
+    enum { N = 100 };
+    float x[N], y[LM_STREAMS_MOST][N], before[LM_STREAMS_MOST][N];
+    float *const to[] = {y[0], y[1], y[2], y[3]};
+    for (int i = 0; i < N; i++) x[i] = (float)i;
+    for (int i = 0; i < LM_STREAMS_MOST * N; i++) y[i / N][i % N] = (float)(i - 150) * 0x1p-7f;
+    memcpy(before, y, sizeof y);
+    for (int isa = LM_ISA_SCALAR; isa < LM_ISA_COUNT; isa++) {
+        lm_kernels table = {0};
+        lm_kernels_fill(&table, lm_cpu_detect() & up_to(isa));
+        for (int count = 0; count <= LM_STREAMS_MOST; count++) table.stream_f32(N, x, count, to);
+        assert_memory_equal(y, before, sizeof y);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_isa_equals_scalar),
+        cmocka_unit_test(test_a_stream_leaves_what_it_writes),
         cmocka_unit_test(test_backward_kernels_write_the_y_of_forward),
         cmocka_unit_test(test_softmax_of_rare_scores),
         cmocka_unit_test(test_every_kernel_has_a_row),

@@ -17,3 +17,14 @@ double lm_scalar_peak_f32(int64_t iterations) {
 double lm_scalar_peak_bf16(int64_t iterations) {
     return lm_scalar_peak_f32(iterations);
 }
+
+void lm_scalar_stream_f32(int64_t n, const float *x, int count, float *const *y) {
+    volatile float one = 1; /* so that nothing is left out */
+    float times = one, sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        sum += x[i];
+        for (int k = 0; k < count; k++) y[k][i] *= times;
+    }
+    volatile float sink = sum;
+    (void)sink;
+}
