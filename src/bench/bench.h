@@ -7,10 +7,10 @@
  * kernels/list.h on one thread in cache, beside its scalar version; `gemm` the matrix shapes of
  * training steps; `layers` attention, the loss head and the rest of a step; `step` whole training
  * steps (batch, forward, backward, clip, update: the code that trains, train/step.c), with their
- * time by phase; `generate` a prompt, and tokens one by one; `optimizers` updates by element, beside
- * what memory allows; `options` what each option of the
- * model costs per step, each measured in turns with the plain run; `regions` the parallel regions
- * of a step, their tasks and waiting, and how long the step would take on 8, 32 and 128 cores.
+ * time by phase; `generate` a prompt, and tokens one by one; `optimizers` updates by element,
+ * beside what memory allows; `options` what each option of the model costs per step, each measured
+ * in turns with the plain run; `regions` the parallel regions of a step, their tasks and waiting,
+ * and how long the step would take on 8, 32 and 128 cores.
  *
  * Each row is run again and again for about `seconds`, at least a few times; shown are the median,
  * the spread (half the distance between the quartiles, as a share of the median) and the best. The

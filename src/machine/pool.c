@@ -253,7 +253,7 @@ int lm_pool_threads(const lm_pool *p) {
 }
 
 int lm_pool_shares(const lm_pool *p) {
-    return p->apparent * p->finer;
+    return p ? p->apparent * p->finer : 1;
 }
 
 void lm_pool_free(lm_pool *p) {

@@ -5,6 +5,10 @@
 
 /* A decode task reads at least so many weights: 256 kB, about 10 us of memory traffic. */
 enum { DECODE_ELEMENTS = 65536 };
+/* Where there are many more, most of them are one long task for each thread, since what a core
+ * reads in one go comes faster; one part of DECODE_PARTS is a few short ones for each, so that all
+ * threads end together. */
+enum { DECODE_PARTS = 4, DECODE_SHORT_TASKS = 4 };
 /* From so many rows of x on it computes more than it reads, and may be smaller. */
 enum { DECODE_ROWS = 16 };
 
@@ -203,7 +207,8 @@ lm_linear_rows lm_linear_decoded(const lm_compute *compute, const lm_linear *l, 
 typedef struct decode_job {
     const lm_kernels *kernels;
     const lm_linear *l;
-    int64_t chunk; /* rows of W per task */
+    int64_t longs, each; /* the first tasks: how many, and rows of W */
+    int64_t chunk;       /* rows of W per other task */
     lm_linear_rows x;
     float *y;
     const lm_activation *a; /* NULL: none */
@@ -214,7 +219,9 @@ static void decode_task(void *argument, int64_t task, int worker) {
     const decode_job *j = argument;
     const lm_linear *l = j->l;
     float room[LM_ACTIVATION_ROOM];
-    int64_t begin = task * j->chunk, n = lm_min(l->out - begin, j->chunk);
+    bool early = task < j->longs;
+    int64_t begin = early ? task * j->each : j->longs * j->each + (task - j->longs) * j->chunk;
+    int64_t n = lm_min(l->out - begin, early ? j->each : j->chunk);
     const void *w = lm_array_from(l->w, begin * l->in).at;
     const float *bias = l->bias ? l->bias + begin : NULL;
     (void)worker;
@@ -230,14 +237,30 @@ static void decode_task(void *argument, int64_t task, int worker) {
     }
 }
 
+/* Cuts W into tasks; returns how many. */
+static int64_t cut_decode(const lm_compute *compute, decode_job *j) {
+    const lm_linear *l = j->l;
+    const int64_t threads = lm_pool_threads(compute->pool);
+    j->chunk = lm_max(lm_round_up(DECODE_ELEMENTS / l->in, 16), 16);
+    int64_t each = l->out / DECODE_PARTS * (DECODE_PARTS - 1) / threads / 16 * 16;
+    if (l->rows >= DECODE_ROWS) {
+        j->chunk = lm_max(j->chunk / 4 / 16 * 16, 16);
+    } else if (each >= 2 * j->chunk && lm_pool_shares(compute->pool) == threads) {
+        int64_t rest = l->out - threads * each;
+        j->longs = threads;
+        j->each = each;
+        j->chunk = lm_max(lm_round_up(rest / (DECODE_SHORT_TASKS * threads), 16), j->chunk);
+    }
+    return j->longs + lm_divide_up(l->out - j->longs * j->each, j->chunk);
+}
+
 static void decode(const lm_compute *compute, decode_job *j) {
     const lm_linear *l = j->l;
     LM_ASSERT(j->x.at.type == l->w.type);
     j->kernels = compute->kernels;
-    j->chunk = lm_max(lm_round_up(DECODE_ELEMENTS / l->in, 16), 16);
-    if (l->rows >= DECODE_ROWS) j->chunk = lm_max(j->chunk / 4 / 16 * 16, 16);
+    const int64_t tasks = cut_decode(compute, j);
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
-    lm_pool_run(compute->pool, lm_divide_up(l->out, j->chunk), decode_task, j);
+    lm_pool_run(compute->pool, tasks, decode_task, j);
     lm_phase_leave(compute->phases, before);
 }
 
