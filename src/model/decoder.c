@@ -12,6 +12,7 @@ typedef struct sequence {
     int64_t document; /* where the newest token's document begins */
     int32_t *tokens;  /* [capacity] those in the cache */
     float *cache;     /* pass.h */
+    float *newest;    /* [C] likewise; NULL: the model does not smear */
 } sequence;
 
 struct lm_decoder {
@@ -44,6 +45,7 @@ static void take_sequences(lm_decoder *d, lm_arena *arena) {
         sequence s = {.tokens = lm_arena_array(arena, d->how.capacity, 1, sizeof *s.tokens),
                       .cache = lm_arena_array(arena, o->n_layers * d->how.capacity, cache_row(o),
                                               sizeof *s.cache)};
+        if (o->smear) s.newest = lm_arena_floats(arena, o->d_model);
         if (arena->base) d->sequences[i] = s;
     }
 }
@@ -145,6 +147,7 @@ void lm_decoder_copy(lm_decoder *d, int64_t from, int64_t to) {
     for (int64_t i = 0; i < o->n_layers * o->n_kv_heads * 2; i++)
         memcpy(b->cache + i * each, a->cache + i * each,
                (size_t)(a->length * size) * sizeof *b->cache);
+    if (a->newest) memcpy(b->newest, a->newest, (size_t)o->d_model * sizeof *b->newest);
     b->length = a->length;
     b->document = a->document;
 }
@@ -158,8 +161,10 @@ static void append(lm_decoder *d, int64_t i, int64_t number, int32_t token) {
     if (o->document_mask && token == o->document_token) s->document = s->length;
     if (o->document_mask) documents[i] = (int32_t)s->document;
     d->tokens[i] = token;
-    d->places[i] =
-        (pass_place){.cache = s->cache, .position = s->length, .token = s->tokens + s->length};
+    d->places[i] = (pass_place){.cache = s->cache,
+                                .position = s->length,
+                                .token = s->tokens + s->length,
+                                .newest = s->newest};
     s->tokens[s->length++] = token;
 }
 

@@ -114,6 +114,7 @@ typedef struct lm_model_options {
     bool norm_bias;      /* the same, of LayerNorm alone */
     bool tie_embeddings;
     lm_ngram_tables ngram_tables; /* added to the embedding, before its norm */
+    bool smear;                   /* each embedding receives a share of the one before it */
     int64_t value_embeddings; /* every so many layers, the last one first, tokens have a row of a
                                  table added to their values; 0: nowhere */
     bool x0_residual;         /* layers read a mean of x and of the embedding, learned each */

@@ -9,7 +9,7 @@
 #include "model/parts.h"
 #include "model/transfer.h"
 
-typedef enum scope { BEFORE, LAYER, AFTER, LAYER_ASIDE, VALUES, TABLES } scope;
+typedef enum scope { BEFORE, LAYER, AFTER, LAYER_ASIDE, VALUES, ASIDE, TABLES } scope;
 typedef enum dim {
     ONE,
     C,
@@ -17,6 +17,7 @@ typedef enum dim {
     HEADS,
     KV,
     GATES,
+    GATE,
     ATT,
     QKV,
     F,
@@ -62,6 +63,8 @@ static const struct param_row {
     [LM_P_QK_GAIN] = {"attn.qk_gain.weight", LAYER_ASIDE, HEADS, ONE, GAIN, LM_IF_QK_GAIN},
     [LM_P_VALUE] = {"attn.value.weight", VALUES, V, KV, ZEROS, LM_IF_VALUES},
     [LM_P_VALUE_GATE] = {"attn.value_gate.weight", VALUES, GATES, ONE, ZEROS, LM_IF_VALUES},
+    [LM_P_SMEAR] = {"smear.weight", ASIDE, ONE, ONE, ZEROS, LM_IF_SMEAR},
+    [LM_P_SMEAR_GATE] = {"smear_gate.weight", ASIDE, GATE, ONE, ZEROS, LM_IF_SMEAR},
 #define NGRAM(k) [LM_P_NGRAM + (k)] = {"ngram", TABLES, NGRAMS, C, ZEROS, LM_IF_NGRAMS}
     NGRAM(0),
     NGRAM(1),
@@ -85,7 +88,7 @@ unsigned lm_model_conditions(const lm_model_options *o) {
            (o->qk_norm ? LM_IF_QK_NORM : 0u) | (o->embedding_norm ? LM_IF_EMBEDDING_NORM : 0u) |
            (o->document_mask ? LM_IF_DOCUMENTS : 0u) | (o->x0_residual ? LM_IF_X0 : 0u) |
            (o->qk_norm && o->qk_gain > 0 ? LM_IF_QK_GAIN : 0u) |
-           (o->value_embeddings > 0 ? LM_IF_VALUES : 0u) |
+           (o->value_embeddings > 0 ? LM_IF_VALUES : 0u) | (o->smear ? LM_IF_SMEAR : 0u) |
            (o->ngram_tables.count > 0 ? LM_IF_NGRAMS : 0u);
 }
 
@@ -115,6 +118,8 @@ static int64_t size_of(const lm_model_options *o, lm_param_id id, dim d) {
         return o->n_kv_heads * lm_model_head_size(o);
     case GATES:
         return o->n_kv_heads * lm_model_gate_channels(o);
+    case GATE:
+        return lm_model_gate_channels(o);
     case ATT:
         return lm_model_att_size(o);
     case QKV:

@@ -32,6 +32,7 @@ enum {
     LM_IF_X0 = 1 << 13,
     LM_IF_QK_GAIN = 1 << 14,
     LM_IF_VALUES = 1 << 15,
+    LM_IF_SMEAR = 1 << 16,
     /* for buffers, by what they are made for (lm_buffers_size): */
     LM_IF_TRAINING = 1 << 20,
     LM_IF_NO_TRAINING = 1 << 21, /* layers have no copies of their own */
@@ -75,6 +76,8 @@ typedef enum lm_param_id {
     LM_P_QK_GAIN,
     LM_P_VALUE, /* of layers that have them: lm_model_value_layer */
     LM_P_VALUE_GATE,
+    LM_P_SMEAR,
+    LM_P_SMEAR_GATE,
     LM_P_NGRAM, /* tables of n-grams, one after the other */
     LM_P_NGRAM_LAST = LM_P_NGRAM + LM_NGRAM_TABLES_MOST - 1,
     LM_P_COUNT
@@ -137,6 +140,9 @@ typedef enum lm_buffer_id {
     LM_B_DX0,
     LM_B_GATES,
     LM_B_DGATES,
+    LM_B_UNSMEARED,
+    LM_B_SMEAR_GATES,
+    LM_B_SMEAR_DGATES,
     LM_B_COUNT,
     /* Shared buffers by what else they hold, at times when nobody needs the first: */
     LM_B_KEPT = LM_B_X,    /* in evaluation: the loss head's workspace, up to LM_B_LOGITS */

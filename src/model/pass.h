@@ -3,6 +3,7 @@
  * backward. transformer.c puts them together; decoder.c feeds them a text's tokens.
  *
  *     pass_ends.c        the embedding; the loss head
+ *     pass_smear.c       what a token's embedding receives from the one before it
  *     pass_mix.c         what a layer reads
  *     pass_attention.c   the attention branch of a layer
  *     pass_values.c      what value embeddings add to its values
@@ -29,6 +30,7 @@ typedef struct pass_place {
     float *cache;     /* of its sequence, [L, K, 2, capacity, D]: a head's keys, then its values */
     int64_t position; /* in its sequence: how many tokens were before it */
     const int32_t *token; /* where it stands in its sequence, behind these */
+    float *newest;        /* [C]: with smear, its sequence's last row before smearing */
 } pass_place;
 
 /* One micro-batch, or in generation the newest tokens of one sequence or several: then B is their
@@ -122,6 +124,9 @@ lm_array lm_pass_branch_backward(const pass *p, int64_t site);
 /* ---- the parts ------------------------------------------------------------------------------- */
 void lm_pass_embedding_forward(const pass *p);
 void lm_pass_embedding_backward(const pass *p);
+/* With smear: y [B*T, C] overwritten, out of LM_B_UNSMEARED; and LM_B_DX in its place. */
+void lm_pass_smear_forward(const pass *p, float *y);
+void lm_pass_smear_backward(const pass *p);
 
 /* With x0_residual: what the layer reads, out of residual(layer) and the embedding. All layers
  * share its place: backward calls it once more. */

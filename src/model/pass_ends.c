@@ -65,8 +65,9 @@ static void find_ngrams(const pass *p) {
 }
 
 void lm_pass_embedding_forward(const pass *p) {
-    bool normed = p->m->o.embedding_norm;
-    float *x = normed ? buffer(p, LM_B_EMBEDDING, 0) : residual(p, 0); /* [B*T, C] */
+    bool normed = p->m->o.embedding_norm, smears = p->m->o.smear;
+    float *to = smears ? buffer(p, LM_B_UNSMEARED, 0) : residual(p, 0);
+    float *x = normed ? buffer(p, LM_B_EMBEDDING, 0) : to; /* [B*T, C] */
     lm_embedding e = embedding_of(p);
     if (p->places)
         embed_at_places(p, x);
@@ -79,8 +80,9 @@ void lm_pass_embedding_forward(const pass *p) {
     }
     if (normed) {
         lm_norm n = lm_pass_norm(p, &lm_norm_e, 0);
-        lm_norm_forward(p->m->compute, &n, x, lm_array_f32(residual(p, 0)));
+        lm_norm_forward(p->m->compute, &n, x, lm_array_f32(to));
     }
+    if (smears) lm_pass_smear_forward(p, residual(p, 0));
     if (lm_pass_drops(p)) {
         lm_dropout d = lm_pass_dropout(p, 0);
         lm_dropout_apply(p->m->compute, &d, residual(p, 0), NULL, residual(p, 0));
@@ -93,6 +95,7 @@ void lm_pass_embedding_backward(const pass *p) {
         lm_dropout d = lm_pass_dropout(p, 0);
         lm_dropout_apply(p->m->compute, &d, dx, NULL, dx);
     }
+    if (p->m->o.smear) lm_pass_smear_backward(p);
     if (p->m->o.embedding_norm) {
         size_t bytes = (size_t)(p->rows * p->m->o.d_model) * sizeof *dx;
         memcpy(buffer(p, LM_B_DNORM, 0), dx, bytes);

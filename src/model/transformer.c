@@ -3,6 +3,7 @@
  *     x = embed(tokens) + positions               embedding_norm: x = norm_e(x)
  *                                                 ngram_tables: + table_k(last k tokens), before
  *                                                 the norm
+ *                                                 smear: x_t += s gate(x_t) x_{t-1}
  *     x0 = x                                      x0_residual
  *     each layer:  x = a x + b x0                 x0_residual; numbers of each layer's own
  *                  x += proj(attention(rope(qkv(norm1(x)))))      qk_norm: rope(norm_qk(qkv(..)))

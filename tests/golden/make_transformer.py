@@ -139,6 +139,8 @@ def parameter_rows(m):
             rows.append((f"{i}.gain.w", (h,)))
     for i in value_layers(m):
         rows += [(f"{i}.value.w", (v, k * d)), (f"{i}.gate_of_values.w", (k * min(12, c),))]
+    if m.get("smear"):
+        rows += [("smear.w", (1,)), ("gate_of_smear.w", (min(12, c),))]
     for order, count in ngram_tables(m):
         rows.append((f"ngram{order}", (count, c)))
     return rows
@@ -305,6 +307,12 @@ def logits_and_targets(m, p, first=0):
     x = x + ngrams(m, p, tokens[:, :-1], begins)
     if m.get("embedding_norm"):
         x = normalise(m, p, "lne", x)
+    if m.get("smear"):
+        w = p["gate_of_smear.w"]
+        share = p["smear.w"] * torch.sigmoid(x[..., :len(w)] @ w)
+        begun = torch.zeros(batch, time, dtype=torch.long) if begins is None else begins
+        share = share * (torch.arange(time) > begun)
+        x = x + share[..., None] * x.roll(1, 1)
     x = drop(m, 0, x)
     branch, out, _ = multipliers(m)
     x0 = x

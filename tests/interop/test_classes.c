@@ -61,6 +61,7 @@ static const struct {
     {"\"attention_softcap\": 50", NULL, NULL},
     {"\"logit_softcap\": 30", NULL, NULL},
     {"\"x0_residual\": true", NULL, NULL},
+    {"\"smear\": true", NULL, NULL},
     {"\"value_embeddings\": 2", NULL, NULL},
     {"\"qk_norm\": true, \"qk_gain\": 1", NULL, NULL},
     {"\"dropout\": 0.1, \"z_loss\": 0.01, \"label_smoothing\": 0.1", "LlamaForCausalLM", "llama"},

@@ -20,12 +20,16 @@ static void qk_gain(lm_model_options *o) {
 static void value_embeddings(lm_model_options *o) {
     o->value_embeddings = 2;
 }
+static void smear(lm_model_options *o) {
+    o->smear = true;
+}
 static const struct {
     const char *name;
     void (*set)(lm_model_options *o);
 } features[] = {
     {"x0_residual", x0_residual},
     {"qk_gain", qk_gain},
+    {"smear", smear},
     {"value_embeddings", value_embeddings},
 };
 enum { FEATURES = sizeof features / sizeof *features };

@@ -137,6 +137,10 @@ static const lm_key keys[] = {
     {"model.x0_residual", BOOLEAN(model.x0_residual, "false"),
      .help = "Before each layer x becomes a x + b x0, x0 being the embedding; a and b are numbers "
              "of the layer, learned from 1 and 0 (Jordan et al. 2024)."},
+    {"model.smear", BOOLEAN(model.smear, "false"),
+     .help = "Each embedding receives a share of the one before it in the window, or document: "
+             "x[t] + s gate(x[t]) x[t-1]. s is learned from 0, and the gate reads the first 12 "
+             "channels (Jordan et al. 2024)."},
     {"model.value_embeddings", INTEGER(model.value_embeddings, 0, SIZE_MOST, "0"), TRY("1 2"),
      .help = "Every so many layers, counted from the last one back, have a table with a row for "
              "each token, which is added to the values of attention, each head of them times a "
