@@ -252,7 +252,7 @@ fuzz:  ## fuzz every reader of files (clang; T=NAME: one of them; FUZZ_SECONDS=6
 	    -malloc_limit_mb=64 -timeout=10) || exit 1; done
 
 # ---- benchmarks ---------------------------------------------------------------------------------
-.PHONY: bench bench-check bench-record bench-options bench-checkpoint bench-audit
+.PHONY: bench bench-check bench-record bench-options bench-checkpoint bench-audit bench-report
 bench: lmtrain  ## speed of everything on this machine, as shares of its peaks (lmtrain bench --help)
 	$(Q)./lmtrain bench
 # Matrix shapes and whole steps, which hardly differ between quiet runs on one kind of machine.
@@ -269,6 +269,8 @@ bench-checkpoint: $(BUILD)/tests/bench/checkpoint  ## speed and size of checkpoi
 tests/bench/widths.svg: $(BUILD)/tests/bench/widths sweeps/widths/leaderboard.csv
 	$(Q)$< sweeps/widths/leaderboard.csv >$@
 bench-audit: $(BUILD)/tests/bench/audit  ## what the digest of the weights costs a step
+	$(Q)$<
+bench-report: $(BUILD)/tests/bench/report  ## what metrics, events and pages cost a run
 	$(Q)$<
 
 # ---- a first run --------------------------------------------------------------------------------

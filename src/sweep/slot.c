@@ -216,6 +216,16 @@ static bool lacks_data(const lm_worker *w, const lm_slot *slot) {
     return lacks;
 }
 
+/* Somebody deleted the sweep's directory: its trials can only fail. */
+static bool is_gone(lm_worker *w) {
+    const char *dir = w->sweep->options.dir;
+    if (lm_file_is_directory(dir)) return false;
+    if (w->status == LM_OK)
+        w->status = lm_error_set(&w->why, LM_ERR_RUNTIME,
+                                 "%s: the directory of the sweep is gone: nothing can go on", dir);
+    return true;
+}
+
 void lm_slot_end(lm_worker *w, lm_slot *slot, int status) {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     lm_result r = {.exit_code = code, .loss = NAN};
@@ -224,7 +234,9 @@ void lm_slot_end(lm_worker *w, lm_slot *slot, int status) {
     slot->spent += seconds;
     r.seconds = slot->spent;
     slot->pid = 0;
-    if (code == LM_OK) {
+    if (is_gone(w)) {
+        slot->taken = false;
+    } else if (code == LM_OK) {
         end_done(w, slot, &r);
     } else if (code == LM_ERR_DIVERGED) {
         r.state = LM_TASK_DIVERGED;

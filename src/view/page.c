@@ -115,8 +115,10 @@ static lm_status check_ours(const char *path, lm_error *err) {
                         path);
 }
 
-static lm_status write_whole(const char *path, const lm_text *page, lm_error *err) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+/* Messages name the file that it is to become. */
+static lm_status write_whole(const char *temporary, const char *path, const lm_text *page,
+                             lm_error *err) {
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0) return lm_error_call(err, path, "write");
     lm_status status = LM_OK;
     for (size_t done = 0; done < page->length && status == LM_OK;) {
@@ -137,7 +139,7 @@ lm_status lm_page_replace(const char *path, const lm_text *page, lm_error *err) 
     if (status != LM_OK) return status;
     char *temporary = lm_file_temporary(path);
     if (!temporary) return lm_error_no_memory(err, path);
-    status = write_whole(temporary, page, err);
+    status = write_whole(temporary, path, page, err);
     if (status == LM_OK && rename(temporary, path) != 0) status = lm_error_call(err, path, "write");
     if (status != LM_OK) unlink(temporary);
     free(temporary);

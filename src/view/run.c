@@ -326,6 +326,7 @@ lm_status lm_view_run_open(lm_view_run *r, const char *path, lm_error *err) {
     if (!lm_file_exists(path)) return lm_error_call(err, path, "open");
     if (!lm_file_is_directory(path))
         return lm_error_set(err, LM_ERR_USAGE, "%s: expected a run directory, found a file", path);
+    if (access(path, R_OK | X_OK) != 0) return lm_error_call(err, path, "open");
     if (!has(path, "metrics.jsonl") && !has(path, "resolved.json") && !has(path, "summary.json"))
         return lm_error_set(err, LM_ERR_USAGE,
                             "%s: expected a run directory: it has no metrics.jsonl, resolved.json"

@@ -123,6 +123,21 @@ killed() {
 }
 scenario killed
 
+# Somebody deletes the directory of a sweep that runs.
+vanished() {
+    given alone
+    sweep_file gone '"points": 4'
+    sed -i 's/"steps": [0-9]*/"steps": 20000/' gone.json
+    "$lmtrain" sweep --config gone.json --parallel 1 --threads 1 >out 2>&1 &
+    until_true sh -c "ls gone/trials/*/metrics.jsonl"
+    rm -rf gone
+    kill -TERM "$(pgrep -f "[t]rain --config .*gone/base.json" | head -1)"
+    wait "$!"
+    check "a sweep whose directory is deleted ends with 1" test $? -eq 1
+    check "and says so" grep -q "gone: the directory of the sweep is gone" out
+}
+scenario vanished
+
 # A trial whose data is wrong, one that diverges, one that fails.
 bad_ends() {
     given corpus
