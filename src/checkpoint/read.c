@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/numbers.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/open.h"
 #include "checkpoint/planes.h"
@@ -17,6 +18,10 @@ typedef struct wanted {
     uint64_t digest; /* index of its first digest and CRC */
 } wanted;
 
+/* Tasks per thread in a region: a large file is many regions, so that what the pool does between
+ * them (lm_pool_set_between) has its turn. */
+enum { TASKS_PER_THREAD = 4 };
+
 typedef struct worker_memory {
     lm_plane_coder *coder;
     unsigned char *stored; /* [LM_PLANE_BOUND] */
@@ -28,6 +33,7 @@ typedef struct reading {
     const lm_checkpoint *c;
     wanted *list;
     int64_t n, tasks;
+    int64_t begun; /* tasks of earlier regions */
     bool check_crc;
     uint64_t *digests; /* of every chunk of every array of the list */
     uint32_t *crcs;
@@ -68,8 +74,9 @@ static bool read_chunk(reading *r, const wanted *w, int64_t i, worker_memory *me
     return true;
 }
 
-static void read_task(void *argument, int64_t task, int worker) {
+static void read_task(void *argument, int64_t i, int worker) {
     reading *r = argument;
+    const int64_t task = r->begun + i;
     const wanted *w = wanted_of(r, task);
     const lm_stored_array *a = w->from;
     worker_memory *memory = &r->workers[worker];
@@ -150,7 +157,10 @@ static lm_status run(reading *r, lm_pool *pool, lm_error *err) {
     int threads = lm_pool_threads(pool);
     lm_status status = reserve(r, threads, err);
     if (status != LM_OK) goto out;
-    lm_pool_run(pool, r->tasks, read_task, r);
+    for (int64_t n; r->begun < r->tasks; r->begun += n) {
+        n = lm_min(r->tasks - r->begun, (int64_t)TASKS_PER_THREAD * threads);
+        lm_pool_run(pool, n, read_task, r);
+    }
     for (int i = 0; i < threads && status == LM_OK; i++) {
         if (r->workers[i].err.code == LM_OK) continue;
         *err = r->workers[i].err;

@@ -153,6 +153,7 @@ lm_status lm_comm_close(lm_comm *c, lm_status status, lm_error *err) {
     if (c) {
         lm_comm_batch_free(c->own);
         free(c->cards);
+        free(c->heard);
     }
     free(c);
     return status;

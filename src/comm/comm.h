@@ -50,13 +50,17 @@ typedef struct lm_comm_cpus {
     int used, idle;
 } lm_comm_cpus;
 lm_comm_cpus lm_comm_host_cpus(const lm_comm *c);
-/* A rank that is waited for and silent for so many seconds is an error; 0, as at first: never. */
+/* A rank that is waited for and silent for so many seconds is an error; 0, as at first: never. It
+ * is not silent while it calls lm_comm_alive, or waits itself. */
 void lm_comm_set_timeout(lm_comm *c, double seconds);
+/* Tells the others that this rank is at work; costs a look at the clock where it is called more
+ * often than that needs. */
+void lm_comm_alive(lm_comm *c);
 
 /* ---- messages on their way --------------------------------------------------------------------*/
 
 typedef struct lm_comm_batch lm_comm_batch;
-enum { LM_COMM_MAIN, LM_COMM_GRADIENTS, LM_COMM_WEIGHTS }; /* channels */
+enum { LM_COMM_MAIN, LM_COMM_GRADIENTS, LM_COMM_WEIGHTS, LM_COMM_ALIVE }; /* channels */
 /* Grows to the most messages it ever held, and allocates nothing after that. NULL without memory.
  * Messages of one channel arrive in the order in which they are sent, whatever their batches;
  * those of different channels do not wait for each other. */

@@ -87,9 +87,11 @@ lm_status lm_comm_open(lm_comm **comm, lm_error *err) {
     c->rank = rank;
     c->size = size;
     c->cards = calloc((size_t)size, sizeof *c->cards);
+    c->heard = calloc((size_t)size, sizeof *c->heard);
     c->own = lm_comm_batch_create(c, LM_COMM_MAIN);
-    if (!c->cards || !c->own) {
+    if (!c->cards || !c->heard || !c->own) {
         free(c->cards);
+        free(c->heard);
         free(c);
         return lm_error_no_memory(err, NULL);
     }
@@ -183,15 +185,50 @@ bool lm_comm_test(lm_comm_batch *b) {
 
 /* ---- waiting ----------------------------------------------------------------------------------*/
 
-/* How many messages are not done; *rank is that of one of them. */
+/* Those that have said they are alive. */
+static void listen(lm_comm *c, double now) {
+    for (;;) {
+        int found = 0;
+        MPI_Status from;
+        if (MPI_Iprobe(MPI_ANY_SOURCE, LM_COMM_ALIVE, MPI_COMM_WORLD, &found, &from) !=
+                MPI_SUCCESS ||
+            !found)
+            return;
+        MPI_Recv(NULL, 0, MPI_BYTE, from.MPI_SOURCE, LM_COMM_ALIVE, MPI_COMM_WORLD, &from);
+        c->heard[from.MPI_SOURCE] = now;
+    }
+}
+
+/* Messages without contents, which nobody waits for. */
+static void tell(lm_comm *c, double now) {
+    c->told = now;
+    for (int r = 0; r < c->size; r++) {
+        MPI_Request request;
+        if (r == c->rank) continue;
+        if (MPI_Isend(NULL, 0, MPI_BYTE, r, LM_COMM_ALIVE, MPI_COMM_WORLD, &request) == MPI_SUCCESS)
+            MPI_Request_free(&request);
+    }
+    listen(c, now);
+}
+
+void lm_comm_alive(lm_comm *c) {
+    if (!c || c->timeout <= 0) return;
+    double now = lm_clock_seconds();
+    if (now - c->told > c->timeout / 4) tell(c, now);
+}
+
+/* How many messages are not done; *rank is that of one of them, of those that were not heard of for
+ * longest. */
 static int count_open(lm_comm_batch *b, int *rank) {
+    const double *heard = b->comm->heard;
     int n = 0;
     for (int i = 0; i < b->count; i++) {
         int done = 1;
         if (b->requests[i] != MPI_REQUEST_NULL)
             fail(b, MPI_Test(&b->requests[i], &done, MPI_STATUS_IGNORE));
         if (done) continue;
-        if (n++ == 0 || b->peers[i] >= 0) *rank = b->peers[i] >= 0 ? b->peers[i] : ~b->peers[i];
+        int peer = b->peers[i] >= 0 ? b->peers[i] : ~b->peers[i];
+        if (n++ == 0 || heard[peer] < heard[*rank]) *rank = peer;
     }
     return n;
 }
@@ -213,21 +250,27 @@ static void rest(double waited) {
         sched_yield();
 }
 
+/* Who waits is alive too, for long enough that the rank that is waited for is blamed first, by
+ * those who wait for it and not for each other. */
 lm_status lm_comm_wait(lm_comm_batch *b, lm_error *err) {
-    enum { SPINS = 100 };
-    double began = 0, looked = 0;
+    enum { SPINS = 100, FOREVER = 3 };
+    const double timeout = b->comm->timeout;
+    double began = 0, looked = 0, heard;
     int open = b->count, rank = 0;
     lm_status status = LM_OK;
     for (int64_t i = 0; !lm_comm_test(b); i++) {
         if (i < SPINS) continue;
         double now = lm_clock_seconds();
         if (began == 0) began = looked = now;
-        if (b->comm->timeout > 0 && now - looked > b->comm->timeout / 8) {
+        if (timeout > 0 && now - looked > timeout / 8) {
+            listen(b->comm, now);
+            if (now - began < FOREVER * timeout) lm_comm_alive(b->comm);
             int left = count_open(b, &rank);
             looked = now;
             if (left < open) began = now;
             open = left;
-            if (open > 0 && now - began > b->comm->timeout) {
+            heard = b->comm->heard[rank] > began ? b->comm->heard[rank] : began;
+            if (open > 0 && now - heard > timeout) {
                 status = is_silent(b, rank, err);
                 break;
             }

@@ -18,6 +18,8 @@ struct lm_comm {
     int rank, size;
     lm_comm_card *cards; /* [size] */
     double timeout;      /* seconds; 0: none */
+    double *heard;       /* [size]: when each last said that it is alive; 0: not yet */
+    double told;         /* when this one did */
     bool agreed;         /* on an error */
     lm_comm_batch *own;  /* of the functions that all ranks call together */
 };

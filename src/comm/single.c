@@ -52,6 +52,10 @@ bool lm_comm_test(lm_comm_batch *b) {
     return !b;
 }
 
+void lm_comm_alive(lm_comm *c) {
+    LM_ASSERT(!c);
+}
+
 lm_status lm_comm_wait(lm_comm_batch *b, lm_error *err) {
     (void)b;
     (void)err;

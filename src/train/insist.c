@@ -27,7 +27,7 @@ static void wait_a_while(lm_trainer *t, double seconds, int before) {
     bool full = !lm_trainer_has_room(t);
     for (double waited = 0; waited < seconds && !gives_up(before); waited += SLICE) {
         nanosleep(&slice, NULL);
-        lm_ranks_alive(t);
+        lm_comm_alive(t->ranks.comm);
         if (full && lm_trainer_has_room(t)) return;
     }
 }

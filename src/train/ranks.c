@@ -65,6 +65,7 @@ static void after_gradients(void *argument, int64_t n) {
 static void between_regions(void *argument) {
     lm_ranks *r = argument;
     lm_exchange_progress(&r->exchange);
+    lm_comm_alive(r->comm);
 }
 
 static lm_status create_exchange(lm_trainer *t, const int64_t *bounds, lm_error *err) {

@@ -86,8 +86,6 @@ lm_status lm_ranks_ask_stop(lm_ranks *r, int *stop, lm_error *err);
  * return its status and error. */
 lm_status lm_ranks_lead(struct lm_trainer *t,
                         lm_status (*work)(struct lm_trainer *t, lm_error *err), lm_error *err);
-/* Rank 0: tells the others that it is alive, though it takes long. */
-void lm_ranks_alive(struct lm_trainer *t);
 /* Rank 0: are the optimizer's states of all ranks finite? */
 lm_status lm_ranks_check_states(struct lm_trainer *t, bool *finite, lm_error *err);
 /* Rank 0: writes a checkpoint of t->arrays, with states from where they are (lm_checkpoint_write).

@@ -8,7 +8,7 @@
 #include "train/trainer.h"
 
 /* What rank 0 asks. */
-enum { DONE, ALIVE, CHECK, SEND, TAKE };
+enum { DONE, CHECK, SEND, TAKE };
 typedef struct request {
     int64_t kind, array;
 } request;
@@ -73,7 +73,7 @@ static lm_status take_part(lm_trainer *t, int64_t i, lm_error *err) {
 }
 
 static lm_status serve(lm_trainer *t, lm_error *err) {
-    request r = {.kind = ALIVE};
+    request r = {.kind = CHECK};
     lm_status status = LM_OK;
     bool aside;
     while (status == LM_OK && r.kind != DONE) {
@@ -112,11 +112,6 @@ lm_status lm_ranks_lead(lm_trainer *t, lm_status (*work)(lm_trainer *t, lm_error
         return err->code;
     }
     return lm_comm_agree(t->ranks.comm, status, err);
-}
-
-void lm_ranks_alive(lm_trainer *t) {
-    lm_error aside;
-    if (t->ranks.comm && !t->ranks.lost) (void)ask(t, ALIVE, 0, &aside);
 }
 
 lm_status lm_ranks_check_states(lm_trainer *t, bool *finite, lm_error *err) {

@@ -17,11 +17,13 @@ export OMPI_MCA_btl=self,vader OMPI_MCA_btl_base_warn_component_unused=0 PRTE_AL
 export HOME=${HOME:-/tmp}
 
 # ranks N ARGUMENTS...: the program in N processes. MIXED=1: each with other instruction sets. Process i
-# leaves its number in pid.i.
+# leaves its number in pid.i; that of number AT has FAULT_THERE, SLOW_THERE and LACKS_THERE (tests/fault/interpose.c).
+export INTERPOSE=${BUILD:-$root/build/gcc}/tests/fault/interpose.so
 cat >"$scratch/rank" <<'SH'
 #!/bin/sh
 rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
 echo $$ >"pid.$rank"
+[ "$rank" != "${AT:-}" ] || export LD_PRELOAD="$INTERPOSE" FAULT="$FAULT_THERE" SLOW="$SLOW_THERE" LACKS="$LACKS_THERE"
 [ -z "${MIXED:-}" ] || case $((rank % 3)) in
 0) set -- "$@" --cpu scalar ;;
 1) set -- "$@" --cpu avx2 ;;
@@ -230,6 +232,32 @@ signals() {
     check "a run of several processes that was stopped says so" grep -q '"state": "interrupted"' run/summary.json
 }
 scenario signals
+
+# Faults of one process: it hangs, it is slow where it works alone, its disk fills up, it has no memory.
+faults() {
+    given config
+    long --set dist.timeout=2 --set checkpoint.every=0 >out 2>&1 &
+    until_true test -s run/metrics.jsonl && until_true test -s pid.1
+    kill -STOP "$(cat pid.1)"
+    wait $!
+    check "a process that hangs ends the run" test $? -eq 1
+    check "and is named, with its host and the reason" grep -q "rank 1 on .* has been silent for 2 s (dist.timeout)" out
+    rm -rf run pid.*
+    local few=(--config a.json --quiet --set train.lanes=2 --set train.batch=2 --set train.micro_batch=1
+        --set train.steps=2 --set eval.every=0)
+    AT=0 SLOW_THERE=30 check "a rank 0 that checks a checkpoint for longer than dist.timeout is not silent" \
+        ranks 2 "${few[@]}" --set dist.timeout=2
+    "$lmtrain" "${few[@]}" --set run.dir=one
+    rm -rf run
+    AT=0 FAULT_THERE=pwrite:3 check "a disk that is full under rank 0 delays the run until there is room" \
+        ranks 2 "${few[@]}" --set checkpoint.every=1
+    check "and the file is that of one process" cmp one/checkpoints/step-0000000002.npz run/checkpoints/step-0000000002.npz
+    rm -rf run
+    AT=1 LACKS_THERE=memory check "a process without memory ends the run, with its rank and the reason" \
+        exits_saying 1 "rank 1 on" ranks 2 "${few[@]}"
+    says "memory"
+}
+scenario faults
 
 # Processes killed one after the other, each in a run of another number of them; the end is that of a
 # run that was not killed.

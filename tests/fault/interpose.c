@@ -10,8 +10,11 @@
  * for room on a disk does not sleep here, and where writing fails for ever it receives SIGTERM
  * instead.
  *
+ * SLOW is a number of milliseconds that each pread of 200 bytes or more takes longer.
+ *
  * LACKS is a list of what the machine does not have: "flock=38" locks (they fail with that errno),
- * "sizes" filesystems that report their sizes, "proc" /proc.  Linux and glibc only. */
+ * "sizes" filesystems that report their sizes, "proc" /proc, "memory" room for large arrays.
+ * Linux and glibc only. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -108,7 +111,11 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
     FAIL(ENOSPC, -1);
 }
 ssize_t pread(int fd, void *data, size_t size, off_t offset) {
+    static long slow = -1;
     if (fails("pread")) FAIL(EIO, -1);
+    if (slow < 0) slow = getenv("SLOW") ? strtol(getenv("SLOW"), NULL, 10) : 0;
+    if (slow > 0 && size >= 200)
+        NEXT(nanosleep)(&(struct timespec){.tv_nsec = slow * 1000000}, NULL);
     return syscall(SYS_pread64, fd, data, size, offset);
 }
 int fsync(int fd) {
@@ -141,6 +148,7 @@ DIR *opendir(const char *path) {
 }
 void *mmap(void *where, size_t size, int protection, int flags, int fd, off_t offset) {
     if (fails("mmap")) FAIL(ENOMEM, MAP_FAILED);
+    if ((flags & MAP_ANONYMOUS) && size >= 65536 && lacks("memory")) FAIL(ENOMEM, MAP_FAILED);
     return (void *)syscall(SYS_mmap, where, size, protection, flags, fd, offset);
 }
 int nanosleep(const struct timespec *time, struct timespec *rest) {
