@@ -29,7 +29,6 @@ enum {
     PREFETCH_K = 256,     /* below it, asking for the next tile of C costs more than it brings */
     SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
     /* Where each worker packs for itself: */
-    OWN_WORKERS = 64,     /* at most */
     OWN_PANELS = 1 << 16, /* words of B at a time for few rows: a part of the second cache */
     OWN_B = 1 << 17,      /* words of all of B, for more rows */
     OWN_ROWS = 64,        /* of A for each worker, which repay packing all of B */
@@ -207,7 +206,7 @@ static int64_t most_rows(const gemm_job *j) {
 static bool cut_own_tasks(gemm_job *j) {
     int64_t m = j->g->m, panel = lm_max(j->k * j->words * j->nr, 1);
     int64_t panels = lm_divide_up(j->n, j->nr);
-    if (!j->pack_b || j->workers > OWN_WORKERS || j->g->k == 0) return false;
+    if (!j->pack_b || j->workers > LM_GEMM_OWN_WORKERS || j->g->k == 0) return false;
     if (m <= most_rows(j) && panels >= 2 * j->workers) {
         int64_t at_once = lm_max(OWN_PANELS / panel, 1);
         int64_t tasks = lm_max(lm_divide_up(panels, at_once), lm_gemm_least_tasks(j));
@@ -337,8 +336,9 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     LM_ASSERT(compute->precision == LM_BF16 || (g->a.type == LM_FP32 && g->b.type == LM_FP32));
     LM_ASSERT(!g->finish_only || (g->finish && !g->k_part && (!g->init || g->init != g->c)));
     LM_ASSERT(g->c || g->finish_only);
+    if (lm_gemm_few_rows(compute, g)) return;
     gemm_job j = begin(compute, g);
-    int64_t packed[OWN_WORKERS];
+    int64_t packed[LM_GEMM_OWN_WORKERS];
     int64_t elements = lm_gemm_cut_k(&j), block_k, block_n;
     LM_ASSERT(!g->finish_only || elements * j.words <= LM_GEMM_FINISH_K);
     cut_blocks(&j, elements, &block_k, &block_n);

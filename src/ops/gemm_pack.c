@@ -9,16 +9,14 @@ gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker) {
     return lm_arena_take(&scratch, sizeof(gemm_scratch));
 }
 
-/* Rows so many bytes apart fall into the same set of a 4 KiB way of the first-level cache: they
- * push each other out when a tile reads them side by side. */
-static bool same_set(int64_t bytes) {
+bool lm_gemm_same_set(int64_t bytes) {
     bytes &= 4095;
     return bytes < 64 || bytes > 4096 - 64;
 }
 
 int64_t lm_gemm_copied_row(int64_t words) {
     int64_t row = lm_round_up(words, 16) + PAD;
-    return same_set(row * (int64_t)sizeof(float)) ? row + PAD : row;
+    return lm_gemm_same_set(row * (int64_t)sizeof(float)) ? row + PAD : row;
 }
 
 /* ---- parts of k ------------------------------------------------------------------------------ */
@@ -70,13 +68,13 @@ static a_form form_of_a(const gemm_job *j) {
     if (j->steps == 2 && (g->a_col != 1 || j->first_part < g->k)) return A_PACKED;
     if (j->words == 2 || (j->steps == 2 && !has_pairs(g))) return A_COPIED;
     if (g->n <= 2 * j->nr) return A_IN_PLACE;
-    if (g->a_col == 1) return same_set(row_bytes(g->a, g->a_row)) ? A_COPIED : A_IN_PLACE;
+    if (g->a_col == 1) return lm_gemm_same_set(row_bytes(g->a, g->a_row)) ? A_COPIED : A_IN_PLACE;
     return g->a_row == 1 && j->mr >= 8 && g->n < 8 * j->nr ? A_IN_PLACE : A_PACKED;
 }
 
 void lm_gemm_choose_forms(gemm_job *j) {
     const lm_gemm *g = j->g;
-    bool repays = g->m >= 256 || same_set(row_bytes(g->b, g->b_row));
+    bool repays = g->m >= 256 || lm_gemm_same_set(row_bytes(g->b, g->b_row));
     j->a_form = form_of_a(j);
     j->pack_b = j->steps == 2 || g->b_col != 1 || (g->m > 4 * j->mr && repays);
 }

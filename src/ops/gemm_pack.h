@@ -16,6 +16,7 @@ enum {
     ROOM_A = LM_GEMM_MOST_M * (LM_GEMM_MOST_K + PAD), /* a block of A, copied or packed */
     ROOM_B = LM_GEMM_MOST_K * 1024,                   /* its share of the panels of B */
     ROOM_C = LM_GEMM_MOST_M * 2 * FINISH_N,           /* a block of C that only finish reads */
+    LM_GEMM_OWN_WORKERS = 64,                         /* that pack for themselves, at most */
 };
 
 typedef struct gemm_scratch {
@@ -70,6 +71,13 @@ static inline int64_t lm_gemm_least_tasks(const gemm_job *j) {
 }
 
 gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker);
+
+/* Rows so many bytes apart fall into the same set of a 4 KiB way of the first-level cache: they
+ * push each other out when a tile reads them side by side. */
+bool lm_gemm_same_set(int64_t bytes);
+
+/* gemm_few.c: the whole product, if that is the way for its shape. */
+bool lm_gemm_few_rows(const lm_compute *compute, const lm_gemm *g);
 
 /* Words from one copied row of A to the next. */
 int64_t lm_gemm_copied_row(int64_t words);
