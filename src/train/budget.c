@@ -280,8 +280,8 @@ void lm_budget_print(const lm_config *c, const lm_train_speed *s, lm_text *out) 
     if (s->share < UNDISTURBED && s->slowed >= 1.05)
         lm_text_say(out,
                     "          this machine does other work, taken to go on: the threads had %.0f%%"
-                    " of the time, so that steps took %.2g times as long\n",
-                    100 * s->share, s->slowed);
+                    " of the time, so that steps took %.*f times as long\n",
+                    100 * s->share, s->slowed < 10 ? 1 : 0, s->slowed);
     else if (s->share < UNDISTURBED)
         lm_text_say(out,
                     "          this machine does other work: the threads had %.0f%% of the time,"

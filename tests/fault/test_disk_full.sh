@@ -59,13 +59,13 @@ scenario check "a run goes on while the disk is full, and catches up when there 
     with_disk fills_up
 
 # A small run whose metrics, 2500 lines of it, fill the disk before its end: a checkpoint fits no more then.
-narrow=(--config small.json --set train.steps=2500 --set schedule.name=constant --set eval.every=0
+narrow=(--config small.json --set schedule.name=constant --set eval.every=0
     --set checkpoint.every=100 --set model.d_model=8 --set train.micro_batch=1 --set train.grad_accumulation=1)
 # begun ARGUMENTS...: starts it in the background, $pid.
 begun() {
     fill
     truncate -s -420k disk/ballast
-    "$lmtrain" "${narrow[@]}" --quiet "$@" >full.out 2>&1 &
+    "$lmtrain" "${narrow[@]}" --set train.steps="${steps-2500}" --quiet "$@" >full.out 2>&1 &
     pid=$!
 }
 is_waiting() { grep -q "waiting until there is room" full.out; }
@@ -90,7 +90,7 @@ room_at_the_end() {
     newest=checkpoints/step-0000002500.npz
     has_state finished && [ -e disk/run/$newest ] && all_good || return 1
     mv disk/run waited
-    "$lmtrain" "${narrow[@]}" --quiet && cmp disk/run/$newest waited/$newest && same_figures disk/run waited
+    "$lmtrain" "${narrow[@]}" --set train.steps="${steps-2500}" --quiet && cmp disk/run/$newest waited/$newest && same_figures disk/run waited
 }
 scenario check "a finished run waits on a full disk, also under --quiet, and ends well when there is room" \
     with_disk room_at_the_end
@@ -103,14 +103,14 @@ given_up_at_the_end() {
     ends 1 && grep -q "gave up waiting for room, by signal 15, after step 2500" full.out || { cat full.out; return 1; }
     all_good || return 1
     rm disk/ballast
-    exits_saying 0 "finished: disk/run" "$lmtrain" "${narrow[@]}" --resume
+    exits_saying 0 "finished: disk/run" "$lmtrain" "${narrow[@]}" --set train.steps="${steps-2500}" --resume
 }
 scenario check "a signal ends the wait of a finished run with exit code 1, and --resume goes on" \
     with_disk given_up_at_the_end
 
 stopped_on_a_full_disk() {
     local pid
-    begun --set train.steps=10000000
+    steps=10000000 begun
     until_true waits || { cat full.out; return 1; }
     kill -TERM $pid
     until_true is_waiting || { cat full.out; return 1; }
@@ -122,7 +122,7 @@ scenario check "a run that is stopped on a full disk waits for room, then exits 
 
 stopped_twice_on_a_full_disk() {
     local pid
-    begun --set train.steps=10000000
+    steps=10000000 begun
     until_true waits || { cat full.out; return 1; }
     kill -TERM $pid
     until_true is_waiting || { cat full.out; return 1; }
@@ -148,7 +148,7 @@ gives_up_soon() {
     ends 5 && grep -q "gave up waiting for room after 1 s, after step 2500" full.out || { cat full.out; return 1; }
     all_good || return 1
     rm disk/ballast
-    exits_saying 0 "finished: disk/run" "$lmtrain" "${narrow[@]}" --resume
+    exits_saying 0 "finished: disk/run" "$lmtrain" "${narrow[@]}" --set train.steps="${steps-2500}" --resume
 }
 scenario check "--wait-for-room ends the wait with exit code 5, and --resume goes on" with_disk gives_up_soon
 

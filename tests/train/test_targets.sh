@@ -51,11 +51,13 @@ reached() {
 }
 scenario reached
 
+# train_on PATIENCE ARGUMENTS...
+train_on() { train "${options[@]}" --set eval.patience="$1" "${@:2}"; }
 patience() {
     config
     # A rate at which the loss only wanders.
-    local options=(--set eval.patience=3 --set optimizer.lr=0.5 --set train.steps=400 --set schedule.name=constant)
-    check "a run that no longer improves ends with exit code 0" exits_saying 0 "(eval.patience)" train "${options[@]}"
+    local options=(--set optimizer.lr=0.5 --set train.steps=400 --set schedule.name=constant)
+    check "a run that no longer improves ends with exit code 0" exits_saying 0 "(eval.patience)" train_on 3
     check "it says so in its summary, as finished" \
         eval 'grep -q "\"state\": \"finished\"" run/summary.json && grep -q "\"stopped_early\": true" run/summary.json'
     local step
@@ -64,21 +66,21 @@ patience() {
         "$(losses | awk 'NR == 1 || $2 < best { best = $2; since = -1 } ++since == 3 { print $1; exit }')"
     check "before its last step" test "$step" -lt 400
     check "and has a checkpoint of that step" test -s "run/checkpoints/step-$(printf %010d "$step").npz"
-    check "--resume has nothing to do" exits_saying 0 "eval.patience; a larger one goes on" train "${options[@]}" --resume
+    check "--resume has nothing to do" exits_saying 0 "eval.patience; a larger one goes on" train_on 3 --resume
     check "other keys are refused, as of any finished run" exits_saying 2 "raise eval.patience to go on" \
-        train "${options[@]}" --set eval.tokens=500 --resume
+        train_on 3 --set eval.tokens=500 --resume
     cp -r run stopped
-    check "with more patience it goes on" exits 0 train "${options[@]}" --set eval.patience=5 --resume
+    check "with more patience it goes on" exits 0 train_on 5 --resume
     local longer
     longer=$(sed -n 's/^  "step": \([0-9]*\),/\1/p' run/summary.json)
     check "and takes more steps" test "$longer" -gt "$step"
     rm -rf run
-    train "${options[@]}" --quiet --set eval.patience=5
+    train_on 5 --quiet
     check "to where a run that had it from the start ends" \
         test "$longer" = "$(sed -n 's/^  "step": \([0-9]*\),/\1/p' run/summary.json)"
     rm -rf run
-    train "${options[@]}" --until $((step - 6)) --quiet
-    train "${options[@]}" --resume --quiet
+    train_on 3 --until $((step - 6)) --quiet
+    train_on 3 --resume --quiet
     check "a run in two sessions stops at the same step with the same bits" \
         cmp {stopped,run}/checkpoints/step-"$(printf %010d "$step")".npz
 }
