@@ -22,12 +22,13 @@
  * line passes from core to core. Few rows are one block, cut by columns, each task's panels packed
  * just before they are used; of a small B each worker packs all.
  *
+ * Few rows by columns of B that lie along k go another way (gemm_few.c).
+ *
  * Where only finish reads C, a block of k is all of k: a task's sums wait in its scratch, and its
  * tiles pass over k in several steps. */
 enum {
-    FAR_C = 1 << 22,      /* elements of C that are more than the caches hold */
-    PREFETCH_K = 256,     /* below it, asking for the next tile of C costs more than it brings */
-    SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool costs more than it brings */
+    FAR_C = 1 << 22,  /* elements of C that are more than the caches hold */
+    PREFETCH_K = 256, /* below it, asking for the next tile of C costs more than it brings */
     /* Where each worker packs for itself: */
     OWN_PANELS = 1 << 16, /* words of B at a time for few rows: a part of the second cache */
     OWN_B = 1 << 17,      /* words of all of B, for more rows */
@@ -260,7 +261,7 @@ static bool prefetches_c(const gemm_job *j) {
 static gemm_job begin(const lm_compute *compute, const lm_gemm *g) {
     const lm_kernels *kernel = compute->kernels;
     bool bf16 = compute->precision == LM_BF16, wide = bf16 && kernel->pairs_are_wide;
-    bool small = (double)g->m * (double)g->n * (double)g->k < SMALL_WORK;
+    bool small = (double)g->m * (double)g->n * (double)g->k < LM_GEMM_SMALL_WORK;
     gemm_job j = {.compute = compute,
                   .g = g,
                   .steps = bf16 ? 2 : 1,

@@ -2,10 +2,7 @@
  * whose long operand B' is then read in place. Packing it would take as long as multiplying. */
 #include "ops/gemm_pack.h"
 
-enum {
-    COLUMNS = 96,         /* of C in a task at most: whole register tiles of 6 and of 12 */
-    SMALL_WORK = 1 << 16, /* as in gemm.c */
-};
+enum { COLUMNS = 96 }; /* of C in a task at most: whole register tiles of 6 and of 12 */
 
 typedef struct few_job {
     gemm_job gemm;   /* for its scratch */
@@ -65,7 +62,7 @@ static bool suits(const lm_compute *compute, const lm_gemm *g) {
 bool lm_gemm_few_rows(const lm_compute *compute, const lm_gemm *g) {
     if (!suits(compute, g)) return false;
     int64_t packed[LM_GEMM_OWN_WORKERS] = {0};
-    bool small = (double)g->m * (double)g->n * (double)g->k < SMALL_WORK;
+    bool small = (double)g->m * (double)g->n * (double)g->k < LM_GEMM_SMALL_WORK;
     few_job f = {.gemm = {.compute = compute,
                           .g = g,
                           .nr = compute->kernels->gemm_f32_nr,

@@ -16,7 +16,8 @@ enum {
     ROOM_A = LM_GEMM_MOST_M * (LM_GEMM_MOST_K + PAD), /* a block of A, copied or packed */
     ROOM_B = LM_GEMM_MOST_K * 1024,                   /* its share of the panels of B */
     ROOM_C = LM_GEMM_MOST_M * 2 * FINISH_N,           /* a block of C that only finish reads */
-    LM_GEMM_OWN_WORKERS = 64,                         /* that pack for themselves, at most */
+    LM_GEMM_SMALL_WORK = 1 << 16, /* multiply-adds below which waking the pool does not repay */
+    LM_GEMM_OWN_WORKERS = 64,     /* that pack for themselves, at most */
 };
 
 typedef struct gemm_scratch {
