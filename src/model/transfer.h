@@ -14,7 +14,9 @@
  *                                                                        1 / (m_w m_L)
  *
  * (mup: Yang et al. 2022, with Adam; completep: Dey et al. 2025, with alpha = 1). Decoupled decay
- * does not follow the learning rate of its row: eta lambda is that of the base.
+ * does not follow the learning rate of its row: eta lambda is that of the base. Numbers that layers
+ * multiply by, gains and gates learn as the weights of norms do, tables of value embeddings as
+ * embeddings do; those of attention have the eps of layers.
  *
  * Updates as large as the gradient (SGD) have other rates, because gradients shrink with width and
  * depth: m_w for all but the layers' matrices, and m_L in layers for completep. Where a matrix is

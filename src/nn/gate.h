@@ -19,7 +19,7 @@ typedef struct lm_gate {
     const float *w; /* [K, G] */
 } lm_gate;
 
-/* y [T, K] overwritten. One thread: it is little work. */
+/* y [T, K] overwritten. */
 void lm_gate_forward(const lm_compute *compute, const lm_gate *g, float *y);
 /* y is what forward gave, dy [T, K] its gradient. dx [T, >= G] and dw [K, G] accumulated into, dw
  * window by window as nn/sums.h says. */
