@@ -57,6 +57,7 @@ lm_status lm_setup_adopt(lm_setup *s, const lm_saved *from, lm_error *err) {
         if (s->tokenizer_digest)
             status = lm_saved_text(from, "tokenizer.json", &found, &s->tokenizer_file, err);
     }
+    lm_text_free(&s->kept); /* a run may begin twice */
     if (status == LM_OK) status = lm_saved_text(from, LM_INTEROP_KEPT, &found, &s->kept, err);
     return status == LM_OK ? lm_setup_plan(s, err) : status;
 }

@@ -47,9 +47,11 @@ static void say_differences(lm_trainer *t, const lm_saved *from) {
 static lm_status take_weights(lm_trainer *t, lm_error *err) {
     const lm_saved *from = &t->from;
     lm_status status = LM_OK;
-    if (!from->path) /* a run that was to go on and has nothing to go on from */
+    if (!from->path) { /* a run that was to go on and has nothing to go on from */
         status = lm_saved_open(&t->from, t->config->run.init_from, t->pool, &t->said, err);
-    if (status != LM_OK) goto out; /* the error names what was skipped */
+        if (status != LM_OK) goto out; /* the error names what was skipped */
+        if ((status = lm_setup_adopt(&t->setup, from, err)) != LM_OK) goto out;
+    }
     if ((status = check_tokenizer(t, from, err)) != LM_OK) goto out;
     if ((status = check_all_used(t, from, err)) != LM_OK) goto out;
     if ((status = lm_saved_weights(from, t->model, t->pool, err)) != LM_OK) goto out;

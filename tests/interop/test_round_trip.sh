@@ -64,15 +64,21 @@ END
         "$lmtrain" --config tune.json --set model.context_length=16
     check "what was kept is in its checkpoints" cmp <(unzip -p first.npz interop.json) \
         <(unzip -p tuned/checkpoints/step-0000000002.npz interop.json)
+    cp -r tuned killed && rm killed/checkpoints/*.npz killed/summary.json
+    check "a run that was killed before its first checkpoint begins again" exits_saying 0 "starting at step 0" \
+        "$lmtrain" --config tune.json --set model.context_length=16 --set run.dir=killed --resume
+    check "in the same file" cmp tuned/checkpoints/step-0000000002.npz killed/checkpoints/step-0000000002.npz
     check "and after it goes on" exits_saying 0 "finished: tuned" \
         "$lmtrain" --config tune.json --set model.context_length=16 --set train.steps=3 --resume
     check "it is there still" cmp <(unzip -p first.npz interop.json) \
         <(unzip -p tuned/checkpoints/step-0000000003.npz interop.json)
-    for key in window=8 rope_theta=5000 rope_scaling=linear context_length=64; do
+    for key in window=8 rope_theta=5000 rope_scaling=linear; do
         check "${key%=*} says how imported weights are meant: it may not differ" \
             exits_saying 2 "model.${key%=*}: " "$lmtrain" --config tune.json \
             --set run.dir=other --set model.context_length=16 --set model.$key
     done
+    check "context_length says it too: it may not be longer" exits_saying 2 "model.context_length: " \
+        "$lmtrain" --config tune.json --set run.dir=other --set model.context_length=64
     check "a longer context is an error that names both values" says "model.context_length: 32 -> 64"
     check "of the file itself, too" exits_saying 2 "model.window: 0 -> 8" "$lmtrain" --config tune.json \
         --set run.dir=other --set model.window=8 --set run.init_from="$models/q4.gguf"
