@@ -4,13 +4,13 @@
 # shellcheck source=../support/run.sh
 . tests/support/run.sh
 
-# What make would do, done here. 4,001 characters, of which nine tenths are not whole.
+# What make would do, done here. 8,001 characters, of which nine tenths are not whole.
 data() {
     local i
     ln -s "$lmtrain" lmtrain
-    for i in $(seq 1 80); do
+    for i in $(seq 1 160); do
         echo "line $i: the quick brown fox $((i * 79 % 90 + 10)) jumps over the very lazy dogs"
-    done | head -c 4000 >text.txt
+    done | head -c 8000 >text.txt
     echo >>text.txt
     (cd "$root" && MAKEFLAGS='' MAKELEVEL='' \
         make --no-print-directory -n data/shakespeare TEXT="$1") >recipe
@@ -23,9 +23,9 @@ cut() {
 the_cut() {
     given cut
     check "make data/shakespeare trains on nine tenths of the characters, rounded down" \
-        test "$(wc -c <data/shakespeare/train.bin)" -eq $((3600 * 2))
+        test "$(wc -c <data/shakespeare/train.bin)" -eq $((7200 * 2))
     check "make data/shakespeare holds out the rest" \
-        test "$(wc -c <data/shakespeare/val.bin)" -eq $((401 * 2))
+        test "$(wc -c <data/shakespeare/val.bin)" -eq $((801 * 2))
     data /nonexistent
     check "make data/shakespeare says what it needs when there is no text" \
         exits_saying 2 "expected the file of tinyshakespeare" \
