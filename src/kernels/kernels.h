@@ -133,6 +133,8 @@ typedef void lm_kernel_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y);
 typedef void lm_kernel_add_f32(int64_t n, const float *x, float *y); /* y += x */
 typedef void lm_kernel_mul_f32(int64_t n, const float *x, float *y); /* y *= x */
 typedef void lm_kernel_scale_f32(int64_t n, float a, float *x);      /* x *= a, in place */
+/* y = fma(a, x, y) */
+typedef void lm_kernel_add_scaled_f32(int64_t n, float a, const float *x, float *y);
 /* y = fma(a, x - y, y): y moves by a share of the way to x. */
 typedef void lm_kernel_lerp_f32(int64_t n, float a, const float *x, float *y);
 typedef float lm_kernel_dot_f32(int64_t n, const float *x, const float *y); /* dot16(x, y) */
@@ -351,6 +353,7 @@ typedef void lm_kernel_stream_f32(int64_t n, const float *x, int count, float *c
     X(isa, add_f32)                \
     X(isa, mul_f32)                \
     X(isa, scale_f32)              \
+    X(isa, add_scaled_f32)         \
     X(isa, lerp_f32)               \
     X(isa, dot_f32)                \
     X(isa, sum_squares_f32)        \

@@ -140,6 +140,7 @@ CALL(f32_from_bf16, n, bf16(c, X), b[Y])
 CALL(add_f32, n, b[X], b[Y])
 CALL(mul_f32, n, b[X], b[Y])
 CALL(scale_f32, n, 0.7f, b[X])
+CALL(add_scaled_f32, n, 0.7f, b[X], b[Y])
 CALL(lerp_f32, n, 0.7f, b[X], b[Y])
 static void dot_f32(const lm_kernels *table, const lm_kernel_call *c) {
     c->b[OUT][0] = table->dot_f32(c->n, c->b[X], c->b[Y]);
@@ -287,6 +288,7 @@ const lm_kernel_row lm_kernel_list[] = {
     ROW(add_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = UPDATE(of_n)),
     ROW(mul_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = UPDATE(of_n)),
     ROW(scale_f32, VECTOR, 1, 0, [X] = UPDATE(of_n)),
+    ROW(add_scaled_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = UPDATE(of_n)),
     ROW(lerp_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = UPDATE(of_n)),
     ROW(dot_f32, VECTOR, 1, 0, [X] = READ(of_n), [Y] = READ(of_n), [OUT] = WRITE(one)),
     ROW(sum_squares_f32, VECTOR, 1, 0, [X] = READ(of_n), [OUT] = WRITE(one)),

@@ -32,6 +32,7 @@ void lm_average_free(lm_average *a) {
 
 typedef struct job {
     const lm_kernels *kernels; /* NULL: y = x */
+    bool gap;                  /* y += share x */
     int64_t count;
     float share;
     const float *x;
@@ -42,7 +43,9 @@ static void move_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     int64_t at = task * CHUNK, n = lm_min(j->count - at, CHUNK);
     (void)worker;
-    if (j->kernels)
+    if (j->gap)
+        j->kernels->add_scaled_f32(n, j->share, j->x + at, j->y + at);
+    else if (j->kernels)
         j->kernels->lerp_f32(n, j->share, j->x + at, j->y + at);
     else
         memcpy(j->y + at, j->x + at, (size_t)n * sizeof *j->y);
@@ -60,6 +63,13 @@ void lm_average_blend(const lm_kernels *kernels, lm_pool *pool, int64_t count, d
         lm_average_copy(pool, count, x, y);
     else
         lm_pool_run(pool, lm_divide_up(count, CHUNK), move_task, &j);
+}
+
+void lm_average_blend_gap(const lm_kernels *kernels, lm_pool *pool, int64_t count, double share,
+                          const float *gap, float *y) {
+    job j = {
+        .kernels = kernels, .gap = true, .count = count, .share = (float)share, .x = gap, .y = y};
+    lm_pool_run(pool, lm_divide_up(count, CHUNK), move_task, &j);
 }
 
 void lm_average_begin(lm_average *a, const lm_compute *compute, const float *weights) {

@@ -60,6 +60,7 @@ typedef struct lm_update {
     float decay;            /* eta_t, without that factor, * weight_decay; 0 when the kind does not
                                use weight_decay */
     float grad_scale;       /* g of the equations is grad_scale * gradients */
+    float gap_scale;        /* by which a kind with gaps multiplies changes of the weights */
     const float *gradients; /* [count] */
     float *weights;         /* [count], in place */
     float *const *states;   /* what there is of the row's, in the order of the kind's list */
@@ -85,6 +86,8 @@ struct lm_optimizer_kind {
      * an element whose gradient is 0 keeps its weight and its states. */
     const lm_optimizer_kind *lazy;
     bool skips;
+    /* Of a kind that skips: the same for rows with `gap`, with one more state, LM_AVERAGE_GAP. */
+    const lm_optimizer_kind *gaps;
 };
 
 /* The registry, which ends with NULL. An optimizer.name of a config is an index into it. */

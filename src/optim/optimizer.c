@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/numbers.h"
+#include "optim/average.h"
 #include "optim/kind.h"
 #include "optim/lazy.h"
 #include "optim/matrices.h"
@@ -343,6 +344,7 @@ static lm_update make_update(const step *s, const unit *u, int64_t first, int64_
                        .momentum = momentum,
                        .decay = decays ? (float)(lr * decay) : 0.0f,
                        .grad_scale = (float)a->grad_scale,
+                       .gap_scale = (float)a->gap_scale,
                        .gradients = a->gradients + r->offset + first,
                        .weights = a->weights + r->offset + first,
                        .states = u->states};
@@ -384,4 +386,13 @@ void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
                 step_task, &s);
     lm_matrices_run(compute, o->jobs, o->n_jobs, o->flops, make_matrix_update, &s, &o->room);
     lm_phase_leave(compute->phases, before);
+}
+
+double lm_optimizer_next_gap(lm_optimizer *o, const lm_compute *compute, double e, double rest) {
+    e *= 1 - rest;
+    if (e >= LM_AVERAGE_GAP_LEAST) return e;
+    for (const lm_optimizer_array *a = o->arrays; a < o->arrays + o->n_arrays; a++)
+        if (strcmp(a->state, LM_AVERAGE_GAP) == 0)
+            compute->kernels->scale_f32(a->count, (float)e, a->data);
+    return 1;
 }

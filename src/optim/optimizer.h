@@ -92,6 +92,7 @@ typedef struct lm_optimizer_row {
     int64_t shape[2]; /* [out, in] for a matrix, [n, 1] for a vector */
     int64_t offset;   /* of its first element in the flat arrays; its elements lie together */
     bool hidden;      /* a matrix of a layer: others are embeddings, the head, norms, biases */
+    bool gap;         /* lazy updates keep the gap between it and its average (average.h) */
     const lm_optimizer_factors *factors; /* NULL: all are 1 */
     int group;                           /* index of its values; of no meaning when it has parts */
     int64_t n_parts;                     /* 0: it has none */
@@ -157,6 +158,8 @@ const lm_optimizer_array *lm_optimizer_arrays(const lm_optimizer *o, int64_t *co
 /* What another slice has of the i-th array: its first and count, without data. */
 lm_optimizer_array lm_optimizer_array_of(const lm_optimizer *o, int64_t i,
                                          const lm_optimizer_slice *slice);
+/* Is the row updated lazily as a whole, by values of its group that say so? */
+bool lm_optimizer_skips(const lm_optimizer_options *groups, const lm_optimizer_row *row);
 /* Makes all states zero, as they were when the optimizer was created. */
 void lm_optimizer_reset(lm_optimizer *o);
 /* All of them as one array, with zeros in between. */
@@ -171,6 +174,8 @@ typedef struct lm_optimizer_step_args {
     double step_tokens;         /* that this update is made of */
     double tokens;              /* of all updates up to this one */
     double average_share;       /* c of schedule_free.h, for a kind that averages */
+    double gap_scale;           /* of rows with `gap`: 1 / E of average.h; 0 in steps that are not
+                                   averaged and in the first that is, in which gaps stay 0 */
     double grad_scale;          /* from lm_clip_scale(); 1 without clipping */
     const lm_lines *lines;      /* [rows]: outside of these lines of a row the gradients are 0, so
                                    that lazy updates need not look there; NULL: nothing is known */
@@ -181,5 +186,8 @@ typedef struct lm_optimizer_step_args {
  * outside of pool tasks. */
 void lm_optimizer_step(lm_optimizer *o, const lm_compute *compute,
                        const lm_optimizer_step_args *args);
+/* E of average.h after a step with this rest = 1 - beta, from that before it. Gaps change when they
+ * are due to be multiplied by it. */
+double lm_optimizer_next_gap(lm_optimizer *o, const lm_compute *compute, double e, double rest);
 
 #endif

@@ -48,7 +48,14 @@ const lm_optimizer_kind *lm_rows_kind(const lm_optimizer_options *groups, const 
     const lm_optimizer_kind *kind = find(groups[group].kind);
     LM_ASSERT(kind);
     if (kind->others && !r->hidden) kind = kind->others;
-    return groups[group].lazy && kind->lazy ? kind->lazy : kind;
+    if (!groups[group].lazy || !kind->lazy) return kind;
+    return r->gap ? kind->lazy->gaps : kind->lazy;
+}
+
+bool lm_optimizer_skips(const lm_optimizer_options *groups, const lm_optimizer_row *row) {
+    for (int64_t i = 0; i < lm_rows_parts(row); i++)
+        if (!lm_rows_kind(groups, row, lm_rows_part(row, i).group)->skips) return false;
+    return true;
 }
 
 /* Matrices of the part that the kind updates: its heads, or the part as a whole. */

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
+#include "optim/average.h"
 
 #define FORMAT  "lmtrain checkpoint"
 #define VERSION 1
@@ -65,6 +66,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
     if (s->evals_since_best > 0) lm_json_integer(&w, "evals_since_best", s->evals_since_best);
     write_noise(&s->noise, &w);
     if (s->averaged > 0) lm_json_integer(&w, "averaged", s->averaged);
+    if (s->averaged > 0 && s->gap != 1) lm_json_number(&w, "gap", s->gap);
     if (s->averaged > 0) lm_json_number(&w, "val_loss_raw", s->val_loss_raw);
     if (s->rates.sum > 0) lm_json_number(&w, "rates_peak", s->rates.peak);
     if (s->rates.sum > 0) lm_json_number(&w, "rates_sum", s->rates.sum);
@@ -84,6 +86,7 @@ void lm_run_state_print(const lm_run_state *s, const lm_config *config, lm_text 
 
 void lm_run_state_init(lm_run_state *s) {
     *s = (lm_run_state){.arithmetic = LM_ARITHMETIC,
+                        .gap = 1,
                         .train_loss = NAN,
                         .val_loss = NAN,
                         .best_val_loss = NAN,
@@ -159,6 +162,11 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
         s->noise.trace = lm_json_get_number(r, "noise_trace");
     }
     if (lm_json_has(r, "averaged")) s->averaged = get_step(r, "averaged");
+    if (lm_json_has(r, "gap")) {
+        s->gap = lm_json_get_number(r, "gap");
+        if (!(s->gap >= LM_AVERAGE_GAP_LEAST && s->gap <= 1))
+            lm_json_wrong(r, "gap", "a number from 1e-12 to 1");
+    }
     if (lm_json_has(r, "rates_sum")) {
         s->rates.peak = lm_json_get_number(r, "rates_peak");
         s->rates.sum = lm_json_get_number(r, "rates_sum");

@@ -38,6 +38,7 @@ typedef struct lm_run_state {
     lm_noise noise;           /* of the gradients; no steps: not known */
     lm_free_rates rates;      /* with an optimizer that averages: schedule_free */
     int64_t averaged;    /* steps that the average of the weights is of; 0: there is none yet */
+    double gap;          /* E of the average's gaps (optim/average.h); 1 without any */
     double val_loss_raw; /* of the weights themselves, beside val_loss; NaN: none */
     int64_t parameters;
     int64_t skips;        /* steps that were not taken: train.max_skips */

@@ -36,19 +36,20 @@ lm_checkpoint_array *lm_saved_row_arrays(const lm_param *rows, int64_t n, float 
 
 lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, const lm_average *average,
                                      int64_t *count) {
-    int64_t rows, n_states = 0;
-    const bool averages = average && average->values;
+    int64_t rows, n_states = 0, averaged = 0;
     const lm_param *params = lm_model_rows(m, &rows);
     const lm_optimizer_array *states = o ? lm_optimizer_arrays(o, &n_states) : NULL;
-    *count = rows + n_states + (averages ? rows : 0);
+    if (average && average->values)
+        while (averaged < rows && params[averaged].offset < average->count) averaged++;
+    *count = rows + n_states + averaged;
     lm_checkpoint_array *arrays = calloc((size_t)*count, sizeof *arrays);
     if (!arrays) return NULL;
     fill_arrays(arrays, "", params, rows, lm_model_weights(m));
     for (int64_t i = 0; i < n_states; i++)
         arrays[rows + i] = make_array(states[i].state, states[i].row, states[i].ndim,
                                       states[i].shape, states[i].data);
-    if (averages)
-        fill_arrays(arrays + rows + n_states, LM_SAVED_AVERAGE, params, rows, average->values);
+    fill_arrays(arrays + rows + n_states, LM_SAVED_AVERAGE, params, averaged,
+                averaged > 0 ? average->values : NULL);
     return arrays;
 }
 
@@ -192,6 +193,17 @@ static lm_status read_rows(const lm_saved *s, const char *state, const lm_param 
     return status;
 }
 
+lm_checkpoint_array lm_saved_array(const char *state, const lm_param *row, float *data) {
+    return make_array(state, row->name, row->ndim, row->shape, data);
+}
+
+bool lm_saved_has(const lm_checkpoint *c, const char *state, const lm_param *row) {
+    const lm_checkpoint_array a = lm_saved_array(state, row, NULL);
+    for (int64_t i = 0; i < lm_checkpoint_count(c); i++)
+        if (strcmp(lm_checkpoint_entry_at(c, i)->array.name, a.name) == 0) return true;
+    return false;
+}
+
 /* Moves weights by a share of the way to their average: one row at a time, so that it takes the
  * memory of the largest. */
 static lm_status blend(const lm_saved *s, const lm_param *rows, int64_t n, double share,
@@ -206,8 +218,12 @@ static lm_status blend(const lm_saved *s, const lm_param *rows, int64_t n, doubl
     for (int64_t i = 0; i < n && status == LM_OK; i++) {
         lm_param row = rows[i];
         row.offset = 0;
-        status = read_rows(s, LM_SAVED_AVERAGE, &row, 1, average, pool, err);
-        if (status == LM_OK)
+        const bool gap = lm_saved_has(s->checkpoint, LM_AVERAGE_GAP, &row);
+        status = read_rows(s, gap ? LM_AVERAGE_GAP : LM_SAVED_AVERAGE, &row, 1, average, pool, err);
+        if (status == LM_OK && gap)
+            lm_average_blend_gap(&kernels, pool, row.count, share * s->state.gap, average,
+                                 weights + rows[i].offset);
+        else if (status == LM_OK)
             lm_average_blend(&kernels, pool, row.count, share, average, weights + rows[i].offset);
     }
     free(average);
@@ -218,10 +234,8 @@ lm_status lm_saved_read(const lm_saved *s, const lm_param *rows, int64_t n, floa
                         lm_pool *pool, lm_error *err) {
     if (s->foreign) return lm_saved_foreign_read(s, rows, n, weights, pool, err);
     const double share = lm_weights_share(s->weights, &s->state, &s->config);
-    const char *state = share == 1 ? LM_SAVED_AVERAGE : "";
-    lm_status status = read_rows(s, state, rows, n, weights, pool, err);
-    if (status == LM_OK && share > 0 && share < 1)
-        status = blend(s, rows, n, share, weights, pool, err);
+    lm_status status = read_rows(s, "", rows, n, weights, pool, err);
+    if (status == LM_OK && share > 0) status = blend(s, rows, n, share, weights, pool, err);
     return status;
 }
 

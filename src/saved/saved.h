@@ -7,7 +7,8 @@
  *
  * A checkpoint has one array per parameter under the parameter's name ("h.0.attn.qkv.weight"), one
  * per state that the optimizer keeps of it ("m/h.0.attn.qkv.weight"), one of its average where the
- * run has begun one ("ema/h.0.attn.qkv.weight"), meta.json (meta.h), and tokenizer.json where the
+ * run has begun one ("ema/h.0.attn.qkv.weight"; of n-gram tables the gap to it,
+ * "ema_gap/ngram.2.weight": optim/average.h), meta.json (meta.h), and tokenizer.json where the
  * tokenizer has a file. */
 #ifndef LM_SAVED_SAVED_H
 #define LM_SAVED_SAVED_H
@@ -90,6 +91,10 @@ int32_t lm_saved_begin_token(const lm_run_state *s, const lm_model_options *m,
                              const lm_tokenizer *t);
 void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */
 
+/* Has the checkpoint an array of this state of a row? */
+bool lm_saved_has(const lm_checkpoint *c, const char *state, const lm_param *row);
+/* That array, to be read into data. */
+lm_checkpoint_array lm_saved_array(const char *state, const lm_param *row, float *data);
 /* The arrays of weights that no model holds, flat by these rows. malloc'd; NULL without memory. */
 lm_checkpoint_array *lm_saved_row_arrays(const lm_param *rows, int64_t n, float *weights);
 /* The arrays of a model's weights, of its optimizer's states and, last, of the average of the

@@ -1,5 +1,6 @@
 /* Which of a run's weights are meant, where there are several: its own, or their average
- * (optim/average.h), which stands in a checkpoint as "ema/NAME" beside the weight NAME.
+ * (optim/average.h), which stands in a checkpoint as "ema/NAME" beside the weight NAME, or as
+ * the gap to it, "ema_gap/NAME".
  *
  * Everything that uses weights asks here: evaluations, keep_best and samples of a run, generate,
  * eval, export, average, and run.init_from. Only a run that goes on takes both as they are. */

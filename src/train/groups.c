@@ -92,6 +92,19 @@ static int64_t count_heads(const lm_param *p) {
     return n;
 }
 
+/* Tables are the last rows. */
+static void choose_gaps(lm_groups *g, const lm_config *c, const lm_param *params) {
+    int64_t first = g->n_rows, gaps = 0;
+    if (!lm_config_averages(c)) return;
+    for (; first > 0 && params[first - 1].role == LM_ROLE_TABLE; first--)
+        if (!lm_optimizer_skips(g->options, &g->rows[first - 1])) return;
+    for (int64_t i = first; i < g->n_rows; i++) {
+        g->rows[i].gap = true;
+        gaps += (int64_t)(lm_size_align((size_t)params[i].count * sizeof(float)) / sizeof(float));
+    }
+    g->gaps = gaps;
+}
+
 lm_status lm_groups_make(lm_groups *g, const lm_config *c, const lm_param *params, int64_t n,
                          lm_error *err) {
     int64_t heads = 0;
@@ -111,6 +124,7 @@ lm_status lm_groups_make(lm_groups *g, const lm_config *c, const lm_param *param
         make_row(&g->rows[i], &g->factors[i], next, c, &params[i]);
         next += g->rows[i].n_parts;
     }
+    choose_gaps(g, c, params);
     return LM_OK;
 }
 
@@ -230,6 +244,7 @@ static lm_status plan_layers(lm_groups_plan *p, const lm_config *c, int64_t n_la
                   lm_optimizer_work_of(g.options, g.rows, n, threads,
                                        (lm_precision)c->train.precision, &p->work);
         p->arrays = n + lm_optimizer_array_count(g.options, g.rows, n);
+        p->gaps = g.gaps;
     }
     lm_groups_free(&g);
     free(params);

@@ -17,6 +17,9 @@ typedef struct lm_groups {
                                  them */
     lm_optimizer_part *parts; /* of all rows, which point to them */
     lm_optimizer_factors *factors; /* [n_rows] likewise */
+    int64_t gaps; /* elements of the flat arrays, the last ones, whose average is kept by gaps
+                     (average.h): n-gram tables that are all updated lazily; 0: there are none, or
+                     there is no average */
 } lm_groups;
 /* A row for each of n parameters. The first group of the config that matches a row's name has it;
  * of attn.qkv that matches the name of a part or a head (lm_param_part_name) has that. */
@@ -32,6 +35,7 @@ typedef struct lm_groups_plan {
     uint64_t bytes;         /* of the optimizer's states */
     int64_t arrays;         /* parameters and states: those of a checkpoint */
     lm_optimizer_work work; /* of a step */
+    int64_t gaps;           /* lm_groups.gaps */
     bool fits;              /* in 64 bits */
 } lm_groups_plan;
 /* What the rows and their optimizer will come to. Nothing is made of the model, which may be too

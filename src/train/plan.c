@@ -84,7 +84,7 @@ static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_
     bool fits = !p->model.overflow && p->batch < SIZE_MAX &&
                 lm_u64_mul((uint64_t)lm_lanes_run_buffers(lanes_of(s)) - 1,
                            lm_size_align(p->model.weights), &p->lanes);
-    p->average = lm_config_averages(c) ? lm_size_align(p->model.weights) : 0;
+    p->average = lm_config_averages(c) ? lm_size_align(p->model.weights - p->gaps) : 0;
     p->layers = c->log.layers_every > 0 && s->rank == 0 ? lm_size_align(p->model.weights) : 0;
     const uint64_t parts[] = {
         p->model.weights,        p->model.gradients, p->lanes, p->exchange,      p->optimizer,
@@ -146,6 +146,7 @@ lm_status lm_setup_plan(lm_setup *s, lm_error *err) {
     if (status != LM_OK) return status;
     uint64_t step = 0;
     p->optimizer = groups.bytes;
+    p->gaps = groups.fits ? (uint64_t)groups.gaps * sizeof(float) : 0;
     p->optimizer_work = groups.work;
     p->saving = lm_checkpoint_write_bytes(s->threads);
     if (s->ranks > 1 && groups.fits && (status = plan_slice(s, p, err)) != LM_OK) return status;

@@ -169,20 +169,58 @@ static lm_status give(lm_trainer *t, int64_t i, const float *data, lm_error *err
     return note_lost(t, lm_comm_wait(r->batch, err));
 }
 
+/* Is the array the gap of a row's average? NULL: no. */
+static const lm_param *row_with_gap(const lm_trainer *t, int64_t i) {
+    int64_t rows, states;
+    const lm_param *row = lm_model_rows(t->model, &rows);
+    const lm_optimizer_array *a = lm_optimizer_arrays(t->optimizer, &states);
+    if (i < rows || i >= rows + states || strcmp(a[i - rows].state, LM_AVERAGE_GAP) != 0)
+        return NULL;
+    while (row->name != a[i - rows].row) row++;
+    return row;
+}
+
+/* Was the checkpoint written without them: by a run that kept no average, or one that kept that of
+ * tables as it keeps that of all other rows? */
+static bool lacks_gaps(const lm_trainer *t, const lm_checkpoint *c) {
+    for (int64_t i = 0; i < t->n_arrays; i++) {
+        const lm_param *row = row_with_gap(t, i);
+        if (row) return !lm_saved_has(c, LM_AVERAGE_GAP, row);
+    }
+    return false;
+}
+
+/* Overwrites gap: a - w, 0 without an average. The weights are read already. */
+static lm_status make_gap(const lm_trainer *t, lm_checkpoint *c, const lm_param *row, float *gap,
+                          lm_error *err) {
+    const float *w = lm_model_weights(t->model) + row->offset;
+    if (t->state.averaged == 0) {
+        memset(gap, 0, (size_t)row->count * sizeof *gap);
+        return LM_OK;
+    }
+    const lm_checkpoint_array average = lm_saved_array(LM_SAVED_AVERAGE, row, gap);
+    lm_status status = lm_checkpoint_read(c, &average, 1, t->pool, err);
+    for (int64_t k = 0; k < row->count && status == LM_OK; k++) gap[k] -= w[k];
+    return status;
+}
+
 static lm_status read_one(lm_trainer *t, lm_checkpoint *c, const char *path, int64_t i,
                           lm_error *err) {
     lm_checkpoint_array array = t->arrays[i];
     int64_t state;
     if (is_sliced(t, i, &state)) array.data = t->ranks.whole;
-    lm_status status = lm_checkpoint_read(c, &array, 1, t->pool, err);
+    const lm_param *row = row_with_gap(t, i);
+    lm_status status = row && !lm_saved_has(c, LM_AVERAGE_GAP, row)
+                           ? make_gap(t, c, row, array.data, err)
+                           : lm_checkpoint_read(c, &array, 1, t->pool, err);
     if (status == LM_OK) status = lm_saved_check_finite(path, &array, 1, err);
-    return status == LM_OK ? give(t, i, array.data, err) : status;
+    return status == LM_OK && t->ranks.comm ? give(t, i, array.data, err) : status;
 }
 
 lm_status lm_ranks_read(lm_trainer *t, lm_checkpoint *c, const char *path, lm_error *err) {
     const int64_t n = lm_trainer_arrays(t);
     lm_status status = LM_OK;
-    if (!t->ranks.comm) {
+    if (!t->ranks.comm && !lacks_gaps(t, c)) {
         status = lm_checkpoint_read(c, t->arrays, n, t->pool, err);
         return status == LM_OK ? lm_saved_check_finite(path, t->arrays, n, err) : status;
     }

@@ -17,13 +17,14 @@ typedef struct lm_train_plan {
     /* Bytes of memory, beside the model's: */
     uint64_t optimizer;               /* states */
     lm_optimizer_work optimizer_work; /* of a step, beside updates by element */
-    uint64_t average;                 /* of the weights */
-    uint64_t lanes;                   /* gradients of lanes that wait for others */
-    uint64_t exchange;                /* what arrives from other processes */
-    uint64_t layers; /* weights as they were before the step, for log.layers_every */
-    uint64_t batch;  /* tokens of a micro-batch, losses of the batch */
-    uint64_t saving; /* while a checkpoint is written */
-    uint64_t memory; /* all of these and the model's */
+    uint64_t gaps;     /* of the weights, those whose average is kept in the optimizer's states */
+    uint64_t average;  /* of the others */
+    uint64_t lanes;    /* gradients of lanes that wait for others */
+    uint64_t exchange; /* what arrives from other processes */
+    uint64_t layers;   /* weights as they were before the step, for log.layers_every */
+    uint64_t batch;    /* tokens of a micro-batch, losses of the batch */
+    uint64_t saving;   /* while a checkpoint is written */
+    uint64_t memory;   /* all of these and the model's */
     /* Bytes of disk, at most: */
     uint64_t checkpoint; /* one */
     uint64_t disk;       /* all that are kept, and the one being written */

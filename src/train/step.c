@@ -176,6 +176,7 @@ static lm_status update(lm_trainer *t, lm_step_figures *f, const lm_schedule_tim
                                    .step_tokens = tokens_of(t),
                                    .tokens = time->after,
                                    .average_share = average_share(t, f),
+                                   .gap_scale = t->state.averaged > 0 ? 1 / t->state.gap : 0,
                                    .grad_scale = lm_clip_scale(f->grad_norm, c->train.clip_norm),
                                    .lines = lm_model_lines(t->model),
                                    .gradients = lm_model_gradients(t->model),

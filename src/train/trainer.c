@@ -93,7 +93,9 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
     if ((status = create_optimizer(t, err)) != LM_OK) return status;
     if ((status = create_batch(t, err)) != LM_OK) return status;
     if (lm_config_averages(c) &&
-        (status = lm_average_create(&t->average, lm_model_total(t->model), err)) != LM_OK)
+        (status = lm_average_create(
+             &t->average, t->groups.gaps > 0 ? lm_model_dense(t->model) : lm_model_total(t->model),
+             err)) != LM_OK)
         return status;
     t->arrays = lm_saved_arrays(t->model, t->optimizer, &t->average, &t->n_arrays);
     if (!t->arrays) return lm_error_no_memory(err, NULL);

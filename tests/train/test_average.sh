@@ -13,6 +13,7 @@ config() {
         s/"micro_batch": 4, "grad_accumulation": 2/"batch": 8/' a.json
 }
 train() { "$lmtrain" --config a.json --quiet --set log.digest_every=1 "$@"; }
+tables=(--set 'model.ngram_tables=[{"order": 2, "rows": 64}, {"order": 3, "rows": 512}]')
 plain() { config && train; }
 averaged() { config && train --set train.ema=0.9; }
 blended() { config && train --set train.ema=0.8 --set train.ema_start=50% --set train.ema_blend=0.6; }
@@ -79,6 +80,29 @@ which() {
 scenario which averaged average
 scenario which blended blend
 
+of_tables() { config && train "${tables[@]}" --set train.ema=0.9 --set train.ema_blend=0.7; }
+by_gaps() {
+    given of_tables
+    check "tables: eval gives the loss that the run had" is "$(loss)" "$(figure 40 val_loss)"
+    check "tables: eval --weights raw gives that of the weights" \
+        is "$(loss --weights raw)" "$(figure 40 val_loss_raw)"
+    check "tables: run.init_from begins with what is evaluated" \
+        train "${tables[@]}" --set run.dir=next --set run.init_from=run --set train.steps=1 --set eval.tokens=500 \
+        --set optimizer.lr=1e-30 --set optimizer.weight_decay=0 --set schedule.warmup_steps=0
+    check "tables: to the digit" is "$(sed -n 's/.*"val_loss":\([^,]*\),.*/\1/p' next/metrics.jsonl)" "$(figure 40 val_loss)"
+    check "tables have gaps in the place of an average" is \
+        "$(unzip -l run/$last | grep -c ' ema_gap/ngram')/$(unzip -l run/$last | grep -c ' ema/ngram')" 2/0
+    check "tables that no lazy updates reach have an average" train "${tables[@]}" --set run.dir=all \
+        --set train.ema=0.9 --set 'optimizer.groups.t={"match": "ngram.*", "lazy": false}'
+    check "and no gaps" is \
+        "$(unzip -l all/$last | grep -c ' ema_gap/ngram')/$(unzip -l all/$last | grep -c ' ema/ngram')" 0/2
+    check "a mean of such a run is what it evaluates" \
+        eval '"$lmtrain" average run/$last run/$last --output mean.npz >/dev/null && is "$("$lmtrain" eval mean.npz --data val.bin --tokens 500 --json | sed "s/.*\"loss\": \([^,]*\),.*/\1/")" "$(loss)"'
+    check "a run with tables drops its average" train "${tables[@]}" --resume --set train.steps=50
+    check "and takes up another" train "${tables[@]}" --resume --set train.steps=60 --set train.ema=0.9
+}
+scenario by_gaps
+
 begins_late() {
     given blended
     check "a checkpoint before train.ema_start has no average" is "$(arrays 14)" 0
@@ -128,6 +152,9 @@ scenario same_bits "a tail, blended, in two lanes at bf16" --set train.ema=0.8 -
     --set train.ema_blend=0.6 --set train.lanes=2 --set train.precision=bf16
 scenario same_bits "a half-life in tokens with a rising batch" --set train.ema_tokens=3000 \
     --set 'schedule.batch={"stages": [[10, 2], [20, 8]]}'
+scenario same_bits "an average of n-gram tables" "${tables[@]}" --set train.ema=0.5 --set eval.every=3
+scenario same_bits "a tail of n-gram tables, blended" "${tables[@]}" --set train.ema=0.8 \
+    --set train.ema_start=40% --set train.ema_blend=0.6 --set train.lanes=2
 scenario same_bits "a scheduled average" --set train.ema=0.95 \
     --set 'schedule.ema={"shape": "constant", "start": 0, "warmup": 20}'
 

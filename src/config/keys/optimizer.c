@@ -64,9 +64,11 @@ static const lm_key keys[] = {
      .help = "Weights whose gradient is exactly 0 in a step, such as rows of tables that no token "
              "looks up, stay as they are, moments and decay included, and there is no first "
              "moment. The corrections count all steps. N-gram tables that no group matches are "
-             "updated so by adamw, without weight decay, whatever the optimizer. What passes over "
-             "all weights still takes in all rows: train.ema in each step, log.digest_every in "
-             "its steps, evaluations of an average, checkpoints."},
+             "updated so by adamw, without weight decay, whatever the optimizer. When all tables "
+             "are, train.ema reaches in a step only the rows that the step does: the average that "
+             "it keeps of the others moves towards them all the same. What passes over all "
+             "weights takes in all rows: log.digest_every in its steps, evaluations of an "
+             "average, checkpoints."},
     {"optimizer.nesterov", BOOLEAN(optimizer.nesterov, "false"), MAY_CHANGE, IN_GROUPS,
      WHEN(uses_nesterov, "optimizer.name"),
      .help = "Nesterov's momentum: w <- w - lr (g + momentum v) (Sutskever et al. 2013)."},

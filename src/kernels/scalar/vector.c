@@ -14,6 +14,10 @@ void lm_scalar_scale_f32(int64_t n, float a, float *x) {
     for (int64_t i = 0; i < n; i++) x[i] = x[i] * a;
 }
 
+void lm_scalar_add_scaled_f32(int64_t n, float a, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = fma1(a, x[i], y[i]);
+}
+
 void lm_scalar_lerp_f32(int64_t n, float a, const float *x, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] = fma1(a, x[i] - y[i], y[i]);
 }

@@ -11,6 +11,11 @@ void ISA(mul_f32)(int64_t n, const float *x, float *y) {
     EACH_16(i, n, put(y + i, lanes, v16_mul(get(y + i, lanes), get(x + i, lanes))););
 }
 
+void ISA(add_scaled_f32)(int64_t n, float a, const float *x, float *y) {
+    const v16 factor = v16_set1(a);
+    EACH_16(i, n, put(y + i, lanes, v16_fma(factor, get(x + i, lanes), get(y + i, lanes))););
+}
+
 void ISA(lerp_f32)(int64_t n, float a, const float *x, float *y) {
     const v16 share = v16_set1(a);
     EACH_16(i, n, {
