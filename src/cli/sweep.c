@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/message.h"
 #include "cli/commands.h"
 #include "sweep/cost.h"
 #include "sweep/directory.h"
 #include "sweep/emit.h"
 #include "sweep/leaderboard.h"
+#include "sweep/plan.h"
 #include "sweep/spawn.h"
 #include "sweep/worker.h"
 #include "view/page.h"
@@ -65,15 +67,41 @@ static int64_t threads_of(const lm_sweep *s, const request *r) {
     return r->threads > 0 ? r->threads : s->options.threads;
 }
 
+/* What is known of a sweep that was begun: that it is this one, and what its results made tpe
+ * propose. */
+static lm_status know(lm_sweep *s, lm_error *err) {
+    char *path = lm_sweep_path(s, "sweep.json");
+    if (!path) return lm_error_no_memory(err, s->options.dir);
+    lm_status status = LM_OK;
+    if (lm_file_exists(path)) {
+        status = lm_sweep_begin(s, err);
+        if (status == LM_OK) status = lm_plan_draw(s, err);
+    }
+    free(path);
+    return status;
+}
+
 /* ---- one trial --------------------------------------------------------------------------------*/
 
-static lm_status run_trial(const lm_sweep *s, const request *r, lm_error *err) {
-    lm_text t = {0};
-    if (r->trial >= s->n_trials)
+static lm_status check_trial(const lm_sweep *s, int64_t trial, lm_error *err) {
+    const int64_t known = (s->first_point + s->n_drawn) * s->options.n_seeds;
+    if (trial < known) return LM_OK;
+    if (trial >= s->n_trials)
         return lm_error_set(err, LM_ERR_USAGE, "--trial: expected 0 to %lld, found %lld",
-                            (long long)s->n_trials - 1, (long long)r->trial);
+                            (long long)s->n_trials - 1, (long long)trial);
+    return lm_error_set(err, LM_ERR_USAGE,
+                        "--trial: expected 0 to %lld, found %lld: tpe proposes what comes next when"
+                        " all of these have results; workers run them (lmtrain sweep --join %s)",
+                        (long long)known - 1, (long long)trial, s->options.dir);
+}
+
+static lm_status run_trial(lm_sweep *s, const request *r, lm_error *err) {
+    lm_text t = {0};
+    lm_status status = know(s, err);
+    if (status == LM_OK) status = check_trial(s, r->trial, err);
+    if (status != LM_OK) return status;
     if (!r->dry_run) {
-        lm_status status = lm_sweep_begin(s, err);
+        status = lm_sweep_begin(s, err);
         lm_trial_start start = {.trial = r->trial, .threads = (int)threads_of(s, r)};
         return status == LM_OK ? lm_trial_become(s, &start, err) : status;
     }
@@ -81,7 +109,7 @@ static lm_status run_trial(const lm_sweep *s, const request *r, lm_error *err) {
     if (program && base) lm_trial_command(s, program, base, r->trial, threads_of(s, r), &t);
     t.failed |= !program || !base;
     lm_text_append(&t, "\n", 1);
-    lm_status status = lm_print(&t, err);
+    status = lm_print(&t, err);
     lm_text_free(&t);
     free(program);
     free(base);
@@ -105,16 +133,22 @@ static lm_status emit(const lm_sweep *s, const request *r, lm_error *err) {
     return status;
 }
 
-static lm_status print_trials(const lm_sweep *s, lm_error *err) {
+static lm_status print_trials(lm_sweep *s, lm_error *err) {
     lm_text t = {0};
     int64_t seeds = s->options.n_seeds;
+    lm_status status = know(s, err);
+    if (status != LM_OK) return status;
     for (int64_t i = 0; i < s->first_point + s->n_drawn; i++) {
         lm_text_printf(&t, seeds > 1 ? "trials %5lld to %lld  " : "trial %5lld  ",
                        (long long)(i * seeds), (long long)((i + 1) * seeds - 1));
         lm_sweep_describe(s, i, &t);
         lm_text_append(&t, "\n", 1);
     }
-    lm_status status = lm_print_after(lm_sweep_cost(s, &t, err), &t, err);
+    if (s->n_drawn < s->n_points)
+        lm_text_printf(
+            &t, "trials %5lld to %lld  proposed by tpe, by the results of those before\n",
+            (long long)((s->first_point + s->n_drawn) * seeds), (long long)s->n_trials - 1);
+    status = lm_print_after(lm_sweep_cost(s, &t, err), &t, err);
     lm_text_free(&t);
     return status;
 }
@@ -162,7 +196,8 @@ static lm_status work(lm_sweep *s, const request *r, const lm_launch *launch, lm
         if (launch->rank > 0) return status;
         if (status == LM_OK || (status == LM_ERR_RUNTIME && lm_view_sweep_is(s->options.dir))) {
             write_page(s);
-            (void)print_results(s, &aside);
+            lm_status printed = print_results(s, status == LM_OK ? err : &aside);
+            if (status == LM_OK) status = printed;
         }
     }
     return status;

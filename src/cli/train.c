@@ -84,9 +84,10 @@ static bool gives_run_dir(const lm_option_texts *set) {
     return false;
 }
 
-/* What the command line gives beside the config's file: --unset, then --set. */
+/* What the command line gives beside the config's file: --unset, then --set, then options that
+ * stand for a key. */
 typedef struct overrides {
-    const char *items[2 * LM_OPTION_MOST_TEXTS];
+    const char *items[2 * LM_OPTION_MOST_TEXTS + 1];
     lm_text unset[LM_OPTION_MOST_TEXTS];
     int count, n_unset;
 } overrides;
@@ -99,6 +100,7 @@ static lm_status collect(const request *r, overrides *o, lm_error *err) {
         o->items[o->count++] = lm_text_cstr(text);
     }
     for (int i = 0; i < r->set.count; i++) o->items[o->count++] = r->set.items[i];
+    if (r->no_final_checkpoint) o->items[o->count++] = "checkpoint.final=false";
     return LM_OK;
 }
 
@@ -124,7 +126,6 @@ static lm_status load(const request *r, lm_train_settings *s, lm_error *err) {
     if ((status = lm_comm_agree(s->comm, status, err)) != LM_OK) goto out;
     if (!s->quiet) fputs(lm_text_cstr(&s->config->notes), stderr);
     if (s->config->train.steps_open && !r->print_config) status = apply_budget(r, &o, s, err);
-    if (r->no_final_checkpoint) s->config->checkpoint.final = false;
 out:
     for (int i = 0; i < o.n_unset; i++) lm_text_free(&o.unset[i]);
     return status;

@@ -207,6 +207,7 @@ static void check_budget(lm_parser *p) {
         lm_parser_problem(p, budget->place,
                           "train.budget and train.steps (%s) are given: leave one of them out",
                           origin_of(p, "train.steps")->place);
+        p->origins[lm_key_find("train.budget")].wrong = true; /* all is said */
     } else if (!lm_length_parse(t->budget, &length) || !lm_length_valid(&length, units) ||
                length.amount == 0 || strlen(t->budget) > BUDGET_MOST) {
         lm_text examples = {0};

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/message.h"
 #include "base/numbers.h"
 #include "machine/cpu.h"
 #include "machine/stop.h"
@@ -256,8 +257,8 @@ lm_status lm_worker_choose(lm_worker *w, const lm_worker_options *o, lm_error *e
     lm_status status = measures ? calibrate(w, cpus, err) : LM_OK;
     if (status == LM_OK && file->pin) status = take_cpus(w, w->parallel * w->threads, err);
     if (!w->quiet && status == LM_OK)
-        fprintf(stderr, "%s: %d trial%s at once, %d thread%s each%s\n", w->sweep->options.dir,
-                w->parallel, w->parallel == 1 ? "" : "s", w->threads, w->threads == 1 ? "" : "s",
-                w->n_cpus > 0 ? ", pinned" : "");
+        lm_message_write(stderr, "%s: %d trial%s at once, %d thread%s each%s\n",
+                         w->sweep->options.dir, w->parallel, w->parallel == 1 ? "" : "s",
+                         w->threads, w->threads == 1 ? "" : "s", w->n_cpus > 0 ? ", pinned" : "");
     return status;
 }

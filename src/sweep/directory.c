@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/numbers.h"
 
 char *lm_sweep_path(const lm_sweep *s, const char *name) {
     return lm_file_join(s->options.dir, name);
@@ -62,7 +63,8 @@ static lm_status make_directories(const lm_sweep *s, lm_error *err) {
 
 /* ---- is it this sweep? ------------------------------------------------------------------------*/
 
-static void write_identity(const lm_sweep *s, lm_text *out) {
+/* Of the settings, the first n_drawn: of tpe more may be known here than there. */
+static void write_identity(const lm_sweep *s, int64_t n_drawn, lm_text *out) {
     const lm_sweep_options *o = &s->options;
     lm_text_printf(out, "%s %lld %lld %lld %lld %d %s %d\n", lm_sweep_method_name((int)o->method),
                    (long long)s->n_points, (long long)o->seed, (long long)o->generation,
@@ -70,7 +72,7 @@ static void write_identity(const lm_sweep *s, lm_text *out) {
     for (int64_t i = 0; i < o->n_seeds; i++)
         lm_text_printf(out, "%lld ", (long long)lm_sweep_seed(s, i));
     lm_config_print(&s->base, out);
-    for (int64_t i = s->first_point; i < s->first_point + s->n_drawn; i++) {
+    for (int64_t i = s->first_point; i < s->first_point + n_drawn; i++) {
         const lm_value *values = lm_sweep_values(s, i);
         for (int d = 0; d < s->space.n_dimensions; d++) {
             lm_text_printf(out, "%s ", s->space.dimensions[d].path);
@@ -88,8 +90,9 @@ static lm_status compare(const lm_sweep *s, const char *path, lm_error *err) {
         lm_error_prefix(err, "%s: holds a sweep that cannot be read", s->options.dir);
         goto out;
     }
-    write_identity(s, &a);
-    write_identity(&there, &b);
+    int64_t n_drawn = lm_min(s->n_drawn, there.n_drawn);
+    write_identity(s, n_drawn, &a);
+    write_identity(&there, n_drawn, &b);
     if (a.failed || b.failed)
         status = lm_error_no_memory(err, path);
     else if (strcmp(lm_text_cstr(&a), lm_text_cstr(&b)) != 0)

@@ -152,6 +152,18 @@ void lm_task_list_free(lm_task_list *list) {
     *list = (lm_task_list){0};
 }
 
+lm_status lm_plan_draw(lm_sweep *s, lm_error *err) {
+    lm_journals journals;
+    lm_task_list list = {0};
+    if (!has_generations(s)) return LM_OK;
+    lm_status status = lm_journals_open(&journals, s, err);
+    if (status == LM_OK) status = lm_journals_read(&journals, s, err);
+    if (status == LM_OK) status = lm_plan(s, &journals, &list, err);
+    lm_task_list_free(&list);
+    lm_journals_close(&journals);
+    return status;
+}
+
 int64_t lm_plan_total(const lm_sweep *s) {
     int64_t total = s->first_point * s->options.n_seeds;
     for (int64_t b = 0; b < lm_plan_brackets(s); b++) {

@@ -30,6 +30,10 @@ typedef struct lm_task_list {
 lm_status lm_plan(lm_sweep *s, const lm_journals *j, lm_task_list *list, lm_error *err);
 void lm_task_list_free(lm_task_list *list); /* zero-initialised or twice is fine */
 
+/* Draws the generations of tpe whose earlier ones have all results in the journals of the sweep's
+ * directory, which was begun. Of other methods all is drawn already. */
+lm_status lm_plan_draw(lm_sweep *s, lm_error *err);
+
 /* The mean loss of a setting over its seeds at the end of a rung; +infinity when one diverged or
  * failed; NaN when one is not there yet. */
 double lm_plan_mean(const lm_sweep *s, const lm_journals *j, int64_t setting, int rung);

@@ -73,6 +73,39 @@ emitted() {
     check "halving is not emitted" exits_saying 2 "--join" \
         "$lmtrain" sweep --config halving.json --emit commands
 }
+# Settings of later generations exist when earlier ones have results. Two generations of two, and the base.
+generations() {
+    given small
+    cat >sweep.json <<'JSON'
+{
+  "sweep": {"dir": "sw", "method": "tpe", "points": 4, "generation": 2, "parallel": 1, "threads": 1},
+  "base": "base.json",
+  "space": {"optimizer.lr": {"log_uniform": [1e-4, 1e-2]}}
+}
+JSON
+    check "--dry-run says which settings tpe is to propose" exits_saying 0 "trials     3 to 4  proposed by tpe" \
+        "$lmtrain" sweep --config sweep.json --dry-run
+    check "a trial that tpe has not proposed yet does not run" exits_saying 2 "expected 0 to 2, found 3: tpe proposes" \
+        "$lmtrain" sweep --config sweep.json --trial 3
+    check "and begins nothing" test ! -e sw
+    "$lmtrain" sweep --config sweep.json --quiet >out 2>err
+    rate=$(sed -n 's/^[0-9]*,4,.*,\([^,]*\)$/\1/p' sw/leaderboard.csv)
+    check "a trial that tpe proposed is printed with its values" exits_saying 0 "--set optimizer.lr=$rate " \
+        "$lmtrain" sweep --config sweep.json --trial 4 --dry-run
+    check "and goes on as it was" exits_saying 0 "finished already" "$lmtrain" sweep --join sw --trial 4
+    check "--dry-run has all settings that were proposed" exits_saying 0 "trial     4  optimizer.lr = $rate" \
+        "$lmtrain" sweep --config sweep.json --dry-run
+}
+# What goes wrong when the results are printed, and names that are no plain text.
+results() {
+    given small
+    sed 's/"method": "grid"/"method": "grid", "parallel": 2, "threads": 1/; s/"sw"/"s\\u001bw"/' sweep.json >esc.json
+    "$lmtrain" sweep --config esc.json >out 2>err
+    check "escape sequences in the name of a sweep's directory are shown as text" grep -qF 's\x1bw: 2 trials' err
+    check "nothing of them reaches the terminal" sh -c '! LC_ALL=C grep -q "$(printf "\033")" out err'
+    [ ! -e /dev/full ] || check "a sweep exits with 1 when its results go to a full disk" sh -c \
+        '"$1" sweep --config esc.json --quiet 2>&1 >/dev/full | grep -q "standard output: cannot write"' sh "$lmtrain"
+}
 printed() {
     "$lmtrain" sweep --print-schema >schema
     check "the schema knows each key of the reference" test -z "$(
@@ -112,4 +145,6 @@ costs() {
 scenario one_trial
 scenario costs
 scenario emitted
+scenario generations
+scenario results
 scenario printed

@@ -60,6 +60,7 @@ refused() {
     check "a budget of steps is refused" exits_saying 2 "train.budget: expected" within 300
     check "a budget beside steps is refused" exits_saying 2 "leave one of them out" within 2m \
         --set train.steps=3
+    check "and that is said once" test "$(wc -l <out)" -eq 1
     sed -i 's/"train": {/"train": {"steps": 30, /' a.json
     check "a budget on the command line replaces the file's steps" \
         exits_saying 0 "train.steps has no effect when train.budget is given" within "300 tokens"

@@ -17,6 +17,8 @@ without_checkpoint() {
     check "a run with --no-final-checkpoint writes none" has_no_checkpoint
     check "its summary says finished, and null for the checkpoint" \
         grep -q '"checkpoint_step": null' run/summary.json
+    check "--no-final-checkpoint and checkpoint.final=true contradict each other" exits_saying 2 \
+        "contradicts --set checkpoint.final=true" trial --set checkpoint.final=true --set run.dir=both
     cp -r run before
     check "--resume of a finished run without checkpoints has nothing to do" exits_saying 0 \
         "finished already: 40 steps" trial --set checkpoint.every=0 --resume
