@@ -3,14 +3,8 @@
 #
 #     bash tests/slurm/array.sh ./lmtrain /var/tmp/slurm-array
 set -u
-[ $# -eq 2 ] || { echo "usage: array.sh LMTRAIN DIRECTORY" >&2; exit 2; }
-here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$2" && work=$(cd "$2" && pwd) || exit 1
-cp "$1" "$work/lmtrain" || exit 1
-# shellcheck source=cluster.sh
-. "$here/cluster.sh"
-# shellcheck source=data.sh
-. "$here/data.sh"
+# shellcheck source=begin.sh
+. "$(dirname "$0")/begin.sh"
 
 cat >sweep.sbatch <<'SBATCH'
 #!/bin/bash

@@ -9,22 +9,10 @@
 #    with 75, goes back into the queue and goes on, to the file of a run that nothing stopped;
 # 4. a sweep with a worker on each node.
 set -u
-[ $# -eq 2 ] || { echo "usage: ranks.sh LMTRAIN DIRECTORY" >&2; exit 2; }
-here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$2" && work=$(cd "$2" && pwd) || exit 1
-cp "$1" "$work/lmtrain" || exit 1
-# shellcheck source=cluster.sh
-. "$here/cluster.sh"
-# shellcheck source=data.sh
-. "$here/data.sh"
+# shellcheck source=begin.sh
+. "$(dirname "$0")/begin.sh"
 export OMPI_MCA_btl_base_warn_component_unused=0 OMPI_MCA_btl=self,vader,tcp OMPI_MCA_btl_tcp_if_include=lo
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-failed=0
-check() {
-    local what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else echo "not ok - $what" && failed=1; fi
-}
 newest() { ls "$1"/checkpoints/*.npz | tail -n 1; }
 same() { cmp "$(newest "$1")" "$(newest "$2")"; }
 rm -rf one runs ./*.out ./*.sbatch several single

@@ -9,21 +9,9 @@
 #    the heartbeat has been silent for so long.
 # The results must be those of one worker on this machine.
 set -u
-[ $# -eq 2 ] || { echo "usage: sweep.sh LMTRAIN DIRECTORY" >&2; exit 2; }
-here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$2" && work=$(cd "$2" && pwd) || exit 1
-cp "$1" "$work/lmtrain" || exit 1
-# shellcheck source=cluster.sh
-. "$here/cluster.sh"
-# shellcheck source=data.sh
-. "$here/data.sh"
+# shellcheck source=begin.sh
+. "$(dirname "$0")/begin.sh"
 echo "the nodes share $shared by: $sharing"
-failed=0
-check() {
-    local what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else echo "not ok - $what" && failed=1; fi
-}
 # NAME.json: a sweep in the directory NAME with these keys, of so many steps.
 sweep_file() {
     cat >"$1.json" <<JSON
