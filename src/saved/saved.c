@@ -34,13 +34,18 @@ lm_checkpoint_array *lm_saved_row_arrays(const lm_param *rows, int64_t n, float 
     return arrays;
 }
 
+int64_t lm_saved_averaged(const lm_param *rows, int64_t n, const lm_average *average) {
+    int64_t averaged = 0;
+    while (average->values && averaged < n && rows[averaged].offset < average->count) averaged++;
+    return averaged;
+}
+
 lm_checkpoint_array *lm_saved_arrays(lm_model *m, const lm_optimizer *o, const lm_average *average,
                                      int64_t *count) {
-    int64_t rows, n_states = 0, averaged = 0;
+    int64_t rows, n_states = 0;
     const lm_param *params = lm_model_rows(m, &rows);
     const lm_optimizer_array *states = o ? lm_optimizer_arrays(o, &n_states) : NULL;
-    if (average && average->values)
-        while (averaged < rows && params[averaged].offset < average->count) averaged++;
+    const int64_t averaged = average ? lm_saved_averaged(params, rows, average) : 0;
     *count = rows + n_states + averaged;
     lm_checkpoint_array *arrays = calloc((size_t)*count, sizeof *arrays);
     if (!arrays) return NULL;
@@ -234,6 +239,9 @@ lm_status lm_saved_read(const lm_saved *s, const lm_param *rows, int64_t n, floa
                         lm_pool *pool, lm_error *err) {
     if (s->foreign) return lm_saved_foreign_read(s, rows, n, weights, pool, err);
     const double share = lm_weights_share(s->weights, &s->state, &s->config);
+    /* Rows with gaps are the last ones, and need the weights. */
+    if (share == 1 && !lm_saved_has(s->checkpoint, LM_AVERAGE_GAP, &rows[n - 1]))
+        return read_rows(s, LM_SAVED_AVERAGE, rows, n, weights, pool, err);
     lm_status status = read_rows(s, "", rows, n, weights, pool, err);
     if (status == LM_OK && share > 0) status = blend(s, rows, n, share, weights, pool, err);
     return status;

@@ -95,6 +95,8 @@ void lm_saved_close(lm_saved *s); /* zero-initialised or twice is fine */
 bool lm_saved_has(const lm_checkpoint *c, const char *state, const lm_param *row);
 /* That array, to be read into data. */
 lm_checkpoint_array lm_saved_array(const char *state, const lm_param *row, float *data);
+/* The first so many of the rows [n] have their average in `average`; those behind have gaps. */
+int64_t lm_saved_averaged(const lm_param *rows, int64_t n, const lm_average *average);
 /* The arrays of weights that no model holds, flat by these rows. malloc'd; NULL without memory. */
 lm_checkpoint_array *lm_saved_row_arrays(const lm_param *rows, int64_t n, float *weights);
 /* The arrays of a model's weights, of its optimizer's states and, last, of the average of the

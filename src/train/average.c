@@ -26,11 +26,9 @@ void lm_trainer_average(lm_trainer *t, const lm_schedule_time *time) {
 }
 
 int64_t lm_trainer_arrays(const lm_trainer *t) {
-    int64_t rows, averaged = 0;
-    const lm_param *row = lm_model_rows(t->model, &rows);
-    if (!t->average.values || t->state.averaged > 0) return t->n_arrays;
-    while (averaged < rows && row[averaged].offset < t->average.count) averaged++;
-    return t->n_arrays - averaged;
+    int64_t n;
+    const lm_param *rows = lm_model_rows(t->model, &n);
+    return t->n_arrays - (t->state.averaged > 0 ? 0 : lm_saved_averaged(rows, n, &t->average));
 }
 
 /* Models with tables are trained by one process, which has all gaps. */

@@ -96,8 +96,8 @@ static void warn_of_base(const lm_config *c, lm_text *out) {
 static void warn_of_binding(const lm_setup *s, lm_text *out) {
     const lm_comm_cpus cpus = lm_comm_host_cpus(s->comm);
     const int own = lm_cpu_usable();
-    const bool by_srun =
-        lm_launch_read().launcher && strcmp(lm_launch_read().launcher, "srun") == 0;
+    const char *launcher = lm_launch_read().launcher;
+    const bool by_srun = launcher && strcmp(launcher, "srun") == 0;
     if (cpus.idle == 0 || s->threads < own) return;
     lm_text_say(out,
                 "warning: %s has bound the processes on this machine to %d of its %d CPUs, this one"
