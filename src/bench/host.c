@@ -20,10 +20,6 @@ static const char *const names[LM_BENCH_MARKS] = {[LM_BENCH_STOLEN] = "stolen",
                                                   [LM_BENCH_NEIGHBOUR] = "neighbour",
                                                   [LM_BENCH_FAR] = "far"};
 
-const char *lm_bench_mark_name(int mark) {
-    return mark >= 0 && mark < LM_BENCH_MARKS ? names[mark] : NULL;
-}
-
 /* ---- looking ----------------------------------------------------------------------------------*/
 
 /* The first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal, in ticks. */

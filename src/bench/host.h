@@ -38,7 +38,6 @@ typedef enum lm_bench_mark {
     LM_BENCH_FAR,       /* words between the CPUs took longer */
     LM_BENCH_MARKS
 } lm_bench_mark;
-const char *lm_bench_mark_name(int mark); /* "stolen", ...; NULL past the end */
 
 /* The peak beside a row is within this share of the best of the run: the cores are our own. On a
  * quiet machine, measurements of the peak lie within 1% of each other on average; beside other work

@@ -42,6 +42,10 @@ const char *lm_cpu_option_name(int i);         /* "auto", "scalar", ...; NULL pa
     {"threads", "N",                                                                   \
      "threads to compute on; 0: one a core, or OMP_NUM_THREADS, at most the CPUs",       \
      LM_STORED(owner, machine.threads), .count = {.most = LM_POOL_MAX_THREADS}}
+/* Of commands that take a run config. */
+#define LM_OPTION_RUN_THREADS(owner, machine)                                          \
+    {"threads", "N", "threads to compute on, whatever run.threads says; 0: run.threads", \
+     LM_STORED(owner, machine.threads), .count = {.most = LM_POOL_MAX_THREADS}}
 #define LM_OPTION_CPU(owner, machine)                                                  \
     {"cpu", "ISA", "the highest instruction set to use",                               \
      LM_STORED(owner, machine.cpu), .choice = {.name = lm_cpu_option_name}}

@@ -48,7 +48,7 @@ static const lm_option options[] = {
      LM_STORED(request, tolerance), .real = {.by_default = 0.2, .least = 0.01, .most = 10}},
     {"svg", "FILE", "write the changes over widths and depths as a picture too",
      LM_STORED(request, svg)},
-    LM_OPTION_THREADS(request, machine),
+    LM_OPTION_RUN_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
     {"json", NULL, "print one JSON object", LM_STORED(request, json)},
     {0},

@@ -31,7 +31,7 @@ static const lm_option options[] = {
      LM_STORED(request, to), .real = {.by_default = 1, .least = 1e-12, .most = 1e6}},
     {"steps", "N", "steps between them", LM_STORED(request, steps),
      .count = {.by_default = 200, .least = 20, .most = 100000}},
-    LM_OPTION_THREADS(request, machine),
+    LM_OPTION_RUN_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
     {"json", NULL, "print one JSON object", LM_STORED(request, json)},
     {0},

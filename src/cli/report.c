@@ -86,7 +86,7 @@ static lm_status write_sweep(const request *r, const char *directory, lm_error *
                             directory);
     char *file = output_of(r, directory);
     lm_status status =
-        file ? lm_page_sweep_write(directory, file, err) : lm_error_no_memory(err, "report");
+        file ? lm_page_sweep_write(directory, file, false, err) : lm_error_no_memory(err, "report");
     if (status == LM_OK) lm_message_write(stdout, "%s\n", file);
     free(file);
     return status;

@@ -9,6 +9,7 @@
 #include "base/length.h"
 #include "base/rng.h"
 #include "cli/commands.h"
+#include "fit/doubts.h"
 #include "fit/points.h"
 #include "report/line.h"
 #include "report/summary.h"
@@ -140,17 +141,22 @@ static lm_status bootstrap(const request *r, const lm_points *points, fit *f, lm
     return LM_OK;
 }
 
-/* The middle 90% of value(draw). */
+/* The middle 90% of value(draw), of those draws that have one. */
 static bool interval(const fit *f, double (*value)(const lm_scaling_law *, const void *),
                      const void *of, double ends[2]) {
     double *values = f->n >= 20 ? malloc(sizeof *values * (size_t)f->n) : NULL;
-    if (!values) return false;
-    for (int64_t i = 0; i < f->n; i++) values[i] = value(&f->draws[i], of);
-    qsort(values, (size_t)f->n, sizeof *values, by_value);
-    ends[0] = values[(size_t)(0.05 * (double)(f->n - 1))];
-    ends[1] = values[(size_t)(0.95 * (double)(f->n - 1) + 0.5)];
+    int64_t n = 0;
+    for (int64_t i = 0; values && i < f->n; i++) {
+        values[n] = value(&f->draws[i], of);
+        n += !isnan(values[n]);
+    }
+    if (n > 0) {
+        qsort(values, (size_t)n, sizeof *values, by_value);
+        ends[0] = values[(size_t)(0.05 * (double)(n - 1))];
+        ends[1] = values[(size_t)(0.95 * (double)(n - 1) + 0.5)];
+    }
     free(values);
-    return true;
+    return n > 0;
 }
 
 static double figure_of(const lm_scaling_law *l, const void *of) {
@@ -214,10 +220,75 @@ static void write_interval(lm_json_writer *w, const fit *f, const char *name,
     lm_json_end(w);
 }
 
+/* ---- doubts -----------------------------------------------------------------------------------*/
+
+/* NaN where the fits are too few. */
+static void take_interval(const fit *f, double (*value)(const lm_scaling_law *, const void *),
+                          const void *of, double ends[2]) {
+    if (!interval(f, value, of, ends)) ends[0] = ends[1] = NAN;
+}
+
+static lm_scaling_evidence evidence_of(const lm_points *p, const fit *f) {
+    enum { ALPHA = 3, BETA = 4 }; /* of figure_names */
+    lm_scaling_evidence e = {
+        .points = p->items, .n = p->count, .law = &f->law, .repeats = f->repeats};
+    take_interval(f, figure_of, &(int){ALPHA}, e.alpha_90);
+    take_interval(f, figure_of, &(int){BETA}, e.beta_90);
+    return e;
+}
+
+static void doubt_advice(const lm_points *p, const fit *f, const advice *a, lm_text *doubts) {
+    const lm_scaling_evidence e = evidence_of(p, f);
+    double parameters = best_size(&f->law, a), ends[2];
+    take_interval(f, best_size, a, ends);
+    lm_scaling_doubt_best(&e, parameters, a->flops / 6 / parameters, ends, doubts);
+}
+
+/* Calls put for each line, and frees the text. */
+static void each_doubt(lm_text *doubts, void (*put)(void *to, const char *line), void *to) {
+    for (char *line = doubts->data; line && *line;) {
+        char *end = line + strcspn(line, "\n");
+        bool last = *end == '\0';
+        *end = '\0';
+        put(to, line);
+        line = last ? end : end + 1;
+    }
+    lm_text_free(doubts);
+}
+
+/* Notes among the text; budget: which one they are of, NULL: of the law. */
+typedef struct notes {
+    lm_text *out;
+    const char *budget;
+} notes;
+
+static void put_line(void *to, const char *line) {
+    const notes *n = to;
+    lm_text_say(n->out, "note: %-s%-s%-s\n", n->budget ? n->budget : "", n->budget ? ": " : "",
+                line);
+}
+
+static void put_element(void *to, const char *line) {
+    lm_json_string(to, NULL, line);
+}
+
+static void write_doubts(lm_json_writer *w, lm_json_layout layout, lm_text *doubts) {
+    w->out->failed |= doubts->failed;
+    lm_json_array(w, "notes", layout);
+    each_doubt(doubts, put_element, w);
+    lm_json_end(w);
+}
+
+/* ---- output -----------------------------------------------------------------------------------*/
+
 static void put_advice(lm_text *out, const fit *f, const char *budget, const advice *a,
                        double speed) {
     char n[32], d[32], work[32], took[32];
     double parameters = best_size(&f->law, a), tokens = a->flops / 6 / parameters;
+    if (isnan(parameters)) {
+        lm_text_say(out, "budget %s: no size is the best\n", budget);
+        return;
+    }
     lm_text_say(out, "budget %s: %s parameters", budget, lm_text_count(n, sizeof n, parameters));
     put_interval(out, f, best_size, a, true);
     lm_text_say(out, ", %s tokens, loss %.4f", lm_text_count(d, sizeof d, tokens),
@@ -230,11 +301,11 @@ static void put_advice(lm_text *out, const fit *f, const char *budget, const adv
     lm_text_say(out, "\n");
 }
 
-/* ---- output -----------------------------------------------------------------------------------*/
-
 static lm_status put_text(const request *r, const lm_points *p, const fit *f, lm_text *out,
                           lm_error *err) {
     double speed = speed_of(p), flops;
+    const lm_scaling_evidence evidence = evidence_of(p, f);
+    lm_text doubts = {0};
     char text[32];
     lm_text_say(out, "loss = E + A/N^alpha + B/D^beta over %" PRId64 " points%s\n", p->count,
                 f->n >= 20 ? "; in brackets, the middle 90% of bootstrap fits" : "");
@@ -255,11 +326,15 @@ static lm_status put_text(const request *r, const lm_points *p, const fit *f, lm
     if (!isnan(speed))
         lm_text_say(out, "%-18s %sFLOP/s, by 6 N D, the median of the runs\n", "speed",
                     lm_text_count(text, sizeof text, speed));
+    lm_scaling_doubt_law(&evidence, &doubts);
+    each_doubt(&doubts, put_line, &(notes){out, NULL});
     for (int i = 0; i < r->budgets.count; i++) {
         lm_status status = flops_of(r->budgets.items[i], speed, &flops, err);
         if (status != LM_OK) return status;
         const advice a = {flops, f->repeats ? r->unique : 0};
         put_advice(out, f, r->budgets.items[i], &a, speed);
+        doubt_advice(p, f, &a, &doubts);
+        each_doubt(&doubts, put_line, &(notes){out, r->budgets.items[i]});
     }
     return LM_OK;
 }
@@ -267,6 +342,8 @@ static lm_status put_text(const request *r, const lm_points *p, const fit *f, lm
 static lm_status put_json(const request *r, const lm_points *p, const fit *f, lm_text *out,
                           lm_error *err) {
     double speed = speed_of(p), flops;
+    const lm_scaling_evidence evidence = evidence_of(p, f);
+    lm_text doubts = {0};
     lm_json_writer w = {.out = out};
     char name[64];
     lm_json_object(&w, NULL, LM_JSON_LINES);
@@ -278,6 +355,8 @@ static lm_status put_json(const request *r, const lm_points *p, const fit *f, lm
     }
     lm_json_number(&w, "objective", f->law.objective);
     lm_json_number(&w, "flops_per_second", speed);
+    lm_scaling_doubt_law(&evidence, &doubts);
+    write_doubts(&w, LM_JSON_LINES, &doubts);
     lm_json_array(&w, "budgets", LM_JSON_LINES);
     for (int i = 0; i < r->budgets.count; i++) {
         lm_status status = flops_of(r->budgets.items[i], speed, &flops, err);
@@ -293,6 +372,8 @@ static lm_status put_json(const request *r, const lm_points *p, const fit *f, lm
         lm_json_number(&w, "loss", best_loss(&f->law, &a));
         write_interval(&w, f, "loss_90", best_loss, &a);
         lm_json_number(&w, "seconds", flops / speed);
+        doubt_advice(p, f, &a, &doubts);
+        write_doubts(&w, LM_JSON_LINE, &doubts);
         lm_json_end(&w);
     }
     lm_json_end(&w);

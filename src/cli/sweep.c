@@ -164,10 +164,12 @@ static lm_status print_results(const lm_sweep *s, lm_error *err) {
     if (status == LM_OK && journals.n_done > 0) {
         lm_leaderboard_print(s, &journals, BEST_ROWS, &t);
         lm_importance_print(s, &journals, &t);
-        lm_text_say(&t,
-                    "%s: leaderboard.csv has all trials, report.html shows them, best.json is ready"
-                    " to run\n",
-                    s->options.dir);
+        char *best = lm_sweep_path(s, "best.json");
+        lm_text_say(&t, "%s: leaderboard.csv has all trials, report.html shows them, %s\n",
+                    s->options.dir,
+                    best && lm_file_exists(best) ? "best.json is ready to run"
+                                                 : "there is no best.json without a loss");
+        free(best);
         status = lm_print(&t, err);
     }
     lm_text_free(&t);
@@ -179,7 +181,7 @@ static lm_status print_results(const lm_sweep *s, lm_error *err) {
 static void write_page(const lm_sweep *s) {
     lm_error err;
     char *file = lm_sweep_path(s, "report.html");
-    if (file && lm_page_sweep_write(s->options.dir, file, &err) != LM_OK)
+    if (file && lm_page_sweep_write(s->options.dir, file, false, &err) != LM_OK)
         lm_message_write(stderr, "lmtrain: warning: %-s\n", err.message);
     free(file);
 }
@@ -194,8 +196,9 @@ static lm_status work(lm_sweep *s, const request *r, const lm_launch *launch, lm
     if (status == LM_OK) {
         status = lm_worker_run(s, &o, err);
         if (launch->rank > 0) return status;
-        if (status == LM_OK || (status == LM_ERR_RUNTIME && lm_view_sweep_is(s->options.dir))) {
-            write_page(s);
+        bool any = lm_view_sweep_is(s->options.dir);
+        if (any) write_page(s);
+        if (status == LM_OK || (status == LM_ERR_RUNTIME && any)) {
             lm_status printed = print_results(s, status == LM_OK ? err : &aside);
             if (status == LM_OK) status = printed;
         }

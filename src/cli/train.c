@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -42,7 +43,7 @@ static const lm_option options[] = {
      "when the disk is full at the end of the run, wait so long and then exit with 5; without it, "
      "wait until there is room",
      LM_STORED(request, wait_for_room), .count = {.by_default = -1, .most = 1000000000}},
-    LM_OPTION_THREADS(request, machine),
+    LM_OPTION_RUN_THREADS(request, machine),
     LM_OPTION_CPU(request, machine),
     {"quiet", NULL, "no progress; warnings and errors only", LM_STORED(request, quiet)},
     {"profile", NULL,
@@ -92,6 +93,19 @@ typedef struct overrides {
     int count, n_unset;
 } overrides;
 
+/* --threads wins over run.threads of the file; two that the command line gives must agree. */
+static lm_status check_threads(const request *r, lm_error *err) {
+    static const char key[] = "run.threads=";
+    for (int i = 0; i < r->set.count && r->machine.threads > 0; i++) {
+        const char *text = r->set.items[i];
+        if (strncmp(text, key, sizeof key - 1) == 0 &&
+            strtoll(text + sizeof key - 1, NULL, 10) != r->machine.threads)
+            return lm_error_set(err, LM_ERR_USAGE, "--threads %lld: contradicts --set %s",
+                                (long long)r->machine.threads, text);
+    }
+    return LM_OK;
+}
+
 static lm_status collect(const request *r, overrides *o, lm_error *err) {
     for (int i = 0; i < r->unset.count; i++) {
         lm_text *text = &o->unset[o->n_unset++];
@@ -121,7 +135,8 @@ static lm_status apply_budget(const request *r, const overrides *o, lm_train_set
 /* Notes go to stderr. */
 static lm_status load(const request *r, lm_train_settings *s, lm_error *err) {
     overrides o = {.count = 0};
-    lm_status status = collect(r, &o, err);
+    lm_status status = check_threads(r, err);
+    if (status == LM_OK) status = collect(r, &o, err);
     if (status == LM_OK) status = lm_config_load(s->config, r->config, o.items, o.count, err);
     if ((status = lm_comm_agree(s->comm, status, err)) != LM_OK) goto out;
     if (!s->quiet) fputs(lm_text_cstr(&s->config->notes), stderr);

@@ -87,10 +87,6 @@ lm_status lm_config_compare(const lm_config *saved, const lm_config *now, lm_tex
  * of data do not count: their digests tell. */
 void lm_config_result_differences(const lm_config *before, const lm_config *now, lm_text *out);
 
-/* Appends the keys of a section ("model") that differ, a line each with both values. */
-void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
-                           lm_text *out);
-
 /* Whose model it is that a config takes over. */
 typedef enum lm_config_origin {
     LM_CONFIG_ITSELF,  /* of this run, which goes on: what the config gives is what it is */

@@ -369,13 +369,6 @@ void lm_config_result_differences(const lm_config *before, const lm_config *now,
     }
 }
 
-void lm_config_differences(const lm_config *before, const lm_config *now, const char *section,
-                           lm_text *out) {
-    const lm_section *s = lm_section_find(section);
-    LM_ASSERT(s);
-    for (int i = 0; i < s->n_keys; i++) append_difference(&s->keys[i], before, now, false, out);
-}
-
 /* ---- the model that a run begins with ---------------------------------------------------------*/
 
 static bool is_zero(const lm_config *c, const lm_key *k) {

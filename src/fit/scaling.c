@@ -234,14 +234,14 @@ double lm_scaling_loss(const lm_scaling_law *l, double parameters, double tokens
 void lm_scaling_best(const lm_scaling_law *l, double flops, double *parameters, double *tokens) {
     double sum = l->alpha + l->beta, work = flops / 6;
     double g = pow(l->alpha * l->a / (l->beta * l->b), 1 / sum);
-    *parameters = g * pow(work, l->beta / sum);
+    *parameters = l->alpha > 0 && l->beta > 0 ? g * pow(work, l->beta / sum) : (double)NAN;
     *tokens = work / *parameters;
 }
 
 void lm_scaling_best_of(const lm_scaling_law *l, double flops, double unique, double *parameters,
                         double *tokens) {
     lm_scaling_best(l, flops, parameters, tokens);
-    if (unique <= 0 || *tokens <= unique || isinf(l->repeat_d)) return;
+    if (unique <= 0 || !(*tokens > unique) || isinf(l->repeat_d)) return;
     double best = INFINITY, centre = log(*parameters);
     for (int i = -4000; i <= 4000; i++) { /* of e^-8 to e^8 times the size, by 0.2% */
         double n = exp(centre + 0.002 * i), d = flops / 6 / n;

@@ -42,7 +42,8 @@ void lm_scaling_refit(const lm_scaling_point *points, int64_t n, bool repeats,
                       const lm_scaling_law *start, lm_scaling_law *law);
 
 /* The best parameters and tokens for so many FLOPs = 6 N D, none of them repeated:
- * N = G (C/6)^(beta / (alpha+beta)), D = (C/6) / N. */
+ * N = G (C/6)^(beta / (alpha+beta)), D = (C/6) / N. NaN: an exponent is not above 0, so that no
+ * size is the best. */
 void lm_scaling_best(const lm_scaling_law *law, double flops, double *parameters, double *tokens);
 /* The same where only `unique` tokens are different: by search. 0: lm_scaling_best. */
 void lm_scaling_best_of(const lm_scaling_law *law, double flops, double unique, double *parameters,

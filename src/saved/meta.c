@@ -1,6 +1,7 @@
 #include "saved/meta.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,9 +164,10 @@ static void get_state(lm_json_reader *r, lm_run_state *s) {
     }
     if (lm_json_has(r, "averaged")) s->averaged = get_step(r, "averaged");
     if (lm_json_has(r, "gap")) {
+        char range[48];
         s->gap = lm_json_get_number(r, "gap");
-        if (!(s->gap >= LM_AVERAGE_GAP_LEAST && s->gap <= 1))
-            lm_json_wrong(r, "gap", "a number from 1e-12 to 1");
+        snprintf(range, sizeof range, "a number from %g to 1", LM_AVERAGE_GAP_LEAST);
+        if (!(s->gap >= LM_AVERAGE_GAP_LEAST && s->gap <= 1)) lm_json_wrong(r, "gap", range);
     }
     if (lm_json_has(r, "rates_sum")) {
         s->rates.peak = lm_json_get_number(r, "rates_peak");

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -140,9 +139,8 @@ static int wait_for(lm_worker *w, measured *m, double seconds) {
     double until = lm_clock_seconds() + seconds;
     int left;
     do {
-        struct timespec t = {.tv_nsec = 5000000};
         lm_error aside;
-        nanosleep(&t, NULL);
+        lm_worker_wait(0.005);
         left = 0;
         for (int i = 0; i < m->count; i++) {
             if (m->pids[i] > 0 && waitpid(m->pids[i], NULL, WNOHANG) == m->pids[i]) m->pids[i] = 0;
@@ -236,8 +234,7 @@ static int share_of_cpus(lm_worker *w) {
     if (copies <= 1 || cpus == 1) return cpus;
     lm_worker_counts n = lm_worker_count(&w->file, w->sweep);
     while (n.here < copies && lm_clock_seconds() < began + most && lm_stop_pending() == 0) {
-        struct timespec t = {.tv_nsec = 5000000};
-        nanosleep(&t, NULL);
+        lm_worker_wait(0.005);
         n = lm_worker_count(&w->file, w->sweep);
     }
     int sharers = n.sharers + (int)lm_max(copies - n.here, 0);

@@ -8,17 +8,27 @@ enum { BINS = 4 }; /* of a range: quarters of the settings */
 
 typedef struct point {
     lm_value value;
-    double loss;
+    double loss; /* +infinity: it diverged */
     double rank_of_value, rank_of_loss;
 } point;
 
-/* Settings that give dimension i, with a finite loss at the end of rung 0. */
+/* A process that failed says nothing of its setting's values. */
+static bool has_failed(const lm_sweep *s, const lm_journals *j, int64_t setting) {
+    bool failed = false;
+    for (int64_t k = 0; k < s->options.n_seeds; k++)
+        failed |=
+            lm_journals_result(j, setting * s->options.n_seeds + k, 0)->state == LM_TASK_FAILED;
+    return failed;
+}
+
+/* Settings that give dimension i, with a result at the end of rung 0. */
 static int64_t collect(const lm_sweep *s, const lm_journals *j, int i, point *out) {
     int64_t n = 0;
     for (int64_t setting = s->first_point; setting < s->first_point + s->n_drawn; setting++) {
         lm_value v = lm_sweep_values(s, setting)[i];
         double loss = lm_plan_mean(s, j, setting, 0);
-        if (v.kind != LM_VALUE_NONE && isfinite(loss)) out[n++] = (point){.value = v, .loss = loss};
+        if (v.kind == LM_VALUE_NONE || isnan(loss) || has_failed(s, j, setting)) continue;
+        out[n++] = (point){.value = v, .loss = loss};
     }
     return n;
 }
@@ -99,9 +109,14 @@ static effect measure(point *p, int64_t n) {
 
 static void write_mean(const point *p, int64_t n, lm_json_writer *w) {
     double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += p[i].loss;
+    int64_t diverged = 0;
+    for (int64_t i = 0; i < n; i++) {
+        diverged += isinf(p[i].loss) != 0;
+        if (!isinf(p[i].loss)) sum += p[i].loss;
+    }
     lm_json_integer(w, "settings", n);
-    lm_json_number(w, "mean", sum / (double)n);
+    if (diverged > 0) lm_json_integer(w, "diverged", diverged);
+    lm_json_number(w, "mean", n > diverged ? sum / (double)(n - diverged) : (double)NAN);
 }
 
 static void write_ranges(const point *p, int64_t n, lm_json_writer *w) {

@@ -214,11 +214,15 @@ lm_status lm_journal_create(int *fd, const lm_sweep *s, const char *name, lm_err
 lm_status lm_journal_append(int fd, const lm_sweep *s, const lm_journal_entry *e, lm_error *err) {
     lm_text line = {0};
     lm_journal_print(e, &line);
-    lm_status status = LM_OK;
-    if (line.failed)
-        status = lm_error_no_memory(err, NULL);
-    else if (write(fd, lm_text_cstr(&line), line.length) != (ssize_t)line.length)
+    lm_status status = line.failed ? lm_error_no_memory(err, NULL) : LM_OK;
+    const off_t end = lseek(fd, 0, SEEK_END);
+    const ssize_t n = status == LM_OK ? write(fd, lm_text_cstr(&line), line.length) : 0;
+    if (status == LM_OK && n != (ssize_t)line.length) {
+        if (n >= 0) errno = ENOSPC; /* there was room for a part */
         status = lm_error_call(err, s->options.dir, "write the journal in");
+        /* The next entry is not to stand behind half of this one; if it does, readers say so. */
+        if (n > 0 && end >= 0 && ftruncate(fd, end) != 0) errno = 0;
+    }
     lm_text_free(&line);
     return status;
 }

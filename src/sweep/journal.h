@@ -72,7 +72,8 @@ void lm_journals_close(lm_journals *j); /* zero-initialised or twice is fine */
 /* Of a task; valid until the next call that reads. */
 lm_result *lm_journals_result(const lm_journals *j, int64_t trial, int rung);
 
-/* One's own journal: created here, named `name`; appended to by one write each. */
+/* One's own journal: created here, named `name`; appended to by one write each, of which nothing is
+ * left when there is no room for the whole. */
 lm_status lm_journal_create(int *fd, const lm_sweep *s, const char *name, lm_error *err);
 lm_status lm_journal_append(int fd, const lm_sweep *s, const lm_journal_entry *e, lm_error *err);
 

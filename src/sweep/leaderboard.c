@@ -48,6 +48,7 @@ static void write_row(const lm_sweep *s, const lm_journals *j, const lm_rank *r,
     lm_json_integer(w, "trial", trial);
     lm_json_integer(w, "setting", r->setting);
     lm_json_integer(w, "rank", rank);
+    if (r->setting < s->first_point) lm_json_boolean(w, "base", true);
     lm_json_string(w, "state", state);
     lm_json_object(w, "values", LM_JSON_LINE);
     for (int i = 0; values && i < s->space.n_dimensions; i++)
@@ -144,11 +145,13 @@ static lm_status replace(const lm_sweep *s, const char *name, lm_text *text, lm_
     return status;
 }
 
-/* The config of a setting, every key, with a run directory of its own. */
+/* The config of a setting, every key, with a run directory of its own: by the name that the file
+ * gives the sweep's directory, whoever writes it, unless the directory was moved. */
 static lm_status write_best(const lm_sweep *s, const lm_rank *best, lm_error *err) {
     lm_config c = {0};
     lm_text text = {0};
-    char *dir = lm_sweep_path(s, "best");
+    bool moved = !lm_file_same(s->named_dir, s->options.dir);
+    char *dir = lm_file_join(moved ? s->options.dir : s->named_dir, "best");
     lm_status status =
         dir ? lm_sweep_config(s, best->setting, dir, &c, err) : lm_error_no_memory(err, NULL);
     if (status == LM_OK) {
@@ -181,15 +184,37 @@ lm_status lm_leaderboard_write(const lm_sweep *s, const lm_journals *j, bool las
     return status;
 }
 
-/* What the worst of a setting's trials is. */
-static const char *worst_state(const lm_sweep *s, const lm_journals *j, const lm_rank *r) {
+/* What the worst of a setting's trials is, and the first step that it did not get beyond. */
+static const char *worst_state(const lm_sweep *s, const lm_journals *j, const lm_rank *r,
+                               int64_t *step) {
     lm_task_state worst = LM_TASK_DONE;
+    *step = 0;
     for (int64_t k = 0; k < s->options.n_seeds; k++) {
         const lm_result *result =
             lm_journals_result(j, r->setting * s->options.n_seeds + k, r->rung);
-        if (result->state != LM_TASK_OPEN && result->state < worst) worst = result->state;
+        if (result->state == LM_TASK_OPEN || result->state == LM_TASK_DONE) continue;
+        if (result->state < worst || (result->state == worst && result->steps < *step))
+            *step = result->steps;
+        worst = result->state < worst ? result->state : worst;
     }
     return worst == LM_TASK_FAILED ? "failed" : "diverged";
+}
+
+/* Trials without a loss, which a table of the best does not show. */
+static void put_bad(const lm_sweep *s, const lm_journals *j, lm_text *out) {
+    int64_t diverged = 0, failed = 0;
+    int rung;
+    for (int64_t i = 0; i < s->n_trials; i++) {
+        const char *state = lm_leaderboard_state(s, j, i, &rung);
+        diverged += strcmp(state, "diverged") == 0;
+        failed += strcmp(state, "failed") == 0;
+    }
+    if (diverged > 0)
+        lm_text_printf(out, "%lld of %lld trials diverged\n", (long long)diverged,
+                       (long long)s->n_trials);
+    if (failed > 0)
+        lm_text_printf(out, "%lld of %lld trials failed\n", (long long)failed,
+                       (long long)s->n_trials);
 }
 
 void lm_leaderboard_print(const lm_sweep *s, const lm_journals *j, int rows, lm_text *out) {
@@ -200,7 +225,10 @@ void lm_leaderboard_print(const lm_sweep *s, const lm_journals *j, int rows, lm_
     for (int64_t i = 0; ranks && i < lm_min(n, rows); i++) {
         const lm_rank *r = &ranks[i];
         char error[16] = "", difference[32] = "";
+        int64_t step;
         if (r->rung < 0) break;
+        const char *worst = worst_state(s, j, r, &step);
+        if (isfinite(r->mean)) step = lm_sweep_rung_steps(s, r->setting, r->rung);
         if (isfinite(r->error)) snprintf(error, sizeof error, "%.4f", r->error);
         if (isfinite(r->difference_error))
             snprintf(difference, sizeof difference, "%+.4f +- %.4f", r->difference,
@@ -208,13 +236,14 @@ void lm_leaderboard_print(const lm_sweep *s, const lm_journals *j, int rows, lm_
         else if (isfinite(r->difference))
             snprintf(difference, sizeof difference, "%+.4f", r->difference);
         lm_text_printf(out, "%4lld %7lld %5lld  ", (long long)i + 1, (long long)r->setting,
-                       (long long)lm_sweep_rung_steps(s, r->setting, r->rung));
+                       (long long)step);
         if (isfinite(r->mean))
             lm_text_printf(out, "%-8.4f %-8s %-17s  ", r->mean, error, difference);
         else
-            lm_text_printf(out, "%-8s %-8s %-17s  ", worst_state(s, j, r), "", "");
+            lm_text_printf(out, "%-8s %-8s %-17s  ", worst, "", "");
         lm_sweep_describe(s, r->setting, out);
         lm_text_append(out, "\n", 1);
     }
+    put_bad(s, j, out);
     free(ranks);
 }

@@ -1,7 +1,8 @@
 /* Results of a sweep, in its directory; all are functions of the journals:
  *
  *     leaderboard.json   a list of objects, a trial each, the best setting's first: trial, setting,
- *                        rank, state, values, seed, loss; of the setting mean, stderr, difference,
+ *                        rank, base (true: of the base config), state, values, seed, loss; of
+ *                        the setting mean, stderr, difference,
  *                        difference_stderr; then step, steps, seconds, dir (beside this file)
  *     leaderboard.csv    the same, a column for each key
  *     importance.json    for each key: its rank correlation with the loss, its importance, means
@@ -13,9 +14,9 @@
  * than either loss; difference_stderr is its standard error.
  *
  * importance of a key of numbers: the size of Spearman's rank correlation between its values and
- * the losses at the end of rung 0, where all settings have one; of other keys, the correlation
- * ratio of the ranks of the losses: the root of the share of their variance that lies between its
- * values. */
+ * the losses at the end of rung 0, where all settings have one (those that diverged share the last
+ * rank, and are no part of means); of other keys, the correlation ratio of the ranks of the losses:
+ * the root of the share of their variance that lies between its values. */
 #ifndef LM_SWEEP_LEADERBOARD_H
 #define LM_SWEEP_LEADERBOARD_H
 
@@ -37,7 +38,7 @@ lm_status lm_leaderboard_write(const lm_sweep *s, const lm_journals *j, bool las
  * rung is at work; gone [n_settings] remembers what was deleted. */
 void lm_leaderboard_prune(const lm_sweep *s, const lm_journals *j, const lm_task_list *list,
                           bool *gone);
-/* Appends a table of the best `rows` settings for people. */
+/* Appends a table of the best `rows` settings for people, and how many trials have no loss. */
 void lm_leaderboard_print(const lm_sweep *s, const lm_journals *j, int rows, lm_text *out);
 
 /* What a key does (importance.c). */

@@ -65,7 +65,8 @@ static const row rows[] = {
     {"parallel", COUNT, AT(parallel), 0, MOST_OF_MACHINE, "0",
      .help = "Trials that a worker runs at once. 0: measured."},
     {"threads", COUNT, AT(threads), 0, MOST_OF_MACHINE, "0",
-     .help = "Threads of a trial. 0: measured: many trials of one thread, or fewer of more."},
+     .help = "Threads of a trial, whatever run.threads says. 0: measured: many trials of one "
+             "thread, or fewer of more."},
     {"pin", TRUTH, AT(pin), .by_default = "true",
      .help = "Each trial is kept on CPUs of its own."},
     {"heartbeat", COUNT, AT(heartbeat), 2, 86400, "60",

@@ -111,28 +111,41 @@ static void read_tail(const lm_worker *w, int64_t trial, char *out, size_t size)
     if (error) memmove(out, error + 9, strlen(error + 9) + 1);
 }
 
-static void report(lm_worker *w, const lm_slot *slot, lm_result *r) {
+/* The base runs through: its losses at the ends of rungs are in its metrics. One that diverged or
+ * failed did so at all rungs whose end it did not reach. */
+static void report_rungs(lm_worker *w, const lm_slot *slot, const char *dir, const lm_result *r) {
     const lm_sweep *s = w->sweep;
-    lm_journal_entry e = {.trial = slot->task.trial, .rung = slot->task.rung, .result = *r};
     lm_error err;
-    int64_t setting = slot->task.trial / s->options.n_seeds;
-    char *dir = lm_trial_dir(s->options.dir, slot->task.trial);
-    /* The base runs through: its losses at the ends of rungs are in its metrics. */
-    for (int rung = 0; dir && setting < s->first_point && rung < slot->task.rung; rung++) {
+    for (int rung = 0; rung < slot->task.rung; rung++) {
         lm_journal_entry at = {.trial = slot->task.trial, .rung = rung, .result = *r};
+        int64_t end = lm_sweep_rung_steps(s, slot->task.trial / s->options.n_seeds, rung);
         at.result.seconds = 0;
-        if (lm_outcome_read(s, dir, lm_sweep_rung_steps(s, setting, rung), &at.result.loss,
-                            &at.result.steps, &err) != LM_OK)
-            at.result.loss = NAN;
-        at.result.state = isnan(at.result.loss) ? r->state : LM_TASK_DONE;
-        if (at.result.state == LM_TASK_DONE && isnan(at.result.loss)) continue;
+        if (r->state == LM_TASK_DONE || r->steps >= end) {
+            if (lm_outcome_read(s, dir, end, &at.result.loss, &at.result.steps, &err) != LM_OK)
+                continue;
+            at.result.state = LM_TASK_DONE;
+        }
         (void)lm_journal_append(w->journal, s, &at, &err);
     }
+}
+
+static void report(lm_worker *w, const lm_slot *slot, lm_result *r) {
+    const lm_sweep *s = w->sweep;
+    lm_error err;
+    double none;
+    char *dir = lm_trial_dir(s->options.dir, slot->task.trial);
+    if (dir && r->state != LM_TASK_DONE)
+        (void)lm_outcome_read(s, dir, INT64_MAX, &none, &r->steps, &err);
+    if (dir && slot->task.trial / s->options.n_seeds < s->first_point)
+        report_rungs(w, slot, dir, r);
     free(dir);
+    lm_journal_entry e = {.trial = slot->task.trial, .rung = slot->task.rung, .result = *r};
     lm_status status = lm_journal_append(w->journal, s, &e, &err);
     if (status != LM_OK && w->status == LM_OK) {
         w->status = status;
         w->why = err;
+        lm_error_append(&w->why, "; when it can be written, go on with: lmtrain sweep --join %s",
+                        s->options.dir);
     }
     w->ran++;
     lm_worker_tell(w, &slot->task, r);

@@ -41,13 +41,17 @@ static lm_expression *read_expression(const lm_json_node *node, const char *what
     return NULL;
 }
 
-/* run.dir and run.seed are not for the space to give. */
+/* run.dir, run.seed and run.threads are not for the space to give. */
 static bool check_own(const lm_json_node *m, const char *section, const char *name, lm_reading *r) {
     if (strcmp(section, "run") == 0 && strcmp(name, "dir") == 0)
         lm_reading_problem(r, m->key_at, "run.dir is each trial's own, inside sweep.dir");
     else if (strcmp(section, "run") == 0 && strcmp(name, "seed") == 0)
         lm_reading_problem(r, m->key_at,
                            "run.seed is of the replicates of a setting: give sweep.seeds");
+    else if (strcmp(section, "run") == 0 && strcmp(name, "threads") == 0)
+        lm_reading_problem(r, m->key_at,
+                           "run.threads changes no result, and is for the workers to choose: give"
+                           " sweep.threads");
     else
         return true;
     return false;

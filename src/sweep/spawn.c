@@ -27,6 +27,7 @@ lm_status lm_trial_arguments_make(lm_trial_arguments *a, const lm_sweep *s,
     a->dir = start->dir ? strdup(start->dir) : lm_trial_dir(s->options.dir, start->trial);
     lm_overrides_make(&a->overrides, s, setting,
                       lm_sweep_seed(s, start->trial % s->options.n_seeds), a->dir);
+    lm_overrides_without_page(&a->overrides, s);
     if (start->worker && !start->keep && start->until == 0)
         lm_overrides_decide(&a->overrides, "checkpoint.final=false");
     if (start->dir) {
@@ -58,7 +59,7 @@ lm_status lm_trial_arguments_make(lm_trial_arguments *a, const lm_sweep *s,
         a->items[n++] = "--wait-for-room";
         a->items[n++] = "60";
     }
-    if (!start->worker || (!start->dir && lm_file_exists(a->dir))) a->items[n++] = "--resume";
+    if (!start->dir && lm_file_exists(a->dir)) a->items[n++] = "--resume"; /* else it is new */
     return LM_OK;
 }
 

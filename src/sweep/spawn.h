@@ -11,15 +11,15 @@ char *lm_program_path(void);
 typedef struct lm_trial_arguments {
     lm_overrides overrides;
     char *program, *base, *dir;
-    char numbers[2][24];                       /* of --threads and --until */
-    char *items[2 * (LM_SPACE_MOST + 6) + 20]; /* of execv, NULL at the end */
+    char numbers[2][24];                                      /* of --threads and --until */
+    char *items[2 * (LM_SPACE_MOST + LM_OVERRIDES_OWN) + 20]; /* of execv, NULL at the end */
 } lm_trial_arguments;
 
 typedef struct lm_trial_start {
     int64_t trial, until; /* until: a step to pause after; 0: to its end */
     int threads;          /* 0: as the config says */
     bool quiet;
-    bool worker;     /* of a worker: it goes on only where there is something, and says no more */
+    bool worker;     /* of a worker, which waits a minute for room on a full disk */
     bool keep;       /* of a worker: its last checkpoint is wanted */
     const char *dir; /* a measurement in this directory, of which nothing is kept; NULL: none */
 } lm_trial_start;

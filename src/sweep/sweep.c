@@ -212,17 +212,16 @@ static lm_status count_points(lm_sweep *s, lm_error *err) {
     return LM_OK;
 }
 
+/* options.dir and named_dir. */
 static lm_status set_directory(lm_sweep *s, const char *directory, lm_error *err) {
     char *given = s->options.dir;
     s->options.dir = NULL;
-    lm_status status = LM_OK;
-    if (directory)
-        s->options.dir = strdup(directory);
-    else
-        status = lm_file_expand_home(given, &s->options.dir, err);
+    lm_status status = lm_file_expand_home(given, &s->named_dir, err);
     free(given);
-    if (status != LM_OK) return lm_error_prefix(err, "%s: sweep.dir", s->file);
-    return s->options.dir ? LM_OK : lm_error_no_memory(err, s->file);
+    if (status != LM_OK && !directory) return lm_error_prefix(err, "%s: sweep.dir", s->file);
+    if (!s->named_dir) s->named_dir = strdup(directory); /* no home here: it does not matter */
+    s->options.dir = strdup(directory ? directory : s->named_dir);
+    return s->options.dir && s->named_dir ? LM_OK : lm_error_no_memory(err, s->file);
 }
 
 lm_status lm_sweep_open(lm_sweep *s, const char *path, const char *directory, lm_error *err) {
@@ -248,6 +247,7 @@ void lm_sweep_close(lm_sweep *s) {
     lm_space_free(&s->space);
     lm_text_free(&s->source);
     lm_text_free(&s->base_source);
+    free(s->named_dir);
     free(s->file);
     free(s->base_file);
     free(s->objective);

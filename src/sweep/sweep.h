@@ -44,6 +44,7 @@ typedef struct lm_setting {
 
 typedef struct lm_sweep {
     lm_sweep_options options;
+    char *named_dir;     /* options.dir as the file names it, from where the sweep was begun */
     char *file;          /* the sweep file's path, for messages */
     lm_text source;      /* its text */
     char *base_file;     /* the base config's path; of an inline one: the sweep file's */
@@ -76,7 +77,8 @@ void lm_sweep_close(lm_sweep *s); /* zero-initialised or twice is fine */
 const lm_value *lm_sweep_values(const lm_sweep *s, int64_t setting);
 /* The value of run.seed of replicate i. */
 int64_t lm_sweep_seed(const lm_sweep *s, int64_t i);
-/* Appends "optimizer.lr = 0.001, model.d_model = 64". */
+/* Appends "optimizer.lr = 0.001, model.d_model = 64"; of the base "the base config as it is", or
+ * "with" and the constants of the space. */
 void lm_sweep_describe(const lm_sweep *s, int64_t setting, lm_text *out);
 /* The last step of a rung of a setting's trials. */
 int64_t lm_sweep_rung_steps(const lm_sweep *s, int64_t setting, int rung);
@@ -90,8 +92,9 @@ lm_status lm_sweep_check_setting(lm_sweep *s, int64_t setting, lm_error *err);
 void lm_sweep_place(const lm_sweep *s, const double *units, lm_value *values);
 
 /* What a trial gives beside the base config: "KEY=VALUE" for --set. */
+enum { LM_OVERRIDES_OWN = 8 }; /* at most: run.dir, run.seed, and what decisions add */
 typedef struct lm_overrides {
-    char *items[LM_SPACE_MOST + 6];
+    char *items[LM_SPACE_MOST + LM_OVERRIDES_OWN];
     int count;
     bool no_memory;
 } lm_overrides;
@@ -100,6 +103,8 @@ void lm_overrides_make(lm_overrides *o, const lm_sweep *s, int64_t setting, int6
                        const char *dir);
 /* Adds an override of the sweep's own, in place of what the space gives this key. */
 void lm_overrides_decide(lm_overrides *o, const char *text);
+/* log.report=false, unless the base or the space gives that key: the sweep has a page. */
+void lm_overrides_without_page(lm_overrides *o, const lm_sweep *s);
 void lm_overrides_free(lm_overrides *o);
 
 /* The config of the setting's first trial, in this run directory; free *c, after an error too. */

@@ -19,8 +19,13 @@ int64_t lm_sweep_seed(const lm_sweep *s, int64_t i) {
 }
 
 void lm_sweep_describe(const lm_sweep *s, int64_t setting, lm_text *out) {
-    const lm_value none[LM_SPACE_MOST] = {{0}}, *values = lm_sweep_values(s, setting);
-    lm_space_describe(&s->space, values ? values : none, out);
+    const lm_value *values = lm_sweep_values(s, setting);
+    if (!values) {
+        lm_text_printf(out, "the base config as it is");
+        return;
+    }
+    if (setting < s->first_point) lm_text_printf(out, "the base config with ");
+    lm_space_describe(&s->space, values, out);
 }
 
 int64_t lm_sweep_rung_steps(const lm_sweep *s, int64_t setting, int rung) {
@@ -83,6 +88,14 @@ void lm_overrides_make(lm_overrides *o, const lm_sweep *s, int64_t setting, int6
         snprintf(text, sizeof text, "eval.every=%lld", (long long)s->settings[setting].eval_every);
         lm_overrides_decide(o, text);
     }
+}
+
+void lm_overrides_without_page(lm_overrides *o, const lm_sweep *s) {
+    static const char key[] = "log.report";
+    bool given = s->base.given[lm_key_find(key)];
+    for (int i = 0; i < s->space.n_dimensions; i++)
+        given |= strcmp(s->space.dimensions[i].path, key) == 0;
+    if (!given) lm_overrides_decide(o, "log.report=false");
 }
 
 void lm_overrides_free(lm_overrides *o) {
@@ -192,6 +205,7 @@ void lm_trial_command(const lm_sweep *s, const char *program, const char *base, 
     int64_t setting = trial / s->options.n_seeds;
     char *dir = lm_trial_dir(s->options.dir, trial);
     lm_overrides_make(&o, s, setting, lm_sweep_seed(s, trial % s->options.n_seeds), dir);
+    lm_overrides_without_page(&o, s);
     out->failed |= o.no_memory || !dir;
     lm_shell_word(out, program);
     lm_text_printf(out, " train --config ");

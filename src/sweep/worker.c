@@ -12,9 +12,12 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "machine/stop.h"
+#include "sweep/directory.h"
 #include "sweep/leaderboard.h"
+#include "view/page.h"
 
 #define LEADERBOARD_SECONDS 10.0
+#define PAGES_COST          500  /* times what a page took go by before the next one */
 #define WAIT_SECONDS        0.25 /* for a child, when some run; for other workers, when none */
 
 /* ---- tasks ------------------------------------------------------------------------------------*/
@@ -97,6 +100,15 @@ static lm_status fill(lm_worker *w, bool *waits, lm_error *err) {
     return status;
 }
 
+void lm_worker_wait(double seconds) {
+    sigset_t child;
+    struct timespec t = {.tv_sec = (time_t)seconds};
+    t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    (void)sigtimedwait(&child, NULL, &t);
+}
+
 /* ---- children ---------------------------------------------------------------------------------*/
 
 static bool reap(lm_worker *w) {
@@ -112,17 +124,6 @@ static bool reap(lm_worker *w) {
     return any;
 }
 
-/* Until a child ends, a signal comes or the time is over. SIGCHLD is blocked, so that none is
- * missed. */
-static void wait_a_while(double seconds) {
-    sigset_t child;
-    struct timespec t = {.tv_sec = (time_t)seconds};
-    t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    (void)sigtimedwait(&child, NULL, &t);
-}
-
 /* Asks the trials to save and stop, and waits for them. A second Ctrl-C ends this process at once.
  * */
 static void stop_trials(lm_worker *w) {
@@ -132,12 +133,29 @@ static void stop_trials(lm_worker *w) {
         lm_error aside;
         any = false;
         for (int i = 0; i < w->parallel; i++) any |= w->slots[i].pid > 0;
-        if (any && !reap(w)) wait_a_while(WAIT_SECONDS);
+        if (any && !reap(w)) lm_worker_wait(WAIT_SECONDS);
         (void)lm_worker_beat(&w->file, &aside);
     }
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------*/
+
+/* The page of the sweep as it goes, for which a five-hundredth of the time is spent at most. */
+static void write_page(lm_worker *w) {
+    double began = lm_clock_seconds();
+    lm_error err;
+    if (w->launch.rank > 0 || began < w->page_due) return;
+    char *file = lm_sweep_path(w->sweep, "report.html");
+    lm_status status = file ? lm_page_sweep_write(w->sweep->options.dir, file, true, &err)
+                            : lm_error_no_memory(&err, NULL);
+    if (status != LM_OK && !w->page_told) {
+        w->shown = 0;
+        lm_message_write(stderr, "lmtrain: warning: no report: %-s\n", err.message);
+    }
+    w->page_told |= status != LM_OK;
+    w->page_due = lm_clock_seconds() + PAGES_COST * (lm_clock_seconds() - began);
+    free(file);
+}
 
 static void write_leaderboard(lm_worker *w, bool last, lm_error *err, lm_status *status) {
     double now = lm_clock_seconds();
@@ -146,6 +164,7 @@ static void write_leaderboard(lm_worker *w, bool last, lm_error *err, lm_status 
     w->written = now;
     lm_leaderboard_prune(w->sweep, &w->journals, &w->list, w->gone);
     lm_status written = lm_leaderboard_write(w->sweep, &w->journals, last, &aside);
+    if (written == LM_OK && !last) write_page(w);
     if (written == LM_OK || !last) return;
     if (*status == LM_OK) {
         *status = written;
@@ -163,7 +182,7 @@ static lm_status run_tasks(lm_worker *w, lm_error *err) {
         if (waits && w->list.complete && count_running(w) == 0) break;
         if (ended) write_leaderboard(w, false, err, &status);
         lm_worker_show(w, false);
-        wait_a_while(WAIT_SECONDS);
+        lm_worker_wait(WAIT_SECONDS);
     }
     stop_trials(w);
     return status != LM_OK ? status : w->status;
@@ -184,7 +203,7 @@ static void wait_for_others(lm_worker *w) {
     lm_worker_leave(&w->file);
     while (w->launch.size > 1 && lm_worker_count(&w->file, w->sweep).all > 0 &&
            lm_clock_seconds() < began + most)
-        wait_a_while(WAIT_SECONDS);
+        lm_worker_wait(WAIT_SECONDS);
 }
 
 static lm_status count_failed(const lm_worker *w, lm_error *err) {

@@ -34,6 +34,8 @@ typedef struct lm_worker {
     int shown;              /* lines of it that stand on the terminal */
     double started, showed; /* lm_clock_seconds() */
     double written;         /* of the leaderboard */
+    double page_due;        /* when the next page comes, at the earliest */
+    bool page_told;         /* the user heard that it cannot be written */
     bool *gone;             /* [n_settings] checkpoints were deleted */
     double busy;            /* seconds of all processes of this worker */
     int64_t ran;            /* tasks */
@@ -55,6 +57,10 @@ typedef struct lm_worker_options {
  * its values are named. LM_ERR_INTERRUPTED after a signal, when the trials have saved.
  * LM_ERR_RUNTIME when some trials failed, at the end. */
 lm_status lm_worker_run(lm_sweep *s, const lm_worker_options *o, lm_error *err);
+
+/* Waits until a child ends, a signal comes or the seconds are over. SIGCHLD must be blocked, so
+ * that none is missed. */
+void lm_worker_wait(double seconds);
 
 /* ---- slots (slot.c) ---------------------------------------------------------------------------*/
 

@@ -44,7 +44,7 @@ static void put_policy(const lm_text *style, const lm_text *script, lm_text *out
 }
 
 static void put_head(const lm_page *p, const lm_text *style, const lm_text *script, lm_text *out) {
-    bool running = false;
+    bool running = p->goes_on;
     for (int64_t i = 0; i < p->n_runs; i++) running |= p->runs[i].running;
     lm_text_printf(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
     lm_text_printf(out, "%s\n", generator);
@@ -176,11 +176,13 @@ static int64_t open_best(const lm_view_sweep *s, lm_view_run *runs) {
     return n;
 }
 
-lm_status lm_page_sweep_write(const char *directory, const char *file, lm_error *err) {
+lm_status lm_page_sweep_write(const char *directory, const char *file, bool goes_on,
+                              lm_error *err) {
     lm_view_sweep sweep;
     lm_view_run runs[SWEEP_CURVES] = {0};
     lm_text text = {0};
-    lm_page page = {.runs = runs, .sweep = &sweep, .written = lm_clock_unix_seconds()};
+    lm_page page = {
+        .runs = runs, .sweep = &sweep, .goes_on = goes_on, .written = lm_clock_unix_seconds()};
     lm_status status = lm_view_sweep_read(&sweep, directory, err);
     if (status != LM_OK) return status;
     page.n_runs = open_best(&sweep, runs);

@@ -18,6 +18,7 @@ typedef struct lm_page {
     const lm_view_run *runs; /* [n_runs] */
     int64_t n_runs;
     const lm_view_sweep *sweep; /* NULL: none; then there are runs, else there need not be */
+    bool goes_on;               /* of a sweep: workers run, and the page is read again */
     double written;             /* Unix time */
 } lm_page;
 
@@ -29,6 +30,6 @@ lm_status lm_page_print(const lm_page *p, lm_text *out, lm_error *err);
 lm_status lm_page_replace(const char *path, const lm_text *page, lm_error *err);
 
 /* The page of the sweep in a directory, with curves of its best trials, into file. */
-lm_status lm_page_sweep_write(const char *directory, const char *file, lm_error *err);
+lm_status lm_page_sweep_write(const char *directory, const char *file, bool goes_on, lm_error *err);
 
 #endif

@@ -183,12 +183,12 @@ static void put_value(const lm_view_sweep *s, const lm_json_node *v, lm_text *ou
 }
 
 static void put_sweep(const lm_view_sweep *s, lm_text *out) {
-    static const char *const members[] = {"trial", "state", "loss", "values"};
+    static const char *const members[] = {"trial", "state", "loss", "step", "base", "values"};
     lm_text_printf(out, "{\"rows\":[");
-    for (int64_t i = 0; i < s->count; i++) {
+    for (int64_t i = 0; i < lm_min(s->count, LM_PAGE_MOST_TRIALS); i++) {
         bool any = false;
         lm_text_printf(out, "%s{", i ? "," : "");
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < 6; k++) {
             const lm_json_node *m = lm_json_node_member(s->rows[i], members[k]);
             if (!m) continue;
             lm_text_printf(out, "%s\"%s\":", any ? "," : "", members[k]);
@@ -202,7 +202,7 @@ static void put_sweep(const lm_view_sweep *s, lm_text *out) {
 
 void lm_page_data(const lm_page *p, const lm_charts *charts, int64_t layers, lm_text *out) {
     int64_t lines = 1;
-    bool running = false;
+    bool running = p->goes_on;
     for (int64_t i = 0; i < charts->count; i++) lines += charts->items[i].count;
     int64_t most = lm_max(FEWEST, MOST_BUCKETS / lines);
     lm_text_printf(out, "{\"runs\":[");

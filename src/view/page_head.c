@@ -262,7 +262,7 @@ void lm_page_head(const lm_page *p, lm_text *out) {
     if (one) {
         put_title(r->name, lm_view_run_state(r), out);
     } else if (p->sweep) {
-        put_title(p->sweep->name, NULL, out);
+        put_title(p->sweep->name, p->goes_on ? "running" : NULL, out);
     } else {
         snprintf(title, sizeof title, "%lld runs compared", (long long)p->n_runs);
         put_title(title, NULL, out);

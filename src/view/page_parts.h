@@ -26,6 +26,8 @@ void lm_page_targets(const lm_page *p, lm_text *out);
 void lm_page_events(const lm_page *p, lm_text *out);
 void lm_page_samples(const lm_page *p, lm_text *out);
 void lm_page_configs(const lm_page *p, lm_text *out);
+/* Of a sweep with more trials than this, the charts show the best ones: a page stays small. */
+enum { LM_PAGE_MOST_TRIALS = 5000 };
 void lm_page_sweep(const lm_page *p, lm_text *out);
 /* The object of JSON that the script reads. */
 void lm_page_data(const lm_page *p, const lm_charts *charts, int64_t layers, lm_text *out);

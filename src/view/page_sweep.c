@@ -35,19 +35,36 @@ static bool numbers(const lm_view_sweep *s, const char *key) {
     return true;
 }
 
-static void put_row(const lm_view_sweep *s, const lm_json_node *row, bool best, bool errors,
-                    bool steps, bool seeds, lm_text *out) {
+/* Which columns there are beside those that every leaderboard has. */
+typedef struct columns {
+    bool means, differences, seeds, steps;
+} columns;
+
+static void put_trial(const lm_json_node *row, lm_text *out) {
+    double trial = lm_view_sweep_number(row, "trial");
+    if (!lm_view_sweep_is_base(row) || !isfinite(trial)) {
+        lm_page_number_cell(trial, 0, out);
+        return;
+    }
+    lm_text_printf(out, "<td class=\"n\" data-v=\"%.0f\"><span class=\"tag\">base</span>%.0f</td>",
+                   trial, trial);
+}
+
+static void put_row(const lm_view_sweep *s, const lm_json_node *row, bool best, columns c,
+                    lm_text *out) {
     char text[48];
     double seconds = lm_view_sweep_number(row, "seconds");
     const char *state = lm_view_sweep_text(row, "state");
     lm_text_printf(out, "<tr%s>", best ? " class=\"best\"" : "");
-    lm_page_number_cell(lm_view_sweep_number(row, "trial"), 0, out);
+    put_trial(row, out);
     lm_page_number_cell(lm_view_sweep_number(row, "loss"), 4, out);
-    if (errors) lm_page_number_cell(lm_view_sweep_number(row, "stderr"), 4, out);
+    if (c.means) lm_page_number_cell(lm_view_sweep_number(row, "mean"), 4, out);
+    if (c.means) lm_page_number_cell(lm_view_sweep_number(row, "stderr"), 4, out);
+    if (c.differences) lm_page_number_cell(lm_view_sweep_number(row, "difference"), 4, out);
     for (int k = 0; k < s->n_keys; k++)
         if (s->varies[k]) put_cell(s, lm_view_sweep_value(row, s->keys[k]), out);
-    if (seeds) lm_page_number_cell(lm_view_sweep_number(row, "seed"), 0, out);
-    if (steps) lm_page_number_cell(lm_view_sweep_number(row, "step"), 0, out);
+    if (c.seeds) lm_page_number_cell(lm_view_sweep_number(row, "seed"), 0, out);
+    if (c.steps) lm_page_number_cell(lm_view_sweep_number(row, "step"), 0, out);
     lm_text_printf(out, "<td class=\"n\" data-v=\"%.3f\">%s</td><td>", seconds,
                    isfinite(seconds) ? lm_line_duration(text, sizeof text, seconds) : "");
     if (state) lm_page_state(state, out);
@@ -55,13 +72,16 @@ static void put_row(const lm_view_sweep *s, const lm_json_node *row, bool best, 
 }
 
 static void put_leaderboard(const lm_view_sweep *s, lm_text *out) {
-    bool errors = any_number(s, "stderr"), steps = any_number(s, "step");
-    bool seeds = any_number(s, "seed");
+    const columns c = {.means = any_number(s, "stderr"),
+                       .differences = any_number(s, "difference"),
+                       .seeds = any_number(s, "seed"),
+                       .steps = any_number(s, "step")};
     lm_text_printf(out,
                    "<section><h2>Leaderboard</h2><div class=\"card\">"
                    "<div class=\"scroll tall\"><table class=\"sort\"><thead><tr>"
-                   "<th class=\"n\">trial</th><th class=\"n\">loss</th>%s",
-                   errors ? "<th class=\"n\">± s.e.</th>" : "");
+                   "<th class=\"n\">trial</th><th class=\"n\">loss</th>%s%s",
+                   c.means ? "<th class=\"n\">mean</th><th class=\"n\">± s.e.</th>" : "",
+                   c.differences ? "<th class=\"n\">beside base</th>" : "");
     for (int k = 0; k < s->n_keys; k++) {
         if (!s->varies[k]) continue;
         lm_text_printf(out, numbers(s, s->keys[k]) ? "<th class=\"n\">" : "<th>");
@@ -69,10 +89,10 @@ static void put_leaderboard(const lm_view_sweep *s, lm_text *out) {
         lm_text_printf(out, "</th>");
     }
     lm_text_printf(out, "%s%s<th class=\"n\">time</th><th>state</th></tr></thead><tbody>\n",
-                   seeds ? "<th class=\"n\">seed</th>" : "",
-                   steps ? "<th class=\"n\">step</th>" : "");
+                   c.seeds ? "<th class=\"n\">seed</th>" : "",
+                   c.steps ? "<th class=\"n\">step</th>" : "");
     for (int64_t i = 0; i < lm_min(s->count, MOST_ROWS); i++)
-        put_row(s, s->rows[i], i == 0, errors, steps, seeds, out);
+        put_row(s, s->rows[i], i == 0, c, out);
     lm_text_printf(out, "</tbody></table></div>");
     if (s->count > MOST_ROWS)
         lm_text_printf(out, "<p class=\"about\">and %" PRId64 " more: leaderboard.json</p>",
@@ -125,6 +145,18 @@ static void put_states(const lm_view_sweep *s, lm_text *out) {
     }
 }
 
+/* The best setting's mean where it has several trials, else the loss of the only one. */
+static void put_best(const lm_view_sweep *s, lm_text *out) {
+    const lm_json_node *row = s->rows[0];
+    double mean = lm_view_sweep_number(row, "mean"), error = lm_view_sweep_number(row, "stderr");
+    bool several = isfinite(mean) && isfinite(error);
+    lm_text_printf(out, "<div class=\"tile first\"><dt>Best loss</dt><dd>%.4f<small>",
+                   several ? mean : lm_view_sweep_number(row, "loss"));
+    if (several) lm_text_printf(out, "± %.4f, mean over seeds", error);
+    if (!several) lm_text_printf(out, "trial %.0f", lm_view_sweep_number(row, "trial"));
+    lm_text_printf(out, "</small></dd></div>");
+}
+
 static void put_tiles(const lm_view_sweep *s, lm_text *out) {
     char text[48];
     double seconds = 0, loss = lm_view_sweep_number(s->rows[0], "loss");
@@ -134,10 +166,7 @@ static void put_tiles(const lm_view_sweep *s, lm_text *out) {
     }
     lm_text_printf(out, "<dl class=\"tiles\">");
     if (isfinite(loss)) {
-        lm_text_printf(out,
-                       "<div class=\"tile first\"><dt>Best loss</dt><dd>%.4f<small>trial"
-                       " %.0f</small></dd></div>",
-                       loss, lm_view_sweep_number(s->rows[0], "trial"));
+        put_best(s, out);
         for (int k = 0, n = 0; k < s->n_keys && n < 3; k++) {
             if (!s->varies[k]) continue;
             lm_text value = {0};
@@ -175,7 +204,11 @@ void lm_page_sweep(const lm_page *p, lm_text *out) {
     put_leaderboard(s, out);
     for (int k = 0; k < s->n_keys; k++) varying += s->varies[k];
     if (varying == 0 || !any_number(s, "loss")) return;
-    lm_text_printf(out, "<section><h2>What matters</h2><div class=\"grid\">\n");
+    lm_text_printf(out, "<section><h2>What matters</h2>");
+    if (s->count > LM_PAGE_MOST_TRIALS)
+        lm_text_printf(out, "<p class=\"about\">The best %d of %" PRId64 " trials.</p>",
+                       LM_PAGE_MOST_TRIALS, s->count);
+    lm_text_printf(out, "<div class=\"grid\">\n");
     for (int k = 0; k < s->n_keys; k++)
         if (s->varies[k]) put_figure("data-key", s->keys[k], out);
     lm_text_printf(out, "</div></section>\n");

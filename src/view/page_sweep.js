@@ -44,9 +44,11 @@ function frame(svg, box, x, y) {
 }
 
 function trialText(row) {
-  return ["trial " + row.trial, ...Object.entries(row.values).map(([k, v]) => k + " = " +
-    (typeof v === "number" ? figure(v) : typeof v === "string" ? v : JSON.stringify(v))),
-  "loss " + (row.loss === null || row.loss === undefined ? row.state : figure(row.loss))];
+  const values = Object.entries(row.values).map(([k, v]) => k + " = " +
+    (typeof v === "number" ? figure(v) : typeof v === "string" ? v : JSON.stringify(v)));
+  return ["trial " + row.trial + (row.base ? ", the base config" : ""), ...values,
+  row.loss === null || row.loss === undefined ? row.state + " after step " + (row.step || 0)
+    : "loss " + figure(row.loss) + (row.step ? " after step " + row.step : "")];
 }
 
 function pointTip(fig, mark, row) {
@@ -88,14 +90,17 @@ function lossAxis(losses, from, to) {
   return axisOf(rows, "loss", from, to);
 }
 
-// Trials without a loss, diverged ones, stand at the upper edge.
+function drawCross(fig, svg, x, y, row) {
+  const cross = element("path", { class: "cross",
+    d: `M${x - 4} ${y - 4}l8 8m0 -8l-8 8` }, svg);
+  pointTip(fig, cross, row);
+}
+
+// Trials without a loss, diverged and failed ones, stand at the upper edge.
 function drawFailed(fig, svg, failed, key, x, top) {
   for (const row of failed) {
     if (row.values[key] === undefined || row.values[key] === null) continue;
-    const at = x.at(row.values[key]);
-    const cross = element("path", { class: "cross",
-      d: `M${at - 4} ${top - 4}l8 8m0 -8l-8 8` }, svg);
-    pointTip(fig, cross, row);
+    drawCross(fig, svg, x.at(row.values[key]), top, row);
   }
 }
 
@@ -108,7 +113,7 @@ function drawMarginal(fig, rows, failed, best, key) {
   const has = (r) => r.values[key] !== undefined && r.values[key] !== null;
   const here = rows.filter(has), x = axisOf(rows.concat(failed).filter(has), key, box.left,
     box.right);
-  const y = lossAxis(here.map((r) => r.loss), box.bottom, box.top);
+  const y = lossAxis((here.length ? here : rows).map((r) => r.loss), box.bottom, box.top);
   frame(svg, box, x, y);
   const line = marginalLine(here, key, x, y);
   element("path", { class: "line k1", "stroke-dasharray": x.names ? "2 4" : "",
@@ -122,16 +127,19 @@ function drawMarginal(fig, rows, failed, best, key) {
   }
 }
 
-function drawPair(fig, rows, best, keys) {
+function drawPair(fig, rows, failed, best, keys) {
   const width = Math.max(240, fig.clientWidth - 38), height = Math.min(420, width * 0.7 + 60);
   const svg = element("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": "Trials by " + keys.join(" and ") + ", coloured by loss" });
   fig.querySelector("svg.plot").replaceWith(svg);
   const box = { left: 62, right: width - 12, top: 10, bottom: height - 62 };
-  const here = rows.filter((r) => keys.every((k) => r.values[k] !== undefined));
-  const x = axisOf(here, keys[0], box.left, box.right);
-  const y = axisOf(here, keys[1], box.bottom, box.top);
+  const has = (r) => keys.every((k) => r.values[k] !== undefined && r.values[k] !== null);
+  const here = rows.filter(has), bad = failed.filter(has), all = here.concat(bad);
+  const x = axisOf(all, keys[0], box.left, box.right);
+  const y = axisOf(all, keys[1], box.bottom, box.top);
   frame(svg, box, x, y);
+  for (const row of bad)
+    drawCross(fig, svg, x.at(row.values[keys[0]]), y.at(row.values[keys[1]]), row);
   const ranked = [...here].sort((a, b) => b.loss - a.loss), n = ranked.length;
   ranked.forEach((row, i) => {
     const dot = element("circle", { class: "dot", fill: shade(n > 1 ? i / (n - 1) : 1),
@@ -172,14 +180,14 @@ function prepareSweep() {
   document.querySelectorAll("table.sort").forEach(sortable);
   if (!data.sweep) return () => {};
   const rows = trialsOf(data.sweep).filter((r) => typeof r.loss === "number" && isFinite(r.loss));
-  const failed = trialsOf(data.sweep).filter((r) => !rows.includes(r) && r.state === "diverged");
-  const best = rows.reduce((a, b) => (a && a.loss <= b.loss ? a : b), null);
+  const failed = trialsOf(data.sweep).filter((r) => r.state === "diverged" || r.state === "failed");
+  const best = rows[0]; // as the leaderboard ranks them: by what they reached, over all seeds
   const figs = [...document.querySelectorAll("figure[data-key]")];
   const pair = document.querySelector("figure[data-pair]");
   const selects = pair ? [...pair.querySelectorAll("select")] : [];
   const again = () => {
     figs.forEach((fig) => drawMarginal(fig, rows, failed, best, fig.dataset.key));
-    if (pair) drawPair(pair, rows, best, selects.map((s) => s.value));
+    if (pair) drawPair(pair, rows, failed, best, selects.map((s) => s.value));
   };
   selects.forEach((s) => {
     s.disabled = false;

@@ -93,6 +93,11 @@ const char *lm_view_sweep_text(const lm_json_node *row, const char *member) {
     return m && m->kind == LM_JSON_STRING ? m->string : NULL;
 }
 
+bool lm_view_sweep_is_base(const lm_json_node *row) {
+    const lm_json_node *m = lm_json_node_member(row, "base");
+    return m && m->kind == LM_JSON_TRUE;
+}
+
 void lm_view_sweep_show(const lm_view_sweep *s, const lm_json_node *value, lm_text *out) {
     if (!value) return;
     if (value->kind == LM_JSON_STRING)

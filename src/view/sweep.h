@@ -1,9 +1,9 @@
 /* The results of a sweep as its leaderboard.json has them: a list of objects, the best trial first,
  *
  *     {"trial": 12, "state": "finished", "values": {"optimizer.lr": 0.003}, "loss": 2.31,
- *      "stderr": 0.01, "seconds": 12.3, "dir": "trials/0012"}
+ *      "mean": 2.32, "stderr": 0.01, "difference": -0.2, "seconds": 12.3, "dir": "trials/0012"}
  *
- * of which all but "values" may be missing. Members that are not known here are shown as they are.
+ * with "base": true for trials of the base config, and of which all but "values" may be missing.
  */
 #ifndef LM_VIEW_SWEEP_H
 #define LM_VIEW_SWEEP_H
@@ -35,6 +35,8 @@ const lm_json_node *lm_view_sweep_value(const lm_json_node *row, const char *key
 double lm_view_sweep_number(const lm_json_node *row, const char *member);
 /* Its string; NULL: none. */
 const char *lm_view_sweep_text(const lm_json_node *row, const char *member);
+/* Is it a trial of the base config, beside which the others stand? */
+bool lm_view_sweep_is_base(const lm_json_node *row);
 /* Appends a value as text for people: strings without quotes. */
 void lm_view_sweep_show(const lm_view_sweep *s, const lm_json_node *value, lm_text *out);
 

@@ -23,6 +23,9 @@ known_law() {
     check "the best size for a budget of FLOPs is the closed form's" \
         grep -q "budget 1e20 flop: 957 M parameters (9.* M to 9.* M), 17.4 G tokens" out
     check "a budget of hours goes by the speed of the runs" grep -q "budget 8h: .* 2.88 PFLOP, 8:00:00" out
+    check "nothing speaks against a law that its points show" lacks "^note:" out
+    check "a budget far beyond the runs is noted" exits_saying 0 "note: 1e26 flop: far outside of the runs: " \
+        scaling points.csv --budget "1e26 flop"
 }
 scenario known_law
 
@@ -42,6 +45,10 @@ of_runs() {
     check "finished runs are points, and others are passed over" \
         exits_saying 0 "passed over: run: it is not finished" scaling runs/* run --json
     check "their number is said" says '"points": 6'
+    check "what speaks against a law of a few tiny runs is in the JSON" says \
+        "6 points are few for a law of 5 figures, which fits almost any"
+    check "and in the text" exits_saying 0 "note: 6 points are few for a law" scaling runs/* --budget "1e15 flop"
+    check "so is what they do not cover of a budget" grep -q "^note: 1e15 flop: " out
 }
 scenario of_runs
 

@@ -60,6 +60,11 @@ omp() {
     check "run.threads wins over OMP_NUM_THREADS" exits_saying 0 "machine   2 threads" \
         "$lmtrain" --config small.json --dry-run --set run.threads=2
     check "nothing is said of OMP_NUM_THREADS where run.threads is given" lacks OMP_NUM out
+    "$lmtrain" --config small.json --print-config --set run.threads=2 >two.json 2>&1
+    check "--threads wins over run.threads of the file" exits_saying 0 "machine   1 thread," \
+        "$lmtrain" --config two.json --dry-run --threads 1
+    check "--threads and --set run.threads must agree" exits_saying 2 "--threads 1: contradicts --set run.threads=2" \
+        "$lmtrain" --config small.json --dry-run --set run.threads=2 --threads 1
     check "--threads wins over OMP_NUM_THREADS" exits_saying 0 "machine   2 threads" \
         "$lmtrain" --config small.json --dry-run --threads 2
     check "a run trains with OMP_NUM_THREADS=1" exits 0 "$lmtrain" --config small.json --quiet

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "fit/doubts.h"
 #include "fit/points.h"
 
 /* Muennighoff et al. (2023), Scaling Data-Constrained Language Models: their fit, and two values
@@ -70,6 +71,62 @@ static void test_a_law_with_repeats_is_found_again(void **state) {
     if (fabs(found.repeat_d / 12 - 1) > 0.05) fail_msg("r_D is %g", found.repeat_d);
 }
 
+/* Doubts, a line each, of a law, and of the best size for a budget. */
+static void expect_doubts(const lm_scaling_evidence *e, double flops, const char *expected) {
+    const double none[2] = {NAN, NAN};
+    lm_text doubts = {0};
+    double parameters, tokens;
+    if (flops > 0) {
+        lm_scaling_best(e->law, flops, &parameters, &tokens);
+        lm_scaling_doubt_best(e, parameters, tokens, none, &doubts);
+    } else {
+        lm_scaling_doubt_law(e, &doubts);
+    }
+    if (!*expected)
+        assert_string_equal(lm_text_cstr(&doubts), "");
+    else if (!strstr(lm_text_cstr(&doubts), expected))
+        fail_msg("expected \"%s\" in: %s", expected, lm_text_cstr(&doubts));
+    lm_text_free(&doubts);
+}
+
+static void test_what_points_do_not_show_is_doubted(void **state) {
+    (void)state;
+    static const lm_scaling_law sound = {.e = 1.8,
+                                         .a = 480,
+                                         .b = 2100,
+                                         .alpha = 0.35,
+                                         .beta = 0.37,
+                                         .repeat_d = INFINITY,
+                                         .repeat_n = INFINITY};
+    lm_scaling_point points[16];
+    for (int i = 0; i < 16; i++) {
+        double size = 1e6 * pow(4, i % 4), tokens = 2e7 * pow(4, i / 4.0);
+        points[i] = (lm_scaling_point){size, tokens, lm_scaling_loss(&sound, size, tokens, 0), 0};
+    }
+    lm_scaling_law law = sound;
+    lm_scaling_evidence e = {points, 16, &law, false, {0.3, 0.4}, {0.3, 0.4}};
+    expect_doubts(&e, 0, "");
+    expect_doubts(&e, 6e16, "");
+    expect_doubts(&e, 6e22, "far outside of the runs: ");
+    e.n = 9;
+    expect_doubts(&e, 0, "9 points are few for a law of 5 figures");
+    e.n = 16;
+    e.alpha_90[0] = -0.1;
+    expect_doubts(&e, 0, "bootstrap fits have alpha from -0.1 to 0.4: the runs do not settle it\n");
+    e.alpha_90[0] = 0.3;
+    law.e = 0.01;
+    expect_doubts(&e, 0, "E is less than 2% of each loss");
+    law = sound;
+    law.alpha = 1e-6;
+    expect_doubts(&e, 0, "size changes the loss of these runs by less than 1%");
+    law = sound;
+    law.beta = 2;
+    expect_doubts(&e, 0, "tokens change the loss of these runs by less than 1%");
+    expect_doubts(&e, 0, "beta is 2: laws of language models have 0.05 to 1\n");
+    law.beta = -0.2;
+    expect_doubts(&e, 6e16, "alpha is 0.35 and beta -0.2: a law with a best size");
+}
+
 /* Nothing is cut short in silence: numbers that are too long, NUL bytes, two columns of a name; but
  * columns of others may be as long as they like. */
 static void test_bad_points(void **state) {
@@ -113,6 +170,7 @@ int main(void) {
         cmocka_unit_test(test_the_published_law_of_repeated_tokens),
         cmocka_unit_test(test_the_best_size_is_the_best),
         cmocka_unit_test(test_a_law_with_repeats_is_found_again),
+        cmocka_unit_test(test_what_points_do_not_show_is_doubted),
         cmocka_unit_test(test_bad_points),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

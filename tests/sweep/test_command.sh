@@ -25,6 +25,7 @@ one_trial() {
         'trial     3  optimizer.lr = 0.001, data.val = "val.bin"' \
         "$lmtrain" sweep --config sweep.json --dry-run
     check "a trial runs alone" exits 0 "$lmtrain" sweep --config sweep.json --trial 3
+    check "and warns of nothing" lacks warning out
     check "a trial's run directory is named by its number" test -e sw/trials/00003/summary.json
     check "a trial's command is printed" exits_saying 0 "--set optimizer.lr=0.001" \
         "$lmtrain" sweep --config sweep.json --trial 3 --dry-run

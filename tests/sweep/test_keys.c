@@ -111,7 +111,7 @@ static void test_constants(void **state) {
     open_sound(&s, "\"method\": \"grid\"",
                "\"train.steps\": 50, \"optimizer.name\": \"'lion'\", \"model.n_heads\": [2],"
                " \"optimizer.lr\": [0.1, 0.2]");
-    expect(&s, 0, "train.steps = 50, optimizer.name = \"lion\"");
+    expect(&s, 0, "the base config with train.steps = 50, optimizer.name = \"lion\"");
     expect_config(&s, 0, "\"steps\": 50");
     expect_config(&s, 0, "\"n_heads\": 4");
     expect(&s, 1,

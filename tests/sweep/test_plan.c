@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "sweep/leaderboard.h"
 #include "sweep/plan.h"
 #include "sweep/tpe.h"
 #include "tests/support/tempdir.h"
@@ -87,6 +88,43 @@ static void test_halving(void **state) {
     lm_sweep_close(&s);
 }
 
+/* What diverged has the last rank among the losses, and no part in means; what failed says
+ * nothing. */
+static void test_what_diverged_counts_as_the_worst(void **state) {
+    (void)state;
+    lm_sweep s;
+    lm_journals j;
+    lm_error err;
+    lm_text text = {0};
+    open_sweep(&s, "\"points\": 8, \"baseline\": false");
+    assert_int_equal(lm_journals_open(&j, &s, &err), LM_OK);
+    int64_t highest = 0, lowest = 0;
+    for (int64_t i = 1; i < 8; i++) {
+        double lr = lm_sweep_values(&s, i)[0].number;
+        if (lr > lm_sweep_values(&s, highest)[0].number) highest = i;
+        if (lr < lm_sweep_values(&s, lowest)[0].number) lowest = i;
+    }
+    for (int64_t i = 0; i < 8; i++)
+        *lm_journals_result(&j, i, 0) = (lm_result){
+            .state = i == highest  ? LM_TASK_DIVERGED
+                     : i == lowest ? LM_TASK_FAILED
+                                   : LM_TASK_DONE,
+            .steps = 7,
+            .loss = i == highest || i == lowest ? NAN : 1 + lm_sweep_values(&s, i)[0].number};
+    lm_importance_print(&s, &j, &text);
+    assert_non_null(strstr(lm_text_cstr(&text), "importance 1.00, the loss rises with it"));
+    lm_importance_write(&s, &j, &text);
+    assert_non_null(strstr(lm_text_cstr(&text), "\"settings\": 7,"));
+    assert_non_null(strstr(lm_text_cstr(&text), "\"diverged\": 1, \"mean\": "));
+    text.length = 0;
+    lm_leaderboard_print(&s, &j, 8, &text);
+    assert_non_null(strstr(lm_text_cstr(&text), "     7  diverged "));
+    assert_non_null(strstr(lm_text_cstr(&text), "1 of 8 trials diverged\n1 of 8 trials failed\n"));
+    lm_text_free(&text);
+    lm_journals_close(&j);
+    lm_sweep_close(&s);
+}
+
 /* A density over [0, 1) has the integral 1, also when its Gaussians are cut. */
 static void test_density(void **state) {
     (void)state;
@@ -136,6 +174,7 @@ static void test_tpe(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_halving),
+        cmocka_unit_test(test_what_diverged_counts_as_the_worst),
         cmocka_unit_test(test_density),
         cmocka_unit_test(test_tpe),
     };

@@ -162,6 +162,9 @@ static void test_bad_files(void **state) {
         {"{\"sweep\": {\"dir\": \"d\", \"points\": 4}, " BASE ", \"space\": {\"run.seed\": [1]}}",
          "give sweep.seeds"},
         {"{\"sweep\": {\"dir\": \"d\", \"points\": 4}, " BASE
+         ", \"space\": {\"run\": {\"threads\": [1, 2]}}}",
+         "give sweep.threads"},
+        {"{\"sweep\": {\"dir\": \"d\", \"points\": 4}, " BASE
          ", \"space\": {\"optimizer.lr\": [1, -1]}}",
          ": optimizer.lr: expected a number above 0"},
         {"{\"sweep\": {\"dir\": \"d\", \"points\": 4}, " BASE

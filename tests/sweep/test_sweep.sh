@@ -119,6 +119,7 @@ killed() {
     check "Ctrl-C says how to go on" grep -q "sweep --join stop" err
     "$lmtrain" sweep --join stop --parallel 1 --threads 1 >/dev/null 2>err
     check "a sweep that was stopped goes on to the same results" same_results one stop
+    check "best.json has the path that the file gives, also when it was joined" grep -q '"dir": "stop/best"' stop/best.json
     check "no step of it ran twice" steps_once stop
 }
 scenario killed

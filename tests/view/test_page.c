@@ -166,7 +166,7 @@ static void test_hostile_sweeps_are_text(void **state) {
                "[{\"trial\":1,\"state\":\"" HOSTILE_JSON "\",\"loss\":1,\"values\":{\"" HOSTILE_JSON
                "\":\"" HOSTILE_JSON "\",\"b\":1}},{\"trial\":2,\"loss\":null,\"values\":"
                "{\"" HOSTILE_JSON "\":2,\"b\":[1,{\"c\":\"" HOSTILE_JSON "\"}]}}]");
-    assert_int_equal(lm_page_sweep_write("s", "s/report.html", &err), LM_OK);
+    assert_int_equal(lm_page_sweep_write("s", "s/report.html", false, &err), LM_OK);
     assert_int_equal(lm_file_read("s/report.html", 1 << 20, &page, &err), LM_OK);
     check_harmless(&page, 2);
     lm_text_free(&page);
@@ -233,11 +233,11 @@ static void test_leaderboards_that_are_none(void **state) {
                                         "[",  ""};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         write_file("bad", "leaderboard.json", "w", "%s", texts[i]);
-        assert_int_equal(lm_page_sweep_write("bad", "bad/r.html", &err), LM_ERR_RUNTIME);
+        assert_int_equal(lm_page_sweep_write("bad", "bad/r.html", false, &err), LM_ERR_RUNTIME);
         assert_non_null(strstr(err.message, "leaderboard.json"));
     }
     write_file("bad", "leaderboard.json", "w", "[]");
-    assert_int_equal(lm_page_sweep_write("bad", "bad/r.html", &err), LM_OK);
+    assert_int_equal(lm_page_sweep_write("bad", "bad/r.html", false, &err), LM_OK);
 }
 
 int main(void) {

@@ -13,7 +13,8 @@ static const lm_key keys[] = {
              "digest of the updated weights, beside that of all batches. 0: it never has."},
     {"log.report", BOOLEAN(log.report, "true"), NEUTRAL,
      .help = "Whether `report.html`, a page with charts, is written into the run directory as the "
-             "run goes, and when it ends. `lmtrain report RUN` writes it at any time."},
+             "run goes, and when it ends. `lmtrain report RUN` writes it at any time. Of a sweep's "
+             "trials only where it is given: the sweep has a page."},
     {"log.report_seconds", REAL(log.report_seconds, 0, 1e6, "10"), NEUTRAL,
      .help = "Seconds between two versions of the page, more where it takes long to write. A run "
              "that ends before has none."},

@@ -14,7 +14,8 @@ static const lm_key keys[] = {
              "context_length (unless positions are learned), window and rope's; of imported "
              "weights only context_length, to be shorter. Empty: random weights."},
     {"run.threads", INTEGER(run.threads, 0, 1024, "0"), NEUTRAL,
-     .help = "Number of threads; it never changes a bit of the result. "
+     .help = "Number of threads; it never changes a bit of the result. --threads wins over it, and "
+             "the workers of a sweep do. "
              "0: one for each core, or OMP_NUM_THREADS, at most the CPUs that may be used."},
     {"run.interrupt_exit_code", INTEGER(run.interrupt_exit_code, 4, 125, "4"), NEUTRAL,
      .help = "Exit code of a run that a signal or checkpoint.before_wall stopped, for schedulers "
