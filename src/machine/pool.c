@@ -23,6 +23,9 @@
 /* Shares of a thread where cores differ: one of a quarter of the others' speed has done one when
  * they have done the rest. */
 enum { FINER = 4 };
+/* Runs of tasks that a region is cut into at most: a worker that is done looks through all of them,
+ * and among many workers a few share one. */
+enum { MOST_RUNS = 16 };
 
 typedef struct pool_worker {
     lm_pool *pool;
@@ -30,18 +33,23 @@ typedef struct pool_worker {
     int index;
 } pool_worker;
 
-/* A region is (generation, tasks left) in one word. A task is claimed by taking one off with
- * compare-and-swap, so nobody can claim from a region that is over; task, argument and n_tasks are
- * read after the claim, and stay until the claimed task is done. */
+/* The tasks of a run that nobody has claimed yet: next << 32 | end. A task is claimed by
+ * compare-and-swap. All runs are empty when a region is over, so that a claim is always one of the
+ * region that the run's word tells of at that moment; task and argument are read after it, and stay
+ * until the claimed task is done. */
+typedef struct pool_run {
+    _Alignas(LINE) _Atomic uint64_t left;
+} pool_run;
+
 struct lm_pool {
-    _Alignas(LINE) _Atomic uint64_t region;  /* generation << 32 | tasks left to claim */
+    pool_run runs[MOST_RUNS];
     _Alignas(LINE) _Atomic uint32_t pending; /* tasks not done yet; futex of the caller */
     _Alignas(LINE) _Atomic uint32_t epoch;   /* counts regions; futex of the workers */
     _Atomic uint32_t sleepers;               /* workers that sleep, or are about to */
     _Atomic uint32_t caller_sleeps;
     _Alignas(LINE) lm_pool_task *task;
     void *argument;
-    int64_t n_tasks;
+    int n_runs;
     int threads;
     int apparent; /* what lm_pool_threads says */
     int finer;    /* shares of a thread */
@@ -90,18 +98,27 @@ static bool spin_until_changed(const lm_pool *p, _Atomic uint32_t *word, uint32_
     }
 }
 
-/* Does tasks of the present region until none is left to claim. */
-static void work(lm_pool *p, int index) {
-    uint64_t region = atomic_load_explicit(&p->region, memory_order_acquire);
-    while ((uint32_t)region > 0) {
-        if (!atomic_compare_exchange_weak_explicit(&p->region, &region, region - 1,
-                                                   memory_order_acq_rel, memory_order_acquire))
-            continue;
-        p->task(p->argument, p->n_tasks - (int64_t)(uint32_t)region, index);
-        if (atomic_fetch_sub(&p->pending, 1) == 1 && atomic_load(&p->caller_sleeps))
-            futex_wake(&p->pending, 1);
-        region = atomic_load_explicit(&p->region, memory_order_acquire);
+static bool claim(pool_run *run, int64_t *task) {
+    uint64_t left = atomic_load_explicit(&run->left, memory_order_acquire);
+    while (left >> 32 < (uint32_t)left) {
+        *task = (int64_t)(left >> 32);
+        if (atomic_compare_exchange_weak_explicit(&run->left, &left, left + (UINT64_C(1) << 32),
+                                                  memory_order_acq_rel, memory_order_acquire))
+            return true;
     }
+    return false;
+}
+
+/* Does the tasks of the worker's own run, then those that are left of the others'. */
+static void work(lm_pool *p, int index) {
+    int own = (int)((int64_t)index * p->n_runs / p->threads);
+    uint32_t done = 0;
+    for (int i = 0; i < p->n_runs; i++) {
+        pool_run *run = &p->runs[(own + i) % p->n_runs];
+        for (int64_t task; claim(run, &task); done++) p->task(p->argument, task, index);
+    }
+    if (done > 0 && atomic_fetch_sub(&p->pending, done) == done && atomic_load(&p->caller_sleeps))
+        futex_wake(&p->pending, 1);
 }
 
 static void *worker_main(void *argument) {
@@ -126,7 +143,17 @@ static void announce(lm_pool *p, int64_t needed) {
         futex_wake(&p->epoch, needed > INT_MAX ? INT_MAX : (int)needed);
 }
 
-static void run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument) {
+/* Runs of equal length, or one that everybody takes the next task of. */
+static void cut(lm_pool *p, int64_t n_tasks, bool in_order) {
+    for (int i = 0; i < p->n_runs; i++) {
+        uint64_t begin = (uint64_t)(n_tasks * i / p->n_runs);
+        uint64_t end = (uint64_t)(n_tasks * (i + 1) / p->n_runs);
+        uint64_t left = in_order ? (i == 0 ? (uint64_t)n_tasks : 0) : begin << 32 | end;
+        atomic_store_explicit(&p->runs[i].left, left, memory_order_release);
+    }
+}
+
+static void run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument, bool in_order) {
     LM_ASSERT(n_tasks >= 0 && n_tasks <= UINT32_MAX);
     if (!p || p->threads == 1 || n_tasks <= 1) {
         for (int64_t i = 0; i < n_tasks; i++) task(argument, i, 0);
@@ -135,10 +162,8 @@ static void run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument)
     LM_ASSERT(atomic_load_explicit(&p->pending, memory_order_relaxed) == 0); /* not from a task */
     p->task = task;
     p->argument = argument;
-    p->n_tasks = n_tasks;
     atomic_store(&p->pending, (uint32_t)n_tasks);
-    uint64_t generation = (atomic_load_explicit(&p->region, memory_order_relaxed) >> 32) + 1;
-    atomic_store(&p->region, generation << 32 | (uint64_t)n_tasks);
+    cut(p, n_tasks, in_order);
     announce(p, n_tasks - 1);
     work(p, 0);
     uint32_t left;
@@ -166,21 +191,31 @@ static void timed_task(void *argument, int64_t task, int worker) {
 }
 
 static bool run_watched(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
-                        const char *name) {
+                        bool in_order, const char *name) {
     timed t = {.task = task, .argument = argument};
     t.seconds = p->watch->begin(p->watch->argument, name, n_tasks);
     if (!t.seconds) return false;
     double start = lm_clock_seconds();
-    run(p, n_tasks, timed_task, &t);
+    run(p, n_tasks, timed_task, &t, in_order);
     p->watch->end(p->watch->argument, lm_clock_seconds() - start);
     return true;
 }
 
+static void run_region(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
+                       bool in_order, const char *name) {
+    if (!p || !p->watch || !run_watched(p, n_tasks, task, argument, in_order, name))
+        run(p, n_tasks, task, argument, in_order);
+    if (p && p->between) p->between(p->between_argument);
+}
+
 void lm_pool_run_named(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
                        const char *name) {
-    if (!p || !p->watch || !run_watched(p, n_tasks, task, argument, name))
-        run(p, n_tasks, task, argument);
-    if (p && p->between) p->between(p->between_argument);
+    run_region(p, n_tasks, task, argument, false, name);
+}
+
+void lm_pool_run_in_order_named(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
+                                const char *name) {
+    run_region(p, n_tasks, task, argument, true, name);
 }
 
 void lm_pool_set_between(lm_pool *p, void (*call)(void *argument), void *argument) {
@@ -221,6 +256,7 @@ lm_status lm_pool_create(lm_pool **pool, int threads, lm_error *err) {
     if (!p) return lm_error_no_memory(err, "the thread pool");
     *p = (lm_pool){.threads = threads,
                    .apparent = threads,
+                   .n_runs = threads < MOST_RUNS ? threads : MOST_RUNS,
                    .finer = threads > 1 && lm_cores_usable().differ ? FINER : 1,
                    .crowded = threads > lm_cpu_usable()};
     p->workers = calloc((size_t)threads, sizeof *p->workers);

@@ -5,8 +5,11 @@
  *     lm_pool_run(pool, n_tasks, task, argument);     // returns when all tasks are done
  *     lm_pool_free(pool);
  *
- * What is summed in which order must depend on the task index alone: tasks go to whichever worker
- * is free, and the number of workers is never seen by the arithmetic. `worker` only picks scratch.
+ * Each worker begins with its own run of the tasks (the first half or the second, where there are
+ * two workers), then takes what is left of the others'. So regions that cut the same rows into
+ * tasks alike find them in the caches of the same cores, if nobody is late. What is summed in which
+ * order must depend on the task index alone: any worker may get a task, and the number of workers
+ * is never seen by the arithmetic. `worker` only picks scratch.
  * Workers spin briefly (about the length of a small parallel region), then sleep; when there are
  * more runnable threads than CPUs they yield instead of burning the time of the one they wait for.
  * lm_pool_run is called from the creating thread only, and not from inside a task. After creation
@@ -33,6 +36,9 @@ int lm_pool_threads(const lm_pool *pool);
 int lm_pool_shares(const lm_pool *pool);
 #define lm_pool_run(pool, n_tasks, task, argument) \
     lm_pool_run_named(pool, n_tasks, task, argument, __FILE__ ":" #task)
+/* The same, but tasks begin in rising order: for those of different length, the longest first. */
+#define lm_pool_run_in_order(pool, n_tasks, task, argument) \
+    lm_pool_run_in_order_named(pool, n_tasks, task, argument, __FILE__ ":" #task)
 void lm_pool_free(lm_pool *pool); /* NULL is fine */
 
 /* From now on `call` is made after every region, by the thread that owns the pool: for what needs a
@@ -42,10 +48,12 @@ void lm_pool_set_between(lm_pool *pool, void (*call)(void *argument), void *argu
 
 /* ---- for measurements -------------------------------------------------------------------------*/
 
-/* The same for a region that is not called by its file and task: the name is a literal, and only a
- * watch reads it. */
+/* The same for regions that are not called by their file and task: the name is a literal, and only
+ * a watch reads it. */
 void lm_pool_run_named(lm_pool *pool, int64_t n_tasks, lm_pool_task *task, void *argument,
                        const char *name);
+void lm_pool_run_in_order_named(lm_pool *pool, int64_t n_tasks, lm_pool_task *task, void *argument,
+                                const char *name);
 
 /* Is told of every region, and how long its tasks took; both are called by the thread that owns the
  * pool, begin before the region, end after it. Without a watch a region costs one comparison. */

@@ -260,7 +260,7 @@ static void decode(const lm_compute *compute, decode_job *j) {
     j->kernels = compute->kernels;
     const int64_t tasks = cut_decode(compute, j);
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
-    lm_pool_run(compute->pool, tasks, decode_task, j);
+    lm_pool_run_in_order(compute->pool, tasks, decode_task, j);
     lm_phase_leave(compute->phases, before);
 }
 

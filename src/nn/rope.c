@@ -49,7 +49,7 @@ void lm_rope_table(const lm_rope_frequencies *f, int64_t positions, float *cos, 
 typedef struct job {
     const lm_compute *compute;
     const lm_rope *r;
-    int64_t chunk; /* positions per task */
+    int64_t chunk; /* rows per task */
     float *x;
     lm_array out;
     bool backward;
@@ -71,23 +71,19 @@ static void turn_task(void *argument, int64_t task, int worker) {
     const lm_rope *r = j->r;
     const lm_kernels *kernels = j->compute->kernels;
     int64_t half = r->turned / 2, begin = task * j->chunk;
-    int64_t end = lm_min(begin + j->chunk, r->time);
+    int64_t end = lm_min(begin + j->chunk, r->batch * r->time);
     float *back = NULL;
     if (j->backward) {
         lm_arena scratch = lm_compute_scratch(j->compute, worker);
         back = take_back(&scratch, r->turned);
     }
-    for (int64_t t = begin; t < end; t++) {
-        const float *sin = r->sin + t * half;
-        if (back) {
-            for (int64_t i = 0; i < half; i++) back[i] = -sin[i];
-            sin = back;
-        }
-        for (int64_t b = 0; b < r->batch; b++) {
-            int64_t at = (b * r->time + t) * r->row;
-            kernels->rope_f32(r->heads, r->head_size, r->turned, r->cos + t * half, sin, j->x + at);
-            if (j->out.at) lm_array_store(kernels, r->row, j->x + at, lm_array_from(j->out, at));
-        }
+    for (int64_t i = begin; i < end; i++) {
+        int64_t at = i * r->row, table = i % r->time * half;
+        const float *sin = r->sin + table;
+        for (int64_t k = 0; k < half && back; k++) back[k] = -sin[k];
+        kernels->rope_f32(r->heads, r->head_size, r->turned, r->cos + table, back ? back : sin,
+                          j->x + at);
+        if (j->out.at) lm_array_store(kernels, r->row, j->x + at, lm_array_from(j->out, at));
     }
 }
 
@@ -96,12 +92,12 @@ static void turn(const lm_compute *compute, const lm_rope *r, float *x, lm_array
     LM_ASSERT(r->turned % 2 == 0 && r->turned <= r->head_size);
     job j = {.compute = compute,
              .r = r,
-             .chunk = lm_task_rows(compute, r->time, r->batch * r->heads * r->head_size),
+             .chunk = lm_task_rows(compute, r->batch * r->time, r->heads * r->head_size),
              .x = x,
              .out = out,
              .backward = backward};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);
-    lm_pool_run(compute->pool, lm_divide_up(r->time, j.chunk), turn_task, &j);
+    lm_pool_run(compute->pool, lm_divide_up(r->batch * r->time, j.chunk), turn_task, &j);
     lm_phase_leave(compute->phases, before);
 }
 

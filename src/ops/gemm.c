@@ -326,7 +326,8 @@ static void run_overlapped(gemm_job *j, int64_t block_k, int64_t elements) {
             o.next.at_b = ROOM_B / 2 - j->at_b;
             packing = lm_gemm_cut_packing(&o.next);
         }
-        lm_pool_run_named(j->compute->pool, o.tasks + packing, overlap_task, &o, "gemm.c:multiply");
+        lm_pool_run_in_order_named(j->compute->pool, o.tasks + packing, overlap_task, &o,
+                                   "gemm.c:multiply");
     }
     j->share *= 2;
     j->at_b = 0;

@@ -76,5 +76,5 @@ void lm_matrices_run(const lm_compute *compute, const lm_matrix_job *list, int64
     for (; large < n && is_large(&list[large].cost, flops, (int)threads); large++)
         update(&j, compute, large, lm_arena_over(room->base, room->capacity));
     j.jobs += large;
-    lm_pool_run(compute->pool, n - large, small_task, &j);
+    lm_pool_run_in_order(compute->pool, n - large, small_task, &j);
 }

@@ -31,7 +31,7 @@ static void count_task(void *argument, int64_t task, int worker) {
 
 static void test_every_task_once(void **state) {
     (void)state;
-    static const int threads[] = {1, 2, 3, 7};
+    static const int threads[] = {1, 2, 3, 7, 19};
     static const int64_t tasks[] = {0, 1, 2, 3, 17, MAX_TASKS};
     lm_error err = {0};
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
@@ -145,6 +145,41 @@ static void test_a_long_task_does_not_hold_up_the_others(void **state) {
         lm_pool_run(pool, 64, uneven_task, &c);
         assert_int_equal(atomic_load(&c.total), 64);
         for (int t = 1; t < 64; t++) assert_int_equal(c.task[t], 1);
+    }
+    lm_pool_free(pool);
+}
+
+typedef struct beginnings {
+    atomic_bool begun[4], done[4];
+    int second; /* which of tasks 1 and 2 began while task 0 waited for one of them */
+} beginnings;
+
+static void begin_task(void *argument, int64_t task, int worker) {
+    (void)worker;
+    beginnings *b = argument;
+    atomic_store(&b->begun[task], true);
+    if (task == 0) {
+        while (!atomic_load(&b->begun[1]) && !atomic_load(&b->begun[2])) sched_yield();
+        b->second = atomic_load(&b->begun[1]) ? 1 : 2;
+    }
+    while ((task == 1 || task == 2) && !atomic_load(&b->done[0])) sched_yield();
+    atomic_store(&b->done[task], true);
+}
+
+/* The second worker begins with the second half, or takes the second task. */
+static void test_which_task_a_worker_begins_with(void **state) {
+    (void)state;
+    lm_error err = {0};
+    lm_pool *pool;
+    assert_int_equal(lm_pool_create(&pool, 2, &err), LM_OK);
+    for (int i = 0; i < 100; i++) {
+        beginnings runs = {0}, order = {0};
+        lm_pool_run(pool, 4, begin_task, &runs);
+        lm_pool_run_in_order(pool, 4, begin_task, &order);
+        for (int t = 0; t < 4; t++)
+            assert_true(atomic_load(&runs.done[t]) && atomic_load(&order.done[t]));
+        assert_int_equal(runs.second, 2);
+        assert_int_equal(order.second, 1);
     }
     lm_pool_free(pool);
 }
@@ -329,6 +364,7 @@ int main(void) {
         cmocka_unit_test(test_create_and_free),
         cmocka_unit_test(test_pool_sets_the_mode_of_its_creator),
         cmocka_unit_test(test_a_long_task_does_not_hold_up_the_others),
+        cmocka_unit_test(test_which_task_a_worker_begins_with),
         cmocka_unit_test(test_sleepers_are_woken),
         cmocka_unit_test(test_running_the_pool_inside_a_task_aborts),
         cmocka_unit_test(test_a_watch_is_told_of_regions_and_tasks),
