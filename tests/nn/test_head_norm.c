@@ -1,7 +1,8 @@
 /* The norm of heads against the norm of rows: the same rows, elsewhere; and with a gain of each
- * head. */
+ * head, against its definition in double. */
 #include "tests/support/test.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -94,7 +95,80 @@ static void test_head_norm(void **state) {
     }
 }
 
+/* ---- the gain, by its definition --------------------------------------------------------------*/
+enum { TOKENS = 3, HEADS = 2, SIZE = 6, ALL = TOKENS * HEADS * SIZE };
+
+typedef struct reference {
+    double x[ALL], weight[SIZE], gain[HEADS], dy[ALL];
+} reference;
+
+static double gained(const reference *r, int64_t at) {
+    const int64_t row = at / SIZE;
+    double squares = 0;
+    for (int64_t i = 0; i < SIZE; i++) squares += r->x[row * SIZE + i] * r->x[row * SIZE + i];
+    return r->x[at] / sqrt(squares / SIZE + 1e-5) * r->weight[at % SIZE] * r->gain[row % HEADS];
+}
+
+static double objective(void *context) {
+    const reference *r = context;
+    double sum = 0;
+    for (int64_t i = 0; i < ALL; i++) sum += r->dy[i] * gained(r, i);
+    return sum;
+}
+
+static void to_double(double *to, const float *from, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = (double)from[i];
+}
+
+/* Values lie in [-1, 1] and [0.5, 2], and no row is near 0. A mean square of D numbers, its root
+ * and four products: D + 6 roundings, of values up to 2 * 2 * sqrt(D); gradients add up to T H D
+ * such terms. */
+static void test_gain_by_its_definition(void **state) {
+    (void)state;
+    lm_kernels k;
+    lm_compute compute;
+    static reference r;
+    const float *x = layers_random(ALL, 1, 0.2, 1), *dy = layers_random(ALL, 2, -1, 1);
+    const float *weight = layers_random(SIZE, 3, 0.5, 2), *gain = layers_random(HEADS, 4, 0.5, 2);
+    float *y = layers_floats(ALL), *dx = layers_copy(dy, ALL);
+    float *dweight = layers_random(SIZE, 5, -1, 1), *dgain = layers_random(HEADS, 6, -1, 1);
+    double want[ALL], want_dx[ALL], want_dweight[SIZE], want_dgain[HEADS];
+    to_double(r.x, x, ALL);
+    to_double(r.dy, dy, ALL);
+    to_double(r.weight, weight, SIZE);
+    to_double(r.gain, gain, HEADS);
+    to_double(want_dweight, dweight, SIZE);
+    to_double(want_dgain, dgain, HEADS);
+    for (int64_t i = 0; i < ALL; i++) {
+        want[i] = gained(&r, i);
+        want_dx[i] = layers_slope(objective, &r, &r.x[i], 1e-5);
+    }
+    for (int64_t i = 0; i < SIZE; i++)
+        want_dweight[i] += layers_slope(objective, &r, &r.weight[i], 1e-5);
+    for (int64_t i = 0; i < HEADS; i++)
+        want_dgain[i] += layers_slope(objective, &r, &r.gain[i], 1e-5);
+    layers_open(&compute, &k, 2, 0, lm_head_norm_scratch_bytes(HEADS, SIZE));
+    lm_head_norm n = {.tokens = TOKENS,
+                      .heads = HEADS,
+                      .head_size = SIZE,
+                      .row = HEADS * SIZE,
+                      .eps = 1e-5f,
+                      .weight = weight,
+                      .gain = gain,
+                      .rstd = layers_floats(TOKENS * HEADS)};
+    lm_head_norm_forward(&compute, &n, lm_array_f32(x), y);
+    lm_head_norm_backward(&compute, &n, lm_array_f32(x), dx, dweight, dgain);
+    layers_close(&compute);
+    const double eps = (double)FLT_EPSILON, each = eps * (SIZE + 6) * 4 * sqrt(SIZE);
+    layers_close_to("y", y, want, ALL, each);
+    layers_close_to("dx", dx, want_dx, ALL, SIZE * each + 1e-8);
+    layers_close_to("dweight", dweight, want_dweight, SIZE, TOKENS * HEADS * each + 1e-8);
+    layers_close_to("dgain", dgain, want_dgain, HEADS, TOKENS * SIZE * each + 1e-8);
+    layers_free_all();
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_head_norm)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_head_norm),
+                                       cmocka_unit_test(test_gain_by_its_definition)};
     return cmocka_run_group_tests_name("head_norm", tests, NULL, NULL);
 }
