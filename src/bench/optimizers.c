@@ -1,6 +1,7 @@
 /* Updates by element of a preset's weights, as a share of what memory allows: in turns with them, a
  * stream goes over the same arrays, reads the gradient, reads and writes all others, and computes
- * nothing. */
+ * nothing. Of an optimizer that updates matrices by products: what it does beside these, to the
+ * matrices alone. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "bench/report.h"
 #include "bench/sections.h"
 #include "bench/training.h"
+#include "ops/gemm.h"
 #include "train/groups.h"
 
 enum { PIECE = 65536 }; /* elements of a task of the stream */
@@ -25,8 +27,9 @@ typedef struct work {
     lm_arena arena;
     float *gradients, *weights; /* [total] */
     int64_t total;
+    int64_t count;                 /* elements that are updated */
     int written;                   /* arrays, beside the gradient, which is read */
-    float *write[LM_STREAMS_MOST]; /* [total] each */
+    float *write[LM_STREAMS_MOST]; /* [count] each */
 } work;
 
 /* ---- what is measured -------------------------------------------------------------------------*/
@@ -42,27 +45,46 @@ static void stream_task(void *argument, int64_t task, int worker) {
     float *written[LM_STREAMS_MOST] = {0};
     (void)worker;
     for (int k = 0; k < w->written; k++) written[k] = w->write[k] + begin;
-    w->compute.kernels->stream_f32(lm_min(PIECE, w->total - begin), w->gradients + begin,
+    w->compute.kernels->stream_f32(lm_min(PIECE, w->count - begin), w->gradients + begin,
                                    w->written, written);
 }
 
 static double bytes_of(const work *w) {
-    return (double)w->total * sizeof(float) * (1 + 2 * w->written);
+    return (double)w->count * sizeof(float) * (1 + 2 * w->written);
 }
 
 static double limit(void *argument) {
     work *w = argument;
     double start = lm_clock_seconds();
-    lm_pool_run(w->compute.pool, lm_divide_up(w->total, PIECE), stream_task, w);
+    lm_pool_run(w->compute.pool, lm_divide_up(w->count, PIECE), stream_task, w);
     return bytes_of(w) / (lm_clock_seconds() - start);
 }
 
 /* ---- making it --------------------------------------------------------------------------------*/
 
+static bool has_products(int kind) {
+    return lm_optimizer_uses(kind) & LM_USES_POLAR;
+}
+
+/* The matrices of layers. */
+static void keep_matrices(work *w) {
+    lm_groups *g = &w->groups;
+    int64_t n = 0;
+    w->count = 0;
+    for (int64_t i = 0; i < g->n_rows; i++) {
+        if (!g->rows[i].hidden) continue;
+        w->count += g->rows[i].shape[0] * g->rows[i].shape[1];
+        g->rows[n++] = g->rows[i];
+    }
+    g->n_rows = n;
+}
+
 static lm_status make_optimizer(work *w, const lm_config *c, int64_t n_rows, lm_error *err) {
     lm_status status = lm_groups_make(&w->groups, c, w->params, n_rows, err);
     if (status != LM_OK) return status;
     const lm_groups *g = &w->groups;
+    w->count = w->total;
+    if (has_products(c->optimizer.kind)) keep_matrices(w);
     if (!(w->rates = malloc((size_t)g->count * sizeof *w->rates)))
         return lm_error_no_memory(err, NULL);
     for (int i = 0; i < g->count; i++) w->rates[i] = 1e-6;
@@ -72,10 +94,10 @@ static lm_status make_optimizer(work *w, const lm_config *c, int64_t n_rows, lm_
     if (status != LM_OK) return status;
     int64_t count;
     const float *states = lm_optimizer_flat(w->optimizer, &count); /* one after the other */
-    int64_t arrays = count / w->total;
+    int64_t arrays = count / w->count; /* and what each line or column has */
     LM_ASSERT(1 + arrays <= LM_STREAMS_MOST);
     for (int64_t i = 0; i < arrays; i++)
-        w->write[w->written++] = (float *)(uintptr_t)(states + i * w->total);
+        w->write[w->written++] = (float *)(uintptr_t)(states + i * w->count);
     return LM_OK;
 }
 
@@ -121,7 +143,9 @@ static lm_status make(lm_bench *b, work *w, int kind, lm_error *err) {
     }
     lm_model_params(&c.model, w->params, &w->total);
     w->compute = b->session.compute;
-    if ((status = make_arrays(w, err)) != LM_OK) goto out;
+    w->compute.scratch = (lm_arena){0}; /* its own */
+    status = lm_compute_reserve(&w->compute, lm_gemm_scratch_bytes(), err);
+    if (status != LM_OK || (status = make_arrays(w, err)) != LM_OK) goto out;
     w->write[w->written++] = w->weights;
     if ((status = make_optimizer(w, &c, n, err)) != LM_OK) goto out;
     w->args = (lm_optimizer_step_args){.lr = w->rates,
@@ -129,6 +153,7 @@ static lm_status make(lm_bench *b, work *w, int kind, lm_error *err) {
                                        .steps = 10000,
                                        .average_share = 0.001,
                                        .grad_scale = 0.5,
+                                       .without_products = true,
                                        .gradients = w->gradients,
                                        .weights = w->weights};
 out:
@@ -137,6 +162,7 @@ out:
 }
 
 static void free_work(work *w) {
+    lm_compute_free(&w->compute);
     lm_optimizer_free(w->optimizer);
     lm_groups_free(&w->groups);
     lm_arena_free(&w->arena);
@@ -147,8 +173,9 @@ static void free_work(work *w) {
 /* ---- rows -------------------------------------------------------------------------------------*/
 
 static void name_row(const lm_bench *b, lm_bench_row *row, int kind, bool one) {
-    snprintf(row->name, sizeof row->name, "%s %s%s", lm_bench_preset_name(preset_of(b)),
-             lm_optimizer_name(kind), one ? ", one thread" : "");
+    snprintf(row->name, sizeof row->name, "%s %s%s%s", lm_bench_preset_name(preset_of(b)),
+             lm_optimizer_name(kind), has_products(kind) ? " beside its products" : "",
+             one ? ", one thread" : "");
 }
 
 static lm_status measure(lm_bench *b, work *w, int kind, bool one, lm_error *err) {
@@ -194,7 +221,7 @@ lm_status lm_bench_optimizers(lm_bench *b, lm_error *err) {
                        " arrays, in turns with them",
                        err);
     for (int i = 0; lm_optimizer_name(i) && status == LM_OK && !lm_bench_stopped(); i++)
-        if (!(lm_optimizer_uses(i) & LM_USES_POLAR)) status = run_kind(b, i, err);
+        status = run_kind(b, i, err);
     lm_bench_end(b);
     return status;
 }

@@ -60,6 +60,7 @@ typedef struct lm_update {
     float decay;            /* eta_t, without that factor, * weight_decay; 0 when the kind does not
                                use weight_decay */
     float grad_scale;       /* g of the equations is grad_scale * gradients */
+    bool without_products;  /* lm_optimizer_step_args */
     float gap_scale;        /* by which a kind with gaps multiplies changes of the weights */
     const float *gradients; /* [count] */
     float *weights;         /* [count], in place */

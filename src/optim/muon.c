@@ -146,7 +146,8 @@ static void update(const lm_update *u, lm_arena *room) {
     w.sums = lm_arena_take(room, (size_t)pieces * sizeof *w.sums);
     lm_pool_run(c->pool, pieces, momentum_task, &w);
     double scale = lm_polar_scale(u->options->polar, lm_norm_of_sums(u->count, w.sums));
-    w.o = lm_polar(c, u->options->polar, w.lines, w.columns, (float)scale, w.o, room);
+    if (!u->without_products)
+        w.o = lm_polar(c, u->options->polar, w.lines, w.columns, (float)scale, w.o, room);
     if (u->options->line_beta2 > 0) even_out(&w);
     w.lr = u->lr * (float)scale_of(u->options->scale, (double)w.lines, (double)w.columns);
     lm_pool_run(c->pool, w.lines, subtract_task, &w);

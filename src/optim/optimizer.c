@@ -345,6 +345,7 @@ static lm_update make_update(const step *s, const unit *u, int64_t first, int64_
                        .decay = decays ? (float)(lr * decay) : 0.0f,
                        .grad_scale = (float)a->grad_scale,
                        .gap_scale = (float)a->gap_scale,
+                       .without_products = a->without_products,
                        .gradients = a->gradients + r->offset + first,
                        .weights = a->weights + r->offset + first,
                        .states = u->states};

@@ -177,6 +177,8 @@ typedef struct lm_optimizer_step_args {
     double gap_scale;           /* of rows with `gap`: 1 / E of average.h; 0 in steps that are not
                                    averaged and in the first that is, in which gaps stay 0 */
     double grad_scale;          /* from lm_clip_scale(); 1 without clipping */
+    bool without_products;      /* to measure what is left: a matrix of momenta stands for its polar
+                                   factor */
     const lm_lines *lines;      /* [rows]: outside of these lines of a row the gradients are 0, so
                                    that lazy updates need not look there; NULL: nothing is known */
     const float *gradients;     /* flat */

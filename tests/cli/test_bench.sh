@@ -106,7 +106,7 @@ optimizers() {
     check "bench --json of optimizers has each that updates by element" bench_json optimizers \
         "[(r['name'], r['bytes_per_element']) for r in j['optimizers']] == [('128 ' + n, b) for n, b in
         (('sgd', 12), ('momentum', 20), ('adam', 28), ('adamw', 28), ('lion', 20), ('ademamix', 36),
-        ('schedule_free', 28))] and all(r['share'] > 0 for r in j['optimizers'])" --preset 128 --threads 1
+        ('schedule_free', 28), ('muon beside its products', 20))] and all(r['share'] > 0 for r in j['optimizers'])" --preset 128 --threads 1
     check "bench of optimizers measures one thread beside all" bench_json optimizers \
         "[r['name'] for r in j['optimizers']] == ['128 lion', '128 lion, one thread']" --preset 128 \
         --threads 2 --match lion --set model.n_layers=1
