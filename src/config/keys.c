@@ -165,12 +165,13 @@ void lm_key_write(const lm_key *k, const lm_config *c, lm_json_writer *w, const 
 }
 
 void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to) {
-    size_t size = k->type == LM_KEY_BOOLEAN  ? sizeof(bool)
-                  : k->type == LM_KEY_CHOICE ? sizeof(int)
-                  : k->type == LM_KEY_TABLES ? sizeof(lm_ngram_tables)
-                                             : sizeof(int64_t); /* as of a double */
+    size_t size = k->type == LM_KEY_BOOLEAN   ? sizeof(bool)
+                  : k->type == LM_KEY_CHOICE  ? sizeof(int)
+                  : k->type == LM_KEY_TABLES  ? sizeof(lm_ngram_tables)
+                  : k->type == LM_KEY_NUMBERS ? sizeof(lm_number_list)
+                                              : sizeof(int64_t); /* as of a double */
     LM_ASSERT(k->type != LM_KEY_STRING && k->type != LM_KEY_SOURCES && !lm_key_has_parts(k) &&
-              k->type != LM_KEY_LENGTH && k->type != LM_KEY_NUMBERS);
+              k->type != LM_KEY_LENGTH);
     memcpy(member(k, to), const_member(k, from), size);
 }
 
@@ -322,6 +323,16 @@ static bool take_numbers(const lm_key *k, const lm_json_node *value, lm_number_l
     return true;
 }
 
+/* The same from a literal. */
+static bool parse_numbers(const lm_key *k, const char *text, lm_number_list *out) {
+    lm_error err = {0};
+    lm_json_node *parsed = NULL;
+    bool taken = lm_json_tree_read(&parsed, k->path, text, strlen(text), NULL, &err) == LM_OK &&
+                 take_numbers(k, parsed, out);
+    lm_json_tree_free(parsed);
+    return taken;
+}
+
 bool lm_key_take(const lm_key *k, lm_config *c, const lm_json_node *value) {
     if (k->type == LM_KEY_LENGTH) return take_length(value, member(k, c));
     if (k->type == LM_KEY_NUMBERS) return take_numbers(k, value, member(k, c));
@@ -370,9 +381,8 @@ bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal) {
     case LM_KEY_LENGTH:
         *(lm_length *)member(k, c) = (lm_length){0};
         return lm_length_parse(literal, member(k, c));
-    case LM_KEY_NUMBERS: /* none */
-        *(lm_number_list *)member(k, c) = (lm_number_list){0};
-        break;
+    case LM_KEY_NUMBERS:
+        return parse_numbers(k, literal, member(k, c));
     case LM_KEY_TABLES:
         return lm_tables_parse(member(k, c), literal);
     case LM_KEY_SCHEDULE: /* none */

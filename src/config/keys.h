@@ -53,8 +53,8 @@ typedef struct lm_key {
      * is an error to give it, and the message names the keys that decide it and their values. */
     bool (*applies)(const lm_config *c);
     const char *depends, *depends_too; /* paths of those keys; the second may be NULL */
-    const char *trials; /* values of a number, or of tables without blanks, separated by spaces: see
-                           lm_key_trial */
+    const char *trials; /* values of a number, or lists of numbers or tables without blanks,
+                           separated by spaces: see lm_key_trial */
     const char *help;
 } lm_key;
 
@@ -120,14 +120,14 @@ bool lm_key_take(const lm_key *k, lm_config *c, const lm_json_node *value);
 /* Takes the value from another config; not for strings and sources (asserted). */
 void lm_key_copy(const lm_key *k, const lm_config *from, lm_config *to);
 /* The same from a literal of the table: a number, true or false, a choice's name, a string, a
- * length; "[]" is a list without a number. */
+ * length; a list of numbers. */
 bool lm_key_set_literal(const lm_key *k, lm_config *c, const char *literal);
 bool lm_key_takes_string(const lm_key *k); /* as JSON: text that is no choice */
 /* Is the value an empty string, or no source? False for other types. */
 bool lm_key_is_empty(const lm_key *k, const lm_config *c);
 
 /* Literal i of those that tests and bench try: every choice; false and true; the default of a
- * number, or of tables, and then its trials, which switch something on. NULL past the end, and for
+ * number, or of a list, and then its trials, which switch something on. NULL past the end, and for
  * keys of which nothing is tried. Overwrites room, where the literal may be. */
 enum { LM_TRIAL_SIZE = 64 };
 const char *lm_key_trial(const lm_key *k, int i, char room[LM_TRIAL_SIZE]);

@@ -8,12 +8,7 @@
 #include <stdint.h>
 
 #include "base/length.h"
-
-enum { LM_NUMBERS_MOST = 16 };
-typedef struct lm_number_list {
-    int64_t count;
-    double values[LM_NUMBERS_MOST];
-} lm_number_list;
+#include "base/number_list.h"
 
 typedef struct lm_run_options {
     char *dir; /* the run directory */

@@ -132,6 +132,15 @@ lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens,
     return lm_corpus_read(s->corpus, p.shard, p.first, s->how.context_length + 1, tokens, err);
 }
 
+lm_status lm_sampler_behind(const lm_sampler *s, int64_t index, int64_t n, int32_t *tokens,
+                            lm_error *err) {
+    const place p = place_of_sample(s, index);
+    const int64_t end = p.first + s->how.context_length + 1;
+    const int64_t there = lm_min(n, lm_corpus_shard_tokens(s->corpus, p.shard) - end);
+    for (int64_t i = there; i < n; i++) tokens[i] = -1;
+    return there > 0 ? lm_corpus_read(s->corpus, p.shard, end, there, tokens, err) : LM_OK;
+}
+
 int64_t lm_sampler_place(const lm_sampler *s, int64_t index, int64_t *shard) {
     place p = place_of_sample(s, index);
     *shard = p.shard;

@@ -50,6 +50,10 @@ void lm_sampler_print_unused(const lm_sampler *s, lm_text *out);
 /* The window of sample `index` (epoch index / windows); overwrites tokens [context_length + 1].
  * Errors are those of lm_corpus_read. */
 lm_status lm_sampler_window(const lm_sampler *s, int64_t index, int32_t *tokens, lm_error *err);
+/* The n tokens of its shard behind that window; -1 from the end of the shard on. Overwrites tokens
+ * [n]. */
+lm_status lm_sampler_behind(const lm_sampler *s, int64_t index, int64_t n, int32_t *tokens,
+                            lm_error *err);
 /* Where that window begins: a token of *shard. */
 int64_t lm_sampler_place(const lm_sampler *s, int64_t index, int64_t *shard);
 /* Asks the disk for the window of sample `index`, which is soon to be read, and does not wait. */

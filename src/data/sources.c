@@ -137,6 +137,13 @@ lm_status lm_sources_window(const lm_sources *s, int64_t index, int32_t *tokens,
     return lm_sampler_window(&s->items[source].sampler, own, tokens, err);
 }
 
+lm_status lm_sources_behind(const lm_sources *s, int64_t index, int64_t n, int32_t *tokens,
+                            lm_error *err) {
+    int64_t source, own;
+    lm_mixture_find(&s->mixture, index, &source, &own);
+    return lm_sampler_behind(&s->items[source].sampler, own, n, tokens, err);
+}
+
 lm_window_place lm_sources_place(const lm_sources *s, int64_t index) {
     int64_t source, own;
     lm_mixture_find(&s->mixture, index, &source, &own);

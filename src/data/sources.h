@@ -55,6 +55,9 @@ const lm_manifest_tokenizer *lm_sources_tokenizer(const lm_sources *s); /* that;
 /* The window of sample `index` of the mixture; overwrites tokens [context_length + 1]. Errors are
  * those of lm_corpus_read. */
 lm_status lm_sources_window(const lm_sources *s, int64_t index, int32_t *tokens, lm_error *err);
+/* lm_sampler_behind of that window: the n tokens that follow it, -1 where there are none. */
+lm_status lm_sources_behind(const lm_sources *s, int64_t index, int64_t n, int32_t *tokens,
+                            lm_error *err);
 /* Where that window stands, for people. */
 typedef struct lm_window_place {
     const lm_source *source;

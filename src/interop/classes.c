@@ -31,9 +31,10 @@ const char *lm_interop_format_title(int format) {
 #define SIZES "d_model n_layers n_heads context_length vocab_size "
 /* Those that say how a model is trained, not what it computes; and the parametrization, whose
  * multipliers are folded into the weights. */
-#define TRAINING                                                                   \
-    "preset init init_std dropout label_smoothing z_loss recompute document_mask " \
-    "document_token parametrization base_d_model base_n_layers embedding_std zero_head "
+#define TRAINING                                                                 \
+    "preset init init_std dropout label_smoothing z_loss multi_token recompute " \
+    "document_mask document_token parametrization base_d_model base_n_layers "   \
+    "embedding_std zero_head "
 #define ANY   SIZES TRAINING "n_kv_heads d_ff tie_embeddings norm_eps "
 #define TURNS "position=rope,none rope_theta embedding_norm "
 /* All ways of slowing rotations down, and the one by which all slow down alike. */

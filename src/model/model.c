@@ -68,6 +68,7 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_
     if (!m) return lm_error_no_memory(err, NULL);
     m->o = *o;
     m->window = o->window;
+    m->multi_token = 1;
     m->use = *use;
     m->compute = compute;
     lm_param_layout_make(&m->params, o);
@@ -248,6 +249,14 @@ void lm_model_set_watch(lm_model *m, const lm_model_watch *watch) {
 
 void lm_model_set_window(lm_model *m, int64_t window) {
     m->window = window;
+}
+
+void lm_model_set_multi_token(lm_model *m, double share) {
+    m->multi_token = share;
+}
+
+void lm_model_set_tokens_behind(lm_model *m, const int32_t *tokens) {
+    m->tokens_behind = tokens;
 }
 
 const lm_model_options *lm_model_get_options(const lm_model *m) {

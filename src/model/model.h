@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/number_list.h"
 #include "base/span.h"
 #include "nn/activation.h"
 #include "nn/ngram.h"
@@ -115,17 +116,19 @@ typedef struct lm_model_options {
     bool tie_embeddings;
     lm_ngram_tables ngram_tables; /* added to the embedding, before its norm */
     bool smear;                   /* each embedding receives a share of the one before it */
-    int64_t value_embeddings; /* every so many layers, the last one first, tokens have a row of a
+    int64_t value_embeddings;   /* every so many layers, the last one first, tokens have a row of a
                                  table added to their values; 0: nowhere */
-    bool x0_residual;         /* layers read a mean of x and of the embedding, learned each */
-    int64_t window;           /* tokens that one attends to, itself included; 0: all before it */
-    double attention_softcap; /* attention scores stay between -this and this; 0: no limit */
-    double logit_softcap;     /* the same for the logits */
-    double label_smoothing;   /* share of the target spread over all tokens (training) */
-    double z_loss;            /* times the squared log of the softmax denominator (training) */
-    int init;                 /* lm_init_kind */
-    double init_std;          /* 0: a function of each matrix's inputs */
-    int parametrization;      /* lm_parametrization, with what it compares the model's size to: */
+    bool x0_residual;           /* layers read a mean of x and of the embedding, learned each */
+    int64_t window;             /* tokens that one attends to, itself included; 0: all before it */
+    double attention_softcap;   /* attention scores stay between -this and this; 0: no limit */
+    double logit_softcap;       /* the same for the logits */
+    double label_smoothing;     /* share of the target spread over all tokens (training) */
+    double z_loss;              /* times the squared log of the softmax denominator (training) */
+    lm_number_list multi_token; /* weights of the losses of the tokens behind the next one, by the
+                                   same logits, the nearest first (training); none: 0 of them */
+    int init;                   /* lm_init_kind */
+    double init_std;            /* 0: a function of each matrix's inputs */
+    int parametrization;        /* lm_parametrization, with what it compares the model's size to: */
     int64_t base_d_model, base_n_layers; /* 0: the model's own */
     double embedding_std;                /* the same of embeddings; 0: init_std */
     bool zero_head;     /* an untied head begins at 0: all tokens are equally likely */
@@ -270,6 +273,15 @@ void lm_model_set_watch(lm_model *m, const lm_model_watch *watch);
  * A new model has its option's. */
 void lm_model_set_window(lm_model *m, int64_t window);
 
+/* Multi-token prediction: in the training passes that follow, token t predicts t + 1 + k too, with
+ * the weight `share` * model.multi_token[k - 1]. Targets lie in the same window, or behind it; with
+ * document_mask the document_token that begins the next document is a target, and nothing behind
+ * it. A new model has share 1. */
+void lm_model_set_multi_token(lm_model *m, double share);
+/* Of the next training pass: the tokens behind each of its rows, [batch, model.multi_token.count],
+ * -1: there is none. NULL, as at first: none of any row. Kept until another call. */
+void lm_model_set_tokens_behind(lm_model *m, const int32_t *tokens);
+
 /* The passes that follow leave their gradients in `gradients`, flat [total], which the first of
  * them overwrites. NULL: in the model's own. Until lm_model_end_gradients they mean nothing: some
  * are cleared, those that the first pass overwrites keep old values, others are not there yet. A
@@ -284,6 +296,9 @@ void lm_model_end_gradients(lm_model *m);
  * step). */
 double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time,
                                  float grad_scale);
+/* Of the last training pass: that of which it adds the gradient, the sum of the losses and of those
+ * of multi_token times their weights, which no other figure contains. */
+double lm_model_objective(const lm_model *m);
 /* Dropout of the next pass is a function of seed and of first_sample, the number of its first row
  * of tokens, counted through the whole run. Both are 0 at first. */
 void lm_model_seed_dropout(lm_model *m, uint64_t seed, uint64_t first_sample);

@@ -201,6 +201,20 @@ static void check_ngrams(lm_text *problems, lm_model_options *o) {
     }
 }
 
+/* Targets behind the next token: they stand within a window of the first one. */
+static void check_multi_token(lm_text *problems, const lm_model_options *o) {
+    const lm_number_list *l = &o->multi_token;
+    LM_ASSERT(l->count >= 0 && l->count <= LM_NUMBERS_MOST);
+    for (int64_t k = 0; k < l->count; k++)
+        check_range(problems, "multi_token", l->values[k], INFINITY);
+    if (l->count == 0 || l->count < o->context_length) return;
+    problem_separator(problems);
+    lm_text_printf(problems,
+                   "model.multi_token: expected fewer weights than model.context_length = %lld,"
+                   " found %lld",
+                   (long long)o->context_length, (long long)l->count);
+}
+
 /* 4 C as in GPT-2; 8/3 C for the gated kinds, which have three matrices instead of two (Shazeer
  * 2020), rounded up to a multiple of 32 so that kernels have whole tiles. */
 static int64_t default_d_ff(const lm_model_options *o) {
@@ -222,6 +236,7 @@ lm_status lm_model_resolve(lm_model_options *o, lm_error *err) {
     check_range(&problems, "z_loss", o->z_loss, INFINITY);
     check_range(&problems, "dropout", o->dropout, 1);
     check_document_token(&problems, o);
+    check_multi_token(&problems, o);
     if (sizes) check_ngrams(&problems, o);
     if (sizes) check_heads(&problems, o);
     if (sizes && choices) {

@@ -88,6 +88,7 @@ unsigned lm_model_conditions(const lm_model_options *o) {
            (o->qk_norm ? LM_IF_QK_NORM : 0u) | (o->embedding_norm ? LM_IF_EMBEDDING_NORM : 0u) |
            (o->document_mask ? LM_IF_DOCUMENTS : 0u) | (o->x0_residual ? LM_IF_X0 : 0u) |
            (o->qk_norm && o->qk_gain > 0 ? LM_IF_QK_GAIN : 0u) |
+           (o->multi_token.count > 0 ? LM_IF_MULTI_TOKEN : 0u) |
            (o->value_embeddings > 0 ? LM_IF_VALUES : 0u) | (o->smear ? LM_IF_SMEAR : 0u) |
            (o->ngram_tables.count > 0 ? LM_IF_NGRAMS : 0u);
 }

@@ -33,6 +33,7 @@ enum {
     LM_IF_QK_GAIN = 1 << 14,
     LM_IF_VALUES = 1 << 15,
     LM_IF_SMEAR = 1 << 16,
+    LM_IF_MULTI_TOKEN = 1 << 17,
     /* for buffers, by what they are made for (lm_buffers_size): */
     LM_IF_TRAINING = 1 << 20,
     LM_IF_NO_TRAINING = 1 << 21, /* layers have no copies of their own */
@@ -128,6 +129,9 @@ typedef enum lm_buffer_id {
     LM_B_ACT,
     LM_B_TARGETS,
     LM_B_LOSS,
+    LM_B_MORE_TARGETS,
+    LM_B_MORE_LOGITS,
+    LM_B_MORE_LOSS,
     LM_B_COS,
     LM_B_SIN,
     LM_B_DX,
@@ -202,7 +206,9 @@ size_t lm_model_scratch_bytes(const lm_model_options *o);
 /* ---- the model ------------------------------------------------------------------------------- */
 struct lm_model {
     lm_model_options o;
-    int64_t window; /* lm_model_set_window */
+    int64_t window;               /* lm_model_set_window */
+    double multi_token;           /* lm_model_set_multi_token */
+    const int32_t *tokens_behind; /* lm_model_set_tokens_behind */
     lm_model_use use;
     lm_compute *compute;
     lm_param *rows;
@@ -210,7 +216,8 @@ struct lm_model {
     lm_param_layout params;
     lm_buffers buffers;
     uint64_t dropout_seed, first_sample;
-    int64_t last_time;    /* tokens per window of the last pass */
+    int64_t last_batch;   /* windows of the last pass */
+    int64_t last_time;    /* tokens per window of it */
     float *gradients_at;  /* flat [total]: what passes add to; NULL: the model does not train */
     bool gradients_begin; /* the next pass overwrites the gradients of matrices */
     lm_embedding_rows embedding_rows; /* training: of embeddings that are the head too */

@@ -127,6 +127,41 @@ static int32_t *copy_targets(const pass *p) {
     return targets;
 }
 
+/* Token i of a row, counted on into those behind it; -1: there is none. */
+static int32_t token_at(const pass *p, int64_t b, int64_t i) {
+    const int32_t *behind = p->m->tokens_behind;
+    if (i <= p->time) return p->tokens[b * (p->time + 1) + i];
+    return behind ? behind[b * p->m->o.multi_token.count + i - p->time - 1] : -1;
+}
+
+/* The targets of token t of row b that follow its first one: out[k * stride] is the token at t + 2
+ * + k, or -1. */
+static void find_more_targets(const pass *p, int64_t b, int64_t t, int32_t *out, int64_t stride) {
+    const lm_model_options *o = &p->m->o;
+    int32_t before = token_at(p, b, t + 1);
+    for (int64_t k = 0; k < o->multi_token.count; k++) {
+        const bool ends = before < 0 || (o->document_mask && before == o->document_token);
+        before = ends ? -1 : token_at(p, b, t + 2 + k);
+        LM_ASSERT(before < o->vocab_size);
+        out[k * stride] = before;
+    }
+}
+
+/* weights [multi_token.count] overwritten. */
+static lm_more_targets more_targets(const pass *p, float *weights) {
+    const lm_number_list *each = &p->m->o.multi_token;
+    int32_t *targets = (int32_t *)(void *)buffer(p, LM_B_MORE_TARGETS, 0); /* [count, B*T] */
+    for (int64_t k = 0; k < each->count; k++)
+        weights[k] = (float)(p->m->multi_token * each->values[k]);
+    for (int64_t i = 0; i < p->rows && each->count > 0; i++)
+        find_more_targets(p, i / p->time, i % p->time, targets + i, p->rows);
+    return (lm_more_targets){.n = each->count,
+                             .targets = targets,
+                             .weights = weights,
+                             .logits = buffer(p, LM_B_MORE_LOGITS, 0),
+                             .loss = buffer(p, LM_B_MORE_LOSS, 0)};
+}
+
 static lm_param_id head_of(const pass *p) {
     return p->m->o.tie_embeddings ? LM_P_WTE : LM_P_LM_HEAD;
 }
@@ -176,6 +211,7 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
     const lm_model_options *o = &p->m->o;
     lm_param_id w = head_of(p);
     workspace room = head_workspace(p, gradients);
+    float weights[LM_NUMBERS_MOST];
     lm_softmax_nll s = {.tokens = p->rows,
                         .window = p->time,
                         .channels = o->d_model,
@@ -192,7 +228,8 @@ const float *lm_pass_head(const pass *p, bool gradients, float grad_scale) {
                         .grad_scale = grad_scale,
                         .dx = gradients ? buffer(p, LM_B_DNORM, 0) : NULL,
                         .dw = gradients ? gradient(p, w, 0) : NULL,
-                        .dw_begins = p->begins};
+                        .dw_begins = p->begins,
+                        .more = gradients ? more_targets(p, weights) : (lm_more_targets){0}};
     lm_softmax_nll_f32(p->m->compute, &s);
     if (gradients) final_norm_backward(p);
     return s.loss;

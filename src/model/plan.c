@@ -24,6 +24,7 @@ typedef enum dim {
     HEAD_TOKENS,
     KV_HEAD_TOKENS,
     TABLE_TOKENS,
+    MORE_TOKENS,
     TIME,
     HALF_ROPE,
     LOGITS,
@@ -78,6 +79,10 @@ static const struct buffer_row {
     [LM_B_LN_F_SCALED] = {ONCE, TWO, C, LM_IF_LOGITS_SCALED, FLOAT},
     [LM_B_TARGETS] = {ONCE, TOKENS, ONE, LM_IF_WINDOWS, FLOAT}, /* int32 */
     [LM_B_LOSS] = {ONCE, TOKENS, ONE, LM_IF_WINDOWS, FLOAT},
+    /* of the targets behind the next token: int32, logits, losses */
+    [LM_B_MORE_TARGETS] = {ONCE, MORE_TOKENS, ONE, LM_IF_MULTI_TOKEN | LM_IF_TRAINING, FLOAT},
+    [LM_B_MORE_LOGITS] = {ONCE, MORE_TOKENS, ONE, LM_IF_MULTI_TOKEN | LM_IF_TRAINING, FLOAT},
+    [LM_B_MORE_LOSS] = {ONCE, TOKENS, ONE, LM_IF_MULTI_TOKEN | LM_IF_TRAINING, FLOAT},
     /* shared by all layers; parts.h names what else some of them hold */
     [LM_B_NORM] = {ONCE, TOKENS, C_OR_ATT, 0, OPERAND}, /* output of the norm at hand */
     /* with qk_norm, the queries and keys of the layer at hand as attention reads them. Rows are as
@@ -144,6 +149,8 @@ static bool size_of(const made_for *f, dim d, int64_t *size) {
         return lm_count_mul(tokens, o->n_kv_heads, size);
     case TABLE_TOKENS:
         return lm_count_mul(tokens, o->ngram_tables.count, size);
+    case MORE_TOKENS:
+        return lm_count_mul(tokens, o->multi_token.count, size);
     case TIME:
         *size = f->time;
         break;

@@ -13,6 +13,8 @@
  *                                                 gate(norm1(x)) table(token)
  *                  x += proj(act(fc(norm2(x))))               gated: act(gate(..), up(..))
  *     loss = softmax-NLL of norm_f(x) head^T                 logit_softcap: of cap tanh(../cap)
+ *                                                            multi_token: the gradient is that of
+ *                                                            further targets too
  *
  * A parametrization multiplies attention's scores, what branches add, and norm_f(x) (transfer.h).
  *
@@ -46,6 +48,7 @@ static pass begin(lm_model *m, const int32_t *tokens, int64_t batch, int64_t tim
               .rows = batch * time,
               .training = training,
               .begins = training && m->gradients_begin};
+    m->last_batch = batch;
     m->last_time = time;
     find_documents(&p);
     return p;
@@ -112,9 +115,16 @@ void lm_model_seed_dropout(lm_model *m, uint64_t seed, uint64_t first_sample) {
     m->first_sample = first_sample;
 }
 
-static double sum_of_windows(const pass *p) {
+static double sum_of_windows(const lm_model *m) {
     double sum = 0;
-    for (int64_t b = 0; b < p->batch; b++) sum += lm_model_window_loss(p->m, b);
+    for (int64_t b = 0; b < m->last_batch; b++) sum += lm_model_window_loss(m, b);
+    return sum;
+}
+
+double lm_model_objective(const lm_model *m) {
+    const float *more = m->buffers.at[LM_B_MORE_LOSS];
+    double sum = sum_of_windows(m);
+    for (int64_t i = 0; more && i < m->last_batch * m->last_time; i++) sum += (double)more[i];
     return sum;
 }
 
@@ -126,14 +136,14 @@ double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t bat
     lm_pass_head(&p, true, grad_scale);
     backward(&p);
     m->gradients_begin = false;
-    return sum_of_windows(&p);
+    return sum_of_windows(m);
 }
 
 double lm_model_loss(lm_model *m, const int32_t *tokens, int64_t batch, int64_t time) {
     pass p = begin(m, tokens, batch, time, false);
     lm_pass_forward(&p);
     lm_pass_head(&p, false, 0.0f);
-    return sum_of_windows(&p);
+    return sum_of_windows(m);
 }
 
 const float *lm_model_losses(const lm_model *m) {

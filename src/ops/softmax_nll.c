@@ -216,12 +216,41 @@ static const int32_t *targets_of(const job *j) {
     return j->s->targets + j->first + j->begin;
 }
 
-/* The logit of each token's target, before exp overwrites it. */
+/* Target i of the slice's tokens, [n]: 0 is the next token, the others are `more`. */
+static const int32_t *target_row(const job *j, int64_t i) {
+    const lm_softmax_nll *s = j->s;
+    return i == 0 ? targets_of(j) : s->more.targets + (i - 1) * s->tokens + j->first + j->begin;
+}
+
+/* The logits of those targets, [n]; later their exponentials. */
+static float *picked_row(const job *j, int64_t i) {
+    const lm_softmax_nll *s = j->s;
+    return i == 0 ? j->picked : s->more.logits + (i - 1) * s->tokens + j->first + j->begin;
+}
+
+static float target_weight(const job *j, int64_t i) {
+    return i == 0 ? 1.0f : j->s->more.weights[i - 1];
+}
+
+/* 1 + sum_k w_k, of the targets that the token has. */
+static float weights_of(const job *j, int64_t t) {
+    float sum = 1.0f;
+    for (int64_t i = 1; i <= j->s->more.n; i++)
+        if (target_row(j, i)[t] >= 0) sum += target_weight(j, i);
+    return sum;
+}
+
+/* The logit of each target, before exp overwrites it; of a target that is not there, that of token
+ * 0, which nobody reads. */
 static void pick_targets(const job *j) {
-    const int32_t *targets = targets_of(j);
-    for (int64_t t = 0; t < j->n; t++) {
-        LM_ASSERT(targets[t] >= 0 && targets[t] < j->s->vocab);
-        j->picked[t] = j->logits[targets[t] * j->logits_row + t];
+    for (int64_t i = 0; i <= j->s->more.n; i++) {
+        const int32_t *targets = target_row(j, i);
+        float *picked = picked_row(j, i);
+        for (int64_t t = 0; t < j->n; t++) {
+            const int32_t target = i > 0 && targets[t] < 0 ? 0 : targets[t];
+            LM_ASSERT(target >= 0 && target < j->s->vocab);
+            picked[t] = j->logits[target * j->logits_row + t];
+        }
     }
 }
 
@@ -233,11 +262,21 @@ static double more_loss(const job *j, int64_t t, double lse) {
     return loss + z * lse * lse;
 }
 
-/* The losses, and the factors of the gradient: with e_v = exp(logit_v - max),
- *     dlogit_v = grad_scale (e_v / sum - [v = target]) = scale (e_v - sum [v = target])
- * with scale = grad_scale / sum. x and dx are multiplied by scale, as they are far smaller than e.
- * Where the logits are kept, gradient_task computes dlogit whole; with z-loss its first term is
- * grad_scale (1 + 2 z lse) / sum e_v. */
+/* sum_k w_k (lse - logit[y_k]) */
+static float loss_of_more(const job *j, int64_t t, float lse) {
+    float loss = 0;
+    for (int64_t i = 1; i <= j->s->more.n; i++)
+        if (target_row(j, i)[t] >= 0) loss += target_weight(j, i) * (lse - picked_row(j, i)[t]);
+    return loss;
+}
+
+/* The losses, and the factors of the gradient: with e_v = exp(logit_v - max), and w = 1 + sum_k w_k
+ * the weights of all targets y_i of the token,
+ *     dlogit_v = grad_scale (w e_v / sum - sum_i w_i [v = y_i])
+ *              = scale (e_v - sum * sum_i w_i / w [v = y_i])
+ * with scale = grad_scale w / sum. x and dx are multiplied by scale, as they are far smaller than
+ * e. Where the logits are kept, gradient_task computes dlogit whole; with z-loss its first term is
+ * grad_scale (w + 2 z lse) / sum e_v. */
 static void finish_tokens(const job *j) {
     bool kept = keeps_logits(j), more = j->s->label_smoothing > 0 || j->s->z_loss > 0;
     float *scale = j->scale + j->begin, *loss = j->s->loss + j->first + j->begin;
@@ -246,44 +285,69 @@ static void finish_tokens(const job *j) {
         double lse = (double)log_sum + (double)j->max[t];
         loss[t] = log_sum + j->max[t] - j->picked[t];
         if (more) loss[t] = (float)((double)loss[t] + more_loss(j, t, lse));
+        if (j->s->more.n > 0)
+            j->s->more.loss[j->first + j->begin + t] = loss_of_more(j, t, log_sum + j->max[t]);
+        const float weights = weights_of(j, t);
         scale[t] = j->s->grad_scale / sum;
-        if (kept) scale[t] *= (float)(1.0 + 2.0 * (double)j->s->z_loss * lse);
+        scale[t] *= kept ? (float)((double)weights + 2.0 * (double)j->s->z_loss * lse) : weights;
     }
 }
 
-/* e_v - sum at v = target. */
+/* The share of target i in all targets of the token, together with those behind it that are the
+ * same one; 0: it is not there, or one before it is the same. */
+static float share_of(const job *j, int64_t i, int64_t t) {
+    const int32_t target = target_row(j, i)[t];
+    float weight = target_weight(j, i);
+    if (target < 0) return 0;
+    for (int64_t k = 0; k < i; k++)
+        if (target_row(j, k)[t] == target) return 0;
+    for (int64_t k = i + 1; k <= j->s->more.n; k++)
+        if (target_row(j, k)[t] == target) weight += target_weight(j, k);
+    return weight / weights_of(j, t);
+}
+
+/* e_v - sum * share at the targets v. */
 static void subtract_sums(const job *j) {
-    const int32_t *targets = targets_of(j);
-    float *e = j->picked, *sums = j->total; /* nobody reads these sums */
-    if (j->bf16)                            /* e_v before it was rounded */
-        j->kernels->column_exp_f32(1, j->n, e, j->n, j->max, e, j->n, sums);
-    for (int64_t t = 0; t < j->n; t++) {
-        int64_t at = targets[t] * j->e_row + j->begin + t;
-        if (j->bf16)
-            ((lm_bf16 *)j->e.at)[at] = lm_bf16_from_f32(e[t] - j->sum[t]);
-        else
-            ((float *)j->e.at)[at] -= j->sum[t];
+    float *sums = j->total; /* nobody reads these sums */
+    for (int64_t i = 0; i <= j->s->more.n; i++) {
+        const int32_t *targets = target_row(j, i);
+        float *e = picked_row(j, i);
+        if (j->bf16) /* e_v before it was rounded */
+            j->kernels->column_exp_f32(1, j->n, e, j->n, j->max, e, j->n, sums);
+        for (int64_t t = 0; t < j->n; t++) {
+            const float share = share_of(j, i, t);
+            if (share == 0) continue;
+            int64_t at = targets[t] * j->e_row + j->begin + t;
+            if (j->bf16)
+                ((lm_bf16 *)j->e.at)[at] = lm_bf16_from_f32(e[t] - share * j->sum[t]);
+            else
+                ((float *)j->e.at)[at] -= share * j->sum[t];
+        }
     }
 }
 
 /* The kept logits become their gradient, all factors included: with slope that of the soft cap,
- *     dlogit_v = (scale e_v - grad_scale (e / V + (1 - e) [v = target])) slope_v */
+ *     dlogit_v = (scale e_v - grad_scale (e / V + (1 - e) [v = target] + sum_k w_k [v = y_k]))
+ *                slope_v */
 static void gradient_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
     const lm_softmax_nll *s = j->s;
     piece p = piece_of(j, task);
-    const int32_t *targets = targets_of(j) + p.column;
     float inv_cap = s->softcap > 0 ? 1.0f / s->softcap : 0.0f;
     float uniform = s->grad_scale * s->label_smoothing / (float)s->vocab;
     (void)worker;
     j->kernels->column_gradient_f32(p.rows, p.n, p.logits, j->logits_row, p.max,
                                     j->scale + j->begin + p.column, uniform, inv_cap);
-    for (int64_t i = 0; i < p.n; i++) {
-        int64_t row = targets[i] - p.row;
-        float bent = j->picked[p.column + i] * inv_cap;
-        if (row < 0 || row >= p.rows) continue;
-        p.logits[row * j->logits_row + i] -=
-            s->grad_scale * (1.0f - s->label_smoothing) * (1.0f - bent * bent);
+    for (int64_t k = 0; k <= s->more.n; k++) {
+        const int32_t *targets = target_row(j, k) + p.column;
+        const float *picked = picked_row(j, k) + p.column;
+        const float weight = k == 0 ? 1.0f - s->label_smoothing : target_weight(j, k);
+        for (int64_t i = 0; i < p.n; i++) {
+            int64_t row = (int64_t)targets[i] - p.row;
+            float bent = picked[i] * inv_cap;
+            if (targets[i] < 0 || row < 0 || row >= p.rows) continue;
+            p.logits[row * j->logits_row + i] -= s->grad_scale * weight * (1.0f - bent * bent);
+        }
     }
     if (j->bf16) j->kernels->bf16_from_f32(p.rows, p.n, p.logits, j->logits_row, p.e.at, j->e_row);
 }
@@ -390,7 +454,7 @@ static int64_t tokens_from(const job *j, int64_t t) {
 void lm_softmax_nll_f32(const lm_compute *compute, const lm_softmax_nll *s) {
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_LOSS_HEAD);
     job j = {.kernels = compute->kernels, .s = s, .bf16 = compute->precision == LM_BF16};
-    LM_ASSERT(!s->dx == !s->dw);
+    LM_ASSERT(!s->dx == !s->dw && (s->dx || s->more.n == 0));
     LM_ASSERT(s->block_bytes >=
               lm_softmax_nll_block_bytes(compute->precision, s->tokens, s->channels, s->vocab));
     lm_arena block = lm_arena_over(s->block, s->block_bytes);

@@ -11,6 +11,11 @@
  * 2022, PaLM), the loss is, lse being the log of the softmax denominator,
  *     (1 - e) (lse - logit[target]) + e (lse - mean of the logits) + z lse^2
  *
+ * A token may have further targets y_k of weights w_k, which the same logits predict (multi-token
+ * prediction with one head). They add sum_k w_k (lse - logit[y_k]) to what the gradient is of, and
+ * need no further product or exponential:
+ *     dlogits_t = grad_scale * ((1 + sum_k w_k) softmax - onehot(target_t) - sum_k w_k onehot(y_k))
+ *
  * A block's logits have one column per token ([V, block]): the vocabulary is the row index, so the
  * softmax needs no sums within a register, and W is read as it lies, unpacked. The shapes alone fix
  * the chunks of the vocabulary, the workspace the length of a block, which changes no bit: dW is
@@ -23,6 +28,14 @@
 #include <stdbool.h>
 
 #include "ops/array.h"
+
+typedef struct lm_more_targets {
+    int64_t n;              /* of each token; 0: none, and the rest is not read */
+    const int32_t *targets; /* [n, tokens], each in [0, V); -1: the token has no such target */
+    const float *weights;   /* [n] */
+    float *logits;          /* workspace [n, tokens] */
+    float *loss;            /* [tokens] overwritten: sum_k w_k (lse - logit[y_k]), in nats */
+} lm_more_targets;
 
 typedef struct lm_softmax_nll {
     int64_t tokens, channels, vocab;
@@ -40,6 +53,7 @@ typedef struct lm_softmax_nll {
     float *dx;              /* [tokens, C] overwritten, or NULL: loss only */
     float *dw;              /* [V, C] accumulated into, or NULL together with dx */
     bool dw_begins;         /* overwrite dw instead */
+    lm_more_targets more;   /* only together with dx */
 } lm_softmax_nll;
 
 /* Scratch: lm_gemm_scratch_bytes(). */

@@ -1,6 +1,6 @@
 /* Schedules: how a value changes over a run. One mechanism for the learning rate, momentum, weight
- * decay, the average of the weights, the batch and the attention window; shapes and shapes of decay
- * are rows in registries.
+ * decay, the average of the weights, the batch, the attention window and the weights of further
+ * targets; shapes and shapes of decay are rows in registries.
  *
  *     lm_schedule s = {.shape = ..., .warmup = {10, LM_LENGTH_PERCENT}, .end = 0.1};
  *     lr = lm_schedule_value(&s, LM_SCHEDULE_SHARES, top, &time);
@@ -52,7 +52,7 @@ typedef struct lm_schedule {
 
 /* What start, end and the values of stages are. */
 typedef enum lm_schedule_scale {
-    LM_SCHEDULE_SHARES, /* shares of the top: of learning rates and weight decay */
+    LM_SCHEDULE_SHARES, /* shares of the top: of learning rates, weight decay, further targets */
     LM_SCHEDULE_VALUES  /* values: of momentum, average, batch and window */
 } lm_schedule_scale;
 
@@ -84,7 +84,7 @@ typedef struct lm_schedule_options {
     int kind; /* of the short form: its shape */
     int64_t warmup_steps;
     double min_lr_ratio; /* its end */
-    lm_schedule lr, momentum, weight_decay, ema, batch, window;
+    lm_schedule lr, momentum, weight_decay, ema, batch, window, multi_token;
 } lm_schedule_options;
 
 /* What a run's learning rate follows: `lr`, or what the short form stands for. */

@@ -62,6 +62,10 @@ double lm_pace_average_rest(const lm_config *c, const lm_schedule_time *t) {
     return 1 - lm_schedule_value(&c->schedule.ema, LM_SCHEDULE_VALUES, o->ema, t);
 }
 
+double lm_pace_multi_token(const lm_config *c, const lm_schedule_time *t) {
+    return lm_schedule_value(&c->schedule.multi_token, LM_SCHEDULE_SHARES, 1, t);
+}
+
 int64_t lm_pace_window(const lm_config *c, const lm_schedule_time *t) {
     const lm_model_options *m = &c->model;
     if (!c->schedule.window.given) return m->window;

@@ -27,6 +27,8 @@ double lm_pace_weight_decay(const lm_config *c, double weight_decay, const lm_sc
 bool lm_pace_averages(const lm_config *c, const lm_schedule_time *t);
 /* 1 - beta of the average in this step (optim/average.h). */
 double lm_pace_average_rest(const lm_config *c, const lm_schedule_time *t);
+/* The share that the weights of model.multi_token have of what it says. */
+double lm_pace_multi_token(const lm_config *c, const lm_schedule_time *t);
 /* Tokens that a token attends to; 0: all before it. */
 int64_t lm_pace_window(const lm_config *c, const lm_schedule_time *t);
 

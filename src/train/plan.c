@@ -55,6 +55,8 @@ lm_setup_batch lm_setup_take_batch(const lm_setup *s, int64_t micro_batch, lm_ar
     const lm_config *c = s->config;
     lm_setup_batch b = {0};
     b.tokens = lm_arena_array(arena, micro_batch, c->model.context_length + 1, sizeof *b.tokens);
+    const int64_t behind = c->model.multi_token.count;
+    if (behind > 0) b.behind = lm_arena_array(arena, micro_batch, behind, sizeof *b.behind);
     b.losses = lm_arena_array(arena, c->train.batch, 1, sizeof *b.losses);
     b.digests = lm_arena_array(arena, c->train.batch, 1, sizeof *b.digests);
     if (c->train.noise_scale)

@@ -100,6 +100,8 @@ lm_model_use lm_setup_model_use(const lm_setup *s, int64_t micro_batch);
 /* The arrays of a step's windows, from an arena that measures too. */
 typedef struct lm_setup_batch {
     int32_t *tokens;      /* [micro_batch, context_length + 1] */
+    int32_t *behind;      /* [micro_batch, model.multi_token.count]: the tokens that follow; NULL:
+                             they are no targets */
     double *losses;       /* [train.batch]: of the windows */
     uint64_t *digests;    /* the same */
     double *lane_squares; /* [train.lanes]: squared norms of the lanes' gradients; NULL: not taken

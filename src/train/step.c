@@ -19,12 +19,16 @@ int64_t lm_trainer_window(const lm_trainer *t, int64_t i) {
  * it has a micro-batch's time to read. */
 static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_error *err) {
     const int64_t columns = t->config->model.context_length + 1, start = t->state.data_start;
+    const int64_t behind = t->config->model.multi_token.count;
     const lm_sources *train = &t->setup.train;
     lm_phase before = lm_phase_enter(t->compute.phases, LM_PHASE_DATA);
     lm_status status = LM_OK;
-    for (int64_t i = 0; i < count && status == LM_OK; i++)
-        status = lm_sources_window(train, lm_trainer_window(t, first + i) - start,
-                                   t->batch + i * columns, err);
+    for (int64_t i = 0; i < count && status == LM_OK; i++) {
+        const int64_t window = lm_trainer_window(t, first + i) - start;
+        status = lm_sources_window(train, window, t->batch + i * columns, err);
+        if (status == LM_OK && behind > 0)
+            status = lm_sources_behind(train, window, behind, t->behind + i * behind, err);
+    }
     for (int64_t i = count; i < 2 * count; i++)
         lm_sources_expect(train, lm_trainer_window(t, first + i) - start);
     for (int64_t i = 0; i < count && status == LM_OK; i++)
@@ -52,6 +56,7 @@ static lm_status add_windows(lm_trainer *t, int64_t lane, int64_t first, int64_t
         lm_status status = read_batch(t, first + done, n, err);
         if (status != LM_OK) return status;
         if (lane >= 0 && done + n == count) lm_ranks_expect_last(t, lane);
+        lm_model_set_tokens_behind(t->model, t->behind);
         lm_model_forward_backward(t->model, t->batch, n, c->model.context_length, grad_scale);
         for (int64_t i = 0; i < n; i++) losses[done + i] = lm_model_window_loss(t->model, i);
     }
@@ -205,6 +210,7 @@ lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_erro
     const lm_schedule_time time =
         lm_pace_time(c, t->setup.plan.samples, t->refused.step, (double)t->state.tokens);
     lm_model_set_window(t->model, lm_pace_window(c, &time));
+    lm_model_set_multi_token(t->model, lm_pace_multi_token(c, &time));
     lm_model_begin_gradients(t->model, NULL);
     lm_status status = add_windows(t, -1, i, 1, &loss, err);
     lm_model_end_gradients(t->model);
@@ -223,6 +229,7 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     t->batch_from = t->state.samples;
     f.lr = lm_pace_lr(c, c->optimizer.lr, &time);
     lm_model_set_window(t->model, lm_pace_window(c, &time));
+    lm_model_set_multi_token(t->model, lm_pace_multi_token(c, &time));
     lm_status status = add_gradients(t, err);
     lm_model_set_window(t->model, c->model.window); /* that of evaluations */
     t->gradients_took = lm_clock_seconds() - started;

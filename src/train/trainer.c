@@ -66,6 +66,7 @@ static lm_status create_batch(lm_trainer *t, lm_error *err) {
     if (status != LM_OK) return status;
     lm_setup_batch b = lm_setup_take_batch(&t->setup, plan->micro_batch, &t->batch_arena);
     t->batch = b.tokens;
+    t->behind = b.behind;
     t->window_losses = b.losses;
     t->window_digests = b.digests;
     t->lane_squares = b.lane_squares;

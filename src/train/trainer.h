@@ -67,6 +67,7 @@ typedef struct lm_trainer {
     double *rates;        /* [3, groups.count]: learning rates, momenta, weight decays of a step */
     lm_arena batch_arena;
     int32_t *batch;           /* [micro_batch, context_length + 1] */
+    int32_t *behind;          /* [micro_batch, model.multi_token.count]; NULL: not read */
     double *window_losses;    /* [train.batch]: of a step */
     uint64_t *window_digests; /* the same */
     double *lane_squares;     /* [train.lanes]: of a step, for its noise scale; NULL: not wanted */

@@ -52,6 +52,16 @@ static void test_streams_differ(void **state) {
     assert_true(same < 20);
 }
 
+/* Behind the window come ids from `first` on, up to `end`, and then none. */
+static void expect_behind(const lm_sampler *s, int64_t window, int32_t first, int32_t end) {
+    lm_error err = {0};
+    int32_t ids[9];
+    for (int n = 0; n <= 9; n++) {
+        assert_int_equal(lm_sampler_behind(s, window, n, ids, &err), LM_OK);
+        for (int i = 0; i < n; i++) assert_int_equal(ids[i], first + i < end ? first + i : -1);
+    }
+}
+
 /* Windows of many shards, of which some hold none. */
 static void test_windows_are_found_in_many_shards(void **state) {
     (void)state;
@@ -73,6 +83,7 @@ static void test_windows_are_found_in_many_shards(void **state) {
         for (int k = 0; k < i * i % 23 / 7; k++) {
             assert_int_equal(lm_sampler_window(&s, window++, ids, &err), LM_OK);
             assert_true(ids[0] == 100 * i + 7 * k && ids[7] == 100 * i + 7 * k + 7);
+            expect_behind(&s, window - 1, 100 * i + 7 * k + 8, 100 * i + 1 + i * i % 23);
         }
     assert_int_equal(window, s.windows);
     lm_sampler_free(&s);

@@ -135,7 +135,8 @@ together() {
 scenario together "schedule_free, the noise scale and targets" --set optimizer.name=schedule_free \
     --set schedule.name=constant --set train.noise_scale=true --set 'eval.targets=[5,4,3]'
 scenario together "rows that begin as nothing" --set model.x0_residual=true --set model.value_embeddings=1 \
-    --set model.smear=true --set model.qk_norm=true --set model.qk_gain=1 --set train.precision=bf16
+    --set model.smear=true --set model.qk_norm=true --set model.qk_gain=1 --set train.precision=bf16 \
+    --set model.multi_token=[0.5,0.25] --set schedule.multi_token=linear
 # Step 25 is refused: it is skipped, or the run goes back, in all processes at once.
 bad_steps() {
     given poisoned

@@ -10,7 +10,7 @@ import os
 
 import torch
 
-from make_transformer import MODELS, loss_of, make_parameters, multipliers
+from make_transformer import MODELS, further_loss, loss_of, make_parameters, multipliers
 
 STEPS, WARMUP, LR, LEAST, MICRO_BATCHES = 30, 5, 3e-3, 0.1, 2
 
@@ -60,9 +60,9 @@ def curve(m):
             x.grad = None
         total = 0.0
         for micro in range(MICRO_BATCHES):
-            loss = loss_of(m, p, ((step - 1) * MICRO_BATCHES + micro) * batch)
-            loss = loss / (MICRO_BATCHES * batch * time)
-            loss.backward()
+            first = ((step - 1) * MICRO_BATCHES + micro) * batch
+            loss = loss_of(m, p, first) / (MICRO_BATCHES * batch * time)
+            (loss + further_loss(m, p, first) / (MICRO_BATCHES * batch * time)).backward()
             total += loss.item()
         torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
         for g in optimizer.param_groups:

@@ -8,7 +8,8 @@ An independent statement of the model: it shares with the C code only the list o
 (models.json) and the formula of the weights and tokens (value(), token()), which both sides derive
 from integers. A file holds, little-endian: the sum of the losses in nats (float64); the logits
 [B, T, V] without dropout (float32); then for each parameter row, in the order of the model's table,
-the gradient of the mean loss (float32).
+the gradient of the mean loss (float32), to which multi_token adds losses that the first number does
+not contain.
 """
 import json
 import os
@@ -336,11 +337,30 @@ def loss_of(m, p, first=0):
     return loss + m.get("z_loss", 0.0) * (logits.logsumexp(-1) ** 2).sum()
 
 
+def further_loss(m, p, first=0):
+    """Of the tokens behind each token's first target, by the same logits; they lie in the window or
+    behind it, and with documents no farther than the next document_token."""
+    weights = m.get("multi_token", [])
+    batch, time, vocab = m["shape"][:3]
+    logits = logits_and_targets(m, p, first)[0] if weights else None
+    tokens = [[token(first + b, t, vocab) for t in range(time + 1 + len(weights))]
+              for b in range(batch)]
+    loss = torch.zeros(())
+    for k, weight in enumerate(weights):
+        for b in range(batch):
+            for t in range(time):
+                if m.get("document_token") in tokens[b][t + 1: t + 2 + k]:
+                    continue
+                nll = -logits[b, t].log_softmax(-1)[tokens[b][t + 2 + k]]
+                loss = loss + weight * nll
+    return loss
+
+
 def main():
     for name, m in MODELS.items():
         p = make_parameters(m)
         loss = loss_of(m, p)
-        (loss / (m["shape"][0] * m["shape"][1])).backward()
+        ((loss + further_loss(m, p)) / (m["shape"][0] * m["shape"][1])).backward()
         logits = logits_and_targets(dict(m, dropout=0), p)[0].flatten().tolist()
         path = os.path.join(HERE, f"transformer_{name}.bin")
         with open(path, "wb") as out:

@@ -61,7 +61,7 @@ static training begin(const transformer_case *c, const lm_model_options *o) {
 }
 
 static double update(training *t, const transformer_case *c, int64_t step) {
-    int32_t tokens[512];
+    int32_t tokens[512], behind[64];
     const lm_model_options *o = lm_model_get_options(t->m);
     int64_t time = o->context_length;
     double loss = 0, mean = 1.0 / (double)(MICRO_BATCHES * c->batch * time);
@@ -70,6 +70,9 @@ static double update(training *t, const transformer_case *c, int64_t step) {
     for (int64_t micro = 0; micro < MICRO_BATCHES; micro++) {
         int64_t first = ((step - 1) * MICRO_BATCHES + micro) * c->batch;
         transformer_tokens(tokens, first, c->batch, time, o->vocab_size);
+        transformer_tokens_behind(behind, first, c->batch, time, o->multi_token.count,
+                                  o->vocab_size);
+        lm_model_set_tokens_behind(t->m, behind);
         lm_model_seed_dropout(t->m, 7, 5 + (uint64_t)first);
         loss += lm_model_forward_backward(t->m, tokens, c->batch, time, (float)mean) * mean;
     }

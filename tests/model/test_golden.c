@@ -57,7 +57,7 @@ static void check(const transformer_case *c) {
     static lm_error err;
     lm_text golden = {0};
     char path[64];
-    int32_t tokens[256];
+    int32_t tokens[256], behind[64];
     double loss;
     int64_t n_rows, used;
     snprintf(path, sizeof path, "tests/golden/transformer_%s.bin", c->name);
@@ -67,6 +67,9 @@ static void check(const transformer_case *c) {
     int64_t n = c->batch * o.context_length;
     transformer_fill(m);
     transformer_tokens(tokens, 0, c->batch, o.context_length, o.vocab_size);
+    transformer_tokens_behind(behind, 0, c->batch, o.context_length, o.multi_token.count,
+                              o.vocab_size);
+    lm_model_set_tokens_behind(m, behind);
     lm_model_begin_step(m);
     lm_model_begin_gradients(m, NULL);
     double got_loss =

@@ -96,6 +96,15 @@ static void test_problems_name_both_keys(void **state) {
     o.document_token = LM_TOKEN_UNKNOWN;
     refused(&o, "model.document_mask needs model.document_token, which is not given");
     o = transformer_gpt2_124m();
+    o.multi_token = (lm_number_list){3, {0.5, 0.25, 0.125}};
+    o.context_length = 4;
+    assert_int_equal(lm_model_resolve(&o, &err), LM_OK);
+    o.context_length = 3;
+    refused(&o, "model.multi_token: expected fewer weights than model.context_length = 3, found 3");
+    o = transformer_gpt2_124m();
+    o.multi_token = (lm_number_list){1, {-0.5}};
+    refused(&o, "model.multi_token = -0.5: expected at least 0 and less than inf");
+    o = transformer_gpt2_124m();
     o.mlp = LM_MLP_COUNT;
     refused(&o, "model.mlp: there is no choice number 4");
     o = transformer_gpt2_124m();

@@ -17,16 +17,30 @@ enum { SETUPS = sizeof setups / sizeof setups[0] };
 /* What is added to the plain loss. */
 typedef struct objective {
     double cap, smoothing, z;
+    int64_t more; /* further targets */
 } objective;
 static objective now; /* of the test at hand */
+
+enum { MORE_MOST = 3 };
+static const float more_weights[MORE_MOST] = {0.5f, 0.25f, 0.3f};
 
 typedef struct reference {
     int64_t tokens, c, v;
     const double *x, *w;
-    const int32_t *targets;
+    const int32_t *targets, *more; /* [tokens], [now.more, tokens] */
     double grad_scale;
-    double *loss, *dx, *dw; /* dx NULL: loss only */
+    double *loss, *more_loss, *dx, *dw; /* dx NULL: loss only */
 } reference;
+
+/* What the further targets of token t want of the logit of v; v -1: of all of them together. */
+static double wanted_by_more(const reference *r, int64_t t, int64_t v) {
+    double sum = 0;
+    for (int64_t k = 0; k < now.more; k++) {
+        const int32_t target = r->more[k * r->tokens + t];
+        if (target >= 0 && (v < 0 || v == target)) sum += (double)more_weights[k];
+    }
+    return sum;
+}
 
 static void reference_run(const reference *r) {
     double *p = test_malloc((size_t)r->v * sizeof *p);
@@ -44,9 +58,14 @@ static void reference_run(const reference *r) {
         for (int64_t v = 0; v < r->v; v++) mean += p[v] / (double)r->v;
         r->loss[t] = (1 - now.smoothing) * (lse - p[r->targets[t]]) + now.smoothing * (lse - mean) +
                      now.z * lse * lse;
+        r->more_loss[t] = 0;
+        for (int64_t v = 0; v < r->v && now.more > 0; v++)
+            r->more_loss[t] += wanted_by_more(r, t, v) * (lse - p[v]);
         for (int64_t v = 0; v < r->v && r->dx; v++) {
             double want = (1 - now.smoothing) * (v == r->targets[t]) + now.smoothing / (double)r->v;
-            double d = r->grad_scale * (exp(p[v] - lse) * (1 + 2 * now.z * lse) - want);
+            double all = 1 + wanted_by_more(r, t, -1);
+            want += wanted_by_more(r, t, v);
+            double d = r->grad_scale * (exp(p[v] - lse) * (all + 2 * now.z * lse) - want);
             if (now.cap > 0) d *= 1 - p[v] / now.cap * (p[v] / now.cap);
             for (int64_t i = 0; i < r->c; i++) {
                 r->dx[t * r->c + i] += d * r->w[v * r->c + i];
@@ -61,14 +80,14 @@ static double reference_loss(void *context) {
     const reference *r = context;
     double sum = 0;
     reference_run(r);
-    for (int64_t t = 0; t < r->tokens; t++) sum += r->loss[t];
+    for (int64_t t = 0; t < r->tokens; t++) sum += r->loss[t] + r->more_loss[t];
     return sum * r->grad_scale;
 }
 
 typedef struct inputs {
     int64_t tokens, c, v;
     float *x, *w, *dw0;
-    int32_t *targets;
+    int32_t *targets, *more;
     float grad_scale;
 } inputs;
 
@@ -80,11 +99,19 @@ static inputs make_inputs(int64_t tokens, int64_t c, int64_t v, double size) {
                  .w = layers_random(v * c, 2, -1, 1),
                  .dw0 = layers_random(v * c, 3, -1, 1),
                  .targets = layers_ints(tokens),
+                 .more = layers_ints(MORE_MOST * tokens),
                  .grad_scale = 0.75f};
     float *picks = layers_random(tokens, 4, 0, (double)v - 0.01);
     for (int64_t t = 0; t < tokens; t++) in.targets[t] = (int32_t)picks[t];
     in.targets[0] = (int32_t)v - 1;
     in.targets[tokens - 1] = 0;
+    /* Some have none, and some the same as another. */
+    float *others = layers_random(MORE_MOST * tokens, 5, -0.3 * (double)v, (double)v - 0.01);
+    for (int64_t i = 0; i < MORE_MOST * tokens; i++) {
+        in.more[i] = others[i] < 0 ? -1 : (int32_t)others[i];
+        if (i % 5 == 3) in.more[i] = in.targets[i % tokens];
+        if (i % 7 == 2 && i >= tokens) in.more[i] = in.more[i - tokens];
+    }
     return in;
 }
 
@@ -95,22 +122,36 @@ static reference make_reference(const inputs *in) {
                        .x = layers_doubles(in->x, in->tokens * in->c),
                        .w = layers_doubles(in->w, in->v * in->c),
                        .targets = in->targets,
+                       .more = in->more,
                        .grad_scale = (double)in->grad_scale,
                        .loss = layers_doubles(NULL, in->tokens),
+                       .more_loss = layers_doubles(NULL, in->tokens),
                        .dx = layers_doubles(NULL, in->tokens * in->c),
                        .dw = layers_doubles(in->dw0, in->v * in->c)};
 }
 
 typedef struct result {
-    float *loss, *only, *dx, *dw;
+    float *loss, *more, *only, *dx, *dw;
 } result;
+
+/* The further targets of the tokens from `at` on, of which there are so many. */
+static lm_more_targets more_of(const inputs *in, int64_t at, int64_t tokens, float *loss) {
+    int32_t *targets = layers_ints(now.more * tokens);
+    for (int64_t i = 0; i < now.more * tokens; i++)
+        targets[i] = in->more[i / tokens * in->tokens + at + i % tokens];
+    return (lm_more_targets){.n = now.more,
+                             .targets = targets,
+                             .weights = more_weights,
+                             .logits = layers_floats(now.more * tokens),
+                             .loss = loss};
+}
 
 static result run(const inputs *in, lm_precision precision, int threads, int scalar) {
     lm_kernels k;
     lm_compute compute;
     layers_open(&compute, &k, threads, scalar, lm_gemm_scratch_bytes());
     compute.precision = precision;
-    result r = {layers_floats(in->tokens), layers_floats(in->tokens),
+    result r = {layers_floats(in->tokens), layers_floats(in->tokens), layers_floats(in->tokens),
                 layers_floats(in->tokens * in->c), layers_copy(in->dw0, in->v * in->c)};
     size_t block = lm_softmax_nll_block_bytes(precision, in->tokens, in->c, in->v);
     lm_softmax_nll s = {.tokens = in->tokens,
@@ -127,9 +168,10 @@ static result run(const inputs *in, lm_precision precision, int threads, int sca
                         .z_loss = (float)now.z,
                         .grad_scale = in->grad_scale,
                         .dx = r.dx,
-                        .dw = r.dw};
+                        .dw = r.dw,
+                        .more = more_of(in, 0, in->tokens, r.more)};
     lm_softmax_nll_f32(&compute, &s);
-    s.loss = r.only, s.dx = NULL, s.dw = NULL;
+    s.loss = r.only, s.dx = NULL, s.dw = NULL, s.more = (lm_more_targets){0};
     lm_softmax_nll_f32(&compute, &s);
     layers_close(&compute);
     layers_same_bits("loss only", r.loss, r.only, in->tokens);
@@ -143,6 +185,7 @@ static void check(int64_t tokens, int64_t c, int64_t v, double size) {
         result r = run(&in, LM_FP32, setups[i].threads, setups[i].scalar);
         if (i == 0) first = r;
         layers_same_bits("loss", first.loss, r.loss, tokens);
+        if (now.more > 0) layers_same_bits("further losses", first.more, r.more, tokens);
         layers_same_bits("dx", first.dx, r.dx, tokens * c);
         layers_same_bits("dW", first.dw, r.dw, v * c);
     }
@@ -150,9 +193,11 @@ static void check(int64_t tokens, int64_t c, int64_t v, double size) {
     reference_run(&want);
     /* A logit is a sum of c products of at most `size`; its error is a relative error of p. dx adds
      * up p W over the vocabulary, the p adding up to 2 at most; dW over the tokens. */
-    double logit = EPS * (4 + size * sqrt((double)c) * 2);
+    double logit = EPS * (4 + size * sqrt((double)c) * 2) * (now.more > 0 ? 2 : 1);
     double chain = EPS * (8 + sqrt((double)v));
     layers_close_to("loss", first.loss, want.loss, tokens, 2 * logit + chain);
+    if (now.more > 0)
+        layers_close_to("further losses", first.more, want.more_loss, tokens, 2 * logit + chain);
     layers_close_to("dx", first.dx, want.dx, tokens * c, 4 * (logit + chain));
     layers_close_to("dW", first.dw, want.dw, v * c,
                     (2 * logit + chain) * size * sqrt((double)tokens));
@@ -202,7 +247,8 @@ static void add_windows(lm_compute *compute, const inputs *in, int64_t window, i
                         .grad_scale = in->grad_scale,
                         .dx = dx + at * in->c,
                         .dw = dw,
-                        .dw_begins = first == 0};
+                        .dw_begins = first == 0,
+                        .more = more_of(in, at, tokens, layers_floats(tokens))};
     lm_softmax_nll_f32(compute, &s);
 }
 
@@ -240,6 +286,8 @@ static void test_bits_do_not_depend_on_how_many_windows_a_call_takes(void **stat
     }
     now = (objective){.cap = 1.5};
     check_windows(LM_BF16, 301, 4200);
+    now = (objective){.more = 2};
+    check_windows(LM_BF16, 301, 4200);
     now = (objective){0};
 }
 
@@ -259,7 +307,9 @@ static void check_bf16(int64_t tokens, int64_t c, int64_t v) {
     double bound = 2 * (double)c * 0x1p-8;
     for (int64_t t = 0; t < tokens; t++)
         assert_true(fabs((double)first.loss[t] - (double)exact.loss[t]) <= bound);
-    /* e, W or x, and the sums of them: dx adds up 2 W at most, dW one x a token */
+    /* e, W or x, and the sums of them: dx adds up 2 W at most, dW one x a token; further targets
+     * weigh as much again, and a little */
+    if (now.more > 0) bound *= 2.1;
     for (int64_t i = 0; i < tokens * c; i++)
         assert_true(fabs((double)first.dx[i] - (double)exact.dx[i]) <= 2 * bound);
     for (int64_t i = 0; i < v * c; i++)
@@ -274,6 +324,8 @@ static void test_bf16(void **state) {
     check_bf16(600, 4, 4200);
     now = (objective){.cap = 1.5, .smoothing = 0.2, .z = 0.02};
     check_bf16(601, 4, 4200);
+    now = (objective){.more = 3};
+    check_bf16(140, 6, 513);
     now = (objective){0};
 }
 
@@ -308,6 +360,13 @@ static void test_z_loss(void **state) {
 static void test_softcap_smoothing_and_z_loss_together(void **state) {
     (void)state;
     check_objective((objective){.cap = 1.5, .smoothing = 0.2, .z = 0.02});
+}
+
+static void test_further_targets(void **state) {
+    (void)state;
+    check_objective((objective){.more = 1});
+    check_objective((objective){.more = 3});
+    check_objective((objective){.cap = 1.5, .smoothing = 0.2, .z = 0.02, .more = 2});
 }
 
 static void test_reference_against_differences(void **state) {
@@ -355,7 +414,7 @@ static void test_nan_reaches_the_loss(void **state) {
 }
 
 int main(void) {
-    static objective every = {.cap = 1.5, .smoothing = 0.2, .z = 0.02};
+    static objective every = {.cap = 1.5, .smoothing = 0.2, .z = 0.02, .more = 3};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_small_shapes, layers_tear_down),
         cmocka_unit_test_teardown(test_vocabulary_chunks, layers_tear_down),
@@ -368,6 +427,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_label_smoothing, layers_tear_down),
         cmocka_unit_test_teardown(test_z_loss, layers_tear_down),
         cmocka_unit_test_teardown(test_softcap_smoothing_and_z_loss_together, layers_tear_down),
+        cmocka_unit_test_teardown(test_further_targets, layers_tear_down),
         cmocka_unit_test_teardown(test_reference_against_differences, layers_tear_down),
         cmocka_unit_test_prestate_setup_teardown(test_reference_against_differences, NULL,
                                                  layers_tear_down, &every),

@@ -117,10 +117,20 @@ void transformer_fill(lm_model *m) {
     }
 }
 
+static int32_t token(int64_t row, int64_t t, int64_t vocab) {
+    return (int32_t)(mix((uint32_t)(row * 4099 + t + 77777)) % vocab);
+}
+
 void transformer_tokens(int32_t *tokens, int64_t first_row, int64_t batch, int64_t time,
                         int64_t vocab) {
     for (int64_t b = 0; b < batch; b++)
         for (int64_t t = 0; t <= time; t++)
-            tokens[b * (time + 1) + t] =
-                (int32_t)(mix((uint32_t)((first_row + b) * 4099 + t + 77777)) % vocab);
+            tokens[b * (time + 1) + t] = token(first_row + b, t, vocab);
+}
+
+void transformer_tokens_behind(int32_t *tokens, int64_t first_row, int64_t batch, int64_t time,
+                               int64_t count, int64_t vocab) {
+    for (int64_t b = 0; b < batch; b++)
+        for (int64_t k = 0; k < count; k++)
+            tokens[b * count + k] = token(first_row + b, time + 1 + k, vocab);
 }

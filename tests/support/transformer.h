@@ -33,5 +33,8 @@ void transformer_fill(lm_model *m);
 /* [batch, time+1] for any batch and time; row b is the same whatever the batch. */
 void transformer_tokens(int32_t *tokens, int64_t first_row, int64_t batch, int64_t time,
                         int64_t vocab);
+/* The `count` tokens behind each of those rows, [batch, count]. */
+void transformer_tokens_behind(int32_t *tokens, int64_t first_row, int64_t batch, int64_t time,
+                               int64_t count, int64_t vocab);
 
 #endif

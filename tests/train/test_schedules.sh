@@ -10,7 +10,8 @@ train() { "$lmtrain" --config a.json --quiet --set run.dir="$@"; }
 all=(--set 'schedule.lr={"shape": "wsd", "warmup": "300 tokens", "decay": "50%"}' --set optimizer.name=momentum --set optimizer.lr=0.1
     --set 'schedule.momentum={"start": 0.5, "warmup": 6}' --set 'schedule.weight_decay=linear'
     --set 'schedule.batch={"stages": [[0, 3], ["900 tokens", 6]]}' --set train.lanes=2
-    --set 'schedule.window={"shape": "constant", "start": 4, "warmup": "70%"}')
+    --set 'schedule.window={"shape": "constant", "start": 4, "warmup": "70%"}'
+    --set model.multi_token=[0.5,0.25] --set 'schedule.multi_token={"shape": "linear", "end": 0}')
 
 short_forms() {
     given trained
@@ -18,6 +19,8 @@ short_forms() {
         eval 'train object --set "schedule.lr={\"shape\": \"cosine\", \"warmup\": 1, \"end\": 0.1}" && same_figures run object && "$lmtrain" diff run object/checkpoints/step-0000000014.npz'
     check "another end is another run" \
         eval 'train other --set "schedule.lr={\"shape\": \"cosine\", \"warmup\": 1}" && ! same_figures run other'
+    check "further targets whose weight is 0 from the first step on change no bit" \
+        eval 'train same --set model.multi_token=[0.5] --set "schedule.multi_token={\"stages\": [[0, 0]]}" && same_figures run same && rm -r same'
     check "schedules that keep every value where it is change no bit" \
         eval 'train same --set schedule.weight_decay=constant --set schedule.batch=constant --set schedule.window=constant && same_figures run same'
 }
@@ -37,7 +40,7 @@ batches() {
     check "the plan counts the tokens of the steps that there will be" \
         eval 'exits 0 "$lmtrain" --config a.json --set run.dir=new --set "schedule.batch={\"stages\": [[0, 2], [4, 4]]}" --dry-run && says "training  14 steps of up to 256 tokens: 1.54 k tokens"'
     local rest=()
-    for part in batch window momentum weight_decay; do
+    for part in batch window momentum weight_decay multi_token; do
         rest=("${all[@]/#schedule.$part=*/schedule.$part=constant}")
         check "without schedule.$part the run is another one" \
             eval 'train "no_$part" "${rest[@]}" && ! same_figures whole "no_$part"'

@@ -116,6 +116,13 @@ static const lm_key keys[] = {
     {"model.z_loss", REAL(model.z_loss, 0, 1, "0"), MAY_CHANGE, TRY("0.02"),
      .help = "This times the squared log of the softmax denominator is added to the loss "
              "(training only; Chowdhery et al. 2022: 1e-4)."},
+    {"model.multi_token", NUMBERS(model.multi_token, 0, 1), MAY_CHANGE, TRY("[0.5,0.25]"),
+     .help = "Multi-token prediction with one head: the logits that predict the next token predict "
+             "the token behind it too, and the one behind that, whose losses have these weights, "
+             "[0.5, 0.25] (training only; Gloeckle et al. 2024 give each its own head). They cost "
+             "no products. The losses that are shown stay those of the next token. Under "
+             "document_mask, what lies behind a document_token is no target of the document before "
+             "it. schedule.multi_token changes the weights over the run."},
     {"model.bias", BOOLEAN(model.bias, "false"),
      .help = "Linear layers and LayerNorm have biases (Chowdhery et al. 2022 drop them)."},
     {"model.qkv_bias", BOOLEAN(model.qkv_bias, "false"), WHEN(has_no_bias, "model.bias"),

@@ -20,6 +20,9 @@ static bool uses_momentum(const lm_config *c) {
 static bool has_ema(const lm_config *c) {
     return c->train.ema > 0 && c->train.ema_tokens == 0;
 }
+static bool has_more_targets(const lm_config *c) {
+    return c->model.multi_token.count > 0;
+}
 static bool uses_weight_decay(const lm_config *c) {
     return uses(c, LM_USES_WEIGHT_DECAY);
 }
@@ -70,6 +73,10 @@ static const lm_key keys[] = {
      .help = "Course of the attention window of training, in tokens, up to model.window, or the "
              "context when that is 0: {\"shape\": \"constant\", \"start\": 32, \"warmup\": "
              "\"50%\"}. Evaluation and the saved model have model.window."},
+    {"schedule.multi_token", SCHEDULE(schedule.multi_token, LM_SCHEDULE_SHARES, 0, 1), MAY_CHANGE,
+     WHEN(has_more_targets, "model.multi_token"),
+     .help = "Course of the weights of model.multi_token, as schedule.lr: {\"shape\": \"linear\", "
+             "\"end\": 0} lets them vanish, {\"stages\": [[\"67%\", 0]]} ends them at once."},
 };
 /* clang-format on */
 SECTION(schedule);
