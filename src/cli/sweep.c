@@ -155,8 +155,8 @@ static lm_status print_trials(lm_sweep *s, lm_error *err) {
 
 enum { BEST_ROWS = 10 };
 
-/* The results, also of a sweep that is not complete. */
-static lm_status print_results(const lm_sweep *s, lm_error *err) {
+/* The results, also of a sweep that is not complete. `page`: it could be written. */
+static lm_status print_results(const lm_sweep *s, bool page, lm_error *err) {
     lm_journals journals;
     lm_text t = {0};
     lm_status status = lm_journals_open(&journals, s, err);
@@ -165,8 +165,8 @@ static lm_status print_results(const lm_sweep *s, lm_error *err) {
         lm_leaderboard_print(s, &journals, BEST_ROWS, &t);
         lm_importance_print(s, &journals, &t);
         char *best = lm_sweep_path(s, "best.json");
-        lm_text_say(&t, "%s: leaderboard.csv has all trials, report.html shows them, %s\n",
-                    s->options.dir,
+        lm_text_say(&t, "%s: leaderboard.csv has all trials%s, %s\n", s->options.dir,
+                    page ? ", report.html shows them" : "",
                     best && lm_file_exists(best) ? "best.json is ready to run"
                                                  : "there is no best.json without a loss");
         free(best);
@@ -177,13 +177,16 @@ static lm_status print_results(const lm_sweep *s, lm_error *err) {
     return status;
 }
 
-/* The page of the sweep: without it, the sweep is as good. */
-static void write_page(const lm_sweep *s) {
+/* The page of the sweep: without it (false), the sweep is as good. */
+static bool write_page(const lm_sweep *s) {
     lm_error err;
     char *file = lm_sweep_path(s, "report.html");
-    if (file && lm_page_sweep_write(s->options.dir, file, false, &err) != LM_OK)
-        lm_message_write(stderr, "lmtrain: warning: %-s\n", err.message);
+    lm_status status = file ? lm_page_sweep_write(s->options.dir, file, false, &err)
+                            : lm_error_no_memory(&err, NULL);
+    if (status != LM_OK)
+        lm_message_write(stderr, "lmtrain: warning: no report: %-s\n", err.message);
     free(file);
+    return status == LM_OK;
 }
 
 static lm_status work(lm_sweep *s, const request *r, const lm_launch *launch, lm_error *err) {
@@ -197,9 +200,9 @@ static lm_status work(lm_sweep *s, const request *r, const lm_launch *launch, lm
         status = lm_worker_run(s, &o, err);
         if (launch->rank > 0) return status;
         bool any = lm_view_sweep_is(s->options.dir);
-        if (any) write_page(s);
+        bool page = any && write_page(s);
         if (status == LM_OK || (status == LM_ERR_RUNTIME && any)) {
-            lm_status printed = print_results(s, status == LM_OK ? err : &aside);
+            lm_status printed = print_results(s, page, status == LM_OK ? err : &aside);
             if (status == LM_OK) status = printed;
         }
     }

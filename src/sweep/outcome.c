@@ -14,7 +14,7 @@ typedef struct reading {
     bool best, mean;
     int64_t from, steps; /* mean: of the steps behind `from`; all: up to `steps` */
     double sum, last;
-    int64_t count, done;
+    int64_t count, at, done;
 } reading;
 
 /* false: the line is of a step behind the last. */
@@ -27,12 +27,13 @@ static bool take_line(reading *r, const char *line, size_t length) {
     if (r->mean && step <= (double)r->from) return true;
     r->sum += x;
     r->last = r->best && r->count > 0 ? fmin(r->last, x) : x;
+    r->at = (int64_t)step;
     r->count++;
     return true;
 }
 
-lm_status lm_outcome_read(const lm_sweep *s, const char *dir, int64_t steps, double *loss,
-                          int64_t *done, lm_error *err) {
+lm_status lm_outcome_read(const lm_sweep *s, const char *dir, int64_t steps, lm_outcome *out,
+                          lm_error *err) {
     lm_mapping map = {0};
     reading r = {.key = s->objective, .steps = steps, .from = steps - lm_max(steps / 10, 1)};
     r.best = strcmp(s->objective, "best_val_loss") == 0;
@@ -51,8 +52,8 @@ lm_status lm_outcome_read(const lm_sweep *s, const char *dir, int64_t steps, dou
     if (status == LM_OK && r.count == 0)
         status = lm_error_set(err, LM_ERR_RUNTIME, "%s: has no %s of step %lld or before", path,
                               r.key, (long long)steps);
-    *loss = r.mean ? r.sum / (double)r.count : r.last;
-    *done = r.done;
+    *out = (lm_outcome){.loss = NAN, .at = r.at, .done = r.done};
+    if (r.count > 0) out->loss = r.mean ? r.sum / (double)r.count : r.last;
     lm_file_unmap(&map);
     free(path);
     return status;

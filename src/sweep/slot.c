@@ -115,27 +115,34 @@ static void read_tail(const lm_worker *w, int64_t trial, char *out, size_t size)
  * failed did so at all rungs whose end it did not reach. */
 static void report_rungs(lm_worker *w, const lm_slot *slot, const char *dir, const lm_result *r) {
     const lm_sweep *s = w->sweep;
+    const bool evaluated = strcmp(s->objective, "train_loss") != 0;
     lm_error err;
     for (int rung = 0; rung < slot->task.rung; rung++) {
-        lm_journal_entry at = {.trial = slot->task.trial, .rung = rung, .result = *r};
+        lm_journal_entry e = {.trial = slot->task.trial, .rung = rung, .result = *r};
         int64_t end = lm_sweep_rung_steps(s, slot->task.trial / s->options.n_seeds, rung);
-        at.result.seconds = 0;
-        if (r->state == LM_TASK_DONE || r->steps >= end) {
-            if (lm_outcome_read(s, dir, end, &at.result.loss, &at.result.steps, &err) != LM_OK)
-                continue;
-            at.result.state = LM_TASK_DONE;
+        lm_outcome out;
+        bool there = lm_outcome_read(s, dir, end, &out, &err) == LM_OK;
+        e.result.seconds = 0;
+        if (r->state == LM_TASK_DONE && !there) continue;
+        if (r->state != LM_TASK_DONE) there &= evaluated ? out.at == end : r->steps >= end;
+        if (there) {
+            e.result.state = LM_TASK_DONE;
+            e.result.loss = out.loss;
+            e.result.steps = out.done;
         }
-        (void)lm_journal_append(w->journal, s, &at, &err);
+        (void)lm_journal_append(w->journal, s, &e, &err);
     }
 }
 
 static void report(lm_worker *w, const lm_slot *slot, lm_result *r) {
     const lm_sweep *s = w->sweep;
     lm_error err;
-    double none;
+    lm_outcome out;
     char *dir = lm_trial_dir(s->options.dir, slot->task.trial);
-    if (dir && r->state != LM_TASK_DONE)
-        (void)lm_outcome_read(s, dir, INT64_MAX, &none, &r->steps, &err);
+    if (dir && r->state != LM_TASK_DONE) {
+        (void)lm_outcome_read(s, dir, INT64_MAX, &out, &err);
+        r->steps = out.done;
+    }
     if (dir && slot->task.trial / s->options.n_seeds < s->first_point)
         report_rungs(w, slot, dir, r);
     free(dir);
@@ -184,15 +191,18 @@ static void end_done(lm_worker *w, lm_slot *slot, lm_result *r) {
     const lm_sweep *s = w->sweep;
     int64_t steps = lm_sweep_rung_steps(s, slot->task.trial / s->options.n_seeds, slot->task.rung);
     lm_error err;
+    lm_outcome out;
     char *dir = lm_trial_dir(s->options.dir, slot->task.trial);
-    lm_status status = dir ? lm_outcome_read(s, dir, steps, &r->loss, &r->steps, &err)
-                           : lm_error_no_memory(&err, NULL);
+    lm_status status =
+        dir ? lm_outcome_read(s, dir, steps, &out, &err) : lm_error_no_memory(&err, NULL);
     free(dir);
     if (status != LM_OK) {
         give_up(w, slot, err.message, r);
         return;
     }
     r->state = LM_TASK_DONE;
+    r->loss = out.loss;
+    r->steps = out.done;
     report(w, slot, r);
     slot->taken = false;
 }
@@ -211,6 +221,7 @@ static void stop_without_room(lm_worker *w, const lm_slot *slot) {
     char tail[1200];
     if (w->status != LM_OK) return;
     read_tail(w, slot->task.trial, tail, sizeof tail);
+    if (!*tail) snprintf(tail, sizeof tail, "its log cannot be written either");
     w->status = lm_error_set(&w->why, LM_ERR_RUNTIME,
                              "trial %lld: %-s\nthe disk is full: make room and go on with: lmtrain"
                              " sweep --join %s",

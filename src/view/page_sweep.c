@@ -72,6 +72,7 @@ static void put_row(const lm_view_sweep *s, const lm_json_node *row, bool best, 
 }
 
 static void put_leaderboard(const lm_view_sweep *s, lm_text *out) {
+    const double best = lm_view_sweep_number(s->rows[0], "loss");
     const columns c = {.means = any_number(s, "stderr"),
                        .differences = any_number(s, "difference"),
                        .seeds = any_number(s, "seed"),
@@ -92,7 +93,7 @@ static void put_leaderboard(const lm_view_sweep *s, lm_text *out) {
                    c.seeds ? "<th class=\"n\">seed</th>" : "",
                    c.steps ? "<th class=\"n\">step</th>" : "");
     for (int64_t i = 0; i < lm_min(s->count, MOST_ROWS); i++)
-        put_row(s, s->rows[i], i == 0, c, out);
+        put_row(s, s->rows[i], i == 0 && isfinite(best), c, out);
     lm_text_printf(out, "</tbody></table></div>");
     if (s->count > MOST_ROWS)
         lm_text_printf(out, "<p class=\"about\">and %" PRId64 " more: leaderboard.json</p>",
@@ -217,6 +218,7 @@ void lm_page_sweep(const lm_page *p, lm_text *out) {
                         "<figure data-pair=\"\"><figcaption>");
     put_select(s, 0, "across", out);
     put_select(s, 1, "upwards", out);
-    lm_text_printf(out, "</figcaption><div><svg class=\"plot\"></svg></div>"
+    lm_text_printf(out, "<span class=\"unit\">colour by the loss's rank</span></figcaption>"
+                        "<div><svg class=\"plot\"></svg></div>"
                         "<div class=\"tip\"></div></figure></section>\n");
 }

@@ -150,10 +150,10 @@ function drawPair(fig, rows, failed, best, keys) {
   element("text", { x: box.right, y: box.bottom + 33, "text-anchor": "end" }, svg, keys[0]);
   element("text", { x: box.left, y: bottom }, svg, n ? figure(ranked[0].loss) : "");
   for (let i = 0; i < 60; i++)
-    element("rect", { x: box.left + 46 + i * 2, y: bottom - 8, width: 2.3, height: 8,
+    element("rect", { x: box.left + 60 + i * 2, y: bottom - 8, width: 2.3, height: 8,
       fill: shade(i / 59) }, svg);
-  element("text", { x: box.left + 174, y: bottom }, svg,
-    n ? figure(ranked[n - 1].loss) + " best, by rank" : "");
+  element("text", { x: box.left + 188, y: bottom }, svg,
+    n ? figure(ranked[n - 1].loss) + " best" : "");
 }
 
 function sortable(table) {

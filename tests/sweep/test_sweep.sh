@@ -160,6 +160,13 @@ bad_ends() {
     sed -i 's|"batch": 4}|"batch": 4, "clip_norm": 0}|' diverges.json
     check "a trial that diverges is a result" exits_saying 0 diverged "$lmtrain" sweep --config diverges.json --parallel 2
     check "it is last in the leaderboard" sh -c 'tail -1 diverges/leaderboard.csv | grep -q ,diverged,,'
+    check "and how many did is said" says "2 of 6 trials diverged"
+    check "its step is in the leaderboard" sh -c 'tail -1 diverges/leaderboard.csv | cut -d, -f11 | grep -qx "[1-9][0-9]*"'
+    sweep_file base '"points": 4, "halving": 2'
+    sed -i 's|"train": {|"optimizer": {"name": "momentum", "lr": 1e5}, "train": {"clip_norm": 0, |' base.json
+    check "where the base diverges, the others compete all the same" exits_saying 0 \
+        "best.json is ready to run" "$lmtrain" sweep --config base.json --parallel 2 --threads 1
+    check "and the base stands behind them" grep -q "diverged  *the base config as it is" out
     sweep_file fails '"method": "grid", "retries": 1'
     sed -i 's|{"log_uniform": .*|[1e-3, 2e-3]}|' fails.json
     "$lmtrain" sweep --config fails.json --emit commands >/dev/null
