@@ -57,7 +57,7 @@ typedef struct work {
     float *lse, *head_rstd; /* [B, H, T], [B*T, H] */
     float *mean, *rstd;     /* [B*T] */
     float *loss;            /* [B*T] */
-    void *block;            /* workspace of the loss head */
+    void *block;            /* workspace of the loss head: what a step of one pass has */
     size_t block_bytes;
     float *w, *dw;    /* [V, C], and at least 4C */
     float *cos, *sin; /* [T, D/2] */
@@ -158,8 +158,8 @@ static void take_arrays(work *w, lm_arena *arena) {
     w->rstd = lm_arena_floats(arena, w->rows);
     w->loss = lm_arena_floats(arena, w->rows);
     w->tokens = lm_arena_array(arena, w->rows, 1, sizeof *w->tokens);
-    w->block_bytes = lm_softmax_nll_block_bytes(w->compute->precision, w->rows, w->channels,
-                                                lm_max(s->vocab, 1));
+    w->block_bytes =
+        lm_softmax_nll_most_bytes(w->compute->precision, w->rows, w->channels, lm_max(s->vocab, 1));
     w->block = lm_arena_take(arena, w->block_bytes);
 }
 

@@ -22,12 +22,13 @@ typedef struct job {
     const lm_kernels *kernels;
     const lm_softmax_nll *s;
     bool bf16;
+    bool in_place;         /* e takes the place of the logits, at bf16 too */
     int64_t length, slice; /* tokens of a block at most, of a slice of it */
     int64_t chunks;        /* of the vocabulary */
     int64_t columns;       /* tokens of a softmax task */
     float *logits;         /* [V, slice]: one column per token */
     int64_t logits_row;    /* elements from row to row */
-    lm_array e;            /* [V, length]: what becomes of them; at fp32 in place */
+    lm_array e;            /* [V, length]: what becomes of them */
     int64_t e_row;
     float *max;    /* [slice] */
     float *sum;    /* [chunks, slice] */
@@ -50,25 +51,34 @@ static int64_t row_of(int64_t n, size_t element) {
     return (lines | 1) * line;
 }
 
-/* At bf16 a large block's logits are made in two slices, and rounded as soon as they are
- * exponentials: together they take the room of a block at fp32. */
-static int64_t slice_of(int64_t length, int64_t vocab, bool bf16) {
+/* At bf16, where e does not take the logits' place, a large block's logits are made in two slices,
+ * and rounded as soon as they are exponentials: together they take the room of a block at fp32. */
+static int64_t slice_of(int64_t length, int64_t vocab) {
     int64_t half = lm_round_up(lm_divide_up(length, 2), 16);
-    return bf16 ? lm_min(length, lm_max(half, BLOCK_LOGITS / vocab / 16 * 16)) : length;
+    return lm_min(length, lm_max(half, BLOCK_LOGITS / vocab / 16 * 16));
+}
+
+/* Tokens of a softmax task. At bf16 a row of e is the first half of its row of logits, so that a
+ * task needs whole rows. */
+static int64_t columns_of(const job *j) {
+    if (j->chunks < MANY_CHUNKS) return CHUNK_TOKENS;
+    return j->bf16 ? j->length : LONG_TOKENS;
 }
 
 /* The workspace of blocks of `length` tokens. */
 static void take_pieces(job *j, lm_arena *block, int64_t length, int64_t channels, int64_t vocab) {
     j->length = length;
-    j->slice = slice_of(length, vocab, j->bf16);
     j->chunks = lm_divide_up(vocab, CHUNK_ROWS);
-    j->columns = j->chunks < MANY_CHUNKS ? CHUNK_TOKENS : LONG_TOKENS;
-    j->logits_row = j->e_row = row_of(j->slice, sizeof(float));
+    j->in_place = !j->bf16 || j->chunks >= MANY_CHUNKS;
+    j->slice = j->in_place ? length : slice_of(length, vocab);
+    j->columns = columns_of(j);
+    j->logits_row = row_of(j->slice, sizeof(float));
     j->logits = lm_arena_array(block, vocab, j->logits_row, sizeof(float));
-    j->e = lm_array_f32(j->logits);
-    if (j->bf16) {
+    j->e = (lm_array){j->logits, j->bf16 ? LM_BF16 : LM_FP32};
+    j->e_row = j->bf16 ? 2 * j->logits_row : j->logits_row;
+    if (!j->in_place) {
         j->e_row = row_of(length, sizeof(lm_bf16));
-        j->e = lm_array_bf16(lm_arena_array(block, vocab, j->e_row, sizeof(lm_bf16)));
+        j->e.at = lm_arena_array(block, vocab, j->e_row, sizeof(lm_bf16));
     }
     j->max = lm_arena_floats(block, j->slice);
     j->sum = lm_arena_array(block, j->chunks, j->slice, sizeof(float));
@@ -185,8 +195,9 @@ static bool keeps_logits(const job *j) {
     return j->s->dx && (j->s->softcap > 0 || j->s->label_smoothing > 0 || j->s->z_loss > 0);
 }
 
-/* So many exponentials at a time stay in the first-level cache until they are rounded. */
-enum { ROUNDED_AT_ONCE = 4 * LONG_TOKENS };
+/* So many exponentials at a time, whole rows, stay in the first-level cache until they are
+ * rounded. */
+enum { ROUNDED_AT_ONCE = 2 * MOST_TOKENS };
 
 /* exp(logit - max) and its sum, in e unless the gradient still needs the logits. */
 static void exp_task(void *argument, int64_t task, int worker) {
@@ -326,6 +337,16 @@ static void subtract_sums(const job *j) {
     }
 }
 
+/* e = what became of the logits, which may lie in the same place. */
+static void round_rows(const job *j, const piece *p) {
+    _Alignas(LM_ALIGNMENT) lm_bf16 room[MOST_TOKENS];
+    for (int64_t i = 0; i < p->rows; i++) {
+        lm_bf16 *e = lm_array_from(p->e, i * j->e_row).at;
+        j->kernels->bf16_from_f32(1, p->n, p->logits + i * j->logits_row, p->n, room, p->n);
+        memcpy(e, room, (size_t)p->n * sizeof *e);
+    }
+}
+
 /* The kept logits become their gradient, all factors included: with slope that of the soft cap,
  *     dlogit_v = (scale e_v - grad_scale (e / V + (1 - e) [v = target] + sum_k w_k [v = y_k]))
  *                slope_v */
@@ -349,7 +370,7 @@ static void gradient_task(void *argument, int64_t task, int worker) {
             p.logits[row * j->logits_row + i] -= s->grad_scale * weight * (1.0f - bent * bent);
         }
     }
-    if (j->bf16) j->kernels->bf16_from_f32(p.rows, p.n, p.logits, j->logits_row, p.e.at, j->e_row);
+    if (j->bf16) round_rows(j, &p);
 }
 
 enum { SCALE_TOKENS = 16 };

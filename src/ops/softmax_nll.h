@@ -21,7 +21,7 @@
  * the chunks of the vocabulary, the workspace the length of a block, which changes no bit: dW is
  * one chain over the tokens of all windows, to which further calls add, and at LM_BF16 no pair of
  * tokens reaches across the end of a block or of a window. At LM_BF16 the exponentials, which only
- * products read, are kept as bf16. */
+ * products read, are kept as bf16, with a large vocabulary in the place of the logits. */
 #ifndef LM_OPS_SOFTMAX_NLL_H
 #define LM_OPS_SOFTMAX_NLL_H
 

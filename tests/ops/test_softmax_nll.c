@@ -329,6 +329,16 @@ static void test_bf16(void **state) {
     now = (objective){0};
 }
 
+/* So many chunks that the exponentials take the place of the logits. */
+static void test_bf16_of_a_large_vocabulary(void **state) {
+    (void)state;
+    check_bf16(35, 2, 16000);
+    now = (objective){.cap = 1.5, .smoothing = 0.2, .z = 0.02};
+    check_bf16(35, 2, 16000);
+    now = (objective){0};
+    check_windows(LM_BF16, 33, 16000);
+}
+
 /* Logits of hundreds: exp must neither overflow nor lose the largest. */
 static void test_large_logits(void **state) {
     (void)state;
@@ -422,6 +432,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_bits_do_not_depend_on_how_many_windows_a_call_takes,
                                   layers_tear_down),
         cmocka_unit_test_teardown(test_bf16, layers_tear_down),
+        cmocka_unit_test_teardown(test_bf16_of_a_large_vocabulary, layers_tear_down),
         cmocka_unit_test_teardown(test_large_logits, layers_tear_down),
         cmocka_unit_test_teardown(test_softcap, layers_tear_down),
         cmocka_unit_test_teardown(test_label_smoothing, layers_tear_down),
