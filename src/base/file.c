@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static lm_status out_of_memory(lm_error *err, const char *path) {
@@ -143,31 +144,51 @@ void lm_file_unmap(lm_mapping *map) {
 /* ---- replacing --------------------------------------------------------------------------------*/
 
 /* Nothing but the names. */
-static lm_status name_writer(lm_file_writer *w, const char *path, lm_error *err) {
+static lm_status name_writer(lm_file_writer *w, const char *path, const char *temporary,
+                             lm_error *err) {
     memset(w, 0, sizeof *w);
     w->fd = -1;
     w->path = strdup(path);
-    w->temporary = malloc(strlen(path) + sizeof ".tmp");
+    w->temporary = temporary ? strdup(temporary) : lm_file_beside(path, "", ".tmp");
     if (!w->path || !w->temporary) {
         lm_file_writer_leave(w);
         return out_of_memory(err, path);
     }
-    strcpy(w->temporary, path);
-    strcat(w->temporary, ".tmp");
     return LM_OK;
 }
 
+static lm_status open_writer(lm_file_writer *w, int flags, lm_error *err) {
+    w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+    if (w->fd >= 0) return LM_OK;
+    lm_status status = lm_error_call(err, w->temporary, "create");
+    lm_file_writer_leave(w);
+    return status;
+}
+
 lm_status lm_file_writer_open(lm_file_writer *w, const char *path, lm_error *err) {
-    if (name_writer(w, path, err) != LM_OK) return err->code;
-    w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (w->fd < 0) {
-        lm_status status = lm_error_call(err, w->temporary, "create");
-        free(w->temporary);
-        w->temporary = NULL;
-        lm_file_writer_abort(w);
-        return status;
-    }
-    return LM_OK;
+    lm_status status = name_writer(w, path, NULL, err);
+    return status == LM_OK ? open_writer(w, O_TRUNC, err) : status;
+}
+
+lm_status lm_file_writer_open_as(lm_file_writer *w, const char *path, const char *temporary,
+                                 lm_error *err) {
+    lm_status status = name_writer(w, path, temporary, err);
+    return status == LM_OK ? open_writer(w, O_EXCL, err) : status;
+}
+
+lm_status lm_file_writer_join(lm_file_writer *w, const char *temporary, bool *seen, lm_error *err) {
+    const struct timespec pause = {.tv_nsec = 50000000};
+    int tries = 40;
+    lm_status status = name_writer(w, temporary, temporary, err);
+    *seen = true;
+    if (status != LM_OK) return status;
+    while ((w->fd = open(temporary, O_WRONLY | O_CLOEXEC)) < 0 && errno == ENOENT && --tries > 0)
+        nanosleep(&pause, NULL);
+    if (w->fd >= 0) return LM_OK;
+    *seen = errno != ENOENT;
+    status = lm_error_call(err, temporary, "open");
+    lm_file_writer_leave(w);
+    return status;
 }
 
 lm_status lm_file_writer_write(lm_file_writer *w, const void *data, size_t size, lm_error *err) {
@@ -242,7 +263,7 @@ void lm_file_writer_leave(lm_file_writer *w) {
 }
 
 lm_status lm_file_writer_resume(lm_file_writer *w, const char *path, uint64_t size, lm_error *err) {
-    lm_status status = name_writer(w, path, err);
+    lm_status status = name_writer(w, path, NULL, err);
     if (status != LM_OK) return status;
     if (!lm_file_exists(w->temporary) && lm_file_exists(path) && rename(path, w->temporary) != 0) {
         status = lm_error_call(err, path, "rename it to a temporary file");

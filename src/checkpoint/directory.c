@@ -12,7 +12,7 @@
 #define PREFIX "step-"
 #define SUFFIX ".npz"
 #define ASIDE  ".aside"
-#define HALF   ".tmp" /* of lm_file_writer */
+#define HALF   ".tmp"
 #define DIGITS 10
 
 /* The step of "step-", ten digits, suffix; -1: it is not such a name. Ten digits always, so that
@@ -23,6 +23,21 @@ static int64_t step_of(const char *name, const char *suffix) {
     if (strspn(name + prefix, "0123456789") != DIGITS) return -1;
     if (strcmp(name + prefix + DIGITS, suffix) != 0) return -1;
     return strtoll(name + prefix, NULL, 10);
+}
+
+/* The temporary file of a checkpoint: of lm_file_writer_open, or of lm_file_temporary when several
+ * processes write it. */
+static bool is_half(const char *name) {
+    const size_t front = strlen(PREFIX) + DIGITS + strlen(SUFFIX), size = strlen(name);
+    char head[64];
+    if (size < front + strlen(HALF) || front >= sizeof head) return false;
+    if (strcmp(name + size - strlen(HALF), HALF) != 0) return false;
+    memcpy(head, name, front);
+    head[front] = '\0';
+    if (step_of(head, SUFFIX) < 0) return false;
+    const size_t middle = size - front - strlen(HALF);
+    return middle == 0 ||
+           (name[front] == '.' && strspn(name + front + 1, "0123456789-") == middle - 1);
 }
 
 char *lm_checkpoint_path(const char *directory, int64_t step) {
@@ -213,7 +228,7 @@ lm_status lm_checkpoint_retain(const char *directory, const lm_checkpoint_retent
     for (size_t i = 0; i < names.count; i++) {
         int64_t step = step_of(names.names[i], SUFFIX);
         bool listed = step >= 0 && step <= keep->newest;
-        if (listed ? all[at++].kept : step_of(names.names[i], SUFFIX HALF) < 0) continue;
+        if (listed ? all[at++].kept : !is_half(names.names[i])) continue;
         remove_one(directory, names.names[i], &status, err);
     }
     if (keep->keep_best > 0) {
@@ -230,8 +245,7 @@ lm_status lm_checkpoint_remove_temporaries(const char *directory, lm_error *err)
     lm_file_list list;
     lm_status status = lm_file_list_directory(&list, directory, err);
     for (size_t i = 0; i < list.count; i++)
-        if (step_of(list.names[i], SUFFIX HALF) >= 0)
-            remove_one(directory, list.names[i], &status, err);
+        if (is_half(list.names[i])) remove_one(directory, list.names[i], &status, err);
     lm_file_list_free(&list);
     return status;
 }
@@ -243,7 +257,7 @@ uint64_t lm_checkpoint_bytes(const char *directory) {
     if (lm_file_list_directory(&list, directory, &err) != LM_OK) return 0;
     for (size_t i = 0; i < list.count; i++) {
         const char *name = list.names[i];
-        if (step_of(name, SUFFIX) < 0 && step_of(name, SUFFIX HALF) < 0) continue;
+        if (step_of(name, SUFFIX) < 0 && !is_half(name)) continue;
         char *path = lm_file_join(directory, list.names[i]);
         if (path) sum += lm_file_size(path);
         free(path);

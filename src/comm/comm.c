@@ -138,6 +138,10 @@ lm_status lm_comm_agree(lm_comm *c, lm_status status, lm_error *err) {
     return status;
 }
 
+bool lm_comm_agreed(const lm_comm *c) {
+    return c && c->agreed;
+}
+
 lm_status lm_comm_close(lm_comm *c, lm_status status, lm_error *err) {
     if (c && status != LM_OK && !c->agreed) {
         fprintf(stderr, "lmtrain: rank %d of %d on %s: %s\n", c->rank, c->size,

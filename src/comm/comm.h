@@ -87,5 +87,8 @@ lm_status lm_comm_broadcast(lm_comm *c, int from, void *data, size_t size, lm_er
 /* Every rank comes with its status, *err filled when that is not LM_OK. When any has failed, all
  * return the error of the lowest that has, and lm_comm_close knows that all have it. */
 lm_status lm_comm_agree(lm_comm *c, lm_status status, lm_error *err);
+/* Did the last lm_comm_agree return an error that all ranks have? Then messages arrive, and the
+ * ranks may go on. False for a process alone. */
+bool lm_comm_agreed(const lm_comm *c);
 
 #endif

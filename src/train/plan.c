@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/together.h"
 #include "dist/exchange.h"
 #include "dist/traffic.h"
 #include "machine/limits.h"
@@ -127,6 +128,15 @@ static bool plan_checkpoint(const lm_setup *s, const lm_groups_plan *groups, lm_
            lm_checkpoint_most_bytes(p->checkpoint, arrays, bytes_beside(s), &p->checkpoint);
 }
 
+/* While several processes write a checkpoint together: chunks, and for each kind of state a piece
+ * that ends in another's slice. */
+static uint64_t together_bytes(const lm_setup *s, const lm_groups_slice *slice) {
+    const uint64_t share = (uint64_t)slice->longest * sizeof(float);
+    const uint64_t piece = (uint64_t)LM_CHECKPOINT_PIECE * sizeof(float);
+    const uint64_t states = share > 0 ? (slice->bytes + share - 1) / share : 0;
+    return lm_checkpoint_together_bytes(s->threads, slice->bytes + 2 * share) + states * piece;
+}
+
 /* What a process of several has of the optimizer, and what it needs beside that. */
 static lm_status plan_slice(const lm_setup *s, lm_train_plan *p, lm_error *err) {
     const int ranks = s->ranks, rank = s->rank;
@@ -135,6 +145,8 @@ static lm_status plan_slice(const lm_setup *s, lm_train_plan *p, lm_error *err) 
     if (status != LM_OK) return status;
     p->optimizer = slice.bytes;
     p->exchange = lm_exchange_bytes(s->config->train.lanes, ranks, rank, slice.longest);
+    uint64_t together = s->config->dist.shared_filesystem ? together_bytes(s, &slice) : 0;
+    if (together > p->saving) p->saving = together;
     if (rank == 0) p->saving += slice.longest_state;
     return LM_OK;
 }
@@ -324,6 +336,10 @@ void lm_setup_print_ranks(const lm_setup *s, int ranks, lm_text *out) {
                 t.subtrees > 1 ? "up to " : "", lm_text_bytes(a, sizeof a, t.gradients_out));
     if (t.subtrees > 1) lm_text_say(out, " (sums of up to %d subtrees)", t.subtrees);
     lm_text_say(out, " and %s of weights\n", lm_text_bytes(b, sizeof b, t.weights_out));
+    lm_text_say(out, "          %s\n",
+                s->config->dist.shared_filesystem
+                    ? "each writes its share of a checkpoint (dist.shared_filesystem)"
+                    : "checkpoints go through rank 0 (dist.shared_filesystem = false)");
 }
 
 /* What is not used of the data, and warnings. */

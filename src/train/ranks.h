@@ -3,8 +3,9 @@
  *     lanes        each computes a run of them (dist/lanes.h), and reads their windows alone
  *     slices       each has the sum of the gradients, the optimizer's states and the update of one
  *                  slice of the weights (dist/exchange.h), and sends that to all
- *     rank 0       has the run directory: it alone writes, locks and reports, and it decides what
- *                  depends on time; the others serve it (lm_ranks_lead)
+ *     rank 0       has the run directory: it alone locks and reports, and it decides what depends
+ *                  on time; the others serve it (lm_ranks_lead), and write their shares of
+ *                  checkpoints
  *
  * All ranks have the same weights, state and figures after each step, to the bit, and none of these
  * depends on how many there are. In a process alone all of this does nothing but call the work. */
@@ -88,8 +89,11 @@ lm_status lm_ranks_lead(struct lm_trainer *t,
                         lm_status (*work)(struct lm_trainer *t, lm_error *err), lm_error *err);
 /* Rank 0: are the optimizer's states of all ranks finite? */
 lm_status lm_ranks_check_states(struct lm_trainer *t, bool *finite, lm_error *err);
-/* Rank 0: writes a checkpoint of t->arrays, with states from where they are (lm_checkpoint_write).
- */
+/* Rank 0, where its run directory is there: with dist.shared_filesystem, do all ranks see it?
+ * LM_ERR_USAGE names one that does not. */
+lm_status lm_ranks_meet(struct lm_trainer *t, lm_error *err);
+/* Rank 0: writes a checkpoint of t->arrays, together with the others (checkpoint/together.h), or
+ * with states that they send. */
 lm_status lm_ranks_write(struct lm_trainer *t, const char *path, const lm_checkpoint_text *texts,
                          int64_t n_texts, const char *meta, lm_error *err);
 /* Rank 0: reads t->arrays for all, and refuses what is not finite. */

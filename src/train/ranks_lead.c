@@ -4,18 +4,9 @@
 #include <string.h>
 
 #include "optim/clip.h"
-#include "train/ranks.h"
-#include "train/trainer.h"
+#include "train/ranks_parts.h"
 
-/* What rank 0 asks. */
-enum { DONE, CHECK, SEND, TAKE };
-typedef struct request {
-    int64_t kind, array;
-} request;
-
-/* Does the array of the checkpoint lie in slices, one in each rank? *state: its number among the
- * optimizer's. */
-static bool is_sliced(const lm_trainer *t, int64_t i, int64_t *state) {
+bool lm_ranks_is_sliced(const lm_trainer *t, int64_t i, int64_t *state) {
     int64_t rows, states;
     (void)lm_model_rows(t->model, &rows);
     (void)lm_optimizer_arrays(t->optimizer, &states);
@@ -29,8 +20,7 @@ static int64_t elements_of(const lm_checkpoint_array *a) {
     return n;
 }
 
-/* What a rank has of the state. */
-static lm_optimizer_array part_of(const lm_trainer *t, int64_t state, int rank) {
+lm_optimizer_array lm_ranks_part(const lm_trainer *t, int64_t state, int rank) {
     const int64_t *bounds = t->ranks.exchange.bounds;
     const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1]};
     return lm_optimizer_array_of(t->optimizer, state, &slice);
@@ -59,7 +49,7 @@ static lm_status share_finite(lm_trainer *t, bool *finite, lm_error *err) {
 static lm_status send_part(lm_trainer *t, int64_t i, lm_error *err) {
     int64_t n, state;
     const lm_optimizer_array *a = lm_optimizer_arrays(t->optimizer, &n);
-    LM_ASSERT(is_sliced(t, i, &state));
+    LM_ASSERT(lm_ranks_is_sliced(t, i, &state));
     lm_comm_send(t->ranks.batch, 0, a[state].data, (size_t)a[state].count * sizeof(float));
     return lm_comm_wait(t->ranks.batch, err);
 }
@@ -67,34 +57,36 @@ static lm_status send_part(lm_trainer *t, int64_t i, lm_error *err) {
 static lm_status take_part(lm_trainer *t, int64_t i, lm_error *err) {
     int64_t n, state, count = elements_of(&t->arrays[i]);
     const lm_optimizer_array *a = lm_optimizer_arrays(t->optimizer, &n);
-    if (is_sliced(t, i, &state)) count = a[state].count;
+    if (lm_ranks_is_sliced(t, i, &state)) count = a[state].count;
     lm_comm_receive(t->ranks.batch, 0, t->arrays[i].data, (size_t)count * sizeof(float));
     return lm_comm_wait(t->ranks.batch, err);
 }
 
 static lm_status serve(lm_trainer *t, lm_error *err) {
-    request r = {.kind = CHECK};
+    lm_ranks_request r = {.kind = LM_RANKS_CHECK};
     lm_status status = LM_OK;
     bool aside;
-    while (status == LM_OK && r.kind != DONE) {
+    while (status == LM_OK && r.kind != LM_RANKS_DONE) {
         if ((status = lm_comm_broadcast(t->ranks.comm, 0, &r, sizeof r, err)) != LM_OK) break;
-        if (r.kind == CHECK) status = share_finite(t, &aside, err);
-        if (r.kind == SEND) status = send_part(t, r.array, err);
-        if (r.kind == TAKE) status = take_part(t, r.array, err);
+        if (r.kind == LM_RANKS_CHECK) status = share_finite(t, &aside, err);
+        if (r.kind == LM_RANKS_SEND) status = send_part(t, r.array, err);
+        if (r.kind == LM_RANKS_TAKE) status = take_part(t, r.array, err);
+        if (r.kind == LM_RANKS_MEET) status = lm_ranks_serve_files(t, -1, err);
+        if (r.kind == LM_RANKS_WRITE) status = lm_ranks_serve_files(t, r.array, err);
     }
     return status;
 }
 
 /* ---- rank 0 -----------------------------------------------------------------------------------*/
 
-static lm_status note_lost(lm_trainer *t, lm_status status) {
+lm_status lm_ranks_note_lost(lm_trainer *t, lm_status status) {
     t->ranks.lost |= status != LM_OK;
     return status;
 }
 
-static lm_status ask(lm_trainer *t, int64_t kind, int64_t array, lm_error *err) {
-    request r = {kind, array};
-    return note_lost(t, lm_comm_broadcast(t->ranks.comm, 0, &r, sizeof r, err));
+lm_status lm_ranks_ask(lm_trainer *t, lm_ranks_kind kind, int64_t array, lm_error *err) {
+    lm_ranks_request r = {kind, array};
+    return lm_ranks_note_lost(t, lm_comm_broadcast(t->ranks.comm, 0, &r, sizeof r, err));
 }
 
 lm_status lm_ranks_lead(lm_trainer *t, lm_status (*work)(lm_trainer *t, lm_error *err),
@@ -107,7 +99,7 @@ lm_status lm_ranks_lead(lm_trainer *t, lm_status (*work)(lm_trainer *t, lm_error
     }
     lm_status status = work(t, err);
     if (t->ranks.lost) return status;
-    if (ask(t, DONE, 0, &aside) != LM_OK) {
+    if (lm_ranks_ask(t, LM_RANKS_DONE, 0, &aside) != LM_OK) {
         if (status == LM_OK) *err = aside;
         return err->code;
     }
@@ -120,8 +112,8 @@ lm_status lm_ranks_check_states(lm_trainer *t, bool *finite, lm_error *err) {
         *finite = states_are_finite(t);
         return LM_OK;
     }
-    if ((status = ask(t, CHECK, 0, err)) != LM_OK) return status;
-    return note_lost(t, share_finite(t, finite, err));
+    if ((status = lm_ranks_ask(t, LM_RANKS_CHECK, 0, err)) != LM_OK) return status;
+    return lm_ranks_note_lost(t, share_finite(t, finite, err));
 }
 
 /* *data: the array as a whole, until the next call. */
@@ -130,22 +122,24 @@ static lm_status fetch(void *argument, int64_t i, const float **data, lm_error *
     lm_ranks *r = &t->ranks;
     int64_t state;
     *data = t->arrays[i].data;
-    if (!is_sliced(t, i, &state)) return LM_OK;
-    lm_status status = ask(t, SEND, i, err);
+    if (!lm_ranks_is_sliced(t, i, &state)) return LM_OK;
+    lm_status status = lm_ranks_ask(t, LM_RANKS_SEND, i, err);
     if (status != LM_OK) return status;
     for (int q = 1; q < lm_comm_size(r->comm); q++) {
-        lm_optimizer_array part = part_of(t, state, q);
+        lm_optimizer_array part = lm_ranks_part(t, state, q);
         lm_comm_receive(r->batch, q, r->whole + part.first, (size_t)part.count * sizeof(float));
     }
-    lm_optimizer_array own = part_of(t, state, 0);
+    lm_optimizer_array own = lm_ranks_part(t, state, 0);
     memcpy(r->whole + own.first, t->arrays[i].data, (size_t)own.count * sizeof(float));
     *data = r->whole;
-    return note_lost(t, lm_comm_wait(r->batch, err));
+    return lm_ranks_note_lost(t, lm_comm_wait(r->batch, err));
 }
 
 lm_status lm_ranks_write(lm_trainer *t, const char *path, const lm_checkpoint_text *texts,
                          int64_t n_texts, const char *meta, lm_error *err) {
     const lm_checkpoint_fetch from = {fetch, t};
+    if (t->ranks.comm && t->config->dist.shared_filesystem)
+        return lm_ranks_write_together(t, path, texts, n_texts, meta, err);
     return lm_checkpoint_write_from(path, t->arrays, lm_trainer_arrays(t),
                                     t->ranks.comm ? &from : NULL, texts, n_texts, meta, t->pool,
                                     NULL, err);
@@ -155,18 +149,18 @@ lm_status lm_ranks_write(lm_trainer *t, const char *path, const lm_checkpoint_te
 static lm_status give(lm_trainer *t, int64_t i, const float *data, lm_error *err) {
     lm_ranks *r = &t->ranks;
     int64_t state;
-    bool sliced = is_sliced(t, i, &state);
-    lm_status status = ask(t, TAKE, i, err);
+    bool sliced = lm_ranks_is_sliced(t, i, &state);
+    lm_status status = lm_ranks_ask(t, LM_RANKS_TAKE, i, err);
     if (status != LM_OK) return status;
     for (int q = 1; q < lm_comm_size(r->comm); q++) {
         lm_optimizer_array part = {.count = elements_of(&t->arrays[i])};
-        if (sliced) part = part_of(t, state, q);
+        if (sliced) part = lm_ranks_part(t, state, q);
         lm_comm_send(r->batch, q, data + part.first, (size_t)part.count * sizeof(float));
     }
     lm_optimizer_array own = {0};
-    if (sliced) own = part_of(t, state, 0);
+    if (sliced) own = lm_ranks_part(t, state, 0);
     if (sliced) memcpy(t->arrays[i].data, data + own.first, (size_t)own.count * sizeof(float));
-    return note_lost(t, lm_comm_wait(r->batch, err));
+    return lm_ranks_note_lost(t, lm_comm_wait(r->batch, err));
 }
 
 /* Is the array the gap of a row's average? NULL: no. */
@@ -208,7 +202,7 @@ static lm_status read_one(lm_trainer *t, lm_checkpoint *c, const char *path, int
                           lm_error *err) {
     lm_checkpoint_array array = t->arrays[i];
     int64_t state;
-    if (is_sliced(t, i, &state)) array.data = t->ranks.whole;
+    if (lm_ranks_is_sliced(t, i, &state)) array.data = t->ranks.whole;
     const lm_param *row = row_with_gap(t, i);
     lm_status status = row && !lm_saved_has(c, LM_AVERAGE_GAP, row)
                            ? make_gap(t, c, row, array.data, err)

@@ -138,6 +138,7 @@ static void take_seconds(lm_trainer *t) {
 static lm_status begin(lm_trainer *t, lm_error *err) {
     lm_status status;
     if ((status = lm_run_dir_make(&t->dir, err)) != LM_OK) return status;
+    if ((status = lm_ranks_meet(t, err)) != LM_OK) return status;
     if (t->dir.no_lock)
         lm_progress_warn(&t->progress,
                          "warning: %s: its filesystem cannot lock files (%s): let no second process"

@@ -225,12 +225,16 @@ static void test_a_checkpoint_that_cannot_be_deleted_does_not_spare_the_others(v
     lm_error err = {0};
     char *runs = in("stuck"), *way = lm_checkpoint_path(runs, 100), *newest;
     char *half = lm_file_join(runs, "step-0000000050.npz.tmp");
+    char *together = lm_file_join(runs, "step-0000000050.npz.123-456.tmp");
+    char *kept = lm_file_join(runs, "step-0000000050.npz.mine.tmp");
     lm_text skipped = {0};
     assert_int_equal(lm_file_make_directory(way, &err), LM_OK);
     assert_int_equal(lm_file_replace(half, "x", 1, &err), LM_OK);
+    assert_int_equal(lm_file_replace(together, "x", 1, &err), LM_OK);
+    assert_int_equal(lm_file_replace(kept, "x", 1, &err), LM_OK);
     for (int64_t step = 200; step <= 400; step += 100) write_one(runs, step, NAN);
     assert_int_equal(retain(runs, 400, 1, 0, 0), LM_ERR_RUNTIME);
-    expect_files(runs, "step-0000000100.npz step-0000000400.npz ");
+    expect_files(runs, "step-0000000050.npz.mine.tmp step-0000000100.npz step-0000000400.npz ");
     /* Nor be waited for when it is the newest. */
     char *later = lm_checkpoint_path(runs, 500);
     assert_int_equal(lm_file_make_directory(later, &err), LM_OK);
@@ -241,6 +245,8 @@ static void test_a_checkpoint_that_cannot_be_deleted_does_not_spare_the_others(v
     free(newest);
     free(later);
     free(half);
+    free(together);
+    free(kept);
     free(way);
     free(runs);
 }

@@ -7,6 +7,11 @@ static const lm_key keys[] = {
              "for and do not hear of ends the run, by an error that names it. One that computes, "
              "or checks a checkpoint, is heard of meanwhile; one whose disk takes longer to sync "
              "is not. 0: never."},
+    {"dist.shared_filesystem", BOOLEAN(dist.shared_filesystem, "true"), NEUTRAL,
+     .help = "Of several processes: all of them see run.dir (one machine, NFS, Lustre), and each "
+             "compresses its share of a checkpoint and writes it at its place in the one file; a "
+             "run that begins checks that they see it. false: only rank 0 needs run.dir, and the "
+             "others send it what it does not have. The file is the same."},
 };
 /* clang-format on */
 SECTION(dist);
