@@ -256,6 +256,13 @@ lm_status lm_file_writer_sync(const lm_file_writer *w, lm_error *err) {
     return fsync(w->fd) == 0 ? LM_OK : lm_error_call(err, w->temporary, "sync");
 }
 
+/* Whether pages are dropped is a matter of speed to the system, so a failure is none here. */
+lm_status lm_file_writer_share(const lm_file_writer *w, lm_error *err) {
+    lm_status status = lm_file_writer_sync(w, err);
+    if (status == LM_OK) (void)posix_fadvise(w->fd, 0, 0, POSIX_FADV_DONTNEED);
+    return status;
+}
+
 void lm_file_writer_leave(lm_file_writer *w) {
     free(w->temporary);
     w->temporary = NULL;

@@ -65,11 +65,14 @@ void lm_file_writer_leave(lm_file_writer *w);
 lm_status lm_file_writer_resume(lm_file_writer *w, const char *path, uint64_t size, lm_error *err);
 
 /* For a file that several processes write, in place of open. open_as: the temporary file has this
- * name (lm_file_temporary), which no file has yet. join, in another process: the temporary file
- * that one has opened, until lm_file_writer_leave; where it is not seen, which on a network
- * filesystem may last a moment, *seen is false and that is an error after two seconds. */
+ * name (lm_file_temporary), which no file has yet. share: syncs it, and drops what this process's
+ * host has in memory of it, so that later writes touch no other bytes, also on a network
+ * filesystem. join, in another process: the temporary file that one has opened, until
+ * lm_file_writer_leave; where it is not seen, which on a network filesystem may last a moment,
+ * *seen is false and that is an error after two seconds. */
 lm_status lm_file_writer_open_as(lm_file_writer *w, const char *path, const char *temporary,
                                  lm_error *err);
+lm_status lm_file_writer_share(const lm_file_writer *w, lm_error *err);
 lm_status lm_file_writer_join(lm_file_writer *w, const char *temporary, bool *seen, lm_error *err);
 
 /* open, write, commit in one call. */

@@ -208,12 +208,11 @@ static lm_status not_seen(lm_comm *comm, const char *path, lm_status code, lm_er
                         path, lm_comm_host(comm, 0), lm_comm_host(comm, lm_comm_rank(comm)));
 }
 
-/* A name that no file had before, so that no rank takes another file for it. `unseen`: the code of
- * the error when one does not see it. */
-static lm_status open_together(lm_comm *comm, const char *path, lm_file_writer *w,
-                               char temporary[4096], lm_status unseen, lm_error *err) {
+/* Rank 0 makes the file, under a name that none had before, so that no rank takes another file for
+ * it; all learn the name. */
+static lm_status make_together(lm_comm *comm, const char *path, lm_file_writer *w,
+                               char temporary[4096], lm_error *err) {
     lm_status status = LM_OK;
-    bool seen;
     if (lm_comm_rank(comm) == 0) {
         char *name = lm_file_temporary(path);
         if (!name) {
@@ -227,18 +226,26 @@ static lm_status open_together(lm_comm *comm, const char *path, lm_file_writer *
         free(name);
     }
     if ((status = lm_comm_agree(comm, status, err)) != LM_OK) return status;
-    if ((status = lm_comm_broadcast(comm, 0, temporary, 4096, err)) != LM_OK) return status;
-    if (lm_comm_rank(comm) > 0) {
-        status = lm_file_writer_join(w, temporary, &seen, err);
-        if (!seen) status = not_seen(comm, temporary, unseen, err);
-    }
+    return lm_comm_broadcast(comm, 0, temporary, 4096, err);
+}
+
+/* The others open it; `unseen`: the code of the error when one does not see it. */
+static lm_status join_together(lm_comm *comm, lm_file_writer *w, const char *temporary,
+                               lm_status unseen, lm_error *err) {
+    lm_status status = LM_OK;
+    bool seen = true;
+    if (lm_comm_rank(comm) > 0) status = lm_file_writer_join(w, temporary, &seen, err);
+    if (!seen) status = not_seen(comm, temporary, unseen, err);
+    if (seen && status != LM_OK)
+        lm_error_append(err, "; with dist.shared_filesystem = true every process writes there");
     return lm_comm_agree(comm, status, err);
 }
 
 lm_status lm_checkpoint_check_shared(lm_comm *comm, const char *path, lm_error *err) {
     char temporary[4096];
     lm_file_writer w = {.fd = -1};
-    lm_status status = open_together(comm, path, &w, temporary, LM_ERR_USAGE, err);
+    lm_status status = make_together(comm, path, &w, temporary, err);
+    if (status == LM_OK) status = join_together(comm, &w, temporary, LM_ERR_USAGE, err);
     if (lm_comm_rank(comm) > 0) lm_file_writer_leave(&w);
     lm_file_writer_abort(&w);
     return status;
@@ -259,7 +266,7 @@ lm_status lm_checkpoint_write_together(lm_comm *comm, const lm_checkpoint_file *
     if (first) t->frame.texts = file->texts;
     if (first) t->frame.n_texts = file->n_texts;
     atomic_init(&t->room, (long long)LM_TOGETHER_KEPT);
-    status = open_together(comm, file->path, &t->frame.file, t->temporary, LM_ERR_RUNTIME, err);
+    status = make_together(comm, file->path, &t->frame.file, t->temporary, err);
     if (status != LM_OK) goto out;
     status = lm_frame_begin(&t->frame, first ? file->meta_json : "{\n}\n");
     if (status == LM_OK) status = reserve_workers(t);
@@ -267,7 +274,11 @@ lm_status lm_checkpoint_write_together(lm_comm *comm, const lm_checkpoint_file *
     if ((status = lm_comm_agree(comm, status, err)) != LM_OK) goto out;
     run(t, measure_task);
     if ((status = lm_comm_all(comm, t->chunks, t->bytes, err)) != LM_OK) goto out;
-    if ((status = lm_comm_agree(comm, place_all(t), err)) != LM_OK) goto out;
+    status = place_all(t);
+    if (status == LM_OK && first) status = lm_file_writer_share(&t->frame.file, err);
+    if ((status = lm_comm_agree(comm, status, err)) != LM_OK) goto out;
+    status = join_together(comm, &t->frame.file, t->temporary, LM_ERR_RUNTIME, err);
+    if (status != LM_OK) goto out;
     status = write_all(t);
     if (!first) lm_file_writer_leave(&t->frame.file);
     if ((status = lm_comm_agree(comm, status, err)) != LM_OK) goto out;

@@ -11,12 +11,14 @@
  * What compresses well takes most of the time and little room; so much of it as fits
  * LM_TOGETHER_KEPT is kept from the first time to the second.
  *
- * Rank 0 makes the temporary file and writes headers, texts and the directory, which gives the file
- * its whole length; then all ranks write their chunks. This order matters on NFS: a client that
- * writes behind the end of the file that it knows may fill the rest of a page with zeros, also
- * where another client has written; inside the file it sends the bytes that it was given. Each rank
- * syncs what it wrote itself, since another client's fsync does not know of it, and closes the file
- * before rank 0 renames it. */
+ * Rank 0 makes the temporary file, writes headers, texts and the directory, which gives the file
+ * its whole length, and syncs; only then the others open it, and all write their chunks. This order
+ * matters on NFS. There two ranks write parts of one page of the file from two hosts. A client that
+ * holds the whole page, or takes it to lie behind the end of the file, may send all of it, with
+ * zeros where another client has written; otherwise it sends the bytes that it was given. So the
+ * others open the file when it has its length, and rank 0 lets go of the pages with headers before
+ * it writes chunks (lm_file_writer_share). Each rank syncs what it wrote itself, since another
+ * client's fsync does not know of it, and closes the file before rank 0 renames it. */
 #ifndef LM_CHECKPOINT_TOGETHER_H
 #define LM_CHECKPOINT_TOGETHER_H
 

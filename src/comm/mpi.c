@@ -279,5 +279,6 @@ lm_status lm_comm_wait(lm_comm_batch *b, lm_error *err) {
     }
     if (status == LM_OK && b->failed) status = lm_error_set(err, LM_ERR_RUNTIME, "MPI: %s", b->why);
     b->count = 0;
+    if (status != LM_OK) b->comm->agreed = false;
     return status;
 }
