@@ -12,14 +12,9 @@ enum {
 
 /* ---- creating ---------------------------------------------------------------------------------*/
 
-static int count_trees(int64_t lanes, int ranks, int rank) {
-    lm_lanes_tree trees[LM_LANES_TREES_MOST];
-    return lm_lanes_trees(lm_lanes_of_rank(lanes, ranks, rank), trees);
-}
-
 static int count_others(int64_t lanes, int ranks, int rank) {
     int n = 0;
-    for (int r = 0; r < ranks; r++) n += r == rank ? 0 : count_trees(lanes, ranks, r);
+    for (int r = 0; r < ranks; r++) n += r == rank ? 0 : lm_lanes_subtrees(lanes, ranks, r);
     return n;
 }
 
@@ -52,6 +47,7 @@ static void list_trees(lm_exchange *x, int64_t lanes, int ranks) {
         lm_lanes_tree trees[LM_LANES_TREES_MOST];
         int n = lm_lanes_trees(lm_lanes_of_rank(lanes, ranks, r), trees);
         if (r == lm_comm_rank(x->comm)) x->own = x->n_trees;
+        if (r == lm_comm_rank(x->comm)) x->n_own = n;
         for (int i = 0; i < n; i++)
             x->trees[x->n_trees++] =
                 (lm_exchange_tree){.first = trees[i].first, .lanes = trees[i].lanes, .rank = r};

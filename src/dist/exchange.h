@@ -63,7 +63,7 @@ typedef struct lm_exchange {
     int64_t block;           /* elements, at most */
     lm_exchange_tree *trees; /* of all ranks, in rising order */
     int n_trees;
-    int own;        /* the first of this rank's */
+    int own, n_own; /* the first of this rank's, and how many */
     lm_arena arena; /* for slots */
     int slots;
     lm_exchange_slot slot[LM_EXCHANGE_SLOTS_MOST]; /* block i arrives in slot i % slots */

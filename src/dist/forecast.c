@@ -5,14 +5,15 @@
 #include <string.h>
 
 lm_forecast lm_forecast_make(const lm_forecast_of *f) {
-    const lm_traffic t = lm_traffic_of(f->ranks, f->lanes, f->elements);
-    const double first = (double)f->first / (double)f->elements;
+    const lm_traffic t = lm_traffic_of(f->ranks, f->lanes, f->model);
+    const double first = (double)f->first / (double)f->model.elements;
     const double gradients = fmax(t.gradients_out, t.gradients_in) / f->bandwidth;
     const double weights = fmax(t.weights_out, t.weights_in) / f->bandwidth;
-    lm_forecast r = {.traffic = t, .sending = gradients + weights};
+    const double lines = fmax(t.lines_out, t.lines_in) / f->bandwidth;
+    lm_forecast r = {.traffic = t, .sending = gradients + weights + lines};
     r.compute = f->windows * (double)t.most_lanes / (double)f->lanes + f->rest / f->ranks;
     r.waiting = fmax(gradients - f->pass * 2 / 3, first * gradients) +
-                fmax(weights - f->pass / 3, first * weights);
+                fmax(weights - f->pass / 3, first * weights) + lines;
     r.step = r.compute + r.waiting;
     return r;
 }

@@ -2,14 +2,14 @@
  * of what one machine was measured to take, for `--dry-run --ranks`.
  *
  *     compute  = windows * most_lanes / lanes + rest / P
- *     sending  = gradients + weights, each the more of bytes out and in, over the bandwidth
+ *     sending  = gradients + weights + lines, each the more of bytes out and in, over the bandwidth
  *     waiting  = max(gradients - 2/3 pass, gradients of the first layer)
- *              + max(weights - 1/3 pass, weights of the first layer)
+ *              + max(weights - 1/3 pass, weights of the first layer) + lines
  *     step     = compute + waiting
  *
  * for P processes. Gradients leave while the last pass of a step goes backward (two thirds of it),
- * but those of the first layer, the embedding, are done last; weights arrive while the next pass
- * goes forward, which reads these first. The update is shared out. Left out are the latency and
+ * but those of the first layer, the embedding, are done last; lines of tables leave after it.
+ * Weights arrive while the next pass goes forward, which reads those of the first layer first. The update is shared out. Left out are the latency and
  * the CPU time of messages, slower machines among others, and what evaluations and checkpoints
  * take. It is the best case of sending beside computing. Measured with two hosts and 1 Gbit/s
  * (tests/bench/NOTES.md): 1.91 s where this says 1.66 by the computing measured there (10.7M, 4,096
@@ -46,8 +46,9 @@
 
 typedef struct lm_forecast_of {
     int ranks;
-    int64_t lanes, elements;
-    int64_t first;    /* of the elements, those of the first layer */
+    int64_t lanes;
+    lm_traffic_model model;
+    int64_t first;    /* of its elements, those of the first layer */
     double windows;   /* seconds that one machine computes the windows of a step, */
     double rest;      /* and all else of it */
     double pass;      /* seconds of a pass forward and backward; a part of `windows` */

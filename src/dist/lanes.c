@@ -46,6 +46,11 @@ int lm_lanes_trees(lm_lanes_run run, lm_lanes_tree trees[LM_LANES_TREES_MOST]) {
     return fold_run(run, trees, &most);
 }
 
+int lm_lanes_subtrees(int64_t lanes, int ranks, int rank) {
+    lm_lanes_tree trees[LM_LANES_TREES_MOST];
+    return lm_lanes_trees(lm_lanes_of_rank(lanes, ranks, rank), trees);
+}
+
 int lm_lanes_run_buffers(lm_lanes_run run) {
     lm_lanes_tree trees[LM_LANES_TREES_MOST];
     int most;

@@ -47,6 +47,7 @@ typedef struct lm_lanes_tree {
 enum { LM_LANES_TREES_MOST = 2 * LM_LANES_LOG_MOST + 1 };
 /* The largest subtrees within a run, in rising order, without sums; returns how many. */
 int lm_lanes_trees(lm_lanes_run run, lm_lanes_tree trees[LM_LANES_TREES_MOST]);
+int lm_lanes_subtrees(int64_t lanes, int ranks, int rank); /* how many a rank has */
 
 typedef struct lm_lanes {
     float **buffers; /* each [length]; the caller's */

@@ -5,7 +5,10 @@
  *     sends     h N (P-1)/P of the gradients and N (P-1)/P of the weights,
  *     receives  (H - h) N / P of the gradients and N (P-1)/P of the weights.
  * Where P divides S that is N (P-1)/P each way, twice. Slices are taken as equal; an optimizer that
- * owns whole matrices cuts them up to a matrix longer. Losses and norms are left out. */
+ * owns whole matrices cuts them up to a matrix longer. Losses and norms are left out.
+ *
+ * Of tables of which a process reaches n lines of C columns at most, it sends h n C (P-1) elements
+ * and the numbers of the lines, and receives those of the others (exchange_lines.h). */
 #ifndef LM_DIST_TRAFFIC_H
 #define LM_DIST_TRAFFIC_H
 
@@ -15,6 +18,7 @@ typedef struct lm_traffic {
     /* Bytes in a step, of the process that has the most of each: */
     double gradients_out, gradients_in;
     double weights_out, weights_in;
+    double lines_out, lines_in;
     int subtrees;                     /* the most that a process has */
     int64_t fewest_lanes, most_lanes; /* of a process */
     /* The time of the process with the most lanes, over that of equal shares: 1.125 for 8 lanes in
@@ -22,7 +26,13 @@ typedef struct lm_traffic {
     double imbalance;
 } lm_traffic;
 
-/* 1 <= ranks <= lanes, which are valid (lm_lanes_valid); elements: of a flat array of the model. */
-lm_traffic lm_traffic_of(int ranks, int64_t lanes, int64_t elements);
+/* What the model has that travels. */
+typedef struct lm_traffic_model {
+    int64_t elements;       /* of a flat array, without tables */
+    int64_t lines, columns; /* of all tables together, that a process reaches in a step at most */
+} lm_traffic_model;
+
+/* 1 <= ranks <= lanes, which are valid (lm_lanes_valid). */
+lm_traffic lm_traffic_of(int ranks, int64_t lanes, lm_traffic_model model);
 
 #endif

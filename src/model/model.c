@@ -181,6 +181,14 @@ void lm_model_touch_all(lm_model *m) {
     list_lines(m);
 }
 
+void lm_model_touch_lines(lm_model *m, const lm_lines *lists, int64_t n) {
+    const int64_t tables = m->o.ngram_tables.count;
+    for (int64_t l = 0; l < n * tables; l++)
+        for (int64_t i = 0; i < lists[l].count; i++)
+            lm_line_set_add(&m->table_lines[l % tables], lists[l].at[i]);
+    list_lines(m);
+}
+
 void lm_model_begin_gradients(lm_model *m, float *gradients) {
     m->gradients_at = gradients ? gradients : lm_model_gradients(m);
     LM_ASSERT(m->gradients_at);
@@ -235,7 +243,7 @@ int64_t lm_model_spans(const lm_model *m, lm_span *spans) {
     const int64_t layers = lm_param_layers_begin(m), stride = m->params.stride;
     int64_t n = 0;
     if (!spans) return lm_model_first_spans(m) + m->o.n_layers + 1;
-    if (lm_model_first_spans(m) > 1) spans[n++] = (lm_span){m->params.aside, m->params.total};
+    if (lm_model_first_spans(m) > 1) spans[n++] = (lm_span){m->params.aside, m->params.dense};
     spans[n++] = (lm_span){0, layers};
     for (int64_t i = 0; i < m->o.n_layers; i++)
         spans[n++] = (lm_span){layers + i * stride, layers + (i + 1) * stride};

@@ -198,6 +198,7 @@ int64_t lm_model_params(const lm_model_options *o, lm_param *rows, int64_t *tota
 typedef struct lm_model_plan {
     int64_t parameters; /* scalars; tied weights count once */
     int64_t tables;     /* those of n-gram tables, which parameters includes */
+    int64_t dense;      /* elements of a flat array in front of the tables */
     /* N of the FLOP convention: the elements of all matrices that are multiplied. That is not the
      * position embedding, and the token embedding only if it is the head too. */
     int64_t matrix_parameters;
@@ -247,13 +248,15 @@ const lm_lines *lm_model_lines(const lm_model *m);
 /* For whoever adds to the model's own gradients beside its passes: any line of a table may have
  * changed. Then lm_model_lines says so until the next lm_model_begin_gradients. */
 void lm_model_touch_all(lm_model *m);
+/* The same where it is known which lines: n lists [n][tables], whose `at` is not NULL. */
+void lm_model_touch_lines(lm_model *m, const lm_lines *lists, int64_t n);
 /* Call it before a step's first pass: makes bf16 copies of the weights from what they are now. */
 void lm_model_begin_step(lm_model *m);
 
 /* The flat arrays in spans of which a pass reads the weights one after another, and of which
- * backward finishes the gradients in reverse: rows behind all others (numbers of layers, tables of
- * n-grams), the other embeddings, each layer, the end. Fills spans [lm_model_spans], unless it is
- * NULL; returns their number. */
+ * backward finishes the gradients in reverse: numbers of layers, which lie behind all other rows
+ * but n-gram tables, the embeddings, each layer, the end. Tables are in none. Fills spans
+ * [lm_model_spans], unless it is NULL; returns their number. */
 int64_t lm_model_spans(const lm_model *m, lm_span *spans);
 /* Told of by training passes, in the thread that calls them and between parallel regions; both may
  * be NULL. */

@@ -354,6 +354,7 @@ void lm_model_plan_make(lm_model_plan *plan, const lm_model_options *o, const lm
         return;
     *plan = (lm_model_plan){.parameters = params.scalars,
                             .tables = params.table_scalars,
+                            .dense = params.dense,
                             .matrix_parameters = params.matrix_scalars,
                             .weights = weights,
                             .gradients = gradients,

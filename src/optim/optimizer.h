@@ -102,9 +102,10 @@ typedef struct lm_optimizer_row {
 typedef struct lm_optimizer lm_optimizer;
 
 /* What one process of several updates and has the states of (ZeRO stage 1, Rajbhandari et al.
- * 2020): elements [first, last) of the flat arrays. It takes what lm_optimizer_cut says. */
+ * 2020): elements [first, last) of the flat arrays, as lm_optimizer_cut says, and of rows that
+ * begin at `whole` or behind it, which are in no such part, all (0: there are none). */
 typedef struct lm_optimizer_slice {
-    int64_t first, last;
+    int64_t first, last, whole;
 } lm_optimizer_slice;
 /* bounds [n + 1]: slice i of n is [bounds[i], bounds[i + 1]) of [0, total), about equal ones.
  * Matrices that are updated as a whole stay whole. */
@@ -152,6 +153,7 @@ typedef struct lm_optimizer_array {
     int ndim;
     int64_t shape[2];
     int64_t first, count; /* the slice has [first, first + count) of its elements */
+    bool whole;           /* so has every slice, and that is all of them */
     float *data;          /* [count]; owned by the optimizer */
 } lm_optimizer_array;
 const lm_optimizer_array *lm_optimizer_arrays(const lm_optimizer *o, int64_t *count);

@@ -92,10 +92,17 @@ void lm_rows_list(lm_row *out, const lm_optimizer_options *groups, const lm_opti
     }
 }
 
-const lm_optimizer_slice lm_rows_all = {0, INT64_MAX};
+const lm_optimizer_slice lm_rows_all = {.last = INT64_MAX};
+
+/* Does every slice have all of what begins there? */
+static bool is_whole(int64_t first, const lm_optimizer_slice *slice) {
+    return slice->whole > 0 && first >= slice->whole;
+}
 
 int64_t lm_rows_overlap(int64_t first, int64_t count, const lm_optimizer_slice *slice,
                         int64_t *begin) {
+    *begin = first;
+    if (is_whole(first, slice)) return count;
     int64_t end = lm_min(first + count, slice->last);
     *begin = lm_max(first, slice->first);
     return lm_max(end - *begin, 0);
@@ -110,8 +117,9 @@ static void find_long_sides(lm_optimizer_array *a, const lm_optimizer_options *g
         int64_t n = lm_rows_matrices(groups, lm_rows_kind(groups, r, part.group), &part);
         int64_t lines = part.lines / n, side = lm_max(lines, r->shape[1]);
         for (int64_t m = 0; m < n; m++) {
-            if (at < slice->first) a->first += side;
-            if (at >= slice->first && at < slice->last) a->count += side;
+            bool has = a->whole || (at >= slice->first && at < slice->last);
+            if (has) a->count += side;
+            if (!has && at < slice->first) a->first += side;
             at += lines * r->shape[1];
             before += side;
         }
@@ -124,6 +132,7 @@ static void find_long_sides(lm_optimizer_array *a, const lm_optimizer_options *g
 lm_optimizer_array lm_rows_describe(const lm_optimizer_options *groups, const lm_optimizer_row *r,
                                     const lm_optimizer_state *s, const lm_optimizer_slice *slice) {
     lm_optimizer_array a = {.state = s->name, .row = r->name, .ndim = 1, .shape = {1, 1}};
+    a.whole = is_whole(r->offset, slice);
     switch (s->shape) {
     case LM_STATE_LIKE_ROW:
         a.ndim = r->ndim;

@@ -31,7 +31,7 @@ int64_t lm_trainer_arrays(const lm_trainer *t) {
     return t->n_arrays - (t->state.averaged > 0 ? 0 : lm_saved_averaged(rows, n, &t->average));
 }
 
-/* Models with tables are trained by one process, which has all gaps. */
+/* Every process has all gaps. */
 static void show_gaps(lm_trainer *t, double share) {
     int64_t rows, n;
     const lm_param *row = lm_model_rows(t->model, &rows);

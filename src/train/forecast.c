@@ -66,7 +66,7 @@ lm_status lm_forecast_print(const lm_setup *s, int ranks, double bandwidth,
     const int64_t passes = o->lanes * lm_divide_up(o->batch / o->lanes, s->plan.micro_batch);
     lm_forecast_of f = {.ranks = ranks,
                         .lanes = o->lanes,
-                        .elements = (int64_t)(s->plan.model.weights / sizeof(float)),
+                        .model = lm_setup_traffic(s, ranks),
                         .windows = speed->step - speed->rest,
                         .rest = speed->rest};
     lm_status status = lm_ranks_check(ranks, s->config, err);

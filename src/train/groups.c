@@ -270,9 +270,10 @@ lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, int threads
     return status;
 }
 
-static uint64_t longest_state(const lm_groups *g) {
+/* Of rows that are shared out. */
+static uint64_t longest_state(const lm_groups *g, int64_t shared) {
     uint64_t most = 0;
-    for (int64_t i = 0; i < g->n_rows; i++) {
+    for (int64_t i = 0; i < g->n_rows && g->rows[i].offset < shared; i++) {
         uint64_t bytes = (uint64_t)(g->rows[i].shape[0] * g->rows[i].shape[1]) * sizeof(float);
         most = bytes > most ? bytes : most;
     }
@@ -290,11 +291,15 @@ lm_status lm_groups_slice_make(lm_groups_slice *s, const lm_config *c, int ranks
     if (status != LM_OK) goto out;
     lm_model_params(&c->model, params, &total);
     if ((status = lm_groups_make(&g, c, params, n, err)) != LM_OK) goto out;
+    for (int64_t i = n; i > 0 && params[i - 1].role == LM_ROLE_TABLE; i--)
+        total = params[i - 1].offset;
     lm_optimizer_cut(g.options, g.rows, n, total, ranks, bounds);
-    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1]};
+    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1], total};
     bool fits = lm_optimizer_slice_bytes(g.options, g.rows, n, &slice, &s->bytes);
     LM_ASSERT(fits); /* all of it does */
-    s->longest_state = longest_state(&g);
+    (void)lm_optimizer_slice_bytes(
+        g.options, g.rows, n, &(lm_optimizer_slice){slice.first, slice.last, .whole = 0}, &s->cut);
+    s->longest_state = longest_state(&g, total);
     for (int r = 0; r < ranks; r++) s->longest = lm_max(s->longest, bounds[r + 1] - bounds[r]);
 out:
     lm_groups_free(&g);

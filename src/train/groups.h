@@ -43,11 +43,13 @@ typedef struct lm_groups_plan {
  * none. */
 lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, int threads, lm_error *err);
 
-/* What one rank of several has of the optimizer's states (lm_optimizer_cut). */
+/* What one rank of several has of the optimizer's states (lm_optimizer_cut): a slice, and those of
+ * n-gram tables, which every rank has. */
 typedef struct lm_groups_slice {
     uint64_t bytes;         /* of its states */
+    uint64_t cut;           /* of these, bytes of those that are cut */
     int64_t longest;        /* elements of the longest slice of any rank */
-    uint64_t longest_state; /* bytes of the longest state of a row, as a whole */
+    uint64_t longest_state; /* bytes of the longest state of a row that is cut, as a whole */
 } lm_groups_slice;
 /* For a config whose groups are planned. */
 lm_status lm_groups_slice_make(lm_groups_slice *s, const lm_config *c, int ranks, int rank,

@@ -7,12 +7,12 @@
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/together.h"
-#include "dist/exchange.h"
 #include "dist/traffic.h"
 #include "machine/limits.h"
 #include "saved/exports.h"
 #include "train/groups.h"
 #include "train/pace.h"
+#include "train/ranks.h"
 #include "train/setup.h"
 
 /* At most, at the end of the run. */
@@ -133,7 +133,7 @@ static bool plan_checkpoint(const lm_setup *s, const lm_groups_plan *groups, lm_
 static uint64_t together_bytes(const lm_setup *s, const lm_groups_slice *slice) {
     const uint64_t share = (uint64_t)slice->longest * sizeof(float);
     const uint64_t piece = (uint64_t)LM_CHECKPOINT_PIECE * sizeof(float);
-    const uint64_t states = share > 0 ? (slice->bytes + share - 1) / share : 0;
+    const uint64_t states = share > 0 ? (slice->cut + share - 1) / share : 0;
     return lm_checkpoint_together_bytes(s->threads, slice->bytes + 2 * share) + states * piece;
 }
 
@@ -144,7 +144,12 @@ static lm_status plan_slice(const lm_setup *s, lm_train_plan *p, lm_error *err) 
     lm_status status = lm_groups_slice_make(&slice, s->config, ranks, rank, err);
     if (status != LM_OK) return status;
     p->optimizer = slice.bytes;
-    p->exchange = lm_exchange_bytes(s->config->train.lanes, ranks, rank, slice.longest);
+    lm_exchange_table tables[LM_EXCHANGE_TABLES_MOST];
+    const int64_t n = lm_ranks_tables(ranks, s->config, tables);
+    if (!lm_u64_add(lm_exchange_bytes(s->config->train.lanes, ranks, rank, slice.longest),
+                    lm_exchange_lines_bytes(s->config->train.lanes, ranks, rank, tables, n),
+                    &p->exchange))
+        p->exchange = UINT64_MAX;
     uint64_t together = s->config->dist.shared_filesystem ? together_bytes(s, &slice) : 0;
     if (together > p->saving) p->saving = together;
     if (rank == 0) p->saving += slice.longest_state;
@@ -321,10 +326,18 @@ static void put_batch(lm_text *out, const lm_setup *s) {
                 o->micro_batch == 0 ? ", as the memory and the speed suggest" : "");
 }
 
+lm_traffic_model lm_setup_traffic(const lm_setup *s, int ranks) {
+    lm_exchange_table tables[LM_EXCHANGE_TABLES_MOST];
+    lm_traffic_model m = {.elements = s->plan.model.dense, .columns = s->config->model.d_model};
+    for (int64_t k = lm_ranks_tables(ranks, s->config, tables); k > 0; k--)
+        m.lines += tables[k - 1].most;
+    return m;
+}
+
 void lm_setup_print_ranks(const lm_setup *s, int ranks, lm_text *out) {
     const int64_t lanes = s->config->train.lanes;
-    const int64_t elements = (int64_t)(s->plan.model.weights / sizeof(float));
-    const lm_traffic t = lm_traffic_of(ranks, lanes, elements);
+    const lm_traffic_model model = lm_setup_traffic(s, ranks);
+    const lm_traffic t = lm_traffic_of(ranks, lanes, model);
     char a[32], b[32];
     lm_text_say(out, "ranks     %d processes, each with ", ranks);
     if (t.fewest_lanes < t.most_lanes) lm_text_say(out, "%" PRId64 " or ", t.fewest_lanes);
@@ -336,6 +349,11 @@ void lm_setup_print_ranks(const lm_setup *s, int ranks, lm_text *out) {
                 t.subtrees > 1 ? "up to " : "", lm_text_bytes(a, sizeof a, t.gradients_out));
     if (t.subtrees > 1) lm_text_say(out, " (sums of up to %d subtrees)", t.subtrees);
     lm_text_say(out, " and %s of weights\n", lm_text_bytes(b, sizeof b, t.weights_out));
+    if (model.lines > 0)
+        lm_text_say(out,
+                    "          and at most %s of n-gram tables, of which the lines that its tokens"
+                    " reach go to all\n",
+                    lm_text_bytes(a, sizeof a, t.lines_out));
     lm_text_say(out, "          %s\n",
                 s->config->dist.shared_filesystem
                     ? "each writes its share of a checkpoint (dist.shared_filesystem)"

@@ -10,11 +10,6 @@
 
 lm_status lm_ranks_check(int ranks, const lm_config *c, lm_error *err) {
     int64_t lanes = 1;
-    if (ranks > 1 && c->model.ngram_tables.count > 0)
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "model.ngram_tables: a model with tables is trained by one process, not"
-                            " by %d",
-                            ranks);
     if (ranks <= c->train.lanes) return LM_OK;
     while (lanes < ranks) lanes *= 2;
     return lm_error_set(err, LM_ERR_USAGE,
@@ -29,12 +24,57 @@ bool lm_ranks_first(const lm_ranks *r) {
     return lm_comm_rank(r->comm) == 0;
 }
 
+/* ---- n-gram tables ----------------------------------------------------------------------------*/
+
+int64_t lm_ranks_tables(int ranks, const lm_config *c,
+                        lm_exchange_table tables[LM_EXCHANGE_TABLES_MOST]) {
+    const lm_ngram_tables *own = &c->model.ngram_tables;
+    const int64_t lanes = lm_divide_up(c->train.lanes, ranks);
+    int64_t tokens;
+    if (!lm_count_mul(lanes * (c->train.batch / c->train.lanes), c->model.context_length, &tokens))
+        tokens = INT64_MAX; /* the plan refuses it */
+    _Static_assert(LM_NGRAM_TABLES_MOST <= LM_EXCHANGE_TABLES_MOST, "room for all tables");
+    for (int64_t k = 0; k < own->count; k++)
+        tables[k] = (lm_exchange_table){.lines = own->at[k].rows,
+                                        .columns = c->model.d_model,
+                                        .most = lm_min(tokens, own->at[k].rows)};
+    return own->count;
+}
+
+/* The last rows. */
+static lm_status create_lines(lm_trainer *t, lm_error *err) {
+    lm_ranks *r = &t->ranks;
+    lm_exchange_table tables[LM_EXCHANGE_TABLES_MOST];
+    int64_t rows, n = lm_ranks_tables(lm_comm_size(r->comm), t->config, tables);
+    const lm_param *row = lm_model_rows(t->model, &rows);
+    for (int64_t k = 0; k < n; k++) tables[k].offset = row[rows - n + k].offset;
+    return lm_exchange_lines_create(&r->lines, &r->exchange, t->config->train.lanes, tables, n,
+                                    err);
+}
+
+/* The sum of all ranks' gradients of tables into the model's own. */
+static lm_status sum_tables(lm_trainer *t, lm_error *err) {
+    lm_exchange_lines *e = &t->ranks.lines;
+    int64_t rows;
+    (void)lm_model_rows(t->model, &rows);
+    const lm_lines *reached = lm_model_lines(t->model) + rows - e->n;
+    lm_status status = lm_exchange_lines_tell(e, reached, err);
+    if (status != LM_OK) return status;
+    lm_model_touch_lines(t->model, e->told, lm_comm_size(t->ranks.comm));
+    for (int64_t k = 0; k < e->n && status == LM_OK; k++)
+        status = lm_exchange_lines_sum(e, &t->compute, k, reached[k], t->lanes.trees,
+                                       lm_model_gradients(t->model), err);
+    return status;
+}
+
 /* ---- creating ---------------------------------------------------------------------------------*/
 
+/* Of those that are cut. */
 static int64_t longest_state(const lm_optimizer *o) {
     int64_t n, most = 0;
     const lm_optimizer_array *a = lm_optimizer_arrays(o, &n);
-    for (int64_t i = 0; i < n; i++) most = lm_max(most, a[i].shape[0] * a[i].shape[1]);
+    for (int64_t i = 0; i < n; i++)
+        if (!a[i].whole) most = lm_max(most, a[i].shape[0] * a[i].shape[1]);
     return most;
 }
 
@@ -87,7 +127,7 @@ static lm_status create_exchange(lm_trainer *t, const int64_t *bounds, lm_error 
 static lm_status create_slices(lm_trainer *t, lm_error *err) {
     lm_ranks *r = &t->ranks;
     const lm_groups *g = &t->groups;
-    const int64_t total = lm_model_total(t->model);
+    const int64_t total = lm_model_dense(t->model);
     const int ranks = lm_comm_size(r->comm), rank = lm_comm_rank(r->comm);
     lm_status status = LM_OK;
     int64_t *bounds = calloc((size_t)ranks + 1, sizeof *bounds);
@@ -98,10 +138,11 @@ static lm_status create_slices(lm_trainer *t, lm_error *err) {
         goto out;
     }
     lm_optimizer_cut(g->options, g->rows, g->n_rows, total, ranks, bounds);
-    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1]};
+    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1], total};
     status = lm_optimizer_create_slice(&t->optimizer, g->options, g->count, g->rows, g->n_rows,
                                        &slice, err);
     if (status == LM_OK) status = create_exchange(t, bounds, err);
+    if (status == LM_OK) status = create_lines(t, err);
     if (status == LM_OK) status = create_norms(r, total, err);
     if (status == LM_OK && rank == 0) {
         r->whole = malloc((size_t)lm_max(longest_state(t->optimizer), 1) * sizeof *r->whole);
@@ -123,6 +164,7 @@ lm_status lm_ranks_create(lm_trainer *t, lm_error *err) {
 }
 
 void lm_ranks_free(lm_ranks *r) {
+    lm_exchange_lines_free(&r->lines);
     lm_exchange_free(&r->exchange);
     lm_comm_batch_free(r->batch);
     free(r->notes);
@@ -198,15 +240,16 @@ void lm_ranks_add_lane(lm_trainer *t, int64_t lane) {
         lm_exchange_sum_begin(&r->exchange, &t->compute, &t->lanes, lane,
                               lm_model_gradients(t->model));
     lm_exchange_sum_final(&r->exchange, 0);
+    const lm_span tables = {lm_model_dense(t->model), lm_model_total(t->model)};
+    lm_lanes_add_span(&t->lanes, &t->compute, lane, tables);
     lm_lanes_take(&t->lanes, lane);
 }
 
 lm_status lm_ranks_sum(lm_trainer *t, double *norm, lm_error *err) {
     lm_ranks *r = &t->ranks;
-    const int64_t total = lm_model_total(t->model);
+    const int64_t total = lm_model_dense(t->model);
     float *gradients = lm_model_gradients(t->model);
     int64_t first, n = lm_exchange_runs(&r->exchange, lm_comm_rank(r->comm), LM_NORM_RUN, &first);
-    lm_model_touch_all(t->model); /* other processes' lanes reach other lines of tables */
     lm_status status = lm_ranks_await_weights(t, err);
     if (status == LM_OK) status = lm_exchange_sum_end(&r->exchange, err);
     if (status == LM_OK)
@@ -215,10 +258,7 @@ lm_status lm_ranks_sum(lm_trainer *t, double *norm, lm_error *err) {
     lm_norm_sums(&t->compute, total, gradients, first, n, r->norms + first);
     status = lm_comm_all(r->comm, r->norms, r->norm_bytes, err);
     *norm = lm_norm_of_sums(total, r->norms);
-    /* Tables are summed line by line (step.c): by every process, of all gradients. */
-    if (status == LM_OK && lm_model_dense(t->model) < total)
-        status = lm_exchange_gather(&r->exchange, gradients, err);
-    return status;
+    return status == LM_OK && r->lines.n > 0 ? sum_tables(t, err) : status;
 }
 
 lm_status lm_ranks_collect_gradients(lm_trainer *t, lm_error *err) {

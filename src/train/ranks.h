@@ -2,7 +2,9 @@
  *
  *     lanes        each computes a run of them (dist/lanes.h), and reads their windows alone
  *     slices       each has the sum of the gradients, the optimizer's states and the update of one
- *                  slice of the weights (dist/exchange.h), and sends that to all
+ *                  slice of the weights (dist/exchange.h), and sends that to all; of n-gram
+ *                  tables each has all of these, and lines that a step reaches go to all
+ *                  (dist/exchange_lines.h)
  *     rank 0       has the run directory: it alone locks and reports, and it decides what depends
  *                  on time; the others serve it (lm_ranks_lead), and write their shares of
  *                  checkpoints
@@ -14,7 +16,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "config/config.h"
-#include "dist/exchange.h"
+#include "dist/exchange_lines.h"
 #include "model/model.h"
 
 struct lm_trainer;
@@ -29,6 +31,7 @@ typedef struct lm_ranks {
     lm_comm *comm;      /* NULL: this process alone */
     lm_lanes_run lanes; /* its own */
     lm_exchange exchange;
+    lm_exchange_lines lines; /* of n-gram tables */
     lm_rank_note *notes;  /* [ranks] */
     double *norms;        /* of runs of the gradient */
     size_t *norm_bytes;   /* [ranks + 1]: whose they are */
@@ -36,14 +39,18 @@ typedef struct lm_ranks {
     lm_model_watch watch; /* of passes: what the exchange does beside them */
     lm_status status;     /* of weights that should have arrived for a pass */
     lm_error error;
-    float *whole; /* rank 0: room for the longest array of the optimizer's states */
+    float *whole; /* rank 0: room for the longest array of the optimizer's states that is cut */
     bool lost;    /* a message did not arrive: nobody can be told */
     int stop;     /* what any rank was asked for, when they last told each other */
     bool save;
 } lm_ranks;
 
-/* Refuses more processes than lanes, and several with n-gram tables. LM_ERR_USAGE. */
+/* Refuses more processes than lanes. LM_ERR_USAGE. */
 lm_status lm_ranks_check(int ranks, const lm_config *c, lm_error *err);
+/* The model's n-gram tables, of which a step's lines travel; returns how many. Their offsets are
+ * left out. */
+int64_t lm_ranks_tables(int ranks, const lm_config *c,
+                        lm_exchange_table tables[LM_EXCHANGE_TABLES_MOST]);
 /* Makes the optimizer of t->ranks.comm's slice, and all that is above. t has its model and groups.
  */
 lm_status lm_ranks_create(struct lm_trainer *t, lm_error *err);
@@ -60,8 +67,8 @@ lm_status lm_ranks_tell(struct lm_trainer *t, lm_error *err);
 void lm_ranks_expect_last(struct lm_trainer *t, int64_t lane);
 /* The lane's gradient is there: adds it to this rank's trees. */
 void lm_ranks_add_lane(struct lm_trainer *t, int64_t lane);
-/* Of several: the model's gradients become the sum of all lanes, in this rank's slice; *norm: of
- * all of it. */
+/* Of several: the model's gradients become the sum of all lanes, in this rank's slice and in
+ * n-gram tables; *norm: of all of it without tables. */
 lm_status lm_ranks_sum(struct lm_trainer *t, double *norm, lm_error *err);
 /* The whole gradient for rank 0, which has figures of it. */
 lm_status lm_ranks_collect_gradients(struct lm_trainer *t, lm_error *err);

@@ -9,9 +9,9 @@
 bool lm_ranks_is_sliced(const lm_trainer *t, int64_t i, int64_t *state) {
     int64_t rows, states;
     (void)lm_model_rows(t->model, &rows);
-    (void)lm_optimizer_arrays(t->optimizer, &states);
+    const lm_optimizer_array *a = lm_optimizer_arrays(t->optimizer, &states);
     *state = i - rows;
-    return t->ranks.comm && *state >= 0 && *state < states;
+    return t->ranks.comm && *state >= 0 && *state < states && !a[*state].whole;
 }
 
 static int64_t elements_of(const lm_checkpoint_array *a) {
@@ -22,7 +22,7 @@ static int64_t elements_of(const lm_checkpoint_array *a) {
 
 lm_optimizer_array lm_ranks_part(const lm_trainer *t, int64_t state, int rank) {
     const int64_t *bounds = t->ranks.exchange.bounds;
-    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1]};
+    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1], lm_model_dense(t->model)};
     return lm_optimizer_array_of(t->optimizer, state, &slice);
 }
 

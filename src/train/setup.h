@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "data/skips.h"
 #include "data/sources.h"
+#include "dist/traffic.h"
 #include "model/model.h"
 #include "report/summary.h"
 #include "saved/saved.h"
@@ -116,6 +117,8 @@ lm_status lm_setup_check_limits(const lm_setup *s, lm_error *err);
  * always, and those that the config asks for. */
 enum { LM_SETUP_MEMORY_PARTS = 10, LM_SETUP_MEMORY_ALWAYS = 7 };
 int lm_setup_memory(const lm_setup *s, lm_summary_memory parts[LM_SETUP_MEMORY_PARTS]);
+/* What travels of the model between so many processes. */
+lm_traffic_model lm_setup_traffic(const lm_setup *s, int ranks);
 /* How so many processes share the lanes, and what they send: lines of the plan. */
 void lm_setup_print_ranks(const lm_setup *s, int ranks, lm_text *out);
 /* The plan as text, for people. */

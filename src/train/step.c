@@ -85,18 +85,24 @@ static lm_status add_gradients(lm_trainer *t, lm_error *err) {
     return lm_ranks_tell(t, err);
 }
 
-/* Over all rows; of tables, of the lines that the step reaches. */
-static double gradient_norm(const lm_trainer *t) {
+/* Over all rows, of which those in front of the tables have the norm `norm`; of tables, of the
+ * lines that the step reaches. */
+static double gradient_norm(const lm_trainer *t, double norm) {
+    double squares = 0;
     int64_t n;
     const lm_param *rows = lm_model_rows(t->model, &n);
     const lm_lines *lines = lm_model_lines(t->model);
     const float *g = lm_model_gradients(t->model);
-    double norm = lm_gradient_norm(&t->compute, lm_model_dense(t->model), g), squares = 0;
     for (int64_t i = 0; i < n; i++)
         if (rows[i].role == LM_ROLE_TABLE)
             squares += lm_gradient_line_squares(&t->compute, rows[i].shape[0], rows[i].shape[1],
                                                 g + rows[i].offset, lines[i]);
     return squares > 0 ? sqrt(norm * norm + squares) : norm;
+}
+
+/* Of the rows in front of the tables, in this process. */
+static double dense_norm(const lm_trainer *t) {
+    return lm_gradient_norm(&t->compute, lm_model_dense(t->model), lm_model_gradients(t->model));
 }
 
 /* Why the step must not be taken: into t->refused, and into *err with advice. spike NULL: figures
@@ -134,11 +140,14 @@ static lm_status reduce(lm_trainer *t, lm_step_figures *f, lm_error *err) {
     double sum = 0;
     for (int64_t i = 0; i < t->batch_windows; i++) sum += t->window_losses[i];
     f->loss = sum / tokens_of(t);
+    double norm;
     lm_status status = LM_OK;
-    if (t->ranks.comm) status = lm_ranks_sum(t, &f->grad_norm, err);
-    if (!t->ranks.comm || lm_model_dense(t->model) < lm_model_total(t->model))
-        f->grad_norm = gradient_norm(t);
+    if (t->ranks.comm)
+        status = lm_ranks_sum(t, &norm, err);
+    else
+        norm = dense_norm(t);
     if (status != LM_OK) return status;
+    f->grad_norm = gradient_norm(t, norm);
     if (!isfinite(f->loss) || !isfinite(f->grad_norm))
         status = refuse(t, f, NULL, err);
     else if (sigmas > 0 && lm_spikes_find(&t->state.taken, sigmas, f->loss, f->grad_norm, &spike))
@@ -215,7 +224,7 @@ lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_erro
     lm_status status = add_windows(t, -1, i, 1, &loss, err);
     lm_model_end_gradients(t->model);
     lm_model_set_window(t->model, c->model.window);
-    *norm = gradient_norm(t);
+    *norm = gradient_norm(t, dense_norm(t));
     return status;
 }
 

@@ -13,7 +13,7 @@ static void near(double expected, double found) {
 static lm_forecast_of eight(int ranks) {
     return (lm_forecast_of){.ranks = ranks,
                             .lanes = 8,
-                            .elements = 1000,
+                            .model.elements = 1000,
                             .first = 100,
                             .windows = 8,
                             .rest = 2,
@@ -71,7 +71,7 @@ static void test_on_paper(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         lm_forecast_of f = {.ranks = rows[i].ranks,
                             .lanes = 64,
-                            .elements = rows[i].elements,
+                            .model.elements = rows[i].elements,
                             .first = rows[i].first,
                             .windows = 524288 / rows[i].tokens_per_s,
                             .pass = 8192 / rows[i].tokens_per_s,

@@ -144,26 +144,28 @@ static void test_traffic(void **state) {
     for (int64_t lanes = 1; lanes <= 32; lanes *= 2)
         for (int ranks = 1; ranks <= lanes; ranks++) {
             const int64_t n = 1000 * ranks;
-            const lm_traffic t = lm_traffic_of(ranks, lanes, n);
-            lm_lanes_tree trees[LM_LANES_TREES_MOST];
+            const lm_traffic t = lm_traffic_of(ranks, lanes, (lm_traffic_model){n, 3, 5});
             double out = 0, in = 0;
             for (int me = 0; me < ranks; me++) {
                 double sent = 0, got = 0;
                 for (int r = 0; r < ranks; r++) {
                     if (r == me) continue;
-                    sent += 4000.0 * lm_lanes_trees(lm_lanes_of_rank(lanes, ranks, me), trees);
-                    got += 4000.0 * lm_lanes_trees(lm_lanes_of_rank(lanes, ranks, r), trees);
+                    sent += 4000.0 * lm_lanes_subtrees(lanes, ranks, me);
+                    got += 4000.0 * lm_lanes_subtrees(lanes, ranks, r);
                 }
                 out = sent > out ? sent : out;
                 in = got > in ? got : in;
             }
             assert_true(t.gradients_out == out && t.gradients_in == in);
+            assert_true(t.lines_out == out * 15 / 1000 + 12 * (ranks - 1));
+            assert_true(t.lines_in == in * 15 / 1000 + 12 * (ranks - 1));
             assert_true(t.weights_out == 4000.0 * (ranks - 1) && t.weights_in == t.weights_out);
             if (lanes % ranks == 0) assert_true(t.subtrees == 1 || ranks == 1);
             if (lanes == 8) assert_in_range(t.subtrees, 1, 2);
         }
-    assert_true(lm_traffic_of(3, 8, 30).imbalance == 1.125);
-    assert_true(lm_traffic_of(4, 8, 30).imbalance == 1);
+    const lm_traffic_model some = {.elements = 30};
+    assert_true(lm_traffic_of(3, 8, some).imbalance == 1.125);
+    assert_true(lm_traffic_of(4, 8, some).imbalance == 1);
 }
 
 int main(void) {

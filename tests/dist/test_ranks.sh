@@ -157,13 +157,23 @@ bad_steps() {
 }
 scenario bad_steps
 
-# Tables are updated by one process; a run of several is refused before it writes.
+# N-gram tables, of which only lines that a step reaches travel, in blocks of 341 lines here: with an average kept by
+# gaps, and with one table that is not updated lazily.
 tables() {
     given config
-    check "a model with n-gram tables in several processes is one error" \
-        exits_saying 2 "model.ngram_tables" ranks 2 --config a.json --set train.lanes=2 \
-        --set 'model.ngram_tables=[{"order":2}]'
-    check "and nothing is written" test ! -e run
+    local settings=(--config a.json --quiet --set train.lanes=4 --set log.digest_every=2 --set train.batch=16
+        --set 'model.ngram_tables=[{"order":2},{"order":3,"rows":3000}]' --set model.d_model=96 --set model.n_layers=1)
+    check "a plan says what is sent of n-gram tables" exits_saying 0 "and at most 5.6 MB of n-gram tables" \
+        "$lmtrain" "${settings[@]}" --dry-run --ranks 3
+    local average=(--set train.ema=0.8 --set eval.every=4)
+    "$lmtrain" "${settings[@]}" "${average[@]}" --set run.dir=one
+    check "n-gram tables, in 2 processes to step 9 and in 3 from there, end as in one" eval 'ranks 2 "${settings[@]}" "${average[@]}" \
+        --until 9 && ranks 3 "${settings[@]}" "${average[@]}" --resume && same one run'
+    rm -rf one run
+    settings+=(--set train.precision=bf16 --set train.noise_scale=true --set dist.shared_filesystem=false
+        --set 'optimizer.groups={"three":{"match":"ngram.3*","lazy":false}}')
+    "$lmtrain" "${settings[@]}" --set run.dir=one
+    check "so do tables of which one is not updated lazily, in 3 processes" eval 'ranks 3 "${settings[@]}" && same one run'
 }
 scenario tables
 

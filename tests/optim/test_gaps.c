@@ -79,7 +79,7 @@ static int run(int threads, bool known, const lm_optimizer_slice *slice, float *
     return multiplied;
 }
 
-static const lm_optimizer_slice whole = {0, N};
+static const lm_optimizer_slice whole = {.last = N};
 
 static void test_against_double(void **state) {
     static double want[N];
@@ -109,7 +109,7 @@ static void test_lines_and_threads_change_nothing(void **state) {
     layers_same_bits("all lines", a, b, N);
     run(3, true, &whole, layers_random(N, 99, -1, 1), b, NULL);
     layers_same_bits("three threads", a, b, N);
-    const lm_optimizer_slice slices[] = {{0, 31 * C + 5}, {31 * C + 5, N}};
+    const lm_optimizer_slice slices[] = {{0, 31 * C + 5, 0}, {31 * C + 5, N, 0}};
     float *w = layers_random(N, 99, -1, 1);
     run(2, true, &slices[1], w, b, NULL);
     run(2, false, &slices[0], w, b, NULL);

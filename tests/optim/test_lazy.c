@@ -34,7 +34,7 @@ static void make_gradient(float *g, int32_t *lines, int64_t *count, int64_t step
         if (is_reached(i, step)) lines[(*count)++] = i;
 }
 
-static const lm_optimizer_slice whole = {0, N};
+static const lm_optimizer_slice whole = {.last = N};
 
 /* v [N]: the slice's elements are overwritten. */
 static void run(int threads, bool known, const lm_optimizer_slice *slice, float *w, float *v) {
@@ -124,7 +124,7 @@ static void test_lines_and_threads_change_nothing(void **state) {
     layers_same_bits("weights, three threads", w, w3, N);
     layers_same_bits("v, three threads", v, v2, N);
     /* Cut within a line that a step reaches. */
-    const lm_optimizer_slice slices[] = {{0, 31 * C + 5}, {31 * C + 5, N}};
+    const lm_optimizer_slice slices[] = {{0, 31 * C + 5, 0}, {31 * C + 5, N, 0}};
     float *w4 = layers_random(N, 99, -1, 1), *v4 = layers_floats(N);
     run(2, true, &slices[1], w4, v4);
     run(2, false, &slices[0], w4, v4);

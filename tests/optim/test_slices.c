@@ -91,7 +91,7 @@ static int64_t compare_states(const lm_optimizer *whole, const lm_optimizer *par
 
 static void check(const char *name, int n) {
     static float initial[TOTAL], want[TOTAL], got[TOTAL], slice_weights[TOTAL];
-    const lm_optimizer_slice all = {0, TOTAL};
+    const lm_optimizer_slice all = {.last = TOTAL};
     const lm_optimizer_options o = options_of(name);
     int64_t bounds[SLICES_MOST + 1], arrays, elements = 0, states = 0;
     fill(initial, 99);
@@ -101,7 +101,7 @@ static void check(const char *name, int n) {
     assert_int_equal(bounds[0], 0);
     assert_int_equal(bounds[n], TOTAL);
     for (int i = 0; i < n; i++) {
-        lm_optimizer_slice slice = {bounds[i], bounds[i + 1]};
+        lm_optimizer_slice slice = {bounds[i], bounds[i + 1], 0};
         assert_true(slice.first <= slice.last);
         memcpy(slice_weights, initial, sizeof initial);
         lm_optimizer *part = run(&o, &slice, slice_weights);
@@ -119,6 +119,40 @@ static void check(const char *name, int n) {
     lm_optimizer_free(whole);
 }
 
+/* Rows from fc on are in every slice, and all of them make the same of them. */
+static void check_whole(const char *name, int n) {
+    static float initial[TOTAL], want[TOTAL], got[TOTAL];
+    const lm_optimizer_slice all = {.last = TOTAL};
+    const lm_optimizer_options o = options_of(name);
+    int64_t bounds[SLICES_MOST + 1], arrays;
+    fill(initial, 99);
+    memcpy(want, initial, sizeof want);
+    lm_optimizer *whole = run(&o, &all, want);
+    const lm_optimizer_array *a = lm_optimizer_arrays(whole, &arrays);
+    lm_optimizer_cut(&o, rows, N_ROWS, AT_FC, n, bounds);
+    for (int i = 0; i < n; i++) {
+        lm_optimizer_slice slice = {bounds[i], bounds[i + 1], AT_FC};
+        memcpy(got, initial, sizeof initial);
+        lm_optimizer *part = run(&o, &slice, got);
+        const lm_optimizer_array *b = lm_optimizer_arrays(part, &arrays);
+        for (int64_t k = 0; k < TOTAL; k++) {
+            bool has = k >= AT_FC || (k >= slice.first && k < slice.last);
+            assert_memory_equal(&got[k], has ? &want[k] : &initial[k], sizeof *got);
+        }
+        for (int64_t s = 0; s < arrays; s++) {
+            bool shared = strcmp(b[s].row, "wte") == 0 || strcmp(b[s].row, "qkv") == 0;
+            lm_optimizer_array of = lm_optimizer_array_of(whole, s, &slice);
+            assert_true(b[s].whole == !shared && of.whole == !shared && !a[s].whole);
+            if (shared) continue;
+            assert_int_equal(of.count, a[s].count);
+            assert_int_equal(b[s].count, a[s].count);
+            assert_memory_equal(b[s].data, a[s].data, (size_t)a[s].count * sizeof(float));
+        }
+        lm_optimizer_free(part);
+    }
+    lm_optimizer_free(whole);
+}
+
 static void test_slices_are_the_whole(void **state) {
     (void)state;
     lm_error err = {0};
@@ -130,6 +164,8 @@ static void test_slices_are_the_whole(void **state) {
         check("ademamix", n);
         check("momentum", n);
         check("muon", n);
+        check_whole("adamw", n);
+        check_whole("muon", n);
     }
     lm_pool_free(compute.pool);
     lm_compute_free(&compute);
