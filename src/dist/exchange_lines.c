@@ -152,9 +152,8 @@ static void find_lines(job *j, lm_exchange_lines_slot *s) {
         const lm_lines list = e->told[r * e->n + j->number];
         const int64_t before = e->at[r];
         for (int64_t i = 0; i < s->count; i++) {
-            const bool has =
-                e->at[r] < list.count &&
-                lm_lines_at(&list, e->at[r]) == lm_lines_at(&j->reached, s->first + i);
+            const bool has = e->at[r] < list.count &&
+                             lm_lines_at(&list, e->at[r]) == lm_lines_at(&j->reached, s->first + i);
             s->where[r][i] = has ? (int32_t)(e->at[r]++ - before) : -1;
         }
         s->counts[r] = e->at[r] - before;

@@ -47,13 +47,13 @@ typedef struct lm_exchange_lines {
     const lm_exchange *x; /* NULL: there are no tables */
     int64_t lanes;
     lm_exchange_table tables[LM_EXCHANGE_TABLES_MOST]; /* [n] */
-    int64_t n, block;          /* lines of a block, at most */
-    int64_t *counts;           /* [ranks][n] */
-    size_t *bytes;             /* [ranks + 1]: whose lists are where in: */
-    int32_t *lists;            /* of rank 0 for each table, of rank 1, ... */
-    lm_lines *told;            /* [ranks][n]: the lists */
-    int64_t *at;               /* [ranks]: so many of its list are in blocks */
-    float *zeros;              /* a line */
+    int64_t n, block;                                  /* lines of a block, at most */
+    int64_t *counts;                                   /* [ranks][n] */
+    size_t *bytes;                                     /* [ranks + 1]: whose lists are where in: */
+    int32_t *lists; /* of rank 0 for each table, of rank 1, ... */
+    lm_lines *told; /* [ranks][n]: the lists */
+    int64_t *at;    /* [ranks]: so many of its list are in blocks */
+    float *zeros;   /* a line */
     lm_exchange_lines_slot slot[LM_EXCHANGE_LINES_SLOTS];
     lm_arena arena;
 } lm_exchange_lines;

@@ -60,25 +60,37 @@ int lm_lanes_run_buffers(lm_lanes_run run) {
 
 /* ---- adding -----------------------------------------------------------------------------------*/
 
+/* Elements from `first` on that are added: n of them, or lines of so many columns. */
+typedef struct part {
+    int64_t first, n, columns;
+    lm_lines lines; /* columns > 0: n of them */
+} part;
+
 typedef struct job {
     const lm_kernels *kernels;
     const float *x;
     float *y;
-    int64_t length;
+    const part *of;
+    int64_t chunk; /* elements of a task, or lines */
 } job;
 
 static void add_task(void *argument, int64_t task, int worker) {
     const job *j = argument;
-    int64_t at = task * CHUNK;
+    const part *p = j->of;
+    const int64_t begin = task * j->chunk, end = lm_min(begin + j->chunk, p->n);
     (void)worker;
-    j->kernels->add_f32(lm_min(j->length - at, CHUNK), j->x + at, j->y + at);
+    if (p->columns == 0) j->kernels->add_f32(end - begin, j->x + begin, j->y + begin);
+    for (int64_t i = begin; p->columns > 0 && i < end; i++) {
+        const int64_t at = lm_lines_at(&p->lines, i) * p->columns;
+        j->kernels->add_f32(p->columns, j->x + at, j->y + at);
+    }
 }
 
-/* y += x, in a span of both */
-static void add(const lm_compute *compute, lm_span s, const float *x, float *y) {
-    job j = {
-        .kernels = compute->kernels, .x = x + s.first, .y = y + s.first, .length = s.end - s.first};
-    lm_pool_run(compute->pool, lm_divide_up(j.length, CHUNK), add_task, &j);
+/* y += x, in a part of both */
+static void add(const lm_compute *compute, const part *p, const float *x, float *y) {
+    const int64_t chunk = p->columns > 0 ? lm_max(CHUNK / p->columns, 1) : CHUNK;
+    job j = {compute->kernels, x + p->first, y + p->first, p, chunk};
+    lm_pool_run(compute->pool, lm_divide_up(p->n, chunk), add_task, &j);
 }
 
 void lm_lanes_begin(lm_lanes *l, float **buffers, int64_t length) {
@@ -89,25 +101,29 @@ float *lm_lanes_buffer(const lm_lanes *l) {
     return l->buffers[l->count];
 }
 
-/* Takes the lane in; with a span, adds that as well. */
-static void take(lm_lanes *l, const lm_compute *compute, int64_t lane, const lm_span *span) {
+/* Takes the lane in, as if all of it had been added, or adds a part of it. */
+static void take(lm_lanes *l, const lm_compute *compute, int64_t lane, const part *p) {
     LM_ASSERT(l->count < LM_LANES_TREES_MOST);
     l->trees[l->count] = (lm_lanes_tree){.first = lane, .lanes = 1, .sum = lm_lanes_buffer(l)};
     l->count++;
     for (; are_halves(l->trees, l->count); l->count--) {
         lm_lanes_tree *left = &l->trees[l->count - 2];
-        if (span) add(compute, *span, l->trees[l->count - 1].sum, left->sum);
+        if (p) add(compute, p, l->trees[l->count - 1].sum, left->sum);
         left->lanes *= 2;
     }
 }
 
-void lm_lanes_add(lm_lanes *l, const lm_compute *compute, int64_t lane) {
-    take(l, compute, lane, &(lm_span){0, l->length});
-}
-
 void lm_lanes_add_span(const lm_lanes *l, const lm_compute *compute, int64_t lane, lm_span span) {
     lm_lanes as_if = *l;
-    take(&as_if, compute, lane, &span);
+    LM_ASSERT(span.end <= l->length);
+    take(&as_if, compute, lane, &(part){.first = span.first, .n = span.end - span.first});
+}
+
+void lm_lanes_add_lines(const lm_lanes *l, const lm_compute *compute, int64_t lane, int64_t offset,
+                        int64_t columns, lm_lines lines) {
+    lm_lanes as_if = *l;
+    LM_ASSERT(lines.at);
+    take(&as_if, compute, lane, &(part){offset, lines.count, columns, lines});
 }
 
 void lm_lanes_take(lm_lanes *l, int64_t lane) {

@@ -8,7 +8,8 @@
  *     for (lane = first; lane < first + count; lane++) {
  *         float *gradient = lm_lanes_buffer(&l);
  *         ... overwrite it with the gradient of the lane ...
- *         lm_lanes_add(&l, &compute, lane);
+ *         lm_lanes_add_span(&l, &compute, lane, (lm_span){0, length});
+ *         lm_lanes_take(&l, lane);
  *     }
  *     // all S lanes: buffers[0] is the sum
  *
@@ -22,6 +23,7 @@
 
 #include "base/span.h"
 #include "ops/compute.h"
+#include "ops/lines.h"
 
 enum { LM_LANES_LOG_MOST = 20, LM_LANES_MOST = 1 << LM_LANES_LOG_MOST };
 
@@ -60,12 +62,15 @@ typedef struct lm_lanes {
 void lm_lanes_begin(lm_lanes *l, float **buffers, int64_t length);
 /* The array for the gradient of the next lane. */
 float *lm_lanes_buffer(const lm_lanes *l);
-/* Takes the lane in: lanes come in rising order, without gaps. To be called outside of pool tasks.
+/* Takes the lane in, in pieces, since parts of a gradient are final one after another:
+ * lm_lanes_add_span for spans that make up the whole array, each once and each when it is final,
+ * then lm_lanes_take. Lanes come in rising order, without gaps. To be called outside of pool tasks.
  * The same bits for any number of threads. */
-void lm_lanes_add(lm_lanes *l, const lm_compute *compute, int64_t lane);
-/* The same in pieces, for a gradient whose parts are final one after another: lm_lanes_add_span for
- * spans that make up the whole array, each once and each when it is final, then lm_lanes_take. */
 void lm_lanes_add_span(const lm_lanes *l, const lm_compute *compute, int64_t lane, lm_span span);
+/* In place of the span of a matrix of so many columns at `offset`: of the lines, outside of which
+ * the gradients of all lanes up to this one are 0. */
+void lm_lanes_add_lines(const lm_lanes *l, const lm_compute *compute, int64_t lane, int64_t offset,
+                        int64_t columns, lm_lines lines);
 void lm_lanes_take(lm_lanes *l, int64_t lane);
 
 #endif

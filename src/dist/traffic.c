@@ -3,7 +3,8 @@
 #include "dist/lanes.h"
 
 lm_traffic lm_traffic_of(int ranks, int64_t lanes, lm_traffic_model model) {
-    const double bytes = 4.0 * (double)model.elements, slice = bytes / ranks, others = bytes - slice;
+    const double bytes = 4.0 * (double)model.elements, slice = bytes / ranks,
+                 others = bytes - slice;
     lm_traffic t = {.weights_out = others, .weights_in = others, .fewest_lanes = lanes};
     int all = 0, fewest = LM_LANES_TREES_MOST;
     for (int r = 0; r < ranks; r++) {

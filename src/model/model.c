@@ -150,16 +150,32 @@ static void clear(const lm_model *m, float *x, int64_t count) {
         lm_pool_run(m->compute->pool, lm_divide_up(count, CHUNK), clear_task, &j);
 }
 
-/* Tables begin at 0. Of the model's own gradients it is known which lines are not. */
+void lm_model_set_others(lm_model *m, float *const *others, int n) {
+    m->others = others;
+    m->n_others = n;
+}
+
+static bool is_other(const lm_model *m, const float *gradients) {
+    int i = 0;
+    while (i < m->n_others && m->others[i] != gradients) i++;
+    return i < m->n_others;
+}
+
+/* Tables begin at 0. Of the model's own gradients it is known which lines are not, and others have
+ * no more than these since the own ones were begun. */
 static void begin_tables(lm_model *m) {
-    bool own = m->gradients_at == lm_model_gradients(m);
+    const bool own = m->gradients_at == lm_model_gradients(m);
+    const bool known = own ? !m->all_lines : is_other(m, m->gradients_at);
     for (int64_t k = 0; k < m->o.ngram_tables.count; k++) {
+        const lm_param_id id = (lm_param_id)(LM_P_NGRAM + k);
         lm_line_set *set = &m->table_lines[k];
-        float *x = lm_param_at(m, m->gradients_at, (lm_param_id)(LM_P_NGRAM + k), 0);
-        if (!own || m->all_lines)
-            clear(m, x, set->lines * m->o.d_model);
-        else
+        float *x = lm_param_at(m, m->gradients_at, id, 0);
+        for (int i = 0; own && i < m->n_others; i++)
+            lm_ngram_clear(m->compute, set, m->o.d_model, lm_param_at(m, m->others[i], id, 0));
+        if (known)
             lm_ngram_clear(m->compute, set, m->o.d_model, x);
+        else
+            clear(m, x, set->lines * m->o.d_model);
         if (own) lm_line_set_clear(set);
     }
     if (own) m->all_lines = false;

@@ -245,6 +245,10 @@ int64_t lm_model_dense(const lm_model *m);
  * gradients there, and all of the other rows. All others are exactly 0. Valid until the next
  * lm_model_begin_gradients. */
 const lm_lines *lm_model_lines(const lm_model *m);
+/* Arrays beside the model's own that passes leave gradients in: n, which are 0 in tables; kept. Of
+ * these too it is known then which lines of tables passes have reached, and no other may change, so
+ * that beginning with them anew takes no longer than those lines. */
+void lm_model_set_others(lm_model *m, float *const *others, int n);
 /* For whoever adds to the model's own gradients beside its passes: any line of a table may have
  * changed. Then lm_model_lines says so until the next lm_model_begin_gradients. */
 void lm_model_touch_all(lm_model *m);

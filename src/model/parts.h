@@ -222,8 +222,10 @@ struct lm_model {
     bool gradients_begin; /* the next pass overwrites the gradients of matrices */
     lm_embedding_rows embedding_rows; /* training: of embeddings that are the head too */
     lm_line_set table_lines[LM_NGRAM_TABLES_MOST]; /* training: that own gradients reach */
-    lm_lines *lines;                               /* [n_rows] the same, for lm_model_lines */
-    bool all_lines;                                /* lm_model_touch_all */
+    float *const *others;                          /* [n_others] lm_model_set_others */
+    int n_others;
+    lm_lines *lines; /* [n_rows] the same, for lm_model_lines */
+    bool all_lines;  /* lm_model_touch_all */
     lm_arena weights, gradients, activations;
     lm_arena rounded;       /* training at LM_BF16: the layers' rows as bf16, made anew each step */
     int64_t rounded_layers; /* of so many in this step */

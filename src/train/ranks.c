@@ -33,7 +33,8 @@ int64_t lm_ranks_tables(int ranks, const lm_config *c,
     int64_t tokens;
     if (!lm_count_mul(lanes * (c->train.batch / c->train.lanes), c->model.context_length, &tokens))
         tokens = INT64_MAX; /* the plan refuses it */
-    _Static_assert(LM_NGRAM_TABLES_MOST <= LM_EXCHANGE_TABLES_MOST, "room for all tables");
+    _Static_assert((int)LM_NGRAM_TABLES_MOST <= (int)LM_EXCHANGE_TABLES_MOST,
+                   "room for all tables");
     for (int64_t k = 0; k < own->count; k++)
         tables[k] = (lm_exchange_table){.lines = own->at[k].rows,
                                         .columns = c->model.d_model,
@@ -230,18 +231,27 @@ void lm_ranks_expect_last(lm_trainer *t, int64_t lane) {
     lm_exchange_sum_begin(&r->exchange, &t->compute, &t->lanes, lane, lm_model_gradients(t->model));
 }
 
+/* Of n-gram tables the lines that this rank's lanes have reached. */
+static void add_tables(lm_trainer *t, int64_t lane) {
+    int64_t rows;
+    const lm_param *row = lm_model_rows(t->model, &rows);
+    const lm_lines *lines = lm_model_lines(t->model);
+    for (int64_t i = rows - t->config->model.ngram_tables.count; i < rows; i++)
+        lm_lanes_add_lines(&t->lanes, &t->compute, lane, row[i].offset, row[i].shape[1], lines[i]);
+}
+
 void lm_ranks_add_lane(lm_trainer *t, int64_t lane) {
     lm_ranks *r = &t->ranks;
     if (!r->comm || lane != r->lanes.first + r->lanes.count - 1) {
-        lm_lanes_add(&t->lanes, &t->compute, lane);
-        return;
+        const lm_span dense = {0, lm_model_dense(t->model)};
+        lm_lanes_add_span(&t->lanes, &t->compute, lane, dense);
+    } else {
+        if (t->lane_squares)
+            lm_exchange_sum_begin(&r->exchange, &t->compute, &t->lanes, lane,
+                                  lm_model_gradients(t->model));
+        lm_exchange_sum_final(&r->exchange, 0);
     }
-    if (t->lane_squares)
-        lm_exchange_sum_begin(&r->exchange, &t->compute, &t->lanes, lane,
-                              lm_model_gradients(t->model));
-    lm_exchange_sum_final(&r->exchange, 0);
-    const lm_span tables = {lm_model_dense(t->model), lm_model_total(t->model)};
-    lm_lanes_add_span(&t->lanes, &t->compute, lane, tables);
+    add_tables(t, lane);
     lm_lanes_take(&t->lanes, lane);
 }
 

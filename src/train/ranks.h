@@ -32,12 +32,12 @@ typedef struct lm_ranks {
     lm_lanes_run lanes; /* its own */
     lm_exchange exchange;
     lm_exchange_lines lines; /* of n-gram tables */
-    lm_rank_note *notes;  /* [ranks] */
-    double *norms;        /* of runs of the gradient */
-    size_t *norm_bytes;   /* [ranks + 1]: whose they are */
-    lm_comm_batch *batch; /* of what is told in a step */
-    lm_model_watch watch; /* of passes: what the exchange does beside them */
-    lm_status status;     /* of weights that should have arrived for a pass */
+    lm_rank_note *notes;     /* [ranks] */
+    double *norms;           /* of runs of the gradient */
+    size_t *norm_bytes;      /* [ranks + 1]: whose they are */
+    lm_comm_batch *batch;    /* of what is told in a step */
+    lm_model_watch watch;    /* of passes: what the exchange does beside them */
+    lm_status status;        /* of weights that should have arrived for a pass */
     lm_error error;
     float *whole; /* rank 0: room for the longest array of the optimizer's states that is cut */
     bool lost;    /* a message did not arrive: nobody can be told */

@@ -75,6 +75,7 @@ static lm_status create_batch(lm_trainer *t, lm_error *err) {
     status = lm_arena_init(&t->lane_arena, plan->lanes, "gradients of lanes", err);
     for (int i = 1; i < lm_lanes_run_buffers(t->ranks.lanes) && status == LM_OK; i++)
         t->lane_buffers[i] = lm_arena_floats(&t->lane_arena, total);
+    lm_model_set_others(t->model, t->lane_buffers + 1, lm_lanes_run_buffers(t->ranks.lanes) - 1);
     return status;
 }
 

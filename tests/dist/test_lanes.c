@@ -27,7 +27,8 @@ static void run(lm_lanes *l, float **buffers, int64_t first, int64_t count) {
     lm_lanes_begin(l, buffers, LENGTH);
     for (int64_t lane = first; lane < first + count; lane++) {
         memcpy(lm_lanes_buffer(l), gradient_of(lane), LENGTH * sizeof(float));
-        lm_lanes_add(l, &layers_compute, lane);
+        lm_lanes_add_span(l, &layers_compute, lane, (lm_span){0, LENGTH});
+        lm_lanes_take(l, lane);
     }
 }
 
@@ -73,6 +74,39 @@ static void test_a_lane_in_pieces(void **state) {
         }
         layers_free_all();
     }
+}
+
+/* A matrix in the middle, of which lanes reach other lines: adding those that any lane so far has
+ * reached is adding all. */
+static void test_lines_alone(void **state) {
+    enum { AT = 1000, COLUMNS = 30, LINES = 2000, LANES = 8, END = AT + COLUMNS * LINES };
+    static int32_t reached[LINES];
+    float *buffers[MOST_LOG + 1], *again[MOST_LOG + 1];
+    lm_lanes l, m;
+    (void)state;
+    take_buffers(buffers, MOST_LOG + 1);
+    take_buffers(again, MOST_LOG + 1);
+    lm_lanes_begin(&l, buffers, LENGTH);
+    lm_lanes_begin(&m, again, LENGTH);
+    for (int64_t lane = 0; lane < LANES; lane++) {
+        lm_lines lines = {reached, 0};
+        float *x = gradient_of(lane);
+        for (int32_t i = 0; i < LINES; i++) {
+            if (i % 7 >= lane) memset(x + AT + COLUMNS * i, 0, COLUMNS * sizeof *x);
+            if (i % 7 <= lane && lane > 0) reached[lines.count++] = i;
+        }
+        memcpy(lm_lanes_buffer(&l), x, LENGTH * sizeof *x);
+        memcpy(lm_lanes_buffer(&m), x, LENGTH * sizeof *x);
+        lm_lanes_add_span(&l, &layers_compute, lane, (lm_span){0, LENGTH});
+        lm_lanes_add_span(&m, &layers_compute, lane, (lm_span){0, AT});
+        lm_lanes_add_span(&m, &layers_compute, lane, (lm_span){END, LENGTH});
+        lm_lanes_add_lines(&m, &layers_compute, lane, AT, COLUMNS, lines);
+        lm_lanes_take(&l, lane);
+        lm_lanes_take(&m, lane);
+    }
+    assert_int_equal(m.count, 1);
+    layers_same_bits("sum", buffers[0], again[0], LENGTH);
+    layers_free_all();
 }
 
 /* Owners of runs that are no subtrees: what they are left with are the largest subtrees, each with
@@ -172,6 +206,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_lanes_are_the_balanced_tree),
         cmocka_unit_test(test_a_lane_in_pieces),
+        cmocka_unit_test(test_lines_alone),
         cmocka_unit_test(test_owners_of_runs),
         cmocka_unit_test(test_lanes_of_ranks),
         cmocka_unit_test(test_numbers_of_lanes),

@@ -157,13 +157,14 @@ bad_steps() {
 }
 scenario bad_steps
 
-# N-gram tables, of which only lines that a step reaches travel, in blocks of 341 lines here: with an average kept by
+# N-gram tables, of which only lines that a step reaches travel, in blocks of 128 lines here: with an average kept by
 # gaps, and with one table that is not updated lazily.
 tables() {
     given config
     local settings=(--config a.json --quiet --set train.lanes=4 --set log.digest_every=2 --set train.batch=16
-        --set 'model.ngram_tables=[{"order":2},{"order":3,"rows":3000}]' --set model.d_model=96 --set model.n_layers=1)
-    check "a plan says what is sent of n-gram tables" exits_saying 0 "and at most 5.6 MB of n-gram tables" \
+        --set 'model.ngram_tables=[{"order":2,"rows":1000},{"order":3,"rows":3000}]' --set model.d_model=256
+        --set model.d_ff=64 --set model.n_layers=1)
+    check "a plan says what is sent of n-gram tables" exits_saying 0 "and at most 1.00 MiB of n-gram tables" \
         "$lmtrain" "${settings[@]}" --dry-run --ranks 3
     local average=(--set train.ema=0.8 --set eval.every=4)
     "$lmtrain" "${settings[@]}" "${average[@]}" --set run.dir=one

@@ -62,6 +62,14 @@ static int64_t check_lines(lm_model *m) {
     return n;
 }
 
+static void same_tables(const lm_model *m, const float *a, const float *b) {
+    int64_t n_rows;
+    const lm_param *rows = lm_model_rows(m, &n_rows);
+    for (int64_t r = 0; r < n_rows; r++)
+        if (rows[r].role == LM_ROLE_TABLE)
+            layers_same_bits(rows[r].name, a + rows[r].offset, b + rows[r].offset, rows[r].count);
+}
+
 /* Step after step, what was left there before is gone; lanes come together in one list. */
 static void test_lines(void **state) {
     lm_model *m = create(true), *fresh = create(true);
@@ -86,6 +94,28 @@ static void test_lines(void **state) {
     lm_model_end_gradients(m);
     for (int64_t i = 0; i < total; i++) lm_model_gradients(m)[i] += lane[i];
     assert_true(check_lines(m) > before);
+
+    /* An array of others: the same as one of which nothing is known. */
+    float *other = layers_floats(total);
+    memset(other, 0, (size_t)total * sizeof *other);
+    lm_model_set_others(m, &other, 1);
+    for (int64_t step = 0; step < 3; step++) {
+        lm_model_begin_gradients(m, NULL);
+        pass(m, step * BATCH);
+        for (int64_t at = 0; at < 2; at++) {
+            lm_model_begin_gradients(m, other);
+            pass(m, (3 + 2 * step + at) * BATCH);
+            lm_model_end_gradients(m);
+            lm_model_begin_gradients(fresh, lane);
+            pass(fresh, (3 + 2 * step + at) * BATCH);
+            lm_model_end_gradients(fresh);
+            same_tables(m, other, lane);
+        }
+    }
+    lm_model_set_others(m, NULL, 0);
+    lm_model_begin_gradients(fresh, NULL);
+    pass(fresh, 2 * BATCH);
+    lm_model_end_gradients(fresh);
 
     lm_model_touch_all(m);
     for (int64_t i = 0; i < total; i++) lm_model_gradients(m)[i] = 1;
