@@ -9,11 +9,12 @@
  *
  * for P processes. Gradients leave while the last pass of a step goes backward (two thirds of it),
  * but those of the first layer, the embedding, are done last; lines of tables leave after it.
- * Weights arrive while the next pass goes forward, which reads those of the first layer first. The update is shared out. Left out are the latency and
- * the CPU time of messages, slower machines among others, and what evaluations and checkpoints
- * take. It is the best case of sending beside computing. Measured with two hosts and 1 Gbit/s
- * (tests/bench/NOTES.md): 1.91 s where this says 1.66 by the computing measured there (10.7M, 4,096
- * tokens), but 10.1 s where it says 6.2 s (124M, 1,024 tokens), which is no overlap at all.
+ * Weights arrive while the next pass goes forward, which reads those of the first layer first. The
+ * update is shared out. Left out are the latency and the CPU time of messages, slower machines
+ * among others, and what evaluations and checkpoints take. It is the best case of sending beside
+ * computing. Measured with two hosts and 1 Gbit/s (tests/bench/NOTES.md): 1.91 s where this says
+ * 1.66 by the computing measured there (10.7M, 4,096 tokens), but 10.1 s where it says 6.2 s (124M,
+ * 1,024 tokens), which is no overlap at all.
  *
  * Where it scales and where it stops: steps of 524,288 tokens in bf16 and 64 lanes (as many as
  * machines above 64), one process on each machine of 32 cores, passes of 8,192 tokens or less. Such
