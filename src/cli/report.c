@@ -10,6 +10,8 @@
 #include "view/csv.h"
 #include "view/page.h"
 
+#define LARGEST_LEADERBOARD ((size_t)1 << 30)
+
 typedef struct request {
     lm_option_texts runs;
     const char *output;
@@ -21,7 +23,8 @@ static const lm_option options[] = {
      "the file to write; -: standard output (default: report.html in the run or sweep, of several"
      " runs in the working directory; with --csv standard output)",
      LM_STORED(request, output)},
-    {"csv", NULL, "print every figure of every step as a table instead", LM_STORED(request, csv)},
+    {"csv", NULL, "print every figure of every step as a table instead; of a sweep its leaderboard",
+     LM_STORED(request, csv)},
     {0},
 };
 
@@ -78,16 +81,34 @@ static lm_status write_runs(const request *r, const lm_run_list *l, lm_error *er
     return status;
 }
 
+/* The table of a sweep is its leaderboard, a row for each trial. */
+static lm_status write_leaderboard(const request *r, const char *directory, lm_error *err) {
+    lm_file_writer w;
+    lm_text text = {0};
+    char *file = lm_file_join(directory, "leaderboard.csv");
+    lm_status status = file ? lm_file_read(file, LARGEST_LEADERBOARD, &text, err)
+                            : lm_error_no_memory(err, "report");
+    if (status == LM_OK && to_stdout(r)) {
+        status = lm_print(&text, err);
+    } else if (status == LM_OK && (status = lm_file_writer_open(&w, r->output, err)) == LM_OK) {
+        status = write_part(&w, &text, err);
+        if (status == LM_OK) status = lm_file_writer_commit(&w, err);
+        lm_file_writer_abort(&w);
+    }
+    lm_text_free(&text);
+    free(file);
+    return status;
+}
+
 static lm_status write_sweep(const request *r, const char *directory, lm_error *err) {
-    if (r->csv || to_stdout(r))
-        return lm_error_set(err, LM_ERR_USAGE,
-                            "report: the figures of a sweep are in %s/leaderboard.csv, its page"
-                            " needs a file: --output FILE",
-                            directory);
+    lm_text text = {0};
     char *file = output_of(r, directory);
-    lm_status status =
-        file ? lm_page_sweep_write(directory, file, false, err) : lm_error_no_memory(err, "report");
-    if (status == LM_OK) lm_message_write(stdout, "%s\n", file);
+    lm_status status = file ? lm_page_sweep_print(directory, false, &text, err)
+                            : lm_error_no_memory(err, "report");
+    if (status == LM_OK)
+        status = to_stdout(r) ? lm_print(&text, err) : lm_page_replace(file, &text, err);
+    if (status == LM_OK && !to_stdout(r)) lm_message_write(stdout, "%s\n", file);
+    lm_text_free(&text);
     free(file);
     return status;
 }
@@ -96,7 +117,8 @@ static lm_status run(const void *given, lm_error *err) {
     const request *r = given;
     lm_run_list l;
     if (r->runs.count == 1 && lm_view_sweep_is(r->runs.items[0]))
-        return write_sweep(r, r->runs.items[0], err);
+        return r->csv ? write_leaderboard(r, r->runs.items[0], err)
+                      : write_sweep(r, r->runs.items[0], err);
     lm_status status = lm_run_list_open(&l, &r->runs, err);
     if (status != LM_OK) return status;
     status = r->csv ? write_csv(r, &l, err) : write_runs(r, &l, err);

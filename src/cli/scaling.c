@@ -48,7 +48,8 @@ static lm_status say_no_run(const char *path, lm_error *err) {
     if (!lm_file_exists(path)) return lm_error_call(err, path, "open");
     return lm_error_set(
         err, LM_ERR_USAGE,
-        "%s: expected a run directory with a summary.json, or a .csv file, found %s", path, found);
+        "%s: expected a run directory with a summary.json, a sweep or a .csv file, found %s", path,
+        found);
 }
 
 /* A run that is not finished, or was not evaluated, is passed over with a line. */
@@ -70,6 +71,45 @@ static lm_status add_run(const request *r, const char *path, lm_points *points, 
         status = lm_points_add(points, &point, s.seconds > 0 ? s.seconds : 0, err);
     }
     free(summary);
+    return status;
+}
+
+/* The finished trials of a sweep, which say nothing of those that are not. */
+static lm_status add_sweep(const request *r, const char *trials, lm_points *points, lm_text *said,
+                           lm_error *err) {
+    lm_file_list names;
+    int64_t before = points->count, runs = 0;
+    lm_status status = lm_file_list_directory(&names, trials, err);
+    if (status != LM_OK) return status;
+    for (size_t i = 0; i < names.count && status == LM_OK; i++) {
+        lm_text aside = {0};
+        char *path = lm_file_join(trials, names.names[i]);
+        char *summary = path ? lm_file_join(path, "summary.json") : NULL;
+        runs += path && lm_file_is_directory(path);
+        if (!summary)
+            status = lm_error_no_memory(err, trials);
+        else if (lm_file_exists(summary))
+            status = add_run(r, path, points, &aside, err);
+        lm_text_free(&aside);
+        free(summary);
+        free(path);
+    }
+    lm_file_list_free(&names);
+    if (runs > points->count - before)
+        lm_text_say(said,
+                    "passed over: %" PRId64 " of %" PRId64 " runs in %s: not finished, or"
+                    " without a validation loss\n",
+                    runs - (points->count - before), runs, trials);
+    return status;
+}
+
+static lm_status add_path(const request *r, const char *path, lm_points *points, lm_text *said,
+                          lm_error *err) {
+    char *trials = lm_file_join(path, "trials");
+    if (!trials) return lm_error_no_memory(err, path);
+    lm_status status = lm_file_is_directory(trials) ? add_sweep(r, trials, points, said, err)
+                                                    : add_run(r, path, points, said, err);
+    free(trials);
     return status;
 }
 
@@ -405,7 +445,7 @@ static lm_status run(const void *given, lm_error *err) {
     for (int i = 0; i < r->files.count && status == LM_OK; i++) {
         const char *path = r->files.items[i];
         status = lm_text_ends_with(path, ".csv") ? add_csv(r, path, &points, err)
-                                                 : add_run(r, path, &points, &said, err);
+                                                 : add_path(r, path, &points, &said, err);
     }
     if (status == LM_OK) {
         status = lm_scaling_fit(points.items, points.count, r->repeats, &f.law, err);
@@ -431,11 +471,12 @@ static lm_status run(const void *given, lm_error *err) {
 const lm_command lm_command_scaling = {
     .name = "scaling",
     .summary = "fit a scaling law to finished runs, and say the best size for a budget",
-    .usage = "RUN_OR_CSV... [--budget LENGTH]... [--repeats] [--unique-tokens N] [--json]",
+    .usage = "RUN_SWEEP_OR_CSV... [--budget LENGTH]... [--repeats] [--unique-tokens N] [--json]",
     .example = "  lmtrain scaling runs/size-* --budget 8h --budget '1e18 flop'\n"
+               "  lmtrain scaling sweeps/sizes\n"
                "  lmtrain scaling points.csv --repeats\n",
     .options = options,
-    .arguments = {"RUN_OR_CSV", offsetof(request, files), 1, LM_OPTION_MOST_TEXTS},
+    .arguments = {"RUN_SWEEP_OR_CSV", offsetof(request, files), 1, LM_OPTION_MOST_TEXTS},
     .size = sizeof(request),
     .run = run,
 };

@@ -176,20 +176,25 @@ static int64_t open_best(const lm_view_sweep *s, lm_view_run *runs) {
     return n;
 }
 
-lm_status lm_page_sweep_write(const char *directory, const char *file, bool goes_on,
-                              lm_error *err) {
+lm_status lm_page_sweep_print(const char *directory, bool goes_on, lm_text *out, lm_error *err) {
     lm_view_sweep sweep;
     lm_view_run runs[SWEEP_CURVES] = {0};
-    lm_text text = {0};
     lm_page page = {
         .runs = runs, .sweep = &sweep, .goes_on = goes_on, .written = lm_clock_unix_seconds()};
     lm_status status = lm_view_sweep_read(&sweep, directory, err);
     if (status != LM_OK) return status;
     page.n_runs = open_best(&sweep, runs);
-    status = lm_page_print(&page, &text, err);
-    if (status == LM_OK) status = lm_page_replace(file, &text, err);
+    status = lm_page_print(&page, out, err);
     for (int i = 0; i < SWEEP_CURVES; i++) lm_view_run_free(&runs[i]);
     lm_view_sweep_free(&sweep);
+    return status;
+}
+
+lm_status lm_page_sweep_write(const char *directory, const char *file, bool goes_on,
+                              lm_error *err) {
+    lm_text text = {0};
+    lm_status status = lm_page_sweep_print(directory, goes_on, &text, err);
+    if (status == LM_OK) status = lm_page_replace(file, &text, err);
     lm_text_free(&text);
     return status;
 }

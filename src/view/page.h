@@ -29,7 +29,9 @@ lm_status lm_page_print(const lm_page *p, lm_text *out, lm_error *err);
  * but without waiting for the disk: a page lost to a power cut is written anew. */
 lm_status lm_page_replace(const char *path, const lm_text *page, lm_error *err);
 
-/* The page of the sweep in a directory, with curves of its best trials, into file. */
+/* Appends the page of the sweep in a directory, with curves of its best trials. */
+lm_status lm_page_sweep_print(const char *directory, bool goes_on, lm_text *out, lm_error *err);
+/* The same into file. */
 lm_status lm_page_sweep_write(const char *directory, const char *file, bool goes_on, lm_error *err);
 
 #endif

@@ -51,6 +51,11 @@ whole() {
     check "it is the best trial" same_figures "one/$best" one/best
     check "a complete sweep has nothing to do" exits 0 "$lmtrain" sweep --config one.json
     check "it ends with the same results" exits 0 "$lmtrain" sweep --join one --quiet
+    check "lmtrain report prints a sweep's page" sh -c '"$1" report one --output - | grep -q "a sweep of 18 trials"' sh "$lmtrain"
+    check "its table is the leaderboard" sh -c '"$1" report one --csv | cmp - one/leaderboard.csv' sh "$lmtrain"
+    check "lmtrain scaling takes the finished trials of a sweep" exits_saying 2 "passed over: 14 of 18 runs in one/trials" \
+        "$lmtrain" scaling one
+    check "and says how many there are" says "expected at least 5 finished runs or points, found 4"
     if [ -n "$python" ]; then
         check "the leaderboard's figures are those of the losses" "$python" - one/leaderboard.json <<'PYTHON'
 import json, math, sys
