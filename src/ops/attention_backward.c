@@ -11,14 +11,17 @@
  *     dV = P^T dout;  dP = dout V^T;  dS = P * (dP - delta) * scale;  dQ = dS K;  dK = dS^T Q
  *
  * A task is one (b, key/value head): it owns dK and dV of that head and dQ of the query heads that
- * share it. Where there are too few of those for the workers, the same tiles are walked twice: once
- * in tasks that own a key tile (dK, dV), once in tasks that own a query tile (dQ). Each output adds
- * up in the same order either way: query heads, then query tiles rising; key tiles rising. */
+ * share it. Where there are too few of those for the workers, a head is cut into parts of its tiles
+ * (of 64 tokens), and a task owns dK, dV and dQ of its part: so it meets its own keys with all
+ * queries that see them, and its own queries with all earlier keys. A tile of scores whose query
+ * and key belong to two parts is computed in both. Each output adds up in the same order either
+ * way: query heads, then query tiles rising; key tiles rising. */
 typedef struct backward_job {
     const lm_compute *compute;
     const lm_attention *a;
     lm_array dout;       /* rows of tokens, row stride out_row */
     lm_array dq, dk, dv; /* rows of tokens, row stride qkv_row */
+    int64_t parts;       /* of each head */
 } backward_job;
 
 typedef struct backward_scratch {
@@ -195,82 +198,81 @@ static void store_queries(const backward_job *j, const head_view *x, int64_t it)
                        lm_array_from(x->dq, it * TILE * a->qkv_row), a->qkv_row);
 }
 
-/* Query tiles begin .. end-1 of a head meet the keys that they see. */
+/* Tiles of keys, and of queries, that a task owns. */
+typedef struct part {
+    int64_t begin, end;
+} part;
+
+/* Query tiles begin .. end-1 of a head meet keys that they see: all of these if the queries are the
+ * part's own, as all or none of them are, else the part's own keys. */
 static void backward_run(const backward_job *j, const backward_scratch *w, const head_view *x,
-                         int64_t begin, int64_t end, bool first_head, bool last_head) {
+                         const part *own, int64_t begin, int64_t end, bool first_head,
+                         bool last_head) {
     const lm_attention *a = j->a;
-    int64_t tiles = lm_attention_tiles(a->time);
-    for (int64_t jt = lm_attention_first_tile(a, x->b, begin); jt < end; jt++) {
+    const int64_t tiles = lm_attention_tiles(a->time), last = lm_min(end, own->end);
+    const bool queries = begin < own->end;
+    int64_t jt = lm_attention_first_tile(a, x->b, begin);
+    if (!queries) jt = lm_max(jt, own->begin);
+    for (; jt < last; jt++) {
+        const bool keys = jt >= own->begin;
         pack_keys(j, w, x, jt);
         for (int64_t it = lm_max(jt, begin); it < end && lm_attention_sees(a, x->b, it, jt); it++) {
             tile t = lm_attention_tile(a, x->b, it, jt);
             tile_rows rows = pack_queries(j, w, x, it);
             backward_scores(j, w, x, &rows, &t);
-            add_keys(j, w, x, &t, first_head && t.diagonal);
-            add_queries(j, w, x, &t);
+            if (keys) add_keys(j, w, x, &t, first_head && t.diagonal);
+            if (queries) add_queries(j, w, x, &t);
         }
-        if (jt >= begin) store_queries(j, x, jt); /* it has met all keys it sees */
+        if (queries && jt >= begin) store_queries(j, x, jt); /* it has met all keys it sees */
         bool more = end < tiles && lm_attention_sees(a, x->b, end, jt);
-        if (last_head && !more) store_keys(j, x, jt);
+        if (keys && last_head && !more) store_keys(j, x, jt);
     }
 }
 
-/* Task (b, key/value head): everything. As forward, it takes LM_ATTENTION_TOGETHER query tiles at a
+/* Task (part, b, key/value head). As forward, it takes LM_ATTENTION_TOGETHER query tiles at a
  * time. */
 static void backward_task(void *argument, int64_t task, int worker) {
     const backward_job *j = argument;
     const lm_attention *a = j->a;
-    int64_t group = a->heads / a->kv_heads, b = task / a->kv_heads, kv = task % a->kv_heads;
-    int64_t tiles = lm_attention_tiles(a->time);
+    const int64_t heads = a->batch * a->kv_heads, number = task / heads, head = task % heads;
+    const int64_t group = a->heads / a->kv_heads, b = head / a->kv_heads, kv = head % a->kv_heads;
+    const int64_t tiles = lm_attention_tiles(a->time);
+    const part own = {number * tiles / j->parts, (number + 1) * tiles / j->parts};
     backward_scratch w = scratch_of(j, worker);
     for (int64_t g = 0; g < group; g++) {
         head_view x = view_head(j, &w, b, kv * group + g);
-        compute_delta(j, &w, &x, 0, a->time);
-        for (int64_t it = 0; it < tiles; it += LM_ATTENTION_TOGETHER)
-            backward_run(j, &w, &x, it, lm_min(it + LM_ATTENTION_TOGETHER, tiles), g == 0,
-                         g == group - 1);
-    }
-}
-
-/* Task (b, key/value head, key tile): dK and dV. */
-static void backward_keys_task(void *argument, int64_t task, int worker) {
-    const backward_job *j = argument;
-    const lm_attention *a = j->a;
-    int64_t group = a->heads / a->kv_heads, jt = task % lm_attention_tiles(a->time);
-    int64_t b = task / lm_attention_tiles(a->time) / a->kv_heads,
-            kv = task / lm_attention_tiles(a->time) % a->kv_heads;
-    backward_scratch w = scratch_of(j, worker);
-    for (int64_t g = 0; g < group; g++) {
-        head_view x = view_head(j, &w, b, kv * group + g);
-        compute_delta(j, &w, &x, jt * TILE, a->time);
-        pack_keys(j, &w, &x, jt);
-        for (int64_t it = jt; it < lm_attention_tiles(a->time) && lm_attention_sees(a, b, it, jt);
-             it++) {
-            tile t = lm_attention_tile(a, b, it, jt);
-            tile_rows rows = pack_queries(j, &w, &x, it);
-            backward_scores(j, &w, &x, &rows, &t);
-            add_keys(j, &w, &x, &t, g == 0 && t.diagonal);
+        compute_delta(j, &w, &x, own.begin * TILE, a->time);
+        for (int64_t it = own.begin, end; it < tiles; it = end) {
+            if (it >= own.end && !lm_attention_sees(a, b, it, own.end - 1)) break;
+            end = lm_min(it + LM_ATTENTION_TOGETHER, it < own.end ? own.end : tiles);
+            backward_run(j, &w, &x, &own, it, end, g == 0, g == group - 1);
         }
-        if (g == group - 1) store_keys(j, &x, jt);
     }
 }
 
-/* Task (b, query head, query tile): dQ. */
-static void backward_queries_task(void *argument, int64_t task, int worker) {
-    const backward_job *j = argument;
-    const lm_attention *a = j->a;
-    int64_t it = task % lm_attention_tiles(a->time), bh = task / lm_attention_tiles(a->time);
-    backward_scratch w = scratch_of(j, worker);
-    head_view x = view_head(j, &w, bh / a->heads, bh % a->heads);
-    compute_delta(j, &w, &x, it * TILE, it * TILE + lm_attention_tile_rows(a->time, it));
-    tile_rows rows = pack_queries(j, &w, &x, it);
-    for (int64_t jt = lm_attention_first_tile(a, x.b, it); jt <= it; jt++) {
-        pack_keys(j, &w, &x, jt);
-        tile t = lm_attention_tile(a, x.b, it, jt);
-        backward_scores(j, &w, &x, &rows, &t);
-        add_queries(j, &w, &x, &t);
+/* ---- parts ------------------------------------------------------------------------------------*/
+
+/* Products of tiles that the longest task of so many parts computes: five where both query and key
+ * are its own, four where only the key is (it computes no dQ), three where only the query is. */
+static int64_t longest_part(const lm_attention *a, int64_t parts) {
+    const int64_t tiles = lm_attention_tiles(a->time), own = lm_divide_up(tiles, parts);
+    const int64_t seen = a->window > 0 ? lm_min(lm_divide_up(a->window, TILE), tiles) : tiles;
+    const int64_t later = lm_min(tiles - own, seen), earlier = lm_min(tiles - own - later, seen);
+    const int64_t inside = lm_min(own * (own + 1) / 2, own * (seen + 1));
+    return 5 * inside + lm_min(own, seen) * (4 * later + 3 * earlier);
+}
+
+/* Into how many parts each head is cut so that the region ends soonest. */
+static int64_t choose_parts(const lm_compute *compute, const lm_attention *a) {
+    const int64_t heads = a->batch * a->kv_heads, shares = lm_pool_shares(compute->pool);
+    int64_t best = 1, least = INT64_MAX;
+    for (int64_t parts = 1; parts <= lm_attention_tiles(a->time); parts++) {
+        int64_t products = lm_divide_up(heads * parts, shares) * longest_part(a, parts);
+        if (products >= least) continue;
+        least = products;
+        best = parts;
     }
-    store_queries(j, &x, it);
+    return best;
 }
 
 void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_array dout,
@@ -279,15 +281,12 @@ void lm_attention_backward(const lm_compute *compute, const lm_attention *a, lm_
     lm_attention_assert_types(compute, a);
     LM_ASSERT(dout.type == compute->precision);
     if (a->time == 0) return;
-    int64_t whole = a->batch * a->kv_heads;
+    j.parts = choose_parts(compute, a);
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_ATTENTION);
-    /* Two walks cost 7 products per tile, one costs 5: worth it when workers would stand idle. */
-    if (whole >= lm_pool_threads(compute->pool) || lm_attention_tiles(a->time) == 1) {
-        lm_pool_run(compute->pool, whole, backward_task, &j);
-    } else {
-        lm_pool_run(compute->pool, whole * lm_attention_tiles(a->time), backward_keys_task, &j);
-        lm_pool_run(compute->pool, a->batch * a->heads * lm_attention_tiles(a->time),
-                    backward_queries_task, &j);
-    }
+    const int64_t heads = a->batch * a->kv_heads;
+    if (j.parts == 1)
+        lm_pool_run(compute->pool, heads, backward_task, &j);
+    else /* the first parts are the longest */
+        lm_pool_run_in_order(compute->pool, heads * j.parts, backward_task, &j);
     lm_phase_leave(compute->phases, before);
 }
