@@ -77,7 +77,9 @@ typedef void lm_kernel_gemm_bf16(int64_t m, int64_t n, int64_t pairs, const lm_b
 
 /* y_ij = init_j + dot16(x_i, w_j), x [n,k], w [m,k]; init NULL means zeros. y [n,m] overwritten.
  * k is filled up with zeros to a multiple of 16, so that each lane has as many links.
- * For generation: each row of y has the bits that it has alone, and w is read once. */
+ * For generation: each row of y has the bits that it has alone, and w is read once; for one row of
+ * x as LM_DOTS_STREAMS streams side by side, m / LM_DOTS_STREAMS rows from one to the next. */
+enum { LM_DOTS_STREAMS = 4 };
 typedef void lm_kernel_dots_f32(int64_t n, int64_t m, int64_t k, const float *x, int64_t x_row,
                                 const float *w, int64_t w_row, const float *init, float *y,
                                 int64_t y_row);

@@ -20,6 +20,8 @@
 /* How long a thread that waits for another keeps its CPU before it sleeps. */
 #define SPIN_SECONDS 50e-6
 #define LINE         64
+/* Bytes of each stream that a waiting thread asks for at a time. */
+enum { AHEAD = 4 * LINE };
 /* Shares of a thread where cores differ: one of a quarter of the others' speed has done one when
  * they have done the rest. */
 enum { FINER = 4 };
@@ -41,6 +43,19 @@ typedef struct pool_run {
     _Alignas(LINE) _Atomic uint64_t left;
 } pool_run;
 
+/* lm_pool_ahead, written between regions while waiting workers read it: one that finds half of an
+ * old one asks for lines that nobody needs. */
+typedef struct reading {
+    _Atomic uintptr_t at;
+    _Atomic int64_t worker, apart, streams, bytes;
+} reading;
+
+/* How far a worker has come with it. */
+typedef struct progress {
+    uintptr_t at;
+    int64_t done; /* bytes of each stream */
+} progress;
+
 struct lm_pool {
     pool_run runs[MOST_RUNS];
     _Alignas(LINE) _Atomic uint32_t pending; /* tasks not done yet; futex of the caller */
@@ -56,9 +71,11 @@ struct lm_pool {
     const lm_pool_watch *watch;
     void (*between)(void *argument);
     void *between_argument;
+    _Alignas(LINE) reading ahead;
     bool crowded; /* more threads than CPUs: whoever waits must give its CPU away */
     atomic_bool stop;
-    pool_worker *workers; /* threads - 1, indices from 1 */
+    pool_worker *workers;           /* threads - 1, indices from 1 */
+    _Alignas(LINE) progress caller; /* of the owner's reading ahead */
 };
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected) {
@@ -77,8 +94,27 @@ static void relax(void) {
 #endif
 }
 
-/* Spins while *word == value; false when that lasted too long to go on spinning. */
-static bool spin_until_changed(const lm_pool *p, _Atomic uint32_t *word, uint32_t value) {
+#define PEEK(word) atomic_load_explicit(&(word), memory_order_relaxed)
+
+/* Asks for a little of what this worker will read; false: it has asked for all. */
+static bool read_ahead(const lm_pool *p, int index, progress *now) {
+    const reading *r = &p->ahead;
+    const uintptr_t at = PEEK(r->at) + (uintptr_t)(index * PEEK(r->worker));
+    if (now->at != at) *now = (progress){.at = at};
+    if (now->done >= PEEK(r->bytes)) return false;
+    for (int64_t i = 0; i < PEEK(r->streams); i++)
+        for (int64_t line = 0; line < AHEAD; line += LINE) {
+            uintptr_t where = at + (uintptr_t)(i * PEEK(r->apart) + now->done + line);
+            __builtin_prefetch((const void *)where, 0, 2);
+        }
+    now->done += AHEAD;
+    return true;
+}
+
+/* Spins while *word == value, and reads ahead; false when that lasted too long to go on
+ * spinning. */
+static bool spin_until_changed(const lm_pool *p, int index, progress *ahead, _Atomic uint32_t *word,
+                               uint32_t value) {
     if (p->crowded) {
         for (int i = 0; i < 4; i++) {
             if (atomic_load_explicit(word, memory_order_acquire) != value) return true;
@@ -90,7 +126,7 @@ static bool spin_until_changed(const lm_pool *p, _Atomic uint32_t *word, uint32_
     for (;;) {
         for (int i = 0; i < 64; i++) {
             if (atomic_load_explicit(word, memory_order_acquire) != value) return true;
-            relax();
+            if (!read_ahead(p, index, ahead)) relax();
         }
         double now = lm_clock_seconds();
         if (end == 0) end = now + SPIN_SECONDS;
@@ -124,12 +160,13 @@ static void work(lm_pool *p, int index) {
 static void *worker_main(void *argument) {
     pool_worker *self = argument;
     lm_pool *p = self->pool;
+    progress ahead = {0};
     lm_fpmode_set();
     for (;;) {
         uint32_t epoch = atomic_load(&p->epoch);
         if (atomic_load(&p->stop)) return NULL;
         work(p, self->index);
-        if (spin_until_changed(p, &p->epoch, epoch)) continue;
+        if (spin_until_changed(p, self->index, &ahead, &p->epoch, epoch)) continue;
         atomic_fetch_add(&p->sleepers, 1);
         while (atomic_load(&p->epoch) == epoch) futex_wait(&p->epoch, epoch);
         atomic_fetch_sub(&p->sleepers, 1);
@@ -168,7 +205,7 @@ static void run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
     work(p, 0);
     uint32_t left;
     while ((left = atomic_load_explicit(&p->pending, memory_order_acquire)) != 0) {
-        if (spin_until_changed(p, &p->pending, left)) continue;
+        if (spin_until_changed(p, 0, &p->caller, &p->pending, left)) continue;
         atomic_store(&p->caller_sleeps, 1);
         if (atomic_load(&p->pending) == left) futex_wait(&p->pending, left);
         atomic_store(&p->caller_sleeps, 0);
@@ -221,6 +258,16 @@ void lm_pool_run_in_order_named(lm_pool *p, int64_t n_tasks, lm_pool_task *task,
 void lm_pool_set_between(lm_pool *p, void (*call)(void *argument), void *argument) {
     p->between = call;
     p->between_argument = argument;
+}
+
+void lm_pool_read_ahead(lm_pool *p, const lm_pool_ahead *ahead) {
+    if (!p) return;
+    reading *r = &p->ahead;
+    atomic_store_explicit(&r->at, (uintptr_t)ahead->at, memory_order_relaxed);
+    atomic_store_explicit(&r->worker, ahead->worker, memory_order_relaxed);
+    atomic_store_explicit(&r->apart, ahead->apart, memory_order_relaxed);
+    atomic_store_explicit(&r->streams, ahead->streams, memory_order_relaxed);
+    atomic_store_explicit(&r->bytes, ahead->bytes, memory_order_relaxed);
 }
 
 void lm_pool_set_watch(lm_pool *p, const lm_pool_watch *watch) {

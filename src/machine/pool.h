@@ -46,6 +46,17 @@ void lm_pool_free(lm_pool *pool); /* NULL is fine */
  * after these too. NULL: nothing is. */
 void lm_pool_set_between(lm_pool *pool, void (*call)(void *argument), void *argument);
 
+/* What the region after the next one will begin to read: worker w reads `streams` streams side by
+ * side, the first of them from at + w * worker on, the others `apart` bytes from one to the next. A
+ * thread that waits for others asks for `bytes` of each of its own meanwhile, so that they are in
+ * its cache when it gets there. It only asks: what lies there may change or be gone. Bytes 0:
+ * nothing is read ahead. */
+typedef struct lm_pool_ahead {
+    const void *at;
+    int64_t worker, apart, streams, bytes;
+} lm_pool_ahead;
+void lm_pool_read_ahead(lm_pool *pool, const lm_pool_ahead *ahead);
+
 /* ---- for measurements -------------------------------------------------------------------------*/
 
 /* The same for regions that are not called by their file and task: the name is a literal, and only

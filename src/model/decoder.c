@@ -7,6 +7,9 @@
 #include "model/pass.h"
 #include "ops/softmax_nll.h"
 
+/* Linear layers in a layer at most, and the head. */
+enum { MATRICES = 5 };
+
 typedef struct sequence {
     int64_t length;   /* tokens in the cache */
     int64_t document; /* where the newest token's document begins */
@@ -25,11 +28,12 @@ struct lm_decoder {
     int32_t *targets;   /* [rows] theirs */
     pass_place *places; /* [rows] theirs */
     bool bf16;
-    lm_bf16 *rounded; /* the layers' rows, at bf16 */
-    lm_bf16 *head;    /* [V, C] likewise */
-    void *operand;    /* [rows, the widest input of a linear layer]: room for what it reads */
-    float *logits;    /* [sequences, V] */
-    void *block;      /* of the loss head */
+    lm_bf16 *rounded;      /* the layers' rows, at bf16 */
+    lm_bf16 *head;         /* [V, C] likewise */
+    void *operand;         /* [rows, the widest input of a linear layer]: room for what it reads */
+    float *logits;         /* [sequences, V] */
+    void *block;           /* of the loss head */
+    lm_linear_order order; /* in which tokens read the matrices */
 };
 
 /* ---- memory -----------------------------------------------------------------------------------*/
@@ -60,6 +64,8 @@ static void take_pieces(lm_decoder *d, lm_arena *arena) {
     d->places = lm_arena_array(arena, rows, 1, sizeof *d->places);
     d->logits = lm_arena_array(arena, d->how.sequences, o->vocab_size, sizeof *d->logits);
     size_t element = d->bf16 ? sizeof(lm_bf16) : sizeof(float);
+    d->order.most = MATRICES * o->n_layers + 1;
+    d->order.reads = lm_arena_array(arena, d->order.most, 1, sizeof *d->order.reads);
     d->operand = lm_arena_array(arena, rows, lm_linear_room_row(widest), element);
     if (d->how.scores) {
         size_t bytes =
@@ -180,7 +186,9 @@ static pass forward(lm_decoder *d, int64_t n) {
               .capacity = d->how.capacity,
               .rounded = d->rounded,
               .head = d->head,
-              .operand = d->operand};
+              .operand = d->operand,
+              .order = &d->order};
+    lm_linear_order_begin(&d->order);
     lm_pass_forward(&p);
     return p;
 }

@@ -35,7 +35,8 @@ lm_linear lm_pass_linear(const pass *p, lm_param_id weights, lm_param_id bias, i
                        .in = in,
                        .out = out,
                        .w = matrix(p, weights, layer),
-                       .bias = weight(p, bias, layer)};
+                       .bias = weight(p, bias, layer),
+                       .order = p->order};
 }
 
 lm_linear_rows lm_pass_decoded(const pass *p, const lm_linear *l, lm_array x) {

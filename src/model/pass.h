@@ -50,6 +50,7 @@ typedef struct pass {
     const lm_bf16 *rounded;   /* at bf16: the layers' rows; NULL: at fp32 */
     const lm_bf16 *head;      /* [V, C] likewise */
     void *operand;            /* room for what a linear layer reads */
+    lm_linear_order *order;   /* in which tokens read the matrices */
 } pass;
 
 static inline const float *weight(const pass *p, lm_param_id id, int64_t layer) {

@@ -251,7 +251,8 @@ void lm_pass_logits(const pass *p, int64_t n, float *logits) {
     lm_linear l = {.rows = n,
                    .in = o->d_model,
                    .out = o->vocab_size,
-                   .w = p->head ? lm_array_bf16(p->head) : lm_array_f32(weight(p, head_of(p), 0))};
+                   .w = p->head ? lm_array_bf16(p->head) : lm_array_f32(weight(p, head_of(p), 0)),
+                   .order = p->order};
     lm_linear_decode(compute, &l, lm_pass_decoded(p, &l, norm), logits);
     if (cap > 0) compute->kernels->softcap_f32(n * o->vocab_size, 1.0f / cap, cap, logits, NULL);
 }

@@ -1,5 +1,7 @@
 #include "nn/linear.h"
 
+#include <stdatomic.h>
+
 #include "base/error.h"
 #include "nn/sums.h"
 
@@ -8,9 +10,11 @@ enum { DECODE_ELEMENTS = 65536 };
 /* Where there are many more, most of them are one long task for each thread, since what a core
  * reads in one go comes faster; one part of DECODE_PARTS is a few short ones for each, so that all
  * threads end together. */
-enum { DECODE_PARTS = 4, DECODE_SHORT_TASKS = 4 };
+enum { DECODE_PARTS = 8, DECODE_SHORT_TASKS = 4 };
 /* From so many rows of x on it computes more than it reads, and may be smaller. */
 enum { DECODE_ROWS = 16 };
+/* Bytes of the next matrix that a waiting thread asks for: a second cache of 512 KiB holds them. */
+enum { AHEAD = 262144 };
 
 /* What to do with a block of C that is still in cache. */
 typedef struct block_job {
@@ -204,27 +208,65 @@ lm_linear_rows lm_linear_decoded(const lm_compute *compute, const lm_linear *l, 
     return j.to;
 }
 
+/* How the rows of W are shared out. */
+typedef struct decode_cut {
+    int64_t longs, each; /* the first tasks: how many, and rows of W */
+    int64_t chunk;       /* rows of W per other task */
+    int64_t tasks;
+} decode_cut;
+
+static decode_cut cut_decode(const lm_compute *compute, int64_t rows, int64_t in, int64_t out) {
+    const int64_t threads = lm_pool_threads(compute->pool);
+    decode_cut c = {.chunk = lm_max(lm_round_up(DECODE_ELEMENTS / in, 16), 16)};
+    int64_t each = out / DECODE_PARTS * (DECODE_PARTS - 1) / threads / 16 * 16;
+    if (rows >= DECODE_ROWS) {
+        c.chunk = lm_max(c.chunk / 4 / 16 * 16, 16);
+    } else if (each >= 2 * c.chunk && lm_pool_shares(compute->pool) == threads) {
+        int64_t rest = out - threads * each;
+        c.longs = threads;
+        c.each = each;
+        c.chunk = lm_max(lm_round_up(rest / (DECODE_SHORT_TASKS * threads), 16), c.chunk);
+    }
+    c.tasks = c.longs + lm_divide_up(out - c.longs * c.each, c.chunk);
+    return c;
+}
+
 typedef struct decode_job {
     const lm_kernels *kernels;
     const lm_linear *l;
-    int64_t longs, each; /* the first tasks: how many, and rows of W */
-    int64_t chunk;       /* rows of W per other task */
+    decode_cut cut;
+    _Atomic uint64_t taken; /* long tasks, a bit each */
     lm_linear_rows x;
     float *y;
     const lm_activation *a; /* NULL: none */
     const float *residual;  /* likewise */
 } decode_job;
 
+/* The long task that this worker has read the beginning of, or if another has it, the first that is
+ * left. */
+static int64_t take_long(decode_job *j, int64_t task, int worker) {
+    uint64_t taken = atomic_load(&j->taken);
+    int64_t mine;
+    if (j->cut.longs > 64) return task;
+    do {
+        mine = worker;
+        if (taken >> worker & 1)
+            for (mine = 0; taken >> mine & 1;) mine++;
+    } while (!atomic_compare_exchange_weak(&j->taken, &taken, taken | (uint64_t)1 << mine));
+    return mine;
+}
+
 static void decode_task(void *argument, int64_t task, int worker) {
-    const decode_job *j = argument;
+    decode_job *j = argument;
     const lm_linear *l = j->l;
+    const decode_cut *c = &j->cut;
     float room[LM_ACTIVATION_ROOM];
-    bool early = task < j->longs;
-    int64_t begin = early ? task * j->each : j->longs * j->each + (task - j->longs) * j->chunk;
-    int64_t n = lm_min(l->out - begin, early ? j->each : j->chunk);
+    bool early = task < c->longs;
+    int64_t begin = early ? take_long(j, task, worker) * c->each
+                          : c->longs * c->each + (task - c->longs) * c->chunk;
+    int64_t n = lm_min(l->out - begin, early ? c->each : c->chunk);
     const void *w = lm_array_from(l->w, begin * l->in).at;
     const float *bias = l->bias ? l->bias + begin : NULL;
-    (void)worker;
     if (l->w.type == LM_BF16)
         j->kernels->dots_bf16(l->rows, n, l->in, j->x.at.at, j->x.row, w, l->in, bias, j->y + begin,
                               l->out);
@@ -237,30 +279,47 @@ static void decode_task(void *argument, int64_t task, int worker) {
     }
 }
 
-/* Cuts W into tasks; returns how many. */
-static int64_t cut_decode(const lm_compute *compute, decode_job *j) {
-    const lm_linear *l = j->l;
-    const int64_t threads = lm_pool_threads(compute->pool);
-    j->chunk = lm_max(lm_round_up(DECODE_ELEMENTS / l->in, 16), 16);
-    int64_t each = l->out / DECODE_PARTS * (DECODE_PARTS - 1) / threads / 16 * 16;
-    if (l->rows >= DECODE_ROWS) {
-        j->chunk = lm_max(j->chunk / 4 / 16 * 16, 16);
-    } else if (each >= 2 * j->chunk && lm_pool_shares(compute->pool) == threads) {
-        int64_t rest = l->out - threads * each;
-        j->longs = threads;
-        j->each = each;
-        j->chunk = lm_max(lm_round_up(rest / (DECODE_SHORT_TASKS * threads), 16), j->chunk);
+/* ---- reading ahead ----------------------------------------------------------------------------*/
+
+void lm_linear_order_begin(lm_linear_order *o) {
+    o->at = 0;
+}
+
+/* Notes that l is read now; returns what was read after it in the pass before, or NULL. */
+static const lm_linear_read *note(lm_linear_order *o, const lm_linear *l) {
+    const lm_linear_read now = {l->w, l->in, l->out};
+    if (o->at == o->most) return NULL;
+    lm_linear_read *r = &o->reads[o->at++];
+    const bool known = r->w.at == now.w.at;
+    *r = now;
+    if (!known) o->n = o->at;
+    return !known ? NULL : &o->reads[o->at < o->n ? o->at : 0];
+}
+
+static void read_ahead(const lm_compute *compute, const lm_linear *l) {
+    lm_pool_ahead ahead = {0};
+    const lm_linear_read *next = note(l->order, l);
+    if (next && l->rows < DECODE_ROWS) {
+        decode_cut c = cut_decode(compute, l->rows, next->in, next->out);
+        int64_t row = next->in * (next->w.type == LM_BF16 ? 2 : 4),
+                streams = c.each / LM_DOTS_STREAMS;
+        ahead = (lm_pool_ahead){.at = next->w.at,
+                                .worker = c.each * row,
+                                .apart = streams * row,
+                                .streams = LM_DOTS_STREAMS,
+                                .bytes = lm_min(AHEAD / LM_DOTS_STREAMS, streams * row)};
     }
-    return j->longs + lm_divide_up(l->out - j->longs * j->each, j->chunk);
+    lm_pool_read_ahead(compute->pool, &ahead);
 }
 
 static void decode(const lm_compute *compute, decode_job *j) {
     const lm_linear *l = j->l;
     LM_ASSERT(j->x.at.type == l->w.type);
     j->kernels = compute->kernels;
-    const int64_t tasks = cut_decode(compute, j);
+    j->cut = cut_decode(compute, l->rows, l->in, l->out);
+    if (l->order) read_ahead(compute, l);
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
-    lm_pool_run_in_order(compute->pool, tasks, decode_task, j);
+    lm_pool_run_in_order(compute->pool, j->cut.tasks, decode_task, j);
     lm_phase_leave(compute->phases, before);
 }
 

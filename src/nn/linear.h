@@ -8,11 +8,14 @@
 #include "nn/activation.h"
 #include "ops/gemm.h"
 
+typedef struct lm_linear_order lm_linear_order; /* below */
+
 typedef struct lm_linear {
     int64_t rows, in, out;
     int64_t window;    /* rows per window of tokens; 0: all rows are one */
     lm_array w;        /* [O, I]; fp32 or already rounded to bf16: products give the same bits */
     const float *bias; /* [O] or NULL */
+    lm_linear_order *order; /* generation: that of its pass; NULL: nothing is read ahead */
 } lm_linear;
 
 /* y [M, O] overwritten = x [M, I] W^T + bias. Where y is bf16, here and below, sums (of length I
@@ -53,6 +56,19 @@ typedef struct lm_linear_rows {
 lm_linear_rows lm_linear_decoded(const lm_compute *compute, const lm_linear *l, const float *x,
                                  void *room);
 int64_t lm_linear_room_row(int64_t in);
+
+/* The matrices that a pass reads, in their order. A token's are those of the token before, so that
+ * threads that wait for others ask memory for the next one's beginning. What lm_linear_decode finds
+ * other than it was it notes. */
+typedef struct lm_linear_read {
+    lm_array w; /* [out, in] */
+    int64_t in, out;
+} lm_linear_read;
+struct lm_linear_order {
+    lm_linear_read *reads; /* [most] */
+    int64_t most, n, at;   /* n of them are known, `at` comes next */
+};
+void lm_linear_order_begin(lm_linear_order *order); /* a pass begins */
 
 /* y [M, O] overwritten = x W^T + bias by the kernel dots_f32 or dots_bf16, rows of W shared out
  * among the workers. A row has the same bits whatever other rows there are. */

@@ -16,8 +16,8 @@
 enum { STRIP = 12 };
 /* A task reads at least so many keys and values, in floats: about 5 us. */
 enum { LEAST_ELEMENTS = 16384 };
-/* Keys and values of a head that are asked for before they are used, in floats: a second cache of
- * 512 KiB holds them. */
+/* Keys and values of a head that are read once before they are used, in floats: a second cache of
+ * 512 KiB holds them. A core reads long streams faster than what a product of one row asks for. */
 enum { FETCH_ELEMENTS = 65536 };
 
 typedef struct job {
@@ -54,13 +54,6 @@ typedef struct strip {
     int64_t out_row;
 } strip;
 
-/* Asks for n floats: a core reads what is asked for in order faster than what a product of one row
- * comes to ask for. */
-static void fetch(int64_t n, const float *x) {
-    enum { LINE = 16 };
-    for (int64_t i = 0; i < n; i += LINE) __builtin_prefetch(x + i, 0, 2);
-}
-
 static void attend(const job *j, const strip *t, const scratch *w) {
     const lm_attention_cached *a = j->a;
     const lm_kernels *k = j->compute->kernels;
@@ -68,9 +61,10 @@ static void attend(const job *j, const strip *t, const scratch *w) {
     int64_t keys = t->common + (t->grow ? t->rows - 1 : 0), seen = t->grow ? t->common : keys;
     const float *values = a->values + at;
     float scale = a->scale;
-    if (t->rows == 1 && 2 * keys * row <= FETCH_ELEMENTS) {
-        fetch(keys * row, a->keys + at);
-        fetch(keys * row, values);
+    const int64_t all = (keys - 1) * row + d; /* floats of the keys, and of the values */
+    if (t->rows == 1 && 2 * all <= FETCH_ELEMENTS) {
+        k->stream_f32(all, a->keys + at, 0, NULL);
+        k->stream_f32(all, values, 0, NULL);
     }
     k->dots_f32(t->rows, keys, d, t->q, t->q_row, a->keys + at, row, NULL, w->s, keys);
     if (a->softcap > 0) {

@@ -62,6 +62,28 @@ static void chain_task(void *argument, int64_t task, int worker) {
     x[task + 1] += x[0];
 }
 
+/* What is said to be read next need not be there. */
+static void test_reading_ahead_touches_nothing(void **state) {
+    (void)state;
+    static const lm_pool_ahead aheads[] = {
+        {(const void *)(uintptr_t)4096, 1 << 20, 4096, 4, 65536},
+        {(const void *)(uintptr_t)(UINTPTR_MAX - 64), INT64_MAX / 8, INT64_MAX / 8, 4, 4096},
+        {0}};
+    lm_error err = {0};
+    lm_pool *pool;
+    assert_int_equal(lm_pool_create(&pool, 3, &err), LM_OK);
+    int64_t x[6] = {0}, sum = 0;
+    for (int i = 0; i < 600; i++) {
+        lm_pool_read_ahead(pool, &aheads[i % 3]);
+        x[0] = i;
+        sum += i;
+        lm_pool_run(pool, 4, chain_task, x);
+        for (int task = 1; task <= 4; task++) assert_int_equal(x[task], sum);
+    }
+    lm_pool_read_ahead(NULL, &aheads[0]);
+    lm_pool_free(pool);
+}
+
 static void test_many_small_regions(void **state) {
     (void)state;
     lm_error err = {0};
@@ -360,6 +382,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_once),
         cmocka_unit_test(test_many_small_regions),
+        cmocka_unit_test(test_reading_ahead_touches_nothing),
         cmocka_unit_test(test_shares),
         cmocka_unit_test(test_create_and_free),
         cmocka_unit_test(test_pool_sets_the_mode_of_its_creator),

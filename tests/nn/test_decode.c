@@ -2,44 +2,97 @@
  * and what is left over is cut into short ones, on every instruction set. */
 #include "tests/support/test.h"
 
+#include <string.h>
+
 #include "machine/cpu.h"
 #include "nn/linear.h"
 #include "ops/gemm.h"
 #include "tests/support/layers.h"
 
-enum { IN = 520, OUT = 1102, ROWS = 2 }; /* no multiples of a line, of a block of rows */
+enum { OUT = 1102, ROWS = 2 }; /* no multiple of a block of rows */
 
-static void check(int threads, int isa, const float *x, const float *w, const float *bias,
-                  const float *want) {
+typedef struct setup {
+    int64_t in;
+    const float *x, *w, *bias, *want;
+} setup;
+
+static void check(int threads, int isa, const setup *s) {
     lm_kernels kernels, some;
     lm_compute compute;
     layers_open(&compute, &kernels, threads, 0, lm_gemm_scratch_bytes());
     lm_kernels_fill(&some, lm_cpu_detect() & ((2u << isa) - 1));
     compute.kernels = &some;
     for (int rows = 1; rows <= ROWS; rows++) {
-        lm_linear l = {.rows = rows, .in = IN, .out = OUT, .w = lm_array_f32(w), .bias = bias};
+        lm_linear l = {
+            .rows = rows, .in = s->in, .out = OUT, .w = lm_array_f32(s->w), .bias = s->bias};
         float *y = layers_floats(ROWS * OUT);
-        lm_linear_decode(&compute, &l, (lm_linear_rows){lm_array_f32(x), IN}, y);
-        layers_same_bits(lm_isa_name(isa), want, y, rows * OUT);
+        lm_linear_decode(&compute, &l, (lm_linear_rows){lm_array_f32(s->x), s->in}, y);
+        layers_same_bits(lm_isa_name(isa), s->want, y, rows * OUT);
     }
     layers_close(&compute);
 }
 
-static void test_long_tasks_and_short_ones_give_the_bits_of_one(void **state) {
-    (void)state;
-    const float *x = layers_random(ROWS * IN, 1, -1, 1), *w = layers_random(OUT * IN, 2, -1, 1);
-    const float *bias = layers_random(OUT, 3, -1, 1);
+static setup make(int64_t in) {
+    setup s = {in, layers_random(ROWS * in, 1, -1, 1), layers_random(OUT * in, 2, -1, 1),
+               layers_random(OUT, 3, -1, 1), NULL};
     float *want = layers_floats(ROWS * OUT);
     lm_kernels scalar;
     lm_kernels_fill(&scalar, 1u << LM_ISA_SCALAR);
-    scalar.dots_f32(ROWS, OUT, IN, x, IN, w, IN, bias, want, OUT);
-    for (int threads = 1; threads <= 4; threads++)
-        for (int isa = LM_ISA_SCALAR; isa < LM_ISA_COUNT; isa++)
-            check(threads, isa, x, w, bias, want);
+    scalar.dots_f32(ROWS, OUT, in, s.x, in, s.w, in, s.bias, want, OUT);
+    s.want = want;
+    return s;
+}
+
+static void test_long_tasks_and_short_ones_give_the_bits_of_one(void **state) {
+    (void)state;
+    static const int64_t ins[] = {520, 512}; /* half a line at the end; whole lines */
+    for (size_t i = 0; i < sizeof ins / sizeof *ins; i++) {
+        setup s = make(ins[i]);
+        for (int threads = 1; threads <= 4; threads++)
+            for (int isa = LM_ISA_SCALAR; isa < LM_ISA_COUNT; isa++) check(threads, isa, &s);
+    }
+}
+
+/* Passes over several matrices, the third of which is another one from some pass on: what is read
+ * ahead, rightly or wrongly, changes nothing. */
+static void test_an_order_of_matrices_changes_no_bits(void **state) {
+    (void)state;
+    enum { MATRICES = 3, PASSES = 4, KNOWN = 2 };
+    setup s = make(512);
+    lm_linear_read reads[KNOWN]; /* fewer than there are */
+    for (int threads = 1; threads <= 3; threads++) {
+        lm_kernels kernels;
+        lm_compute compute;
+        lm_linear_order order = {.reads = reads, .most = threads == 1 ? 1 : KNOWN};
+        layers_open(&compute, &kernels, threads, 0, lm_gemm_scratch_bytes());
+        float *copy = layers_floats(OUT * s.in);
+        memcpy(copy, s.w, (size_t)(OUT * s.in) * sizeof *copy);
+        for (int pass = 0; pass < PASSES; pass++) {
+            lm_linear_order_begin(&order);
+            for (int i = 0; i < MATRICES; i++) {
+                const bool other = i == 1 && pass > 1;
+                lm_linear l = {.rows = 1,
+                               .in = s.in,
+                               .out = OUT,
+                               .w = lm_array_f32(other ? copy : s.w),
+                               .bias = s.bias,
+                               .order = &order};
+                float *y = layers_floats(OUT);
+                lm_linear_decode(&compute, &l, (lm_linear_rows){lm_array_f32(s.x), s.in}, y);
+                layers_same_bits("in order", s.want, y, OUT);
+            }
+        }
+        assert_true(order.n == order.most);
+        assert_ptr_equal(order.reads[order.n - 1].w.at, threads == 1 ? s.w : copy);
+        layers_close(&compute);
+    }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(
-        test_long_tasks_and_short_ones_give_the_bits_of_one, layers_tear_down)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_long_tasks_and_short_ones_give_the_bits_of_one,
+                                  layers_tear_down),
+        cmocka_unit_test_teardown(test_an_order_of_matrices_changes_no_bits, layers_tear_down),
+    };
     return cmocka_run_group_tests_name("decode", tests, layers_open_group, layers_close_group);
 }
