@@ -3,10 +3,12 @@ programs loaded and asked in turns.
 
     generate.py LMTRAIN OURS [--threads N] [--pairs N] [--prompt N] [--tokens N] [--cpu ISA] [--dtype TYPE]
 
-OURS: generate.c, built by generate.sh. For each type: the tokens a second of the prompt and of the tokens after it,
-the median ratio of the pairs and that of the bests, and our tokens as a share of what reading the weights allows,
-whose rate is measured beside each pair."""
+OURS: generate.c, built by generate.sh. llama.cpp is its own llama-bench where LLAMA_BENCH names that program (started
+for each figure; LLAMA_BENCH_OPTIONS: more of its options, as "-fa on"), else node-llama-cpp. For each type: the tokens
+a second of the prompt and of the tokens after it, the median ratio of the pairs and that of the bests, and the tokens
+as a share of what reading the weights allows, whose rate is measured beside each pair."""
 import argparse
+import json
 import os
 import pathlib
 import statistics
@@ -29,7 +31,6 @@ def run(*command, cwd):
 
 def make_models(lmtrain, work, types):
     """A run of one step, exported as GGUF."""
-    import json
     (work / "text").write_text("".join(f"{i} is one less than {i + 1}.\n" for i in range(9000)))
     run(lmtrain, "tokenize", "--tokenizer", "bytes", "--input", "text", "--output", "data", cwd=work)
     config = {"run": {"dir": "run"}, "data": {"train": "data"}, "model": MODEL,
@@ -58,10 +59,33 @@ class Peer:
         self.process.wait(60)
 
 
+class LlamaBench:
+    """llama-bench, once for the prompt and once for tokens after it; it knows no last token."""
+
+    def __init__(self, program, gguf, threads):
+        self.command = [program, "-m", str(gguf), "-t", str(threads), "-ctk", "f32", "-ctv", "f32", "-r", "1",
+                        "-o", "json", *os.environ.get("LLAMA_BENCH_OPTIONS", "").split()]
+
+    def rate(self, *test):
+        done = subprocess.run([*self.command, *map(str, test)], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{self.command[0]}: {done.stderr}")
+        return json.loads(done.stdout)[0]["avg_ts"]
+
+    def ask(self, line):
+        prompt, tokens = line.split()
+        return [self.rate("-p", prompt, "-n", 0), self.rate("-p", 0, "-n", tokens, "-d", prompt), None]
+
+    def end(self):
+        pass
+
+
 def compare(o, work, dtype):
     gguf = work / f"{dtype}.gguf"
     ours = Peer(o.ours, gguf, "bf16" if dtype == "bf16" else "fp32", o.threads, *([o.cpu] if o.cpu else []))
-    theirs = Peer("node", HERE / "generate.mjs", gguf, o.threads, CONTEXT)
+    bench = os.environ.get("LLAMA_BENCH")
+    theirs = LlamaBench(bench, gguf, o.threads) if bench else \
+        Peer("node", HERE / "generate.mjs", gguf, o.threads, CONTEXT)
     rows, agree = [], 0
     line = f"{o.prompt} {o.tokens}"
     for peer in (ours, theirs):
@@ -82,8 +106,9 @@ def compare(o, work, dtype):
         print(f"{dtype:5} {name}: {statistics.median(x):8.1f} and {statistics.median(y):8.1f} tokens/s (best "
               f"{max(x):.1f}, {max(y):.1f}), median ratio {ratio:.3f}, of bests {max(x) / max(y):.3f}")
     shares = [statistics.median(r[i] for r in rows) for i in (4, 5)]
+    same = "" if bench else f"; {agree} of {o.pairs} pairs ended in the same token"
     print(f"{dtype:5} of what reading the weights allows: {shares[0]:.1%} and {shares[1]:.1%} (median); best "
-          f"{max(r[4] for r in rows):.1%}; {agree} of {o.pairs} pairs ended in the same token", flush=True)
+          f"{max(r[4] for r in rows):.1%}{same}", flush=True)
 
 
 def main():
