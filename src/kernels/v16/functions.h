@@ -120,9 +120,12 @@ typedef struct normal16 {
     v16 x, cdf, pdf;
 } normal16;
 
-INLINE normal16 normal_both16(v16 x) {
+/* |x| up to which exp(-x^2 / 2) needs no limits (-84.5 is above EXP_MIN), and x no clamp. */
+#define NORMAL_INSIDE 13.0f
+
+INLINE normal16 normal_both16(v16 x, bool inside) {
     v16 clamp = v16_set1(NORMAL_CLAMP), a = v16_abs(x);
-    a = v16_if_gt(a, clamp, clamp, a);
+    if (!inside) a = v16_if_gt(a, clamp, clamp, a);
     v16 t = v16_div(v16_set1(NORMAL_T), v16_add(v16_set1(NORMAL_T), a));
     v16 p = v16_fma(v16_set1(NORMAL_C10), t, v16_set1(NORMAL_C9));
     p = v16_fma(p, t, v16_set1(NORMAL_C8));
@@ -134,7 +137,7 @@ INLINE normal16 normal_both16(v16 x) {
     p = v16_fma(p, t, v16_set1(NORMAL_C2));
     p = v16_fma(p, t, v16_set1(NORMAL_C1));
     v16 square = v16_mul(a, a), lost = v16_fms(a, a, square), half = v16_set1(-0.5f);
-    v16 e = exp16(v16_mul(square, half));
+    v16 u = v16_mul(square, half), e = inside ? exp_inside16(u) : exp16(u);
     e = v16_fma(e, v16_mul(lost, half), e);
     v16 tail = v16_mul(e, v16_mul(p, t)), zero = v16_zero();
     normal16 result = {.x = v16_if_gt(zero, x, v16_neg(a), a),
@@ -143,12 +146,24 @@ INLINE normal16 normal_both16(v16 x) {
     return result;
 }
 
-static inline v16 gelu_erf16(v16 x) {
-    return v16_mul(x, normal_both16(x).cdf);
+APART v16 gelu_erf_any16(v16 x) {
+    return v16_mul(x, normal_both16(x, false).cdf);
+}
+
+INLINE v16 gelu_erf16(v16 x) {
+    if (!all_within16(x, NORMAL_INSIDE)) return gelu_erf_any16(x);
+    return v16_mul(x, normal_both16(x, true).cdf);
+}
+
+APART v16 gelu_erf_slope_any16(v16 x) {
+    normal16 z = normal_both16(x, false);
+    return v16_fma(z.x, z.pdf, z.cdf);
 }
 
 INLINE both16 gelu_erf_both16(v16 x) {
-    normal16 z = normal_both16(x);
+    if (!all_within16(x, NORMAL_INSIDE))
+        return (both16){.value = gelu_erf_any16(x), .slope = gelu_erf_slope_any16(x)};
+    normal16 z = normal_both16(x, true);
     both16 result = {.value = v16_mul(x, z.cdf), .slope = v16_fma(z.x, z.pdf, z.cdf)};
     return result;
 }
