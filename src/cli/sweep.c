@@ -133,11 +133,22 @@ static lm_status emit(const lm_sweep *s, const request *r, lm_error *err) {
     return status;
 }
 
+/* What all trials have. */
+static void put_constants(const lm_sweep *s, lm_text *out) {
+    bool any = false;
+    for (int i = 0; i < s->space.n_dimensions; i++) any |= s->space.dimensions[i].constant;
+    if (!any || s->n_drawn == 0) return;
+    lm_text_printf(out, "all trials   ");
+    lm_space_describe(&s->space, lm_sweep_values(s, s->first_point), true, out);
+    lm_text_append(out, "\n", 1);
+}
+
 static lm_status print_trials(lm_sweep *s, lm_error *err) {
     lm_text t = {0};
     int64_t seeds = s->options.n_seeds;
     lm_status status = know(s, err);
     if (status != LM_OK) return status;
+    put_constants(s, &t);
     for (int64_t i = 0; i < s->first_point + s->n_drawn; i++) {
         lm_text_printf(&t, seeds > 1 ? "trials %5lld to %lld  " : "trial %5lld  ",
                        (long long)(i * seeds), (long long)((i + 1) * seeds - 1));

@@ -98,7 +98,7 @@ static lm_settled fail(const lm_space *s, size_t at, const char *path, const lm_
     lm_text setting = {0};
     int line = 1, column = 1;
     lm_scan_advance(s->text, 0, at, &line, &column);
-    lm_space_describe(s, values, &setting);
+    lm_space_describe(s, values, false, &setting);
     lm_error_set(err, LM_ERR_USAGE, "%s:%d:%d: %s: \"%s\": %s, for %-s", s->file, line, column,
                  path, e->text, why, lm_text_cstr(&setting));
     lm_text_free(&setting);
@@ -219,10 +219,10 @@ lm_status lm_space_constants(const lm_space *s, lm_value *values, bool *any, lm_
     return status;
 }
 
-void lm_space_describe(const lm_space *s, const lm_value *values, lm_text *out) {
+void lm_space_describe(const lm_space *s, const lm_value *values, bool constants, lm_text *out) {
     bool any = false;
     for (int i = 0; i < s->n_dimensions; i++) {
-        if (values[i].kind == LM_VALUE_NONE) continue;
+        if (values[i].kind == LM_VALUE_NONE || s->dimensions[i].constant != constants) continue;
         lm_text value = {0};
         lm_value_print(&values[i], &value);
         lm_text_say(out, "%s%s = %.200s", any ? ", " : "", s->dimensions[i].path,
@@ -230,7 +230,7 @@ void lm_space_describe(const lm_space *s, const lm_value *values, lm_text *out) 
         lm_text_free(&value);
         any = true;
     }
-    if (!any) lm_text_printf(out, "the base config as it is");
+    if (!any) lm_text_printf(out, "the base config%s", constants ? " as it is" : "");
 }
 
 void lm_space_reference(lm_text *out) {

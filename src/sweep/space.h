@@ -109,8 +109,9 @@ lm_settled lm_space_settle(const lm_space *s, lm_value *values, int *which, lm_e
  * an expression has no value. */
 lm_status lm_space_constants(const lm_space *s, lm_value *values, bool *any, lm_error *err);
 
-/* Appends "optimizer.lr = 0.001, model.d_model = 64": what a setting gives. */
-void lm_space_describe(const lm_space *s, const lm_value *values, lm_text *out);
+/* Appends "optimizer.lr = 0.001, model.d_model = 64": what a setting gives beside the constants of
+ * the space, or these alone. */
+void lm_space_describe(const lm_space *s, const lm_value *values, bool constants, lm_text *out);
 
 /* The properties of spaces in a JSON Schema, and rows of a Markdown table. */
 void lm_space_schema(lm_json_writer *w);

@@ -77,8 +77,8 @@ void lm_sweep_close(lm_sweep *s); /* zero-initialised or twice is fine */
 const lm_value *lm_sweep_values(const lm_sweep *s, int64_t setting);
 /* The value of run.seed of replicate i. */
 int64_t lm_sweep_seed(const lm_sweep *s, int64_t i);
-/* Appends "optimizer.lr = 0.001, model.d_model = 64"; of the base "the base config as it is", or
- * "with" and the constants of the space. */
+/* Appends "optimizer.lr = 0.001, model.d_model = 64", without the constants of the space; of the
+ * base "the base config as it is", or without "as it is" where the space has constants. */
 void lm_sweep_describe(const lm_sweep *s, int64_t setting, lm_text *out);
 /* The last step of a rung of a setting's trials. */
 int64_t lm_sweep_rung_steps(const lm_sweep *s, int64_t setting, int rung);

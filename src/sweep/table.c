@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "base/numbers.h"
+#include "machine/stop.h"
 #include "report/line.h"
 #include "sweep/leaderboard.h"
 #include "sweep/worker.h"
@@ -81,7 +82,8 @@ void lm_worker_show(lm_worker *w, bool last) {
     lm_text_append(&text, "\n", 1);
     if (!last) lm_leaderboard_print(w->sweep, &w->journals, BEST_ROWS, &text);
     put_running(w, &text);
-    lm_text_printf(&out, "\x1b[?2026h"); /* the terminal shows it whole */
+    lm_text_printf(&out, "\x1b[?2026h");      /* the terminal shows it whole */
+    if (lm_stop_pending() != 0) w->shown = 0; /* what that said stays above */
     if (w->shown > 0) lm_text_printf(&out, "\x1b[%dA\r", w->shown);
     w->shown = put_cut(lm_text_cstr(&text), columns, &out);
     lm_text_printf(&out, "\x1b[J\x1b[?2026l");

@@ -20,12 +20,10 @@ int64_t lm_sweep_seed(const lm_sweep *s, int64_t i) {
 
 void lm_sweep_describe(const lm_sweep *s, int64_t setting, lm_text *out) {
     const lm_value *values = lm_sweep_values(s, setting);
-    if (!values) {
+    if (values)
+        lm_space_describe(&s->space, values, false, out);
+    else
         lm_text_printf(out, "the base config as it is");
-        return;
-    }
-    if (setting < s->first_point) lm_text_printf(out, "the base config with ");
-    lm_space_describe(&s->space, values, out);
 }
 
 int64_t lm_sweep_rung_steps(const lm_sweep *s, int64_t setting, int rung) {

@@ -111,11 +111,11 @@ static void test_constants(void **state) {
     open_sound(&s, "\"method\": \"grid\"",
                "\"train.steps\": 50, \"optimizer.name\": \"'lion'\", \"model.n_heads\": [2],"
                " \"optimizer.lr\": [0.1, 0.2]");
-    expect(&s, 0, "the base config with train.steps = 50, optimizer.name = \"lion\"");
+    expect(&s, 0, "the base config");
     expect_config(&s, 0, "\"steps\": 50");
     expect_config(&s, 0, "\"n_heads\": 4");
-    expect(&s, 1,
-           "train.steps = 50, optimizer.name = \"lion\", model.n_heads = 2, optimizer.lr = 0.1");
+    expect(&s, 1, "model.n_heads = 2, optimizer.lr = 0.1");
+    expect_config(&s, 1, "\"steps\": 50");
     assert_int_equal(s.settings[0].steps, 50);
     lm_sweep_close(&s);
 }
