@@ -6,15 +6,17 @@
 #include "base/numbers.h"
 
 /* Widths of the models that people train at these amounts of data (Radford et al. 2019 for the
- * last row); learning rates fall as the width grows. */
+ * last row). Learning rates are Muon's, for the scale match_rms: measured for the first row
+ * (tests/bench/NOTES.md: 4e-3 at 768 tokens a step, 1.6e-2 at 4,096), 0.02 / (0.2 sqrt(768)) after
+ * Jordan et al. 2024 for the last one, and falling with the width in between. */
 static const struct row {
     double most_tokens; /* of the training data */
     int64_t d_model, n_layers, n_heads, context_length, batch;
     double lr;
 } rows[] = {
-    {2e6, 128, 4, 4, 128, 16, 3e-3},      {2e7, 256, 6, 8, 256, 16, 2e-3},
-    {2e8, 384, 6, 6, 256, 32, 1e-3},      {2e9, 512, 8, 8, 512, 32, 1e-3},
-    {1e300, 768, 12, 12, 1024, 64, 6e-4},
+    {2e6, 128, 4, 4, 128, 16, 8e-3},      {2e7, 256, 6, 8, 256, 16, 6e-3},
+    {2e8, 384, 6, 6, 256, 32, 5e-3},      {2e9, 512, 8, 8, 512, 32, 4e-3},
+    {1e300, 768, 12, 12, 1024, 64, 3e-3},
 };
 
 enum {
@@ -156,8 +158,12 @@ static void put_training(const lm_starter *s, const lm_starter_data *d, lm_text 
                                 : "");
     lm_text_printf(out, "  \"train\": { \"steps\": %" PRId64 ", \"batch\": %" PRId64 " },\n\n",
                    s->steps, s->batch);
-    lm_text_printf(out, "  // The first thing to vary: half and twice this. A loss that jumps up or"
-                        " a run that diverges\n  // wants less.\n  \"optimizer\": { \"lr\": ");
+    lm_text_printf(out,
+                   "  // Muon needs fewer steps than AdamW for the same loss, of which each takes a"
+                   " little longer (--dry-run\n  // says how much). The learning rate is the first"
+                   " thing to vary: half and twice this. A loss that jumps\n  // up or a run that"
+                   " diverges wants less; AdamW (\"name\": \"adamw\") wants a quarter or half.\n"
+                   "  \"optimizer\": { \"name\": \"muon\", \"lr\": ");
     lm_text_json_number(out, s->lr);
     lm_text_printf(out, " },\n\n");
     if (d->val)

@@ -21,6 +21,8 @@ with_manifest() {
     check "init names the validation data" key_is val '"data/book/val.bin"'
     check "init names a run directory after the data" key_is dir '"runs/book"'
     check "init leaves the vocabulary to the manifest" lacks vocab_size run.json
+    check "init chooses Muon, and a learning rate for it" \
+        grep -q '"optimizer": { "name": "muon", "lr": 0.008 }' run.json
     check "the config of init has comments" grep -q '^ *//' run.json
     check "the config of init passes --dry-run and trains" usable run.json
     check "init does not overwrite a config" exits_saying 2 "add --force" "$lmtrain" init data/book
