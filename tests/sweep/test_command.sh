@@ -29,7 +29,12 @@ one_trial() {
     check "a trial's run directory is named by its number" test -e sw/trials/00003/summary.json
     check "a trial's command is printed" exits_saying 0 "--set optimizer.lr=0.001" \
         "$lmtrain" sweep --config sweep.json --trial 3 --dry-run
+    check "a trial writes no page, as the sweep has one" says "--set log.report=false "
     sh -c "$(sed 's|sw/trials|elsewhere|' out)" 2>err
+    sed 's|{|{"log": {"report": true},|;q' base.json >paged.json && sed 1d base.json >>paged.json
+    sed 's|"base.json"|"paged.json"|; s|"sw"|"paged"|' sweep.json >paged-sweep.json
+    check "unless the base config asks for it" sh -c '"$1" sweep --config paged-sweep.json --trial 3 --dry-run >paged.out &&
+        grep -q -- --resume paged.out && ! grep -q log.report paged.out' sh "$lmtrain"
     check "a trial's command gives the same run" same_figures sw/trials/00003 elsewhere/00003
     check "a trial beyond the last is refused" exits_saying 2 "expected 0 to 4, found 5" \
         "$lmtrain" sweep --config sweep.json --trial 5

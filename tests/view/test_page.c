@@ -169,6 +169,10 @@ static void test_hostile_sweeps_are_text(void **state) {
     assert_int_equal(lm_page_sweep_write("s", "s/report.html", false, &err), LM_OK);
     assert_int_equal(lm_file_read("s/report.html", 1 << 20, &page, &err), LM_OK);
     check_harmless(&page, 2);
+    assert_null(strstr(lm_text_cstr(&page), "\"running\":true"));
+    page.length = 0;
+    assert_int_equal(lm_page_sweep_print("s", true, &page, &err), LM_OK);
+    assert_non_null(strstr(lm_text_cstr(&page), "\"running\":true"));
     lm_text_free(&page);
 }
 
