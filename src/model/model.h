@@ -283,7 +283,7 @@ void lm_model_set_window(lm_model *m, int64_t window);
 /* Multi-token prediction: in the training passes that follow, token t predicts t + 1 + k too, with
  * the weight `share` * model.multi_token[k - 1]. Targets lie in the same window, or behind it; with
  * document_mask the document_token that begins the next document is a target, and nothing behind
- * it. A new model has share 1. */
+ * it. label_smoothing is of the next token alone. A new model has share 1. */
 void lm_model_set_multi_token(lm_model *m, double share);
 /* Of the next training pass: the tokens behind each of its rows, [batch, model.multi_token.count],
  * -1: there is none. NULL, as at first: none of any row. Kept until another call. */

@@ -64,7 +64,8 @@ static const struct {
     {"\"smear\": true", NULL, NULL},
     {"\"value_embeddings\": 2", NULL, NULL},
     {"\"qk_norm\": true, \"qk_gain\": 1", NULL, NULL},
-    {"\"dropout\": 0.1, \"z_loss\": 0.01, \"label_smoothing\": 0.1", "LlamaForCausalLM", "llama"},
+    {"\"dropout\": 0.1, \"z_loss\": 0.01, \"label_smoothing\": 0.1, \"multi_token\": [0.5]",
+     "LlamaForCausalLM", "llama"},
     {"\"document_mask\": true, \"document_token\": 0", "LlamaForCausalLM", "llama"},
 };
 enum { MODELS = sizeof models / sizeof *models };
