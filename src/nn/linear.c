@@ -10,7 +10,7 @@ enum { DECODE_ELEMENTS = 65536 };
 /* Where there are many more, most of them are one long task for each thread, since what a core
  * reads in one go comes faster; one part of DECODE_PARTS is a few short ones for each, so that all
  * threads end together. */
-enum { DECODE_PARTS = 8, DECODE_SHORT_TASKS = 4 };
+enum { DECODE_PARTS = 16, DECODE_SHORT_TASKS = 4 };
 /* From so many rows of x on it computes more than it reads, and may be smaller. */
 enum { DECODE_ROWS = 16 };
 /* Bytes of the next matrix that a waiting thread asks for: a second cache of 512 KiB holds them. */

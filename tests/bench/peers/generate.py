@@ -4,9 +4,11 @@ programs loaded and asked in turns.
     generate.py LMTRAIN OURS [--threads N] [--pairs N] [--prompt N] [--tokens N] [--cpu ISA] [--dtype TYPE]
 
 OURS: generate.c, built by generate.sh. llama.cpp is its own llama-bench where LLAMA_BENCH names that program (started
-for each figure; LLAMA_BENCH_OPTIONS: more of its options, as "-fa on"), else node-llama-cpp. For each type: the tokens
-a second of the prompt and of the tokens after it, the median ratio of the pairs and that of the bests, and the tokens
-as a share of what reading the weights allows, whose rate is measured beside each pair."""
+for each figure; LLAMA_BENCH_OPTIONS: more of its options, as "-fa on"), else node-llama-cpp. Keys and values are F32 as
+ours are; a llama-bench as it is distributed knows f16 and less: LLAMA_BENCH_CACHE=f16, or f32 once its function
+ggml_type_from_name has that name. For each type: the tokens a second of the prompt and of the tokens after it, the
+median ratio of the pairs and that of the bests, and the tokens as a share of what reading the weights allows, whose
+rate is measured beside each pair."""
 import argparse
 import json
 import os
@@ -63,13 +65,14 @@ class LlamaBench:
     """llama-bench, once for the prompt and once for tokens after it; it knows no last token."""
 
     def __init__(self, program, gguf, threads):
-        self.command = [program, "-m", str(gguf), "-t", str(threads), "-ctk", "f32", "-ctv", "f32", "-r", "1",
+        cache = os.environ.get("LLAMA_BENCH_CACHE", "f32")
+        self.command = [program, "-m", str(gguf), "-t", str(threads), "-ctk", cache, "-ctv", cache, "-r", "1",
                         "-o", "json", *os.environ.get("LLAMA_BENCH_OPTIONS", "").split()]
 
     def rate(self, *test):
         done = subprocess.run([*self.command, *map(str, test)], capture_output=True, text=True)
         if done.returncode:
-            sys.exit(f"{self.command[0]}: {done.stderr}")
+            sys.exit(f"{' '.join(self.command)}: {done.stderr[:300]}")
         return json.loads(done.stdout)[0]["avg_ts"]
 
     def ask(self, line):
