@@ -6,7 +6,7 @@
  *     lm_exchange_sum_begin(&x, &compute, &l, lane, sum);
  *     ... while the last lane computes: ...
  *         lm_exchange_sum_final(&x, n);      // what it need not touch any more leaves
- *         lm_exchange_progress(&x);          // often
+ *         lm_exchange_progress(&x, within);  // often
  *     lm_exchange_sum_end(&x, err);          // this rank's slice of the sum of all
  *     ... updates its slice of the weights ...
  *     lm_exchange_spread_begin(&x, weights);
@@ -28,7 +28,9 @@
  * waits for lm_exchange_sum_end: no layer is updated before the gradient of all is there.
  *
  * MPI moves messages only when it is called, so the thread that drives the pool's regions calls
- * lm_exchange_progress between them. All functions are for that thread, outside of pool tasks. */
+ * lm_exchange_progress between them and between its tasks: 1 Gbit/s fills the few megabytes that
+ * the system holds for a connection in 30 ms, and products of large matrices take longer. All
+ * functions are for that thread, outside of pool tasks. */
 #ifndef LM_DIST_EXCHANGE_H
 #define LM_DIST_EXCHANGE_H
 
@@ -99,9 +101,10 @@ lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const
                              const lm_span *spans, int64_t n, lm_error *err);
 void lm_exchange_free(lm_exchange *x); /* zero-initialised or twice is fine */
 
-/* Between parallel regions: moves messages, and adds blocks that have arrived. Errors wait for the
- * end. Does nothing when nothing is under way. */
-void lm_exchange_progress(lm_exchange *x);
+/* Moves messages, and adds blocks that have arrived. Errors wait for the end. Does nothing when
+ * nothing is under way. within: inside of a region (lm_pool_set_between), so that this thread alone
+ * adds. */
+void lm_exchange_progress(lm_exchange *x, bool within);
 
 /* ---- gradients (exchange_sum.c) ---------------------------------------------------------------*/
 

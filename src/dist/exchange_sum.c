@@ -74,28 +74,29 @@ static void fold_task(void *argument, int64_t task, int worker) {
     memcpy(x->sum + f->at.first + at, stack[0].data, (size_t)n * sizeof(float));
 }
 
-static void fold(lm_exchange *x, int64_t i) {
+static void fold(lm_exchange *x, int64_t i, bool within) {
     folding f = {.x = x, .trees = x->slot[i % x->slots].trees, .at = x->blocks[i].at};
-    lm_pool_run(x->compute->pool, lm_divide_up(f.at.end - f.at.first, PIECE), fold_task, &f);
+    lm_pool_run(within ? NULL : x->compute->pool, lm_divide_up(f.at.end - f.at.first, PIECE),
+                fold_task, &f);
 }
 
 /* Takes the next block in when it is here, or once it is; false: it is not, or there is none. */
-static bool advance(lm_exchange *x, bool wait) {
+static bool advance(lm_exchange *x, bool wait, bool within) {
     if (x->folded == x->posted || x->status != LM_OK) return false;
     lm_comm_batch *way = x->slot[x->folded % x->slots].way;
     if (!wait && (!lm_comm_test(way) || x->blocks[x->folded].span < x->not_final)) return false;
     x->status = lm_comm_wait(way, &x->error);
     if (x->status != LM_OK) return false;
-    fold(x, x->folded++);
+    fold(x, x->folded++, within);
     if (x->posted < x->n_blocks) post(x, x->posted);
     return true;
 }
 
-void lm_exchange_progress(lm_exchange *x) {
+void lm_exchange_progress(lm_exchange *x, bool within) {
     if (x->busy || (!x->compute && x->arrived == x->n_spans)) return;
     x->busy = true; /* adding is parallel regions too */
     if (x->compute) {
-        while (advance(x, false)) continue;
+        while (advance(x, false, within)) continue;
         lm_comm_test(x->gradients);
     }
     if (x->arrived < x->n_spans) lm_comm_test(x->leaving);
@@ -128,14 +129,14 @@ void lm_exchange_sum_final(lm_exchange *x, int64_t n) {
         send_span(x, span);
         x->not_final--;
     }
-    lm_exchange_progress(x);
+    lm_exchange_progress(x, false);
 }
 
 lm_status lm_exchange_sum_end(lm_exchange *x, lm_error *err) {
     if (!x->comm) return LM_OK;
     lm_exchange_sum_final(x, 0);
     x->busy = true;
-    while (advance(x, true)) continue;
+    while (advance(x, true, false)) continue;
     if (x->status == LM_OK) x->status = lm_comm_wait(x->gradients, &x->error);
     x->busy = false;
     x->compute = NULL;

@@ -69,8 +69,9 @@ struct lm_pool {
     int apparent; /* what lm_pool_threads says */
     int finer;    /* shares of a thread */
     const lm_pool_watch *watch;
-    void (*between)(void *argument);
+    void (*between)(void *argument, bool within);
     void *between_argument;
+    double turn; /* when it was called last */
     _Alignas(LINE) reading ahead;
     bool crowded; /* more threads than CPUs: whoever waits must give its CPU away */
     atomic_bool stop;
@@ -134,6 +135,13 @@ static bool spin_until_changed(const lm_pool *p, int index, progress *ahead, _At
     }
 }
 
+static void take_turn(lm_pool *p, bool within) {
+    double now = lm_clock_seconds();
+    if (within && now - p->turn < LM_POOL_TURN) return;
+    p->turn = now;
+    p->between(p->between_argument, within);
+}
+
 static bool claim(pool_run *run, int64_t *task) {
     uint64_t left = atomic_load_explicit(&run->left, memory_order_acquire);
     while (left >> 32 < (uint32_t)left) {
@@ -151,7 +159,10 @@ static void work(lm_pool *p, int index) {
     uint32_t done = 0;
     for (int i = 0; i < p->n_runs; i++) {
         pool_run *run = &p->runs[(own + i) % p->n_runs];
-        for (int64_t task; claim(run, &task); done++) p->task(p->argument, task, index);
+        for (int64_t task; claim(run, &task); done++) {
+            p->task(p->argument, task, index);
+            if (index == 0 && p->between) take_turn(p, true);
+        }
     }
     if (done > 0 && atomic_fetch_sub(&p->pending, done) == done && atomic_load(&p->caller_sleeps))
         futex_wake(&p->pending, 1);
@@ -193,7 +204,10 @@ static void cut(lm_pool *p, int64_t n_tasks, bool in_order) {
 static void run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument, bool in_order) {
     LM_ASSERT(n_tasks >= 0 && n_tasks <= UINT32_MAX);
     if (!p || p->threads == 1 || n_tasks <= 1) {
-        for (int64_t i = 0; i < n_tasks; i++) task(argument, i, 0);
+        for (int64_t i = 0; i < n_tasks; i++) {
+            if (i > 0 && p && p->between) take_turn(p, true);
+            task(argument, i, 0);
+        }
         return;
     }
     LM_ASSERT(atomic_load_explicit(&p->pending, memory_order_relaxed) == 0); /* not from a task */
@@ -242,7 +256,7 @@ static void run_region(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *ar
                        bool in_order, const char *name) {
     if (!p || !p->watch || !run_watched(p, n_tasks, task, argument, in_order, name))
         run(p, n_tasks, task, argument, in_order);
-    if (p && p->between) p->between(p->between_argument);
+    if (p && p->between) take_turn(p, false);
 }
 
 void lm_pool_run_named(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
@@ -255,7 +269,7 @@ void lm_pool_run_in_order_named(lm_pool *p, int64_t n_tasks, lm_pool_task *task,
     run_region(p, n_tasks, task, argument, true, name);
 }
 
-void lm_pool_set_between(lm_pool *p, void (*call)(void *argument), void *argument) {
+void lm_pool_set_between(lm_pool *p, void (*call)(void *argument, bool within), void *argument) {
     p->between = call;
     p->between_argument = argument;
 }

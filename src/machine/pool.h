@@ -19,6 +19,7 @@
 #ifndef LM_MACHINE_POOL_H
 #define LM_MACHINE_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -41,10 +42,13 @@ int lm_pool_shares(const lm_pool *pool);
     lm_pool_run_in_order_named(pool, n_tasks, task, argument, __FILE__ ":" #task)
 void lm_pool_free(lm_pool *pool); /* NULL is fine */
 
-/* From now on `call` is made after every region, by the thread that owns the pool: for what needs a
- * turn now and then, as messages on their way do. It may run regions itself, and is then called
- * after these too. NULL: nothing is. */
-void lm_pool_set_between(lm_pool *pool, void (*call)(void *argument), void *argument);
+/* From now on the thread that owns the pool makes this call after every region, and within one
+ * between two of its tasks where LM_POOL_TURN seconds have passed since the last call: for what
+ * needs a turn now and then, as messages on their way do. After a region (within: false) it may run
+ * regions itself, and is then called after these too; within one it may not. It must not touch what
+ * the tasks of a region write. NULL: no call is made. */
+#define LM_POOL_TURN 0.0005
+void lm_pool_set_between(lm_pool *pool, void (*call)(void *argument, bool within), void *argument);
 
 /* What the region after the next one will begin to read: worker w reads `streams` streams side by
  * side, the first of them from at + w * worker on, the others `apart` bytes from one to the next. A

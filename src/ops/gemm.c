@@ -241,8 +241,9 @@ static int64_t even_block(int64_t total, int64_t limit, int64_t multiple) {
     return lm_max(lm_round_up(lm_divide_up(total, blocks), multiple), multiple);
 }
 
+/* Small products do not wake the other threads. */
 static void run(const gemm_job *j, int64_t tasks, lm_pool_task *task) {
-    if (j->workers > 1) {
+    if (j->workers == lm_pool_threads(j->compute->pool)) {
         lm_pool_run_named(j->compute->pool, tasks, task, (void *)j,
                           task == multiply_task ? "gemm.c:multiply" : "gemm.c:pack");
     } else {

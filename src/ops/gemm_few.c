@@ -74,7 +74,7 @@ bool lm_gemm_few_rows(const lm_compute *compute, const lm_gemm *g) {
     int64_t each = lm_round_up(lm_divide_up(g->n, least), f.gemm.mr);
     f.columns = lm_min(each, COLUMNS / f.gemm.mr * f.gemm.mr);
     int64_t tasks = lm_divide_up(g->n, f.columns);
-    if (f.gemm.workers > 1)
+    if (f.gemm.workers == lm_pool_threads(compute->pool))
         lm_pool_run_named(compute->pool, tasks, few_task, &f, "gemm.c:multiply");
     else
         for (int64_t i = 0; i < tasks; i++) few_task(&f, i, 0);

@@ -103,9 +103,9 @@ static void after_gradients(void *argument, int64_t n) {
     lm_exchange_sum_final(&r->exchange, n);
 }
 
-static void between_regions(void *argument) {
+static void take_turn(void *argument, bool within) {
     lm_ranks *r = argument;
-    lm_exchange_progress(&r->exchange);
+    lm_exchange_progress(&r->exchange, within);
     lm_comm_alive(r->comm);
 }
 
@@ -120,7 +120,7 @@ static lm_status create_exchange(lm_trainer *t, const int64_t *bounds, lm_error 
     free(spans);
     r->watch = (lm_model_watch){before_weights, after_gradients, r};
     lm_model_set_watch(t->model, &r->watch);
-    lm_pool_set_between(t->pool, between_regions, r);
+    lm_pool_set_between(t->pool, take_turn, r);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "machine/fpmode.h"
 #include "machine/peak.h"
 #include "machine/pool.h"
@@ -349,18 +350,26 @@ static void test_apparent_threads_do_no_tasks(void **state) {
 
 typedef struct turns {
     lm_pool *pool;
-    int count, depth;
+    int count, depth, within;
 } turns;
 
-static void take_turn(void *argument) {
+static void take_turn(void *argument, bool within) {
     turns *t = argument;
     record r = {0};
+    t->within += within;
+    if (within) return;
     t->count++;
     if (t->depth++ == 0) lm_pool_run(t->pool, 3, count_task, &r); /* a region of its own */
     t->depth--;
 }
 
-static void test_a_turn_between_regions(void **state) {
+static void long_task(void *argument, int64_t task, int worker) {
+    double begun = lm_clock_seconds();
+    while (lm_clock_seconds() < begun + 4 * LM_POOL_TURN) continue;
+    count_task(argument, task, worker);
+}
+
+static void test_a_turn_between_regions_and_tasks(void **state) {
     (void)state;
     lm_error err = {0};
     for (int threads = 1; threads <= 2; threads++) {
@@ -371,9 +380,13 @@ static void test_a_turn_between_regions(void **state) {
         for (int i = 0; i < 5; i++) lm_pool_run(t.pool, 4, count_task, &r);
         assert_int_equal(t.count, 10);
         for (int i = 0; i < 4; i++) assert_int_equal(r.counts[i], 5);
+        t.within = 0;
+        lm_pool_run(t.pool, 4, long_task, &r);
+        assert_int_equal(t.count, 12);
+        if (threads == 1) assert_int_equal(t.within, 3); /* two may share four in any way */
         lm_pool_set_between(t.pool, NULL, NULL);
         lm_pool_run(t.pool, 4, count_task, &r);
-        assert_int_equal(t.count, 10);
+        assert_int_equal(t.count, 12);
         lm_pool_free(t.pool);
     }
 }
@@ -392,7 +405,7 @@ int main(void) {
         cmocka_unit_test(test_running_the_pool_inside_a_task_aborts),
         cmocka_unit_test(test_a_watch_is_told_of_regions_and_tasks),
         cmocka_unit_test(test_apparent_threads_do_no_tasks),
-        cmocka_unit_test(test_a_turn_between_regions),
+        cmocka_unit_test(test_a_turn_between_regions_and_tasks),
         cmocka_unit_test(test_fpmode_flushes),
         cmocka_unit_test(test_peak_is_positive),
     };
