@@ -58,6 +58,12 @@ void lm_comm_set_timeout(lm_comm *c, double seconds) {
     if (c) c->timeout = seconds;
 }
 
+void lm_comm_set_turn(lm_comm *c, void (*call)(void *argument), void *argument) {
+    if (!c) return;
+    c->turn = call;
+    c->turn_argument = argument;
+}
+
 int lm_comm_strangers(const char **launcher) {
     lm_launch l = lm_launch_read();
     *launcher = l.launcher;

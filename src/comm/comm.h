@@ -71,6 +71,9 @@ void lm_comm_send(lm_comm_batch *b, int to, const void *data, size_t size);
 void lm_comm_receive(lm_comm_batch *b, int from, void *data, size_t size);
 /* Moves messages on, which happens in calls alone. Are all of the batch done? */
 bool lm_comm_test(lm_comm_batch *b);
+/* From now on the call is made again and again while lm_comm_wait waits, for what else has to move;
+ * it may test batches and begin messages of others than the one that is waited for. NULL: none. */
+void lm_comm_set_turn(lm_comm *c, void (*call)(void *argument), void *argument);
 /* Until all of the batch are done; it is empty then. */
 lm_status lm_comm_wait(lm_comm_batch *b, lm_error *err);
 

@@ -259,6 +259,7 @@ lm_status lm_comm_wait(lm_comm_batch *b, lm_error *err) {
     int open = b->count, rank = 0;
     lm_status status = LM_OK;
     for (int64_t i = 0; !lm_comm_test(b); i++) {
+        if (b->comm->turn) b->comm->turn(b->comm->turn_argument);
         if (i < SPINS) continue;
         double now = lm_clock_seconds();
         if (began == 0) began = looked = now;

@@ -16,12 +16,14 @@ typedef struct lm_comm_card {
 
 struct lm_comm {
     int rank, size;
-    lm_comm_card *cards; /* [size] */
-    double timeout;      /* seconds; 0: none */
-    double *heard;       /* [size]: when each last said that it is alive; 0: not yet */
-    double told;         /* when this one did */
-    bool agreed;         /* on an error */
-    lm_comm_batch *own;  /* of the functions that all ranks call together */
+    lm_comm_card *cards;          /* [size] */
+    double timeout;               /* seconds; 0: none */
+    double *heard;                /* [size]: when each last said that it is alive; 0: not yet */
+    double told;                  /* when this one did */
+    bool agreed;                  /* on an error */
+    lm_comm_batch *own;           /* of the functions that all ranks call together */
+    void (*turn)(void *argument); /* lm_comm_set_turn */
+    void *turn_argument;
 };
 
 /* Of the library: has this process met others that were started with it? */

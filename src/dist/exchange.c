@@ -59,24 +59,30 @@ lm_span lm_exchange_part(const lm_exchange *x, int64_t span, int r) {
     return (lm_span){lm_max(s.first, x->bounds[r]), lm_min(s.end, x->bounds[r + 1])};
 }
 
-/* Those of this rank's slice: backward finishes the last spans first. */
-static lm_status list_blocks(lm_exchange *x, lm_error *err) {
-    const int rank = lm_comm_rank(x->comm);
-    for (int pass = 0; pass < 2; pass++) {
-        x->n_blocks = 0;
-        for (int64_t s = x->n_spans - 1; s >= 0; s--) {
-            const lm_span part = lm_exchange_part(x, s, rank);
-            for (int64_t at = part.first; at < part.end; at += x->block) {
-                if (x->blocks)
-                    x->blocks[x->n_blocks] =
-                        (lm_exchange_block){.at = {at, lm_min(at + x->block, part.end)}, .span = s};
-                x->n_blocks++;
-            }
-        }
-        if (pass > 0) break;
-        x->blocks = calloc((size_t)x->n_blocks + 1, sizeof *x->blocks);
-        if (!x->blocks) return lm_error_no_memory(err, NULL);
+/* Blocks of this rank's slice in the order of the spans, or the last span's first; returns how
+ * many. blocks NULL: only counts. */
+static int64_t cut_blocks(const lm_exchange *x, bool last_first, lm_exchange_block *blocks) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < x->n_spans; i++) {
+        const int64_t s = last_first ? x->n_spans - 1 - i : i;
+        const lm_span part = lm_exchange_part(x, s, lm_comm_rank(x->comm));
+        for (int64_t at = part.first; at < part.end; at += x->block, n++)
+            if (blocks)
+                blocks[n] =
+                    (lm_exchange_block){.at = {at, lm_min(at + x->block, part.end)}, .span = s};
     }
+    return n;
+}
+
+/* Backward finishes the last spans first, forward reads the first ones first. */
+static lm_status list_blocks(lm_exchange *x, lm_error *err) {
+    x->n_blocks = cut_blocks(x, true, NULL);
+    x->blocks = calloc((size_t)x->n_blocks + 1, sizeof *x->blocks);
+    x->out = calloc((size_t)x->n_blocks + 1, sizeof *x->out);
+    if (!x->blocks || !x->out) return lm_error_no_memory(err, NULL);
+    cut_blocks(x, true, x->blocks);
+    cut_blocks(x, false, x->out);
+    x->left = x->done = x->n_blocks;
     return LM_OK;
 }
 
@@ -95,17 +101,24 @@ static lm_status create_slots(lm_exchange *x, lm_error *err) {
 
 static lm_status create_batches(lm_exchange *x, lm_error *err) {
     x->gradients = lm_comm_batch_create(x->comm, LM_COMM_GRADIENTS);
-    x->leaving = lm_comm_batch_create(x->comm, LM_COMM_WEIGHTS);
     x->runs = lm_comm_batch_create(x->comm, LM_COMM_MAIN);
     x->arriving = calloc((size_t)x->n_spans, sizeof *x->arriving);
-    if (!x->gradients || !x->leaving || !x->runs || !x->arriving)
-        return lm_error_no_memory(err, NULL);
+    if (!x->gradients || !x->runs || !x->arriving) return lm_error_no_memory(err, NULL);
+    for (int i = 0; i < LM_EXCHANGE_LEAVING; i++) {
+        x->leaving[i] = lm_comm_batch_create(x->comm, LM_COMM_WEIGHTS);
+        if (!x->leaving[i]) return lm_error_no_memory(err, NULL);
+    }
     for (int64_t s = 0; s < x->n_spans; s++) {
         x->arriving[s] = lm_comm_batch_create(x->comm, LM_COMM_WEIGHTS);
         if (!x->arriving[s]) return lm_error_no_memory(err, NULL);
     }
     x->arrived = x->n_spans;
     return LM_OK;
+}
+
+/* While something else is waited for. */
+static void take_turn(void *argument) {
+    lm_exchange_progress(argument, false);
 }
 
 lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const int64_t *bounds,
@@ -133,10 +146,13 @@ lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const
                                      "gradients of other ranks", err);
     if (status == LM_OK) status = list_blocks(x, err);
     if (status == LM_OK) status = create_slots(x, err);
-    return status == LM_OK ? create_batches(x, err) : status;
+    if (status == LM_OK) status = create_batches(x, err);
+    if (status == LM_OK) lm_comm_set_turn(comm, take_turn, x);
+    return status;
 }
 
 void lm_exchange_free(lm_exchange *x) {
+    lm_comm_set_turn(x->comm, NULL, NULL);
     for (int i = 0; i < x->slots; i++) {
         lm_comm_batch_free(x->slot[i].way);
         free(x->slot[i].trees);
@@ -144,10 +160,11 @@ void lm_exchange_free(lm_exchange *x) {
     for (int64_t s = 0; x->arriving && s < x->n_spans; s++) lm_comm_batch_free(x->arriving[s]);
     free(x->arriving);
     lm_comm_batch_free(x->gradients);
-    lm_comm_batch_free(x->leaving);
+    for (int i = 0; i < LM_EXCHANGE_LEAVING; i++) lm_comm_batch_free(x->leaving[i]);
     lm_comm_batch_free(x->runs);
     lm_arena_free(&x->arena);
     free(x->blocks);
+    free(x->out);
     free(x->spans);
     free(x->trees);
     free(x->bytes);
@@ -157,24 +174,46 @@ void lm_exchange_free(lm_exchange *x) {
 
 /* ---- weights ----------------------------------------------------------------------------------*/
 
-void lm_exchange_spread_begin(lm_exchange *x, float *array) {
+/* Weights of a span arrive in the blocks in which they leave. */
+static void receive_span(lm_exchange *x, int64_t span, float *array) {
     const int rank = lm_comm_rank(x->comm), ranks = lm_comm_size(x->comm);
-    if (!x->comm) return;
-    LM_ASSERT(x->arrived == x->n_spans);
-    x->arrived = 0;
-    for (int64_t s = 0; s < x->n_spans; s++) {
-        const lm_span own = lm_exchange_part(x, s, rank);
-        for (int i = 1; i < ranks; i++) {
-            const int from = (rank + ranks - i) % ranks, to = (rank + i) % ranks;
-            const lm_span part = lm_exchange_part(x, s, from);
-            if (part.first < part.end)
-                lm_comm_receive(x->arriving[s], from, array + part.first,
-                                (size_t)(part.end - part.first) * sizeof(float));
-            if (own.first < own.end)
-                lm_comm_send(x->leaving, to, array + own.first,
-                             (size_t)(own.end - own.first) * sizeof(float));
-        }
+    for (int i = 1; i < ranks; i++) {
+        const int from = (rank + ranks - i) % ranks;
+        const lm_span part = lm_exchange_part(x, span, from);
+        for (int64_t at = part.first; at < part.end; at += x->block)
+            lm_comm_receive(x->arriving[span], from, array + at,
+                            (size_t)lm_min(part.end - at, x->block) * sizeof(float));
     }
+}
+
+/* Begins to send a block to all others. */
+static void send_block(lm_exchange *x, int64_t i) {
+    const int rank = lm_comm_rank(x->comm), ranks = lm_comm_size(x->comm);
+    const lm_span at = x->out[i].at;
+    for (int k = 1; k < ranks; k++)
+        lm_comm_send(x->leaving[i % LM_EXCHANGE_LEAVING], (rank + k) % ranks, x->array + at.first,
+                     (size_t)(at.end - at.first) * sizeof(float));
+}
+
+void lm_exchange_send_blocks(lm_exchange *x) {
+    for (;; x->done++) {
+        for (; x->left < x->n_blocks && x->left < x->done + LM_EXCHANGE_LEAVING; x->left++)
+            send_block(x, x->left);
+        lm_comm_batch *first = x->leaving[x->done % LM_EXCHANGE_LEAVING];
+        if (x->done == x->left || x->leaving_status != LM_OK || !lm_comm_test(first)) return;
+        x->leaving_status = lm_comm_wait(first, &x->leaving_error);
+    }
+}
+
+void lm_exchange_spread_begin(lm_exchange *x, float *array) {
+    if (!x->comm) return;
+    LM_ASSERT(x->arrived == x->n_spans && x->done == x->n_blocks);
+    x->arrived = 0;
+    x->array = array;
+    x->left = x->done = 0;
+    x->leaving_status = LM_OK;
+    for (int64_t s = 0; s < x->n_spans; s++) receive_span(x, s, array);
+    lm_exchange_send_blocks(x);
 }
 
 lm_status lm_exchange_spread_need(lm_exchange *x, int64_t n, lm_error *err) {
@@ -186,7 +225,16 @@ lm_status lm_exchange_spread_need(lm_exchange *x, int64_t n, lm_error *err) {
 
 lm_status lm_exchange_spread_end(lm_exchange *x, lm_error *err) {
     lm_status status = lm_exchange_spread_need(x, x->n_spans, err);
-    return status == LM_OK && x->comm ? lm_comm_wait(x->leaving, err) : status;
+    while (x->comm && status == LM_OK && x->done < x->n_blocks) {
+        lm_exchange_send_blocks(x);
+        status = x->leaving_status;
+        if (status != LM_OK) *err = x->leaving_error;
+        if (status != LM_OK || x->done == x->left) continue;
+        x->busy = true; /* nobody else takes from these batches */
+        status = lm_comm_wait(x->leaving[x->done % LM_EXCHANGE_LEAVING], err);
+        x->busy = false;
+    }
+    return status;
 }
 
 lm_status lm_exchange_gather(lm_exchange *x, float *array, lm_error *err) {

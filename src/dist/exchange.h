@@ -54,7 +54,13 @@ typedef struct lm_exchange_slot {
     float **trees; /* [n_trees]: those of others */
 } lm_exchange_slot;
 
-enum { LM_EXCHANGE_SLOTS_MOST = 16 };
+enum {
+    LM_EXCHANGE_SLOTS_MOST = 16,
+    /* Blocks of weights that leave for a rank at a time, of 1 MB: as many as fast networks hold
+     * between two calls of lm_exchange_progress. MPI moves all that it is given side by side, so
+     * that with more of them what is read first would come last. */
+    LM_EXCHANGE_LEAVING = 8
+};
 
 typedef struct lm_exchange {
     lm_comm *comm;
@@ -87,9 +93,14 @@ typedef struct lm_exchange {
     lm_error error;
 
     /* Weights on their way: */
-    lm_comm_batch **arriving; /* [n_spans] */
-    int64_t arrived;          /* the first so many spans are there */
-    lm_comm_batch *leaving;
+    lm_comm_batch **arriving;                    /* [n_spans] */
+    int64_t arrived;                             /* the first so many spans are there */
+    lm_comm_batch *leaving[LM_EXCHANGE_LEAVING]; /* block i in leaving[i % ...] */
+    lm_exchange_block *out; /* [n_blocks]: of this rank's slice, in the order they are read */
+    int64_t left, done;     /* blocks that have begun to leave; that have left */
+    lm_status leaving_status;
+    lm_error leaving_error;
+    const float *array;
     lm_comm_batch *runs; /* lm_exchange_complete_runs */
 } lm_exchange;
 
@@ -142,6 +153,8 @@ int64_t lm_exchange_runs(const lm_exchange *x, int rank, int64_t grain, int64_t 
  * their ranks have there. */
 lm_status lm_exchange_complete_runs(lm_exchange *x, int64_t grain, float *array, lm_error *err);
 
+/* Inside the room: begins to send the blocks that there is room for. */
+void lm_exchange_send_blocks(lm_exchange *x);
 /* Inside the room: where the span and rank r's slice meet; empty: end <= first. */
 lm_span lm_exchange_part(const lm_exchange *x, int64_t span, int r);
 

@@ -93,13 +93,13 @@ static bool advance(lm_exchange *x, bool wait, bool within) {
 }
 
 void lm_exchange_progress(lm_exchange *x, bool within) {
-    if (x->busy || (!x->compute && x->arrived == x->n_spans)) return;
+    if (x->busy || (!x->compute && x->done == x->n_blocks && x->arrived == x->n_spans)) return;
     x->busy = true; /* adding is parallel regions too */
     if (x->compute) {
         while (advance(x, false, within)) continue;
         lm_comm_test(x->gradients);
     }
-    if (x->arrived < x->n_spans) lm_comm_test(x->leaving);
+    if (x->done < x->n_blocks) lm_exchange_send_blocks(x);
     x->busy = false;
 }
 
