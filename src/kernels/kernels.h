@@ -100,6 +100,12 @@ enum { LM_PACK_STEPS = 32 };
 typedef void lm_kernel_pack_f32(int64_t count, int64_t width, int64_t k, const float *x,
                                 int64_t x_row, int64_t x_col, float *out);
 
+/* Panels of lines side by side: out[p*panel + kk*width + i] = x[p*width + i + kk*x_col] for
+ * p < panels, i < width, kk < k. Several panels use a line of the cache while it is there; the
+ * caller packs LM_PACK_STEPS steps at a time. */
+typedef void lm_kernel_pack_lines_f32(int64_t panels, int64_t width, int64_t k, const float *x,
+                                      int64_t x_col, float *out, int64_t panel);
+
 /* One panel of pairs, rounded to nearest even: out[p*width + i] = (x_i,2p, x_i,2p+1) for
  * p < (k+1)/2, with x_i,kk = x[i*x_row + kk*x_col] for i < count and kk < k, 0 beyond. Fast when
  * x_row == 1 and when x_col == 1. */
@@ -346,6 +352,7 @@ typedef void lm_kernel_stream_f32(int64_t n, const float *x, int count, float *c
     X(isa, dots_f32)               \
     X(isa, dots_bf16)              \
     X(isa, pack_f32)               \
+    X(isa, pack_lines_f32)         \
     X(isa, pack_wide_from_f32)     \
     X(isa, pack_wide_from_bf16)    \
     X(isa, wide_from_f32)          \

@@ -128,6 +128,11 @@ static int64_t x_col(const lm_kernel_call *c) {
     return c->variant == 0 ? 2 : c->variant == 1 ? c->rows : 1;
 }
 CALL(pack_f32, rows, rows + n, k, b[X], x_row(c), x_col(c), b[OUT])
+/* Whole panels of so many of n columns, rows along k. */
+static int64_t width_of(const lm_kernel_call *c) {
+    return c->variant == 0 ? 5 : c->variant == 1 ? 12 : 6;
+}
+CALL(pack_lines_f32, n / width_of(c), width_of(c), rows, b[X], stride, b[OUT], width_of(c) * rows)
 CALL(pack_bf16_from_f32, rows, rows + n, k, b[X], x_row(c), x_col(c), pairs(b[OUT]))
 CALL(pack_bf16_from_bf16, rows, rows + n, k, bf16(c, X), x_row(c), x_col(c), pairs(b[OUT]))
 CALL(pack_wide_from_f32, rows, rows + n, k, b[X], x_row(c), x_col(c), b[OUT])
@@ -273,6 +278,7 @@ const lm_kernel_row lm_kernel_list[] = {
         [A] = BUFFER(BF16, rows_by_k, 1, 0), [B] = BUFFER(BF16, n_by_k, 1, 0),
         [INIT] = READ(of_n), [Y] = WRITE(strided)),
     ROW(pack_f32, GEMM, 3, 0, [X] = READ(unpacked), [OUT] = WRITE(panel)),
+    ROW(pack_lines_f32, MATRIX, 3, 0, [X] = READ(strided), [OUT] = WRITE(rows_by_n)),
     ROW(pack_bf16_from_f32, GEMM, 3, 0,
         [X] = READ(unpacked), [OUT] = BUFFER(PAIRS, panel_of_pairs, 0, 1)),
     ROW(pack_bf16_from_bf16, GEMM, 3, 0,

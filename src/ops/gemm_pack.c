@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-enum { PACK_PANELS = 4 }; /* panels of B that a task packs */
+enum {
+    PACK_PANELS = 4,  /* panels of B that a task packs */
+    FEW_COLUMNS = 16, /* a narrower panel uses a part of each line that it copies from */
+};
 
 gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker) {
     lm_arena scratch = lm_compute_scratch(j->compute, worker);
@@ -122,9 +125,15 @@ static void pack_panel(const gemm_job *j, int64_t k0, int64_t k, int64_t width, 
 static void pack_panels(const gemm_job *j, int64_t k0, int64_t k1, int64_t width, operand_lines l,
                         void *out) {
     int64_t chunk = l.line == 1 ? LM_PACK_STEPS : k1 - k0;
+    bool whole = l.line == 1 && l.x.type == LM_FP32 && j->steps == 1 && width < FEW_COLUMNS;
+    int64_t together = whole ? l.count / width : 0;
     for (int64_t next; k0 < k1; k0 = next) {
         next = lm_min(k0 + chunk, k1);
-        for (int64_t i = 0; i < l.count; i += width)
+        if (together > 0)
+            j->compute->kernels->pack_lines_f32(
+                together, width, next - k0, lm_array_from(l.x, (j->k0 + k0) * l.step).at, l.step,
+                lm_gemm_word(out, k0 * width), width * j->k);
+        for (int64_t i = together * width; i < l.count; i += width)
             pack_panel(j, k0, next - k0, width, lines_from(l, i, width),
                        lm_gemm_word(out, i * j->words * j->k));
     }

@@ -94,3 +94,63 @@ void lm_avx2_pack_f32(int64_t count, int64_t width, int64_t k, const float *x, i
                 out[p * width + i] = i < count ? x[i * x_row + p * x_col] : 0.0f;
     }
 }
+
+/* ---- panels side by side --------------------------------------------------------------------- */
+enum { SIDE_BY_SIDE = 48 }; /* columns: whole lines */
+
+static inline __attribute__((always_inline)) void ask_for_line_ends(int64_t n, const float *x,
+                                                                    int64_t x_col) {
+    for (int64_t i = 0; i < n; i += 16)
+        _mm_prefetch((const char *)(x + LM_PACK_STEPS * x_col + i), _MM_HINT_T1);
+}
+
+/* Two steps of a panel of 6, whole registers where one ends and the next begins. */
+static inline void copy_two_of_6(const float *x, const float *next, float *out) {
+    __m128 middle = _mm_loadl_pi(_mm_setzero_ps(), (const __m64 *)(const void *)(x + 4));
+    middle = _mm_loadh_pi(middle, (const __m64 *)(const void *)next);
+    _mm_storeu_ps(out, _mm_loadu_ps(x));
+    _mm_storeu_ps(out + 4, middle);
+    _mm_storeu_ps(out + 8, _mm_loadu_ps(next + 2));
+}
+
+/* Inlined where `panels` is known. */
+static inline __attribute__((always_inline)) void
+lines_of_6(int64_t panels, int64_t k, const float *x, int64_t x_col, float *out, int64_t panel) {
+    int64_t kk = 0;
+    for (; kk + 2 <= k; kk += 2, x += 2 * x_col, out += 12) {
+        ask_for_line_ends(panels * 6, x, x_col);
+        ask_for_line_ends(panels * 6, x + x_col, x_col);
+        for (int64_t p = 0; p < panels; p++)
+            copy_two_of_6(x + p * 6, x + x_col + p * 6, out + p * panel);
+    }
+    for (int64_t p = 0; p < panels; p++) copy(6, 6, k - kk, x + p * 6, x_col, out + p * panel);
+}
+
+static inline __attribute__((always_inline)) void
+lines_of_12(int64_t panels, int64_t k, const float *x, int64_t x_col, float *out, int64_t panel) {
+    for (int64_t kk = 0; kk < k; kk++, x += x_col, out += 12) {
+        ask_for_line_ends(panels * 12, x, x_col);
+        for (int64_t p = 0; p < panels; p++) {
+            _mm256_storeu_ps(out + p * panel, _mm256_loadu_ps(x + p * 12));
+            _mm_storeu_ps(out + p * panel + 8, _mm_loadu_ps(x + p * 12 + 8));
+        }
+    }
+}
+
+void lm_avx2_pack_lines_f32(int64_t panels, int64_t width, int64_t k, const float *x, int64_t x_col,
+                            float *out, int64_t panel) {
+    int64_t most = width == 6 || width == 12 ? SIDE_BY_SIDE / width : 1;
+    for (int64_t n; panels > 0; panels -= n, x += n * width, out += n * panel) {
+        n = lm_min(panels, most);
+        if (width == 6 && n == SIDE_BY_SIDE / 6)
+            lines_of_6(SIDE_BY_SIDE / 6, k, x, x_col, out, panel);
+        else if (width == 6)
+            lines_of_6(n, k, x, x_col, out, panel);
+        else if (width == 12 && n == SIDE_BY_SIDE / 12)
+            lines_of_12(SIDE_BY_SIDE / 12, k, x, x_col, out, panel);
+        else if (width == 12)
+            lines_of_12(n, k, x, x_col, out, panel);
+        else
+            copy_rows(width, width, k, x, x_col, out);
+    }
+}

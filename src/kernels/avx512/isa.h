@@ -13,6 +13,7 @@ enum { GEMM_F32_MR = 12, GEMM_F32_NR = 32 };
 LM_KERNELS_AVX512(LM_KERNEL_DECLARE, avx512)
 /* 512-bit registers bring nothing to copies */
 LM_KERNEL_DECLARE(avx2, pack_f32)
+LM_KERNEL_DECLARE(avx2, pack_lines_f32)
 LM_KERNEL_DECLARE(avx2, pack_wide_from_f32)
 LM_KERNEL_DECLARE(avx2, pack_wide_from_bf16)
 

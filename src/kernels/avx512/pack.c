@@ -77,3 +77,8 @@ void lm_avx512_pack_f32(int64_t count, int64_t width, int64_t k, const float *x,
     else /* copies: 512-bit registers bring nothing */
         lm_avx2_pack_f32(count, width, k, x, x_row, x_col, out);
 }
+
+void lm_avx512_pack_lines_f32(int64_t panels, int64_t width, int64_t k, const float *x,
+                              int64_t x_col, float *out, int64_t panel) {
+    lm_avx2_pack_lines_f32(panels, width, k, x, x_col, out, panel);
+}

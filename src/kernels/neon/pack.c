@@ -122,3 +122,9 @@ void lm_neon_f32_from_bf16(int64_t n, const lm_bf16 *x, float *y) {
         vst1q_f32(y + i, vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(x + i), 16)));
     lm_scalar_f32_from_bf16(n - i, x + i, y + i);
 }
+
+void lm_neon_pack_lines_f32(int64_t panels, int64_t width, int64_t k, const float *x, int64_t x_col,
+                            float *out, int64_t panel) {
+    for (int64_t p = 0; p < panels; p++)
+        lm_neon_pack_f32(width, width, k, x + p * width, 1, x_col, out + p * panel);
+}

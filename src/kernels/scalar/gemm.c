@@ -25,6 +25,12 @@ void lm_scalar_pack_f32(int64_t count, int64_t width, int64_t k, const float *x,
     }
 }
 
+void lm_scalar_pack_lines_f32(int64_t panels, int64_t width, int64_t k, const float *x,
+                              int64_t x_col, float *out, int64_t panel) {
+    for (int64_t p = 0; p < panels; p++)
+        lm_scalar_pack_f32(width, width, k, x + p * width, 1, x_col, out + p * panel);
+}
+
 static float first(lm_bf16_pair x) {
     return lm_bf16_to_f32((lm_bf16)(x & 0xffffu));
 }
