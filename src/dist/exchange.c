@@ -59,13 +59,14 @@ lm_span lm_exchange_part(const lm_exchange *x, int64_t span, int r) {
     return (lm_span){lm_max(s.first, x->bounds[r]), lm_min(s.end, x->bounds[r + 1])};
 }
 
-/* Blocks of this rank's slice in the order of the spans, or the last span's first; returns how
- * many. blocks NULL: only counts. */
-static int64_t cut_blocks(const lm_exchange *x, bool last_first, lm_exchange_block *blocks) {
+/* Blocks of a rank's slice in the order of the spans, or the last span's first; returns how many.
+ * blocks NULL: only counts. */
+static int64_t cut_blocks(const lm_exchange *x, int rank, bool last_first,
+                          lm_exchange_block *blocks) {
     int64_t n = 0;
     for (int64_t i = 0; i < x->n_spans; i++) {
         const int64_t s = last_first ? x->n_spans - 1 - i : i;
-        const lm_span part = lm_exchange_part(x, s, lm_comm_rank(x->comm));
+        const lm_span part = lm_exchange_part(x, s, rank);
         for (int64_t at = part.first; at < part.end; at += x->block, n++)
             if (blocks)
                 blocks[n] =
@@ -74,14 +75,32 @@ static int64_t cut_blocks(const lm_exchange *x, bool last_first, lm_exchange_blo
     return n;
 }
 
+static lm_status create_peer(lm_exchange *x, int rank, lm_error *err) {
+    lm_exchange_peer *p = &x->peers[rank];
+    p->n_blocks = cut_blocks(x, rank, true, NULL);
+    p->blocks = calloc((size_t)p->n_blocks + 1, sizeof *p->blocks);
+    if (!p->blocks) return lm_error_no_memory(err, NULL);
+    cut_blocks(x, rank, true, p->blocks);
+    for (int i = 0; i < LM_EXCHANGE_LEAVING && rank != lm_comm_rank(x->comm); i++) {
+        p->leaving[i] = lm_comm_batch_create(x->comm, LM_COMM_GRADIENTS);
+        if (!p->leaving[i]) return lm_error_no_memory(err, NULL);
+    }
+    return LM_OK;
+}
+
 /* Backward finishes the last spans first, forward reads the first ones first. */
 static lm_status list_blocks(lm_exchange *x, lm_error *err) {
-    x->n_blocks = cut_blocks(x, true, NULL);
-    x->blocks = calloc((size_t)x->n_blocks + 1, sizeof *x->blocks);
+    const int ranks = lm_comm_size(x->comm), rank = lm_comm_rank(x->comm);
+    lm_status status = LM_OK;
+    x->peers = calloc((size_t)ranks, sizeof *x->peers);
+    if (!x->peers) return lm_error_no_memory(err, NULL);
+    for (int r = 0; r < ranks && status == LM_OK; r++) status = create_peer(x, r, err);
+    if (status != LM_OK) return status;
+    x->blocks = x->peers[rank].blocks;
+    x->n_blocks = x->peers[rank].n_blocks;
     x->out = calloc((size_t)x->n_blocks + 1, sizeof *x->out);
-    if (!x->blocks || !x->out) return lm_error_no_memory(err, NULL);
-    cut_blocks(x, true, x->blocks);
-    cut_blocks(x, false, x->out);
+    if (!x->out) return lm_error_no_memory(err, NULL);
+    cut_blocks(x, rank, false, x->out);
     x->left = x->done = x->n_blocks;
     return LM_OK;
 }
@@ -100,10 +119,9 @@ static lm_status create_slots(lm_exchange *x, lm_error *err) {
 }
 
 static lm_status create_batches(lm_exchange *x, lm_error *err) {
-    x->gradients = lm_comm_batch_create(x->comm, LM_COMM_GRADIENTS);
     x->runs = lm_comm_batch_create(x->comm, LM_COMM_MAIN);
     x->arriving = calloc((size_t)x->n_spans, sizeof *x->arriving);
-    if (!x->gradients || !x->runs || !x->arriving) return lm_error_no_memory(err, NULL);
+    if (!x->runs || !x->arriving) return lm_error_no_memory(err, NULL);
     for (int i = 0; i < LM_EXCHANGE_LEAVING; i++) {
         x->leaving[i] = lm_comm_batch_create(x->comm, LM_COMM_WEIGHTS);
         if (!x->leaving[i]) return lm_error_no_memory(err, NULL);
@@ -153,17 +171,20 @@ lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const
 
 void lm_exchange_free(lm_exchange *x) {
     lm_comm_set_turn(x->comm, NULL, NULL);
+    for (int r = 0; x->peers && r < lm_comm_size(x->comm); r++) {
+        for (int i = 0; i < LM_EXCHANGE_LEAVING; i++) lm_comm_batch_free(x->peers[r].leaving[i]);
+        free(x->peers[r].blocks);
+    }
     for (int i = 0; i < x->slots; i++) {
         lm_comm_batch_free(x->slot[i].way);
         free(x->slot[i].trees);
     }
     for (int64_t s = 0; x->arriving && s < x->n_spans; s++) lm_comm_batch_free(x->arriving[s]);
     free(x->arriving);
-    lm_comm_batch_free(x->gradients);
     for (int i = 0; i < LM_EXCHANGE_LEAVING; i++) lm_comm_batch_free(x->leaving[i]);
     lm_comm_batch_free(x->runs);
     lm_arena_free(&x->arena);
-    free(x->blocks);
+    free(x->peers);
     free(x->out);
     free(x->spans);
     free(x->trees);
@@ -200,7 +221,9 @@ void lm_exchange_send_blocks(lm_exchange *x) {
         for (; x->left < x->n_blocks && x->left < x->done + LM_EXCHANGE_LEAVING; x->left++)
             send_block(x, x->left);
         lm_comm_batch *first = x->leaving[x->done % LM_EXCHANGE_LEAVING];
-        if (x->done == x->left || x->leaving_status != LM_OK || !lm_comm_test(first)) return;
+        if (x->done == x->left || first == x->awaited || x->leaving_status != LM_OK ||
+            !lm_comm_test(first))
+            return;
         x->leaving_status = lm_comm_wait(first, &x->leaving_error);
     }
 }
@@ -223,6 +246,14 @@ lm_status lm_exchange_spread_need(lm_exchange *x, int64_t n, lm_error *err) {
     return status;
 }
 
+/* Others of what leaves go on meanwhile. */
+lm_status lm_exchange_await(lm_exchange *x, lm_comm_batch *leaving, lm_error *err) {
+    x->awaited = leaving;
+    lm_status status = lm_comm_wait(leaving, err);
+    x->awaited = NULL;
+    return status;
+}
+
 lm_status lm_exchange_spread_end(lm_exchange *x, lm_error *err) {
     lm_status status = lm_exchange_spread_need(x, x->n_spans, err);
     while (x->comm && status == LM_OK && x->done < x->n_blocks) {
@@ -230,9 +261,7 @@ lm_status lm_exchange_spread_end(lm_exchange *x, lm_error *err) {
         status = x->leaving_status;
         if (status != LM_OK) *err = x->leaving_error;
         if (status != LM_OK || x->done == x->left) continue;
-        x->busy = true; /* nobody else takes from these batches */
-        status = lm_comm_wait(x->leaving[x->done % LM_EXCHANGE_LEAVING], err);
-        x->busy = false;
+        status = lm_exchange_await(x, x->leaving[x->done % LM_EXCHANGE_LEAVING], err);
     }
     return status;
 }

@@ -19,7 +19,8 @@
  * adds them in the order of the tree. A rank so sends N (P-1)/P elements for each of its subtrees
  * (one, where P divides the lanes, and two for 8 lanes at most) and gets as many, which is what a
  * ring takes; and no bit depends on how many ranks there are, on how MPI would add, or on what has
- * arrived when. Slices go in blocks, so that the memory for what arrives is small.
+ * arrived when. Slices go in blocks, a few at a time, so that the memory for what arrives is small
+ * and what is needed first arrives first.
  *
  * Spans cut the flat arrays into parts that become known one after another: forward reads weights
  * in the order of the spans, backward finishes gradients in the reverse order, and so they travel
@@ -56,11 +57,21 @@ typedef struct lm_exchange_slot {
 
 enum {
     LM_EXCHANGE_SLOTS_MOST = 16,
-    /* Blocks of weights that leave for a rank at a time, of 1 MB: as many as fast networks hold
-     * between two calls of lm_exchange_progress. MPI moves all that it is given side by side, so
-     * that with more of them what is read first would come last. */
+    /* Blocks that leave for a rank at a time, of 1 MB: as many as fast networks hold between two
+     * calls of lm_exchange_progress. MPI moves all that it is given side by side, so that with more
+     * of them what is needed first would come last; and where both directions are full, MPI's own
+     * short messages, without which no block begins, would wait behind all of them. */
     LM_EXCHANGE_LEAVING = 8
 };
+
+/* The gradients that another rank gets: the blocks of its slice, in the order in which it receives
+ * them. */
+typedef struct lm_exchange_peer {
+    lm_exchange_block *blocks; /* [n_blocks] */
+    int64_t n_blocks;
+    int64_t left, done; /* blocks that have begun to leave; that have left */
+    lm_comm_batch *leaving[LM_EXCHANGE_LEAVING]; /* block i in leaving[i % ...] */
+} lm_exchange_peer;
 
 typedef struct lm_exchange {
     lm_comm *comm;
@@ -75,7 +86,8 @@ typedef struct lm_exchange {
     lm_arena arena; /* for slots */
     int slots;
     lm_exchange_slot slot[LM_EXCHANGE_SLOTS_MOST]; /* block i arrives in slot i % slots */
-    lm_exchange_block *blocks; /* [n_blocks]: of this rank's slice, in the order they are sent */
+    lm_exchange_peer *peers;                       /* [ranks]; the own one sends nothing */
+    lm_exchange_block *blocks; /* [n_blocks]: the own peer's, of this rank's slice */
     int64_t n_blocks;
 
     /* A sum under way: */
@@ -85,11 +97,10 @@ typedef struct lm_exchange {
     int n_final;
     int64_t lane;
     float *sum;
-    int64_t not_final;        /* the first so many spans are not final */
-    int64_t posted, folded;   /* blocks whose room waits for them; that were added */
-    lm_comm_batch *gradients; /* that leave */
-    bool busy;                /* in lm_exchange_progress */
-    lm_status status;         /* of what arrived so far */
+    int64_t not_final;      /* the first so many spans are not final */
+    int64_t posted, folded; /* blocks whose room waits for them; that were added */
+    bool adding;            /* blocks, or waiting for one to add it */
+    lm_status status;       /* of what arrived so far */
     lm_error error;
 
     /* Weights on their way: */
@@ -98,10 +109,13 @@ typedef struct lm_exchange {
     lm_comm_batch *leaving[LM_EXCHANGE_LEAVING]; /* block i in leaving[i % ...] */
     lm_exchange_block *out; /* [n_blocks]: of this rank's slice, in the order they are read */
     int64_t left, done;     /* blocks that have begun to leave; that have left */
-    lm_status leaving_status;
-    lm_error leaving_error;
     const float *array;
-    lm_comm_batch *runs; /* lm_exchange_complete_runs */
+
+    /* Of both: */
+    lm_status leaving_status; /* of what leaves */
+    lm_error leaving_error;
+    const lm_comm_batch *awaited; /* of what leaves, what is being waited for */
+    lm_comm_batch *runs;          /* lm_exchange_complete_runs */
 } lm_exchange;
 
 /* Bytes that lm_exchange_create allocates for what arrives; 0 for one process. */
@@ -153,8 +167,10 @@ int64_t lm_exchange_runs(const lm_exchange *x, int rank, int64_t grain, int64_t 
  * their ranks have there. */
 lm_status lm_exchange_complete_runs(lm_exchange *x, int64_t grain, float *array, lm_error *err);
 
-/* Inside the room: begins to send the blocks that there is room for. */
+/* Inside the room: begins to send the blocks of weights that there is room for. */
 void lm_exchange_send_blocks(lm_exchange *x);
+/* Inside the room: waits for one of the batches that leave. */
+lm_status lm_exchange_await(lm_exchange *x, lm_comm_batch *leaving, lm_error *err);
 /* Inside the room: where the span and rank r's slice meet; empty: end <= first. */
 lm_span lm_exchange_part(const lm_exchange *x, int64_t span, int r);
 

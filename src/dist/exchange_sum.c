@@ -18,18 +18,55 @@ static void post(lm_exchange *x, int64_t i) {
     x->posted++;
 }
 
-/* Sends all blocks of a span, block by block as their owners receive them. */
-static void send_span(lm_exchange *x, int64_t span) {
-    const int rank = lm_comm_rank(x->comm), ranks = lm_comm_size(x->comm);
-    for (int i = 1; i < ranks; i++) {
-        const int to = (rank + i) % ranks;
-        const lm_span part = lm_exchange_part(x, span, to);
-        for (int64_t at = part.first; at < part.end; at += x->block)
-            for (int t = 0; t < x->n_final; t++)
-                lm_comm_send(x->gradients, to, x->final[t].sum + at,
-                             (size_t)lm_min(part.end - at, x->block) * sizeof(float));
+/* ---- leaving ----------------------------------------------------------------------------------*/
+
+/* Begins to send block i of another rank's slice, of all trees of this one. */
+static void send(lm_exchange *x, int to, int64_t i) {
+    const lm_exchange_peer *p = &x->peers[to];
+    const lm_span at = p->blocks[i].at;
+    for (int t = 0; t < x->n_final; t++)
+        lm_comm_send(p->leaving[i % LM_EXCHANGE_LEAVING], to, x->final[t].sum + at.first,
+                     (size_t)(at.end - at.first) * sizeof(float));
+}
+
+/* To one rank, the blocks that are final and have room. */
+static void send_to(lm_exchange *x, int to) {
+    lm_exchange_peer *p = &x->peers[to];
+    for (;; p->done++) {
+        const int64_t end = lm_min(p->n_blocks, p->done + LM_EXCHANGE_LEAVING);
+        while (p->left < end && p->blocks[p->left].span >= x->not_final) send(x, to, p->left++);
+        lm_comm_batch *first = p->leaving[p->done % LM_EXCHANGE_LEAVING];
+        if (p->done == p->left || first == x->awaited || x->leaving_status != LM_OK ||
+            !lm_comm_test(first))
+            return;
+        x->leaving_status = lm_comm_wait(first, &x->leaving_error);
     }
 }
+
+/* Each rank begins with the one after it, so that not all send to the same one at once. */
+static void send_all(lm_exchange *x) {
+    const int rank = lm_comm_rank(x->comm), ranks = lm_comm_size(x->comm);
+    for (int i = 1; i < ranks; i++) send_to(x, (rank + i) % ranks);
+}
+
+/* Until all has left, which is final by now. */
+static lm_status finish_sending(lm_exchange *x, lm_error *err) {
+    const int rank = lm_comm_rank(x->comm), ranks = lm_comm_size(x->comm);
+    lm_status status = LM_OK;
+    for (int i = 1; i < ranks && status == LM_OK; i++) {
+        lm_exchange_peer *p = &x->peers[(rank + i) % ranks];
+        while (status == LM_OK && p->done < p->n_blocks) {
+            send_all(x);
+            status = x->leaving_status;
+            if (status != LM_OK) *err = x->leaving_error;
+            if (status == LM_OK && p->done < p->left)
+                status = lm_exchange_await(x, p->leaving[p->done % LM_EXCHANGE_LEAVING], err);
+        }
+    }
+    return status;
+}
+
+/* ---- adding -----------------------------------------------------------------------------------*/
 
 typedef struct folding {
     const lm_exchange *x;
@@ -93,14 +130,14 @@ static bool advance(lm_exchange *x, bool wait, bool within) {
 }
 
 void lm_exchange_progress(lm_exchange *x, bool within) {
-    if (x->busy || (!x->compute && x->done == x->n_blocks && x->arrived == x->n_spans)) return;
-    x->busy = true; /* adding is parallel regions too */
-    if (x->compute) {
+    if (!x->compute && x->done == x->n_blocks && x->arrived == x->n_spans) return;
+    if (x->compute && !x->adding) {
+        x->adding = true; /* which is parallel regions too, between whose tasks this is called */
         while (advance(x, false, within)) continue;
-        lm_comm_test(x->gradients);
+        x->adding = false;
     }
+    if (x->compute) send_all(x);
     if (x->done < x->n_blocks) lm_exchange_send_blocks(x);
-    x->busy = false;
 }
 
 void lm_exchange_sum_begin(lm_exchange *x, const lm_compute *compute, const lm_lanes *l,
@@ -116,6 +153,7 @@ void lm_exchange_sum_begin(lm_exchange *x, const lm_compute *compute, const lm_l
     x->sum = sum;
     x->not_final = x->n_spans;
     x->posted = x->folded = 0;
+    for (int r = 0; r < lm_comm_size(x->comm); r++) x->peers[r].left = x->peers[r].done = 0;
     x->status = LM_OK;
     while (x->posted < lm_min(x->slots, x->n_blocks)) post(x, x->posted);
     x->compute = compute;
@@ -126,7 +164,6 @@ void lm_exchange_sum_final(lm_exchange *x, int64_t n) {
     while (x->not_final > n) {
         const int64_t span = x->not_final - 1;
         lm_lanes_add_span(&x->lanes, x->compute, x->lane, x->spans[span]);
-        send_span(x, span);
         x->not_final--;
     }
     lm_exchange_progress(x, false);
@@ -135,10 +172,10 @@ void lm_exchange_sum_final(lm_exchange *x, int64_t n) {
 lm_status lm_exchange_sum_end(lm_exchange *x, lm_error *err) {
     if (!x->comm) return LM_OK;
     lm_exchange_sum_final(x, 0);
-    x->busy = true;
+    x->adding = true;
     while (advance(x, true, false)) continue;
-    if (x->status == LM_OK) x->status = lm_comm_wait(x->gradients, &x->error);
-    x->busy = false;
+    if (x->status == LM_OK) x->status = finish_sending(x, &x->error);
+    x->adding = false;
     x->compute = NULL;
     if (x->status != LM_OK) *err = x->error;
     return x->status;
