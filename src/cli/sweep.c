@@ -58,6 +58,10 @@ static lm_status open_sweep(lm_sweep *s, const request *r, lm_error *err) {
         return lm_error_set(err, LM_ERR_USAGE,
                             "sweep: expected --config FILE, to begin a sweep or go on with it, or"
                             " --join DIR (lmtrain sweep --help)");
+    if (r->emit >= 0 && (r->trial >= 0 || r->dry_run))
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "sweep: --emit and %s are given: leave one of them out",
+                            r->trial >= 0 ? "--trial" : "--dry-run");
     if (r->join) return lm_sweep_join(s, r->join, err);
     return lm_sweep_open(s, r->config, NULL, err);
 }

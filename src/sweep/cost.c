@@ -55,6 +55,7 @@ static lm_status take_setting(const costs *c, const lm_sweep *s, setting_cost *i
     setup.tokenizer_file = c->first.tokenizer_file; /* of which the length counts */
     setup.kept = c->first.kept;
     lm_status status = lm_sweep_config(s, item->setting, s->options.dir, &config, err);
+    if (status == LM_OK) config.train.steps = s->settings[item->setting].steps;
     if (status == LM_OK) status = lm_setup_resolve(&config, err);
     if (status == LM_OK) status = lm_setup_plan(&setup, err);
     if (status == LM_OK) status = lm_setup_check_memory(&setup, err);
@@ -140,6 +141,13 @@ static void add(sum *to, const sum *x) {
     to->seconds += x->seconds;
 }
 
+/* Up to the end of a rung; of a budget of time, what this machine does in it. */
+static double flop_of(const lm_sweep *s, const setting_cost *item, int rung) {
+    double seconds = s->settings[item->setting].seconds;
+    if (seconds > 0) return item->flop > 0 ? seconds / item->flop : 0;
+    return item->step * (double)lm_sweep_rung_steps(s, item->setting, rung);
+}
+
 /* n settings of a rung, of the mean cost. */
 static sum of_rung(const costs *c, const lm_sweep *s, double n, int rung) {
     sum all = {0};
@@ -147,8 +155,8 @@ static sum of_rung(const costs *c, const lm_sweep *s, double n, int rung) {
     for (int64_t i = 0; i < c->count; i++) {
         const setting_cost *item = &c->items[i];
         if (item->setting < s->first_point) continue;
-        int64_t before = rung > 0 ? lm_sweep_rung_steps(s, item->setting, rung - 1) : 0;
-        double flop = item->step * (double)(lm_sweep_rung_steps(s, item->setting, rung) - before);
+        double flop = flop_of(s, item, rung);
+        if (rung > 0) flop -= flop_of(s, item, rung - 1);
         all.flop += flop;
         all.seconds += flop * item->flop;
     }
@@ -161,8 +169,7 @@ static sum of_base(const costs *c, const lm_sweep *s) {
     for (int64_t i = 0; i < c->count; i++) {
         const setting_cost *item = &c->items[i];
         if (item->setting >= s->first_point) continue;
-        double flop =
-            item->step * (double)s->settings[item->setting].steps * (double)s->options.n_seeds;
+        double flop = flop_of(s, item, s->rungs - 1) * (double)s->options.n_seeds;
         add(&base, &(sum){(double)s->options.n_seeds, flop, flop * item->flop});
     }
     return base;

@@ -150,16 +150,26 @@ static lm_status enter_begun(const lm_sweep *s, lm_error *err) {
 
 /* ---- beginning and joining --------------------------------------------------------------------*/
 
+static bool is_begun(const lm_sweep *s) {
+    char *path = lm_sweep_path(s, "begun.json");
+    bool there = path && lm_file_exists(path);
+    free(path);
+    return there;
+}
+
+/* The sweep.json and base.json of somebody else are no sweep: begun.json is there before both. */
 static lm_status check_unused(const lm_sweep *s, lm_error *err) {
     lm_file_list list;
     lm_status status = LM_OK;
     if (!lm_file_exists(s->options.dir)) return LM_OK;
     if ((status = lm_file_list_directory(&list, s->options.dir, err)) != LM_OK) return status;
+    const bool begun = is_begun(s);
     for (size_t i = 0; i < list.count && status == LM_OK; i++)
-        if (strncmp(list.names[i], "sweep.json", 10) != 0 &&
-            strncmp(list.names[i], "base.json", 9) != 0 && strcmp(list.names[i], "journals") != 0 &&
-            strcmp(list.names[i], "workers") != 0 && strcmp(list.names[i], "claims") != 0 &&
-            strcmp(list.names[i], "trials") != 0 && strncmp(list.names[i], "begun.json", 10) != 0)
+        if ((!begun || strncmp(list.names[i], "sweep.json", 10) != 0) &&
+            (!begun || strncmp(list.names[i], "base.json", 9) != 0) &&
+            strcmp(list.names[i], "journals") != 0 && strcmp(list.names[i], "workers") != 0 &&
+            strcmp(list.names[i], "claims") != 0 && strcmp(list.names[i], "trials") != 0 &&
+            strncmp(list.names[i], "begun.json", 10) != 0)
             status = lm_error_set(err, LM_ERR_USAGE,
                                   "%s: is no directory of a sweep (it holds %s): choose another"
                                   " sweep.dir",
@@ -169,13 +179,12 @@ static lm_status check_unused(const lm_sweep *s, lm_error *err) {
 }
 
 /* An inline base is written as a config of its own, for commands that name it. */
-static lm_status write_base(const lm_sweep *s, lm_error *err) {
+static lm_status write_base(const lm_sweep *s, bool *mine, lm_error *err) {
     lm_text t = {0};
-    bool mine;
     size_t skip = s->base_is_inline ? strspn(lm_text_cstr(&s->base_source), " \t\r\n") : 0;
     lm_text_append(&t, lm_text_cstr(&s->base_source) + skip, s->base_source.length - skip);
     if (s->base_is_inline) lm_text_append(&t, "\n", 1);
-    lm_status status = make_in(s, "base.json", &t, &mine, err);
+    lm_status status = make_in(s, "base.json", &t, mine, err);
     lm_text_free(&t);
     return status;
 }
@@ -183,18 +192,18 @@ static lm_status write_base(const lm_sweep *s, lm_error *err) {
 lm_status lm_sweep_begin(const lm_sweep *s, lm_error *err) {
     char *path = lm_sweep_path(s, "sweep.json");
     lm_status status = LM_OK;
-    bool mine = false;
+    bool mine = false, base_mine = false;
     if (!path) return lm_error_no_memory(err, s->options.dir);
-    if (lm_file_exists(path)) {
+    if (lm_file_exists(path) && is_begun(s)) {
         status = compare(s, path, err);
         goto out;
     }
     if ((status = check_unused(s, err)) != LM_OK) goto out;
     if ((status = make_directories(s, err)) != LM_OK) goto out;
     if ((status = write_begun(s, err)) != LM_OK) goto out;
-    if ((status = write_base(s, err)) != LM_OK) goto out;
+    if ((status = write_base(s, &base_mine, err)) != LM_OK) goto out;
     status = make_file(path, &s->source, &mine, err); /* the last: then all is there */
-    if (status == LM_OK && !mine) status = compare(s, path, err);
+    if (status == LM_OK && !(mine && base_mine)) status = compare(s, path, err);
 out:
     free(path);
     return status;

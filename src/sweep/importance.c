@@ -65,9 +65,11 @@ static double correlate(const point *p, int64_t n) {
     return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : (double)NAN;
 }
 
-/* The root of the share of the variance of the losses' ranks that lies between values. */
+/* The root of the share of the variance of the losses' ranks that lies between values; NaN: there
+ * is one value, or one rank. */
 static double correlation_ratio(const point *p, int64_t n) {
     double middle = 0.5 * (double)(n - 1), all = 0, between = 0;
+    int64_t values = 0;
     for (int64_t i = 0; i < n; i++) {
         double sum = 0, count = 0;
         bool first = true;
@@ -79,8 +81,9 @@ static double correlation_ratio(const point *p, int64_t n) {
         }
         all += (p[i].rank_of_loss - middle) * (p[i].rank_of_loss - middle);
         if (first) between += sum * sum / count;
+        values += first;
     }
-    return all > 0 ? sqrt(between / all) : (double)NAN;
+    return all > 0 && values > 1 ? sqrt(between / all) : (double)NAN;
 }
 
 typedef struct effect {
@@ -186,7 +189,7 @@ void lm_importance_print(const lm_sweep *s, const lm_journals *j, lm_text *out) 
         effect e = measure(p, n);
         if (!isfinite(e.importance)) continue;
         lm_text_printf(out, "%-28s importance %.2f", s->space.dimensions[i].path, e.importance);
-        if (e.numbers)
+        if (e.numbers && fabs(e.correlation) >= 0.005) /* of 0.00 it is neither */
             lm_text_printf(out, ", the loss %s with it", e.correlation > 0 ? "rises" : "falls");
         lm_text_append(out, "\n", 1);
     }

@@ -29,6 +29,13 @@ const char *lm_leaderboard_state(const lm_sweep *s, const lm_journals *j, int64_
     return state;
 }
 
+/* Of the whole run; of a budget of time, those that it has. */
+static int64_t steps_of(const lm_sweep *s, int64_t setting, const lm_result *result) {
+    const lm_setting *info = &s->settings[setting];
+    if (info->seconds > 0) return result ? result->steps : 0;
+    return info->steps;
+}
+
 static double seconds_of(const lm_sweep *s, const lm_journals *j, int64_t trial) {
     double sum = 0;
     for (int r = 0; r < s->rungs; r++) sum += lm_journals_result(j, trial, r)->seconds;
@@ -62,7 +69,7 @@ static void write_row(const lm_sweep *s, const lm_journals *j, const lm_rank *r,
     lm_json_number(w, "difference", r->difference);
     lm_json_number(w, "difference_stderr", r->difference_error);
     lm_json_integer(w, "step", result ? result->steps : 0);
-    lm_json_integer(w, "steps", s->settings[r->setting].steps);
+    lm_json_integer(w, "steps", steps_of(s, r->setting, result));
     lm_json_number(w, "seconds", round(1e3 * seconds_of(s, j, trial)) / 1e3);
     lm_json_string(w, "dir", dir);
     lm_json_end(w);
@@ -100,7 +107,7 @@ static void put_csv_row(const lm_sweep *s, const lm_journals *j, const lm_rank *
     put_number(out, r->difference);
     put_number(out, r->difference_error);
     lm_text_printf(out, ",%lld,%lld,%.3f,trials/%05lld", (long long)(result ? result->steps : 0),
-                   (long long)s->settings[r->setting].steps, seconds_of(s, j, trial),
+                   (long long)steps_of(s, r->setting, result), seconds_of(s, j, trial),
                    (long long)trial);
     for (int i = 0; i < s->space.n_dimensions; i++) {
         lm_text_append(out, ",", 1);
@@ -200,6 +207,15 @@ static const char *worst_state(const lm_sweep *s, const lm_journals *j, const lm
     return worst == LM_TASK_FAILED ? "failed" : "diverged";
 }
 
+/* Where the losses of a setting were taken; of a budget of time, the least of its trials'. */
+static int64_t last_step(const lm_sweep *s, const lm_journals *j, const lm_rank *r) {
+    int64_t step = lm_sweep_rung_steps(s, r->setting, r->rung);
+    const int64_t trial = r->setting * s->options.n_seeds;
+    for (int64_t k = 0; k < s->options.n_seeds && s->settings[r->setting].seconds > 0; k++)
+        step = lm_min(step, lm_journals_result(j, trial + k, r->rung)->steps);
+    return step;
+}
+
 /* Trials without a loss, which a table of the best does not show. */
 static void put_bad(const lm_sweep *s, const lm_journals *j, lm_text *out) {
     int64_t diverged = 0, failed = 0;
@@ -228,7 +244,7 @@ void lm_leaderboard_print(const lm_sweep *s, const lm_journals *j, int rows, lm_
         int64_t step;
         if (r->rung < 0) break;
         const char *worst = worst_state(s, j, r, &step);
-        if (isfinite(r->mean)) step = lm_sweep_rung_steps(s, r->setting, r->rung);
+        if (isfinite(r->mean)) step = last_step(s, j, r);
         if (isfinite(r->error)) snprintf(error, sizeof error, "%.4f", r->error);
         if (isfinite(r->difference_error))
             snprintf(difference, sizeof difference, "%+.4f +- %.4f", r->difference,

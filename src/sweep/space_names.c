@@ -100,6 +100,13 @@ static void resolve_name(lm_space *s, lm_expression *e, int which, size_t at, co
                            path, e->text);
         return;
     }
+    if (!strchr(path, '.')) {
+        lm_reading_problem(r, at,
+                           "\"%.150s\" in \"%.150s\" is no key of a config; a text is quoted:"
+                           " \"'%.150s'\"",
+                           path, e->text, path);
+        return;
+    }
     lm_text_did_you_mean(near, lm_key_suggest(path));
     lm_reading_problem(r, at, "unknown key \"%.150s\" in \"%.150s\"%s", path, e->text, near);
 }

@@ -36,8 +36,11 @@ static lm_expression *read_expression(const lm_json_node *node, const char *what
     size_t at = node->at + (plain == strlen(node->string) ? 1 + stop.at : 0);
     if (stop.no_memory)
         r->no_memory = true;
-    else
+    else if (strpbrk(node->string, "'\"().") || !*node->string)
         lm_reading_problem(r, at, "%s: %s", what, stop.what);
+    else /* "2h", "no space": meant as a text? */
+        lm_reading_problem(r, at, "%s: %s; a text is quoted: \"'%.100s'\"", what, stop.what,
+                           node->string);
     return NULL;
 }
 

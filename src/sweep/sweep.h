@@ -35,7 +35,8 @@ enum { LM_SWEEP_MOST_RUNGS = 20 };
 
 /* What a setting's config says. */
 typedef struct lm_setting {
-    int64_t steps;      /* train.steps */
+    int64_t steps;      /* train.steps, or what a train.budget in tokens or FLOP comes to */
+    double seconds;     /* a train.budget in time: each trial measures its steps; 0: none */
     int64_t first_rung; /* steps of rung 0 */
     int64_t
         eval_every;   /* what its trials get for eval.every, so that rungs end with one; 0: as is */

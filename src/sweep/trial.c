@@ -4,9 +4,13 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/length.h"
 #include "base/numbers.h"
+#include "checkpoint/checkpoint.h"
 #include "config/keys.h"
+#include "machine/cpu.h"
 #include "sweep/sweep.h"
+#include "train/train.h"
 
 const lm_value *lm_sweep_values(const lm_sweep *s, int64_t setting) {
     return setting < s->first_point
@@ -124,6 +128,33 @@ static lm_status find_rungs(const lm_sweep *s, const lm_config *c, lm_setting *i
     return LM_OK;
 }
 
+/* The steps of a train.budget, as the trial will find them. Those of a time are not known before,
+ * and differ from trial to trial. */
+static lm_status find_budget(const lm_sweep *s, lm_config *c, lm_setting *info, lm_error *err) {
+    const lm_train_settings run = {.config = c, .isas = lm_cpu_detect(), .quiet = true};
+    const bool whole_runs = s->rungs == 1 && strcmp(s->objective, "train_loss") != 0;
+    lm_train_speed speed;
+    lm_length budget;
+    if (!c->train.steps_open) return LM_OK;
+    LM_ASSERT(lm_length_parse(c->train.budget, &budget));
+    if (budget.unit != LM_LENGTH_SECONDS) {
+        int64_t steps = 0;
+        lm_status status = lm_train_budget(&run, &steps, &speed, err);
+        c->train.steps = steps;
+        return status;
+    }
+    if (!whole_runs)
+        return lm_error_set(err, LM_ERR_USAGE,
+                            "train.budget = \"%s\" is a time, which has another number of steps in"
+                            " each trial; %s needs to know them: give train.steps, or a budget in"
+                            " tokens or FLOP",
+                            c->train.budget,
+                            s->rungs > 1 ? "sweep.halving" : "the objective train_loss");
+    info->seconds = budget.amount;
+    c->train.steps = LM_CHECKPOINT_MAX_STEP;
+    return LM_OK;
+}
+
 /* For ordering tasks: the vocabulary may be known to the data alone. */
 static double find_cost(const lm_config *c) {
     lm_model_options model = c->model;
@@ -163,9 +194,11 @@ lm_status lm_sweep_check_setting(lm_sweep *s, int64_t setting, lm_error *err) {
     lm_config c;
     *info = (lm_setting){0};
     lm_status status = lm_sweep_config(s, setting, "x", &c, err);
+    if (status == LM_OK) status = find_budget(s, &c, info, err);
     if (status == LM_OK) status = find_rungs(s, &c, info, err);
     if (status == LM_OK) info->step_cost = find_cost(&c);
-    if (status == LM_ERR_USAGE) lm_sweep_name_trial(s, setting, err);
+    if (status == LM_ERR_USAGE || (status == LM_ERR_RUNTIME && c.train.steps_open))
+        lm_sweep_name_trial(s, setting, err);
     lm_config_free(&c);
     return status;
 }

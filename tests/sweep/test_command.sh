@@ -46,6 +46,11 @@ one_trial() {
     mkdir full && : >full/notes
     check "a directory with other files is refused" exits_saying 2 "it holds notes" \
         "$lmtrain" sweep --config <(sed 's/"sw"/"full"/' sweep.json) --trial 3
+    mkdir own && sed 's/"steps": 6/"steps": 3/' base.json >own/base.json
+    sed 's/"sw"/"own"/' sweep.json | tee own.json >own/sweep.json
+    check "a directory with a config of somebody else is refused" exits_saying 2 "it holds base.json" \
+        "$lmtrain" sweep --config own.json --trial 3
+    check "and stays as it was" test "$(ls own | xargs)" = "base.json sweep.json"
 }
 # Four trials and the base, run by what --emit prints and by single trials: the same runs.
 emitted() {
@@ -78,6 +83,8 @@ emitted() {
     sed 's/"method": "grid"/"points": 2, "halving": 2/' sweep.json >halving.json
     check "halving is not emitted" exits_saying 2 "--join" \
         "$lmtrain" sweep --config halving.json --emit commands
+    check "a script is of all trials" exits_saying 2 "--emit and --trial are given" \
+        "$lmtrain" sweep --config slurm.json --emit commands --trial 1
 }
 # Settings of later generations exist when earlier ones have results. Two generations of two, and the base.
 generations() {
@@ -105,9 +112,11 @@ JSON
 # What goes wrong when the results are printed, and names that are no plain text.
 results() {
     given small
-    sed 's/"method": "grid"/"method": "grid", "parallel": 2, "threads": 1/; s/"sw"/"s\\u001bw"/' sweep.json >esc.json
+    sed 's/"method": "grid"/"method": "grid", "parallel": 2, "threads": 1/; s/"sw"/"s\\u001bw"/;
+        s/"space": {/& "log.tensorboard": false,/' sweep.json >esc.json
     "$lmtrain" sweep --config esc.json >out 2>err
     check "escape sequences in the name of a sweep's directory are shown as text" grep -qF 's\x1bw: 2 trials' err
+    check "what all trials have matters to none" sh -c 'grep -q "^data.val *importance" out && ! grep -q tensorboard out'
     check "nothing of them reaches the terminal" sh -c '! LC_ALL=C grep -q "$(printf "\033")" out err'
     [ ! -e /dev/full ] || check "a sweep exits with 1 when its results go to a full disk" sh -c \
         '"$1" sweep --config esc.json --quiet 2>&1 >/dev/full | grep -q "standard output: cannot write"' sh "$lmtrain"
@@ -148,7 +157,33 @@ costs() {
     "$lmtrain" sweep --config gone.json --dry-run >out 2>err
     check "missing data is an error of --dry-run" grep -q "trial 0 (the base config as it is).*gone.bin" err
 }
+# train.budget in place of train.steps: 1600 tokens are 6 steps of 8 windows of 32.
+budgets() {
+    given small
+    sed -i 's/"steps": 6/"budget": "1600 tokens"/' base.json
+    cat >sweep.json <<'JSON'
+{
+  "sweep": {"dir": "sw", "points": 4, "halving": 2, "objective": "train_loss", "parallel": 2, "threads": 1},
+  "base": "base.json",
+  "space": {"optimizer.lr": {"log_uniform": [1e-4, 1e-2]}}
+}
+JSON
+    check "a sweep takes a budget in tokens" exits 0 "$lmtrain" sweep --config sweep.json --quiet
+    check "its steps are known, and rungs are parts of them" test \
+        "$(sed 1d sw/leaderboard.csv | cut -d, -f11,12 | sort | uniq -c | tr -s ' \n' ' ')" = " 2 1,6 1 2,6 2 6,6 "
+    check "--dry-run counts them" sh -c '"$1" sweep --config sweep.json --dry-run | grep -q "^base .* [0-9.]* MFLOP"' sh "$lmtrain"
+    sed -i 's/1600 tokens/2s/' base.json
+    sed -i 's/"sw"/"time"/' sweep.json
+    check "halving refuses a budget in time" exits_saying 2 'trial 0 (the base config as it is): train.budget = "2s" is a time' \
+        "$lmtrain" sweep --config sweep.json
+    sed -i 's/"halving": 2, "objective": "train_loss", //' sweep.json
+    check "--dry-run takes the time from the budget" sh -c \
+        '"$1" sweep --config sweep.json --dry-run | grep "^sweep .* 5 trials, .* about 0:\(09\|1[01]\)$"' sh "$lmtrain"
+    check "a text is quoted in the space" exits_saying 2 "a text is quoted: \"'2s'\"" \
+        "$lmtrain" sweep --config <(sed 's/"space": {/&"train.budget": "2s", /' sweep.json) --dry-run
+}
 scenario one_trial
+scenario budgets
 scenario costs
 scenario emitted
 scenario generations
