@@ -16,10 +16,20 @@
 enum { BEST_ROWS = 8 };
 #define REDRAW_SECONDS 0.25
 
+/* A base that ran through has results at the ends of rungs too, which were no tasks. */
+static int64_t count_done(const lm_worker *w) {
+    const lm_sweep *s = w->sweep;
+    int64_t n = w->journals.n_done;
+    for (int64_t trial = 0; trial < s->first_point * s->options.n_seeds; trial++)
+        for (int rung = 0; rung < s->rungs - 1; rung++)
+            n -= lm_journals_result(&w->journals, trial, rung)->state != LM_TASK_OPEN;
+    return n;
+}
+
 static void put_counts(const lm_worker *w, lm_text *out) {
     char spent[32];
     double seconds = lm_clock_seconds() - w->started;
-    lm_text_printf(out, "%lld of %lld tasks", (long long)w->journals.n_done,
+    lm_text_printf(out, "%lld of %lld tasks", (long long)count_done(w),
                    (long long)lm_plan_total(w->sweep));
     if (w->sweep->rungs > 1)
         lm_text_printf(out, ", rung %d of %d", w->list.rung + 1, w->sweep->rungs);
@@ -41,10 +51,11 @@ void lm_worker_tell(lm_worker *w, const lm_task *task, const lm_result *r) {
     lm_text_free(&line);
 }
 
-/* Appends the text, a line cut to the width of the terminal each; how many lines. */
-static int put_cut(const char *text, int columns, lm_text *out) {
+/* Appends the text, at most so many lines, each cut to the width of the terminal: the cursor cannot
+ * go back to what has left it. How many lines. */
+static int put_cut(const char *text, int rows, int columns, lm_text *out) {
     int lines = 0;
-    for (; *text; lines++) {
+    for (; *text && lines < rows; lines++) {
         size_t n = strcspn(text, "\n"), shown = 0;
         int column = 0;
         while (shown < n && column < columns - 1) {
@@ -76,8 +87,9 @@ void lm_worker_show(lm_worker *w, bool last) {
     lm_text text = {0}, out = {0};
     if (!w->live || !w->slots || (!last && now - w->showed < REDRAW_SECONDS)) return;
     w->showed = now;
-    int columns =
-        ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+    const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0;
+    const int columns = known && size.ws_col > 20 ? size.ws_col : 80;
+    const int rows = known && size.ws_row > 4 ? size.ws_row - 1 : 23;
     put_counts(w, &text);
     lm_text_append(&text, "\n", 1);
     if (!last) lm_leaderboard_print(w->sweep, &w->journals, BEST_ROWS, &text);
@@ -85,7 +97,7 @@ void lm_worker_show(lm_worker *w, bool last) {
     lm_text_printf(&out, "\x1b[?2026h");      /* the terminal shows it whole */
     if (lm_stop_pending() != 0) w->shown = 0; /* what that said stays above */
     if (w->shown > 0) lm_text_printf(&out, "\x1b[%dA\r", w->shown);
-    w->shown = put_cut(lm_text_cstr(&text), columns, &out);
+    w->shown = put_cut(lm_text_cstr(&text), rows, columns, &out);
     lm_text_printf(&out, "\x1b[J\x1b[?2026l");
     fwrite(lm_text_cstr(&out), 1, out.length, stderr);
     fflush(stderr);

@@ -182,7 +182,21 @@ JSON
     check "a text is quoted in the space" exits_saying 2 "a text is quoted: \"'2s'\"" \
         "$lmtrain" sweep --config <(sed 's/"space": {/&"train.budget": "2s", /' sweep.json) --dry-run
 }
+# The live table, in six rows: 4 settings, 2, 1 and the base are 8 tasks.
+on_a_terminal() {
+    given small
+    sed -i 's/"method": "grid"/"points": 4, "halving": 2, "parallel": 2, "threads": 1/' sweep.json
+    script -qec "stty rows 6; '$lmtrain' sweep --config sweep.json" typescript >/dev/null 2>&1 </dev/null
+    check "the live table counts the tasks that ran" sh -c \
+        'grep -q "8 of 8 tasks, rung 3 of 3" typescript && ! grep -qE "(9|1[0-9]) of 8 tasks" typescript'
+    check "and stays in the terminal's rows" sh -c '! grep -qE "\[([6-9]|[1-9][0-9])A" typescript'
+}
 scenario one_trial
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+    scenario on_a_terminal
+else
+    echo "skip - script(1) is not installed: there is no terminal for the live table"
+fi
 scenario budgets
 scenario costs
 scenario emitted
