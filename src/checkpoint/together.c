@@ -12,6 +12,8 @@
 
 enum { TASKS_PER_THREAD = 16 }; /* of a region: what waits for messages is heard of between them */
 
+_Static_assert(LM_CHECKPOINT_PIECE == LM_PLANE_CHUNK, "a piece's planes are the file's chunks");
+
 /* A plane of one of this rank's pieces. */
 typedef struct own {
     const lm_checkpoint_piece *piece;

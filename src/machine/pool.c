@@ -203,6 +203,7 @@ static void cut(lm_pool *p, int64_t n_tasks, bool in_order) {
 
 static void run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument, bool in_order) {
     LM_ASSERT(n_tasks >= 0 && n_tasks <= UINT32_MAX);
+    LM_ASSERT(!p || PEEK(p->pending) == 0); /* not in a task */
     if (!p || p->threads == 1 || n_tasks <= 1) {
         for (int64_t i = 0; i < n_tasks; i++) {
             if (i > 0 && p && p->between) take_turn(p, true);
@@ -210,7 +211,6 @@ static void run(lm_pool *p, int64_t n_tasks, lm_pool_task *task, void *argument,
         }
         return;
     }
-    LM_ASSERT(atomic_load_explicit(&p->pending, memory_order_relaxed) == 0); /* not from a task */
     p->task = task;
     p->argument = argument;
     atomic_store(&p->pending, (uint32_t)n_tasks);

@@ -230,21 +230,29 @@ static void test_sleepers_are_woken(void **state) {
     }
 }
 
+typedef struct nested {
+    lm_pool *pool;
+    int64_t tasks; /* of the region inside */
+} nested;
+
 static void nested_task(void *argument, int64_t task, int worker) {
+    const nested *n = argument;
     (void)task, (void)worker;
-    lm_pool_run(argument, 2, nested_task, argument);
+    lm_pool_run(n->pool, n->tasks, nested_task, argument);
 }
 
 static void run_nested(void *argument) {
-    (void)argument;
     lm_error err = {0};
-    lm_pool *pool;
-    if (lm_pool_create(&pool, 2, &err) == LM_OK) lm_pool_run(pool, 2, nested_task, pool);
+    nested *n = argument;
+    if (lm_pool_create(&n->pool, 2, &err) == LM_OK) lm_pool_run(n->pool, 2, nested_task, n);
 }
 
 static void test_running_the_pool_inside_a_task_aborts(void **state) {
     (void)state;
-    assert_true(lm_test_aborts(run_nested, NULL, "pool.c"));
+    for (int64_t tasks = 0; tasks <= 2; tasks++) {
+        nested n = {.tasks = tasks};
+        assert_true(lm_test_aborts(run_nested, &n, "pool.c"));
+    }
 }
 
 static void test_fpmode_flushes(void **state) {
