@@ -309,18 +309,29 @@ static void put_run_row(const lm_view_run *r, int64_t i, bool best, lm_text *out
                    lm_text_count(text, sizeof text, mean_throughput(r)));
 }
 
-/* What runs are compared by: the last validation loss, or else the training loss. */
-static double rank_of(const lm_view_run *r) {
-    double val = last_of(r, "val_loss");
-    return isfinite(val) ? val : recent_loss(r);
+/* What runs are compared by, NaN: not at all. Losses of one that diverged or failed say nothing. */
+static double rank_of(const lm_view_run *r, bool by_val) {
+    const char *state = lm_view_run_state(r);
+    if (strcmp(state, "diverged") == 0 || strcmp(state, "failed") == 0) return NAN;
+    return by_val ? last_of(r, "val_loss") : recent_loss(r);
+}
+
+/* The run with the least validation loss, or training loss where no run was evaluated; of a sweep
+ * the first, as its leaderboard ranks settings. -1: none. */
+static int64_t find_best(const lm_page *p) {
+    int64_t best = -1;
+    bool by_val = false;
+    for (int64_t i = 0; i < p->n_runs; i++) by_val |= isfinite(rank_of(&p->runs[i], true));
+    for (int64_t i = 0; i < (p->sweep ? 1 : p->n_runs); i++) {
+        double rank = rank_of(&p->runs[i], by_val);
+        if (isfinite(rank) && (best < 0 || rank < rank_of(&p->runs[best], by_val))) best = i;
+    }
+    return best;
 }
 
 void lm_page_runs(const lm_page *p, lm_text *out) {
-    int64_t best = 0;
+    const int64_t best = find_best(p);
     if (p->n_runs < 2) return;
-    for (int64_t i = 1; i < p->n_runs; i++)
-        if (rank_of(&p->runs[i]) < rank_of(&p->runs[best]) || isnan(rank_of(&p->runs[best])))
-            best = i;
     lm_text_printf(out,
                    "<section><h2>%s</h2><div class=\"card\"><div class=\"scroll tall\">"
                    "<table class=\"sort\"><thead><tr><th></th><th>run</th><th>state</th>"

@@ -123,6 +123,34 @@ static void test_hostile_strings_are_text(void **state) {
     free(longest);
 }
 
+/* The mark is for the least validation loss, whatever training losses others ended with. */
+static void test_the_best_run_is_one_that_was_evaluated_and_did_not_diverge(void **state) {
+    (void)state;
+    static const char *const names[] = {"diverged", "unseen", "evaluated"};
+    lm_view_run runs[3];
+    lm_text page = {0};
+    lm_error err;
+    for (int i = 0; i < 3; i++) {
+        write_file(names[i], "metrics.jsonl", "w",
+                   "{\"step\":1,\"tokens\":8,\"loss\":%d,\"seconds\":0.1}\n", i + 1);
+        write_file(names[i], "summary.json", "w", "{\"state\":\"%s\"}",
+                   i == 0 ? "diverged" : "finished");
+    }
+    write_file("diverged", "metrics.jsonl", "a", "{\"step\":1,\"val_loss\":1}\n");
+    write_file("evaluated", "metrics.jsonl", "a", "{\"step\":1,\"val_loss\":3}\n");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lm_view_run_open(&runs[i], names[i], &err), LM_OK);
+        assert_int_equal(lm_view_run_read(&runs[i], &err), LM_OK);
+    }
+    assert_int_equal(
+        lm_page_print(&(lm_page){.runs = runs, .n_runs = 3, .written = 1.7e9}, &page, &err), LM_OK);
+    lm_text row = between(&page, "<tr class=\"best\">", "</tr>");
+    assert_non_null(strstr(lm_text_cstr(&row), ">evaluated<"));
+    for (int i = 0; i < 3; i++) lm_view_run_free(&runs[i]);
+    lm_text_free(&row);
+    lm_text_free(&page);
+}
+
 static void test_steps_not_taken_and_targets_are_shown(void **state) {
     (void)state;
     lm_text page = {0};
@@ -248,6 +276,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_page_is_self_contained),
         cmocka_unit_test(test_hostile_strings_are_text),
+        cmocka_unit_test(test_the_best_run_is_one_that_was_evaluated_and_did_not_diverge),
         cmocka_unit_test(test_steps_not_taken_and_targets_are_shown),
         cmocka_unit_test(test_hostile_sweeps_are_text),
         cmocka_unit_test(test_the_size_of_a_page_is_bounded),
