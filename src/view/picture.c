@@ -95,9 +95,14 @@ static double rank_of(const lm_view_run *r) {
     return isfinite(x) ? x : INFINITY;
 }
 
+static bool ended_badly(const lm_view_run *r) {
+    const char *state = lm_view_run_state(r);
+    return strcmp(state, "diverged") == 0 || strcmp(state, "failed") == 0;
+}
+
 static void put_state(const lm_view_run *r, const lm_look *look, lm_text *out) {
     const char *state = lm_view_run_state(r);
-    bool bad = strcmp(state, "diverged") == 0 || strcmp(state, "failed") == 0;
+    const bool bad = ended_badly(r);
     if (look->colour && (bad || r->running)) lm_text_printf(out, bad ? "\033[31m" : "\033[32m");
     put_name(state, 11, out);
     if (look->colour && (bad || r->running)) lm_text_printf(out, "\033[0m");
@@ -277,9 +282,16 @@ static void put_plot(const lm_view_run *const *runs, int n, const lm_look *look,
 
 /* ---- several runs -----------------------------------------------------------------------------*/
 
+/* Validation losses stand before those of training alone, and losses before a divergence last. */
+static int place_of(const lm_view_run *r) {
+    const lm_series *val = lm_view_run_series(r, "val_loss");
+    int evaluated = val && val->count > 0 && isfinite(val->best);
+    return (r->running ? 0 : ended_badly(r) ? 4 : 2) + !evaluated;
+}
+
 static int compare_runs(const void *a, const void *b) {
     const lm_view_run *x = *(const lm_view_run *const *)a, *y = *(const lm_view_run *const *)b;
-    if (x->running != y->running) return x->running ? -1 : 1;
+    if (place_of(x) != place_of(y)) return place_of(x) - place_of(y);
     double p = rank_of(x), q = rank_of(y);
     return p < q ? -1 : p > q ? 1 : x < y ? -1 : x > y;
 }

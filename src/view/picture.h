@@ -9,7 +9,8 @@
  *     1.6 ┤     ⠉⠉⠒⠒⠤⠤⣀⣀
  *         1                1,234   loss  val
  *
- * Of several runs a table, a line each, those that are running first, then the best. */
+ * Of several runs a table, a line each, those that are running first, then the best, then
+ * those that diverged or failed. */
 #ifndef LM_VIEW_PICTURE_H
 #define LM_VIEW_PICTURE_H
 

@@ -118,6 +118,33 @@ static void test_what_is_said(void **state) {
     for (int k = 0; k < 3; k++) lm_view_run_free(&runs[k]);
 }
 
+static void test_runs_are_in_order(void **state) {
+    (void)state;
+    static const char *const names[] = {"first-broke", "second-unseen", "third-good"};
+    lm_view_run runs[3];
+    lm_error err;
+    lm_text t = {0};
+    for (int i = 0; i < 3; i++) {
+        write_file(names[i], "metrics.jsonl", "w",
+                   "{\"step\":1,\"tokens\":8,\"loss\":%d,\"seconds\":0.1}\n", i + 1);
+        write_file(names[i], "summary.json", "w", "{\"state\":\"%s\"}",
+                   i == 0 ? "diverged" : "finished");
+    }
+    write_file("third-good", "metrics.jsonl", "a", "{\"step\":1,\"val_loss\":3}\n");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lm_view_run_open(&runs[i], names[i], &err), LM_OK);
+        assert_int_equal(lm_view_run_read(&runs[i], &err), LM_OK);
+    }
+    lm_picture_print(runs, 3, &(lm_look){100, 24, false, false}, &t);
+    const char *good = strstr(lm_text_cstr(&t), names[2]);
+    assert_non_null(good);
+    const char *unseen = strstr(good, names[1]);
+    assert_non_null(unseen);
+    assert_non_null(strstr(unseen, names[0]));
+    lm_text_free(&t);
+    for (int i = 0; i < 3; i++) lm_view_run_free(&runs[i]);
+}
+
 /* A run that has just begun, or of whose lines none could be read. */
 static void test_a_run_without_losses(void **state) {
     (void)state;
@@ -140,6 +167,7 @@ int main(void) {
         cmocka_unit_test(test_dots),
         cmocka_unit_test(test_a_picture_fits_its_terminal),
         cmocka_unit_test(test_what_is_said),
+        cmocka_unit_test(test_runs_are_in_order),
         cmocka_unit_test(test_a_run_without_losses),
     };
     return cmocka_run_group_tests(tests, enter_tempdir, tempdir_close);
