@@ -11,14 +11,14 @@
  *
  * for P processes, each with a slice of elements / P. Gradients leave while the last pass of a step
  * goes backward (two thirds of it), but those of the first layer, the embedding, are done last;
- * lines of tables leave after it. Weights arrive while the next pass goes forward, which reads those
- * of the first layer first. Slices lie one behind another, so that rank 0 has
- * the first layer, or as much of it as its slice holds. What rank 0 gets of gradients and sends of
- * weights can only move beside the passes of its own other layers, and for the first layer beside
- * none. The update is shared out. Left out are the latency and the CPU time of
- * messages, slower machines among others, and what evaluations and checkpoints take. Measured with
- * two hosts and 1 Gbit/s (tests/bench/NOTES.md): 1.60 s where this says 1.53 s by the computing
- * measured there (10.7M, 4,096 tokens), and 7.7 to 8.5 s where it says 7.3 s (124M, 1,024 tokens).
+ * lines of tables leave after it. Weights arrive while the next pass goes forward, which reads
+ * those of the first layer first. Slices lie one behind another, so that rank 0 has the first
+ * layer, or as much of it as its slice holds. What rank 0 gets of gradients and sends of weights
+ * can only move beside the passes of its own other layers, and for the first layer beside none. The
+ * update is shared out. Left out are the latency and the CPU time of messages, slower machines
+ * among others, and what evaluations and checkpoints take. Measured with two hosts and 1 Gbit/s
+ * (tests/bench/NOTES.md): 1.60 s where this says 1.53 s by the computing measured there (10.7M,
+ * 4,096 tokens), and 7.7 to 8.5 s where it says 7.3 s (124M, 1,024 tokens).
  *
  * Where it scales and where it stops: steps of 524,288 tokens in bf16 and 64 lanes (as many as
  * machines above 64), one process on each machine of 32 cores, passes of 8,192 tokens or less. Such
