@@ -83,18 +83,13 @@ static lm_status write_runs(const request *r, const lm_run_list *l, lm_error *er
 
 /* The table of a sweep is its leaderboard, a row for each trial. */
 static lm_status write_leaderboard(const request *r, const char *directory, lm_error *err) {
-    lm_file_writer w;
     lm_text text = {0};
     char *file = lm_file_join(directory, "leaderboard.csv");
     lm_status status = file ? lm_file_read(file, LARGEST_LEADERBOARD, &text, err)
                             : lm_error_no_memory(err, "report");
-    if (status == LM_OK && to_stdout(r)) {
-        status = lm_print(&text, err);
-    } else if (status == LM_OK && (status = lm_file_writer_open(&w, r->output, err)) == LM_OK) {
-        status = write_part(&w, &text, err);
-        if (status == LM_OK) status = lm_file_writer_commit(&w, err);
-        lm_file_writer_abort(&w);
-    }
+    if (status == LM_OK)
+        status = to_stdout(r) ? lm_print(&text, err)
+                              : lm_file_replace(r->output, text.data, text.length, err);
     lm_text_free(&text);
     free(file);
     return status;

@@ -43,9 +43,13 @@ static void put_policy(const lm_text *style, const lm_text *script, lm_text *out
     lm_text_printf(out, "'; img-src data:; base-uri 'none'; form-action 'none'\">\n");
 }
 
+bool lm_page_goes_on(const lm_page *p) {
+    bool any = p->goes_on;
+    for (int64_t i = 0; i < p->n_runs; i++) any |= p->runs[i].running;
+    return any;
+}
+
 static void put_head(const lm_page *p, const lm_text *style, const lm_text *script, lm_text *out) {
-    bool running = p->goes_on;
-    for (int64_t i = 0; i < p->n_runs; i++) running |= p->runs[i].running;
     lm_text_printf(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
     lm_text_printf(out, "%s\n", generator);
     put_policy(style, script, out);
@@ -53,8 +57,9 @@ static void put_head(const lm_page *p, const lm_text *style, const lm_text *scri
                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                    "<meta name=\"color-scheme\" content=\"light dark\">\n"
                    "<link rel=\"icon\" href=\"data:,\">\n%s",
-                   running ? "<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>\n"
-                           : "");
+                   lm_page_goes_on(p)
+                       ? "<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>\n"
+                       : "");
     put_title(p, out);
     lm_text_printf(out, "<style>");
     lm_text_append(out, lm_text_cstr(style), style->length);

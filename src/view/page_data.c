@@ -202,12 +202,10 @@ static void put_sweep(const lm_view_sweep *s, lm_text *out) {
 
 void lm_page_data(const lm_page *p, const lm_charts *charts, int64_t layers, lm_text *out) {
     int64_t lines = 1;
-    bool running = p->goes_on;
     for (int64_t i = 0; i < charts->count; i++) lines += charts->items[i].count;
     int64_t most = lm_max(FEWEST, MOST_BUCKETS / lines);
     lm_text_printf(out, "{\"runs\":[");
     for (int64_t i = 0; i < p->n_runs; i++) {
-        running |= p->runs[i].running;
         lm_text_printf(out, "%s{\"flops\":%.6g,\"anchors\":", i ? "," : "", flops_of(&p->runs[i]));
         put_anchors(&p->runs[i], out);
         lm_text_printf(out, ",\"events\":");
@@ -227,7 +225,7 @@ void lm_page_data(const lm_page *p, const lm_charts *charts, int64_t layers, lm_
         if (i > 0) lm_text_printf(out, ",");
         put_chart(p, &charts->items[i], out);
     }
-    lm_text_printf(out, "],\"running\":%s,\"sweep\":", running ? "true" : "false");
+    lm_text_printf(out, "],\"running\":%s,\"sweep\":", lm_page_goes_on(p) ? "true" : "false");
     if (p->sweep)
         put_sweep(p->sweep, out);
     else

@@ -309,10 +309,9 @@ static void put_run_row(const lm_view_run *r, int64_t i, bool best, lm_text *out
                    lm_text_count(text, sizeof text, mean_throughput(r)));
 }
 
-/* What runs are compared by, NaN: not at all. Losses of one that diverged or failed say nothing. */
+/* What runs are compared by, NaN: not at all. */
 static double rank_of(const lm_view_run *r, bool by_val) {
-    const char *state = lm_view_run_state(r);
-    if (strcmp(state, "diverged") == 0 || strcmp(state, "failed") == 0) return NAN;
+    if (lm_view_run_ended_badly(r)) return NAN;
     return by_val ? last_of(r, "val_loss") : recent_loss(r);
 }
 

@@ -9,6 +9,9 @@
 void lm_page_style(lm_text *out);
 void lm_page_script(lm_text *out);
 
+/* Is it of something that goes on? Then it is loaded anew now and then. */
+bool lm_page_goes_on(const lm_page *p);
+
 /* The head of the page: what this is, in which state, and its figures. */
 void lm_page_head(const lm_page *p, lm_text *out);
 /* The runs as a table, where there are several. */

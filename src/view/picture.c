@@ -95,14 +95,9 @@ static double rank_of(const lm_view_run *r) {
     return isfinite(x) ? x : INFINITY;
 }
 
-static bool ended_badly(const lm_view_run *r) {
-    const char *state = lm_view_run_state(r);
-    return strcmp(state, "diverged") == 0 || strcmp(state, "failed") == 0;
-}
-
 static void put_state(const lm_view_run *r, const lm_look *look, lm_text *out) {
     const char *state = lm_view_run_state(r);
-    const bool bad = ended_badly(r);
+    const bool bad = lm_view_run_ended_badly(r);
     if (look->colour && (bad || r->running)) lm_text_printf(out, bad ? "\033[31m" : "\033[32m");
     put_name(state, 11, out);
     if (look->colour && (bad || r->running)) lm_text_printf(out, "\033[0m");
@@ -286,7 +281,7 @@ static void put_plot(const lm_view_run *const *runs, int n, const lm_look *look,
 static int place_of(const lm_view_run *r) {
     const lm_series *val = lm_view_run_series(r, "val_loss");
     int evaluated = val && val->count > 0 && isfinite(val->best);
-    return (r->running ? 0 : ended_badly(r) ? 4 : 2) + !evaluated;
+    return (r->running ? 0 : lm_view_run_ended_badly(r) ? 4 : 2) + !evaluated;
 }
 
 static int compare_runs(const void *a, const void *b) {

@@ -394,6 +394,11 @@ const char *lm_view_run_state(const lm_view_run *r) {
     return strcmp(state, "running") == 0 ? "stopped" : state;
 }
 
+bool lm_view_run_ended_badly(const lm_view_run *r) {
+    const char *state = lm_view_run_state(r);
+    return strcmp(state, "diverged") == 0 || strcmp(state, "failed") == 0;
+}
+
 lm_view_anchor lm_view_run_anchor(const lm_view_run *r, int64_t step) {
     lm_view_anchor last = {r->step, r->tokens, r->seconds}, a = {0};
     for (int64_t i = 0; i <= r->n_anchors; i++) {

@@ -87,6 +87,8 @@ double lm_view_number(const lm_view_entries *e, const char *key);
 int64_t lm_view_run_count(const lm_view_run *r, const char *name);
 /* "running", "finished", ..., "stopped" when it says that it runs and no process does. */
 const char *lm_view_run_state(const lm_view_run *r);
+/* Diverged or failed: its losses say nothing beside those of others. */
+bool lm_view_run_ended_badly(const lm_view_run *r);
 /* Tokens and seconds at a step, between those that are known. */
 lm_view_anchor lm_view_run_anchor(const lm_view_run *r, int64_t step);
 /* Gives runs of the same name more of their paths, until the names differ. */
