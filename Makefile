@@ -255,13 +255,14 @@ fuzz:  ## fuzz every reader of files (clang; T=NAME: one of them; FUZZ_SECONDS=6
 .PHONY: bench bench-check bench-record bench-options bench-checkpoint bench-audit bench-report
 bench: lmtrain  ## speed of everything on this machine, as shares of its peaks (lmtrain bench --help)
 	$(Q)./lmtrain bench
-# Matrix shapes and whole steps, which hardly differ between quiet runs on one kind of machine.
+# What hardly differs between quiet runs on one kind of machine: matrix shapes, whole steps, and tokens beside what
+# memory allows just then. The machine's rows, with which a record begins, say how far apart its CPUs were.
 BENCH_RECORD := tests/bench/recorded.json
-BENCH_PARTS  := --only gemm --only step
-bench-check: lmtrain  ## fails when a share of the peak is 15% lower than on record, in quiet
-	$(Q)./lmtrain bench $(BENCH_PARTS) --compare $(BENCH_RECORD)
-bench-record: lmtrain  ## record the shares that bench-check compares with, on a quiet machine
-	$(Q)./lmtrain bench $(BENCH_PARTS) --json >$(BENCH_RECORD).new && mv $(BENCH_RECORD).new $(BENCH_RECORD)
+BENCH_PARTS ?= gemm step generate
+bench-check: lmtrain  ## fails when a share of the peak is 15% lower than on record, in quiet; BENCH_PARTS=generate: of these rows
+	$(Q)./lmtrain bench $(BENCH_PARTS:%=--only %) --compare $(BENCH_RECORD)
+bench-record: lmtrain  ## record the shares that bench-check compares with, on a quiet machine; BENCH_PARTS likewise
+	$(Q)./lmtrain bench --only machine $(BENCH_PARTS:%=--only %) --record $(BENCH_RECORD)
 bench-options: lmtrain  ## what each option of the model costs a training step: minutes
 	$(Q)./lmtrain bench --only options
 bench-checkpoint: $(BUILD)/tests/bench/checkpoint  ## speed and size of checkpoints

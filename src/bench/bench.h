@@ -55,6 +55,7 @@ typedef struct lm_bench_options {
     int n_overrides;
     bool json;           /* one object at the end instead of tables on the way */
     const char *compare; /* path of such an object: a row that fell is an error; NULL: none */
+    const char *record;  /* path of such an object that the rows go into (merge.h); NULL: none */
     lm_status (*print)(const lm_text *text, lm_error *err);
 } lm_bench_options;
 
@@ -65,8 +66,9 @@ typedef struct lm_bench_options {
  * alone (the peak was 5% lower too, or the row is marked: host.h) is named as noise, which is no
  * error (compare.h). Rows of `compare` that were not measured are counted in
  * a line. LM_ERR_USAGE when no row that was measured has the text of `match` in its name. SIGINT
- * and SIGTERM end the run after the repetition at hand; what is measured so far is printed:
- * LM_ERR_INTERRUPTED. From a thread that owns no pool. */
+ * and SIGTERM end the run after the repetition at hand; what is measured so far is printed, and
+ * `record` stays as it was: LM_ERR_INTERRUPTED. Not both of `compare` and `record`. From a thread
+ * that owns no pool. */
 #define LM_BENCH_TOLERANCE 0.15
 lm_status lm_bench_run(const lm_bench_options *options, lm_error *err);
 

@@ -178,18 +178,12 @@ static void put_lines(const run *r, int threads, lm_text *t) {
 
 static lm_status report(lm_bench *b, run *r, lm_error *err) {
     lm_text t = {0};
-    lm_status status = LM_OK;
     r->n_kinds = lm_bench_recording_kinds(&r->best, r->cores, r->kinds, MOST_KINDS);
     b->wanted++;
     if (r->marks) b->marked++;
-    if (b->o->json) {
-        put_json(r, b->threads, &b->writer);
-    } else {
-        put_lines(r, b->threads, &t);
-        status = b->o->print(&t, err);
-    }
-    lm_text_free(&t);
-    return status;
+    put_json(r, b->threads, &b->writer);
+    put_lines(r, b->threads, &t);
+    return lm_bench_print_table(b, &t, err);
 }
 
 /* ---- the section ------------------------------------------------------------------------------*/

@@ -90,47 +90,42 @@ static void put_line(lm_text *t, const lm_bench_row *row) {
     lm_text_append(t, lm_text_cstr(&row->table), row->table.length);
 }
 
+lm_status lm_bench_print_table(const lm_bench *b, lm_text *t, lm_error *err) {
+    lm_status status = t->length > 0 && !b->o->json ? b->o->print(t, err) : LM_OK;
+    lm_text_free(t);
+    return status;
+}
+
 lm_status lm_bench_report(lm_bench *b, lm_bench_row *row, lm_error *err) {
     lm_status status = LM_OK;
     lm_text t = {0};
     if (row->times.count > 0 && lm_bench_wants(b, row->name)) b->wanted++;
     if (row->times.count > 0 && row->marks) b->marked++;
-    if (row->times.count > 0 && b->o->json) {
+    if (row->times.count > 0) {
         put_json(&b->writer, row);
-    } else if (row->times.count > 0) {
         put_line(&t, row);
-        status = b->o->print(&t, err);
+        status = lm_bench_print_table(b, &t, err);
     }
-    lm_text_free(&t);
     lm_text_free(&row->json);
     lm_text_free(&row->table);
     return status;
 }
 
 lm_status lm_bench_skip(lm_bench *b, const char *name, const char *why, lm_error *err) {
-    lm_status status = LM_OK;
     lm_text t = {0};
     if (lm_bench_wants(b, name)) b->wanted++;
-    if (b->o->json) {
-        lm_json_object(&b->writer, NULL, LM_JSON_LINE);
-        lm_json_string(&b->writer, "name", name);
-        lm_json_string(&b->writer, "skipped", why);
-        lm_json_end(&b->writer);
-    } else {
-        lm_text_printf(&t, "%s: skipped: %s\n", name, why);
-        status = b->o->print(&t, err);
-    }
-    lm_text_free(&t);
-    return status;
+    lm_json_object(&b->writer, NULL, LM_JSON_LINE);
+    lm_json_string(&b->writer, "name", name);
+    lm_json_string(&b->writer, "skipped", why);
+    lm_json_end(&b->writer);
+    lm_text_printf(&t, "%s: skipped: %s\n", name, why);
+    return lm_bench_print_table(b, &t, err);
 }
 
 lm_status lm_bench_begin(lm_bench *b, lm_bench_section section, const char *about, lm_error *err) {
     const char *name = lm_bench_section_name((int)section);
-    if (b->o->json) {
-        lm_json_array(&b->writer, name, LM_JSON_LINES);
-        return LM_OK;
-    }
     lm_text t = {0};
+    lm_json_array(&b->writer, name, LM_JSON_LINES);
     lm_text_printf(&t, "\n%s: %s\n", name, about);
     if (section != LM_BENCH_REGIONS) /* which has tables of its own */
         lm_text_printf(&t, "%-38s %9s %12s %15s", "", "median", "spread", "rate");
@@ -139,11 +134,9 @@ lm_status lm_bench_begin(lm_bench *b, lm_bench_section section, const char *abou
     if (section == LM_BENCH_KERNELS) lm_text_printf(&t, " %8s", "x scalar");
     if (section == LM_BENCH_OPTIONS) lm_text_printf(&t, " %9s", "of plain");
     lm_text_printf(&t, "\n");
-    lm_status status = b->o->print(&t, err);
-    lm_text_free(&t);
-    return status;
+    return lm_bench_print_table(b, &t, err);
 }
 
 void lm_bench_end(lm_bench *b) {
-    if (b->o->json) lm_json_end(&b->writer);
+    lm_json_end(&b->writer);
 }

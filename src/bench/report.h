@@ -4,12 +4,14 @@
 
 #include "bench/rows.h"
 
-/* A section begins: a heading and the columns, or an array in JSON. */
+/* A section begins: a heading and the columns, and an array in JSON. */
 lm_status lm_bench_begin(lm_bench *b, lm_bench_section section, const char *about, lm_error *err);
 void lm_bench_end(lm_bench *b);
-/* Prints the row, or adds it to the JSON object, and frees its texts. A row without times, since a
- * signal came first, is left out. */
+/* Adds the row to the JSON object and prints it, unless the JSON is what is to be printed; frees
+ * its texts. A row without times, since a signal came first, is left out. */
 lm_status lm_bench_report(lm_bench *b, lm_bench_row *row, lm_error *err);
+/* Prints what is for people, or with --json nothing, and frees it. */
+lm_status lm_bench_print_table(const lm_bench *b, lm_text *t, lm_error *err);
 /* "marks": "stolen, far" */
 void lm_bench_put_marks(lm_json_writer *w, unsigned marks);
 /* A row that cannot be measured here, and why. */

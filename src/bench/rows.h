@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "bench/bench.h"
 #include "bench/compare.h"
+#include "bench/merge.h"
 #include "bench/peaks.h"
 
 /* What every section is given. */
@@ -15,13 +16,14 @@ typedef struct lm_bench {
     lm_session session; /* on all threads; sections reserve and free its scratch */
     lm_bench_peaks peaks;
     lm_bench_comparison comparison;
+    lm_bench_merge merge;     /* of options->record */
     double *samples;          /* [LM_BENCH_MOST_SAMPLES] */
     double word;              /* the best so far, seconds (machine/word.h); 0: not known */
     int marked;               /* rows reported that are marked */
     lm_bench_host_look began; /* when the sections did */
     int wanted;               /* rows reported whose names have the text of --match */
-    lm_text json;
-    lm_json_writer writer; /* of json */
+    lm_text json;             /* what --json prints, which --record needs too */
+    lm_json_writer writer;    /* of json */
 } lm_bench;
 
 typedef struct lm_bench_row {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench/rows.h"
+#include "bench/report.h"
 #include "bench/sections.h"
 #include "machine/stop.h"
 
@@ -33,35 +33,33 @@ static lm_status announce(lm_bench *b, lm_error *err) {
     snprintf(blocks, sizeof blocks, "%" PRId64 " x %" PRId64, most->m, most->k);
     lm_cpu_model(cpu, sizeof cpu);
     lm_cpu_describe(b->o->isas, isas, sizeof isas);
-    if (b->o->json) {
-        lm_json_object(&b->writer, NULL, LM_JSON_LINES);
-        lm_json_string(&b->writer, "version", LM_VERSION);
-        lm_json_string(&b->writer, "cpu", cpu);
-        lm_json_string(&b->writer, "isas", isas);
-        lm_json_integer(&b->writer, "threads", b->threads);
-        lm_json_string(&b->writer, "caches", caches);
-        lm_json_string(&b->writer, "blocks", blocks);
-        return LM_OK;
+    lm_json_object(&b->writer, NULL, LM_JSON_LINES);
+    lm_json_string(&b->writer, "version", LM_VERSION);
+    lm_json_string(&b->writer, "cpu", cpu);
+    lm_json_string(&b->writer, "isas", isas);
+    lm_json_integer(&b->writer, "threads", b->threads);
+    lm_json_string(&b->writer, "caches", caches);
+    lm_json_string(&b->writer, "blocks", blocks);
+    if (b->o->record) {
+        const lm_bench_maker maker = {.cpu = cpu, .isas = isas, .threads = b->threads};
+        lm_status status = lm_bench_merge_open(&b->merge, b->o->record, &maker, err);
+        if (status != LM_OK) return status;
+        b->word = b->merge.word;
     }
     lm_text t = {0};
     lm_text_printf(&t, "lmtrain %s on %s, %d thread%s, %s, caches %s: blocks of %s\n", LM_VERSION,
                    cpu, b->threads, b->threads == 1 ? "" : "s", isas, caches, blocks);
-    lm_status status = b->o->print(&t, err);
-    lm_text_free(&t);
-    return status;
+    return lm_bench_print_table(b, &t, err);
 }
 
 /* What the host did in the whole run. */
 static void put_host(lm_bench *b, const lm_bench_host *h, lm_text *t) {
-    if (b->o->json) {
-        lm_json_object(&b->writer, "host", LM_JSON_LINE);
-        lm_json_number(&b->writer, "stolen", h->stolen);
-        lm_json_number(&b->writer, "switches_per_s", h->switched);
-        lm_json_number(&b->writer, "word_seconds", b->word > 0 ? b->word : (double)NAN);
-        lm_json_integer(&b->writer, "marked", b->marked);
-        lm_json_end(&b->writer);
-        return;
-    }
+    lm_json_object(&b->writer, "host", LM_JSON_LINE);
+    lm_json_number(&b->writer, "stolen", h->stolen);
+    lm_json_number(&b->writer, "switches_per_s", h->switched);
+    lm_json_number(&b->writer, "word_seconds", b->word > 0 ? b->word : (double)NAN);
+    lm_json_integer(&b->writer, "marked", b->marked);
+    lm_json_end(&b->writer);
     lm_text_printf(t, "\nhost: %.1f%% of the time stolen, %.0f switches a second", 100 * h->stolen,
                    h->switched);
     if (b->word > 0) lm_text_printf(t, ", a word there and back in %.0f ns", b->word * 1e9);
@@ -73,13 +71,10 @@ static lm_status print_host(lm_bench *b, lm_error *err) {
     lm_bench_host h = lm_bench_host_between(&b->began, &now, b->threads);
     lm_text t = {0};
     put_host(b, &h, &t);
-    lm_status status = t.length > 0 ? b->o->print(&t, err) : LM_OK;
-    lm_text_free(&t);
-    return status;
+    return lm_bench_print_table(b, &t, err);
 }
 
 static lm_status print_json(lm_bench *b, lm_error *err) {
-    if (!b->o->json) return LM_OK;
     const lm_bench_record *first;
     if (b->comparison.path)
         lm_json_integer(&b->writer, "not_measured",
@@ -87,15 +82,28 @@ static lm_status print_json(lm_bench *b, lm_error *err) {
     lm_json_boolean(&b->writer, "interrupted", lm_bench_stopped());
     lm_json_end(&b->writer);
     lm_text_append(&b->json, "\n", 1);
-    return b->o->print(&b->json, err);
+    if (b->json.failed) return lm_error_no_memory(err, "the rows");
+    return b->o->json ? b->o->print(&b->json, err) : LM_OK;
 }
 
-/* After everything is measured: the comparison's result, and whether --match found any row. */
+static lm_status record(lm_bench *b, lm_error *err) {
+    const lm_bench_options *o = b->o;
+    bool whole = !*o->match && o->preset < 0 && !o->config && o->n_overrides == 0;
+    lm_text t = {0};
+    lm_status status =
+        lm_bench_merge_write(&b->merge, lm_text_cstr(&b->json), b->json.length, whole, &t, err);
+    if (status == LM_OK) status = lm_bench_print_table(b, &t, err);
+    lm_text_free(&t);
+    return status;
+}
+
+/* After everything is measured: the comparison's result, whether --match found any row, and the
+ * record. */
 static lm_status conclude(lm_bench *b, lm_error *err) {
     lm_text t = {0};
     lm_status status = LM_OK;
     if (b->comparison.path) status = lm_bench_comparison_judge(&b->comparison, &t, err);
-    if (status == LM_OK && t.length > 0 && !b->o->json) status = b->o->print(&t, err);
+    if (status == LM_OK) status = lm_bench_print_table(b, &t, err);
     lm_text_free(&t);
     if (status != LM_OK) return status;
     if (*b->o->match && b->wanted == 0)
@@ -103,7 +111,7 @@ static lm_status conclude(lm_bench *b, lm_error *err) {
                             "bench: --match: expected text in the name of a row, found \"%s\","
                             " which no measured row has",
                             b->o->match);
-    return LM_OK;
+    return b->merge.path ? record(b, err) : LM_OK;
 }
 
 static lm_status run_sections(lm_bench *b, lm_error *err) {
@@ -115,7 +123,9 @@ static lm_status run_sections(lm_bench *b, lm_error *err) {
     if ((status = print_json(b, err)) != LM_OK) return status;
     if (lm_bench_stopped())
         return lm_error_set(err, LM_ERR_INTERRUPTED,
-                            "stopped by signal %d: what was measured is above", lm_stop_pending());
+                            "stopped by signal %d: what was measured is above%s%s%s",
+                            lm_stop_pending(), b->o->record ? "; " : "",
+                            b->o->record ? b->o->record : "", b->o->record ? " is as it was" : "");
     return conclude(b, err);
 }
 
@@ -145,6 +155,7 @@ lm_status lm_bench_run(const lm_bench_options *o, lm_error *err) {
 out:
     lm_text_free(&b.json);
     lm_bench_comparison_free(&b.comparison);
+    lm_bench_merge_free(&b.merge);
     lm_pool_free(b.peaks.one);
     lm_session_close(&b.session);
     free(b.samples);

@@ -4,7 +4,7 @@
 
 typedef struct request {
     unsigned only;
-    const char *match, *config, *compare, *caches;
+    const char *match, *config, *compare, *record, *caches;
     int preset;
     lm_option_texts set;
     double seconds;
@@ -30,6 +30,10 @@ static const lm_option options[] = {
      "fail if a row is 15% slower than in FILE (saved --json output) in three measurements on a"
      " quiet machine; if the machine was slower or busy meanwhile, report noise",
      LM_STORED(request, compare)},
+    {"record", "FILE",
+     "put the rows into FILE, as --json prints them, beside rows that other runs have put there; a"
+     " row that the host disturbed does not replace one that it left alone",
+     LM_STORED(request, record)},
     {"caches", "L1D,L2,L3",
      "choose the blocks of matrix products for caches of these sizes (such as 32K,512K,16M)",
      LM_STORED(request, caches)},
@@ -50,9 +54,12 @@ static lm_status run(const void *given, lm_error *err) {
                           .n_overrides = r->set.count,
                           .json = r->json,
                           .compare = r->compare,
+                          .record = r->record,
                           .print = lm_print};
     if (r->config && r->preset >= 0)
         return lm_error_set(err, LM_ERR_USAGE, "bench: --config or --preset, not both");
+    if (r->compare && r->record)
+        return lm_error_set(err, LM_ERR_USAGE, "bench: --compare or --record, not both");
     lm_caches caches;
     lm_status status = r->caches ? lm_caches_parse(r->caches, &caches, err) : LM_OK;
     if (status != LM_OK) return status;

@@ -210,6 +210,38 @@ comparison() {
 }
 scenario comparison
 
+# A record that is made part by part.
+parts() {
+    local tiny=(--only gemm --match tiny)
+    check "bench --record makes the file and says how many rows it has" \
+        exits_saying 0 "record.json: 2 rows recorded" "${bench[@]}" "${tiny[@]}" --record record.json
+    check "bench --record prints its tables all the same" says "fp32 tiny forward 64x64x64"
+    check "bench --record puts another section beside the first" \
+        exits 0 "${bench[@]}" --only kernels --match add_f32 --record record.json
+    cp record.json out
+    check "a record that was made in two parts has the rows of both" json \
+        "[len(j[s]) for s in ('kernels', 'gemm')] == [1, 2] and 'host' not in j and j['threads'] >= 1"
+    sed -i 's/"best_share": [0-9.e-]*/"best_share": 1e-9/; s/"times_scalar": [0-9.e-]*/"times_scalar": 1e-9/
+        s/, "marks": "[a-z, ]*"//' record.json
+    check "a record that was made in parts is one to compare with" \
+        exits_saying 0 "not measured: 1 row of record.json, the first: kernels add_f32" \
+        "${bench[@]}" "${tiny[@]}" --compare record.json
+    check "bench --json --record prints the run's own rows" \
+        bench_json gemm "len(j['gemm']) == 1 and 'kernels' not in j" --match "bf16 tiny" --record record.json
+    cp record.json out
+    check "rows that a run did not measure stay on record" json "j['gemm'][0]['best_share'] == 1e-9"
+    check "bench --record refuses a record of other instruction sets before it measures" \
+        exits_saying 2 'record.json: --record: expected rows with "isas" "scalar", as here, found' \
+        "${bench[@]}" "${tiny[@]}" --cpu scalar --record record.json
+    cp record.json before.json
+    check "bench --record with a text that no row has is refused" exits_saying 2 \
+        'expected text in the name of a row' "${bench[@]}" --only gemm --match nosuch --record record.json
+    check "the record is what it was before" cmp record.json before.json
+    check "bench refuses to compare and to record at once" exits_saying 2 "--compare or --record, not both" \
+        "$lmtrain" bench --compare record.json --record record.json
+}
+scenario parts
+
 bad_arguments() {
     given config
     check "an unknown section of bench gets a suggestion" exits_saying 2 'did you mean "kernels"?' \

@@ -1,0 +1,45 @@
+/* A file of rows, as --json prints them and --compare reads them, into which each run puts what it
+ * measured: so the parts of a record can be measured one after another, each when the machine is
+ * quiet.
+ *
+ *     lm_bench_merge m = {0};
+ *     lm_bench_merge_open(&m, "recorded.json", &machine, err);     // before anything is measured
+ *     ... measure; json is what --json prints ...
+ *     lm_bench_merge_write(&m, json, size, whole, &said, err);
+ *     lm_bench_merge_free(&m);
+ *
+ * A row of the run replaces the one of its section and name, unless that was measured in quiet and
+ * this one is marked (host.h); of two marked ones the faster stays, of the words' times the
+ * shorter. Rows that were not measured stay. */
+#ifndef LM_BENCH_MERGE_H
+#define LM_BENCH_MERGE_H
+
+#include "base/text.h"
+#include "bench/bench.h"
+#include "containers/json_tree.h"
+
+/* What all rows of a file have in common. */
+typedef struct lm_bench_maker {
+    const char *cpu, *isas;
+    int threads;
+} lm_bench_maker;
+
+typedef struct lm_bench_merge {
+    const char *path;
+    lm_text text;       /* of the file */
+    lm_json_node *root; /* NULL: there is no file yet */
+    double word;        /* seconds, on record; 0: none (machine/word.h) */
+} lm_bench_merge;
+
+/* path is kept. LM_ERR_USAGE when the file's rows are of another CPU, instruction sets or number of
+ * threads; LM_ERR_RUNTIME when it is not such a file, or cannot be written. Free it after a failure
+ * too. */
+lm_status lm_bench_merge_open(lm_bench_merge *m, const char *path, const lm_bench_maker *maker,
+                              lm_error *err);
+/* Replaces the file. whole: the run measured every row of its sections, so that others of the same
+ * sections are those of an older lmtrain, and are dropped. What was done is appended to *said. */
+lm_status lm_bench_merge_write(const lm_bench_merge *m, const char *json, size_t size, bool whole,
+                               lm_text *said, lm_error *err);
+void lm_bench_merge_free(lm_bench_merge *m);
+
+#endif
