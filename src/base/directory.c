@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/sync.h"
 #include "base/text.h"
 
 static lm_status fail(lm_error *err, const char *path, const char *verb) {
@@ -34,7 +35,7 @@ lm_status lm_file_sync_directory(const char *path, lm_error *err) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return fail(err, path, "open the directory");
     /* Some filesystems cannot sync a directory and say EINVAL: there is nothing more to do. */
-    if (fsync(fd) != 0 && errno != EINVAL) status = fail(err, path, "sync the directory");
+    if (lm_sync(fd) != 0 && errno != EINVAL) status = fail(err, path, "sync the directory");
     close(fd);
     return status;
 }

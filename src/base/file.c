@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/sync.h"
+
 static lm_status out_of_memory(lm_error *err, const char *path) {
     return lm_error_no_memory(err, path);
 }
@@ -226,7 +228,7 @@ lm_status lm_file_writer_write_at(const lm_file_writer *w, uint64_t offset, cons
 
 static lm_status commit(lm_file_writer *w, bool sync, lm_error *err) {
     lm_status status = LM_OK;
-    if (sync && fsync(w->fd) != 0) {
+    if (sync && lm_sync(w->fd) != 0) {
         status = lm_error_call(err, w->temporary, "sync");
         goto out;
     }
@@ -253,7 +255,7 @@ lm_status lm_file_writer_commit(lm_file_writer *w, lm_error *err) {
 }
 
 lm_status lm_file_writer_sync(const lm_file_writer *w, lm_error *err) {
-    return fsync(w->fd) == 0 ? LM_OK : lm_error_call(err, w->temporary, "sync");
+    return lm_sync(w->fd) == 0 ? LM_OK : lm_error_call(err, w->temporary, "sync");
 }
 
 /* Whether pages are dropped is a matter of speed to the system, so a failure is none here. */
@@ -321,7 +323,8 @@ lm_status lm_file_replace_unsynced(const char *path, const void *data, size_t si
 lm_status lm_file_sync(const char *path, lm_error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return lm_error_call(err, path, "open");
-    lm_status status = fsync(fd) == 0 || errno == EINVAL ? LM_OK : lm_error_call(err, path, "sync");
+    lm_status status =
+        lm_sync(fd) == 0 || errno == EINVAL ? LM_OK : lm_error_call(err, path, "sync");
     close(fd);
     return status;
 }

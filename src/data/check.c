@@ -170,6 +170,7 @@ lm_status lm_corpus_validate(lm_corpus *c, int64_t vocab_size, const lm_corpus_c
     if (status != LM_OK) goto out;
     int threads = p.total < SMALL ? 1 : (int)lm_max(1, how->threads);
     if (p.total > 0 && (status = lm_pool_create(&r.pool, threads, err)) != LM_OK) goto out;
+    if (r.pool) lm_pool_set_between(r.pool, how->turn, how->turn_argument);
     r.context = &p;
     p.to = how->progress;
     p.terminal = p.to && isatty(fileno(p.to)) == 1;

@@ -87,6 +87,8 @@ typedef struct lm_corpus_check {
     int threads;     /* that read; 0: one */
     bool everything; /* read also what is vouched for */
     FILE *progress; /* where a check of more than half a second says how far it is; NULL: nowhere */
+    void (*turn)(void *argument, bool within); /* lm_pool_set_between */
+    void *turn_argument;
 } lm_corpus_check;
 
 /* Every id below vocab_size, else an error naming the shard, the byte offset, the id and the bound;

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/numbers.h"
+#include "base/sync.h"
 #include "report/targets.h"
 
 enum { LINE_BYTES = 1024 }; /* longer than any line, so that writing one allocates nothing */
@@ -116,7 +117,7 @@ static lm_status move_rest(lm_metrics *m, const lm_mapping *map, size_t keep, lm
         status = lm_error_call(err, path, "open");
     } else {
         status = write_all(fd, rest, (size_t)(last - rest) + 1, path, err);
-        if (status == LM_OK && fdatasync(fd) != 0 && errno != EINVAL)
+        if (status == LM_OK && lm_sync_data(fd) != 0 && errno != EINVAL)
             status = lm_error_call(err, path, "sync");
     }
     if (status == LM_OK)
@@ -357,7 +358,8 @@ lm_status lm_metrics_sync(lm_metrics *m, lm_error *err) {
     lm_status status = flush(m, err);
     if (status != LM_OK) return status;
     m->late = false;
-    return fdatasync(m->fd) == 0 || errno == EINVAL ? LM_OK : lm_error_call(err, m->path, "sync");
+    return lm_sync_data(m->fd) == 0 || errno == EINVAL ? LM_OK
+                                                       : lm_error_call(err, m->path, "sync");
 }
 
 void lm_metrics_close(lm_metrics *m) {

@@ -143,6 +143,12 @@ static lm_status open_skips(lm_setup *s, lm_error *err) {
     return fine ? LM_OK : lm_error_no_memory(err, "data.skip");
 }
 
+/* Others wait while this process reads a corpus. */
+static void be_heard(void *argument, bool within) {
+    (void)within;
+    lm_comm_alive(argument);
+}
+
 lm_status lm_setup_open(lm_setup *s, lm_config *config, int threads, lm_isa_mask isas, bool quiet,
                         lm_error *err) {
     return lm_setup_open_shared(s, NULL, config, threads, isas, quiet, err);
@@ -165,7 +171,10 @@ lm_status lm_setup_open_shared(lm_setup *s, lm_comm *comm, lm_config *config, in
     if ((status = lm_setup_plan(s, err)) != LM_OK) goto out;
     for (int64_t i = 0; i < s->train.count && config->model.document_mask; i++)
         lm_corpus_watch(s->train.items[i].corpus, config->model.document_token);
-    lm_corpus_check check = {.threads = s->threads, .progress = quiet ? NULL : stderr};
+    lm_corpus_check check = {.threads = s->threads,
+                             .progress = quiet ? NULL : stderr,
+                             .turn = be_heard,
+                             .turn_argument = comm};
     status = lm_sources_validate(&s->train, config->model.vocab_size, &check, err);
     if (status != LM_OK || s->val.count == 0) goto out;
     status = lm_sources_validate(&s->val, config->model.vocab_size, &check, err);

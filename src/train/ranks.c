@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sync.h"
 #include "machine/stop.h"
 #include "optim/clip.h"
 #include "train/trainer.h"
@@ -109,6 +110,11 @@ static void take_turn(void *argument, bool within) {
     lm_comm_alive(r->comm);
 }
 
+/* While rank 0 or one that writes its share of a checkpoint waits for the disk. */
+static void take_turn_alone(void *argument) {
+    take_turn(argument, true);
+}
+
 static lm_status create_exchange(lm_trainer *t, const int64_t *bounds, lm_error *err) {
     lm_ranks *r = &t->ranks;
     const int64_t n = lm_model_spans(t->model, NULL);
@@ -121,6 +127,7 @@ static lm_status create_exchange(lm_trainer *t, const int64_t *bounds, lm_error 
     r->watch = (lm_model_watch){before_weights, after_gradients, r};
     lm_model_set_watch(t->model, &r->watch);
     lm_pool_set_between(t->pool, take_turn, r);
+    lm_sync_set_meanwhile(take_turn_alone, r);
     return status;
 }
 
@@ -165,6 +172,7 @@ lm_status lm_ranks_create(lm_trainer *t, lm_error *err) {
 }
 
 void lm_ranks_free(lm_ranks *r) {
+    if (r->comm) lm_sync_set_meanwhile(NULL, NULL);
     lm_exchange_lines_free(&r->lines);
     lm_exchange_free(&r->exchange);
     lm_comm_batch_free(r->batch);

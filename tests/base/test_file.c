@@ -1,5 +1,6 @@
 #include "tests/support/test.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/sync.h"
 #include "tests/support/tempdir.h"
 
 static void check_content(const char *path, const char *want) {
@@ -260,6 +262,34 @@ static void expect_home(const char *path, const char *expected) {
     free(out);
 }
 
+static void count_call(void *argument) {
+    ++*(int *)argument;
+}
+
+/* By this thread, and by another one while this one makes a call. */
+static void test_sync(void **state) {
+    (void)state;
+    int calls = 0;
+    for (int beside = 0; beside < 2; beside++) {
+        FILE *f = tmpfile();
+        int pipe_ends[2];
+        assert_non_null(f);
+        assert_int_equal(pipe(pipe_ends), 0);
+        if (beside) lm_sync_set_meanwhile(count_call, &calls);
+        assert_int_equal(lm_sync(fileno(f)), 0);
+        assert_int_equal(lm_sync_data(fileno(f)), 0);
+        errno = 0;
+        assert_int_equal(lm_sync(-1), -1);
+        assert_int_equal(errno, EBADF);
+        assert_int_equal(lm_sync_data(pipe_ends[1]), -1);
+        assert_int_equal(errno, EINVAL);
+        lm_sync_set_meanwhile(NULL, NULL);
+        close(pipe_ends[0]);
+        close(pipe_ends[1]);
+        fclose(f);
+    }
+}
+
 static void test_home(void **state) {
     (void)state;
     lm_error err = {0};
@@ -308,6 +338,7 @@ int main(void) {
         cmocka_unit_test(test_read_at_places),
         cmocka_unit_test(test_directories),
         cmocka_unit_test(test_errors_name_the_path),
+        cmocka_unit_test(test_sync),
         cmocka_unit_test(test_home),
     };
     return cmocka_run_group_tests(tests, tempdir_open, tempdir_close);

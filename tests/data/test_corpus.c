@@ -289,11 +289,17 @@ static void test_what_was_checked_is_remembered(void **state) {
     assert_int_equal(unsetenv("XDG_CACHE_HOME"), 0);
 }
 
+static void count_turn(void *argument, bool within) {
+    (void)within;
+    ++*(int *)argument;
+}
+
 /* Larger than one round of what is read at a time, on any number of threads. */
 static void test_every_number_of_threads_finds_the_same(void **state) {
     (void)state;
     enum { IDS = 3000000 };
     lm_error err = {0};
+    int turns = 0;
     unsigned char *bytes = malloc(2 * IDS);
     assert_non_null(bytes);
     for (int i = 0; i < 2 * IDS; i++) bytes[i] = i % 2 ? 0 : (unsigned char)(i % 251);
@@ -302,7 +308,8 @@ static void test_every_number_of_threads_finds_the_same(void **state) {
     assert_int_equal(lm_file_replace(path, bytes, 2 * IDS, &err), LM_OK);
     for (int threads = 1; threads <= 5; threads++) {
         lm_corpus *c;
-        const lm_corpus_check how = {.threads = threads};
+        const lm_corpus_check how = {
+            .threads = threads, .turn = count_turn, .turn_argument = &turns};
         for (int64_t id = 250; id <= 252; id++) {
             assert_int_equal(lm_corpus_open(&c, path, &two_bytes, &err), LM_OK);
             lm_corpus_watch(c, id);
@@ -314,6 +321,7 @@ static void test_every_number_of_threads_finds_the_same(void **state) {
             lm_corpus_close(c);
         }
     }
+    assert_true(turns >= 5 * 3 * 2);
     free(bytes);
 }
 

@@ -5,7 +5,8 @@
  *
  * FAULT is a function's name and k, counted over all threads: "pwrite:7" fails the 7th call, after
  * it wrote half of what it should as a full disk does; "pwrite:7+" fails the later ones too;
- * "pwrite:7!" is SIGKILL in its place, "pwrite:7^" SIGINT in front of it. The file FAULT_MARK is
+ * "pwrite:7!" is SIGKILL in its place, "pwrite:7^" SIGINT in front of it, and "fsync:7~" makes it
+ * three seconds late. The file FAULT_MARK is
  * made when the call was reached: a run without it has seen every call succeed. A run that waits
  * for room on a disk does not sleep here, and where writing fails for ever it receives SIGTERM
  * instead.
@@ -38,7 +39,7 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
 
-static char wanted[32], mode; /* mode: 0, '+', '!' or '^' */
+static char wanted[32], mode; /* mode: 0, '+', '!', '^' or '~' */
 static long at;
 static atomic_long calls;
 
@@ -51,6 +52,8 @@ __attribute__((constructor)) static void set_up(void) {
     memcpy(wanted, fault, (size_t)(colon - fault));
 }
 
+#define NEXT(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
+
 /* Is this call to fail? */
 static bool fails(const char *name) {
     if (!*wanted || strcmp(name, wanted) != 0) return false;
@@ -59,12 +62,12 @@ static bool fails(const char *name) {
     const char *mark = getenv("FAULT_MARK");
     if (mark && k == at) close((int)syscall(SYS_openat, AT_FDCWD, mark, O_CREAT | O_WRONLY, 0666));
     if (mode == '^') syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGINT);
-    if (mode == '^') return false;
+    if (mode == '~') NEXT(nanosleep)(&(struct timespec){.tv_sec = 3}, NULL);
+    if (mode == '^' || mode == '~') return false;
     if (mode == '!') syscall(SYS_kill, (pid_t)syscall(SYS_getpid), SIGKILL);
     return true;
 }
 
-#define NEXT(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 #define FAIL(reason, result) \
     do {                     \
         errno = (reason);    \
@@ -152,7 +155,7 @@ void *mmap(void *where, size_t size, int protection, int flags, int fd, off_t of
     return (void *)syscall(SYS_mmap, where, size, protection, flags, fd, offset);
 }
 int nanosleep(const struct timespec *time, struct timespec *rest) {
-    if (!*wanted) return NEXT(nanosleep)(time, rest);
+    if (!*wanted || mode == '~') return NEXT(nanosleep)(time, rest);
     if (mode == '+') raise(SIGTERM);
     return 0;
 }
