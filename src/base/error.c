@@ -16,10 +16,8 @@ lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...) {
     va_start(arguments, format);
     lm_message_print(message, sizeof message, format, arguments);
     va_end(arguments);
-    memcpy(err->message, message, sizeof message);
-    err->code = code;
-    err->exit_code = 0;
-    err->damaged = err->no_room = false;
+    *err = (lm_error){.code = code};
+    strcpy(err->message, message);
     return code;
 }
 
@@ -48,10 +46,10 @@ lm_status lm_error_no_memory(lm_error *err, const char *what) {
 
 /* "a" "between" "b" as the message; all else stays. */
 static lm_status join(lm_error *err, const char *a, const char *between, const char *b) {
-    lm_error before = *err;
+    lm_error after = *err;
     lm_error_set(err, err->code, "%-s%s%-s", a, between, b);
-    err->damaged = before.damaged;
-    err->no_room = before.no_room;
+    strcpy(after.message, err->message);
+    *err = after;
     return err->code;
 }
 

@@ -32,12 +32,13 @@ typedef struct lm_error {
     int exit_code; /* the process's exit code where it is not `code`; 0: it is */
     bool damaged;  /* the file's contents are wrong: reading it again cannot help */
     bool no_room;  /* the disk or the user's quota is full: once files are deleted it may work */
+    bool shared;   /* of several processes: all have this error (comm/comm.h) */
     char message[4096]; /* may hold several lines; truncated with "..." when longer */
 } lm_error;
 
 /* Overwrite *err with code and the formatted message; returns code, so that
  * `return lm_error_set(...)` reads as one statement. lm_error_damaged is LM_ERR_RUNTIME and sets
- * `damaged`, which prefix and append keep, as they do `no_room`. Neither sets exit_code. */
+ * `damaged`. All other members become 0; prefix and append keep them. */
 lm_status lm_error_set(lm_error *err, lm_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 lm_status lm_error_damaged(lm_error *err, const char *format, ...)

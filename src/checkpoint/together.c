@@ -244,7 +244,7 @@ static lm_status join_together(lm_comm *comm, lm_file_writer *w, const char *tem
 }
 
 lm_status lm_checkpoint_check_shared(lm_comm *comm, const char *path, lm_error *err) {
-    char temporary[4096];
+    char temporary[4096] = "";
     lm_file_writer w = {.fd = -1};
     lm_status status = make_together(comm, path, &w, temporary, err);
     if (status == LM_OK) status = join_together(comm, &w, temporary, LM_ERR_USAGE, err);

@@ -53,8 +53,8 @@ typedef struct lm_checkpoint_file {
     const char *meta_json;
 } lm_checkpoint_file;
 
-/* All ranks call it. An error that lm_comm_agreed knows of leaves no file, in any rank, and the
- * old one stays; it may be tried again. Any other is of the messages. */
+/* All ranks call it. A `shared` error leaves no file, and the old one stays; it may be tried again.
+ * Any other is of the messages. */
 lm_status lm_checkpoint_write_together(lm_comm *comm, const lm_checkpoint_file *file,
                                        const lm_checkpoint_piece *pieces, int64_t n, lm_pool *pool,
                                        lm_error *err);

@@ -12,8 +12,10 @@ const lm_exit_code lm_exit_codes[] = {
     {"2", "usage or config: also a config file that cannot be opened, and a file that is something"
           " else than the command takes"},
     {"3", "diverged: a loss or a gradient is not finite"},
-    {"4", "interrupted: train has written a checkpoint, from which --resume goes on"
-          " (run.interrupt_exit_code replaces the 4); bench has printed what it measured"},
+    {"4", "interrupted: train has written a checkpoint, from which --resume goes on, or one of"
+          " several processes was lost (run.interrupt_exit_code replaces the 4); bench has printed"
+          " what it measured"},
+    {"5", "a full disk, with --wait-for-room"},
     {"130, 143", "stopped at once by a second SIGINT, SIGTERM"},
     {0},
 };

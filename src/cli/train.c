@@ -189,7 +189,7 @@ static lm_status run(const void *given, lm_error *err) {
     if (status != LM_OK) goto out;
     s.quiet |= lm_comm_rank(s.comm) > 0;
     if ((status = load(r, &s, err)) != LM_OK) goto out;
-    lm_comm_set_timeout(s.comm, config.dist.timeout);
+    lm_comm_set_timeout(s.comm, config.dist.timeout, (int)config.run.interrupt_exit_code);
     if (r->print_config) {
         lm_error left;
         if (lm_setup_resolve(&config, &left) != LM_OK)

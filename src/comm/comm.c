@@ -54,8 +54,10 @@ lm_comm_cpus lm_comm_host_cpus(const lm_comm *c) {
     return n;
 }
 
-void lm_comm_set_timeout(lm_comm *c, double seconds) {
-    if (c) c->timeout = seconds;
+void lm_comm_set_timeout(lm_comm *c, double seconds, int exit_code) {
+    if (!c) return;
+    c->timeout = seconds;
+    c->exit_code = exit_code;
 }
 
 void lm_comm_set_turn(lm_comm *c, void (*call)(void *argument), void *argument) {
@@ -122,7 +124,7 @@ lm_status lm_comm_agree(lm_comm *c, lm_status status, lm_error *err) {
     lm_error aside;
     int first = 0;
     if (!c) return status;
-    c->agreed = false;
+    if (status != LM_OK) err->shared = false;
     int32_t *all = calloc((size_t)c->size, sizeof *all);
     if (!all) return status == LM_OK ? lm_error_no_memory(err, NULL) : status;
     all[c->rank] = (int32_t)status;
@@ -131,8 +133,8 @@ lm_status lm_comm_agree(lm_comm *c, lm_status status, lm_error *err) {
     if (sent == LM_OK && first < c->size) {
         if (c->rank == first) aside = *err;
         sent = lm_comm_broadcast(c, first, &aside, sizeof aside, &aside);
-        c->agreed = sent == LM_OK;
-        if (c->agreed && first > 0)
+        aside.shared = sent == LM_OK;
+        if (aside.shared && first > 0)
             lm_error_prefix(&aside, "rank %d on %s", first, lm_comm_host(c, first));
         *err = aside;
         status = aside.code;
@@ -144,16 +146,15 @@ lm_status lm_comm_agree(lm_comm *c, lm_status status, lm_error *err) {
     return status;
 }
 
-bool lm_comm_agreed(const lm_comm *c) {
-    return c && c->agreed;
+void lm_comm_fail(const lm_comm *c, lm_status status, const lm_error *err) {
+    if (!c || status == LM_OK || err->shared) return;
+    fprintf(stderr, "lmtrain: rank %d of %d on %s: %s\n", c->rank, c->size,
+            lm_comm_host(c, c->rank), err->message);
+    lm_comm_abort(err->exit_code ? err->exit_code : (int)status);
 }
 
 lm_status lm_comm_close(lm_comm *c, lm_status status, lm_error *err) {
-    if (c && status != LM_OK && !c->agreed) {
-        fprintf(stderr, "lmtrain: rank %d of %d on %s: %s\n", c->rank, c->size,
-                lm_comm_host(c, c->rank), err->message);
-        lm_comm_abort(err->exit_code ? err->exit_code : (int)status);
-    }
+    lm_comm_fail(c, status, err);
     /* Said once, and before any process ends: a launcher that sees one fail kills the others. */
     if (c && status != LM_OK) {
         if (c->rank == 0 && err->message[0]) fprintf(stderr, "lmtrain: %s\n", err->message);

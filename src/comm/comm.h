@@ -33,10 +33,15 @@ int lm_comm_strangers(const char **launcher);
 
 /* *c: the processes that were started together, NULL when this is the only one. */
 lm_status lm_comm_open(lm_comm **c, lm_error *err);
-/* The end of the process's work, which may have failed with *err. An error that all ranks agreed on
- * (lm_comm_agree) is said here by rank 0, once, before any of them ends; what only this rank knows
- * is said here too, and ends the others with its exit code. *err is empty then. Returns status. */
+/* The end of the process's work, which may have failed with *err. A `shared` error (lm_comm_agree)
+ * is said here by rank 0, once, before any of them ends; for any other, as lm_comm_fail does. *err
+ * is empty then. Returns status. */
 lm_status lm_comm_close(lm_comm *c, lm_status status, lm_error *err);
+/* An error that only this rank knows (status is not LM_OK, *err not `shared`) is said here, and
+ * ends all processes with its exit code. Whoever has given memory to messages calls this before it
+ * frees that: they may still be on their way. Returns where there is no such error, or no other
+ * rank. */
+void lm_comm_fail(const lm_comm *c, lm_status status, const lm_error *err);
 
 int lm_comm_rank(const lm_comm *c);
 int lm_comm_size(const lm_comm *c);
@@ -51,8 +56,9 @@ typedef struct lm_comm_cpus {
 } lm_comm_cpus;
 lm_comm_cpus lm_comm_host_cpus(const lm_comm *c);
 /* A rank that is waited for and silent for so many seconds is an error; 0, as at first: never. It
- * is not silent while it calls lm_comm_alive, or waits itself. */
-void lm_comm_set_timeout(lm_comm *c, double seconds);
+ * is not silent while it calls lm_comm_alive, or waits itself. exit_code: of this error and those
+ * of MPI. */
+void lm_comm_set_timeout(lm_comm *c, double seconds, int exit_code);
 /* Tells the others that this rank is at work; costs a look at the clock where it is called more
  * often than that needs. */
 void lm_comm_alive(lm_comm *c);
@@ -88,10 +94,8 @@ lm_status lm_comm_collect(lm_comm *c, void *data, const size_t *offsets, lm_erro
 /* Afterwards all ranks have the data of rank `from`. */
 lm_status lm_comm_broadcast(lm_comm *c, int from, void *data, size_t size, lm_error *err);
 /* Every rank comes with its status, *err filled when that is not LM_OK. When any has failed, all
- * return the error of the lowest that has, and lm_comm_close knows that all have it. */
+ * return the error of the lowest that has. It is `shared` then: messages arrive, and the ranks may
+ * go on. An error that is not is of the messages. */
 lm_status lm_comm_agree(lm_comm *c, lm_status status, lm_error *err);
-/* Did the last lm_comm_agree return an error that all ranks have? Then messages arrive, and the
- * ranks may go on. False for a process alone. */
-bool lm_comm_agreed(const lm_comm *c);
 
 #endif

@@ -235,9 +235,16 @@ static int count_open(lm_comm_batch *b, int *rank) {
 
 static lm_status is_silent(const lm_comm_batch *b, int rank, lm_error *err) {
     const lm_comm *c = b->comm;
-    return lm_error_set(err, LM_ERR_RUNTIME,
-                        "rank %d on %s has been silent for %g s (dist.timeout)", rank,
-                        lm_comm_host(c, rank), c->timeout);
+    lm_error_set(err, LM_ERR_RUNTIME, "rank %d on %s has been silent for %g s (dist.timeout)", rank,
+                 lm_comm_host(c, rank), c->timeout);
+    err->exit_code = c->exit_code;
+    return err->code;
+}
+
+static lm_status has_failed(const lm_comm_batch *b, lm_error *err) {
+    lm_error_set(err, LM_ERR_RUNTIME, "MPI: %s", b->why);
+    err->exit_code = b->comm->exit_code;
+    return err->code;
 }
 
 /* After spinning for about as long as a short message takes, the CPU is left to others, who may be
@@ -278,8 +285,7 @@ lm_status lm_comm_wait(lm_comm_batch *b, lm_error *err) {
         }
         rest(now - began);
     }
-    if (status == LM_OK && b->failed) status = lm_error_set(err, LM_ERR_RUNTIME, "MPI: %s", b->why);
+    if (status == LM_OK && b->failed) status = has_failed(b, err);
     b->count = 0;
-    if (status != LM_OK) b->comm->agreed = false;
     return status;
 }

@@ -18,9 +18,9 @@ struct lm_comm {
     int rank, size;
     lm_comm_card *cards;          /* [size] */
     double timeout;               /* seconds; 0: none */
+    int exit_code;                /* of errors of messages; 0: LM_ERR_RUNTIME */
     double *heard;                /* [size]: when each last said that it is alive; 0: not yet */
     double told;                  /* when this one did */
-    bool agreed;                  /* on an error */
     lm_comm_batch *own;           /* of the functions that all ranks call together */
     void (*turn)(void *argument); /* lm_comm_set_turn */
     void *turn_argument;

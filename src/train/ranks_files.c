@@ -127,20 +127,21 @@ out:
     return status;
 }
 
-static bool is_agreed(const lm_trainer *t, lm_status status) {
-    return status == LM_OK || lm_comm_agreed(t->ranks.comm);
+/* Have all ranks the same result? */
+static bool is_shared(lm_status status, const lm_error *err) {
+    return status == LM_OK || err->shared;
 }
 
 lm_status lm_ranks_serve_files(lm_trainer *t, int64_t arrays, lm_error *err) {
     const lm_checkpoint_file file = {.arrays = t->arrays, .n = arrays};
     lm_status status = arrays < 0 ? lm_checkpoint_check_shared(t->ranks.comm, NULL, err)
                                   : write_shares(t, &file, err);
-    return is_agreed(t, status) ? LM_OK : status;
+    return is_shared(status, err) ? LM_OK : status;
 }
 
-/* Rank 0: what is not agreed is lost. */
-static lm_status note(lm_trainer *t, lm_status status) {
-    if (!is_agreed(t, status)) lm_ranks_note_lost(t, status);
+/* Rank 0: what is not shared is lost. */
+static lm_status note(lm_trainer *t, lm_status status, const lm_error *err) {
+    if (!is_shared(status, err)) lm_ranks_note_lost(t, status);
     return status;
 }
 
@@ -153,7 +154,7 @@ lm_status lm_ranks_write_together(lm_trainer *t, const char *path, const lm_chec
                                      .n_texts = n_texts,
                                      .meta_json = meta};
     lm_status status = lm_ranks_ask(t, LM_RANKS_WRITE, file.n, err);
-    return status == LM_OK ? note(t, write_shares(t, &file, err)) : status;
+    return status == LM_OK ? note(t, write_shares(t, &file, err), err) : status;
 }
 
 lm_status lm_ranks_meet(lm_trainer *t, lm_error *err) {
@@ -161,7 +162,8 @@ lm_status lm_ranks_meet(lm_trainer *t, lm_error *err) {
     char *path = lm_checkpoint_path(t->dir.checkpoints, 0);
     if (!path) return lm_error_no_memory(err, t->dir.checkpoints);
     lm_status status = lm_ranks_ask(t, LM_RANKS_MEET, 0, err);
-    if (status == LM_OK) status = note(t, lm_checkpoint_check_shared(t->ranks.comm, path, err));
+    if (status == LM_OK)
+        status = note(t, lm_checkpoint_check_shared(t->ranks.comm, path, err), err);
     free(path);
     return status;
 }

@@ -31,8 +31,8 @@ lm_optimizer_array lm_ranks_part(const lm_trainer *t, int64_t state, int rank);
 /* Of rank 0: lm_ranks_write with dist.shared_filesystem. */
 lm_status lm_ranks_write_together(lm_trainer *t, const char *path, const lm_checkpoint_text *texts,
                                   int64_t n_texts, const char *meta, lm_error *err);
-/* Of the others: their part of that, for so many arrays, or of lm_ranks_meet (-1). What all agreed
- * to have failed is LM_OK here: rank 0 decides what follows from it. */
+/* Of the others: their part of that, for so many arrays, or of lm_ranks_meet (-1). An error that
+ * is `shared` is LM_OK here: rank 0 decides what follows from it. */
 lm_status lm_ranks_serve_files(lm_trainer *t, int64_t arrays, lm_error *err);
 
 #endif

@@ -210,7 +210,10 @@ static lm_status update(lm_trainer *t, lm_step_figures *f, const lm_schedule_tim
     lm_layers_after(&t->layers, f->step, &t->compute, t->model);
     if (!digests) return LM_OK;
     f->weights_digest = lm_audit_weights(&t->audit, args.weights, t->pool);
-    return lm_ranks_compare(t, f->weights_digest, "weights", err);
+    status = lm_ranks_compare(t, f->weights_digest, "weights", err);
+    /* They were the same when the run began: a machine is at fault, and a new start may go on. */
+    if (status != LM_OK) err->exit_code = (int)c->run.interrupt_exit_code;
+    return status;
 }
 
 lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_error *err) {

@@ -323,7 +323,8 @@ static lm_status compare_start(lm_trainer *t, lm_error *err) {
     lm_config_print_result(t->config, &config);
     uint64_t keys = lm_digest_of(lm_text_cstr(&config), config.length);
     lm_text_free(&config);
-    lm_status status = lm_ranks_compare(t, keys, "keys in its config", err);
+    lm_status status = lm_ranks_compare(t, LM_ARITHMETIC, "arithmetic (another lmtrain)", err);
+    if (status == LM_OK) status = lm_ranks_compare(t, keys, "keys in its config", err);
     if (status == LM_OK) status = lm_ranks_compare(t, lm_digest_of(data, sizeof data), "data", err);
     if (status != LM_OK) return status;
     uint64_t weights = lm_audit_weights(&t->audit, lm_model_weights(t->model), t->pool);
@@ -341,6 +342,13 @@ static void close_reports(lm_trainer *t, lm_status status) {
     if (t->page.written || lm_page_writer_due(&t->page, lm_clock_seconds() - t->started))
         lm_trainer_write_page(t, false);
     if (status == LM_OK) tell_done(t);
+}
+
+/* What only this process knows ends the others while the memory of messages is still there. */
+static void end_others(lm_trainer *t, const lm_comm *comm, lm_status status, const lm_error *err) {
+    lm_progress_finish(&t->progress);
+    lm_events_close(&t->events);
+    lm_comm_fail(comm, status, err);
 }
 
 lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
@@ -374,6 +382,7 @@ lm_status lm_train_run(const lm_train_settings *settings, lm_error *err) {
     if (leads) close_reports(&t, status);
 out:
     lm_stop_restore();
+    end_others(&t, settings->comm, status, err);
     lm_trainer_free(&t);
     return status;
 }
@@ -422,6 +431,7 @@ lm_status lm_train_plan_print(const lm_train_settings *settings, lm_text *out, l
     if (goes_on && status == LM_OK) lm_budget_print(settings->config, &speed, out);
     if (status == LM_OK && settings->ranks > 0) status = forecast(settings, &speed, out, err);
 out:
+    end_others(&t, settings->comm, status, err);
     lm_trainer_free(&t);
     return status;
 }

@@ -19,8 +19,14 @@ static void test_error(void **state) {
     lm_error_prefix(&err, "file");
     assert_string_equal(err.message, "file: run 7: f: line 3");
     assert_true(err.damaged);
+    err.exit_code = 75;
+    err.shared = true;
+    lm_error_append(&err, "!");
+    assert_string_equal(err.message, "file: run 7: f: line 3!");
+    assert_true(err.damaged && err.shared && err.exit_code == 75);
+    err.message[strlen(err.message) - 1] = '\0';
     lm_error_set(&err, LM_ERR_RUNTIME, "again: %s", err.message);
-    assert_false(err.damaged);
+    assert_false(err.damaged || err.shared || err.exit_code != 0);
     assert_string_equal(err.message, "again: file: run 7: f: line 3");
     char *big = malloc(10000);
     assert_non_null(big);

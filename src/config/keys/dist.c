@@ -4,9 +4,9 @@
 static const lm_key keys[] = {
     {"dist.timeout", REAL(dist.timeout, 0, 1e9, "600"), NEUTRAL,
      .help = "Of several processes (mpirun, srun): seconds after which one that the others wait "
-             "for and do not hear of ends the run, by an error that names it. One that computes, "
-             "or checks a checkpoint, is heard of meanwhile; one whose disk takes longer to sync "
-             "is not. 0: never."},
+             "for and do not hear of ends the run, by an error that names it, with the exit code "
+             "run.interrupt_exit_code. One that computes, checks data or a checkpoint, or waits "
+             "for its disk to sync is heard of meanwhile. 0: never."},
     {"dist.shared_filesystem", BOOLEAN(dist.shared_filesystem, "true"), NEUTRAL,
      .help = "Of several processes: all of them see run.dir (one machine, NFS, Lustre), and each "
              "compresses its share of a checkpoint and writes it at its place in the one file; a "

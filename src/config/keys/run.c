@@ -18,8 +18,9 @@ static const lm_key keys[] = {
              "the workers of a sweep do. "
              "0: one for each core, or OMP_NUM_THREADS, at most the CPUs that may be used."},
     {"run.interrupt_exit_code", INTEGER(run.interrupt_exit_code, 4, 125, "4"), NEUTRAL,
-     .help = "Exit code of a run that a signal or checkpoint.before_wall stopped, for schedulers "
-             "that requeue by exit code (75: EX_TEMPFAIL; 99: Grid Engine)."},
+     .help = "Exit code of a run that a signal or checkpoint.before_wall stopped, or one of whose "
+             "processes was silent (dist.timeout) or had other weights than the others, for "
+             "schedulers that requeue by exit code (75: EX_TEMPFAIL; 99: Grid Engine)."},
 };
 /* clang-format on */
 SECTION(run);
