@@ -85,9 +85,9 @@ exits_saying() {
 fails() { ! "$@"; }
 # lacks PATTERN FILE: no line of FILE matches.
 lacks() { [ -e "$2" ] && ! grep -- "$1" "$2"; }
-# until_true COMMAND...: waits for it to succeed, ten seconds at most.
+# until_true COMMAND...: waits for it to succeed, a minute at most: on a busy machine programs begin late.
 until_true() {
-    for _ in $(seq 1 500); do "$@" 2>/dev/null && return 0; sleep 0.02; done
+    for _ in $(seq 1 3000); do "$@" 2>/dev/null && return 0; sleep 0.02; done
     echo "waited in vain for: $*"
     return 1
 }
