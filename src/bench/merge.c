@@ -42,8 +42,8 @@ static bool stays(const lm_json_node *old, const lm_json_node *now, int section)
     if (section == LM_BENCH_MACHINE && strcmp(name_of(old), LM_BENCH_WORD_NAME) == 0)
         return number_of(old, "best_seconds") < number_of(now, "best_seconds");
     worth before = worth_of(old, figure), is = worth_of(now, figure);
-    if (before == MARKED && is == MARKED) return number_of(old, figure) > number_of(now, figure);
-    return before > is;
+    if (before != is) return before > is;
+    return number_of(old, figure) > number_of(now, figure); /* without figures: false */
 }
 
 /* ---- reading ----------------------------------------------------------------------------------*/
@@ -182,10 +182,9 @@ static void say(const join *j, const char *path, lm_text *said) {
     lm_text_say(said, "\n%s: %d row%s recorded\n", path, j->put, j->put == 1 ? "" : "s");
     if (j->kept > 0)
         lm_text_say(said,
-                    "not replaced: %d row%s that the host disturbed less when %s measured before,"
+                    "not replaced: %d row%s that %s faster or less disturbed by the host before,"
                     " the first: %s\n",
-                    j->kept, j->kept == 1 ? "" : "s", j->kept == 1 ? "it was" : "they were",
-                    j->first);
+                    j->kept, j->kept == 1 ? "" : "s", j->kept == 1 ? "was" : "were", j->first);
     if (j->dropped > 0)
         lm_text_say(said, "dropped: %d row%s that lmtrain bench measures no more\n", j->dropped,
                     j->dropped == 1 ? "" : "s");

@@ -8,9 +8,10 @@
  *     lm_bench_merge_write(&m, json, size, whole, &said, err);
  *     lm_bench_merge_free(&m);
  *
- * A row of the run replaces the one of its section and name, unless that was measured in quiet and
- * this one is marked (host.h); of two marked ones the faster stays, of the words' times the
- * shorter. Rows that were not measured stay. */
+ * What disturbs a machine makes it slower, so of two rows of the same section and name the one that
+ * was measured in quiet (host.h) stays, and of two such, or two that are marked, the faster; of the
+ * words' times the shorter. So several runs give the best of each row; to begin anew, remove the
+ * file. Rows without a figure to compare are replaced, rows that were not measured stay. */
 #ifndef LM_BENCH_MERGE_H
 #define LM_BENCH_MERGE_H
 

@@ -31,8 +31,8 @@ static const lm_option options[] = {
      " quiet machine; if the machine was slower or busy meanwhile, report noise",
      LM_STORED(request, compare)},
     {"record", "FILE",
-     "put the rows into FILE, as --json prints them, beside rows that other runs have put there; a"
-     " row that the host disturbed does not replace one that it left alone",
+     "put the rows into FILE, as --json prints them, beside rows that other runs have put there; of"
+     " two of the same name the one that the host disturbed less stays, then the faster",
      LM_STORED(request, record)},
     {"caches", "L1D,L2,L3",
      "choose the blocks of matrix products for caches of these sizes (such as 32K,512K,16M)",
