@@ -15,6 +15,10 @@ int lm_lanes_buffers(int64_t lanes) {
     return n;
 }
 
+int64_t lm_lanes_buffers_abreast(int64_t lanes, int64_t n) {
+    return lm_lanes_buffers(lanes / n) - 1 + n;
+}
+
 /* ---- runs of lanes ----------------------------------------------------------------------------*/
 
 lm_lanes_run lm_lanes_of_rank(int64_t lanes, int ranks, int rank) {
@@ -99,6 +103,18 @@ void lm_lanes_begin(lm_lanes *l, float **buffers, int64_t length) {
 
 float *lm_lanes_buffer(const lm_lanes *l) {
     return l->buffers[l->count];
+}
+
+float *lm_lanes_buffer_of(const lm_lanes *l, int64_t i) {
+    return l->buffers[l->count + i];
+}
+
+void lm_lanes_bring(lm_lanes *l, const float *gradient) {
+    int at = l->count;
+    while (l->buffers[at] != gradient) at++;
+    float *other = l->buffers[l->count];
+    l->buffers[l->count] = l->buffers[at];
+    l->buffers[at] = other;
 }
 
 /* Takes the lane in, as if all of it had been added, or adds a part of it. */

@@ -13,6 +13,10 @@
  *     }
  *     // all S lanes: buffers[0] is the sum
  *
+ * Where n lanes are computed at the same time, n a power of two that divides S, they have
+ * lm_lanes_buffers_abreast(S, n) arrays, of which lm_lanes_buffer_of says whose is which; before a
+ * lane is added lm_lanes_bring puts its array in its place.
+ *
  * As soon as both halves of a subtree are there they are added: a binary counter, which needs
  * log2(S) + 1 arrays. Whoever computes only a run of the lanes is left with the sums of the largest
  * subtrees that lie within it, in l.trees. */
@@ -31,6 +35,9 @@ enum { LM_LANES_LOG_MOST = 20, LM_LANES_MOST = 1 << LM_LANES_LOG_MOST };
 bool lm_lanes_valid(int64_t lanes);
 /* Arrays that are needed at once: log2(lanes) + 1. */
 int lm_lanes_buffers(int64_t lanes);
+
+/* The same where n of them are computed at a time: log2(lanes / n) + n. */
+int64_t lm_lanes_buffers_abreast(int64_t lanes, int64_t n);
 
 /* Of ranks that share the lanes, each has a run of them, which differ by one at most. */
 typedef struct lm_lanes_run {
@@ -62,6 +69,11 @@ typedef struct lm_lanes {
 void lm_lanes_begin(lm_lanes *l, float **buffers, int64_t length);
 /* The array for the gradient of the next lane. */
 float *lm_lanes_buffer(const lm_lanes *l);
+/* That of the i-th lane from the next one on. */
+float *lm_lanes_buffer_of(const lm_lanes *l, int64_t i);
+/* `gradient`, which lm_lanes_buffer_of gave for the next lane, is now what lm_lanes_buffer gives.
+ * Two arrays change places in l->buffers, never the first. */
+void lm_lanes_bring(lm_lanes *l, const float *gradient);
 /* Takes the lane in, in pieces, since parts of a gradient are final one after another:
  * lm_lanes_add_span for spans that make up the whole array, each once and each when it is final,
  * then lm_lanes_take. Lanes come in rising order, without gaps. To be called outside of pool tasks.

@@ -17,7 +17,26 @@ static lm_status reserve_scratch(lm_compute *compute, size_t bytes, lm_error *er
     return lm_compute_reserve(compute, bytes, err);
 }
 
-static lm_status allocate(lm_model *m, const lm_model_plan *plan, lm_error *err) {
+/* What passes only read. */
+static lm_status allocate_weights(lm_model *m, const lm_model_plan *plan, const lm_model *of,
+                                  lm_error *err) {
+    if (of) {
+        m->beside = true;
+        m->weights = of->weights;
+        m->rounded = of->rounded;
+        m->rounded_layers = m->o.n_layers;
+        return LM_OK;
+    }
+    lm_status status = lm_arena_init(&m->weights, plan->weights, "weights", err);
+    if (status != LM_OK) return status;
+    lm_arena_floats(&m->weights, m->params.total);
+    if (plan->rounded == 0) return LM_OK;
+    return lm_arena_init(&m->rounded, plan->rounded, "rounded weights", err);
+}
+
+/* of: whose weights it has; NULL: it has its own. */
+static lm_status allocate(lm_model *m, const lm_model_plan *plan, const lm_model *of,
+                          lm_error *err) {
     bool training = m->use.windows > 0;
     int64_t total;
     lm_status status = LM_OK;
@@ -27,16 +46,12 @@ static lm_status allocate(lm_model *m, const lm_model_plan *plan, lm_error *err)
     lm_model_params(&m->o, m->rows, &total);
     m->lines = calloc((size_t)m->n_rows, sizeof *m->lines);
     if (!m->lines) return lm_error_no_memory(err, NULL);
-    if ((status = lm_arena_init(&m->weights, plan->weights, "weights", err)) != LM_OK) goto out;
+    if ((status = allocate_weights(m, plan, of, err)) != LM_OK) goto out;
     if (training &&
         (status = lm_arena_init(&m->gradients, plan->gradients, "gradients", err)) != LM_OK)
         goto out;
-    if (plan->rounded > 0 &&
-        (status = lm_arena_init(&m->rounded, plan->rounded, "rounded weights", err)) != LM_OK)
-        goto out;
     if ((status = lm_arena_init(&m->activations, plan->activations, "activations", err)) != LM_OK)
         goto out;
-    lm_arena_floats(&m->weights, total);
     if (training) lm_gradients_take(m, &m->gradients);
     lm_buffers_take(&m->buffers, &m->activations);
     status = reserve_scratch(m->compute, lm_model_scratch_bytes(&m->o), err);
@@ -56,8 +71,8 @@ static void make_rope_table(lm_model *m) {
     lm_rope_table(&f, o->context_length, m->buffers.at[LM_B_COS], m->buffers.at[LM_B_SIN]);
 }
 
-lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_model_use *use,
-                          lm_compute *compute, lm_error *err) {
+static lm_status create(lm_model **model, const lm_model_options *o, const lm_model_use *use,
+                        const lm_model *of, lm_compute *compute, lm_error *err) {
     lm_model_plan plan;
     *model = NULL;
     lm_model_plan_make(&plan, o, use, compute->precision, lm_pool_threads(compute->pool));
@@ -76,7 +91,7 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_
                     use->windows > 0 ? LM_FOR_TRAINING : LM_FOR_EVALUATION, compute->precision);
     lm_buffers_share(&m->buffers, o, use, &m->params);
     m->gradients_begin = use->windows > 0;
-    if (allocate(m, &plan, err) != LM_OK) {
+    if (allocate(m, &plan, of, err) != LM_OK) {
         lm_model_free(m);
         return err->code;
     }
@@ -85,11 +100,22 @@ lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_
     return LM_OK;
 }
 
+lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_model_use *use,
+                          lm_compute *compute, lm_error *err) {
+    return create(model, o, use, NULL, compute, err);
+}
+
+lm_status lm_model_create_beside(lm_model **model, const lm_model *of, lm_compute *compute,
+                                 lm_error *err) {
+    LM_ASSERT(lm_pool_threads(compute->pool) == 1 && compute->precision == of->compute->precision);
+    return create(model, &of->o, &of->use, of, compute, err);
+}
+
 void lm_model_free(lm_model *m) {
     if (!m) return;
-    lm_arena_free(&m->weights);
+    if (!m->beside) lm_arena_free(&m->weights);
+    if (!m->beside) lm_arena_free(&m->rounded);
     lm_arena_free(&m->gradients);
-    lm_arena_free(&m->rounded);
     lm_arena_free(&m->activations);
     free(m->lines);
     free(m->rows);

@@ -229,6 +229,11 @@ typedef struct lm_model lm_model;
 lm_status lm_model_create(lm_model **model, const lm_model_options *o, const lm_model_use *use,
                           lm_compute *compute, lm_error *err);
 void lm_model_free(lm_model *m);
+/* A model for the same use, whose weights are those of `of`, their rounded copies too:
+ * lm_model_begin_step is called for `of` alone, which outlives it. `compute` has one thread and the
+ * scratch of the other's. */
+lm_status lm_model_create_beside(lm_model **model, const lm_model *of, lm_compute *compute,
+                                 lm_error *err);
 
 /* Initial weights: a function of (seed, row, index) alone. */
 void lm_model_init(lm_model *m, uint64_t seed);

@@ -227,6 +227,7 @@ struct lm_model {
     lm_lines *lines; /* [n_rows] the same, for lm_model_lines */
     bool all_lines;  /* lm_model_touch_all */
     lm_arena weights, gradients, activations;
+    bool beside;            /* another: weights and what is rounded are that one's */
     lm_arena rounded;       /* training at LM_BF16: the layers' rows as bf16, made anew each step */
     int64_t rounded_layers; /* of so many in this step */
     const lm_model_watch *watch;

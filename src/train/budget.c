@@ -120,11 +120,13 @@ static double tokens_evaluated(const lm_config *c, const lm_sources *sets, int64
  * of which the quickest counts: what disturbs it is in speed->slowed. */
 static lm_status measure_evaluation(lm_trainer *t, lm_train_speed *speed, lm_error *err) {
     const lm_sources *sets = &t->setup.val;
-    const int64_t most = t->setup.plan.micro_batch * t->config->model.context_length;
+    const int64_t most =
+        t->setup.plan.micro_batch * t->abreast.count * t->config->model.context_length;
     for (int64_t i = 0; i < sets->count; i++) {
         double loss, best = INFINITY, all = tokens_evaluated(t->config, sets, i);
         int64_t evaluated = 0;
         lm_evaluation e = {.model = t->model,
+                           .abreast = &t->abreast,
                            .sampler = &sets->items[i].sampler,
                            .batch = t->setup.plan.micro_batch,
                            .max_tokens = (int64_t)fmin(all, (double)most),

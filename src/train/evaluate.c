@@ -16,7 +16,36 @@ static int64_t window_at(const lm_sampler *s, int64_t i, int64_t n) {
     return i * (s->windows / n) + i * (s->windows % n) / n;
 }
 
-/* The losses of windows i .. i + batch - 1 of n, which the model has then. */
+/* Models that share the windows of a batch. */
+static int64_t models_of(const lm_evaluation *e) {
+    return e->abreast ? e->abreast->count : 1;
+}
+
+/* The windows of a batch that each model has. */
+static int64_t share_of(const lm_evaluation *e, int64_t batch) {
+    return lm_divide_up(batch, models_of(e));
+}
+
+typedef struct shares {
+    const lm_evaluation *e;
+    int64_t batch;
+} shares;
+
+static void compute_share(void *argument, int64_t i, lm_model *model) {
+    const shares *s = argument;
+    const int64_t time = s->e->sampler->how.context_length, each = share_of(s->e, s->batch);
+    const int64_t first = i * each, n = lm_min(s->batch - first, each);
+    if (n > 0) lm_model_loss(model, s->e->tokens + first * (time + 1), n, time);
+}
+
+/* Of window b of a batch that was computed. */
+static double window_loss(const lm_evaluation *e, int64_t batch, int64_t b) {
+    const int64_t each = share_of(e, batch);
+    const lm_model *model = models_of(e) > 1 ? e->abreast->models[b / each] : e->model;
+    return lm_model_window_loss(model, b % each);
+}
+
+/* The losses of windows i .. i + batch - 1 of n: window_loss has them then. */
 static lm_status compute(const lm_evaluation *e, int64_t i, int64_t batch, int64_t n,
                          lm_error *err) {
     const int64_t time = e->sampler->how.context_length;
@@ -25,18 +54,22 @@ static lm_status compute(const lm_evaluation *e, int64_t i, int64_t batch, int64
                                                       e->tokens + b * (time + 1), err);
         if (status != LM_OK) return status;
     }
-    lm_model_loss(e->model, e->tokens, batch, time);
+    shares s = {e, batch};
+    if (models_of(e) > 1)
+        lm_abreast_run(e->abreast, compute_share, &s);
+    else
+        compute_share(&s, 0, e->model);
     return LM_OK;
 }
 
 static lm_status evaluate_alone(const lm_evaluation *e, int64_t n, int (*stop)(void), double *sum,
                                 bool *stopped, lm_error *err) {
     for (int64_t i = 0, batch; i < n && !*stopped; i += batch) {
-        batch = lm_min(n - i, e->batch);
+        batch = lm_min(n - i, e->batch * models_of(e));
         if ((*stopped = stop && stop())) break;
         lm_status status = compute(e, i, batch, n, err);
         if (status != LM_OK) return status;
-        for (int64_t b = 0; b < batch; b++) *sum += lm_model_window_loss(e->model, b);
+        for (int64_t b = 0; b < batch; b++) *sum += window_loss(e, batch, b);
         if (e->each)
             e->each(e->to, e->tokens, lm_model_losses(e->model), batch,
                     e->sampler->how.context_length);
@@ -50,13 +83,14 @@ static lm_status evaluate_part(const lm_evaluation *e, int64_t n, double *losses
     const int ranks = lm_comm_size(e->ranks->comm), rank = lm_comm_rank(e->ranks->comm);
     int64_t i = n * rank / ranks, end = n * (rank + 1) / ranks;
     /* As many rounds in each, since all ask in each round. */
-    for (int64_t round = lm_divide_up(lm_divide_up(n, ranks), e->batch); round > 0; round--) {
-        int64_t batch = lm_min(end - i, e->batch);
+    const int64_t most = e->batch * models_of(e);
+    for (int64_t round = lm_divide_up(lm_divide_up(n, ranks), most); round > 0; round--) {
+        int64_t batch = lm_min(end - i, most);
         int stop;
         lm_status status = lm_ranks_ask_stop(e->ranks, &stop, err);
         if (status != LM_OK || (*stopped = stop != 0)) return status;
         if (batch > 0 && (status = compute(e, i, batch, n, err)) != LM_OK) return status;
-        for (int64_t b = 0; b < batch; b++) losses[i + b] = lm_model_window_loss(e->model, b);
+        for (int64_t b = 0; b < batch; b++) losses[i + b] = window_loss(e, batch, b);
         i += batch;
     }
     return LM_OK;

@@ -3,17 +3,19 @@
 #define LM_TRAIN_EVALUATE_H
 
 #include "data/sampler.h"
-#include "model/model.h"
+#include "model/abreast.h"
 #include "tokenizer/tokenizer.h"
 #include "train/ranks.h"
 
 typedef struct lm_evaluation {
     lm_model *model;
     const lm_sampler *sampler; /* its context_length is the windows' */
-    int64_t batch;             /* windows at a time: at most the model's */
-    int64_t max_tokens;        /* 0: all windows; else the fewest windows that hold so many tokens,
+    lm_abreast *abreast; /* the model and others, which share the windows; NULL: the model alone.
+                            `each` is not called then */
+    int64_t batch;       /* windows at a time: at most the model's, for each of those abreast */
+    int64_t max_tokens;  /* 0: all windows; else the fewest windows that hold so many tokens,
                                   spread evenly: the same ones every time */
-    int32_t *tokens;           /* workspace [batch * (context_length + 1)] */
+    int32_t *tokens;     /* workspace [abreast * batch * (context_length + 1)] */
     /* Is given the tokens [batch, time + 1] and losses [batch, time] of each batch; NULL: nobody */
     void (*each)(void *to, const int32_t *tokens, const float *losses, int64_t batch, int64_t time);
     void *to;

@@ -9,6 +9,7 @@
 #include "checkpoint/together.h"
 #include "dist/traffic.h"
 #include "machine/limits.h"
+#include "model/abreast.h"
 #include "saved/exports.h"
 #include "train/groups.h"
 #include "train/pace.h"
@@ -76,17 +77,42 @@ static lm_lanes_run lanes_of(const lm_setup *s) {
     return lm_lanes_of_rank(s->config->train.lanes, s->ranks, s->rank);
 }
 
+/* Weights of a model that is small enough to be computed by a thread alone (tests/bench/NOTES.md).
+ */
+enum { ABREAST_WEIGHTS = 1 << 24 };
+
+/* How many lanes are computed at once. Of n-gram tables it is not known which lines each of several
+ * models reaches; several processes send what a lane has finished while it goes on. */
+static int64_t lanes_abreast(const lm_setup *s) {
+    const lm_config *c = s->config;
+    const int64_t lanes = c->train.lanes, threads = s->threads;
+    int64_t weights;
+    if (s->comm || s->ranks > 1 || threads < 2 || threads > LM_ABREAST_MOST ||
+        lanes % threads != 0 || c->model.ngram_tables.count > 0)
+        return 1;
+    lm_model_params(&c->model, NULL, &weights);
+    return weights <= ABREAST_WEIGHTS ? threads : 1;
+}
+
+/* Gradients of lanes beside those of the models. */
+static int64_t lane_arrays(const lm_setup *s, int64_t abreast) {
+    if (abreast > 1) return lm_lanes_buffers_abreast(s->config->train.lanes, abreast) - abreast;
+    return lm_lanes_run_buffers(lanes_of(s)) - 1;
+}
+
 /* What depends on how many windows are computed at once; p has the rest. False: it does not fit. */
 static bool plan_micro_batch(const lm_setup *s, lm_train_plan *p, int64_t micro_batch) {
     const lm_config *c = s->config;
     lm_model_use use = lm_setup_model_use(s, micro_batch);
     lm_model_plan_make(&p->model, &c->model, &use, (lm_precision)c->train.precision, s->threads);
     p->micro_batch = micro_batch;
-    p->batch = batch_bytes(s, micro_batch);
+    p->batch = batch_bytes(s, micro_batch * p->abreast);
     p->memory = 0;
     bool fits = !p->model.overflow && p->batch < SIZE_MAX &&
-                lm_u64_mul((uint64_t)lm_lanes_run_buffers(lanes_of(s)) - 1,
-                           lm_size_align(p->model.weights), &p->lanes);
+                lm_u64_mul((uint64_t)lane_arrays(s, p->abreast), lm_size_align(p->model.weights),
+                           &p->lanes) &&
+                lm_u64_mul((uint64_t)p->abreast, p->model.gradients, &p->model.gradients) &&
+                lm_u64_mul((uint64_t)p->abreast, p->model.activations, &p->model.activations);
     p->average = lm_config_averages(c) ? lm_size_align(p->model.weights - p->gaps) : 0;
     p->layers = c->log.layers_every > 0 && s->rank == 0 ? lm_size_align(p->model.weights) : 0;
     const uint64_t parts[] = {
@@ -105,18 +131,27 @@ enum { FAST_TOKENS = 1024, FAST_TOKENS_PER_THREAD = 256 };
 
 /* The plan's micro-batch: what the config says, or the largest that fits the memory, up to those
  * tokens. Micro-batches of a lane are about equal. */
-static bool choose_micro_batch(const lm_setup *s, lm_train_plan *p) {
+static bool choose_for(const lm_setup *s, lm_train_plan *p, uint64_t memory) {
     const lm_train_options *o = &s->config->train;
     int64_t lane = o->batch / o->lanes, context = s->config->model.context_length;
     if (o->micro_batch > 0) return plan_micro_batch(s, p, lm_min(o->micro_batch, lane));
-    uint64_t memory = lm_limits_memory() / (uint64_t)lm_comm_neighbours(s->comm);
-    int64_t fast = lm_max(FAST_TOKENS, FAST_TOKENS_PER_THREAD * (int64_t)s->threads);
+    int64_t fast = lm_max(FAST_TOKENS, FAST_TOKENS_PER_THREAD * (int64_t)s->threads) / p->abreast;
     int64_t most = lm_max(lm_min(lane, fast / context), 1), parts = lm_divide_up(lane, most);
     for (;; parts++) {
         int64_t n = lm_divide_up(lane, parts);
         bool fits = plan_micro_batch(s, p, n);
         if (n == 1 || (fits && p->memory <= memory)) return fits;
     }
+}
+
+/* Lanes are abreast where the memory allows it. */
+static bool choose_micro_batch(const lm_setup *s, lm_train_plan *p) {
+    const uint64_t memory = lm_limits_memory() / (uint64_t)lm_comm_neighbours(s->comm);
+    p->abreast = lanes_abreast(s);
+    bool fits = choose_for(s, p, memory);
+    if (p->abreast == 1 || (fits && p->memory <= memory)) return fits;
+    p->abreast = 1;
+    return choose_for(s, p, memory);
 }
 
 /* What a checkpoint takes at most; groups: what it holds beside the average of the weights. */
@@ -261,7 +296,8 @@ static void put_recompute(lm_text *out, const lm_setup *s) {
         lm_model_plan_make(&plan, &o, &use, (lm_precision)c->train.precision, s->threads);
         lm_text_say(out, "; %s would save %s", lm_recompute_name(kind),
                     lm_text_bytes(text, sizeof text,
-                                  (double)(s->plan.model.activations - plan.activations)));
+                                  (double)(s->plan.model.activations -
+                                           plan.activations * (uint64_t)s->plan.abreast)));
     }
     lm_text_say(out, "\n");
 }
@@ -321,6 +357,8 @@ static void put_batch(lm_text *out, const lm_setup *s) {
     if (o->lanes > 1)
         lm_text_say(out, " in %" PRId64 " lanes, whose gradients take %d arrays", o->lanes,
                     lm_lanes_buffers(o->lanes));
+    if (s->plan.abreast > 1)
+        lm_text_say(out, ", %" PRId64 " lanes at a time, a thread each", s->plan.abreast);
     lm_text_say(out, "; %" PRId64 " computed at once%s%s\n", micro_batch,
                 lane % micro_batch == 0 ? "" : " at most",
                 o->micro_batch == 0 ? ", as the memory and the speed suggest" : "");

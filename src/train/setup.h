@@ -29,7 +29,8 @@ typedef struct lm_train_plan {
     /* Bytes of disk, at most: */
     uint64_t checkpoint; /* one */
     uint64_t disk;       /* all that are kept, and the one being written */
-    int64_t micro_batch; /* windows computed at once, at most */
+    int64_t micro_batch; /* windows computed at once, at most, in each of the lanes abreast */
+    int64_t abreast;     /* lanes computed at once, each by one thread; 1: one, by all threads */
     int64_t step_tokens; /* train.batch * context_length: of a step, at most */
     double tokens;       /* of the whole run */
     double samples;      /* windows of the whole run (lm_pace_windows) */
@@ -98,7 +99,8 @@ void lm_setup_warnings(const lm_setup *s, lm_text *out);
 lm_status lm_setup_plan(lm_setup *s, lm_error *err);
 /* What the run's model is made for, with so many windows computed at once. */
 lm_model_use lm_setup_model_use(const lm_setup *s, int64_t micro_batch);
-/* The arrays of a step's windows, from an arena that measures too. */
+/* The arrays of a step's windows, from an arena that measures too. micro_batch: of all lanes
+ * abreast. */
 typedef struct lm_setup_batch {
     int32_t *tokens;      /* [micro_batch, context_length + 1] */
     int32_t *behind;      /* [micro_batch, model.multi_token.count]: the tokens that follow; NULL:

@@ -15,9 +15,10 @@ int64_t lm_trainer_window(const lm_trainer *t, int64_t i) {
     return lm_skips_at(&t->setup.skips, t->batch_from, i);
 }
 
-/* A micro-batch of the step's windows into t->batch. The disk is asked for the one after it, which
- * it has a micro-batch's time to read. */
-static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_error *err) {
+/* Windows first .. first+count-1 of the step into t->batch from place `at` on. The disk is asked
+ * for as many from `next` on, which it has a micro-batch's time to read. */
+static lm_status read_batch(lm_trainer *t, int64_t at, int64_t first, int64_t count, int64_t next,
+                            lm_error *err) {
     const int64_t columns = t->config->model.context_length + 1, start = t->state.data_start;
     const int64_t behind = t->config->model.multi_token.count;
     const lm_sources *train = &t->setup.train;
@@ -25,14 +26,14 @@ static lm_status read_batch(lm_trainer *t, int64_t first, int64_t count, lm_erro
     lm_status status = LM_OK;
     for (int64_t i = 0; i < count && status == LM_OK; i++) {
         const int64_t window = lm_trainer_window(t, first + i) - start;
-        status = lm_sources_window(train, window, t->batch + i * columns, err);
+        int32_t *tokens = t->batch + (at + i) * columns;
+        status = lm_sources_window(train, window, tokens, err);
         if (status == LM_OK && behind > 0)
-            status = lm_sources_behind(train, window, behind, t->behind + i * behind, err);
+            status = lm_sources_behind(train, window, behind, t->behind + (at + i) * behind, err);
+        if (status == LM_OK) t->window_digests[first + i] = lm_audit_window(tokens, columns);
     }
-    for (int64_t i = count; i < 2 * count; i++)
-        lm_sources_expect(train, lm_trainer_window(t, first + i) - start);
-    for (int64_t i = 0; i < count && status == LM_OK; i++)
-        t->window_digests[first + i] = lm_audit_window(t->batch + i * columns, columns);
+    for (int64_t i = 0; i < count; i++)
+        lm_sources_expect(train, lm_trainer_window(t, next + i) - start);
     lm_phase_leave(t->compute.phases, before);
     return status;
 }
@@ -53,7 +54,7 @@ static lm_status add_windows(lm_trainer *t, int64_t lane, int64_t first, int64_t
         n = lm_min(count - done, t->setup.plan.micro_batch);
         lm_model_seed_dropout(t->model, (uint64_t)c->run.seed,
                               (uint64_t)(lm_trainer_window(t, 0) + first + done));
-        lm_status status = read_batch(t, first + done, n, err);
+        lm_status status = read_batch(t, 0, first + done, n, first + done + n, err);
         if (status != LM_OK) return status;
         if (lane >= 0 && done + n == count) lm_ranks_expect_last(t, lane);
         lm_model_set_tokens_behind(t->model, t->behind);
@@ -61,6 +62,65 @@ static lm_status add_windows(lm_trainer *t, int64_t lane, int64_t first, int64_t
         for (int64_t i = 0; i < n; i++) losses[done + i] = lm_model_window_loss(t->model, i);
     }
     return LM_OK;
+}
+
+/* ---- lanes abreast ----------------------------------------------------------------------------*/
+
+/* Windows first .. first+n-1 of each of the lanes from `lane` on, which have `count`. */
+typedef struct abreast_pass {
+    lm_trainer *t;
+    int64_t lane, count, first, n;
+    float *const *gradients; /* [abreast] */
+} abreast_pass;
+
+static void pass_of_lane(void *argument, int64_t i, lm_model *model) {
+    const abreast_pass *p = argument;
+    lm_trainer *t = p->t;
+    const lm_config *c = t->config;
+    const int64_t windows = t->setup.plan.micro_batch, time = c->model.context_length;
+    const int64_t first = (p->lane + i) * p->count + p->first;
+    if (p->first == 0) lm_model_begin_gradients(model, p->gradients[i]);
+    lm_model_seed_dropout(model, (uint64_t)c->run.seed,
+                          (uint64_t)(lm_trainer_window(t, 0) + first));
+    lm_model_set_tokens_behind(
+        model, t->behind ? t->behind + i * windows * c->model.multi_token.count : NULL);
+    lm_model_forward_backward(model, t->batch + i * windows * (time + 1), p->n, time,
+                              (float)(1.0 / tokens_of(t)));
+    for (int64_t w = 0; w < p->n; w++) t->window_losses[first + w] = lm_model_window_loss(model, w);
+    if (p->first + p->n == p->count) lm_model_end_gradients(model);
+}
+
+/* The gradients of the next lanes, from `lane` on, into gradients [abreast]: one thread each. */
+static lm_status compute_lanes(lm_trainer *t, int64_t lane, int64_t count, float *const *gradients,
+                               lm_error *err) {
+    const int64_t lanes = t->abreast.count, most = t->setup.plan.micro_batch;
+    abreast_pass p = {.t = t, .lane = lane, .count = count, .gradients = gradients};
+    for (; p.first < count; p.first += p.n) {
+        p.n = lm_min(count - p.first, most);
+        for (int64_t i = 0; i < lanes; i++) {
+            const int64_t first = (lane + i) * count + p.first;
+            const int64_t next = p.first + p.n < count ? first + p.n : first + lanes * count;
+            lm_status status = read_batch(t, i * most, first, p.n, next, err);
+            if (status != LM_OK) return status;
+        }
+        lm_abreast_run(&t->abreast, pass_of_lane, &p);
+    }
+    return LM_OK;
+}
+
+/* ---- the parts of a step ----------------------------------------------------------------------*/
+
+/* The gradients of lanes from `lane` on, as many as are abreast, each into the array of
+ * gradients. */
+static lm_status add_lanes(lm_trainer *t, int64_t lane, int64_t count, float **gradients,
+                           lm_error *err) {
+    for (int64_t i = 0; i < t->abreast.count; i++) gradients[i] = lm_lanes_buffer_of(&t->lanes, i);
+    if (t->abreast.count > 1) return compute_lanes(t, lane, count, gradients, err);
+    lm_model_begin_gradients(t->model, gradients[0]);
+    lm_status status =
+        add_windows(t, lane, lane * count, count, t->window_losses + lane * count, err);
+    if (status == LM_OK) lm_model_end_gradients(t->model);
+    return status;
 }
 
 /* Part 1: the gradients and losses of this process's lanes, and the losses of all. The tree over
@@ -71,18 +131,33 @@ static lm_status add_gradients(lm_trainer *t, lm_error *err) {
     lm_model_begin_step(t->model);
     lm_lanes_begin(&t->lanes, t->lane_buffers, lm_model_total(t->model));
     const lm_lanes_run run = t->ranks.lanes;
+    float *gradients[LM_ABREAST_MOST];
     for (int64_t lane = run.first; lane < run.first + run.count; lane++) {
-        lm_model_begin_gradients(t->model, lm_lanes_buffer(&t->lanes));
-        lm_status status =
-            add_windows(t, lane, lane * count, count, t->window_losses + lane * count, err);
+        const int64_t i = (lane - run.first) % t->abreast.count;
+        lm_status status = i > 0 ? LM_OK : add_lanes(t, lane, count, gradients, err);
         if (status != LM_OK) return status;
-        lm_model_end_gradients(t->model);
+        lm_lanes_bring(&t->lanes, gradients[i]);
         if (t->lane_squares)
             t->lane_squares[lane] =
-                lm_sum_squares(&t->compute, lm_model_total(t->model), lm_lanes_buffer(&t->lanes));
+                lm_sum_squares(&t->compute, lm_model_total(t->model), gradients[i]);
         lm_ranks_add_lane(t, lane);
     }
     return lm_ranks_tell(t, err);
+}
+
+static void set_window(lm_trainer *t, int64_t window) {
+    lm_model_set_window(t->model, window);
+    for (int64_t i = 1; i < t->abreast.count; i++)
+        lm_model_set_window(t->abreast.models[i], window);
+}
+
+/* What the model is in this step. */
+static void set_pace(lm_trainer *t, const lm_schedule_time *time) {
+    const double share = lm_pace_multi_token(t->config, time);
+    set_window(t, lm_pace_window(t->config, time));
+    lm_model_set_multi_token(t->model, share);
+    for (int64_t i = 1; i < t->abreast.count; i++)
+        lm_model_set_multi_token(t->abreast.models[i], share);
 }
 
 /* Over all rows, of which those in front of the tables have the norm `norm`; of tables, of the
@@ -221,12 +296,11 @@ lm_status lm_trainer_window_norm(lm_trainer *t, int64_t i, double *norm, lm_erro
     double loss;
     const lm_schedule_time time =
         lm_pace_time(c, t->setup.plan.samples, t->refused.step, (double)t->state.tokens);
-    lm_model_set_window(t->model, lm_pace_window(c, &time));
-    lm_model_set_multi_token(t->model, lm_pace_multi_token(c, &time));
+    set_pace(t, &time);
     lm_model_begin_gradients(t->model, NULL);
     lm_status status = add_windows(t, -1, i, 1, &loss, err);
     lm_model_end_gradients(t->model);
-    lm_model_set_window(t->model, c->model.window);
+    set_window(t, c->model.window);
     *norm = gradient_norm(t, dense_norm(t));
     return status;
 }
@@ -240,10 +314,9 @@ lm_status lm_trainer_step(lm_trainer *t, lm_error *err) {
     t->batch_windows = lm_pace_batch(c, f.step, (double)t->state.tokens);
     t->batch_from = t->state.samples;
     f.lr = lm_pace_lr(c, c->optimizer.lr, &time);
-    lm_model_set_window(t->model, lm_pace_window(c, &time));
-    lm_model_set_multi_token(t->model, lm_pace_multi_token(c, &time));
+    set_pace(t, &time);
     lm_status status = add_gradients(t, err);
-    lm_model_set_window(t->model, c->model.window); /* that of evaluations */
+    set_window(t, c->model.window); /* that of evaluations */
     t->gradients_took = lm_clock_seconds() - started;
     if (status == LM_OK) status = reduce(t, &f, err);
     if (status != LM_OK) return status;

@@ -64,18 +64,22 @@ static lm_status create_batch(lm_trainer *t, lm_error *err) {
     int64_t total = lm_model_total(t->model);
     lm_status status = lm_arena_init(&t->batch_arena, plan->batch, "the batch", err);
     if (status != LM_OK) return status;
-    lm_setup_batch b = lm_setup_take_batch(&t->setup, plan->micro_batch, &t->batch_arena);
+    lm_setup_batch b =
+        lm_setup_take_batch(&t->setup, plan->micro_batch * plan->abreast, &t->batch_arena);
     t->batch = b.tokens;
     t->behind = b.behind;
     t->window_losses = b.losses;
     t->window_digests = b.digests;
     t->lane_squares = b.lane_squares;
     t->lane_buffers[0] = lm_model_gradients(t->model);
+    for (int64_t i = 1; i < t->abreast.count; i++)
+        t->lane_buffers[i] = lm_model_gradients(t->abreast.models[i]);
     if (plan->lanes == 0) return LM_OK;
     status = lm_arena_init(&t->lane_arena, plan->lanes, "gradients of lanes", err);
-    for (int i = 1; i < lm_lanes_run_buffers(t->ranks.lanes) && status == LM_OK; i++)
-        t->lane_buffers[i] = lm_arena_floats(&t->lane_arena, total);
-    lm_model_set_others(t->model, t->lane_buffers + 1, lm_lanes_run_buffers(t->ranks.lanes) - 1);
+    const int64_t more = (int64_t)(plan->lanes / lm_size_align((size_t)total * sizeof(float)));
+    for (int64_t i = 0; i < more && status == LM_OK; i++)
+        t->lane_buffers[t->abreast.count + i] = lm_arena_floats(&t->lane_arena, total);
+    if (t->abreast.count == 1) lm_model_set_others(t->model, t->lane_buffers + 1, (int)more);
     return status;
 }
 
@@ -91,6 +95,8 @@ lm_status lm_trainer_create(lm_trainer *t, lm_error *err) {
                               .blocks = lm_gemm_blocks_for(&caches, s->threads)};
     const lm_model_use use = lm_setup_model_use(s, s->plan.micro_batch);
     status = lm_model_create(&t->model, &c->model, &use, &t->compute, err);
+    if (status != LM_OK) return status;
+    status = lm_abreast_create(&t->abreast, t->model, &t->compute, s->plan.abreast, err);
     if (status != LM_OK) return status;
     if ((status = create_optimizer(t, err)) != LM_OK) return status;
     if ((status = create_batch(t, err)) != LM_OK) return status;
@@ -153,6 +159,7 @@ void lm_trainer_free(lm_trainer *t) {
     lm_ranks_free(&t->ranks);
     lm_groups_free(&t->groups);
     free(t->rates);
+    lm_abreast_free(&t->abreast);
     lm_model_free(t->model);
     lm_compute_free(&t->compute);
     lm_pool_free(t->pool);

@@ -21,6 +21,7 @@
 #define LM_TRAIN_TRAINER_H
 
 #include "dist/lanes.h"
+#include "model/abreast.h"
 #include "report/metrics.h"
 #include "report/progress.h"
 #include "report/targets.h"
@@ -59,6 +60,7 @@ typedef struct lm_trainer {
     lm_pool *pool;
     lm_compute compute;
     lm_model *model;
+    lm_abreast abreast; /* the model, and those beside it that compute lanes at the same time */
     lm_groups groups;
     lm_optimizer *optimizer;
     double average_share; /* of the last step, with an optimizer that averages */
@@ -66,15 +68,15 @@ typedef struct lm_trainer {
     bool showing;         /* the model's weights are what is evaluated (lm_trainer_show_average) */
     double *rates;        /* [3, groups.count]: learning rates, momenta, weight decays of a step */
     lm_arena batch_arena;
-    int32_t *batch;           /* [micro_batch, context_length + 1] */
-    int32_t *behind;          /* [micro_batch, model.multi_token.count]; NULL: not read */
+    int32_t *batch;           /* [abreast, micro_batch, context_length + 1] */
+    int32_t *behind;          /* [abreast, micro_batch, model.multi_token.count]; NULL: not read */
     double *window_losses;    /* [train.batch]: of a step */
     uint64_t *window_digests; /* the same */
     double *lane_squares;     /* [train.lanes]: of a step, for its noise scale; NULL: not wanted */
     int64_t batch_windows;    /* of the last step, taken or not; 0: none yet */
     int64_t batch_from;       /* its state.samples when it began */
     lm_arena lane_arena;
-    float *lane_buffers[LM_LANES_LOG_MOST + 1]; /* [0]: the model's gradients */
+    float *lane_buffers[LM_LANES_LOG_MOST + LM_ABREAST_MOST]; /* [0]: the model's gradients */
     lm_lanes lanes;
     lm_ranks ranks;
     lm_checkpoint_array *arrays; /* of a checkpoint; those of the average are the last */

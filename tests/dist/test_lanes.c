@@ -53,6 +53,42 @@ static void test_all_lanes_are_the_balanced_tree(void **state) {
     }
 }
 
+/* n lanes made at the same time, each in the array that it is given; twice, since arrays change
+ * places. */
+static void run_abreast(lm_lanes *l, float **buffers, int64_t lanes, int64_t n) {
+    float *gradients[1 << MOST_LOG];
+    lm_lanes_begin(l, buffers, LENGTH);
+    for (int64_t lane = 0; lane < lanes; lane += n) {
+        for (int64_t i = n - 1; i >= 0; i--) {
+            gradients[i] = lm_lanes_buffer_of(l, i);
+            memcpy(gradients[i], gradient_of(lane + i), LENGTH * sizeof(float));
+        }
+        for (int64_t i = 0; i < n; i++) {
+            lm_lanes_bring(l, gradients[i]);
+            lm_lanes_add_span(l, &layers_compute, lane + i, (lm_span){0, LENGTH});
+            lm_lanes_take(l, lane + i);
+        }
+    }
+}
+
+static void test_lanes_abreast(void **state) {
+    (void)state;
+    for (int64_t lanes = 1; lanes <= 1 << MOST_LOG; lanes *= 2)
+        for (int64_t n = 1; n <= lanes; n *= 2) {
+            lm_lanes l;
+            float *buffers[MOST_LOG + (1 << MOST_LOG)] = {0}; /* NULL, as above */
+            take_buffers(buffers, (int)lm_lanes_buffers_abreast(lanes, n));
+            const float *first = buffers[0];
+            for (int again = 0; again < 2; again++) {
+                run_abreast(&l, buffers, lanes, n);
+                assert_int_equal(l.count, 1);
+                assert_ptr_equal(buffers[0], first);
+                layers_same_bits("sum", tree(0, lanes), buffers[0], LENGTH);
+            }
+            layers_free_all();
+        }
+}
+
 /* The last lane in pieces, from the end on: the same bits and trees as in one. */
 static void test_a_lane_in_pieces(void **state) {
     static const lm_span pieces[] = {{65000, LENGTH}, {7, 65000}, {0, 7}};
@@ -205,6 +241,7 @@ static void test_traffic(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_lanes_are_the_balanced_tree),
+        cmocka_unit_test(test_lanes_abreast),
         cmocka_unit_test(test_a_lane_in_pieces),
         cmocka_unit_test(test_lines_alone),
         cmocka_unit_test(test_owners_of_runs),

@@ -43,23 +43,27 @@ on_every_machine() {
 scenario on_every_machine fp32
 scenario on_every_machine bf16
 
-# Lanes are part of the result; micro-batches do not reach across them. Windows of odd length.
+# Lanes are part of the result; micro-batches do not reach across them. Windows of odd length. One
+# thread computes lane after lane, several compute as many lanes at the same time.
+thread_counts=(2 4 3 8)
 with_lanes() {
-    local lanes=$1 precision=$2 isa n=0 micro_batch
+    local lanes=$1 precision=$2 isa n=0 micro_batch threads
+    shift 2
     config
     sed -i 's/"context_length": 32/"context_length": 31/' a.json
-    straight --set train.lanes=$lanes --set train.precision=$precision
+    straight --set train.lanes=$lanes --set train.precision=$precision "$@"
     for isa in ${isas#scalar }; do # scalar is slow, and is above
         rm -rf run
+        threads=${thread_counts[n % ${#thread_counts[@]}]}
         micro_batch=${micro_batches[n++ % ${#micro_batches[@]}]}
-        check "$lanes lanes, $precision, $isa, micro-batches of $micro_batch, straight and resumed: the same final checkpoint" \
+        check "$lanes lanes, $precision, $isa, $threads threads, micro-batches of $micro_batch, straight and resumed: the same final checkpoint" \
             same_bits --set train.lanes=$lanes --set train.precision=$precision --cpu $isa \
-            --set train.micro_batch=$micro_batch
+            --threads $threads --set train.micro_batch=$micro_batch "$@"
     done
 }
 scenario with_lanes 2 fp32
 scenario with_lanes 8 fp32
-scenario with_lanes 4 bf16
+scenario with_lanes 4 bf16 --set model.dropout=0.1 --set model.multi_token=[0.5] --set model.window=9
 
 lanes_differ() {
     given plain_fp32

@@ -162,6 +162,12 @@ micro_batches() {
     check "the plan says the lanes and their arrays" exits_saying 0 \
         "512 windows a step in 32 lanes, whose gradients take 6 arrays; 16 computed at once" \
         plan --set train.batch=512 --set train.lanes=32
+    check "and how many of a small model's lanes are computed at the same time" exits_saying 0 \
+        "8 windows a step in 4 lanes, whose gradients take 3 arrays, 2 lanes at a time, a thread each" \
+        "$lmtrain" --config a.json --dry-run --threads 2 --set train.lanes=4
+    check "which a number of threads that does not divide them leaves alone" \
+        lacks "a thread each" <("$lmtrain" --config a.json --dry-run --threads 3 --set train.lanes=4)
+    check "the plan of such a run adds up" plan_adds_up --threads 4 --set train.lanes=8
     check "a micro-batch that is given stays" \
         exits_saying 0 "; 5 computed at once at most" plan --set train.batch=512 --set train.micro_batch=5
     check "the plan of a run in lanes adds up" plan_adds_up --set train.lanes=4

@@ -54,7 +54,10 @@ static const lm_key keys[] = {
     {"train.lanes", INTEGER(train.lanes, 1, LM_LANES_MOST, "1"), MAY_CHANGE, TRY("2"),
      .help = "A power of two that divides train.batch. The batch is cut into so many equal runs of "
              "windows; the gradients of the runs are added as a balanced tree, in any number of "
-             "processes with the same bits. Needs log2(lanes) more arrays of gradients."},
+             "processes with the same bits. Needs log2(lanes) more arrays of gradients. Where the "
+             "number of threads divides it and the model is small (at most 16 M weights, no n-gram "
+             "tables), each thread computes lanes of its own, with activations of its own: threads "
+             "then wait for each other a few times a step in place of hundreds."},
     {"train.noise_scale", BOOLEAN(train.noise_scale, "false"), MAY_CHANGE,
      WHEN(has_lanes, "train.lanes"),
      .help = "Whether steps tell the gradient noise scale (McCandlish et al. 2018), out of the "

@@ -12,6 +12,7 @@
 static lm_status evaluate_set(lm_trainer *t, const lm_source *set, double *loss, int64_t *evaluated,
                               lm_error *err) {
     lm_evaluation e = {.model = t->model,
+                       .abreast = &t->abreast,
                        .sampler = &set->sampler,
                        .batch = t->setup.plan.micro_batch,
                        .max_tokens = t->config->eval.tokens,
