@@ -54,9 +54,20 @@ static void list_trees(lm_exchange *x, int64_t lanes, int ranks) {
     }
 }
 
-lm_span lm_exchange_part(const lm_exchange *x, int64_t span, int r) {
-    const lm_span s = x->spans[span];
-    return (lm_span){lm_max(s.first, x->bounds[r]), lm_min(s.end, x->bounds[r + 1])};
+const lm_span *lm_exchange_shares(const lm_exchange *x, int rank) {
+    return x->shares + rank * x->n_spans;
+}
+
+/* Elements of the longest slice. */
+static int64_t longest_slice(const lm_exchange *x) {
+    int64_t longest = 0;
+    for (int r = 0; r < lm_comm_size(x->comm); r++) {
+        const lm_span *share = lm_exchange_shares(x, r);
+        int64_t n = 0;
+        for (int64_t s = 0; s < x->n_spans; s++) n += share[s].end - share[s].first;
+        longest = lm_max(longest, n);
+    }
+    return longest;
 }
 
 /* Blocks of a rank's slice in the order of the spans, or the last span's first; returns how many.
@@ -66,11 +77,11 @@ static int64_t cut_blocks(const lm_exchange *x, int rank, bool last_first,
     int64_t n = 0;
     for (int64_t i = 0; i < x->n_spans; i++) {
         const int64_t s = last_first ? x->n_spans - 1 - i : i;
-        const lm_span part = lm_exchange_part(x, s, rank);
-        for (int64_t at = part.first; at < part.end; at += x->block, n++)
+        const lm_span share = lm_exchange_shares(x, rank)[s];
+        for (int64_t at = share.first; at < share.end; at += x->block, n++)
             if (blocks)
                 blocks[n] =
-                    (lm_exchange_block){.at = {at, lm_min(at + x->block, part.end)}, .span = s};
+                    (lm_exchange_block){.at = {at, lm_min(at + x->block, share.end)}, .span = s};
     }
     return n;
 }
@@ -139,24 +150,20 @@ static void take_turn(void *argument) {
     lm_exchange_progress(argument, false);
 }
 
-lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const int64_t *bounds,
-                             const lm_span *spans, int64_t n, lm_error *err) {
+lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const lm_span *spans,
+                             int64_t n, const lm_span *shares, lm_error *err) {
     const int ranks = lm_comm_size(comm), rank = lm_comm_rank(comm);
-    int64_t longest = 0;
     *x = (lm_exchange){.comm = comm};
     if (!comm) return LM_OK;
     x->n_spans = n;
-    x->bounds = calloc((size_t)ranks + 1, sizeof *x->bounds);
-    x->bytes = calloc((size_t)ranks + 1, sizeof *x->bytes);
+    x->offsets = calloc((size_t)ranks + 1, sizeof *x->offsets);
     x->trees = calloc((size_t)count_others(lanes, ranks, -1), sizeof *x->trees);
     x->spans = calloc((size_t)n, sizeof *x->spans);
-    if (!x->bounds || !x->bytes || !x->trees || !x->spans) return lm_error_no_memory(err, NULL);
+    x->shares = calloc((size_t)(ranks * n), sizeof *x->shares);
+    if (!x->offsets || !x->trees || !x->spans || !x->shares) return lm_error_no_memory(err, NULL);
     memcpy(x->spans, spans, (size_t)n * sizeof *spans);
-    for (int r = 0; r <= ranks; r++) {
-        x->bounds[r] = bounds[r];
-        x->bytes[r] = (size_t)bounds[r] * sizeof(float);
-        if (r > 0) longest = lm_max(longest, bounds[r] - bounds[r - 1]);
-    }
+    memcpy(x->shares, shares, (size_t)(ranks * n) * sizeof *shares);
+    const int64_t longest = longest_slice(x);
     list_trees(x, lanes, ranks);
     x->block = choose_block(lanes, ranks, longest);
     x->slots = choose_slots(lanes, ranks, x->block, longest);
@@ -188,8 +195,8 @@ void lm_exchange_free(lm_exchange *x) {
     free(x->out);
     free(x->spans);
     free(x->trees);
-    free(x->bytes);
-    free(x->bounds);
+    free(x->offsets);
+    free(x->shares);
     *x = (lm_exchange){0};
 }
 
@@ -200,10 +207,10 @@ static void receive_span(lm_exchange *x, int64_t span, float *array) {
     const int rank = lm_comm_rank(x->comm), ranks = lm_comm_size(x->comm);
     for (int i = 1; i < ranks; i++) {
         const int from = (rank + ranks - i) % ranks;
-        const lm_span part = lm_exchange_part(x, span, from);
-        for (int64_t at = part.first; at < part.end; at += x->block)
+        const lm_span share = lm_exchange_shares(x, from)[span];
+        for (int64_t at = share.first; at < share.end; at += x->block)
             lm_comm_receive(x->arriving[span], from, array + at,
-                            (size_t)lm_min(part.end - at, x->block) * sizeof(float));
+                            (size_t)lm_min(share.end - at, x->block) * sizeof(float));
     }
 }
 
@@ -266,40 +273,61 @@ lm_status lm_exchange_spread_end(lm_exchange *x, lm_error *err) {
     return status;
 }
 
-lm_status lm_exchange_gather(lm_exchange *x, float *array, lm_error *err) {
-    return lm_comm_all(x->comm, array, x->bytes, err);
-}
-
 lm_status lm_exchange_collect(lm_exchange *x, float *array, lm_error *err) {
-    return lm_comm_collect(x->comm, array, x->bytes, err);
+    const int ranks = lm_comm_size(x->comm);
+    lm_status status = LM_OK;
+    for (int64_t s = 0; s < x->n_spans && status == LM_OK; s++) {
+        const lm_span span = x->spans[s];
+        for (int r = 0; r < ranks; r++)
+            x->offsets[r + 1] =
+                (size_t)(lm_exchange_shares(x, r)[s].end - span.first) * sizeof *array;
+        status = lm_comm_collect(x->comm, array + span.first, x->offsets, err);
+    }
+    return status;
 }
 
 /* ---- runs -------------------------------------------------------------------------------------*/
 
-int64_t lm_exchange_runs(const lm_exchange *x, int rank, int64_t grain, int64_t *first) {
-    *first = lm_divide_up(x->bounds[rank], grain);
-    return lm_divide_up(x->bounds[rank + 1], grain) - *first;
+int64_t lm_exchange_runs(const lm_exchange *x, int rank, int64_t span, int64_t grain,
+                         int64_t *first) {
+    const lm_span share = lm_exchange_shares(x, rank)[span];
+    *first = lm_divide_up(share.first, grain);
+    return lm_divide_up(share.end, grain) - *first;
 }
 
-/* Where the last run of a rank ends: at its slice's end, or beyond. */
-static int64_t end_of_runs(const lm_exchange *x, int rank, int64_t grain) {
-    int64_t first, n = lm_exchange_runs(x, rank, grain, &first), end = x->bounds[rank + 1];
-    if (n == 0) return end;
-    return lm_min((first + n) * grain, x->bounds[lm_comm_size(x->comm)]);
+/* Whose share the element is in: of those that begin at it or before it, the last one, since empty
+ * shares begin where the next one does. */
+static int owner_of(const lm_exchange *x, int64_t element) {
+    int64_t s = 0;
+    while (element < x->spans[s].first || element >= x->spans[s].end) s++;
+    int low = 0, high = lm_comm_size(x->comm);
+    while (high - low > 1) {
+        const int middle = (low + high) / 2;
+        if (lm_exchange_shares(x, middle)[s].first <= element)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* What the rank has of a run that begins in another's share goes there. */
+static void complete_run(lm_exchange *x, int from, lm_span share, int64_t grain, float *array) {
+    const int rank = lm_comm_rank(x->comm);
+    const int64_t begin = share.first / grain * grain;
+    if (share.first == share.end || begin == share.first) return;
+    const int to = owner_of(x, begin);
+    const int64_t end = lm_min(share.end, begin + grain);
+    const size_t size = (size_t)(end - share.first) * sizeof *array;
+    if (to == from) return;
+    if (rank == from) lm_comm_send(x->runs, to, array + share.first, size);
+    if (rank == to) lm_comm_receive(x->runs, from, array + share.first, size);
 }
 
 lm_status lm_exchange_complete_runs(lm_exchange *x, int64_t grain, float *array, lm_error *err) {
-    const int rank = lm_comm_rank(x->comm), ranks = lm_comm_size(x->comm);
     if (!x->comm) return LM_OK;
-    for (int to = 0; to < ranks; to++) {
-        int64_t begin = x->bounds[to + 1], end = end_of_runs(x, to, grain);
-        for (int from = to + 1; from < ranks; from++) {
-            int64_t a = lm_max(begin, x->bounds[from]), b = lm_min(end, x->bounds[from + 1]);
-            if (a >= b) continue;
-            size_t size = (size_t)(b - a) * sizeof(float);
-            if (rank == from) lm_comm_send(x->runs, to, array + a, size);
-            if (rank == to) lm_comm_receive(x->runs, from, array + a, size);
-        }
-    }
+    for (int r = 0; r < lm_comm_size(x->comm); r++)
+        for (int64_t s = 0; s < x->n_spans; s++)
+            complete_run(x, r, lm_exchange_shares(x, r)[s], grain, array);
     return lm_comm_wait(x->runs, err);
 }

@@ -1,7 +1,7 @@
 /* The sum of a step's gradients over processes: the tree of lanes.h, of which each rank has
  * computed a run of lanes; and the weights, of which each rank has updated a slice.
  *
- *     lm_exchange_create(&x, comm, lanes, bounds, spans, n, err);
+ *     lm_exchange_create(&x, comm, lanes, spans, n, shares, err);
  *     ... each rank folds the gradients of its own lanes into l; before its last one: ...
  *     lm_exchange_sum_begin(&x, &compute, &l, lane, sum);
  *     ... while the last lane computes: ...
@@ -24,9 +24,12 @@
  *
  * Spans cut the flat arrays into parts that become known one after another: forward reads weights
  * in the order of the spans, backward finishes gradients in the reverse order, and so they travel
- * while other layers still compute. With several lanes in a rank, gradients leave during the last
- * one alone. Whoever wants the norm of the gradient, to clip it, or the update that hangs on it,
- * waits for lm_exchange_sum_end: no layer is updated before the gradient of all is there.
+ * while other layers still compute. Each rank's slice has a share of every span, so that all ranks
+ * send and receive all the time: were slices runs of layers, what one rank has would be finished
+ * within a part of backward, and read within a part of forward, and had to travel in that time
+ * alone. With several lanes in a rank, gradients leave during the last one alone. Whoever wants the
+ * norm of the gradient, to clip it, or the update that hangs on it, waits for lm_exchange_sum_end:
+ * no layer is updated before the gradient of all is there.
  *
  * MPI moves messages only when it is called, so the thread that drives the pool's regions calls
  * lm_exchange_progress between them and between its tasks: 1 Gbit/s fills the few megabytes that
@@ -75,10 +78,10 @@ typedef struct lm_exchange_peer {
 
 typedef struct lm_exchange {
     lm_comm *comm;
-    int64_t *bounds; /* [ranks + 1]: rank r has the slice [bounds[r], bounds[r + 1]) */
-    size_t *bytes;   /* the same, for messages of floats */
-    lm_span *spans;  /* [n_spans] */
+    lm_span *spans; /* [n_spans] */
     int64_t n_spans;
+    lm_span *shares;         /* [ranks][n_spans]: who has what */
+    size_t *offsets;         /* [ranks + 1]: lm_exchange_collect */
     int64_t block;           /* elements, at most */
     lm_exchange_tree *trees; /* of all ranks, in rising order */
     int n_trees;
@@ -120,10 +123,11 @@ typedef struct lm_exchange {
 
 /* Bytes that lm_exchange_create allocates for what arrives; 0 for one process. */
 uint64_t lm_exchange_bytes(int64_t lanes, int ranks, int rank, int64_t longest_slice);
-/* bounds [ranks + 1] and spans [n] are copied; spans are apart from each other, and every element
- * of a slice is in one. LM_ERR_RUNTIME without memory. */
-lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const int64_t *bounds,
-                             const lm_span *spans, int64_t n, lm_error *err);
+/* spans [n] and shares [ranks][n] are copied. Spans lie in any order, from 0 on, and leave nothing
+ * between them; the shares of a span are rank 0's, rank 1's, ..., one behind the other, and may be
+ * empty. LM_ERR_RUNTIME without memory. */
+lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const lm_span *spans,
+                             int64_t n, const lm_span *shares, lm_error *err);
 void lm_exchange_free(lm_exchange *x); /* zero-initialised or twice is fine */
 
 /* Moves messages, and adds blocks that have arrived. Errors wait for the end. Does nothing when
@@ -155,23 +159,22 @@ lm_status lm_exchange_spread_need(lm_exchange *x, int64_t n, lm_error *err);
 /* Waits for all, and until what leaves has left. */
 lm_status lm_exchange_spread_end(lm_exchange *x, lm_error *err);
 
-/* What this rank has of `array`, flat, goes to all others. */
-lm_status lm_exchange_gather(lm_exchange *x, float *array, lm_error *err);
-/* The same to rank 0 alone. */
+/* What the ranks have of `array`, flat, goes to rank 0. */
 lm_status lm_exchange_collect(lm_exchange *x, float *array, lm_error *err);
 
-/* Of runs of `grain` elements, those that begin in this rank's slice are its own: *first and the
- * next ones, as many as it returns. */
-int64_t lm_exchange_runs(const lm_exchange *x, int rank, int64_t grain, int64_t *first);
-/* The last of its runs may end in slices of others: overwrites these elements of `array` by what
- * their ranks have there. */
+/* A rank's shares [n_spans]. */
+const lm_span *lm_exchange_shares(const lm_exchange *x, int rank);
+/* Of runs of `grain` elements, those that begin in a rank's share of the span are its own: *first
+ * and the next ones, as many as it returns. */
+int64_t lm_exchange_runs(const lm_exchange *x, int rank, int64_t span, int64_t grain,
+                         int64_t *first);
+/* Runs may end in shares of others: overwrites these elements of `array` by what their ranks have
+ * there. */
 lm_status lm_exchange_complete_runs(lm_exchange *x, int64_t grain, float *array, lm_error *err);
 
 /* Inside the room: begins to send the blocks of weights that there is room for. */
 void lm_exchange_send_blocks(lm_exchange *x);
 /* Inside the room: waits for one of the batches that leave. */
 lm_status lm_exchange_await(lm_exchange *x, lm_comm_batch *leaving, lm_error *err);
-/* Inside the room: where the span and rank r's slice meet; empty: end <= first. */
-lm_span lm_exchange_part(const lm_exchange *x, int64_t span, int r);
 
 #endif

@@ -6,17 +6,14 @@
 
 lm_forecast lm_forecast_make(const lm_forecast_of *f) {
     const lm_traffic t = lm_traffic_of(f->ranks, f->lanes, f->model);
-    const double slice = (double)f->model.elements / f->ranks;
-    const double others = (double)f->model.elements - (double)f->first;
-    const double first = fmin((double)f->first / slice, 1);
-    const double pass = others > 0 ? f->pass * (1 - first) * slice / others : 0;
+    const double first = (double)f->first / (double)f->model.elements;
     const double gradients = fmax(t.gradients_out, t.gradients_in) / f->bandwidth;
     const double weights = fmax(t.weights_out, t.weights_in) / f->bandwidth;
     const double lines = fmax(t.lines_out, t.lines_in) / f->bandwidth;
     lm_forecast r = {.traffic = t, .sending = gradients + weights + lines};
     r.compute = f->windows * (double)t.most_lanes / (double)f->lanes + f->rest / f->ranks;
-    r.waiting = fmax(gradients - pass * 2 / 3, first * gradients) +
-                fmax(weights - pass / 3, first * weights) + lines;
+    r.waiting = fmax(gradients - f->pass * 2 / 3, first * gradients) +
+                fmax(weights - f->pass / 3, first * weights) + lines;
     r.step = r.compute + r.waiting;
     return r;
 }

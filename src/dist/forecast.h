@@ -3,22 +3,19 @@
  *
  *     compute  = windows * most_lanes / lanes + rest / P
  *     sending  = gradients + weights + lines, each the more of bytes out and in, over the bandwidth
- *     first    = min(elements of the first layer / slice, 1)
- *     own      = pass * (1 - first) * slice / elements of the other layers
- *     waiting  = max(gradients - 2/3 own, first * gradients)
- *              + max(weights - 1/3 own, first * weights) + lines
+ *     first    = elements of the first layer / elements
+ *     waiting  = max(gradients - 2/3 pass, first * gradients)
+ *              + max(weights - 1/3 pass, first * weights) + lines
  *     step     = compute + waiting
  *
- * for P processes, each with a slice of elements / P. Gradients leave while the last pass of a step
+ * for P processes, each with a share of every layer. Gradients leave while the last pass of a step
  * goes backward (two thirds of it), but those of the first layer, the embedding, are done last;
  * lines of tables leave after it. Weights arrive while the next pass goes forward, which reads
- * those of the first layer first. Slices lie one behind another, so that rank 0 has the first
- * layer, or as much of it as its slice holds. What rank 0 gets of gradients and sends of weights
- * can only move beside the passes of its own other layers, and for the first layer beside none. The
- * update is shared out. Left out are the latency and the CPU time of messages, slower machines
- * among others, and what evaluations and checkpoints take. Measured with two hosts and 1 Gbit/s
- * (tests/bench/NOTES.md): 1.60 s where this says 1.53 s by the computing measured there (10.7M,
- * 4,096 tokens), and 7.7 to 8.5 s where it says 7.3 s (124M, 1,024 tokens).
+ * those of the first layer first. The update is shared out. Left out are the latency and the CPU
+ * time of messages, slower machines among others, and what evaluations and checkpoints take.
+ * Measured with two hosts and 1 Gbit/s (tests/bench/NOTES.md): 1.65 s where this says 1.47 s by the
+ * computing measured there (10.7M, 4,096 tokens), and 6.4 s where it says 5.6 s (124M, 1,024
+ * tokens).
  *
  * Where it scales and where it stops: steps of 524,288 tokens in bf16 and 64 lanes (as many as
  * machines above 64), one process on each machine of 32 cores, passes of 8,192 tokens or less. Such
@@ -28,20 +25,20 @@
  * times as fast as one machine, and the share of the step in which it computes:
  *
  *                     1 Gbit/s      10 Gbit/s      100 Gbit/s
- *     124M,  8       4.9   61%      7.5   94%      7.9   99%
- *     124M, 64       9.4   15%     40.5   63%     60.5   95%
- *     1.3B,  8       5.1   63%      7.6   95%      8.0  100%
- *     1.3B, 64      10.3   16%     42.0   66%     60.8   95%
+ *     124M,  8       5.3   66%      7.8   98%      8.0  100%
+ *     124M, 64      11.0   17%     54.2   85%     62.9   98%
+ *     1.3B,  8       5.5   69%      8.0  100%      8.0  100%
+ *     1.3B, 64      12.2   19%     61.5   96%     63.7  100%
  *     computes for 80% of a step or more, up to so many machines (powers of two):
- *     124M           2             16             256
- *     1.3B           4             16             256
+ *     124M           4             64             512
+ *     1.3B           4            128            1024
  *
  * The wire sets the end: a step cannot be shorter than what a machine sends in it, about twice the
  * weights, however many there are, so that 1 Gbit/s ends at 11 or 12 times one machine for any size
- * of model. A larger step moves the end by as much as it is larger. Up to there it is the slices:
- * were a part of each layer every machine's, instead of a slice of the whole, `own` would be the
- * pass and `first` the first layer's share of all elements, and 64 machines with 10 Gbit/s would be
- * 54.2 (124M) and 61.5 times (1.3B) as fast as one. */
+ * of model. A larger step moves the end by as much as it is larger. Were slices runs of layers, as
+ * they once were, rank 0 would have the first layer alone, and what it gets and sends of its other
+ * layers could move beside their part of a pass alone: 64 machines with 10 Gbit/s would be 40.5
+ * (124M) and 42.0 times (1.3B) as fast as one. */
 #ifndef LM_DIST_FORECAST_H
 #define LM_DIST_FORECAST_H
 

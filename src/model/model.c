@@ -281,15 +281,18 @@ void lm_model_begin_step(lm_model *m) {
     if (m->rounded.base && !(m->watch && m->watch->reads)) round_layers(m, 0, m->o.n_layers);
 }
 
-int64_t lm_model_spans(const lm_model *m, lm_span *spans) {
-    const int64_t layers = lm_param_layers_begin(m), stride = m->params.stride;
+int64_t lm_model_spans(const lm_model_options *o, lm_span *spans) {
+    lm_param_layout p;
+    const bool fits = lm_param_layout_make(&p, o);
+    const int64_t layers = p.offset[LM_P_LN_1_WEIGHT], first = lm_param_first_spans(&p);
     int64_t n = 0;
-    if (!spans) return lm_model_first_spans(m) + m->o.n_layers + 1;
-    if (lm_model_first_spans(m) > 1) spans[n++] = (lm_span){m->params.aside, m->params.dense};
+    LM_ASSERT(fits);
+    if (!spans) return first + o->n_layers + 1;
+    if (first > 1) spans[n++] = (lm_span){p.aside, p.dense};
     spans[n++] = (lm_span){0, layers};
-    for (int64_t i = 0; i < m->o.n_layers; i++)
-        spans[n++] = (lm_span){layers + i * stride, layers + (i + 1) * stride};
-    spans[n++] = (lm_span){layers + m->o.n_layers * stride, m->params.aside};
+    for (int64_t i = 0; i < o->n_layers; i++)
+        spans[n++] = (lm_span){layers + i * p.stride, layers + (i + 1) * p.stride};
+    spans[n++] = (lm_span){layers + o->n_layers * p.stride, p.aside};
     return n;
 }
 

@@ -262,11 +262,12 @@ void lm_model_touch_lines(lm_model *m, const lm_lines *lists, int64_t n);
 /* Call it before a step's first pass: makes bf16 copies of the weights from what they are now. */
 void lm_model_begin_step(lm_model *m);
 
-/* The flat arrays in spans of which a pass reads the weights one after another, and of which
- * backward finishes the gradients in reverse: numbers of layers, which lie behind all other rows
- * but n-gram tables, the embeddings, each layer, the end. Tables are in none. Fills spans
- * [lm_model_spans], unless it is NULL; returns their number. */
-int64_t lm_model_spans(const lm_model *m, lm_span *spans);
+/* The flat arrays, by options that a plan has found to fit, in spans of which a pass reads the
+ * weights one after another, and of which backward finishes the gradients in reverse: numbers of
+ * layers, which lie behind all other rows but n-gram tables, the embeddings, each layer, the end.
+ * They hold whole rows, lie in any order and leave nothing between them; tables are in none. Fills
+ * spans [lm_model_spans], unless it is NULL; returns their number. */
+int64_t lm_model_spans(const lm_model_options *o, lm_span *spans);
 /* Told of by training passes, in the thread that calls them and between parallel regions; both may
  * be NULL. */
 typedef struct lm_model_watch {

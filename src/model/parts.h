@@ -267,8 +267,11 @@ static inline bool lm_model_heads_fit(const lm_model_options *o) {
 
 /* The spans that a pass reads before the layers: what stands behind all other rows, if anything
  * does, and the embeddings. */
+static inline int64_t lm_param_first_spans(const lm_param_layout *p) {
+    return p->aside < p->total ? 2 : 1;
+}
 static inline int64_t lm_model_first_spans(const lm_model *m) {
-    return m->params.aside < m->params.total ? 2 : 1;
+    return lm_param_first_spans(&m->params);
 }
 /* Makes the bf16 copies of this layer's weights if there are none yet in this step. */
 void lm_model_round_layer(lm_model *m, int64_t layer);

@@ -30,8 +30,7 @@ struct lm_optimizer {
     lm_row *rows;
     lm_optimizer_part *parts; /* of all rows */
     unit *units;
-    float **states; /* of all units */
-    lm_optimizer_slice slice;
+    float **states;             /* of all units */
     lm_optimizer_array *arrays; /* the first state of every row, then the second, and so on */
     int64_t *array_rows;        /* and of which row each is */
     piece *pieces;              /* of the units updated by element, those that skip left out */
@@ -69,7 +68,7 @@ const float *lm_optimizer_flat(const lm_optimizer *o, int64_t *count) {
 /* ---- creating ---------------------------------------------------------------------------------*/
 
 /* Memory for the first state of every row, then for the second, and so on. */
-static void place_states(lm_optimizer *o) {
+static void place_states(lm_optimizer *o, const lm_optimizer_slice *slice) {
     int most = 0;
     for (int64_t i = 0; i < o->n_rows; i++)
         most = o->rows[i].n_states > most ? o->rows[i].n_states : most;
@@ -78,7 +77,7 @@ static void place_states(lm_optimizer *o) {
         for (int64_t i = 0; i < o->n_rows; i++) {
             lm_row *r = &o->rows[i];
             if (s >= r->n_states) continue;
-            *next = lm_rows_describe(o->groups, &r->row, r->list[s], &o->slice);
+            *next = lm_rows_describe(o->groups, &r->row, r->list[s], slice);
             next->data = lm_arena_floats(&o->arena, next->count);
             r->states[s] = next->data;
             *(r->list[s]->shape == LM_STATE_LONG_SIDE ? &r->long_first : &r->first) = next->first;
@@ -126,12 +125,12 @@ static void cut_units(lm_optimizer *o) {
 }
 
 /* Of the units, what the slice has. */
-static void keep_slice(lm_optimizer *o) {
+static void keep_slice(lm_optimizer *o, const lm_optimizer_slice *slice) {
     int64_t kept = 0;
     for (int64_t i = 0; i < o->n_units; i++) {
         unit u = o->units[i];
         int64_t offset = o->rows[u.row].row.offset, begin;
-        int64_t count = lm_rows_overlap(offset + u.first, u.count, &o->slice, &begin);
+        int64_t count = lm_rows_overlap(offset + u.first, u.count, slice, &begin);
         if (count == 0) continue;
         if (u.kind->matrix) LM_ASSERT(count == u.count); /* lm_optimizer_cut */
         u.first = begin - offset;
@@ -245,10 +244,9 @@ lm_status lm_optimizer_create_slice(lm_optimizer **optimizer, const lm_optimizer
     }
     status = lm_arena_init(&o->arena, bytes, "the optimizer's state", err);
     if (status != LM_OK) goto out;
-    o->slice = *slice;
-    place_states(o);
+    place_states(o, slice);
     cut_units(o);
-    keep_slice(o);
+    keep_slice(o, slice);
     cut_pieces(o);
     list_jobs(o);
 out:

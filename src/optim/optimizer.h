@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+#include "base/span.h"
 #include "ops/compute.h"
 #include "ops/lines.h"
 
@@ -102,15 +103,19 @@ typedef struct lm_optimizer_row {
 typedef struct lm_optimizer lm_optimizer;
 
 /* What one process of several updates and has the states of (ZeRO stage 1, Rajbhandari et al.
- * 2020): elements [first, last) of the flat arrays, as lm_optimizer_cut says, and of rows that
- * begin at `whole` or behind it, which are in no such part, all (0: there are none). */
+ * 2020): the elements of n shares of the flat arrays, as lm_optimizer_cut says, and of rows that
+ * begin at `whole` or behind it, which are in no share, all (0: there are none). */
 typedef struct lm_optimizer_slice {
-    int64_t first, last, whole;
+    const lm_span *shares; /* [n]; of each row, one has elements at most */
+    int64_t n, whole;
 } lm_optimizer_slice;
-/* bounds [n + 1]: slice i of n is [bounds[i], bounds[i + 1]) of [0, total), about equal ones.
- * Matrices that are updated as a whole stay whole. */
+/* Cuts each of n_spans spans of the flat arrays, which hold whole rows, into a share for each of n
+ * slices, one behind the other: shares [n][n_spans]. About equal ones; what a span gives a slice
+ * too much the next ones give it less, so that all slices are about equal too. Matrices that are
+ * updated as a whole stay whole. Shares may be empty: end = first. */
 void lm_optimizer_cut(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
-                      int64_t n_rows, int64_t total, int n, int64_t *bounds);
+                      int64_t n_rows, const lm_span *spans, int64_t n_spans, int n,
+                      lm_span *shares);
 
 /* What the states of these rows, or of a slice of them, occupy; false when that does not fit 64
  * bits. */
@@ -133,8 +138,8 @@ bool lm_optimizer_work_of(const lm_optimizer_options *groups, const lm_optimizer
 int64_t lm_optimizer_array_count(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
                                  int64_t n_rows);
 
-/* For n_rows disjoint rows, or a slice of them; groups, rows, parts and factors are copied. States
- * are zero. LM_ERR_RUNTIME without memory, and *o is NULL. */
+/* For n_rows disjoint rows, or a slice of them; groups, rows, parts and factors are copied, shares
+ * are not needed afterwards. States are zero. LM_ERR_RUNTIME without memory, and *o is NULL. */
 lm_status lm_optimizer_create(lm_optimizer **o, const lm_optimizer_options *groups, int n_groups,
                               const lm_optimizer_row *rows, int64_t n_rows, lm_error *err);
 lm_status lm_optimizer_create_slice(lm_optimizer **o, const lm_optimizer_options *groups,

@@ -92,7 +92,8 @@ void lm_rows_list(lm_row *out, const lm_optimizer_options *groups, const lm_opti
     }
 }
 
-const lm_optimizer_slice lm_rows_all = {.last = INT64_MAX};
+static const lm_span everything = {.end = INT64_MAX};
+const lm_optimizer_slice lm_rows_all = {.shares = &everything, .n = 1};
 
 /* Does every slice have all of what begins there? */
 static bool is_whole(int64_t first, const lm_optimizer_slice *slice) {
@@ -103,9 +104,13 @@ int64_t lm_rows_overlap(int64_t first, int64_t count, const lm_optimizer_slice *
                         int64_t *begin) {
     *begin = first;
     if (is_whole(first, slice)) return count;
-    int64_t end = lm_min(first + count, slice->last);
-    *begin = lm_max(first, slice->first);
-    return lm_max(end - *begin, 0);
+    for (int64_t i = 0; i < slice->n; i++) {
+        const int64_t from = lm_max(first, slice->shares[i].first);
+        const int64_t end = lm_min(first + count, slice->shares[i].end);
+        *begin = from;
+        if (from < end) return end - from;
+    }
+    return 0;
 }
 
 /* Of a state LM_STATE_LONG_SIDE: the matrices whose first element the slice has. */
@@ -117,9 +122,10 @@ static void find_long_sides(lm_optimizer_array *a, const lm_optimizer_options *g
         int64_t n = lm_rows_matrices(groups, lm_rows_kind(groups, r, part.group), &part);
         int64_t lines = part.lines / n, side = lm_max(lines, r->shape[1]);
         for (int64_t m = 0; m < n; m++) {
-            bool has = a->whole || (at >= slice->first && at < slice->last);
+            int64_t begin;
+            bool has = lm_rows_overlap(at, 1, slice, &begin) > 0;
+            if (has && a->count == 0) a->first = before;
             if (has) a->count += side;
-            if (!has && at < slice->first) a->first += side;
             at += lines * r->shape[1];
             before += side;
         }
@@ -141,7 +147,7 @@ lm_optimizer_array lm_rows_describe(const lm_optimizer_options *groups, const lm
         a.first = a.count > 0 ? a.first - r->offset : 0;
         break;
     case LM_STATE_PER_LINE:
-        LM_ASSERT(slice->last == INT64_MAX); /* no kind has one yet: slices cut lines */
+        LM_ASSERT(slice == &lm_rows_all); /* no kind has one yet: slices cut lines */
         a.shape[0] = a.count = r->ndim == 2 ? r->shape[0] : 1;
         break;
     case LM_STATE_LONG_SIDE:
@@ -192,22 +198,43 @@ static int64_t cut_part(const lm_optimizer_options *groups, const lm_optimizer_r
     return lm_max(first, lm_min(place, first + count));
 }
 
-void lm_optimizer_cut(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
-                      int64_t n_rows, int64_t total, int n, int64_t *bounds) {
-    int64_t grain = total / n >= CUT_PIECES * LM_ROWS_PIECE ? LM_ROWS_PIECE : CUT_FINE;
-    bounds[0] = 0;
-    for (int i = 1; i <= n; i++) {
-        int64_t at = total / n * i + total % n * i / n;
-        bounds[i] = i == n ? total : -1;
-        for (int64_t r = 0; r < n_rows && bounds[i] < 0; r++) {
-            int64_t first = rows[r].offset;
-            for (int64_t p = 0; p < lm_rows_parts(&rows[r]) && bounds[i] < 0; p++) {
-                lm_optimizer_part part = lm_rows_part(&rows[r], p);
-                bounds[i] = cut_part(groups, &rows[r], &part, first, at, grain);
-                first += part.lines * rows[r].shape[1];
-            }
+/* The place in the span nearest to `at` where slices may be cut. */
+static int64_t cut_span(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                        int64_t n_rows, lm_span span, int64_t at, int64_t grain) {
+    for (int64_t i = 0; i < n_rows; i++) {
+        const lm_optimizer_row *r = &rows[i];
+        int64_t first = r->offset;
+        if (first < span.first || first >= span.end) continue;
+        for (int64_t p = 0; p < lm_rows_parts(r); p++) {
+            lm_optimizer_part part = lm_rows_part(r, p);
+            int64_t place = cut_part(groups, r, &part, first, at, grain);
+            if (place >= 0) return place;
+            first += part.lines * r->shape[1];
         }
-        if (bounds[i] < 0) bounds[i] = total;
+    }
+    return span.end;
+}
+
+void lm_optimizer_cut(const lm_optimizer_options *groups, const lm_optimizer_row *rows,
+                      int64_t n_rows, const lm_span *spans, int64_t n_spans, int n,
+                      lm_span *shares) {
+    int64_t total = 0; /* elements of the spans so far */
+    for (int64_t s = 0; s < n_spans; s++) {
+        const int64_t length = spans[s].end - spans[s].first;
+        const int64_t grain = length / n >= CUT_PIECES * LM_ROWS_PIECE ? LM_ROWS_PIECE : CUT_FINE;
+        int64_t had = 0; /* by slices 0 .. i - 1, of the spans before */
+        int64_t end = spans[s].first;
+        total += length;
+        for (int i = 0; i < n; i++) {
+            lm_span *own = &shares[i * n_spans];
+            for (int64_t k = 0; k < s; k++) had += own[k].end - own[k].first;
+            const int64_t should = total / n * (i + 1) + total % n * (i + 1) / n - had;
+            const int64_t at = spans[s].first + lm_max(lm_min(should, length), 0);
+            const int64_t place =
+                i + 1 == n ? spans[s].end : cut_span(groups, rows, n_rows, spans[s], at, grain);
+            own[s] = (lm_span){end, lm_max(place, end)};
+            end = own[s].end;
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/numbers.h"
+#include "checkpoint/together.h"
 
 /* Values of rows that no group of the config matches; group i has OWN + 2 i and the next. */
 enum {
@@ -280,31 +281,45 @@ static uint64_t longest_state(const lm_groups *g, int64_t shared) {
     return lm_size_align(most);
 }
 
+/* Elements of a slice. */
+static int64_t count_shares(const lm_span *shares, int64_t n) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += shares[i].end - shares[i].first;
+    return sum;
+}
+
 lm_status lm_groups_slice_make(lm_groups_slice *s, const lm_config *c, int ranks, int rank,
                                lm_error *err) {
     int64_t total, n = lm_model_params(&c->model, NULL, &total);
+    const int64_t n_spans = lm_model_spans(&c->model, NULL);
     lm_groups g = {0};
     lm_param *params = calloc((size_t)n + 1, sizeof *params);
-    int64_t *bounds = calloc((size_t)ranks + 1, sizeof *bounds);
+    lm_span *spans = calloc((size_t)n_spans, sizeof *spans);
+    lm_span *shares = calloc((size_t)(ranks * n_spans), sizeof *shares);
     *s = (lm_groups_slice){0};
-    lm_status status = params && bounds ? LM_OK : lm_error_no_memory(err, NULL);
+    lm_status status = params && spans && shares ? LM_OK : lm_error_no_memory(err, NULL);
     if (status != LM_OK) goto out;
     lm_model_params(&c->model, params, &total);
+    lm_model_spans(&c->model, spans);
     if ((status = lm_groups_make(&g, c, params, n, err)) != LM_OK) goto out;
     for (int64_t i = n; i > 0 && params[i - 1].role == LM_ROLE_TABLE; i--)
         total = params[i - 1].offset;
-    lm_optimizer_cut(g.options, g.rows, n, total, ranks, bounds);
-    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1], total};
+    lm_optimizer_cut(g.options, g.rows, n, spans, n_spans, ranks, shares);
+    lm_optimizer_slice slice = {shares + rank * n_spans, n_spans, total};
     bool fits = lm_optimizer_slice_bytes(g.options, g.rows, n, &slice, &s->bytes);
     LM_ASSERT(fits); /* all of it does */
-    (void)lm_optimizer_slice_bytes(
-        g.options, g.rows, n, &(lm_optimizer_slice){slice.first, slice.last, .whole = 0}, &s->cut);
+    slice.whole = 0;
+    (void)lm_optimizer_slice_bytes(g.options, g.rows, n, &slice, &s->cut);
     s->longest_state = longest_state(&g, total);
-    for (int r = 0; r < ranks; r++) s->longest = lm_max(s->longest, bounds[r + 1] - bounds[r]);
+    for (int r = 0; r < ranks; r++)
+        s->longest = lm_max(s->longest, count_shares(shares + r * n_spans, n_spans));
+    for (int64_t i = 0; i < n_spans; i++)
+        s->ends += lm_min(spans[i].end - spans[i].first, LM_CHECKPOINT_PIECE);
 out:
     lm_groups_free(&g);
     free(params);
-    free(bounds);
+    free(spans);
+    free(shares);
     return status;
 }
 

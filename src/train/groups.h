@@ -46,9 +46,11 @@ lm_status lm_groups_plan_make(lm_groups_plan *p, const lm_config *c, int threads
 /* What one rank of several has of the optimizer's states (lm_optimizer_cut): a slice, and those of
  * n-gram tables, which every rank has. */
 typedef struct lm_groups_slice {
-    uint64_t bytes;         /* of its states */
-    uint64_t cut;           /* of these, bytes of those that are cut */
-    int64_t longest;        /* elements of the longest slice of any rank */
+    uint64_t bytes;  /* of its states */
+    uint64_t cut;    /* of these, bytes of those that are cut */
+    int64_t longest; /* elements of the longest slice of any rank */
+    int64_t ends;    /* elements of the pieces of a state (checkpoint/together.h) that end in slices
+                     of other ranks, at most: one of each share */
     uint64_t longest_state; /* bytes of the longest state of a row that is cut, as a whole */
 } lm_groups_slice;
 /* For a config whose groups are planned. */

@@ -163,13 +163,13 @@ static bool plan_checkpoint(const lm_setup *s, const lm_groups_plan *groups, lm_
            lm_checkpoint_most_bytes(p->checkpoint, arrays, bytes_beside(s), &p->checkpoint);
 }
 
-/* While several processes write a checkpoint together: chunks, and for each kind of state a piece
- * that ends in another's slice. */
+/* While several processes write a checkpoint together: chunks, and for each kind of state the
+ * pieces that end in another's slice. */
 static uint64_t together_bytes(const lm_setup *s, const lm_groups_slice *slice) {
-    const uint64_t share = (uint64_t)slice->longest * sizeof(float);
-    const uint64_t piece = (uint64_t)LM_CHECKPOINT_PIECE * sizeof(float);
-    const uint64_t states = share > 0 ? (slice->cut + share - 1) / share : 0;
-    return lm_checkpoint_together_bytes(s->threads, slice->bytes + 2 * share) + states * piece;
+    const uint64_t longest = (uint64_t)slice->longest * sizeof(float);
+    const uint64_t states = longest > 0 ? (slice->cut + longest - 1) / longest : 0;
+    const uint64_t ends = states * (uint64_t)slice->ends * sizeof(float);
+    return lm_checkpoint_together_bytes(s->threads, slice->bytes + 2 * longest + ends) + ends;
 }
 
 /* What a process of several has of the optimizer, and what it needs beside that. */

@@ -80,15 +80,24 @@ static int64_t longest_state(const lm_optimizer *o) {
     return most;
 }
 
+/* Runs of the gradient whose norms the rank makes: those that begin in its slice. */
+static int64_t count_runs(const lm_ranks *r, int rank) {
+    int64_t first, n = 0;
+    for (int64_t s = 0; s < r->exchange.n_spans; s++)
+        n += lm_exchange_runs(&r->exchange, rank, s, LM_NORM_RUN, &first);
+    return n;
+}
+
 static lm_status create_norms(lm_ranks *r, int64_t total, lm_error *err) {
     const int ranks = lm_comm_size(r->comm);
-    r->norms = calloc((size_t)lm_divide_up(total, LM_NORM_RUN) + 1, sizeof *r->norms);
+    const int64_t runs = lm_divide_up(total, LM_NORM_RUN);
+    r->norms = calloc((size_t)runs + 1, sizeof *r->norms);
+    r->rank_norms = calloc((size_t)runs + 1, sizeof *r->rank_norms);
     r->norm_bytes = calloc((size_t)ranks + 1, sizeof *r->norm_bytes);
-    if (!r->norms || !r->norm_bytes) return lm_error_no_memory(err, NULL);
-    for (int q = 0; q < ranks; q++) {
-        int64_t first, n = lm_exchange_runs(&r->exchange, q, LM_NORM_RUN, &first);
-        r->norm_bytes[q + 1] = (size_t)(first + n) * sizeof *r->norms;
-    }
+    if (!r->norms || !r->rank_norms || !r->norm_bytes) return lm_error_no_memory(err, NULL);
+    for (int q = 0; q < ranks; q++)
+        r->norm_bytes[q + 1] = r->norm_bytes[q] + (size_t)count_runs(r, q) * sizeof *r->norms;
+    LM_ASSERT(r->norm_bytes[ranks] == (size_t)runs * sizeof *r->norms);
     return LM_OK;
 }
 
@@ -115,15 +124,11 @@ static void take_turn_alone(void *argument) {
     take_turn(argument, true);
 }
 
-static lm_status create_exchange(lm_trainer *t, const int64_t *bounds, lm_error *err) {
+static lm_status create_exchange(lm_trainer *t, const lm_span *spans, int64_t n,
+                                 const lm_span *shares, lm_error *err) {
     lm_ranks *r = &t->ranks;
-    const int64_t n = lm_model_spans(t->model, NULL);
-    lm_span *spans = calloc((size_t)n, sizeof *spans);
-    if (!spans) return lm_error_no_memory(err, NULL);
-    lm_model_spans(t->model, spans);
     lm_status status =
-        lm_exchange_create(&r->exchange, r->comm, t->config->train.lanes, bounds, spans, n, err);
-    free(spans);
+        lm_exchange_create(&r->exchange, r->comm, t->config->train.lanes, spans, n, shares, err);
     r->watch = (lm_model_watch){before_weights, after_gradients, r};
     lm_model_set_watch(t->model, &r->watch);
     lm_pool_set_between(t->pool, take_turn, r);
@@ -135,21 +140,23 @@ static lm_status create_exchange(lm_trainer *t, const int64_t *bounds, lm_error 
 static lm_status create_slices(lm_trainer *t, lm_error *err) {
     lm_ranks *r = &t->ranks;
     const lm_groups *g = &t->groups;
-    const int64_t total = lm_model_dense(t->model);
+    const int64_t total = lm_model_dense(t->model), n = lm_model_spans(&t->config->model, NULL);
     const int ranks = lm_comm_size(r->comm), rank = lm_comm_rank(r->comm);
     lm_status status = LM_OK;
-    int64_t *bounds = calloc((size_t)ranks + 1, sizeof *bounds);
+    lm_span *spans = calloc((size_t)n, sizeof *spans);
+    lm_span *shares = calloc((size_t)(ranks * n), sizeof *shares);
     r->notes = calloc((size_t)ranks, sizeof *r->notes);
     r->batch = lm_comm_batch_create(r->comm, LM_COMM_MAIN);
-    if (!bounds || !r->notes || !r->batch) {
+    if (!spans || !shares || !r->notes || !r->batch) {
         status = lm_error_no_memory(err, NULL);
         goto out;
     }
-    lm_optimizer_cut(g->options, g->rows, g->n_rows, total, ranks, bounds);
-    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1], total};
+    lm_model_spans(&t->config->model, spans);
+    lm_optimizer_cut(g->options, g->rows, g->n_rows, spans, n, ranks, shares);
+    const lm_optimizer_slice slice = {shares + rank * n, n, total};
     status = lm_optimizer_create_slice(&t->optimizer, g->options, g->count, g->rows, g->n_rows,
                                        &slice, err);
-    if (status == LM_OK) status = create_exchange(t, bounds, err);
+    if (status == LM_OK) status = create_exchange(t, spans, n, shares, err);
     if (status == LM_OK) status = create_lines(t, err);
     if (status == LM_OK) status = create_norms(r, total, err);
     if (status == LM_OK && rank == 0) {
@@ -157,7 +164,8 @@ static lm_status create_slices(lm_trainer *t, lm_error *err) {
         if (!r->whole) status = lm_error_no_memory(err, "states of the optimizer");
     }
 out:
-    free(bounds);
+    free(shares);
+    free(spans);
     return status;
 }
 
@@ -178,6 +186,7 @@ void lm_ranks_free(lm_ranks *r) {
     lm_comm_batch_free(r->batch);
     free(r->notes);
     free(r->norms);
+    free(r->rank_norms);
     free(r->norm_bytes);
     free(r->whole);
     *r = (lm_ranks){0};
@@ -263,19 +272,39 @@ void lm_ranks_add_lane(lm_trainer *t, int64_t lane) {
     lm_lanes_take(&t->lanes, lane);
 }
 
+/* The norm of the gradient that the ranks have in slices: each makes the sums of its runs, and all
+ * take those of all and add them in the order of the flat array. */
+static lm_status take_norm(lm_trainer *t, double *norm, lm_error *err) {
+    lm_ranks *r = &t->ranks;
+    const lm_exchange *x = &r->exchange;
+    const int64_t total = lm_model_dense(t->model);
+    const float *gradients = lm_model_gradients(t->model);
+    const int rank = lm_comm_rank(r->comm);
+    int64_t first, n;
+    double *at = r->rank_norms + r->norm_bytes[rank] / sizeof *at;
+    for (int64_t s = 0; s < x->n_spans; s++, at += n) {
+        n = lm_exchange_runs(x, rank, s, LM_NORM_RUN, &first);
+        lm_norm_sums(&t->compute, total, gradients, first, n, at);
+    }
+    lm_status status = lm_comm_all(r->comm, r->rank_norms, r->norm_bytes, err);
+    at = r->rank_norms;
+    for (int q = 0; q < lm_comm_size(r->comm); q++)
+        for (int64_t s = 0; s < x->n_spans; s++, at += n) {
+            n = lm_exchange_runs(x, q, s, LM_NORM_RUN, &first);
+            memcpy(r->norms + first, at, (size_t)n * sizeof *at);
+        }
+    *norm = lm_norm_of_sums(total, r->norms);
+    return status;
+}
+
 lm_status lm_ranks_sum(lm_trainer *t, double *norm, lm_error *err) {
     lm_ranks *r = &t->ranks;
-    const int64_t total = lm_model_dense(t->model);
-    float *gradients = lm_model_gradients(t->model);
-    int64_t first, n = lm_exchange_runs(&r->exchange, lm_comm_rank(r->comm), LM_NORM_RUN, &first);
     lm_status status = lm_ranks_await_weights(t, err);
     if (status == LM_OK) status = lm_exchange_sum_end(&r->exchange, err);
     if (status == LM_OK)
-        status = lm_exchange_complete_runs(&r->exchange, LM_NORM_RUN, gradients, err);
-    if (status != LM_OK) return status;
-    lm_norm_sums(&t->compute, total, gradients, first, n, r->norms + first);
-    status = lm_comm_all(r->comm, r->norms, r->norm_bytes, err);
-    *norm = lm_norm_of_sums(total, r->norms);
+        status =
+            lm_exchange_complete_runs(&r->exchange, LM_NORM_RUN, lm_model_gradients(t->model), err);
+    if (status == LM_OK) status = take_norm(t, norm, err);
     return status == LM_OK && r->lines.n > 0 ? sum_tables(t, err) : status;
 }
 

@@ -2,9 +2,9 @@
  *
  *     lanes        each computes a run of them (dist/lanes.h), and reads their windows alone
  *     slices       each has the sum of the gradients, the optimizer's states and the update of one
- *                  slice of the weights (dist/exchange.h), and sends that to all; of n-gram
- *                  tables each has all of these, and lines that a step reaches go to all
- *                  (dist/exchange_lines.h)
+ *                  slice of the weights, a share of each layer (lm_optimizer_cut says which), and
+ *                  sends that to all (dist/exchange.h); of n-gram tables each has all of these, and
+ *                  lines that a step reaches go to all (dist/exchange_lines.h)
  *     rank 0       has the run directory: it alone locks and reports, and it decides what depends
  *                  on time; the others serve it (lm_ranks_lead), and write their shares of
  *                  checkpoints
@@ -34,7 +34,8 @@ typedef struct lm_ranks {
     lm_exchange_lines lines; /* of n-gram tables */
     lm_rank_note *notes;     /* [ranks] */
     double *norms;           /* of runs of the gradient */
-    size_t *norm_bytes;      /* [ranks + 1]: whose they are */
+    double *rank_norms;      /* the same, those that rank 0 has made, then those of rank 1, ... */
+    size_t *norm_bytes;      /* [ranks + 1]: where whose are */
     lm_comm_batch *batch;    /* of what is told in a step */
     lm_model_watch watch;    /* of passes: what the exchange does beside them */
     lm_status status;        /* of weights that should have arrived for a pass */

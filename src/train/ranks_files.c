@@ -9,8 +9,7 @@
 typedef struct shares {
     lm_checkpoint_piece *pieces;
     int64_t n;
-    float *edges; /* [n_edges][LM_CHECKPOINT_PIECE] */
-    int64_t n_edges;
+    float *edges; /* those that end there, one behind the other */
 } shares;
 
 static bool is_sliced(const lm_trainer *t, int64_t i) {
@@ -96,9 +95,10 @@ static lm_status reserve(lm_trainer *t, shares *s, int64_t arrays, lm_error *err
     if (!s->pieces) return lm_error_no_memory(err, "a checkpoint's pieces");
     lm_checkpoint_pieces(t->arrays, arrays, s->pieces);
     share_out(t, s);
+    int64_t elements = 0;
     for (int64_t i = 0; i < s->n; i++)
-        s->n_edges += s->pieces[i].rank == rank && is_edge(t, &s->pieces[i]);
-    s->edges = malloc((size_t)(s->n_edges * LM_CHECKPOINT_PIECE + 1) * sizeof *s->edges);
+        if (s->pieces[i].rank == rank && is_edge(t, &s->pieces[i])) elements += s->pieces[i].count;
+    s->edges = malloc((size_t)(elements + 1) * sizeof *s->edges);
     return s->edges ? LM_OK : lm_error_no_memory(err, "a checkpoint's pieces");
 }
 
@@ -110,7 +110,7 @@ static lm_status find_data(lm_trainer *t, shares *s, lm_error *err) {
         const bool own = p->rank == rank, lacks = is_edge(t, p);
         if (own) p->data = lacks ? edge : begin_of(t, p);
         if (lacks) complete(t, p, edge);
-        if (own && lacks) edge += LM_CHECKPOINT_PIECE;
+        if (own && lacks) edge += p->count;
     }
     return lm_comm_wait(t->ranks.batch, err);
 }

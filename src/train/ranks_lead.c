@@ -21,8 +21,9 @@ static int64_t elements_of(const lm_checkpoint_array *a) {
 }
 
 lm_optimizer_array lm_ranks_part(const lm_trainer *t, int64_t state, int rank) {
-    const int64_t *bounds = t->ranks.exchange.bounds;
-    const lm_optimizer_slice slice = {bounds[rank], bounds[rank + 1], lm_model_dense(t->model)};
+    const lm_exchange *x = &t->ranks.exchange;
+    const lm_optimizer_slice slice = {lm_exchange_shares(x, rank), x->n_spans,
+                                      lm_model_dense(t->model)};
     return lm_optimizer_array_of(t->optimizer, state, &slice);
 }
 

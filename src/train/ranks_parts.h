@@ -25,7 +25,7 @@ lm_status lm_ranks_note_lost(lm_trainer *t, lm_status status);
 /* Does the array of the checkpoint lie in slices, one in each rank? *state: its number among the
  * optimizer's. */
 bool lm_ranks_is_sliced(const lm_trainer *t, int64_t i, int64_t *state);
-/* What a rank has of the state. */
+/* What a rank has of the state: elements that lie together. */
 lm_optimizer_array lm_ranks_part(const lm_trainer *t, int64_t state, int rank);
 
 /* Of rank 0: lm_ranks_write with dist.shared_filesystem. */

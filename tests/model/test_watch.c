@@ -65,10 +65,10 @@ static void check(const transformer_case *t, lm_precision precision, bool one_pa
     compute.scratch_per_worker = 0;
     assert_int_equal(lm_model_create(&m, &t->o, &use, &compute, &err), LM_OK);
     lm_model_seed_dropout(m, 7, 5);
-    const int64_t total = lm_model_total(m), n = lm_model_spans(m, NULL);
+    const int64_t total = lm_model_total(m), n = lm_model_spans(&t->o, NULL);
     seen s = {.m = m, .n = n, .not_finished = n, .gradients = layers_floats(total)};
     s.spans = calloc((size_t)n, sizeof *s.spans);
-    assert_int_equal(lm_model_spans(m, s.spans), n);
+    assert_int_equal(lm_model_spans(&t->o, s.spans), n);
     transformer_fill(m);
     transformer_tokens(tokens, 0, ROWS, t->o.context_length, t->o.vocab_size);
     step(m, tokens);

@@ -72,14 +72,16 @@ static int run(int threads, bool known, const lm_optimizer_slice *slice, float *
     const lm_optimizer_array *arrays = lm_optimizer_arrays(o, &n_arrays);
     assert_int_equal(n_arrays, 2);
     assert_string_equal(arrays[1].state, LM_AVERAGE_GAP);
-    memcpy(a + slice->first, w + slice->first, (size_t)arrays[1].count * sizeof *a);
-    lm_average_blend_gap(&k, compute.pool, arrays[1].count, e, arrays[1].data, a + slice->first);
+    memcpy(a + slice->shares->first, w + slice->shares->first, (size_t)arrays[1].count * sizeof *a);
+    lm_average_blend_gap(&k, compute.pool, arrays[1].count, e, arrays[1].data,
+                         a + slice->shares->first);
     lm_optimizer_free(o);
     layers_close(&compute);
     return multiplied;
 }
 
-static const lm_optimizer_slice whole = {.last = N};
+static const lm_span all = {0, N};
+static const lm_optimizer_slice whole = {.shares = &all, .n = 1};
 
 static void test_against_double(void **state) {
     static double want[N];
@@ -109,7 +111,8 @@ static void test_lines_and_threads_change_nothing(void **state) {
     layers_same_bits("all lines", a, b, N);
     run(3, true, &whole, layers_random(N, 99, -1, 1), b, NULL);
     layers_same_bits("three threads", a, b, N);
-    const lm_optimizer_slice slices[] = {{0, 31 * C + 5, 0}, {31 * C + 5, N, 0}};
+    const lm_span halves[] = {{0, 31 * C + 5}, {31 * C + 5, N}};
+    const lm_optimizer_slice slices[] = {{&halves[0], 1, 0}, {&halves[1], 1, 0}};
     float *w = layers_random(N, 99, -1, 1);
     run(2, true, &slices[1], w, b, NULL);
     run(2, false, &slices[0], w, b, NULL);

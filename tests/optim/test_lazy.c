@@ -34,7 +34,8 @@ static void make_gradient(float *g, int32_t *lines, int64_t *count, int64_t step
         if (is_reached(i, step)) lines[(*count)++] = i;
 }
 
-static const lm_optimizer_slice whole = {.last = N};
+static const lm_span all = {0, N};
+static const lm_optimizer_slice whole = {.shares = &all, .n = 1};
 
 /* v [N]: the slice's elements are overwritten. */
 static void run(int threads, bool known, const lm_optimizer_slice *slice, float *w, float *v) {
@@ -70,7 +71,7 @@ static void run(int threads, bool known, const lm_optimizer_slice *slice, float 
     const lm_optimizer_array *arrays = lm_optimizer_arrays(o, &n_arrays);
     assert_int_equal(n_arrays, 1); /* no first moment */
     assert_string_equal(arrays[0].state, "v");
-    memcpy(v + slice->first, arrays[0].data, (size_t)arrays[0].count * sizeof *v);
+    memcpy(v + slice->shares->first, arrays[0].data, (size_t)arrays[0].count * sizeof *v);
     lm_optimizer_free(o);
     layers_close(&compute);
 }
@@ -124,7 +125,8 @@ static void test_lines_and_threads_change_nothing(void **state) {
     layers_same_bits("weights, three threads", w, w3, N);
     layers_same_bits("v, three threads", v, v2, N);
     /* Cut within a line that a step reaches. */
-    const lm_optimizer_slice slices[] = {{0, 31 * C + 5, 0}, {31 * C + 5, N, 0}};
+    const lm_span halves[] = {{0, 31 * C + 5}, {31 * C + 5, N}};
+    const lm_optimizer_slice slices[] = {{&halves[0], 1, 0}, {&halves[1], 1, 0}};
     float *w4 = layers_random(N, 99, -1, 1), *v4 = layers_floats(N);
     run(2, true, &slices[1], w4, v4);
     run(2, false, &slices[0], w4, v4);

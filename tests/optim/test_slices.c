@@ -1,4 +1,4 @@
-/* Slices of the optimizer: wherever the arrays are cut, the slices together update what the whole
+/* Slices of the optimizer: wherever the spans are cut, the slices together update what the whole
  * does, and their states together are those of the whole. */
 #include "tests/support/test.h"
 
@@ -10,7 +10,7 @@
 
 enum { WIDE = 40, TALL = 70, EMBEDDED = 5000, N_ROWS = 4, STEPS = 3, SLICES_MOST = 5 };
 enum { AT_QKV = EMBEDDED * 8, AT_FC = AT_QKV + 96 * WIDE, AT_BIAS = AT_FC + TALL * WIDE + 16 };
-enum { TOTAL = AT_BIAS + 80 };
+enum { TOTAL = AT_BIAS + 80, N_SPANS = 3 };
 
 static lm_kernels kernels;
 static lm_compute compute = {.kernels = &kernels};
@@ -28,6 +28,30 @@ static const lm_optimizer_row rows[N_ROWS] = {
      .parts = qkv},
     {.name = "fc", .ndim = 2, .shape = {TALL, WIDE}, .offset = AT_FC, .hidden = true},
     {.name = "bias", .ndim = 1, .shape = {75, 1}, .offset = AT_BIAS}};
+
+/* In the order in which a model may read them; the last two have all of the first two rows. */
+static const lm_span spans[N_SPANS] = {{AT_FC, TOTAL}, {0, AT_QKV}, {AT_QKV, AT_FC}};
+static const lm_span all_elements = {0, TOTAL};
+static const lm_optimizer_slice all = {.shares = &all_elements, .n = 1};
+
+static bool slice_has(const lm_optimizer_slice *slice, int64_t element) {
+    for (int64_t s = 0; s < slice->n; s++)
+        if (element >= slice->shares[s].first && element < slice->shares[s].end) return true;
+    return false;
+}
+
+/* Shares fill each span, one behind the other. */
+static void check_shares(const lm_span *of, int64_t n_spans, int n, const lm_span *shares) {
+    for (int64_t s = 0; s < n_spans; s++) {
+        int64_t at = of[s].first;
+        for (int i = 0; i < n; i++) {
+            assert_int_equal(shares[i * n_spans + s].first, at);
+            at = shares[i * n_spans + s].end;
+            assert_true(at >= shares[i * n_spans + s].first);
+        }
+        assert_int_equal(at, of[s].end);
+    }
+}
 
 static lm_optimizer_options options_of(const char *name) {
     lm_optimizer_options o = {.lr = 0.02,
@@ -91,24 +115,24 @@ static int64_t compare_states(const lm_optimizer *whole, const lm_optimizer *par
 
 static void check(const char *name, int n) {
     static float initial[TOTAL], want[TOTAL], got[TOTAL], slice_weights[TOTAL];
-    const lm_optimizer_slice all = {.last = TOTAL};
     const lm_optimizer_options o = options_of(name);
-    int64_t bounds[SLICES_MOST + 1], arrays, elements = 0, states = 0;
+    lm_span shares[SLICES_MOST * N_SPANS];
+    int64_t arrays, elements = 0, states = 0;
     fill(initial, 99);
     memcpy(want, initial, sizeof want);
     lm_optimizer *whole = run(&o, &all, want);
-    lm_optimizer_cut(&o, rows, N_ROWS, TOTAL, n, bounds);
-    assert_int_equal(bounds[0], 0);
-    assert_int_equal(bounds[n], TOTAL);
+    lm_optimizer_cut(&o, rows, N_ROWS, spans, N_SPANS, n, shares);
+    check_shares(spans, N_SPANS, n, shares);
     for (int i = 0; i < n; i++) {
-        lm_optimizer_slice slice = {bounds[i], bounds[i + 1], 0};
-        assert_true(slice.first <= slice.last);
+        const lm_optimizer_slice slice = {shares + i * N_SPANS, N_SPANS, 0};
         memcpy(slice_weights, initial, sizeof initial);
         lm_optimizer *part = run(&o, &slice, slice_weights);
-        for (int64_t k = 0; k < TOTAL; k++)
-            if (k < slice.first || k >= slice.last) assert_true(slice_weights[k] == initial[k]);
-        memcpy(got + slice.first, slice_weights + slice.first,
-               (size_t)(slice.last - slice.first) * sizeof(float));
+        for (int64_t k = 0; k < TOTAL; k++) {
+            if (slice_has(&slice, k))
+                got[k] = slice_weights[k];
+            else
+                assert_true(slice_weights[k] == initial[k]);
+        }
         states += compare_states(whole, part, &slice);
         lm_optimizer_free(part);
     }
@@ -122,21 +146,22 @@ static void check(const char *name, int n) {
 /* Rows from fc on are in every slice, and all of them make the same of them. */
 static void check_whole(const char *name, int n) {
     static float initial[TOTAL], want[TOTAL], got[TOTAL];
-    const lm_optimizer_slice all = {.last = TOTAL};
     const lm_optimizer_options o = options_of(name);
-    int64_t bounds[SLICES_MOST + 1], arrays;
+    const int64_t n_spans = N_SPANS - 1;
+    lm_span shares[SLICES_MOST * N_SPANS];
+    int64_t arrays;
     fill(initial, 99);
     memcpy(want, initial, sizeof want);
     lm_optimizer *whole = run(&o, &all, want);
     const lm_optimizer_array *a = lm_optimizer_arrays(whole, &arrays);
-    lm_optimizer_cut(&o, rows, N_ROWS, AT_FC, n, bounds);
+    lm_optimizer_cut(&o, rows, N_ROWS, spans + 1, n_spans, n, shares);
     for (int i = 0; i < n; i++) {
-        lm_optimizer_slice slice = {bounds[i], bounds[i + 1], AT_FC};
+        const lm_optimizer_slice slice = {shares + i * n_spans, n_spans, AT_FC};
         memcpy(got, initial, sizeof initial);
         lm_optimizer *part = run(&o, &slice, got);
         const lm_optimizer_array *b = lm_optimizer_arrays(part, &arrays);
         for (int64_t k = 0; k < TOTAL; k++) {
-            bool has = k >= AT_FC || (k >= slice.first && k < slice.last);
+            bool has = k >= AT_FC || slice_has(&slice, k);
             assert_memory_equal(&got[k], has ? &want[k] : &initial[k], sizeof *got);
         }
         for (int64_t s = 0; s < arrays; s++) {
@@ -171,28 +196,43 @@ static void test_slices_are_the_whole(void **state) {
     lm_compute_free(&compute);
 }
 
-/* Elements are shared out evenly; matrices that are updated as a whole are not cut. */
-static void test_where_slices_are_cut(void **state) {
+static int64_t elements_of(const lm_span *shares, int64_t n) {
+    int64_t sum = 0;
+    for (int64_t s = 0; s < n; s++) sum += shares[s].end - shares[s].first;
+    return sum;
+}
+
+/* Elements of each span are shared out evenly; matrices that are updated as a whole are not cut,
+ * and what one span gives a slice too much another gives it less. */
+static void test_where_spans_are_cut(void **state) {
     (void)state;
-    int64_t bounds[4];
+    lm_span shares[3 * N_SPANS];
     lm_optimizer_options o = options_of("adamw");
-    lm_optimizer_cut(&o, rows, N_ROWS, TOTAL, 3, bounds);
+    lm_optimizer_cut(&o, rows, N_ROWS, spans, N_SPANS, 3, shares);
     for (int i = 0; i < 3; i++)
-        assert_in_range(bounds[i + 1] - bounds[i], TOTAL / 3 - 16, TOTAL / 3 + 16);
+        for (int64_t s = 0; s < N_SPANS; s++) {
+            const int64_t even = (spans[s].end - spans[s].first) / 3;
+            assert_in_range(elements_of(&shares[i * N_SPANS + s], 1), even - 32, even + 32);
+        }
     o = options_of("muon");
     o.per_head = false;
-    lm_optimizer_row matrices[3];
-    for (int i = 0; i < 3; i++)
+    lm_optimizer_row matrices[6];
+    for (int i = 0; i < 6; i++)
         matrices[i] = (lm_optimizer_row){
             .name = "m", .ndim = 2, .shape = {32, 32}, .offset = 1024 * i, .hidden = true};
-    lm_optimizer_cut(&o, matrices, 3, 3072, 2, bounds);
-    assert_true(bounds[1] == 1024 || bounds[1] == 2048);
-    lm_optimizer_cut(&o, matrices, 1, 1024, 3, bounds); /* one has it, the others nothing */
-    assert_int_equal(bounds[1] % 1024 + bounds[2] % 1024, 0);
+    const lm_span three[] = {{0, 3072}, {3072, 6144}};
+    lm_optimizer_cut(&o, matrices, 6, three, 2, 2, shares);
+    check_shares(three, 2, 2, shares);
+    assert_true(shares[0].end == 1024 || shares[0].end == 2048);
+    assert_int_equal(elements_of(shares, 2), 3072);
+    const lm_span one[] = {{0, 1024}, {1024, 2048}, {2048, 3072}};
+    lm_optimizer_cut(&o, matrices, 3, one, 3, 3, shares); /* each has one of them */
+    check_shares(one, 3, 3, shares);
+    for (int i = 0; i < 3; i++) assert_int_equal(elements_of(shares + 3 * i, 3), 1024);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_slices_are_the_whole),
-                                       cmocka_unit_test(test_where_slices_are_cut)};
+                                       cmocka_unit_test(test_where_spans_are_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
