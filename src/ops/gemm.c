@@ -33,6 +33,9 @@ enum {
     OWN_PANELS = 1 << 16, /* words of B at a time for few rows: a part of the second cache */
     OWN_B = 1 << 17,      /* words of all of B, for more rows */
     OWN_ROWS = 64,        /* of A for each worker, which repay packing all of B */
+    /* A register tile of fewer rows takes as long as one of so many: two units of multiply-adds
+     * have eight of them on their way, and a row of a tile is two vectors. */
+    LEAST_ROWS = 4,
 };
 
 size_t lm_gemm_scratch_bytes(void) {
@@ -174,11 +177,13 @@ static int64_t part(int64_t total, int64_t parts, int64_t i) {
     return total * i / parts;
 }
 
-/* Where block i of rows begins: at a whole register tile, where each worker has several blocks, so
- * that they need not be equal. */
-static int64_t block_row(const gemm_job *j, int64_t i) {
-    int64_t unit = j->blocks_m >= 4 * (int64_t)j->workers ? j->mr : 1;
+/* Where block i of rows begins, if blocks are so many units. */
+static int64_t begin_of_block(const gemm_job *j, int64_t unit, int64_t i) {
     return lm_min(part(lm_divide_up(j->g->m, unit), j->blocks_m, i) * unit, j->g->m);
+}
+
+static int64_t block_row(const gemm_job *j, int64_t i) {
+    return begin_of_block(j, j->unit, i);
 }
 
 static void multiply_task(void *argument, int64_t index, int worker) {
@@ -220,6 +225,34 @@ static bool cut_own_tasks(gemm_job *j) {
            m >= OWN_ROWS * j->workers;
 }
 
+/* Rows that all of a run of tasks compute, those of a small tile as LEAST_ROWS. */
+static int64_t rows_of_run(const gemm_job *j, int64_t unit, int64_t task, int64_t end) {
+    int64_t sum = 0;
+    for (; task < end; task++) {
+        int64_t block = task / j->blocks_n;
+        int64_t rows = begin_of_block(j, unit, block + 1) - begin_of_block(j, unit, block);
+        sum += rows % j->mr > 0 ? rows / j->mr * j->mr + lm_max(rows % j->mr, LEAST_ROWS) : rows;
+    }
+    return sum;
+}
+
+/* What the worker with most has to do. */
+static int64_t longest_run(const gemm_job *j, int64_t unit) {
+    int64_t tasks = j->blocks_m * j->blocks_n, longest = 0;
+    for (int64_t w = 0; w < j->workers; w++) {
+        int64_t end = part(tasks, j->workers, w + 1);
+        longest = lm_max(longest, rows_of_run(j, unit, part(tasks, j->workers, w), end));
+    }
+    return longest;
+}
+
+/* Blocks of rows are whole register tiles, where each worker has several blocks, or where that is
+ * less work than blocks of equal length, each of which may end in a small tile. */
+static int64_t unit_of_blocks(const gemm_job *j) {
+    if (j->blocks_m >= 4 * (int64_t)j->workers) return j->mr;
+    return longest_run(j, j->mr) < longest_run(j, 1) ? j->mr : 1;
+}
+
 /* Cuts rows into blocks no larger than most_rows, their number a multiple of the workers if
  * there are rows enough; if not, cuts columns too. */
 static void cut_tasks(gemm_job *j) {
@@ -231,6 +264,7 @@ static void cut_tasks(gemm_job *j) {
     if (j->blocks_m < lm_gemm_least_tasks(j))
         j->blocks_n = lm_min(
             panels, lm_divide_up(lm_max(2 * j->workers, lm_gemm_least_tasks(j)), j->blocks_m));
+    j->unit = unit_of_blocks(j);
 }
 
 /* ---- the loops ------------------------------------------------------------------------------- */
@@ -339,8 +373,8 @@ void lm_gemm_multiply(const lm_compute *compute, const lm_gemm *g) {
     LM_ASSERT(compute->precision == LM_BF16 || (g->a.type == LM_FP32 && g->b.type == LM_FP32));
     LM_ASSERT(!g->finish_only || (g->finish && !g->k_part && (!g->init || g->init != g->c)));
     LM_ASSERT(g->c || g->finish_only);
-    if (lm_gemm_few_rows(compute, g)) return;
     gemm_job j = begin(compute, g);
+    if (lm_gemm_few_rows(&j)) return;
     int64_t packed[LM_GEMM_OWN_WORKERS];
     int64_t elements = lm_gemm_cut_k(&j), block_k, block_n;
     LM_ASSERT(!g->finish_only || elements * j.words <= LM_GEMM_FINISH_K);

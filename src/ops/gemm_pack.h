@@ -56,6 +56,7 @@ typedef struct gemm_job {
     bool first, last;           /* of the blocks of k */
     bool prefetch_c;            /* prefetch the next tile of C while computing this one */
     int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
+    int64_t unit;               /* of rows: a block of them is so many, but for the last one */
     int64_t pack_parts, pack_k; /* how k is cut into tasks of packing */
 } gemm_job;
 
@@ -77,8 +78,9 @@ gemm_scratch *lm_gemm_scratch_of(const gemm_job *j, int worker);
  * push each other out when a tile reads them side by side. */
 bool lm_gemm_same_set(int64_t bytes);
 
-/* gemm_few.c: the whole product, if that is the way for its shape. */
-bool lm_gemm_few_rows(const lm_compute *compute, const lm_gemm *g);
+/* gemm_few.c: the whole product, if that is the way for its shape. Of j the parts that are the same
+ * in all blocks are set. */
+bool lm_gemm_few_rows(const gemm_job *j);
 
 /* Words from one copied row of A to the next. */
 int64_t lm_gemm_copied_row(int64_t words);
