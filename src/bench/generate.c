@@ -64,8 +64,7 @@ static lm_status make_alone(work *w, double bytes, lm_error *err) {
     return status;
 }
 
-/* Forward alone, a third of training; the head's logits once. At bf16 weights are widened, so the
- * arithmetic is fp32. */
+/* Forward alone, a third of training; the head's logits once. */
 static double prompt_flops(const work *w) {
     const lm_model_options *o = lm_model_get_options(w->model);
     double tokens = (double)w->context, head = 2.0 * (double)o->vocab_size * (double)o->d_model;
@@ -87,7 +86,8 @@ static lm_status measure(lm_bench *b, work *w, bool prompt, const char *name, lm
                           .run = prompt ? read_prompt : next_token,
                           .argument = w,
                           .limit = prompt ? NULL : read_alone,
-                          .peak = prompt ? LM_BENCH_PEAK_F32 : LM_BENCH_PEAK_READ,
+                          .peak =
+                              prompt ? lm_bench_peak_of_precision(precision) : LM_BENCH_PEAK_READ,
                           .seconds = 5 * b->o->seconds};
     lm_bench_measure_row(b, &s, &row);
     double tokens_per_s = (double)(prompt ? w->context : 1) / row.times.median;

@@ -89,6 +89,20 @@ typedef void lm_kernel_dots_bf16(int64_t n, int64_t m, int64_t k, const lm_bf16 
                                  const lm_bf16 *w, int64_t w_row, const float *init, float *y,
                                  int64_t y_row);
 
+/* The same for many rows of x, from panels: x in panels of LM_DOTS_PANEL_ROWS rows, w in panels of
+ * 16, as the packing kernels below make them, zeros where there are no rows. A panel of width P is
+ * [16 * links * each, P]. Word q of a row belongs to lane q / each mod 16; rows are filled up with
+ * zeros to whole links. each = 1 gives the bits of dots_f32; each = 2, for pairs of bf16 laid out
+ * wide, those of dots_bf16. y [n,m] overwritten. */
+enum { LM_DOTS_PANEL_ROWS = 12 };
+typedef void lm_kernel_dots_panels_f32(int64_t n, int64_t m, int64_t links, int each,
+                                       const float *x, const float *w, const float *init, float *y,
+                                       int64_t y_row);
+/* Where there is an instruction for pairs: a word is a pair. */
+typedef void lm_kernel_dots_panels_bf16(int64_t n, int64_t m, int64_t links, const lm_bf16_pair *x,
+                                        const lm_bf16_pair *w, const float *init, float *y,
+                                        int64_t y_row);
+
 /* ---- packing and bf16 --------------------------------------------------------------------------
  * Lines of x (x_row == 1) lie far apart, so that the hardware does not foresee them: the kernels
  * prefetch LM_PACK_STEPS steps of k ahead (a step is a float, or a pair of bf16). A caller with
@@ -351,6 +365,7 @@ typedef void lm_kernel_stream_f32(int64_t n, const float *x, int count, float *c
     X(isa, gemm_f32)               \
     X(isa, dots_f32)               \
     X(isa, dots_bf16)              \
+    X(isa, dots_panels_f32)        \
     X(isa, pack_f32)               \
     X(isa, pack_lines_f32)         \
     X(isa, pack_wide_from_f32)     \
@@ -405,6 +420,7 @@ typedef void lm_kernel_stream_f32(int64_t n, const float *x, int count, float *c
 #define LM_KERNELS_PLAIN(X, isa) X(isa, attention_finish_f32)
 #define LM_KERNELS_PAIRS(X, isa) \
     X(isa, gemm_bf16)            \
+    X(isa, dots_panels_bf16)     \
     X(isa, pack_bf16_from_f32)   \
     X(isa, pack_bf16_from_bf16)
 #define LM_KERNELS(X, isa) LM_KERNELS_FAST(X, isa) LM_KERNELS_PLAIN(X, isa) LM_KERNELS_PAIRS(X, isa)

@@ -2,6 +2,8 @@
 
 #include <stdbool.h>
 
+#include "base/numbers.h"
+
 /* ---- buffers ---------------------------------------------------------------------------------
  * A kernel's buffers by the names that kernels.h gives them; X, Y, OUT where it gives none; X and
  * DX for the gate of SwiGLU. */
@@ -53,6 +55,25 @@ static int64_t row_or_matrix(const lm_kernel_call *c) { /* what the sums of a pr
 }
 static int64_t unpacked(const lm_kernel_call *c) {
     return c->rows * c->k * (c->variant == 0 ? 2 : 1);
+}
+/* Panels of k words a row, whole links of them, or of k pairs of words. */
+static int words_of_lane(const lm_kernel_call *c) {
+    return c->variant == 0 ? 2 : 1;
+}
+static int64_t links(const lm_kernel_call *c) {
+    return c->k / 16;
+}
+static int64_t x_panels(const lm_kernel_call *c) {
+    return lm_round_up(c->rows, LM_DOTS_PANEL_ROWS) * 16 * links(c) * words_of_lane(c);
+}
+static int64_t w_panels(const lm_kernel_call *c) {
+    return lm_round_up(c->n, 16) * 16 * links(c) * words_of_lane(c);
+}
+static int64_t x_panels_of_pairs(const lm_kernel_call *c) {
+    return lm_round_up(c->rows, LM_DOTS_PANEL_ROWS) * 16 * links(c);
+}
+static int64_t w_panels_of_pairs(const lm_kernel_call *c) {
+    return lm_round_up(c->n, 16) * 16 * links(c);
 }
 static int64_t panel(const lm_kernel_call *c) {
     return (c->rows + c->n) * c->k;
@@ -119,6 +140,9 @@ static void gemm_bf16(const lm_kernels *table, const lm_kernel_call *c) {
 }
 CALL(dots_f32, rows, n, k, b[A], k, b[B], k, variant ? b[INIT] : NULL, b[Y], stride)
 CALL(dots_bf16, rows, n, k, bf16(c, A), k, bf16(c, B), k, variant ? b[INIT] : NULL, b[Y], stride)
+CALL(dots_panels_f32, rows, n, links(c), words_of_lane(c), b[A], b[B], variant ? b[INIT] : NULL,
+     b[Y], stride)
+CALL(dots_panels_bf16, rows, n, links(c), pairs(b[A]), pairs(b[B]), b[INIT], b[Y], stride)
 
 /* Panels of rows + n, from strides of any size, rows contiguous, k contiguous. */
 static int64_t x_row(const lm_kernel_call *c) {
@@ -276,6 +300,12 @@ const lm_kernel_row lm_kernel_list[] = {
         [A] = READ(rows_by_k), [B] = READ(n_by_k), [INIT] = READ(of_n), [Y] = WRITE(strided)),
     ROW(dots_bf16, GEMM, 2, 2,
         [A] = BUFFER(BF16, rows_by_k, 1, 0), [B] = BUFFER(BF16, n_by_k, 1, 0),
+        [INIT] = READ(of_n), [Y] = WRITE(strided)),
+    ROW(dots_panels_f32, GEMM, 2, 2,
+        [A] = READ(x_panels), [B] = READ(w_panels), [INIT] = READ(of_n), [Y] = WRITE(strided)),
+    ROW(dots_panels_bf16, GEMM, 1, 4,
+        [A] = BUFFER(PAIRS, x_panels_of_pairs, 1, 0),
+        [B] = BUFFER(PAIRS, w_panels_of_pairs, 1, 0),
         [INIT] = READ(of_n), [Y] = WRITE(strided)),
     ROW(pack_f32, GEMM, 3, 0, [X] = READ(unpacked), [OUT] = WRITE(panel)),
     ROW(pack_lines_f32, MATRIX, 3, 0, [X] = READ(strided), [OUT] = WRITE(rows_by_n)),

@@ -63,10 +63,10 @@ static void take_pieces(lm_decoder *d, lm_arena *arena) {
     d->targets = lm_arena_array(arena, rows, 1, sizeof *d->targets);
     d->places = lm_arena_array(arena, rows, 1, sizeof *d->places);
     d->logits = lm_arena_array(arena, d->how.sequences, o->vocab_size, sizeof *d->logits);
-    size_t element = d->bf16 ? sizeof(lm_bf16) : sizeof(float);
     d->order.most = MATRICES * o->n_layers + 1;
     d->order.reads = lm_arena_array(arena, d->order.most, 1, sizeof *d->order.reads);
-    d->operand = lm_arena_array(arena, rows, lm_linear_room_row(widest), element);
+    d->operand =
+        lm_arena_array(arena, lm_linear_room_rows(rows), lm_linear_room_row(widest), sizeof(float));
     if (d->how.scores) {
         size_t bytes =
             lm_softmax_nll_block_bytes(d->m->compute->precision, rows, o->d_model, o->vocab_size);

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "base/error.h"
+#include "nn/linear_panels.h"
 #include "nn/sums.h"
 
 /* A decode task reads at least so many weights: 256 kB, about 10 us of memory traffic. */
@@ -176,8 +177,12 @@ void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, l
 /* ---- generation ------------------------------------------------------------------------------ */
 enum { LINE = 64, WAY = 4096 }; /* bytes: of a line of the first cache, and from set to same set */
 
+int64_t lm_linear_room_rows(int64_t rows) {
+    return lm_round_up(rows, LM_DOTS_PANEL_ROWS);
+}
+
 int64_t lm_linear_room_row(int64_t in) {
-    return in + LINE / (int64_t)sizeof(lm_bf16); /* enough for either type */
+    return in + LINE / (int64_t)sizeof(lm_bf16); /* enough for either type, and for panels */
 }
 
 typedef struct room_job {
@@ -196,12 +201,18 @@ static void room_task(void *argument, int64_t row, int worker) {
 
 lm_linear_rows lm_linear_decoded(const lm_compute *compute, const lm_linear *l, const float *x,
                                  void *room) {
+    if (lm_linear_panels_suit(compute, l)) {
+        lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
+        lm_linear_pack_rows(compute, l, x, room);
+        lm_phase_leave(compute->phases, before);
+        return (lm_linear_rows){{room, l->w.type}, lm_linear_panel_words(compute, l), true};
+    }
     bool collide = l->rows > 1 && l->in * (int64_t)sizeof *x % (WAY / 4) == 0;
-    if (l->w.type == LM_FP32 && !collide) return (lm_linear_rows){lm_array_f32(x), l->in};
+    if (l->w.type == LM_FP32 && !collide) return (lm_linear_rows){lm_array_f32(x), l->in, false};
     room_job j = {.kernels = compute->kernels,
                   .width = l->in,
                   .x = x,
-                  .to = {{room, l->w.type}, lm_linear_room_row(l->in)}};
+                  .to = {{room, l->w.type}, lm_linear_room_row(l->in), false}};
     lm_phase before = lm_phase_enter(compute->phases, LM_PHASE_GEMM);
     lm_pool_run(compute->pool, l->rows, room_task, &j);
     lm_phase_leave(compute->phases, before);
@@ -232,6 +243,7 @@ static decode_cut cut_decode(const lm_compute *compute, int64_t rows, int64_t in
 }
 
 typedef struct decode_job {
+    const lm_compute *compute;
     const lm_kernels *kernels;
     const lm_linear *l;
     decode_cut cut;
@@ -267,7 +279,10 @@ static void decode_task(void *argument, int64_t task, int worker) {
     int64_t n = lm_min(l->out - begin, early ? c->each : c->chunk);
     const void *w = lm_array_from(l->w, begin * l->in).at;
     const float *bias = l->bias ? l->bias + begin : NULL;
-    if (l->w.type == LM_BF16)
+    if (j->x.panels)
+        lm_linear_multiply_panels(j->compute, l, j->x.at.at, begin, n, worker, j->y + begin,
+                                  l->out);
+    else if (l->w.type == LM_BF16)
         j->kernels->dots_bf16(l->rows, n, l->in, j->x.at.at, j->x.row, w, l->in, bias, j->y + begin,
                               l->out);
     else
@@ -315,6 +330,7 @@ static void read_ahead(const lm_compute *compute, const lm_linear *l) {
 static void decode(const lm_compute *compute, decode_job *j) {
     const lm_linear *l = j->l;
     LM_ASSERT(j->x.at.type == l->w.type);
+    j->compute = compute;
     j->kernels = compute->kernels;
     j->cut = cut_decode(compute, l->rows, l->in, l->out);
     if (l->order) read_ahead(compute, l);

@@ -45,16 +45,18 @@ void lm_linear_backward_weights(const lm_compute *compute, const lm_linear *l, l
                                 lm_array dy, bool add, float *dw, float *dbias);
 
 /* ---- generation ------------------------------------------------------------------------------ */
-/* Rows that lie `row` elements apart. */
+/* Rows that lie `row` elements apart; or panels of them (linear_panels.h). */
 typedef struct lm_linear_rows {
     lm_array at;
     int64_t row;
+    bool panels;
 } lm_linear_rows;
-/* x [M, I] as the products below read it: of the type that W has, and where there are many rows, so
- * far apart that they do not share sets of the first cache. `room` [M, lm_linear_room_row(I)], of
- * that type, may be overwritten. */
+/* x [M, I] as the products below read it: of the type that W has, so far apart that they do not
+ * share sets of the first cache, or where there are many as panels. `room`, which may be
+ * overwritten, is [lm_linear_room_rows(M), lm_linear_room_row(I)] words of four bytes. */
 lm_linear_rows lm_linear_decoded(const lm_compute *compute, const lm_linear *l, const float *x,
                                  void *room);
+int64_t lm_linear_room_rows(int64_t rows);
 int64_t lm_linear_room_row(int64_t in);
 
 /* The matrices that a pass reads, in their order. A token's are those of the token before, so that
@@ -70,8 +72,9 @@ struct lm_linear_order {
 };
 void lm_linear_order_begin(lm_linear_order *order); /* a pass begins */
 
-/* y [M, O] overwritten = x W^T + bias by the kernel dots_f32 or dots_bf16, rows of W shared out
- * among the workers. A row has the same bits whatever other rows there are. */
+/* y [M, O] overwritten = x W^T + bias by the kernels dots_f32 and dots_bf16, or dots_panels_* with
+ * the same bits; rows of W are shared out among the workers. A row has the same bits whatever other
+ * rows there are. */
 void lm_linear_decode(const lm_compute *compute, const lm_linear *l, lm_linear_rows x, float *y);
 /* The same, then the activation, as lm_linear_forward_activated. */
 void lm_linear_decode_activated(const lm_compute *compute, const lm_linear *l, lm_linear_rows x,

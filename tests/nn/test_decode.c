@@ -26,7 +26,7 @@ static void check(int threads, int isa, const setup *s) {
         lm_linear l = {
             .rows = rows, .in = s->in, .out = OUT, .w = lm_array_f32(s->w), .bias = s->bias};
         float *y = layers_floats(ROWS * OUT);
-        lm_linear_decode(&compute, &l, (lm_linear_rows){lm_array_f32(s->x), s->in}, y);
+        lm_linear_decode(&compute, &l, (lm_linear_rows){lm_array_f32(s->x), s->in, false}, y);
         layers_same_bits(lm_isa_name(isa), s->want, y, rows * OUT);
     }
     layers_close(&compute);
@@ -78,7 +78,7 @@ static void test_an_order_of_matrices_changes_no_bits(void **state) {
                                .bias = s.bias,
                                .order = &order};
                 float *y = layers_floats(OUT);
-                lm_linear_decode(&compute, &l, (lm_linear_rows){lm_array_f32(s.x), s.in}, y);
+                lm_linear_decode(&compute, &l, (lm_linear_rows){lm_array_f32(s.x), s.in, false}, y);
                 layers_same_bits("in order", s.want, y, OUT);
             }
         }
@@ -88,10 +88,62 @@ static void test_an_order_of_matrices_changes_no_bits(void **state) {
     }
 }
 
+/* Rows of x enough for panels of them, the last one not full, by rows of W that are no multiple of
+ * what a task takes. */
+enum { MANY_ROWS = 53, SHORT_OUT = 41 };
+
+static lm_bf16 *rounded(const float *x, int64_t n) {
+    lm_bf16 *y = (lm_bf16 *)(void *)layers_floats(n / 2 + 1);
+    for (int64_t i = 0; i < n; i++) y[i] = lm_bf16_from_f32(x[i]);
+    return y;
+}
+
+static void check_many(int64_t in, lm_precision type, const float *bias) {
+    const float *x = layers_random(MANY_ROWS * in, 5, -1, 1);
+    const float *w = layers_random(SHORT_OUT * in, 6, -1, 1);
+    const lm_bf16 *x16 = rounded(x, MANY_ROWS * in), *w16 = rounded(w, SHORT_OUT * in);
+    float *want = layers_floats(MANY_ROWS * SHORT_OUT);
+    lm_kernels scalar;
+    lm_kernels_fill(&scalar, 1u << LM_ISA_SCALAR);
+    if (type == LM_BF16)
+        scalar.dots_bf16(MANY_ROWS, SHORT_OUT, in, x16, in, w16, in, bias, want, SHORT_OUT);
+    else
+        scalar.dots_f32(MANY_ROWS, SHORT_OUT, in, x, in, w, in, bias, want, SHORT_OUT);
+    for (int isa = LM_ISA_SCALAR; isa < LM_ISA_COUNT; isa++) {
+        lm_kernels kernels, some;
+        lm_compute compute;
+        layers_open(&compute, &kernels, 1 + isa % 2, 0, lm_gemm_scratch_bytes());
+        lm_kernels_fill(&some, lm_cpu_detect() & ((2u << isa) - 1));
+        compute.kernels = &some;
+        lm_linear l = {.rows = MANY_ROWS,
+                       .in = in,
+                       .out = SHORT_OUT,
+                       .w = type == LM_BF16 ? lm_array_bf16(w16) : lm_array_f32(w),
+                       .bias = bias};
+        float *y = layers_floats(MANY_ROWS * SHORT_OUT);
+        void *room = layers_floats(lm_linear_room_rows(MANY_ROWS) * lm_linear_room_row(in));
+        lm_linear_rows rows = lm_linear_decoded(&compute, &l, x, room);
+        assert_true(rows.panels);
+        lm_linear_decode(&compute, &l, rows, y);
+        layers_same_bits(lm_isa_name(isa), want, y, MANY_ROWS * SHORT_OUT);
+        layers_close(&compute);
+    }
+}
+
+static void test_many_rows_have_the_bits_of_one_by_one(void **state) {
+    (void)state;
+    static const int64_t ins[] = {520, 33, 1};
+    const float *bias = layers_random(SHORT_OUT, 7, -1, 1);
+    for (size_t i = 0; i < sizeof ins / sizeof *ins; i++)
+        for (int type = 0; type < LM_PRECISION_COUNT; type++)
+            check_many(ins[i], (lm_precision)type, i == 1 ? NULL : bias);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_long_tasks_and_short_ones_give_the_bits_of_one,
                                   layers_tear_down),
+        cmocka_unit_test_teardown(test_many_rows_have_the_bits_of_one_by_one, layers_tear_down),
         cmocka_unit_test_teardown(test_an_order_of_matrices_changes_no_bits, layers_tear_down),
     };
     return cmocka_run_group_tests_name("decode", tests, layers_open_group, layers_close_group);

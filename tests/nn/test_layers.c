@@ -233,18 +233,19 @@ static void test_activation(void **state) {
 /* ---- linear ---------------------------------------------------------------------------------- */
 /* The ways to generate: rows alone, then the residual, or the activation, give the bits of all rows
  * at once. */
-static void check_decode(const lm_compute *compute, const lm_linear *l, lm_linear_rows x,
-                         const float *residual, const float *rows) {
+static void check_decode(const lm_compute *compute, const lm_linear *l, const float *from,
+                         lm_linear_rows x, const float *residual, const float *rows) {
     int64_t n = l->rows * l->out;
     float *one = layers_floats(l->out), *sum = layers_floats(n), *want = layers_copy(rows, n);
     float *y = layers_floats(n), *act = layers_floats(n), *act_want = layers_floats(n);
+    void *room_of_one = layers_floats(lm_linear_room_rows(1) * lm_linear_room_row(l->in));
     float room[LM_ACTIVATION_ROOM];
     lm_activation a = {.kind = LM_MLP_GELU, .x = lm_array_f32(y), .y = lm_array_f32(act)};
     for (int64_t i = 0; i < l->rows; i++) {
         lm_linear alone = *l;
         alone.rows = 1;
-        lm_linear_decode(compute, &alone, (lm_linear_rows){lm_array_from(x.at, i * x.row), x.row},
-                         one);
+        lm_linear_decode(compute, &alone,
+                         lm_linear_decoded(compute, &alone, from + i * l->in, room_of_one), one);
         layers_same_bits("a row alone", rows + i * l->out, one, l->out);
     }
     compute->kernels->add_f32(n, residual, want);
@@ -286,10 +287,10 @@ static void check_linear(int64_t m, int64_t in, int64_t out, int with_bias) {
         for (int64_t i = 0; i < m * in; i++) dx_twice[i] = 0;
         lm_linear_backward_input_add(&compute, &l, dys, dx_twice);
         l.bias = bias;
-        lm_linear_rows decoded =
-            lm_linear_decoded(&compute, &l, x, layers_floats(m * lm_linear_room_row(in)));
+        lm_linear_rows decoded = lm_linear_decoded(
+            &compute, &l, x, layers_floats(lm_linear_room_rows(m) * lm_linear_room_row(in)));
         lm_linear_decode(&compute, &l, decoded, rows);
-        check_decode(&compute, &l, decoded, residual, rows);
+        check_decode(&compute, &l, x, decoded, residual, rows);
         layers_close(&compute);
         layers_same_bits("residual in place", z, in_place, m * out);
         layers_same_bits("dx added to zeros", dx, dx_twice, m * in);

@@ -26,7 +26,7 @@ static void unguard(guarded *g) {
     munmap(g->base, g->bytes + (size_t)sysconf(_SC_PAGESIZE));
 }
 
-enum { MOST_FLOATS = 1 << 13, CANARY = 0x5a, CANARY_BYTES = 256 };
+enum { MOST_FLOATS = 1 << 14, CANARY = 0x5a, CANARY_BYTES = 256 };
 
 /* The last `count` floats before the guard page: their alignment changes with the count. */
 static float *place(const guarded *g, int64_t count) {
@@ -57,10 +57,18 @@ static uint32_t next(uint64_t *state) {
     return (uint32_t)(*state >> 32);
 }
 
+/* What ldexpf gives, in a tenth of its time. */
+static float power_of_two(int exponent) {
+    uint32_t bits = (uint32_t)(127 + exponent) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
 static float value(uint64_t *state, int fill) {
     float unit = (float)(int32_t)next(state) * 0x1p-31f;
     if (fill == FILL_PLAIN) return 2.0f * unit;
-    if (fill == FILL_WIDE) return ldexpf(unit, (int)(next(state) % 60) - 40);
+    if (fill == FILL_WIDE) return unit * power_of_two((int)(next(state) % 60) - 40);
     if (next(state) % 4 != 0) return 20.0f * unit;
     return special[next(state) % (sizeof special / sizeof *special)];
 }

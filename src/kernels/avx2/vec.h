@@ -34,6 +34,9 @@ static inline vec vec_broadcast(float x) {
 static inline vec vec_zero(void) {
     return _mm256_setzero_ps();
 }
+static inline vec vec_add(vec a, vec b) {
+    return _mm256_add_ps(a, b);
+}
 static inline vec vec_fma(vec a, vec b, vec c) {
     return _mm256_fmadd_ps(a, b, c);
 }

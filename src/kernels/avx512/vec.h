@@ -33,6 +33,9 @@ static inline vec vec_broadcast(float x) {
 static inline vec vec_zero(void) {
     return _mm512_setzero_ps();
 }
+static inline vec vec_add(vec a, vec b) {
+    return _mm512_add_ps(a, b);
+}
 static inline vec vec_fma(vec a, vec b, vec c) {
     return _mm512_fmadd_ps(a, b, c);
 }

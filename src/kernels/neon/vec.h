@@ -37,6 +37,9 @@ static inline vec vec_broadcast(float x) {
 static inline vec vec_zero(void) {
     return vdupq_n_f32(0.0f);
 }
+static inline vec vec_add(vec a, vec b) {
+    return vaddq_f32(a, b);
+}
 static inline vec vec_fma(vec a, vec b, vec c) {
     return vfmaq_f32(c, a, b);
 }

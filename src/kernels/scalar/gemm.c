@@ -85,3 +85,39 @@ void lm_scalar_dots_bf16(int64_t n, int64_t m, int64_t k, const lm_bf16 *x, int6
             y[i * y_row + j] = (init ? init[j] : 0.0f) + sum16_tree(lane);
         }
 }
+
+/* Word q of row i of panels of `width` rows, `words` of each. */
+static int64_t in_panels(int64_t width, int64_t words, int64_t i, int64_t q) {
+    return (i / width * words + q) * width + i % width;
+}
+
+void lm_scalar_dots_panels_f32(int64_t n, int64_t m, int64_t links, int each, const float *x,
+                               const float *w, const float *init, float *y, int64_t y_row) {
+    const int64_t words = 16 * links * each;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < m; j++) {
+            float lane[16] = {0};
+            for (int64_t q = 0; q < words; q++) {
+                float *sum = &lane[q / each % 16];
+                *sum = fma1(x[in_panels(LM_DOTS_PANEL_ROWS, words, i, q)],
+                            w[in_panels(16, words, j, q)], *sum);
+            }
+            y[i * y_row + j] = (init ? init[j] : 0.0f) + sum16_tree(lane);
+        }
+}
+
+void lm_scalar_dots_panels_bf16(int64_t n, int64_t m, int64_t links, const lm_bf16_pair *x,
+                                const lm_bf16_pair *w, const float *init, float *y, int64_t y_row) {
+    const int64_t words = 16 * links;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < m; j++) {
+            float lane[16] = {0};
+            for (int64_t q = 0; q < words; q++) {
+                lm_bf16_pair a = x[in_panels(LM_DOTS_PANEL_ROWS, words, i, q)];
+                lm_bf16_pair b = w[in_panels(16, words, j, q)];
+                float *sum = &lane[q % 16];
+                *sum = fma1(first(a), first(b), fma1(second(a), second(b), *sum));
+            }
+            y[i * y_row + j] = (init ? init[j] : 0.0f) + sum16_tree(lane);
+        }
+}
