@@ -243,13 +243,72 @@ static lm_status join_together(lm_comm *comm, lm_file_writer *w, const char *tem
     return lm_comm_agree(comm, status, err);
 }
 
+/* ---- can it be done here? ---------------------------------------------------------------------*/
+
+/* Ranks take turns, so that each page is written by several. */
+enum { TRIAL_PIECE = 1000, TRIAL_PIECES = 8 }; /* bytes; of each rank */
+
+static unsigned char trial_byte(int64_t piece) {
+    return (unsigned char)(piece % 251 + 1);
+}
+
+/* Rank 0 gives the file its length before the others open it, and all have written before any
+ * syncs: one whose host sends whole pages then overwrites what others wrote. */
+static lm_status write_trial(lm_comm *comm, lm_file_writer *w, const char *temporary,
+                             lm_error *err) {
+    const int64_t ranks = lm_comm_size(comm), rank = lm_comm_rank(comm);
+    const int64_t n = ranks * TRIAL_PIECES;
+    unsigned char bytes[TRIAL_PIECE];
+    lm_status status = LM_OK;
+    if (rank == 0) status = lm_file_writer_write_at(w, (uint64_t)(n * TRIAL_PIECE), "", 1, err);
+    if (rank == 0 && status == LM_OK) status = lm_file_writer_share(w, err);
+    if ((status = lm_comm_agree(comm, status, err)) != LM_OK) return status;
+    status = join_together(comm, w, temporary, LM_ERR_USAGE, err);
+    if (status != LM_OK) return status;
+    for (int64_t i = rank; i < n && status == LM_OK; i += ranks) {
+        memset(bytes, trial_byte(i), sizeof bytes);
+        status = lm_file_writer_write_at(w, (uint64_t)(i * TRIAL_PIECE), bytes, sizeof bytes, err);
+    }
+    if ((status = lm_comm_agree(comm, status, err)) != LM_OK) return status;
+    status = lm_file_writer_sync(w, err);
+    lm_file_writer_leave(w);
+    return lm_comm_agree(comm, status, err);
+}
+
+/* Rank 0: has the file what all wrote? */
+static lm_status read_trial(const lm_comm *comm, const char *temporary, lm_error *err) {
+    const int64_t ranks = lm_comm_size(comm);
+    unsigned char bytes[TRIAL_PIECE];
+    lm_file_reader r;
+    lm_status status = lm_file_reader_open(&r, temporary, err);
+    for (int64_t i = 0; i < ranks * TRIAL_PIECES && status == LM_OK; i++) {
+        status = lm_file_reader_at(&r, (uint64_t)(i * TRIAL_PIECE), bytes, sizeof bytes, err);
+        for (size_t k = 0; k < sizeof bytes && status == LM_OK; k++)
+            if (bytes[k] != trial_byte(i))
+                status = lm_error_set(
+                    err, LM_ERR_USAGE,
+                    "%s: all processes wrote to this file at once, and what rank %d on %s wrote is"
+                    " not in it: the filesystem of run.dir cannot do that; set"
+                    " dist.shared_filesystem to false",
+                    temporary, (int)(i % ranks), lm_comm_host(comm, (int)(i % ranks)));
+    }
+    lm_file_reader_close(&r);
+    return status;
+}
+
 lm_status lm_checkpoint_check_shared(lm_comm *comm, const char *path, lm_error *err) {
+    const bool first = lm_comm_rank(comm) == 0;
     char temporary[4096] = "";
     lm_file_writer w = {.fd = -1};
+    lm_error aside;
     lm_status status = make_together(comm, path, &w, temporary, err);
-    if (status == LM_OK) status = join_together(comm, &w, temporary, LM_ERR_USAGE, err);
-    if (lm_comm_rank(comm) > 0) lm_file_writer_leave(&w);
-    lm_file_writer_abort(&w);
+    if (status == LM_OK) {
+        status = write_trial(comm, &w, temporary, err);
+        lm_file_writer_leave(&w);
+        if (status == LM_OK)
+            status = lm_comm_agree(comm, first ? read_trial(comm, temporary, err) : LM_OK, err);
+        if (first) (void)lm_file_remove(temporary, &aside);
+    }
     return status;
 }
 

@@ -63,8 +63,9 @@ lm_status lm_checkpoint_write_together(lm_comm *comm, const lm_checkpoint_file *
  * lm_checkpoint_write_bytes. */
 uint64_t lm_checkpoint_together_bytes(int threads, uint64_t pieces);
 
-/* Rank 0 makes a file beside `path` and removes it; all ranks call this. An error that all have
- * names a rank that does not see it, or may not write to it. */
+/* All ranks call this: they write to a file beside `path` together, and rank 0 reads and removes
+ * it. A `shared` error names a rank that does not see it, may not write to it, or wrote what others
+ * have overwritten. */
 lm_status lm_checkpoint_check_shared(lm_comm *comm, const char *path, lm_error *err);
 
 #endif

@@ -51,6 +51,9 @@ static lm_status check_written(const lm_trainer *t, const char *path, lm_error *
     if (err->damaged)
         lm_checkpoint_set_aside(t->dir.checkpoints, t->state.step - 1, &moved, &aside);
     lm_text_free(&moved);
+    if (t->ranks.comm && t->config->dist.shared_filesystem)
+        lm_error_append(err, "; if its filesystem cannot let several hosts write one file at once,"
+                             " set dist.shared_filesystem to false");
     return lm_error_prefix(err, "written, but it does not read back");
 }
 

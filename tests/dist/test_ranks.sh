@@ -183,7 +183,7 @@ scenario tables
 # then, so they write it to files.
 strangers() {
     # shellcheck disable=SC2016
-    timeout 300 mpirun -np 2 sh -c 'exec "$LMTRAIN" --config a.json --quiet --set train.steps=100000 \
+    timeout 60 mpirun -np 2 sh -c 'exec "$LMTRAIN" --config a.json --quiet --set train.steps=100000 \
         2>"said.${OMPI_COMM_WORLD_RANK:-$PMI_RANK}"' >out 2>&1
     grep -q "mpirun has started 2 copies" said.0 said.1
 }
@@ -263,11 +263,11 @@ faults() {
     AT=0 SLOW_THERE=30 check "a rank 0 that checks a checkpoint for longer than dist.timeout is not silent" \
         ranks 2 "${few[@]}" --set dist.timeout=2
     rm -rf run
-    AT=1 FAULT_THERE=fsync:1~ check "nor is a process whose disk takes longer than that to sync" \
+    AT=1 FAULT_THERE=fsync:2~ check "nor is a process whose disk takes longer than that to sync" \
         ranks 2 "${few[@]}" --set dist.timeout=2
     "$lmtrain" "${few[@]}" --set run.dir=one
     rm -rf run
-    AT=0 FAULT_THERE=pwrite:3 check "a disk that is full under rank 0 delays the run until there is room" \
+    AT=0 FAULT_THERE=pwrite:12 check "a disk that is full under rank 0 delays the run until there is room" \
         ranks 2 "${few[@]}" --set checkpoint.every=1
     check "and the file is that of one process" cmp one/checkpoints/step-0000000002.npz run/checkpoints/step-0000000002.npz
     rm -rf run
@@ -297,18 +297,22 @@ files() {
     for p in 0 1; do mkdir own.$p && cp ./*.json ./*.bin own.$p; done
     check "a process that does not see the directory ends the run before it begins" exits_saying 2 "rank 1 on" folders true
     check "the error names the key" says "dist.shared_filesystem"
-    rm -rf own.?/run
+    rm -rf run
+    AT=1 LACKS_THERE=parts check "so does a filesystem on which hosts overwrite what others write, by an error that names the key" \
+        exits_saying 2 "set dist.shared_filesystem to false" ranks 2 "${few[@]}"
+    check "nothing is left of the trial" eval 'test -d run/checkpoints && test -z "$(ls run/checkpoints)"'
+    rm -rf own.?/run run
     check "with the key false only rank 0 has it" eval 'folders false --until 1 && test ! -e own.1/run && mv own.0/run run'
-    AT=1 FAULT_THERE=pwrite:3 check "others go on from that and write together; a disk that is full under one delays them" \
+    AT=1 FAULT_THERE=pwrite:11 check "others go on from that and write together; a disk that is full under one delays them" \
         ranks 3 "${few[@]}" --resume
     check "the file is that of one process, with nothing beside it" eval \
         'cmp {one,run}/checkpoints/step-0000000002.npz && test -z "$(ls run/checkpoints | grep -v "^step-000000000[12].npz$")"'
     rm -rf run
-    AT=1 FAULT_THERE=pwrite:3 check "without waiting it ends the run, with its rank and the code of a full disk" \
+    AT=1 FAULT_THERE=pwrite:11 check "without waiting it ends the run, with its rank and the code of a full disk" \
         exits_saying 5 "rank 1 on" ranks 2 "${few[@]}" --wait-for-room 0
     check "no file is left" eval 'test -d run/checkpoints && test -z "$(ls run/checkpoints)"'
     rm -rf run
-    AT=1 FAULT_THERE=fsync:1 check "a process that cannot sync ends the run" exits_saying 1 "cannot sync" \
+    AT=1 FAULT_THERE=fsync:2 check "a process that cannot sync ends the run" exits_saying 1 "cannot sync" \
         ranks 2 "${few[@]}" --until 1
     check "no file is left then" eval 'test -d run/checkpoints && test -z "$(ls run/checkpoints)"'
 }

@@ -14,8 +14,9 @@
  * SLOW is a number of milliseconds that each pread of 200 bytes or more takes longer.
  *
  * LACKS is a list of what the machine does not have: "flock=38" locks (they fail with that errno),
- * "sizes" filesystems that report their sizes, "proc" /proc, "memory" room for large arrays.
- * Linux and glibc only. */
+ * "sizes" filesystems that report their sizes, "proc" /proc, "memory" room for large arrays,
+ * "parts" writes of parts of a page: fsync writes whole pages, as they were when this process wrote
+ * there. Linux and glibc only. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -108,7 +109,38 @@ ssize_t write(int fd, const void *data, size_t size) {
     if (size >= 2) return (ssize_t)(size / 2);
     FAIL(ENOSPC, -1);
 }
+/* Pages that this process wrote to. */
+static struct page {
+    int fd;
+    off_t offset;
+    size_t size;
+    char data[16384];
+} pages[64];
+static int n_pages;
+
+static void keep_pages(int fd, const void *data, size_t size, off_t offset) {
+    struct page *p = &pages[n_pages];
+    char name[32];
+    size_t before = (size_t)offset % 4096, end = (before + size + 4095) / 4096 * 4096;
+    if (n_pages == sizeof pages / sizeof *pages || end > sizeof p->data) abort();
+    n_pages++;
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    int from = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDONLY, 0);
+    p->fd = fd;
+    p->offset = offset - (off_t)before;
+    ssize_t had = syscall(SYS_pread64, from, p->data, end, p->offset);
+    close(from);
+    p->size = had > (ssize_t)(before + size) ? (size_t)had : before + size;
+    memcpy(p->data + before, data, size);
+}
+static void write_pages(int fd) {
+    for (struct page *p = pages; p < pages + n_pages; p++) {
+        if (p->fd == fd) syscall(SYS_pwrite64, fd, p->data, p->size, p->offset);
+        if (p->fd == fd) p->fd = -1;
+    }
+}
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
+    if (lacks("parts")) keep_pages(fd, data, size, offset);
     if (!fails("pwrite")) return syscall(SYS_pwrite64, fd, data, size, offset);
     syscall(SYS_pwrite64, fd, data, size / 2, offset);
     FAIL(ENOSPC, -1);
@@ -123,6 +155,7 @@ ssize_t pread(int fd, void *data, size_t size, off_t offset) {
 }
 int fsync(int fd) {
     if (fails("fsync")) FAIL(EIO, -1);
+    if (lacks("parts")) write_pages(fd);
     return (int)syscall(SYS_fsync, fd);
 }
 int fdatasync(int fd) {
