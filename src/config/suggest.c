@@ -34,6 +34,20 @@ static const char *whole_path(const char *name) {
     return found;
 }
 
+/* The schedule of a value, for a name like batch_schedule. */
+static const char *schedule_of(const char *name) {
+    static const char ending[] = "_schedule";
+    const size_t n = strlen(name), end = sizeof ending - 1;
+    for (int key = 0; n > end && key < lm_key_count(); key++) {
+        const lm_key *k = lm_key_at(key);
+        const char *own = lm_key_name(k);
+        if (k->type == LM_KEY_SCHEDULE && strlen(own) == n - end &&
+            strncmp(own, name, n - end) == 0 && strcmp(name + n - end, ending) == 0)
+            return k->path;
+    }
+    return NULL;
+}
+
 /* The section in which `path` lies; NULL when there is none of that name. */
 static const lm_section *section_of(const char *path) {
     const lm_section *s;
@@ -48,7 +62,9 @@ const char *lm_key_suggest(const char *path) {
     const lm_section *section = section_of(path);
     if (section) {
         size_t n = strlen(section->name) + 1;
-        const char *near = lm_text_nearest(path + n, name_candidate, section);
+        const char *near = schedule_of(path + n);
+        if (near) return near;
+        near = lm_text_nearest(path + n, name_candidate, section);
         return near ? near - n : whole_path(path + n); /* near ends the path of its key */
     }
     const char *found = whole_path(path);

@@ -275,6 +275,8 @@ static void test_overrides(void **state) {
         {"optimizer.lr", "--set optimizer.lr: expected key.path=value"},
         {"=3", "--set =3: expected key.path=value"},
         {"optimzer.lr=3", "did you mean \"optimizer.lr\"?"},
+        {"train.batch_schedule=3", "did you mean \"schedule.batch\"?"},
+        {"optimizer.weight_decay_schedule=3", "did you mean \"schedule.weight_decay\"?"},
         {"optimizer.lrr=3", "did you mean \"optimizer.lr\"?"},
         {"train.steps=",
          "train.steps: expected a whole number from 1 to 9999999999, found nothing"},
