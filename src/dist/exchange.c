@@ -70,18 +70,25 @@ static int64_t longest_slice(const lm_exchange *x) {
     return longest;
 }
 
-/* Blocks of a rank's slice in the order of the spans, or the last span's first; returns how many.
- * blocks NULL: only counts. */
-static int64_t cut_blocks(const lm_exchange *x, int rank, bool last_first,
+int64_t lm_exchange_finishes(const lm_exchange *x, int64_t i) {
+    const int64_t late = x->late.of.columns > 0 ? x->late.of.span : -1;
+    if (late >= 0 && i == 0) return late;
+    const int64_t s = x->n_spans - 1 - (late >= 0 ? i - 1 : i);
+    return s > late ? s : s - 1;
+}
+
+/* Blocks of a rank's slice in the order of the spans, or in that in which they are finished;
+ * returns how many. blocks NULL: only counts. */
+static int64_t cut_blocks(const lm_exchange *x, int rank, bool finished,
                           lm_exchange_block *blocks) {
     int64_t n = 0;
     for (int64_t i = 0; i < x->n_spans; i++) {
-        const int64_t s = last_first ? x->n_spans - 1 - i : i;
+        const int64_t s = finished ? lm_exchange_finishes(x, i) : i;
         const lm_span share = lm_exchange_shares(x, rank)[s];
         for (int64_t at = share.first; at < share.end; at += x->block, n++)
             if (blocks)
                 blocks[n] =
-                    (lm_exchange_block){.at = {at, lm_min(at + x->block, share.end)}, .span = s};
+                    (lm_exchange_block){.at = {at, lm_min(at + x->block, share.end)}, .order = i};
     }
     return n;
 }
@@ -151,7 +158,8 @@ static void take_turn(void *argument) {
 }
 
 lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const lm_span *spans,
-                             int64_t n, const lm_span *shares, lm_error *err) {
+                             int64_t n, const lm_span *shares, const lm_exchange_late_of *late,
+                             lm_error *err) {
     const int ranks = lm_comm_size(comm), rank = lm_comm_rank(comm);
     *x = (lm_exchange){.comm = comm};
     if (!comm) return LM_OK;
@@ -169,6 +177,7 @@ lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const
     x->slots = choose_slots(lanes, ranks, x->block, longest);
     lm_status status = lm_arena_init(&x->arena, lm_exchange_bytes(lanes, ranks, rank, longest),
                                      "gradients of other ranks", err);
+    if (status == LM_OK && late) status = lm_exchange_late_create(x, lanes, late, err);
     if (status == LM_OK) status = list_blocks(x, err);
     if (status == LM_OK) status = create_slots(x, err);
     if (status == LM_OK) status = create_batches(x, err);
@@ -190,6 +199,7 @@ void lm_exchange_free(lm_exchange *x) {
     free(x->arriving);
     for (int i = 0; i < LM_EXCHANGE_LEAVING; i++) lm_comm_batch_free(x->leaving[i]);
     lm_comm_batch_free(x->runs);
+    lm_exchange_late_free(&x->late);
     lm_arena_free(&x->arena);
     free(x->peers);
     free(x->out);

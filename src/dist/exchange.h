@@ -1,7 +1,7 @@
 /* The sum of a step's gradients over processes: the tree of lanes.h, of which each rank has
  * computed a run of lanes; and the weights, of which each rank has updated a slice.
  *
- *     lm_exchange_create(&x, comm, lanes, spans, n, shares, err);
+ *     lm_exchange_create(&x, comm, lanes, spans, n, shares, NULL, err);
  *     ... each rank folds the gradients of its own lanes into l; before its last one: ...
  *     lm_exchange_sum_begin(&x, &compute, &l, lane, sum);
  *     ... while the last lane computes: ...
@@ -31,6 +31,11 @@
  * norm of the gradient, to clip it, or the update that hangs on it, waits for lm_exchange_sum_end:
  * no layer is updated before the gradient of all is there.
  *
+ * The span of embeddings that are the head too is read first, and all but few lines of its gradient
+ * are finished first too: those of a step's tokens are finished last. So one span may have late
+ * lines. It leaves first; each rank names its lines (lm_exchange_sum_late), all leave those of all
+ * ranks out of the sum, and add them at the end (exchange_late.c).
+ *
  * MPI moves messages only when it is called, so the thread that drives the pool's regions calls
  * lm_exchange_progress between them and between its tasks: 1 Gbit/s fills the few megabytes that
  * the system holds for a connection in 30 ms, and products of large matrices take longer. All
@@ -49,7 +54,7 @@ typedef struct lm_exchange_tree {
 /* A piece of a rank's slice. */
 typedef struct lm_exchange_block {
     lm_span at;
-    int64_t span;
+    int64_t order; /* of its span, among those that backward finishes */
 } lm_exchange_block;
 
 /* Room for what arrives of one block. */
@@ -66,6 +71,28 @@ enum {
      * short messages, without which no block begins, would wait behind all of them. */
     LM_EXCHANGE_LEAVING = 8
 };
+
+/* Lines of a span, [lines, columns] from its first element on, of which a rank names `most` at most
+ * in each sum. */
+typedef struct lm_exchange_late_of {
+    int64_t span, lines, columns, most;
+} lm_exchange_late_of;
+
+/* Late lines: exchange_late.c. */
+typedef struct lm_exchange_late {
+    lm_exchange_late_of of; /* columns 0: there are none */
+    int64_t begin;          /* element of line 0 */
+    int32_t *named;         /* [ranks][1 + most]: how many each rank names, and which */
+    lm_comm_batch *telling, *way;
+    bool told, known;     /* this rank's are on their way; all ranks' are here, and below: */
+    unsigned char *marks; /* [lines]: does any rank name it? */
+    int32_t *list;        /* [count]: those that are, rising */
+    int64_t count;
+    int32_t *others; /* [lines]: room for those that this rank does not name */
+    lm_lanes_tree own[LM_LANES_TREES_MOST]; /* this rank's trees, of these lines [count, columns] */
+    float **trees;                          /* [n_trees]: others', of those of this rank's share */
+    lm_arena arena;                         /* of both */
+} lm_exchange_late;
 
 /* The gradients that another rank gets: the blocks of its slice, in the order in which it receives
  * them. */
@@ -100,7 +127,7 @@ typedef struct lm_exchange {
     int n_final;
     int64_t lane;
     float *sum;
-    int64_t not_final;      /* the first so many spans are not final */
+    int64_t finished;       /* so many spans are final */
     int64_t posted, folded; /* blocks whose room waits for them; that were added */
     bool adding;            /* blocks, or waiting for one to add it */
     lm_status status;       /* of what arrived so far */
@@ -119,15 +146,22 @@ typedef struct lm_exchange {
     lm_error leaving_error;
     const lm_comm_batch *awaited; /* of what leaves, what is being waited for */
     lm_comm_batch *runs;          /* lm_exchange_complete_runs */
+    lm_exchange_late late;
 } lm_exchange;
 
 /* Bytes that lm_exchange_create allocates for what arrives; 0 for one process. */
 uint64_t lm_exchange_bytes(int64_t lanes, int ranks, int rank, int64_t longest_slice);
+/* Is it worth while that these lines are late? They must be few of the span, or most of it would
+ * travel twice. The same for all ranks. */
+bool lm_exchange_late_repays(int64_t lanes, int ranks, const lm_exchange_late_of *of);
+/* Bytes that lm_exchange_create allocates for them; 0 for one process or without late lines. */
+uint64_t lm_exchange_late_bytes(int64_t lanes, int ranks, const lm_exchange_late_of *of);
 /* spans [n] and shares [ranks][n] are copied. Spans lie in any order, from 0 on, and leave nothing
  * between them; the shares of a span are rank 0's, rank 1's, ..., one behind the other, and may be
- * empty. LM_ERR_RUNTIME without memory. */
+ * empty. late: NULL without late lines. LM_ERR_RUNTIME without memory. */
 lm_status lm_exchange_create(lm_exchange *x, lm_comm *comm, int64_t lanes, const lm_span *spans,
-                             int64_t n, const lm_span *shares, lm_error *err);
+                             int64_t n, const lm_span *shares, const lm_exchange_late_of *late,
+                             lm_error *err);
 void lm_exchange_free(lm_exchange *x); /* zero-initialised or twice is fine */
 
 /* Moves messages, and adds blocks that have arrived. Errors wait for the end. Does nothing when
@@ -143,11 +177,18 @@ void lm_exchange_progress(lm_exchange *x, bool within);
  * time. */
 void lm_exchange_sum_begin(lm_exchange *x, const lm_compute *compute, const lm_lanes *l,
                            int64_t lane, float *sum);
+/* The span with late lines has its last value in the lane's gradient, but for these lines [n], in
+ * rising order, which lack something. They stay as they are: lm_exchange_sum_end asks for it. */
+void lm_exchange_sum_late(lm_exchange *x, const int32_t *lines, int64_t n);
 /* All spans but the first n have their last value in the lane's gradient: adds them to this rank's
- * trees, and sends them. Until the end nobody writes there. */
+ * trees, and sends them. Until the end nobody writes there. Without lm_exchange_sum_late before it,
+ * no lines are late. */
 void lm_exchange_sum_final(lm_exchange *x, int64_t n);
-/* All are final: waits for everything. */
-lm_status lm_exchange_sum_end(lm_exchange *x, lm_error *err);
+/* All are final: waits for everything. line: called in pool tasks for all lines that this rank has
+ * named, returns what the lane's gradient lacks of one; may be NULL where none was named. */
+typedef const float *lm_exchange_line(const void *argument, int32_t line);
+lm_status lm_exchange_sum_end(lm_exchange *x, lm_exchange_line *line, const void *argument,
+                              lm_error *err);
 
 /* ---- weights ----------------------------------------------------------------------------------*/
 
@@ -172,9 +213,36 @@ int64_t lm_exchange_runs(const lm_exchange *x, int rank, int64_t span, int64_t g
  * there. */
 lm_status lm_exchange_complete_runs(lm_exchange *x, int64_t grain, float *array, lm_error *err);
 
-/* Inside the room: begins to send the blocks of weights that there is room for. */
+/* ---- inside the room --------------------------------------------------------------------------*/
+
+/* The span that is finished after i others. */
+int64_t lm_exchange_finishes(const lm_exchange *x, int64_t i);
+/* Begins to send the blocks of weights that there is room for. */
 void lm_exchange_send_blocks(lm_exchange *x);
-/* Inside the room: waits for one of the batches that leave. */
+/* Waits for one of the batches that leave. */
 lm_status lm_exchange_await(lm_exchange *x, lm_comm_batch *leaving, lm_error *err);
+/* Adds n elements of all trees, from `at` on in others [n_trees], which are overwritten, and from
+ * own_at on in this rank's own [n_final]. */
+void lm_exchange_add(const lm_exchange *x, float *const *others, int64_t at,
+                     const lm_lanes_tree *own, int64_t own_at, int64_t n, float *to);
+
+/* exchange_late.c */
+lm_status lm_exchange_late_create(lm_exchange *x, int64_t lanes, const lm_exchange_late_of *of,
+                                  lm_error *err);
+void lm_exchange_late_free(lm_exchange_late *l);
+/* A sum begins. */
+void lm_exchange_late_begin(lm_exchange *x);
+/* This rank names lines. */
+void lm_exchange_late_tell(lm_exchange *x, const int32_t *lines, int64_t n);
+/* Are all lines known that any rank names? Without late lines too. wait: once they are, unless
+ * there is an error. */
+bool lm_exchange_late_know(lm_exchange *x, bool wait);
+/* Is the element of the span in a late line? Returns where the next line begins that differs. */
+int64_t lm_exchange_late_stretch(const lm_exchange *x, int64_t at, bool *late);
+/* Of the span with late lines, those that this rank does not name, into its trees. */
+void lm_exchange_late_add_others(lm_exchange *x);
+/* The end of a sum: the lines that any rank names. */
+lm_status lm_exchange_late_sum(lm_exchange *x, lm_exchange_line *line, const void *argument,
+                               lm_error *err);
 
 #endif

@@ -7,12 +7,13 @@
 lm_forecast lm_forecast_make(const lm_forecast_of *f) {
     const lm_traffic t = lm_traffic_of(f->ranks, f->lanes, f->model);
     const double first = (double)f->first / (double)f->model.elements;
+    const double last = (double)f->last / (double)f->model.elements;
     const double gradients = fmax(t.gradients_out, t.gradients_in) / f->bandwidth;
     const double weights = fmax(t.weights_out, t.weights_in) / f->bandwidth;
     const double lines = fmax(t.lines_out, t.lines_in) / f->bandwidth;
     lm_forecast r = {.traffic = t, .sending = gradients + weights + lines};
     r.compute = f->windows * (double)t.most_lanes / (double)f->lanes + f->rest / f->ranks;
-    r.waiting = fmax(gradients - f->pass * 2 / 3, first * gradients) +
+    r.waiting = fmax(gradients - f->pass * 2 / 3, last * gradients) +
                 fmax(weights - f->pass / 3, first * weights) + lines;
     r.step = r.compute + r.waiting;
     return r;

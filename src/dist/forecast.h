@@ -4,18 +4,19 @@
  *     compute  = windows * most_lanes / lanes + rest / P
  *     sending  = gradients + weights + lines, each the more of bytes out and in, over the bandwidth
  *     first    = elements of the first layer / elements
- *     waiting  = max(gradients - 2/3 pass, first * gradients)
+ *     last     = elements whose gradients are done last / elements
+ *     waiting  = max(gradients - 2/3 pass, last * gradients)
  *              + max(weights - 1/3 pass, first * weights) + lines
  *     step     = compute + waiting
  *
  * for P processes, each with a share of every layer. Gradients leave while the last pass of a step
- * goes backward (two thirds of it), but those of the first layer, the embedding, are done last;
- * lines of tables leave after it. Weights arrive while the next pass goes forward, which reads
- * those of the first layer first. The update is shared out. Left out are the latency and the CPU
- * time of messages, slower machines among others, and what evaluations and checkpoints take.
- * Measured with two hosts and 1 Gbit/s (tests/bench/NOTES.md): 1.65 s where this says 1.47 s by the
- * computing measured there (10.7M, 4,096 tokens), and 6.4 s where it says 5.6 s (124M, 1,024
- * tokens).
+ * goes backward (two thirds of it), but those of the first layer, the embedding, are done last,
+ * unless it is the head too and leaves as such, but for few lines (exchange.h); lines of tables
+ * leave after it. Weights arrive while the next pass goes forward, which reads those of the first
+ * layer first. The update is shared out. Left out are the latency and the CPU time of messages,
+ * slower machines among others, and what evaluations and checkpoints take. Measured with two hosts
+ * and 1 Gbit/s (tests/bench/NOTES.md): 1.65 s where this says 1.47 s by the computing measured
+ * there (10.7M, 4,096 tokens), and 6.0 s where it says 4.9 s (124M, 1,024 tokens).
  *
  * Where it scales and where it stops: steps of 524,288 tokens in bf16 and 64 lanes (as many as
  * machines above 64), one process on each machine of 32 cores, passes of 8,192 tokens or less. Such
@@ -54,6 +55,7 @@ typedef struct lm_forecast_of {
     int64_t lanes;
     lm_traffic_model model;
     int64_t first;    /* of its elements, those of the first layer */
+    int64_t last;     /* and those whose gradients are done last */
     double windows;   /* seconds that one machine computes the windows of a step, */
     double rest;      /* and all else of it */
     double pass;      /* seconds of a pass forward and backward; a part of `windows` */

@@ -1,5 +1,7 @@
 #include "dist/lanes.h"
 
+#include <string.h>
+
 #include "base/error.h"
 
 /* Elements per task: 256 kB of each array, as in clearing them. */
@@ -144,4 +146,18 @@ void lm_lanes_add_lines(const lm_lanes *l, const lm_compute *compute, int64_t la
 
 void lm_lanes_take(lm_lanes *l, int64_t lane) {
     take(l, NULL, lane, NULL);
+}
+
+/* A sum of two is the same to the bit in either order. */
+void lm_lanes_late(const lm_lanes *l, const lm_kernels *kernels, int64_t lane, int64_t offset,
+                   int64_t n, const float *more, float *out) {
+    lm_lanes as_if = *l;
+    memcpy(out, lm_lanes_buffer(l) + offset, (size_t)n * sizeof *out);
+    kernels->add_f32(n, more, out);
+    as_if.trees[as_if.count++] = (lm_lanes_tree){.first = lane, .lanes = 1};
+    for (; are_halves(as_if.trees, as_if.count); as_if.count--) {
+        lm_lanes_tree *left = &as_if.trees[as_if.count - 2];
+        kernels->add_f32(n, left->sum + offset, out);
+        left->lanes *= 2;
+    }
 }

@@ -84,5 +84,10 @@ void lm_lanes_add_span(const lm_lanes *l, const lm_compute *compute, int64_t lan
 void lm_lanes_add_lines(const lm_lanes *l, const lm_compute *compute, int64_t lane, int64_t offset,
                         int64_t columns, lm_lines lines);
 void lm_lanes_take(lm_lanes *l, int64_t lane);
+/* In place of adding n elements at `offset`, of which the lane's gradient lacks `more`: out [n] is
+ * overwritten by what they would be in the tree that the lane ends in. Nothing else changes. For
+ * one thread, inside of pool tasks too. */
+void lm_lanes_late(const lm_lanes *l, const lm_kernels *kernels, int64_t lane, int64_t offset,
+                   int64_t n, const float *more, float *out);
 
 #endif

@@ -236,6 +236,7 @@ void lm_model_begin_gradients(lm_model *m, float *gradients) {
     LM_ASSERT(m->gradients_at);
     begin_tables(m);
     lm_embedding_clear_rows(&m->embedding_rows);
+    m->late_lines = false;
     for (int64_t i = 0; i < m->n_rows; i++)
         if (begins_at_zero(m, &m->rows[i]))
             clear(m, m->gradients_at + m->rows[i].offset, m->rows[i].count);
@@ -257,7 +258,7 @@ void lm_model_clear_layer_gradients(lm_model *m, int64_t layer) {
 
 void lm_model_end_gradients(lm_model *m) {
     LM_ASSERT(m->gradients_at);
-    if (m->o.tie_embeddings)
+    if (m->o.tie_embeddings && !m->late_lines)
         lm_embedding_add_rows(m->compute, &m->embedding_rows,
                               lm_param_at(m, m->gradients_at, LM_P_WTE, 0));
     list_lines(m);
@@ -285,15 +286,33 @@ int64_t lm_model_spans(const lm_model_options *o, lm_span *spans) {
     lm_param_layout p;
     const bool fits = lm_param_layout_make(&p, o);
     const int64_t layers = p.offset[LM_P_LN_1_WEIGHT], first = lm_param_first_spans(&p);
+    const int64_t tokens = lm_min(
+        lm_round_up(o->vocab_size * o->d_model, LM_ALIGNMENT / (int64_t)sizeof(float)), layers);
     int64_t n = 0;
     LM_ASSERT(fits);
     if (!spans) return first + o->n_layers + 1;
-    if (first > 1) spans[n++] = (lm_span){p.aside, p.dense};
-    spans[n++] = (lm_span){0, layers};
+    if (p.aside < p.total) spans[n++] = (lm_span){p.aside, p.dense};
+    spans[n++] = (lm_span){0, tokens};
+    spans[n++] = (lm_span){tokens, layers};
     for (int64_t i = 0; i < o->n_layers; i++)
         spans[n++] = (lm_span){layers + i * p.stride, layers + (i + 1) * p.stride};
     spans[n++] = (lm_span){layers + o->n_layers * p.stride, p.aside};
     return n;
+}
+
+int64_t lm_model_tied_span(const lm_model_options *o) {
+    return o->tie_embeddings ? lm_model_spans(o, NULL) - o->n_layers - 3 : -1;
+}
+
+int64_t lm_model_late_lines(const lm_model *m, int32_t *lines) {
+    if (lines) lm_embedding_list(&m->embedding_rows, lines);
+    return m->embedding_rows.count;
+}
+
+const float *lm_model_late_line(const lm_model *m, int32_t line) {
+    const lm_embedding_rows *r = &m->embedding_rows;
+    LM_ASSERT(m->late_lines && r->row_of[line] > 0);
+    return r->sums + (r->row_of[line] - 1) * r->channels;
 }
 
 void lm_model_set_watch(lm_model *m, const lm_model_watch *watch) {

@@ -264,11 +264,14 @@ void lm_model_begin_step(lm_model *m);
 
 /* The flat arrays, by options that a plan has found to fit, in spans of which a pass reads the
  * weights one after another, and of which backward finishes the gradients in reverse: numbers of
- * layers, which lie behind all other rows but n-gram tables, the embeddings, each layer, the end.
- * They hold whole rows, lie in any order and leave nothing between them; tables are in none. Fills
- * spans [lm_model_spans], unless it is NULL; returns their number. */
+ * layers, which lie behind all other rows but n-gram tables, the embeddings of tokens, the other
+ * embeddings, each layer, the end. They hold whole rows, lie in any order and leave nothing between
+ * them; tables are in none. Fills spans [lm_model_spans], unless it is NULL; returns their number.
+ */
 int64_t lm_model_spans(const lm_model_options *o, lm_span *spans);
-/* Told of by training passes, in the thread that calls them and between parallel regions; both may
+/* Which of them the embeddings of tokens are, if these are the head too; else -1. */
+int64_t lm_model_tied_span(const lm_model_options *o);
+/* Told of by training passes, in the thread that calls them and between parallel regions; all may
  * be NULL. */
 typedef struct lm_model_watch {
     /* The pass reads the first n spans of the weights from now on: with it, weights may change
@@ -277,8 +280,17 @@ typedef struct lm_model_watch {
     /* The pass has added all that it adds to gradients, except to those of the first n spans. What
      * lm_model_end_gradients adds it adds to the embeddings alone, of which nothing is said. */
     void (*finished)(void *argument, int64_t n);
+    /* Embeddings that are the head too: the pass has added to them all that it adds. Is it true,
+     * then what is still to be added to lm_model_late_lines stays apart: lm_model_end_gradients
+     * does not add it, and until the next gradients begin lm_model_late_line has it. */
+    bool (*head_finished)(void *argument);
     void *argument;
 } lm_model_watch;
+/* Lines of the embeddings, as many as it returns, to which the passes since gradients began add
+ * what is apart, in rising order; lines may be NULL. */
+int64_t lm_model_late_lines(const lm_model *m, int32_t *lines);
+/* What such a line adds, [d_model]. */
+const float *lm_model_late_line(const lm_model *m, int32_t line);
 /* Kept until another call, before a step begins; NULL: none. */
 void lm_model_set_watch(lm_model *m, const lm_model_watch *watch);
 

@@ -221,6 +221,7 @@ struct lm_model {
     float *gradients_at;  /* flat [total]: what passes add to; NULL: the model does not train */
     bool gradients_begin; /* the next pass overwrites the gradients of matrices */
     lm_embedding_rows embedding_rows; /* training: of embeddings that are the head too */
+    bool late_lines;                  /* these stay apart: lm_model_late_line */
     lm_line_set table_lines[LM_NGRAM_TABLES_MOST]; /* training: that own gradients reach */
     float *const *others;                          /* [n_others] lm_model_set_others */
     int n_others;
@@ -266,9 +267,9 @@ static inline bool lm_model_heads_fit(const lm_model_options *o) {
 }
 
 /* The spans that a pass reads before the layers: what stands behind all other rows, if anything
- * does, and the embeddings. */
+ * does, the embeddings of tokens, the other embeddings. */
 static inline int64_t lm_param_first_spans(const lm_param_layout *p) {
-    return p->aside < p->total ? 2 : 1;
+    return p->aside < p->total ? 3 : 2;
 }
 static inline int64_t lm_model_first_spans(const lm_model *m) {
     return lm_param_first_spans(&m->params);

@@ -125,6 +125,8 @@ lm_array lm_pass_branch_backward(const pass *p, int64_t site);
 /* ---- the parts ------------------------------------------------------------------------------- */
 void lm_pass_embedding_forward(const pass *p);
 void lm_pass_embedding_backward(const pass *p);
+/* Gives rows to the pass's tokens where embeddings are the head too. */
+void lm_pass_embedding_note(const pass *p);
 /* With smear: y [B*T, C] overwritten, out of LM_B_UNSMEARED; and LM_B_DX in its place. */
 void lm_pass_smear_forward(const pass *p, float *y);
 void lm_pass_smear_backward(const pass *p);

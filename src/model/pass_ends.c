@@ -89,6 +89,11 @@ void lm_pass_embedding_forward(const pass *p) {
     }
 }
 
+void lm_pass_embedding_note(const pass *p) {
+    lm_embedding e = embedding_of(p);
+    lm_embedding_note(&e, &p->m->embedding_rows);
+}
+
 void lm_pass_embedding_backward(const pass *p) {
     float *dx = buffer(p, LM_B_DX, 0); /* [B*T, C] */
     if (lm_pass_drops(p)) {

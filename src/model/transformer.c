@@ -60,6 +60,15 @@ static void reads(const pass *p, int64_t n) {
     if (p->training && w && w->reads) w->reads(w->argument, n);
 }
 
+/* Training: the gradient of the head, if it is the embeddings of tokens too, has what this pass
+ * adds, but for that to the lines of its tokens. */
+static void head_finished(const pass *p) {
+    const lm_model_watch *w = p->m->watch;
+    if (!p->m->o.tie_embeddings || !w || !w->head_finished) return;
+    lm_pass_embedding_note(p);
+    p->m->late_lines = w->head_finished(w->argument);
+}
+
 /* Training: the gradients of all but these spans have what this pass adds. */
 static void finished(const pass *p, int64_t n) {
     const lm_model_watch *w = p->m->watch;
@@ -134,6 +143,7 @@ double lm_model_forward_backward(lm_model *m, const int32_t *tokens, int64_t bat
     LM_ASSERT(m->gradients_at);
     lm_pass_forward(&p);
     lm_pass_head(&p, true, grad_scale);
+    head_finished(&p);
     backward(&p);
     m->gradients_begin = false;
     return sum_of_windows(m);

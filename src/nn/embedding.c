@@ -17,7 +17,6 @@ typedef struct job {
     const float *dy; /* [B*T, C] */
     float *dw, *dpositions;
     const lm_embedding_rows *rows; /* NULL: dw is a row per token of the vocabulary */
-    int64_t rows_before;           /* this call: the later ones are not cleared yet */
 } job;
 
 static int64_t token_at(const lm_embedding *e, int64_t b, int64_t t) {
@@ -69,7 +68,7 @@ static void backward_task(void *argument, int64_t task, int worker) {
     const lm_embedding *e = j->e;
     int64_t c = e->channels, column = task * j->chunk, n = lm_min(c - column, j->chunk);
     (void)worker;
-    for (int64_t i = j->rows_before; j->rows && i < j->rows->count; i++)
+    for (int64_t i = j->rows ? j->rows->begun : 0; j->rows && i < j->rows->count; i++)
         memset(j->dw + i * c + column, 0, (size_t)n * sizeof *j->dw);
     for (int64_t b = 0; b < e->batch; b++) {
         for (int64_t t = 0; t < e->time; t++) {
@@ -106,9 +105,7 @@ void lm_embedding_rows_take(lm_embedding_rows *r, lm_arena *arena, int64_t vocab
     r->sums = lm_arena_array(arena, r->most, channels, sizeof *r->sums);
 }
 
-void lm_embedding_backward_rows(const lm_compute *compute, const lm_embedding *e, const float *dy,
-                                lm_embedding_rows *r, float *dpositions) {
-    job j = {.dy = dy, .dw = r->sums, .dpositions = dpositions, .rows = r, .rows_before = r->count};
+void lm_embedding_note(const lm_embedding *e, lm_embedding_rows *r) {
     LM_ASSERT(e->channels == r->channels);
     for (int64_t b = 0; b < e->batch; b++)
         for (int64_t t = 0; t < e->time; t++) {
@@ -119,7 +116,19 @@ void lm_embedding_backward_rows(const lm_compute *compute, const lm_embedding *e
             r->token_of[r->count++] = (int32_t)token;
             r->row_of[token] = (int32_t)r->count;
         }
+}
+
+void lm_embedding_list(const lm_embedding_rows *r, int32_t *tokens) {
+    for (int64_t v = 0, n = 0; n < r->count; v++)
+        if (r->row_of[v] > 0) tokens[n++] = (int32_t)v;
+}
+
+void lm_embedding_backward_rows(const lm_compute *compute, const lm_embedding *e, const float *dy,
+                                lm_embedding_rows *r, float *dpositions) {
+    job j = {.dy = dy, .dw = r->sums, .dpositions = dpositions, .rows = r};
+    lm_embedding_note(e, r);
     backward(compute, e, &j);
+    r->begun = r->count;
 }
 
 typedef struct add_job {
@@ -149,5 +158,5 @@ void lm_embedding_add_rows(const lm_compute *compute, lm_embedding_rows *r, floa
 
 void lm_embedding_clear_rows(lm_embedding_rows *r) {
     for (int64_t i = 0; i < r->count; i++) r->row_of[r->token_of[i]] = 0;
-    r->count = 0;
+    r->count = r->begun = 0;
 }

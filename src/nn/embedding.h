@@ -32,6 +32,7 @@ typedef struct lm_embedding_rows {
     int64_t vocab, channels;
     int64_t most;      /* min(V, tokens until they are added) */
     int64_t count;     /* tokens that occurred so far */
+    int64_t begun;     /* of these, those whose sums have begun */
     int32_t *row_of;   /* [V]: the token's row + 1; 0: it has none */
     int32_t *token_of; /* [most] */
     float *sums;       /* [most, C] */
@@ -40,6 +41,10 @@ typedef struct lm_embedding_rows {
 /* For up to `tokens` tokens of V; zeroed memory, from an arena that measures too. */
 void lm_embedding_rows_take(lm_embedding_rows *r, lm_arena *arena, int64_t vocab, int64_t channels,
                             int64_t tokens);
+/* Gives rows to the call's tokens, for whoever wants to know them before backward does. */
+void lm_embedding_note(const lm_embedding *e, lm_embedding_rows *r);
+/* tokens [count]: overwritten by those that occurred, in rising order. */
+void lm_embedding_list(const lm_embedding_rows *r, int32_t *tokens);
 /* As lm_embedding_backward, into the rows in place of dW. */
 void lm_embedding_backward_rows(const lm_compute *compute, const lm_embedding *e, const float *dy,
                                 lm_embedding_rows *r, float *dpositions);

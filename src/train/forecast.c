@@ -72,6 +72,7 @@ lm_status lm_forecast_print(const lm_setup *s, int ranks, double bandwidth,
     lm_status status = lm_ranks_check(ranks, s->config, err);
     if (status == LM_OK) status = count_first(s->config, &f.first, err);
     if (status != LM_OK) return status;
+    f.last = lm_ranks_late(ranks, s->config).columns > 0 ? 0 : f.first;
     f.pass = f.windows / (double)passes;
     lm_setup_print_ranks(s, ranks, out);
     if ((status = put_memory(s, ranks, out, err)) != LM_OK || ranks == 1) return status;

@@ -181,8 +181,10 @@ static lm_status plan_slice(const lm_setup *s, lm_train_plan *p, lm_error *err) 
     p->optimizer = slice.bytes;
     lm_exchange_table tables[LM_EXCHANGE_TABLES_MOST];
     const int64_t n = lm_ranks_tables(ranks, s->config, tables);
-    if (!lm_u64_add(lm_exchange_bytes(s->config->train.lanes, ranks, rank, slice.longest),
-                    lm_exchange_lines_bytes(s->config->train.lanes, ranks, rank, tables, n),
+    const lm_exchange_late_of late = lm_ranks_late(ranks, s->config);
+    const uint64_t dense = lm_exchange_bytes(s->config->train.lanes, ranks, rank, slice.longest) +
+                           lm_exchange_late_bytes(s->config->train.lanes, ranks, &late);
+    if (!lm_u64_add(dense, lm_exchange_lines_bytes(s->config->train.lanes, ranks, rank, tables, n),
                     &p->exchange))
         p->exchange = UINT64_MAX;
     uint64_t together = s->config->dist.shared_filesystem ? together_bytes(s, &slice) : 0;

@@ -69,6 +69,34 @@ static lm_status sum_tables(lm_trainer *t, lm_error *err) {
     return status;
 }
 
+/* ---- embeddings that are the head too ---------------------------------------------------------*/
+
+lm_exchange_late_of lm_ranks_late(int ranks, const lm_config *c) {
+    const lm_model_options *m = &c->model;
+    lm_exchange_late_of of = {.span = lm_model_tied_span(m),
+                              .lines = m->vocab_size,
+                              .columns = m->d_model,
+                              .most = m->vocab_size};
+    int64_t tokens;
+    if (lm_count_mul(c->train.batch / c->train.lanes, m->context_length, &tokens))
+        of.most = lm_min(of.most, tokens);
+    const bool late = of.span >= 0 && lm_exchange_late_repays(c->train.lanes, ranks, &of);
+    return late ? of : (lm_exchange_late_of){0};
+}
+
+/* Of the last lane's last pass: the head's gradient leaves, but for lines of the lane's tokens, to
+ * which the embeddings' is not added yet. */
+static bool head_finished(void *argument) {
+    lm_ranks *r = argument;
+    if (!r->exchange.compute || !r->late_lines) return false;
+    lm_exchange_sum_late(&r->exchange, r->late_lines, lm_model_late_lines(r->model, r->late_lines));
+    return true;
+}
+
+static const float *late_line(const void *argument, int32_t line) {
+    return lm_model_late_line(argument, line);
+}
+
 /* ---- creating ---------------------------------------------------------------------------------*/
 
 /* Of those that are cut. */
@@ -127,9 +155,14 @@ static void take_turn_alone(void *argument) {
 static lm_status create_exchange(lm_trainer *t, const lm_span *spans, int64_t n,
                                  const lm_span *shares, lm_error *err) {
     lm_ranks *r = &t->ranks;
-    lm_status status =
-        lm_exchange_create(&r->exchange, r->comm, t->config->train.lanes, spans, n, shares, err);
-    r->watch = (lm_model_watch){before_weights, after_gradients, r};
+    const lm_exchange_late_of late = lm_ranks_late(lm_comm_size(r->comm), t->config);
+    const bool has = late.columns > 0;
+    r->model = t->model;
+    r->late_lines = has ? calloc((size_t)late.most, sizeof *r->late_lines) : NULL;
+    if (has && !r->late_lines) return lm_error_no_memory(err, NULL);
+    lm_status status = lm_exchange_create(&r->exchange, r->comm, t->config->train.lanes, spans, n,
+                                          shares, has ? &late : NULL, err);
+    r->watch = (lm_model_watch){before_weights, after_gradients, head_finished, r};
     lm_model_set_watch(t->model, &r->watch);
     lm_pool_set_between(t->pool, take_turn, r);
     lm_sync_set_meanwhile(take_turn_alone, r);
@@ -188,6 +221,7 @@ void lm_ranks_free(lm_ranks *r) {
     free(r->norms);
     free(r->rank_norms);
     free(r->norm_bytes);
+    free(r->late_lines);
     free(r->whole);
     *r = (lm_ranks){0};
 }
@@ -300,7 +334,7 @@ static lm_status take_norm(lm_trainer *t, double *norm, lm_error *err) {
 lm_status lm_ranks_sum(lm_trainer *t, double *norm, lm_error *err) {
     lm_ranks *r = &t->ranks;
     lm_status status = lm_ranks_await_weights(t, err);
-    if (status == LM_OK) status = lm_exchange_sum_end(&r->exchange, err);
+    if (status == LM_OK) status = lm_exchange_sum_end(&r->exchange, late_line, t->model, err);
     if (status == LM_OK)
         status =
             lm_exchange_complete_runs(&r->exchange, LM_NORM_RUN, lm_model_gradients(t->model), err);

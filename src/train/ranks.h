@@ -38,6 +38,8 @@ typedef struct lm_ranks {
     size_t *norm_bytes;      /* [ranks + 1]: where whose are */
     lm_comm_batch *batch;    /* of what is told in a step */
     lm_model_watch watch;    /* of passes: what the exchange does beside them */
+    lm_model *model;         /* whose passes they are */
+    int32_t *late_lines;     /* room for lm_model_late_lines; NULL: there are none */
     lm_status status;        /* of weights that should have arrived for a pass */
     lm_error error;
     float *whole; /* rank 0: room for the longest array of the optimizer's states that is cut */
@@ -52,6 +54,9 @@ lm_status lm_ranks_check(int ranks, const lm_config *c, lm_error *err);
  * left out. */
 int64_t lm_ranks_tables(int ranks, const lm_config *c,
                         lm_exchange_table tables[LM_EXCHANGE_TABLES_MOST]);
+/* Lines of embeddings that are the head too, which are left out when the head's gradient leaves;
+ * columns 0: there are none, or too many. */
+lm_exchange_late_of lm_ranks_late(int ranks, const lm_config *c);
 /* Makes the optimizer of t->ranks.comm's slice, and all that is above. t has its model and groups.
  */
 lm_status lm_ranks_create(struct lm_trainer *t, lm_error *err);

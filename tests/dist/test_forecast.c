@@ -15,6 +15,7 @@ static lm_forecast_of eight(int ranks) {
                             .lanes = 8,
                             .model.elements = 1000,
                             .first = 100,
+                            .last = 100,
                             .windows = 8,
                             .rest = 2,
                             .pass = 1,
@@ -39,8 +40,10 @@ static void test_hidden_but_for_the_embedding(void **state) {
     near(2 + 0.5, r.compute);
     near(3 + 3, r.sending);
     near(3 * 0.1 + 3 * 0.1, r.waiting); /* of 1000 elements 100 are of the first layer */
-    f.first = 1000;                     /* or all of them */
+    f.first = f.last = 1000;            /* or all of them */
     near(3 + 3, lm_forecast_make(&f).waiting);
+    f.last = 0; /* where the head's gradient is the embedding's, it is not the last */
+    near(3, lm_forecast_make(&f).waiting);
     f.bandwidth = 1e12;
     assert_true(lm_forecast_make(&f).waiting < 1e-8);
 }
@@ -50,7 +53,7 @@ static void test_uneven(void **state) {
     (void)state;
     lm_forecast_of f = eight(3);
     f.pass = 0;
-    f.first = 0;
+    f.first = f.last = 0;
     const lm_forecast r = lm_forecast_make(&f);
     near(3 + 2.0 / 3, r.compute);
     near(1.125, r.traffic.imbalance);
@@ -75,6 +78,7 @@ static void test_on_paper(void **state) {
                             .lanes = 64,
                             .model.elements = rows[i].elements,
                             .first = rows[i].first,
+                            .last = rows[i].first,
                             .windows = 524288 / rows[i].tokens_per_s,
                             .pass = 8192 / rows[i].tokens_per_s,
                             .bandwidth = LM_NETWORK_SHARE * rows[i].gbit * 1e9 / 8};

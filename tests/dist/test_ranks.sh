@@ -138,6 +138,10 @@ scenario together "schedule_free, the noise scale and targets" --set optimizer.n
 scenario together "rows that begin as nothing" --set model.x0_residual=true --set model.value_embeddings=1 \
     --set model.smear=true --set model.qk_norm=true --set model.qk_gain=1 --set train.precision=bf16 \
     --set model.multi_token=[0.5,0.25] --set schedule.multi_token=linear
+# Lanes of 2 windows of 32 tokens reach few lines of 4,096, in two passes each; lanes of one thread are not computed
+# side by side.
+scenario together "embeddings that are the head too" --set model.vocab_size=4096 --set model.tie_embeddings=true \
+    --set train.micro_batch=1 --set run.threads=1
 # Step 25 is refused: it is skipped, or the run goes back, in all processes at once.
 bad_steps() {
     given poisoned

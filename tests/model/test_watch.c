@@ -19,6 +19,9 @@ typedef struct seen {
     float *gradients;     /* [total]: of spans, when they were finished */
     lm_span *spans;
     int64_t n, read, not_finished;
+    int32_t *late; /* lines of embeddings that are the head too, named when that was finished */
+    int64_t n_late;
+    bool head;
 } seen;
 
 static void copy(float *to, const float *from, lm_span s) {
@@ -34,9 +37,37 @@ static void reads(void *argument, int64_t n) {
     for (; s->read < n; s->read++) copy(lm_model_weights(s->m), s->weights, s->spans[s->read]);
 }
 
+static bool head_finished(void *argument) {
+    seen *s = argument;
+    const lm_span span = s->spans[lm_model_tied_span(lm_model_get_options(s->m))];
+    assert_int_equal(s->read, s->n);
+    assert_int_equal(s->not_finished, s->n);
+    assert_false(s->head);
+    s->head = true;
+    s->n_late = lm_model_late_lines(s->m, NULL);
+    s->late = calloc((size_t)s->n_late, sizeof *s->late);
+    assert_int_equal(lm_model_late_lines(s->m, s->late), s->n_late);
+    copy(s->gradients, lm_model_gradients(s->m), span);
+    spoil(lm_model_gradients(s->m), span);
+    return true;
+}
+
+/* What lm_model_end_gradients left out. */
+static void add_late(seen *s) {
+    const int64_t columns = lm_model_get_options(s->m)->d_model;
+    float *at = s->gradients + s->spans[lm_model_tied_span(lm_model_get_options(s->m))].first;
+    assert_int_equal(lm_model_late_lines(s->m, NULL), s->n_late);
+    for (int64_t i = 0; i < s->n_late; i++) {
+        assert_true(i == 0 || s->late[i] > s->late[i - 1]);
+        for (int64_t k = 0; k < columns; k++)
+            at[s->late[i] * columns + k] += lm_model_late_line(s->m, s->late[i])[k];
+    }
+}
+
 static void finished(void *argument, int64_t n) {
     seen *s = argument;
     assert_int_equal(s->read, s->n);
+    assert_true(s->head == lm_model_get_options(s->m)->tie_embeddings);
     assert_true(n < s->not_finished && n >= 1);
     while (s->not_finished > n) {
         const lm_span span = s->spans[--s->not_finished];
@@ -80,14 +111,18 @@ static void check(const transformer_case *t, lm_precision precision, bool one_pa
         elements += s.spans[i].end - s.spans[i].first;
     }
     assert_int_equal(elements, lm_model_dense(m));
-    lm_model_set_watch(m, &(lm_model_watch){reads, finished, &s});
+    lm_model_set_watch(m, &(lm_model_watch){reads, finished, head_finished, &s});
     step(m, tokens);
     assert_int_equal(s.not_finished, lm_model_first_spans(m));
-    while (s.not_finished > 0) copy(s.gradients, lm_model_gradients(m), s.spans[--s.not_finished]);
+    while (s.not_finished-- > 0)
+        if (!s.head || s.not_finished != lm_model_tied_span(&t->o))
+            copy(s.gradients, lm_model_gradients(m), s.spans[s.not_finished]);
+    if (s.head) add_late(&s);
     copy(s.gradients, lm_model_gradients(m), (lm_span){lm_model_dense(m), total});
     layers_same_bits(t->name, gradients, s.gradients, total);
     lm_model_free(m);
     free(s.spans);
+    free(s.late);
     lm_compute_free(&compute);
     layers_free_all();
 }
