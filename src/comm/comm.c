@@ -160,6 +160,7 @@ lm_status lm_comm_close(lm_comm *c, lm_status status, lm_error *err) {
         if (c->rank == 0 && err->message[0]) fprintf(stderr, "lmtrain: %s\n", err->message);
         err->message[0] = '\0';
     }
+    if (c) lm_comm_settle(c);
     lm_comm_end();
     if (c) {
         lm_comm_batch_free(c->own);

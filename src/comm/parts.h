@@ -28,6 +28,9 @@ struct lm_comm {
 
 /* Of the library: has this process met others that were started with it? */
 bool lm_comm_met(void);
+/* All ranks call it, and tell nothing after it: takes in what they have told, since some MPIs
+ * complain of messages that nobody received. */
+void lm_comm_settle(lm_comm *c);
 /* Ends MPI, or all processes with this exit code. */
 void lm_comm_end(void);
 _Noreturn void lm_comm_abort(int code);
