@@ -357,8 +357,8 @@ static void put_batch(lm_text *out, const lm_setup *s) {
                 s->config->schedule.batch.given ? "up to " : "", o->batch,
                 o->batch == 1 ? "" : "s");
     if (o->lanes > 1)
-        lm_text_say(out, " in %" PRId64 " lanes, whose gradients take %d arrays", o->lanes,
-                    lm_lanes_buffers(o->lanes));
+        lm_text_say(out, " in %" PRId64 " lanes, whose gradients take %" PRId64 " arrays", o->lanes,
+                    s->plan.abreast + lane_arrays(s, s->plan.abreast));
     if (s->plan.abreast > 1)
         lm_text_say(out, ", %" PRId64 " lanes at a time, a thread each", s->plan.abreast);
     lm_text_say(out, "; %" PRId64 " computed at once%s%s\n", micro_batch,

@@ -165,6 +165,9 @@ micro_batches() {
     check "and how many of a small model's lanes are computed at the same time" exits_saying 0 \
         "8 windows a step in 4 lanes, whose gradients take 3 arrays, 2 lanes at a time, a thread each" \
         "$lmtrain" --config a.json --dry-run --threads 2 --set train.lanes=4
+    check "each of which has an array of its own" exits_saying 0 \
+        "8 windows a step in 8 lanes, whose gradients take 5 arrays, 4 lanes at a time" \
+        "$lmtrain" --config a.json --dry-run --threads 4 --set train.lanes=8
     check "which a number of threads that does not divide them leaves alone" \
         lacks "a thread each" <("$lmtrain" --config a.json --dry-run --threads 3 --set train.lanes=4)
     check "the plan of such a run adds up" plan_adds_up --threads 4 --set train.lanes=8
