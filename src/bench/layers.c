@@ -270,7 +270,8 @@ static void describe_others(work *w) {
                                .loss = w->loss,
                                .grad_scale = 1e-3f,
                                .dx = w->dx,
-                               .dw = w->dw};
+                               .dw = w->dw,
+                               .dw_begins = true}; /* as in a step of one pass */
 }
 
 /* ---- measuring --------------------------------------------------------------------------------*/

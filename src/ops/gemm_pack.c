@@ -3,7 +3,10 @@
 #include <string.h>
 
 enum {
-    PACK_PANELS = 4,  /* panels of B that a task packs */
+    PACK_PANELS = 4,  /* panels of B that a task packs, where it does not pack whole rows */
+    WHOLE_TASKS = 8,  /* tasks of whole rows at least, so that the last ones are short */
+    WIDE = 32,        /* columns of a panel, whole lines */
+    WIDE_STEPS = 8,   /* of each before the next: memory is read nearly in order */
     FEW_COLUMNS = 16, /* a narrower panel uses a part of each line that it copies from */
 };
 
@@ -119,12 +122,16 @@ static void pack_panel(const gemm_job *j, int64_t k0, int64_t k, int64_t width, 
     }
 }
 
+static int64_t steps_at_once(int64_t width) {
+    return width >= WIDE ? WIDE_STEPS : LM_PACK_STEPS;
+}
+
 /* Elements k0..k1 of this block as panels of `width` lines. Where steps of k are far apart in
  * memory, all panels take a few elements before the next few: one panel alone would use little of
  * each page. */
 static void pack_panels(const gemm_job *j, int64_t k0, int64_t k1, int64_t width, operand_lines l,
                         void *out) {
-    int64_t chunk = l.line == 1 ? LM_PACK_STEPS : k1 - k0;
+    int64_t chunk = l.line == 1 ? steps_at_once(width) : k1 - k0;
     bool whole = l.line == 1 && l.x.type == LM_FP32 && j->steps == 1 && width < FEW_COLUMNS;
     int64_t together = whole ? l.count / width : 0;
     for (int64_t next; k0 < k1; k0 = next) {
@@ -162,26 +169,36 @@ void *lm_gemm_pack_own(const gemm_job *j, int worker, int64_t p0, int64_t p1) {
     return out;
 }
 
-/* Few panels are cut along k too, so that all workers pack, each of many workers twice. */
+/* Tasks take whole rows of B where they are contiguous and long enough to be cut. Else a few panels
+ * each; where these are few, they are cut along k too, so that all workers pack, each of many
+ * workers twice. */
 int64_t lm_gemm_cut_packing(gemm_job *j) {
-    int64_t runs = lm_divide_up(j->n, PACK_PANELS * j->nr);
-    int64_t parts = runs < lm_gemm_least_tasks(j) ? lm_divide_up(2 * j->workers, runs) : 1;
+    int64_t panels = lm_divide_up(j->n, j->nr), least = lm_gemm_least_tasks(j), parts;
+    int64_t whole = lm_max(2 * j->workers, WHOLE_TASKS);
+    j->pack_panels = PACK_PANELS;
+    if (j->g->b_col == 1 && j->nr >= WIDE && j->k >= whole * LM_PACK_STEPS) {
+        j->pack_panels = panels;
+        parts = whole;
+    } else {
+        int64_t runs = lm_divide_up(panels, PACK_PANELS);
+        parts = runs < least ? lm_divide_up(2 * j->workers, runs) : 1;
+    }
     int64_t steps = parts == 1 ? lm_round_up(j->k, LM_PACK_STEPS)
                                : j->k / parts / LM_PACK_STEPS * LM_PACK_STEPS;
     j->pack_k = lm_max(steps, LM_PACK_STEPS);
     j->pack_parts = lm_max(lm_divide_up(j->k, j->pack_k), 1);
-    return runs * j->pack_parts;
+    return lm_divide_up(panels, j->pack_panels) * j->pack_parts;
 }
 
-/* A task packs a part of k of PACK_PANELS panels, which may lie in two workers' scratch. */
+/* A task packs a part of k of some panels, which may lie in several workers' scratch. */
 void lm_gemm_pack_task(void *job, int64_t task, int worker) {
     (void)worker;
     const gemm_job *j = job;
     int64_t run = task / j->pack_parts, k0 = task % j->pack_parts * j->pack_k;
-    int64_t k1 = lm_min(k0 + j->pack_k, j->k);
-    int64_t each = j->share;
-    int64_t end = lm_min((run + 1) * PACK_PANELS, lm_divide_up(j->n, j->nr));
-    for (int64_t p = run * PACK_PANELS, next; p < end; p = next) {
+    int64_t k1 = lm_min(k0 + j->pack_k, j->k), each = j->share;
+    int64_t begin = run * j->pack_panels;
+    int64_t end = lm_min(begin + j->pack_panels, lm_divide_up(j->n, j->nr));
+    for (int64_t p = begin, next; p < end; p = next) {
         next = lm_min(end, (p / each + 1) * each); /* the end of one worker's scratch */
         pack_panels(j, k0, k1, j->nr, lines_of_panels(j, p, next), lm_gemm_panel_of_b(j, p));
     }

@@ -57,6 +57,7 @@ typedef struct gemm_job {
     bool prefetch_c;            /* prefetch the next tile of C while computing this one */
     int64_t blocks_m, blocks_n; /* how C[:, n0..n0+n] is cut into tasks */
     int64_t unit;               /* of rows: a block of them is so many, but for the last one */
+    int64_t pack_panels;        /* that a task of packing takes */
     int64_t pack_parts, pack_k; /* how k is cut into tasks of packing */
 } gemm_job;
 
