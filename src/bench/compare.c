@@ -73,6 +73,10 @@ lm_status lm_bench_comparison_open(lm_bench_comparison *c, const char *path, lm_
     for (int i = 0; i < LM_BENCH_SECTIONS && status == LM_OK; i++)
         if (lm_json_has(&r, lm_bench_section_name(i)))
             status = read_section(c, &r, (lm_bench_section)i);
+    if (status == LM_OK && lm_json_has(&r, LM_BENCH_WORD_KEY)) {
+        c->word = lm_json_get_number(&r, LM_BENCH_WORD_KEY);
+        status = r.status;
+    }
     lm_json_close(&r);
     if (status == LM_OK && c->count == 0)
         status = lm_error_set(err, LM_ERR_RUNTIME,

@@ -75,6 +75,8 @@ typedef struct lm_bench_outcome {
 
 /* The row of the machine section that has the word's time (machine/word.h). */
 #define LM_BENCH_WORD_NAME "word between threads"
+/* The shortest such time that the runs of a record have seen, in seconds, beside its sections. */
+#define LM_BENCH_WORD_KEY "word_seconds"
 /* The figure of a section's rows that is compared, under its name in JSON: one that another clock
  * speed leaves alone. */
 const char *lm_bench_figure_name(lm_bench_section section);

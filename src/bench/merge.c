@@ -100,8 +100,9 @@ static lm_status read_file(lm_bench_merge *m, const lm_bench_maker *maker, lm_er
     if (status != LM_OK) return status;
     if (!is_of_rows(m->root)) return wrong_file(m->path, err);
     const lm_json_node *machine = lm_json_node_member(m->root, "machine");
-    double word = number_of(find(machine, LM_BENCH_WORD_NAME), "best_seconds");
-    m->word = word > 0 ? word : 0;
+    double least = fmin(number_of(m->root, LM_BENCH_WORD_KEY),
+                        number_of(find(machine, LM_BENCH_WORD_NAME), "best_seconds"));
+    m->word = least > 0 ? least : 0; /* NAN: there is none */
     return check_maker(m, maker, err);
 }
 
@@ -190,8 +191,8 @@ static void say(const join *j, const char *path, lm_text *said) {
                     j->dropped == 1 ? "" : "s");
 }
 
-lm_status lm_bench_merge_write(const lm_bench_merge *m, const char *json, size_t size, bool whole,
-                               lm_text *said, lm_error *err) {
+lm_status lm_bench_merge_write(const lm_bench_merge *m, const char *json, size_t size, double word,
+                               bool whole, lm_text *said, lm_error *err) {
     lm_json_node *now = NULL;
     lm_text joined = {0};
     join j = {.old = lm_text_cstr(&m->text), .now = json, .whole = whole, .w.out = &joined};
@@ -199,6 +200,7 @@ lm_status lm_bench_merge_write(const lm_bench_merge *m, const char *json, size_t
     if (status != LM_OK) goto out;
     lm_json_object(&j.w, NULL, LM_JSON_LINES);
     put_head(&j, now);
+    if (word > 0) lm_json_number(&j.w, LM_BENCH_WORD_KEY, word);
     for (int i = 0; lm_bench_section_name(i); i++) {
         const char *name = lm_bench_section_name(i);
         put_section(&j, i, m->root ? lm_json_node_member(m->root, name) : NULL,

@@ -5,13 +5,14 @@
  *     lm_bench_merge m = {0};
  *     lm_bench_merge_open(&m, "recorded.json", &machine, err);     // before anything is measured
  *     ... measure; json is what --json prints ...
- *     lm_bench_merge_write(&m, json, size, whole, &said, err);
+ *     lm_bench_merge_write(&m, json, size, word, whole, &said, err);
  *     lm_bench_merge_free(&m);
  *
  * What disturbs a machine makes it slower, so of two rows of the same section and name the one that
  * was measured in quiet (host.h) stays, and of two such, or two that are marked, the faster; of the
- * words' times the shorter. So several runs give the best of each row; to begin anew, remove the
- * file. Rows without a figure to compare are replaced, rows that were not measured stay. */
+ * words' times the shortest, whenever in a run it was measured. So several runs give the best of
+ * each row; to begin anew, remove the file. Rows without a figure to compare are replaced, rows
+ * that were not measured stay. */
 #ifndef LM_BENCH_MERGE_H
 #define LM_BENCH_MERGE_H
 
@@ -37,10 +38,11 @@ typedef struct lm_bench_merge {
  * too. */
 lm_status lm_bench_merge_open(lm_bench_merge *m, const char *path, const lm_bench_maker *maker,
                               lm_error *err);
-/* Replaces the file. whole: the run measured every row of its sections, so that others of the same
- * sections are those of an older lmtrain, and are dropped. What was done is appended to *said. */
-lm_status lm_bench_merge_write(const lm_bench_merge *m, const char *json, size_t size, bool whole,
-                               lm_text *said, lm_error *err);
+/* Replaces the file. word: the shortest that the run knows, seconds; 0: none. whole: the run
+ * measured every row of its sections, so that others of the same sections are those of an older
+ * lmtrain, and are dropped. What was done is appended to *said. */
+lm_status lm_bench_merge_write(const lm_bench_merge *m, const char *json, size_t size, double word,
+                               bool whole, lm_text *said, lm_error *err);
 void lm_bench_merge_free(lm_bench_merge *m);
 
 #endif

@@ -90,8 +90,8 @@ static lm_status record(lm_bench *b, lm_error *err) {
     const lm_bench_options *o = b->o;
     bool whole = !*o->match && o->preset < 0 && !o->config && o->n_overrides == 0;
     lm_text t = {0};
-    lm_status status =
-        lm_bench_merge_write(&b->merge, lm_text_cstr(&b->json), b->json.length, whole, &t, err);
+    lm_status status = lm_bench_merge_write(&b->merge, lm_text_cstr(&b->json), b->json.length,
+                                            b->word, whole, &t, err);
     if (status == LM_OK) status = lm_bench_print_table(b, &t, err);
     lm_text_free(&t);
     return status;

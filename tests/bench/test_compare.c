@@ -201,6 +201,23 @@ static void test_rows_on_record_that_were_not_measured_are_named(void **unused) 
     lm_bench_comparison_free(&c);
 }
 
+static void test_the_words_time_is_that_of_all_runs_on_record(void **unused) {
+    (void)unused;
+    static const char text[] =
+        "{\"word_seconds\": 4e-8, \"machine\": [{\"name\": \"word between threads\","
+        " \"best_seconds\": 3e-7}], \"gemm\": [{\"name\": \"a\", \"best_share\": 0.5}]}";
+    lm_bench_comparison c;
+    lm_error err = {0};
+    char path[] = "/tmp/lmtrain-record.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) &&
+                close(fd) == 0);
+    assert_int_equal(lm_bench_comparison_open(&c, path, &err), LM_OK);
+    unlink(path);
+    assert_true(c.word == 4e-8);
+    lm_bench_comparison_free(&c);
+}
+
 static void test_a_record_that_is_cut_off_is_named_with_the_place(void **unused) {
     (void)unused;
     lm_bench_comparison c;
@@ -225,6 +242,7 @@ int main(void) {
         cmocka_unit_test(test_quiet_is_by_the_best_peak_of_the_run),
         cmocka_unit_test(test_noise_is_named_but_does_not_fail),
         cmocka_unit_test(test_rows_on_record_that_were_not_measured_are_named),
+        cmocka_unit_test(test_the_words_time_is_that_of_all_runs_on_record),
         cmocka_unit_test(test_a_record_that_is_cut_off_is_named_with_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

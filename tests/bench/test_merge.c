@@ -34,7 +34,7 @@ static const char *merged(const char *old, const char *now, bool whole) {
     lm_text_free(&text);
     lm_text_free(&said);
     assert_int_equal(lm_bench_merge_open(&m, path, &here, &err), LM_OK);
-    assert_int_equal(lm_bench_merge_write(&m, now, strlen(now), whole, &said, &err), LM_OK);
+    assert_int_equal(lm_bench_merge_write(&m, now, strlen(now), m.word, whole, &said, &err), LM_OK);
     assert_int_equal(lm_file_read(path, 10000, &text, &err), LM_OK);
     lm_bench_merge_free(&m);
     unlink(path);
@@ -141,6 +141,8 @@ static void test_the_shortest_time_of_a_word_stays(void **unused) {
         ", \"machine\": [{\"name\": \"word between threads\", \"best_seconds\": 3e-7}]}"};
     for (int i = 0; i < 2; i++)
         assert_non_null(strstr(merged(rows[i], rows[1 - i], true), "\"best_seconds\": 5e-8"));
+    const char *far = "{" HEAD ", \"word_seconds\": 4e-8, \"gemm\": []}";
+    assert_non_null(strstr(merged(far, rows[1], true), "\"word_seconds\": 4e-08"));
     lm_bench_merge m;
     lm_error err = {0};
     given(rows[0]);
