@@ -310,9 +310,9 @@ static void test_blocks_are_near(void **state) {
     for (int b = 0; b < 2; b++) {
         float most = 0;
         int most_quant = 0;
+        for (int i = 0; i < 32; i++) most = fmaxf(most, fabsf(x[32 * b + i]));
         for (int i = 0; i < 32; i++) {
             int quant = (int8_t)out[34 * b + 2 + i];
-            most = fmaxf(most, fabsf(x[32 * b + i]));
             most_quant = abs(quant) > most_quant ? abs(quant) : most_quant;
         }
         assert_int_equal(most_quant, 127);
