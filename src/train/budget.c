@@ -216,6 +216,8 @@ lm_status lm_train_measure(const lm_train_settings *s, lm_train_speed *speed, lm
     const double about = 0.05, most = s->ranks > 0 ? 10 : 0.25;
     lm_trainer t = {.settings = s, .config = s->config};
     lm_status status = open_run(&t, err);
+    t.setup.in_turn = s->in_turn;
+    if (status == LM_OK) status = lm_setup_plan(&t.setup, err);
     if (status == LM_OK) status = take_peak(&t, speed, err);
     if (status == LM_OK) status = lm_comm_broadcast(s->comm, 0, speed, sizeof *speed, err);
     const lm_train_options *o = &s->config->train;

@@ -119,6 +119,7 @@ lm_status lm_evaluate(const lm_evaluation *e, int (*stop)(void), double *loss, i
     const int64_t tokens = n * e->sampler->how.context_length;
     double sum = 0;
     bool stopped = false;
+    LM_ASSERT(!e->each || models_of(e) == 1); /* the losses of tokens are those of one model */
     *loss = NAN;
     *evaluated = 0;
     lm_status status = e->ranks && e->ranks->comm ? evaluate_shared(e, n, &sum, &stopped, err)

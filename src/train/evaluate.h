@@ -11,7 +11,7 @@ typedef struct lm_evaluation {
     lm_model *model;
     const lm_sampler *sampler; /* its context_length is the windows' */
     lm_abreast *abreast; /* the model and others, which share the windows; NULL: the model alone.
-                            `each` is not called then */
+                            Where they are several, `each` is NULL */
     int64_t batch;       /* windows at a time: at most the model's, for each of those abreast */
     int64_t max_tokens;  /* 0: all windows; else the fewest windows that hold so many tokens,
                                   spread evenly: the same ones every time */

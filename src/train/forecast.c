@@ -44,7 +44,7 @@ static lm_status put_memory(const lm_setup *s, int ranks, lm_text *out, lm_error
     return LM_OK;
 }
 
-static void put_step(lm_forecast_of *f, double bandwidth, const lm_train_speed *speed,
+static void put_step(lm_forecast_of *f, double bandwidth, double alone, const lm_train_speed *speed,
                      lm_text *out) {
     f->bandwidth = LM_NETWORK_SHARE * bandwidth;
     const lm_forecast r = lm_forecast_make(f);
@@ -52,14 +52,14 @@ static void put_step(lm_forecast_of *f, double bandwidth, const lm_train_speed *
                 "forecast  %.4g Gbit/s between %d machines like this one: a step takes %s %.3g s,"
                 " is %.3g times as fast as on one\n",
                 bandwidth * 8e-9, f->ranks, speed->measured > 0 ? "about" : "at least", r.step,
-                speed->step / r.step);
+                alone / r.step);
     lm_text_say(out,
                 "          it computes for %.3g s; the network sends for %.3g s, for which it waits"
                 " %.2g s (%.1f%%)\n",
                 r.compute, r.sending, r.waiting, 100 * r.waiting / r.step);
 }
 
-lm_status lm_forecast_print(const lm_setup *s, int ranks, double bandwidth,
+lm_status lm_forecast_print(const lm_setup *s, int ranks, double bandwidth, double alone,
                             const lm_train_speed *speed, lm_text *out, lm_error *err) {
     static const double usual[] = {1e9 / 8, 1e10 / 8, 1e11 / 8};
     const lm_train_options *o = &s->config->train;
@@ -75,8 +75,11 @@ lm_status lm_forecast_print(const lm_setup *s, int ranks, double bandwidth,
     f.last = lm_ranks_late(ranks, s->config).columns > 0 ? 0 : f.first;
     f.pass = f.windows / (double)passes;
     lm_setup_print_ranks(s, ranks, out);
+    if (s->in_turn)
+        lm_text_say(out,
+                    "          all threads of a process compute one of its lanes after another\n");
     if ((status = put_memory(s, ranks, out, err)) != LM_OK || ranks == 1) return status;
-    if (bandwidth > 0) put_step(&f, bandwidth, speed, out);
-    for (int i = 0; i < 3 && bandwidth == 0; i++) put_step(&f, usual[i], speed, out);
+    if (bandwidth > 0) put_step(&f, bandwidth, alone, speed, out);
+    for (int i = 0; i < 3 && bandwidth == 0; i++) put_step(&f, usual[i], alone, speed, out);
     return LM_OK;
 }

@@ -87,7 +87,7 @@ static int64_t lanes_abreast(const lm_setup *s) {
     const lm_config *c = s->config;
     const int64_t lanes = c->train.lanes, threads = s->threads;
     int64_t weights;
-    if (s->comm || s->ranks > 1 || threads < 2 || threads > LM_ABREAST_MOST ||
+    if (s->comm || s->ranks > 1 || s->in_turn || threads < 2 || threads > LM_ABREAST_MOST ||
         lanes % threads != 0 || c->model.ngram_tables.count > 0)
         return 1;
     lm_model_params(&c->model, NULL, &weights);

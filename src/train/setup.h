@@ -41,6 +41,7 @@ typedef struct lm_setup {
     lm_config *config; /* model resolved */
     lm_comm *comm;     /* the processes that share the run; NULL: this one alone */
     int ranks, rank;   /* of that, or 1, 0; the plan may be that of others (train/forecast.c) */
+    bool in_turn;      /* lanes are computed one after another, as in several processes */
     lm_kernels kernels;
     int threads;
     int threads_asked;         /* by OMP_NUM_THREADS, which lowered the number to it; 0: not so */

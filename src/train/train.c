@@ -409,10 +409,20 @@ static lm_status forecast(const lm_train_settings *settings, lm_train_speed *spe
                           lm_error *err) {
     lm_trainer t = {.settings = settings, .config = settings->config};
     lm_status status = LM_OK;
+    lm_train_settings others = *settings;
+    others.in_turn = settings->ranks > 1;
     if (speed->step == 0) status = lm_train_measure(settings, speed, err);
+    const double alone = speed->step;
     if (status == LM_OK) status = open_setup(&t, err);
+    const bool abreast = t.setup.plan.abreast > 1;
+    if (status == LM_OK && others.in_turn && abreast) {
+        t.setup.in_turn = true;
+        status = lm_setup_plan(&t.setup, err);
+        if (status == LM_OK) status = lm_train_measure(&others, speed, err);
+    }
     if (status == LM_OK)
-        status = lm_forecast_print(&t.setup, settings->ranks, settings->bandwidth, speed, out, err);
+        status = lm_forecast_print(&t.setup, settings->ranks, settings->bandwidth, alone, speed,
+                                   out, err);
     lm_trainer_free(&t);
     return status;
 }

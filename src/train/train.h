@@ -49,6 +49,7 @@ typedef struct lm_train_settings {
     double started;       /* lm_clock_seconds() when the command began; 0: with the run */
     bool quiet;           /* warnings and errors only */
     bool profile;         /* measure where the time of the steps goes */
+    bool in_turn;         /* lm_train_measure: lanes one after another, as in several processes */
     int threads;          /* 0: the config's run.threads */
     lm_isa_mask isas;     /* instruction sets that may be used */
 } lm_train_settings;

@@ -13,6 +13,9 @@ plans() {
     check "and how long a step takes with that network" says "forecast  1 Gbit/s between 3 machines like this one: a step takes about "
     check "with that alone" test "$(grep -c ^forecast out)" -eq 1
     check "nothing is written" test ! -e run
+    check "processes do not compute lanes side by side, and are not taken to" exits_saying 0 \
+        "all threads of a process compute one of its lanes after another" \
+        "$lmtrain" --config a.json --dry-run --ranks 2 --network 1Gbit --threads 2
     check "without a network three are compared" exits 0 "$lmtrain" --config a.json --dry-run --ranks 8
     check "which are 1, 10 and 100 Gbit/s" test "$(sed -n 's/^forecast *\([0-9]*\) Gbit.*/\1/p' out | tr '\n' ' ')" = "1 10 100 "
     check "one process sends nothing" eval 'exits 0 "$lmtrain" --config a.json --dry-run --ranks 1 && lacks ^forecast out'

@@ -131,6 +131,10 @@ static void test_a_step_of_several_micro_batches_allocates_nothing(void **unused
     (void)unused;
     train_both("", ", \"grad_accumulation\": 3");
 }
+static void test_a_step_of_lanes_side_by_side_allocates_nothing(void **unused) {
+    (void)unused;
+    train_both("", ", \"batch\": 20, \"lanes\": 4");
+}
 static void test_a_step_on_a_mixture_allocates_nothing(void **unused) {
     (void)unused;
     data = "\"train\": [{\"path\": \"tokens.bin\", \"weight\": 3},"
@@ -187,6 +191,7 @@ int main(void) {
         cmocka_unit_test(test_allocations_are_counted),
         cmocka_unit_test(test_a_plain_step_allocates_nothing),
         cmocka_unit_test(test_a_step_of_several_micro_batches_allocates_nothing),
+        cmocka_unit_test(test_a_step_of_lanes_side_by_side_allocates_nothing),
         cmocka_unit_test(test_a_step_on_a_mixture_allocates_nothing),
         cmocka_unit_test(test_a_step_with_any_option_allocates_nothing)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
