@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,9 @@ lm_status lm_comm_close(lm_comm *c, lm_status status, lm_error *err) {
         if (c->rank == 0 && err->message[0]) fprintf(stderr, "lmtrain: %s\n", err->message);
         err->message[0] = '\0';
     }
+    /* The first that ends with an exit code makes launchers send this to the others (srun
+     * --kill-on-bad-exit), whose code must be the same. Nobody ends before all are here. */
+    if (c) signal(SIGTERM, SIG_IGN);
     if (c) lm_comm_settle(c);
     lm_comm_end();
     if (c) {

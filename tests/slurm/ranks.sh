@@ -7,7 +7,8 @@
 # 2. srun without PMI starts copies, which say so;
 # 3. a signal to the job, the end of its time (checkpoint.before_wall) and a more urgent job: the run saves, exits
 #    with 75, goes back into the queue and goes on, to the file of a run that nothing stopped;
-# 4. a sweep with a worker on each node.
+# 4. so do a process that hangs (dist.timeout), and one that is killed, where the job's script asks for it;
+# 5. a sweep with a worker on each node.
 set -u
 # shellcheck source=begin.sh
 . "$(dirname "$0")/begin.sh"
@@ -54,26 +55,29 @@ began=$(date +%s%N)
 srun -N2 -n2 --mpi=pmix ./lmtrain --config lanes.json --quiet --set train.steps=1500 --set eval.every=0 --set run.dir=runs/speed || exit 1
 rate=$((1500 * 1000000000 / ($(date +%s%N) - began) + 1))
 echo "a run of two processes takes $rate steps a second"
-# long NAME STEPS OPTIONS...: a job that goes on until its run is finished; NAME.job is its number.
+# long NAME STEPS OPTIONS...: a job that goes on until its run is finished; NAME.job is its number. EVERY: steps between
+# checkpoints; THEN: the job's script behind srun.
 long() {
     local name=$1 steps=$2
     shift 2
     cat >$name.sbatch <<SBATCH
 #!/bin/bash
 #SBATCH --nodes=2 --ntasks-per-node=1 --requeue --open-mode=append --output=$name.out $*
-exec srun --mpi=pmix ./lmtrain --config lanes.json --quiet --resume --set train.steps=$steps --set eval.every=0 \
-    --set checkpoint.every=0 --set checkpoint.before_wall=${BEFORE_WALL:-0} --set run.dir=runs/$name
+srun --mpi=pmix --kill-on-bad-exit ./lmtrain --config lanes.json --quiet --resume --set train.steps=$steps \
+    --set eval.every=0 --set checkpoint.every=${EVERY:-0} --set checkpoint.before_wall=${BEFORE_WALL:-0} \
+    --set dist.timeout=${TIMEOUT:-600} --set run.dir=runs/$name
+${THEN:-}
 SBATCH
     sbatch --parsable $name.sbatch >$name.job
 }
 straight() { ./lmtrain --config lanes.json --quiet --set train.steps=$1 --set eval.every=0 --set checkpoint.every=0 --set run.dir=runs/straight-$2; }
 running() { for _ in $(seq 600); do [ -s runs/$1/metrics.jsonl ] && return; sleep 0.1; done; }
-# Slurm lets a job that was put back into the queue wait for a while; it need not.
+# Slurm lets a job that was put back into the queue wait for a while; it need not, once what it left has ended.
 finished() {
     local i
-    for i in $(seq 1500); do
+    for i in $(seq 3000); do
         grep -q '"state": "finished"' runs/$1/summary.json 2>/dev/null && return
-        [ $((i % 10)) = 0 ] && scontrol update JobId="$(cat $1.job)" StartTime=now 2>/dev/null
+        [ $((i % 50)) = 0 ] && scontrol update JobId="$(cat $1.job)" StartTime=now 2>/dev/null
         sleep 0.2
     done
     return 1
@@ -91,7 +95,7 @@ long signal $steps
 running signal && sleep 1 && scancel --signal=TERM "$(cat signal.job)"
 ends_like_straight signal $steps "SIGTERM to a job's processes"
 
-steps=$((45 * rate))
+steps=$((90 * rate))
 BEFORE_WALL=35 long wall $steps --time=1
 ends_like_straight wall $steps "the end of a job's time"
 
@@ -102,6 +106,30 @@ sbatch --wait --partition=urgent --nodes=2 --ntasks-per-node=1 --output=urgent.o
 ends_like_straight preempted $steps "a more urgent job"
 
 # ---- 4 ----
+# process_of NAME: the number of one of the run's two processes, the second one to begin.
+process_of() {
+    local p
+    for p in $(pgrep -f "set run.dir=runs/$1"); do
+        case $(readlink /proc/$p/exe) in */lmtrain) echo $p ;; esac
+    done | tail -n 1
+}
+steps=$((10 * rate))
+TIMEOUT=10 EVERY=$rate long hangs $steps
+running hangs && sleep 3 && kill -STOP "$(process_of hangs)"
+ends_like_straight hangs $steps "a process that hangs"
+check "it is named, with its host and the reason" grep -q "on n[12] has been silent for 10 s (dist.timeout)" hangs.out
+
+# shellcheck disable=SC2016
+THEN='code=$?
+case $code in 137) scontrol requeue $SLURM_JOB_ID ;; esac
+exit $code' EVERY=$rate long killed $steps
+running killed && sleep 3 && kill -KILL "$(process_of killed)"
+began=$(date +%s)
+for _ in $(seq 600); do [ "$(restarts killed)" = 0 ] || break; sleep 0.1; done
+echo "the job of a process that was killed went back into the queue after $(($(date +%s) - began)) s"
+ends_like_straight killed $steps "a process that is killed"
+
+# ---- 5 ----
 sweep_file() {
     cat >$1.json <<JSON
 {"sweep": {"dir": "$1", "points": 6, "seeds": 1, "halving": 2, "heartbeat": 30},
