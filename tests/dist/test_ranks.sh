@@ -17,14 +17,14 @@ export OMPI_MCA_btl=self,vader OMPI_MCA_btl_base_warn_component_unused=0 PRTE_AL
 export HOME=${HOME:-/tmp}
 
 # ranks N ARGUMENTS...: the program in N processes. MIXED=1: each with other instruction sets. Process i
-# leaves its number in pid.i; that of number AT has FAULT_THERE, SLOW_THERE and LACKS_THERE (tests/fault/interpose.c).
+# leaves its number in pid.i; that of number AT, or all, has FAULT_THERE, SLOW_THERE and LACKS_THERE (tests/fault/interpose.c).
 # LIMIT: seconds after which it hangs; a machine that is busy with twenty other things is slow, which is no fault.
 export INTERPOSE=${BUILD:-$root/build/gcc}/tests/fault/interpose.so
 cat >"$scratch/rank" <<'SH'
 #!/bin/sh
 rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
 echo $$ >"pid.$rank"
-[ "$rank" != "${AT:-}" ] || export LD_PRELOAD="$INTERPOSE" FAULT="$FAULT_THERE" SLOW="$SLOW_THERE" LACKS="$LACKS_THERE"
+case ${AT:-} in "$rank" | all) export LD_PRELOAD="$INTERPOSE" FAULT="$FAULT_THERE" SLOW="$SLOW_THERE" LACKS="$LACKS_THERE" ;; esac
 [ -z "${MIXED:-}" ] || case $((rank % 3)) in
 0) set -- "$@" --cpu scalar ;;
 1) set -- "$@" --cpu avx2 ;;
@@ -302,7 +302,7 @@ files() {
     check "a process that does not see the directory ends the run before it begins" exits_saying 2 "rank 1 on" folders true
     check "the error names the key" says "dist.shared_filesystem"
     rm -rf run
-    AT=1 LACKS_THERE=parts check "so does a filesystem on which hosts overwrite what others write, by an error that names the key" \
+    AT=all LACKS_THERE=parts check "so does a filesystem on which hosts overwrite what others write, by an error that names the key" \
         exits_saying 2 "set dist.shared_filesystem to false" ranks 2 "${few[@]}"
     check "nothing is left of the trial" eval 'test -d run/checkpoints && test -z "$(ls run/checkpoints)"'
     rm -rf own.?/run run
