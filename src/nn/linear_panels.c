@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "ops/pack.h"
+
 enum {
     LEAST_ROWS = 48, /* of x */
     W_ROWS = 16,     /* in a panel */
@@ -10,16 +12,20 @@ enum {
 /* How words lie: at fp32 a word is an element, at bf16 a pair of them, or where pairs are wide two
  * words are. */
 typedef struct form {
-    bool bf16, wide;
+    lm_element element;
     int each;      /* words side by side of one lane */
     int64_t links; /* of each lane's chain */
 } form;
 
+/* In a row of k numbers. */
+static int64_t elements_of(lm_element element, int64_t k) {
+    return element == LM_ELEMENT_FLOAT ? k : lm_divide_up(k, 2);
+}
+
 static form form_of(const lm_compute *compute, const lm_linear *l) {
-    form f = {.bf16 = l->w.type == LM_BF16};
-    f.wide = f.bf16 && compute->kernels->pairs_are_wide;
-    f.each = f.wide ? 2 : 1;
-    f.links = lm_divide_up(f.bf16 ? lm_divide_up(l->in, 2) : l->in, 16);
+    form f = {.element = lm_element_of(compute->kernels, l->w.type)};
+    f.each = f.element == LM_ELEMENT_WIDE ? 2 : 1;
+    f.links = lm_divide_up(elements_of(f.element, l->in), 16);
     return f;
 }
 
@@ -41,17 +47,8 @@ bool lm_linear_panels_suit(const lm_compute *compute, const lm_linear *l) {
 /* A panel of `count` rows of x, and zeros where there are no more elements. */
 static void pack(const lm_kernels *kernel, const form *f, int64_t count, int64_t width, int64_t k,
                  lm_array x, void *out) {
-    const int64_t words = f->bf16 ? lm_divide_up(k, 2) * f->each : k;
-    if (f->wide && x.type == LM_BF16)
-        kernel->pack_wide_from_bf16(count, width, k, x.at, k, 1, out);
-    else if (f->wide)
-        kernel->pack_wide_from_f32(count, width, k, x.at, k, 1, out);
-    else if (f->bf16 && x.type == LM_BF16)
-        kernel->pack_bf16_from_bf16(count, width, k, x.at, k, 1, out);
-    else if (f->bf16)
-        kernel->pack_bf16_from_f32(count, width, k, x.at, k, 1, out);
-    else
-        kernel->pack_f32(count, width, k, x.at, k, 1, out);
+    const int64_t words = elements_of(f->element, k) * f->each;
+    lm_pack_panel(kernel, f->element, count, width, k, x, k, 1, out);
     memset((float *)out + words * width, 0,
            (size_t)((words_of(f) - words) * width) * sizeof(float));
 }
@@ -88,7 +85,7 @@ void lm_linear_multiply_panels(const lm_compute *compute, const lm_linear *l, co
         const int64_t rows = lm_min(n - j, W_ROWS);
         const float *bias = l->bias ? l->bias + begin + j : NULL;
         pack(kernel, &f, rows, W_ROWS, l->in, lm_array_from(l->w, (begin + j) * l->in), panel);
-        if (f.bf16 && !f.wide)
+        if (f.element == LM_ELEMENT_PAIR)
             kernel->dots_panels_bf16(l->rows, rows, f.links, x, panel, bias, y + j, y_row);
         else
             kernel->dots_panels_f32(l->rows, rows, f.links, f.each, x, panel, bias, y + j, y_row);

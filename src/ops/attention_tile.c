@@ -2,12 +2,17 @@
 
 #include <string.h>
 
+#include "ops/pack.h"
+
 /* Operands are pairs of bf16, or those pairs laid out wide (kernels.h). */
+static lm_element element_of(const lm_compute *compute) {
+    return lm_element_of(compute->kernels, compute->precision);
+}
 static bool has_pairs(const lm_compute *compute) {
-    return compute->precision == LM_BF16 && !compute->kernels->pairs_are_wide;
+    return element_of(compute) == LM_ELEMENT_PAIR;
 }
 static bool is_wide(const lm_compute *compute) {
-    return compute->precision == LM_BF16 && compute->kernels->pairs_are_wide;
+    return element_of(compute) == LM_ELEMENT_WIDE;
 }
 
 int64_t lm_attention_elements(const lm_compute *compute, int64_t k) {
@@ -70,22 +75,13 @@ void lm_attention_ask_for(const lm_attention *a, lm_array x, int64_t part, int64
 
 void lm_attention_pack_transposed(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                                   int64_t x_row, void *out) {
-    if (is_wide(compute))
-        compute->kernels->pack_wide_from_bf16(n, TILE, d, x.at, x_row, 1, out);
-    else if (has_pairs(compute))
-        compute->kernels->pack_bf16_from_bf16(n, TILE, d, x.at, x_row, 1, out);
-    else
-        compute->kernels->pack_f32(n, TILE, d, x.at, x_row, 1, out);
+    lm_pack_panel(compute->kernels, element_of(compute), n, TILE, d, x, x_row, 1, out);
 }
 
 void lm_attention_pack_lines(const lm_compute *compute, int64_t n, int64_t d, lm_array x,
                              int64_t x_row, void *out) {
-    if (is_wide(compute)) {
-        compute->kernels->pack_wide_from_bf16(d, d, n, x.at, 1, x_row, out);
-        return;
-    }
-    if (has_pairs(compute)) {
-        compute->kernels->pack_bf16_from_bf16(d, d, n, x.at, 1, x_row, out);
+    if (compute->precision == LM_BF16) {
+        lm_pack_panel(compute->kernels, element_of(compute), d, d, n, x, 1, x_row, out);
         return;
     }
     const float *from = x.at;
@@ -108,10 +104,8 @@ tile_operand lm_attention_tile_by_rows(const lm_compute *compute, const tile *t,
 tile_operand lm_attention_tile_by_columns(const lm_compute *compute, const tile *t, const float *s,
                                           void *out) {
     if (compute->precision == LM_FP32) return (tile_operand){s, 1, TILE};
-    if (is_wide(compute))
-        compute->kernels->pack_wide_from_f32(t->cols, TILE, t->rows, s, 1, TILE, out);
-    else
-        compute->kernels->pack_bf16_from_f32(t->cols, TILE, t->rows, s, 1, TILE, out);
+    lm_pack_panel(compute->kernels, element_of(compute), t->cols, TILE, t->rows, lm_array_f32(s), 1,
+                  TILE, out);
     return (tile_operand){out, 1, TILE};
 }
 

@@ -51,18 +51,9 @@ static void multiply(const few_job *f, int64_t n0, int64_t rows, rows_of_b b, co
 
 /* A as a panel [elements, nr]. */
 static void pack_rows(const gemm_job *j, void *out) {
-    const lm_kernels *kernel = j->compute->kernels;
     const lm_gemm *g = j->g;
-    if (j->words == 2 && g->a.type == LM_BF16)
-        kernel->pack_wide_from_bf16(g->m, j->nr, g->k, g->a.at, g->a_row, g->a_col, out);
-    else if (j->words == 2)
-        kernel->pack_wide_from_f32(g->m, j->nr, g->k, g->a.at, g->a_row, g->a_col, out);
-    else if (g->a.type == LM_BF16)
-        kernel->pack_bf16_from_bf16(g->m, j->nr, g->k, g->a.at, g->a_row, g->a_col, out);
-    else if (j->steps == 2)
-        kernel->pack_bf16_from_f32(g->m, j->nr, g->k, g->a.at, g->a_row, g->a_col, out);
-    else
-        kernel->pack_f32(g->m, j->nr, g->k, g->a.at, g->a_row, g->a_col, out);
+    lm_pack_panel(j->compute->kernels, lm_gemm_element(j), g->m, j->nr, g->k, g->a, g->a_row,
+                  g->a_col, out);
 }
 
 /* Columns n0 .. n0+rows of B as they lie, or copied to `room`. */

@@ -109,16 +109,7 @@ static void pack_panel(const gemm_job *j, int64_t k0, int64_t k, int64_t width, 
         int64_t steps = lm_min((next - k0) * j->steps, at.left); /* odd: half a pair is missing */
         lm_array x = lm_array_from(l.x, at.step * l.step);
         void *to = lm_gemm_word(out, k0 * j->words * width);
-        if (j->words == 2 && x.type == LM_BF16)
-            kernel->pack_wide_from_bf16(l.count, width, steps, x.at, l.line, l.step, to);
-        else if (j->words == 2)
-            kernel->pack_wide_from_f32(l.count, width, steps, x.at, l.line, l.step, to);
-        else if (x.type == LM_BF16)
-            kernel->pack_bf16_from_bf16(l.count, width, steps, x.at, l.line, l.step, to);
-        else if (j->steps == 2)
-            kernel->pack_bf16_from_f32(l.count, width, steps, x.at, l.line, l.step, to);
-        else
-            kernel->pack_f32(l.count, width, steps, x.at, l.line, l.step, to);
+        lm_pack_panel(kernel, lm_gemm_element(j), l.count, width, steps, x, l.line, l.step, to);
     }
 }
 

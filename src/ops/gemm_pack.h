@@ -7,6 +7,7 @@
 #define LM_OPS_GEMM_PACK_H
 
 #include "ops/gemm.h"
+#include "ops/pack.h"
 
 enum {
     PAD = 16,       /* words between copied rows of A: one cache line, so that no two share a set */
@@ -60,6 +61,11 @@ typedef struct gemm_job {
     int64_t pack_panels;        /* that a task of packing takes */
     int64_t pack_parts, pack_k; /* how k is cut into tasks of packing */
 } gemm_job;
+
+static inline lm_element lm_gemm_element(const gemm_job *j) {
+    if (j->steps == 1) return LM_ELEMENT_FLOAT;
+    return j->words == 2 ? LM_ELEMENT_WIDE : LM_ELEMENT_PAIR;
+}
 
 /* x + i words */
 static inline void *lm_gemm_word(const void *x, int64_t i) {
